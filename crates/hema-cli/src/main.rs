@@ -1,0 +1,3 @@
+//! The `hema` command.
+
+fn main() {}

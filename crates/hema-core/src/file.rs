@@ -1,0 +1,94 @@
+//! Files that are whole or absent: every artefact is written beside its place and renamed into it.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Writes a file through a temporary file in the same folder and renames it into place once it is complete and
+/// synced, so that a reader (or a crash, or a full disk) never sees half of it. Missing parent folders are made.
+///
+/// # Errors
+/// Any input or output error, with the target's path; the target is then as it was before.
+pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_folder(folder)?;
+    let fail = |e: std::io::Error| write_error(path, &e);
+    let mut temporary = tempfile::Builder::new().prefix(".hema-").tempfile_in(folder).map_err(fail)?;
+    {
+        let mut buffered = BufWriter::new(temporary.as_file_mut());
+        write(&mut buffered).map_err(fail)?;
+        buffered.flush().map_err(fail)?;
+    }
+    temporary.as_file().sync_all().map_err(fail)?;
+    temporary.persist(path).map_err(|e| write_error(path, &e.error))?;
+    readable_by_others(path);
+    Ok(())
+}
+
+/// Creates a folder and its parents.
+///
+/// # Errors
+/// The folder's path and the system's reason.
+pub fn create_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|e| write_error(folder, &e))
+}
+
+fn write_error(path: &Path, error: &std::io::Error) -> Error {
+    let wrapped = Error::new(format!("cannot be written: {error}")).at(path);
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::FileTooLarge | std::io::ErrorKind::QuotaExceeded => {
+            wrapped.hint("free some space or choose another place with --out; nothing was half-written")
+        }
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            wrapped.hint("choose a folder you can write to with --out")
+        }
+        _ => wrapped,
+    }
+}
+
+/// Temporary files are private (0600); an artefact gets the permissions any new file would have.
+fn readable_by_others(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // a failure here leaves a complete, private file: not worth failing the run for
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o644));
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// The path, the system's reason, and a hint when it does not exist.
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|e| {
+        let error = Error::new(format!("cannot be opened: {e}")).at(path);
+        if e.kind() == std::io::ErrorKind::NotFound { error.hint("check the path") } else { error }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_no_litter() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sub/x.txt");
+        write_atomic(&path, |w| w.write_all(b"old")).unwrap();
+        let failed = write_atomic(&path, |w| {
+            w.write_all(b"new")?;
+            Err(std::io::Error::other("stop"))
+        });
+        assert!(failed.unwrap_err().to_string().contains("x.txt: cannot be written: stop"));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,30 @@
+//! Blood cells as data: everything of Hema that needs no tensors.
+//!
+//! The modules stand in the pipeline's order. Nothing here knows a neural network, a command line or a network
+//! socket; nothing here prints, exits or panics on bad input.
+
+pub mod error;
+pub mod file;
+pub mod rng;
+pub mod sample;
+
+pub mod data;
+pub mod preprocess;
+pub mod split;
+
+pub mod image_op;
+
+pub mod augment;
+pub mod corrupt;
+
+pub mod synthetic;
+
+pub mod metrics;
+
+pub mod provenance;
+pub mod record;
+
+pub mod report;
+
+pub use error::{Error, Result};
+pub use sample::Image;

@@ -1,0 +1,71 @@
+//! One image, as every stage of the pipeline sees it: 8-bit RGB, rows first, three interleaved channels.
+
+use crate::error::{Error, Result};
+
+/// An 8-bit RGB image: `height * width * 3` bytes, row by row, channels interleaved.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Image {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+impl Image {
+    /// Wraps pixel bytes.
+    ///
+    /// # Errors
+    /// When the byte count is not `width * height * 3` or a side is zero.
+    pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Result<Self> {
+        if width == 0 || height == 0 || pixels.len() != width * height * 3 {
+            return Err(Error::new(format!(
+                "{} bytes do not make a {width}x{height} RGB image (expected {})",
+                pixels.len(),
+                width * height * 3
+            )));
+        }
+        Ok(Self { width, height, pixels })
+    }
+
+    /// An image of one colour. Sides of zero become one pixel.
+    pub fn filled(width: usize, height: usize, rgb: [u8; 3]) -> Self {
+        let (width, height) = (width.max(1), height.max(1));
+        Self { width, height, pixels: rgb.repeat(width * height) }
+    }
+
+    /// Width in pixels, at least 1.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels, at least 1.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The bytes, `[height][width][rgb]`.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The bytes, for operators that work in place.
+    pub fn pixels_mut(&mut self) -> &mut [u8] {
+        &mut self.pixels
+    }
+
+    /// The bytes, without the image.
+    pub fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
+
+    /// The colour at column `x`, row `y`; both must lie inside.
+    pub fn rgb(&self, x: usize, y: usize) -> [u8; 3] {
+        let i = (y * self.width + x) * 3;
+        [self.pixels[i], self.pixels[i + 1], self.pixels[i + 2]]
+    }
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Image({}x{})", self.width, self.height)
+    }
+}

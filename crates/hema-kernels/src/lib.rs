@@ -1,0 +1,1 @@
+//! CPU kernels for convolutional networks on plain slices.

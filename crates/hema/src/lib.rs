@@ -1,0 +1,1 @@
+//! Train, judge and deploy blood-cell image classifiers.
