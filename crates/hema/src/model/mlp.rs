@@ -1,0 +1,38 @@
+//! The multi-layer perceptron on flattened pixels, the founding report's first system.
+//!
+//! Its hidden layers are those of the head: with `head = []` it is a linear classifier.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use hema_core::error::Result;
+
+use super::{Architecture, ModelSpec, Network, make_head};
+use crate::nn::{self, Hidden, Init, Linear, Pass};
+
+/// The family's table.
+pub(super) const ARCHITECTURES: &[Architecture] = &[Architecture {
+    name: "mlp",
+    about: "dense layers on the flattened pixels; linear without a head",
+    parameters: None,
+    pretrained: false,
+    build: |spec, init| Ok(Network::Mlp(Mlp::new(spec, init)?)),
+}];
+
+/// Dense layers on `size * size * 3` pixel values.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    hidden: Vec<Hidden>,
+    classifier: Linear,
+    dropout: f64,
+}
+
+impl Mlp {
+    fn new(spec: &ModelSpec, init: &mut Init) -> Result<Self> {
+        let (hidden, classifier) = make_head(spec, spec.size * spec.size * 3, init);
+        Ok(Self { hidden, classifier, dropout: spec.dropout })
+    }
+
+    pub(super) fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+        nn::head(x.flatten(1, 3), &self.hidden, &self.classifier, self.dropout, pass)
+    }
+}

@@ -1,0 +1,182 @@
+//! The model zoo: networks as tables of architectures, by their timm names.
+//!
+//! A network maps normalised images `[batch, size, size, 3]` to logits `[batch, classes]`. It knows no data set, loss,
+//! metric or file. One family a file; a variant is one row of its family's table.
+
+pub mod cnn;
+pub mod efficientnet;
+pub mod mlp;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use hema_core::error::{Error, Result, suggest};
+use serde::{Deserialize, Serialize};
+
+use crate::nn::{Activation, Hidden, Init, Linear, Pass};
+
+/// What it takes to build a network; stored in the bundle beside its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Architecture, a name out of [`ARCHITECTURES`].
+    pub name: String,
+    /// Number of classes.
+    pub classes: usize,
+    /// Side of the input images in pixels.
+    pub size: usize,
+    /// Widths of the hidden layers between features and classifier; empty for the classifier alone.
+    pub head: Vec<usize>,
+    /// Activation of the hidden layers.
+    pub activation: Activation,
+    /// Batch normalisation after each hidden layer.
+    pub head_batch_norm: bool,
+    /// Dropout rate before every dense layer of the head.
+    pub dropout: f64,
+    /// Stochastic-depth rate of the last block; earlier blocks get proportionally less.
+    pub drop_path: f64,
+}
+
+/// One architecture of the zoo.
+#[derive(Debug)]
+pub struct Architecture {
+    /// Name, as in timm where it exists there.
+    pub name: &'static str,
+    /// One line for `hema list models`.
+    pub about: &'static str,
+    /// Published parameter count with 1,000 classes, where there is one.
+    pub parameters: Option<usize>,
+    /// Whether ImageNet weights are published for it.
+    pub pretrained: bool,
+    build: fn(&ModelSpec, &mut Init) -> Result<Network>,
+}
+
+/// Every architecture, by family.
+pub const ARCHITECTURES: &[&[Architecture]] =
+    &[mlp::ARCHITECTURES, cnn::ARCHITECTURES, efficientnet::ARCHITECTURES];
+
+/// All architectures in order.
+pub fn architectures() -> impl Iterator<Item = &'static Architecture> {
+    ARCHITECTURES.iter().flat_map(|family| family.iter())
+}
+
+/// A network of any family.
+#[derive(Module, Debug)]
+pub enum Network {
+    /// Dense layers on the flattened pixels.
+    Mlp(mlp::Mlp),
+    /// A plain convolutional network.
+    Cnn(cnn::Cnn),
+    /// EfficientNet and EfficientNetV2.
+    EfficientNet(efficientnet::EfficientNet),
+}
+
+impl Network {
+    /// Builds a network with fresh weights that depend on the seed alone.
+    ///
+    /// # Errors
+    /// An unknown name, or values the architecture cannot take.
+    pub fn new(spec: &ModelSpec, seed: u64, device: &Device) -> Result<Self> {
+        let architecture = architectures().find(|a| a.name == spec.name).ok_or_else(|| {
+            Error::new(format!("there is no model `{}`", spec.name))
+                .hint(suggest(&spec.name, architectures().map(|a| a.name)))
+        })?;
+        if spec.classes < 2 {
+            return Err(Error::new(format!("a classifier needs at least 2 classes, found {}", spec.classes)));
+        }
+        (architecture.build)(spec, &mut Init::new(seed, device))
+    }
+
+    /// Logits `[batch, classes]` of normalised images `[batch, size, size, 3]`.
+    pub fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+        match self {
+            Self::Mlp(network) => network.forward(x, pass),
+            Self::Cnn(network) => network.forward(x, pass),
+            Self::EfficientNet(network) => network.forward(x, pass),
+        }
+    }
+}
+
+/// Names of the parameters that belong to the classification head, in every family.
+pub const HEAD_MODULES: [&str; 2] = ["hidden", "classifier"];
+
+/// The hidden layers and the classifier that every family ends in.
+fn make_head(spec: &ModelSpec, features: usize, init: &mut Init) -> (Vec<Hidden>, Linear) {
+    let hidden = init.hidden(features, &spec.head, spec.activation, spec.head_batch_norm);
+    let classifier = init.linear(spec.head.last().copied().unwrap_or(features), spec.classes);
+    (hidden, classifier)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A small specification of any architecture.
+    pub(crate) fn spec(name: &str) -> ModelSpec {
+        ModelSpec {
+            name: name.into(),
+            classes: 8,
+            size: 32,
+            head: vec![],
+            activation: Activation::Relu,
+            head_batch_norm: false,
+            dropout: 0.0,
+            drop_path: 0.0,
+        }
+    }
+
+    #[test]
+    fn every_architecture_gives_logits_and_the_published_parameter_count() {
+        let device = Device::flex();
+        for architecture in architectures() {
+            let network = Network::new(&spec(architecture.name), 0, &device).unwrap();
+            let logits = network.forward(Tensor::ones([2, 32, 32, 3], &device), &Pass::predict());
+            assert_eq!(logits.dims(), [2, 8], "{}", architecture.name);
+            if let Some(parameters) = architecture.parameters {
+                let published = ModelSpec { classes: 1000, ..spec(architecture.name) };
+                let network = Network::new(&published, 0, &device).unwrap();
+                assert_eq!(crate::weights::count_trainable(&network), parameters, "{}", architecture.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_reports_networks_have_the_reports_sizes() {
+        let device = Device::flex();
+        let count = |s: ModelSpec| {
+            let network = Network::new(&s, 0, &device).unwrap();
+            crate::weights::count_trainable(&network)
+        };
+        let at96 = |name: &str| ModelSpec { size: 96, ..spec(name) };
+        assert_eq!(count(at96("mlp")), 221_192);
+        assert_eq!(count(at96("cnn")), 195_656);
+        // Keras' 128,584 also counts the 128 running statistics
+        assert_eq!(count(ModelSpec { head: vec![256], ..at96("cnn_gap") }), 128_584 - 128);
+    }
+
+    #[test]
+    fn a_gradient_reaches_every_parameter() {
+        let device = Device::flex().autodiff();
+        for architecture in architectures() {
+            let spec = ModelSpec {
+                head: vec![12, 10],
+                head_batch_norm: true,
+                dropout: 0.1,
+                drop_path: 0.1,
+                activation: Activation::Silu,
+                ..spec(architecture.name)
+            };
+            let network = Network::new(&spec, 1, &device).unwrap();
+            let x =
+                Tensor::<4>::random([3, 32, 32, 3], burn::tensor::Distribution::Normal(0.0, 1.0), &device);
+            let grads = network.forward(x, &Pass::train(0, 0)).square().mean().backward();
+            let without = crate::weights::names_without_gradient(&network, &grads);
+            assert!(without.is_empty(), "{}: {without:?}", architecture.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_suggests_a_known_one() {
+        let error = Network::new(&spec("tf_efficientnet_v2_b0"), 0, &Device::flex()).unwrap_err();
+        assert_eq!(error.hint_text(), Some("did you mean `tf_efficientnetv2_b0`?"));
+    }
+}

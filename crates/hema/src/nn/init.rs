@@ -1,0 +1,129 @@
+//! Initial weights, drawn from our own generator so that a seed gives the same network on every device.
+
+use burn::module::{Flag, Param, RunningState};
+use burn::tensor::{Device, Tensor, TensorData};
+use hema_core::rng::{self, Purpose, Rng};
+use rand::RngExt;
+
+use super::layers::{BatchNorm, Conv2d, Hidden, Linear, Padding, SqueezeExcite};
+use super::pass::Activation;
+
+/// Makes layers with fresh weights, one after the other.
+#[derive(Debug)]
+pub struct Init<'a> {
+    device: &'a Device,
+    rng: Rng,
+    /// Epsilon of the batch normalisations made.
+    pub batch_norm_eps: f64,
+    /// Momentum of the batch normalisations made: the weight of the newest batch.
+    pub batch_norm_momentum: f64,
+}
+
+impl<'a> Init<'a> {
+    /// Starts a network's initialisation.
+    pub fn new(seed: u64, device: &'a Device) -> Self {
+        let rng = rng::stream(seed, Purpose::Init, 0, 0);
+        Self { device, rng, batch_norm_eps: 1e-5, batch_norm_momentum: 0.1 }
+    }
+
+    /// A convolution from `i` to `o` channels with a `k` x `k` kernel, without bias; weights are normal with
+    /// variance `2 / fan_out`, as timm's EfficientNets.
+    pub fn conv(
+        &mut self,
+        i: usize,
+        o: usize,
+        k: usize,
+        stride: usize,
+        padding: Padding,
+        groups: usize,
+    ) -> Conv2d {
+        let std = (2.0 / (k * k * o / groups) as f64).sqrt();
+        let weight = self.normal(o * (i / groups) * k * k, std);
+        Conv2d {
+            weight: Param::from_tensor(self.tensor(weight, [o, i / groups, k, k])),
+            bias: None,
+            stride,
+            padding,
+            groups,
+        }
+    }
+
+    /// The same with a bias of zeros.
+    pub fn conv_with_bias(
+        &mut self,
+        i: usize,
+        o: usize,
+        k: usize,
+        stride: usize,
+        padding: Padding,
+    ) -> Conv2d {
+        let bias = Some(Param::from_tensor(self.tensor(vec![0.0; o], [o])));
+        Conv2d { bias, ..self.conv(i, o, k, stride, padding, 1) }
+    }
+
+    /// A batch normalisation that starts as the identity.
+    pub fn batch_norm(&mut self, channels: usize) -> BatchNorm {
+        BatchNorm {
+            weight: Param::from_tensor(self.tensor(vec![1.0; channels], [channels])),
+            bias: Param::from_tensor(self.tensor(vec![0.0; channels], [channels])),
+            running_mean: RunningState::new(self.tensor(vec![0.0; channels], [channels])),
+            running_var: RunningState::new(self.tensor(vec![1.0; channels], [channels])),
+            training: Param::<Flag>::from_bool(true),
+            eps: self.batch_norm_eps,
+            momentum: self.batch_norm_momentum,
+        }
+    }
+
+    /// A fully connected layer; weights are uniform in `±sqrt(6 / (i + o))` (Glorot and Bengio, 2010), bias zero.
+    pub fn linear(&mut self, i: usize, o: usize) -> Linear {
+        let bound = (6.0 / (i + o) as f64).sqrt();
+        let weight = (0..i * o).map(|_| self.rng.random_range(-bound..bound) as f32).collect();
+        Linear {
+            weight: Param::from_tensor(self.tensor(weight, [o, i])),
+            bias: Param::from_tensor(self.tensor(vec![0.0; o], [o])),
+        }
+    }
+
+    /// The hidden layers of a classification head.
+    pub fn hidden(
+        &mut self,
+        inputs: usize,
+        widths: &[usize],
+        act: Activation,
+        batch_norm: bool,
+    ) -> Vec<Hidden> {
+        let mut inputs = inputs;
+        widths
+            .iter()
+            .map(|&width| {
+                let fc = self.linear(inputs, width);
+                inputs = width;
+                Hidden { fc, bn: batch_norm.then(|| self.batch_norm(width)), act }
+            })
+            .collect()
+    }
+
+    /// A squeeze-and-excitation gate over `channels` channels through `reduced` ones.
+    pub fn squeeze_excite(&mut self, channels: usize, reduced: usize, act: Activation) -> SqueezeExcite {
+        SqueezeExcite {
+            conv_reduce: self.conv_with_bias(channels, reduced, 1, 1, Padding::Symmetric),
+            conv_expand: self.conv_with_bias(reduced, channels, 1, 1, Padding::Symmetric),
+            act,
+        }
+    }
+
+    /// Box-Muller normal numbers with mean zero.
+    fn normal(&mut self, len: usize, std: f64) -> Vec<f32> {
+        (0..len)
+            .map(|_| {
+                let u = 1.0 - self.rng.random::<f64>();
+                let angle = std::f64::consts::TAU * self.rng.random::<f64>();
+                (std * (-2.0 * u.ln()).sqrt() * angle.cos()) as f32
+            })
+            .collect()
+    }
+
+    fn tensor<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
+        Tensor::from_data(TensorData::new(values, shape), self.device)
+    }
+}

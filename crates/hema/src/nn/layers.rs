@@ -1,0 +1,158 @@
+//! The parameter holders. Field names are the keys of a PyTorch state dictionary.
+
+use burn::module::{Flag, Module, Param, RunningState};
+use burn::tensor::{Tensor, module};
+
+use super::pass::{Activation, Pass};
+
+/// How a convolution pads its input with zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// TensorFlow's SAME: the output has `ceil(input / stride)` pixels a side; an odd pixel goes to the end.
+    Same,
+    /// PyTorch's usual `kernel / 2` on both sides.
+    Symmetric,
+    /// None.
+    Valid,
+}
+
+impl Padding {
+    /// Zeros before and after one axis of `input` pixels.
+    pub fn amount(self, input: usize, kernel: usize, stride: usize) -> (usize, usize) {
+        match self {
+            Self::Same => {
+                let covered = (input.div_ceil(stride) - 1) * stride + kernel;
+                let total = covered.saturating_sub(input);
+                (total / 2, total - total / 2)
+            }
+            Self::Symmetric => (kernel / 2, kernel / 2),
+            Self::Valid => (0, 0),
+        }
+    }
+}
+
+/// A convolution: `weight` is `[out, in / groups, k, k]`.
+#[derive(Module, Debug)]
+pub struct Conv2d {
+    /// `[out, in / groups, k, k]`.
+    pub weight: Param<Tensor<4>>,
+    /// `[out]`.
+    pub bias: Option<Param<Tensor<1>>>,
+    /// Step between two output pixels, on both axes.
+    pub stride: usize,
+    /// Zeros around the input.
+    #[module(skip)]
+    pub padding: Padding,
+    /// Groups of channels that do not see each other; as many as channels for a depthwise convolution.
+    pub groups: usize,
+}
+
+/// Batch normalisation over the last axis (Ioffe and Szegedy, 2015).
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    /// Scale, `[channels]`.
+    pub weight: Param<Tensor<1>>,
+    /// Shift, `[channels]`.
+    pub bias: Param<Tensor<1>>,
+    /// Running mean, `[channels]`.
+    pub running_mean: RunningState<Tensor<1>>,
+    /// Running variance (unbiased, as PyTorch keeps it), `[channels]`.
+    pub running_var: RunningState<Tensor<1>>,
+    /// Off when the layer is frozen: running statistics are then used, and left as they are, even in training.
+    pub training: Param<Flag>,
+    /// Added to the variance.
+    pub eps: f64,
+    /// Weight of the newest batch in the running statistics.
+    pub momentum: f64,
+}
+
+impl BatchNorm {
+    /// Whether this pass normalises by the statistics of its batch.
+    pub fn uses_batch_statistics(&self, pass: &Pass) -> bool {
+        pass.is_training() && self.training.is_enabled()
+    }
+
+    /// Normalises `[..., channels]`.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>, pass: &Pass) -> Tensor<D> {
+        let dims = x.dims();
+        let channels = dims[D - 1];
+        // burn wants the channels on axis 1; over a matrix of pixels that is the last axis
+        let x = x.reshape([-1, channels as isize]);
+        let y = if self.uses_batch_statistics(pass) {
+            let count = x.dims()[0];
+            let out = module::batch_norm_train(x, self.weight.val(), self.bias.val(), self.eps);
+            self.update(out.mean.detach(), out.variance.detach(), count);
+            out.output
+        } else {
+            module::batch_norm(
+                x,
+                self.weight.val(),
+                self.bias.val(),
+                self.running_mean.value_sync(),
+                self.running_var.value_sync(),
+                self.eps,
+            )
+        };
+        y.reshape(dims)
+    }
+
+    /// Moves the running statistics towards those of a batch of `count` values a channel. The batch's variance is
+    /// the biased one; what is kept is unbiased.
+    pub fn update(&self, mean: Tensor<1>, variance: Tensor<1>, count: usize) {
+        let unbiased = if count > 1 { count as f64 / (count - 1) as f64 } else { 1.0 };
+        let blend = |old: Tensor<1>, new: Tensor<1>| old * (1.0 - self.momentum) + new * self.momentum;
+        self.running_mean.update(blend(self.running_mean.value_sync(), mean));
+        self.running_var.update(blend(self.running_var.value_sync(), variance * unbiased));
+    }
+}
+
+/// A fully connected layer: `x weight^T + bias`.
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// `[out, in]`.
+    pub weight: Param<Tensor<2>>,
+    /// `[out]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Linear {
+    /// `[batch, in]` to `[batch, out]`.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        x.matmul(self.weight.val().transpose()) + self.bias.val().unsqueeze()
+    }
+}
+
+/// One hidden layer of a classification head: dense, activation, and batch normalisation where asked for.
+#[derive(Module, Debug)]
+pub struct Hidden {
+    /// The dense layer.
+    pub fc: Linear,
+    /// Batch normalisation after the activation, as in the founding report's heads.
+    pub bn: Option<BatchNorm>,
+    /// The activation.
+    #[module(skip)]
+    pub act: Activation,
+}
+
+impl Hidden {
+    /// `[batch, in]` to `[batch, out]`.
+    pub fn forward(&self, x: Tensor<2>, pass: &Pass) -> Tensor<2> {
+        let x = self.act.apply(self.fc.forward(x));
+        match &self.bn {
+            Some(bn) => bn.forward(x, pass),
+            None => x,
+        }
+    }
+}
+
+/// Squeeze-and-excitation (Hu, Shen and Sun, 2018): a gate in (0, 1) for every channel of every image.
+#[derive(Module, Debug)]
+pub struct SqueezeExcite {
+    /// 1 x 1, to the reduced channels.
+    pub conv_reduce: Conv2d,
+    /// 1 x 1, back.
+    pub conv_expand: Conv2d,
+    /// Activation between the two.
+    #[module(skip)]
+    pub act: Activation,
+}

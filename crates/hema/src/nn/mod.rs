@@ -1,0 +1,16 @@
+//! Layers and block operators on feature maps of shape `[batch, height, width, channels]`.
+//!
+//! Maps are channels-last everywhere: that is the layout the CPU kernels run on, and one that GPU back-ends accept as
+//! a view. Parameters keep the shapes and names of PyTorch and timm, so that a state dictionary needs no renaming.
+//!
+//! Left out on purpose: anything that knows a whole network (see [`crate::model`]), a loss or a file.
+
+mod init;
+mod layers;
+mod ops;
+mod pass;
+
+pub use init::Init;
+pub use layers::{BatchNorm, Conv2d, Hidden, Linear, Padding, SqueezeExcite};
+pub use ops::{conv_act, conv_bn_act, drop_path_add, global_average_pool, head, max_pool, squeeze_excite};
+pub use pass::{Activation, Pass};

@@ -1,0 +1,78 @@
+//! One forward pass: whether it trains, and where its randomness comes from.
+
+use std::cell::RefCell;
+
+use burn::tensor::{Device, Tensor, TensorData, activation};
+use hema_core::rng::{self, Purpose, Rng};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+/// An activation function between two layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// No activation.
+    #[default]
+    Identity,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x * sigmoid(x)`, also called swish.
+    Silu,
+    /// `x` above zero, `exp(x) - 1` below.
+    Elu,
+    /// `x * Phi(x)`, the exact form.
+    Gelu,
+    /// `x` above zero, `0.01 x` below.
+    LeakyRelu,
+}
+
+impl Activation {
+    /// Applies the function to every element.
+    pub fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Identity => x,
+            Self::Relu => activation::relu(x),
+            Self::Silu => activation::silu(x),
+            // burn's own form overflows above 88, and its gradient is then NaN
+            Self::Elu => activation::relu(x.clone()) + x.clamp_max(0.0).exp() - 1.0,
+            Self::Gelu => activation::gelu(x),
+            Self::LeakyRelu => activation::leaky_relu(x, 0.01),
+        }
+    }
+}
+
+/// State of one forward pass through a network.
+///
+/// A training pass uses batch statistics (where batch normalisation is not frozen) and draws dropout and drop-path
+/// masks from a stream named by the seed and the step, so that a repeated step repeats its masks on any device.
+#[derive(Debug)]
+pub struct Pass {
+    randomness: Option<RefCell<Rng>>,
+}
+
+impl Pass {
+    /// A pass that predicts: running statistics, no randomness.
+    pub fn predict() -> Self {
+        Self { randomness: None }
+    }
+
+    /// The pass of one training step.
+    pub fn train(seed: u64, step: u64) -> Self {
+        Self { randomness: Some(RefCell::new(rng::stream(seed, Purpose::Drop, step, 0))) }
+    }
+
+    /// Whether this is a training pass.
+    pub fn is_training(&self) -> bool {
+        self.randomness.is_some()
+    }
+
+    /// A mask of `len` values, each 0 with probability `rate`, else `1 / (1 - rate)`; `None` when nothing is to be
+    /// dropped. The expected value of a masked activation is the activation itself.
+    pub(super) fn mask(&self, len: usize, rate: f64, device: &Device) -> Option<Tensor<1>> {
+        let randomness = self.randomness.as_ref().filter(|_| rate > 0.0)?;
+        let mut rng = randomness.borrow_mut();
+        let keep = (1.0 / (1.0 - rate)) as f32;
+        let mask: Vec<f32> = (0..len).map(|_| if rng.random::<f64>() < rate { 0.0 } else { keep }).collect();
+        Some(Tensor::from_data(TensorData::new(mask, [len]), device))
+    }
+}

@@ -1,0 +1,14 @@
+//! Weights as named arrays: out of a network, into a network, from and to safetensors files.
+//!
+//! Names are those of PyTorch state dictionaries (see [`crate::nn`]), so there is no renaming table anywhere.
+
+mod file;
+mod pretrained;
+mod state;
+
+pub use file::{TensorFile, read, write};
+pub use pretrained::{find_pretrained, start_from};
+#[cfg(test)]
+pub(crate) use state::names_without_gradient;
+pub use state::{Array, LoadReport, StateDict, count_trainable, load, state_dict};
+pub(crate) use state::{Names, is_statistic};

@@ -1,0 +1,136 @@
+//! Where pretrained backbones are found on this machine.
+//!
+//! Left out on purpose: downloading. A weights file is looked for in the folders people keep them in.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use hema_core::error::{Error, Result};
+
+use super::file;
+use super::state::load;
+use crate::model::{HEAD_MODULES, ModelSpec, Network};
+
+/// Folders to look in, as `PATH` lists them.
+const WEIGHTS_VARIABLE: &str = "HEMA_WEIGHTS";
+
+/// Finds the ImageNet weights of an architecture: `NAME*.safetensors` in the folders that `HEMA_WEIGHTS` names, in
+/// `weights/` here, or in the Hugging Face hub's cache.
+///
+/// # Errors
+/// Says where it looked.
+pub fn find_pretrained(name: &str) -> Result<PathBuf> {
+    let mut folders: Vec<PathBuf> =
+        env::var_os(WEIGHTS_VARIABLE).map(|v| env::split_paths(&v).collect()).unwrap_or_default();
+    folders.push("weights".into());
+    for folder in &folders {
+        if let Some(found) = file_for(folder, name) {
+            return Ok(found);
+        }
+    }
+    let hub = hub_cache();
+    if let Some(found) = hub.as_deref().and_then(|hub| in_hub_cache(hub, name)) {
+        return Ok(found);
+    }
+    let mut looked: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
+    looked.extend(hub.map(|h| h.display().to_string()));
+    Err(Error::new(format!("no ImageNet weights of `{name}` found (looked in {})", looked.join(", "))).hint(format!(
+        "set {WEIGHTS_VARIABLE} to the folder that holds {name}.*.safetensors, or model.weights to the file, or to \
+         \"none\" to start from scratch"
+    )))
+}
+
+/// `NAME.safetensors` or `NAME.<tag>.safetensors`, the first in name order.
+fn file_for(folder: &Path, name: &str) -> Option<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let file = path.file_name().and_then(|f| f.to_str()).unwrap_or_default();
+            file.strip_prefix(name)
+                .and_then(|rest| rest.strip_suffix(".safetensors"))
+                .is_some_and(|tag| !tag.contains("reference") && (tag.is_empty() || tag.starts_with('.')))
+        })
+        .collect();
+    found.sort();
+    found.into_iter().next()
+}
+
+fn hub_cache() -> Option<PathBuf> {
+    if let Some(cache) = env::var_os("HF_HUB_CACHE") {
+        return Some(cache.into());
+    }
+    if let Some(home) = env::var_os("HF_HOME") {
+        return Some(Path::new(&home).join("hub"));
+    }
+    env::var_os("HOME").map(|home| Path::new(&home).join(".cache/huggingface/hub"))
+}
+
+/// `models--timm--NAME.<tag>/snapshots/<revision>/model.safetensors`.
+fn in_hub_cache(hub: &Path, name: &str) -> Option<PathBuf> {
+    let prefix = format!("models--timm--{name}.");
+    let mut repositories: Vec<PathBuf> = std::fs::read_dir(hub)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|p| p.file_name().and_then(|f| f.to_str()).is_some_and(|f| f.starts_with(&prefix)))
+        .collect();
+    repositories.sort();
+    repositories.iter().find_map(|repository| {
+        let snapshots = std::fs::read_dir(repository.join("snapshots")).ok()?;
+        snapshots.filter_map(|s| Some(s.ok()?.path().join("model.safetensors"))).find(|f| f.is_file())
+    })
+}
+
+/// Loads a backbone into a fresh network, whose head keeps its initial weights.
+///
+/// # Errors
+/// A file that cannot be read, a backbone tensor that is missing or of another shape, or nothing in it that the
+/// network knows.
+pub fn start_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<Network> {
+    let mut state = file::read(path)?.tensors;
+    let is_head = |name: &str| HEAD_MODULES.contains(&name.split('.').next().unwrap_or_default());
+    // a classifier for other classes (ImageNet's) is not wanted
+    state.retain(|name, _| !is_head(name));
+    let (network, report) = load(network, &state).map_err(|e| e.at(path))?;
+    let missing: Vec<&String> = report.missing.iter().filter(|name| !is_head(name)).collect();
+    if let Some(first) = missing.first() {
+        let found =
+            format!("{} of the tensors of `{}` are missing, first `{first}`", missing.len(), spec.name);
+        return Err(Error::new(found).at(path).hint("the file belongs to another architecture"));
+    }
+    if let Some(first) = report.unexpected.first() {
+        let found =
+            format!("{} tensors do not belong to `{}`, first `{first}`", report.unexpected.len(), spec.name);
+        return Err(Error::new(found).at(path).hint("the file belongs to another architecture"));
+    }
+    Ok(network)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::model::tests::spec;
+    use crate::weights::{state_dict, write};
+
+    #[test]
+    fn a_backbone_loads_without_its_head_and_a_foreign_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cnn_gap.test.safetensors");
+        let device = Device::flex();
+        let source = Network::new(&spec("cnn_gap"), 1, &device).unwrap();
+        write(&path, &state_dict(&source), Default::default()).unwrap();
+
+        let wider = ModelSpec { classes: 3, ..spec("cnn_gap") };
+        let loaded = start_from(Network::new(&wider, 2, &device).unwrap(), &wider, &path).unwrap();
+        assert_eq!(state_dict(&loaded)["stages.0.conv.weight"], state_dict(&source)["stages.0.conv.weight"]);
+        assert_eq!(state_dict(&loaded)["classifier.bias"].shape, [3]);
+
+        let other = spec("tf_efficientnetv2_b0");
+        let error = start_from(Network::new(&other, 2, &device).unwrap(), &other, &path).unwrap_err();
+        assert!(error.to_string().contains("tensors of `tf_efficientnetv2_b0` are missing"), "{error}");
+        assert_eq!(file_for(folder.path(), "cnn_gap"), Some(path));
+        assert_eq!(file_for(folder.path(), "cnn"), None);
+    }
+}

@@ -1,0 +1,217 @@
+//! State dictionaries: every parameter and running statistic of a network by name.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
+use hema_core::error::{Error, Result};
+
+use crate::model::Network;
+
+/// A named tensor's values, in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Sizes of the axes.
+    pub shape: Vec<usize>,
+    /// `shape.product()` values.
+    pub values: Vec<f32>,
+}
+
+/// Arrays by name, in name order.
+pub type StateDict = BTreeMap<String, Array>;
+
+/// Follows a traversal and knows the PyTorch name of the parameter in hand.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Vec<String>);
+
+impl Names {
+    /// Enters a field; the variants of an enum are no part of a name.
+    pub(crate) fn enter(&mut self, name: &str, container: &str) {
+        if !container.starts_with("Enum:") {
+            self.0.push(name.to_owned());
+        }
+    }
+
+    pub(crate) fn exit(&mut self, container: &str) {
+        if !container.starts_with("Enum:") {
+            self.0.pop();
+        }
+    }
+
+    /// The name of the parameter in hand.
+    pub(crate) fn current(&self) -> String {
+        self.0.join(".")
+    }
+}
+
+/// Whether a name is that of a running statistic, which no gradient reaches.
+pub(crate) fn is_statistic(name: &str) -> bool {
+    name.ends_with("running_mean") || name.ends_with("running_var")
+}
+
+/// Every parameter and running statistic of a network.
+pub fn state_dict(network: &Network) -> StateDict {
+    #[derive(Default)]
+    struct Collect {
+        names: Names,
+        state: StateDict,
+    }
+    impl ModuleVisitor for Collect {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.names.enter(name, container);
+        }
+        fn exit_module(&mut self, _: &str, container: &str) {
+            self.names.exit(container);
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let tensor = param.val();
+            let shape = tensor.dims().to_vec();
+            let values = tensor.into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
+            self.state.insert(self.names.current(), Array { shape, values });
+        }
+    }
+    let mut collect = Collect::default();
+    // a running statistic may lag behind by one batch until the network is asked for its final state
+    network.valid().visit(&mut collect);
+    collect.state
+}
+
+/// What loading left over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Names that the network has and the dictionary lacks.
+    pub missing: Vec<String>,
+    /// Names that the dictionary has and the network lacks.
+    pub unexpected: Vec<String>,
+}
+
+/// Copies arrays into the network's parameters of the same name and shape.
+///
+/// # Errors
+/// A shape that differs; the first such name with both shapes.
+pub fn load(network: Network, state: &StateDict) -> Result<(Network, LoadReport)> {
+    struct Apply<'a> {
+        names: Names,
+        state: &'a StateDict,
+        seen: Vec<String>,
+        missing: Vec<String>,
+        wrong: Option<Error>,
+    }
+    impl ModuleMapper for Apply<'_> {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.names.enter(name, container);
+        }
+        fn exit_module(&mut self, _: &str, container: &str) {
+            self.names.exit(container);
+        }
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let name = self.names.current();
+            let Some(array) = self.state.get(&name) else {
+                self.missing.push(name);
+                return param;
+            };
+            let expected = param.dims().to_vec();
+            if array.shape != expected {
+                self.wrong.get_or_insert(Error::new(format!(
+                    "tensor `{name}` has shape {:?}, expected {expected:?}",
+                    array.shape
+                )));
+                return param;
+            }
+            self.seen.push(name);
+            param.map(|old| {
+                let data = TensorData::new(array.values.clone(), array.shape.clone());
+                let device = old.device().without_autodiff();
+                let fresh = Tensor::from_data(data, &device);
+                if old.is_autodiff() {
+                    Tensor::from_inner(fresh).set_require_grad(old.is_require_grad())
+                } else {
+                    fresh
+                }
+            })
+        }
+    }
+    let mut apply = Apply { names: Names::default(), state, seen: vec![], missing: vec![], wrong: None };
+    let network = network.map(&mut apply);
+    if let Some(error) = apply.wrong {
+        return Err(error.hint("the file belongs to another architecture, head or number of classes"));
+    }
+    let mut seen = apply.seen;
+    seen.sort_unstable();
+    let unexpected = state.keys().filter(|name| seen.binary_search(name).is_err()).cloned().collect();
+    Ok((network, LoadReport { missing: apply.missing, unexpected }))
+}
+
+/// Number of values that training can change: parameters without running statistics.
+pub fn count_trainable(network: &Network) -> usize {
+    state_dict(network)
+        .iter()
+        .filter(|(name, _)| !is_statistic(name))
+        .map(|(_, array)| array.values.len())
+        .sum()
+}
+
+/// Parameters that a backward pass left without a gradient, or with one of zeros alone.
+#[cfg(test)]
+pub(crate) fn names_without_gradient(network: &Network, grads: &burn::tensor::Gradients) -> Vec<String> {
+    struct Check<'a> {
+        names: Names,
+        grads: &'a burn::tensor::Gradients,
+        without: Vec<String>,
+    }
+    impl ModuleVisitor for Check<'_> {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.names.enter(name, container);
+        }
+        fn exit_module(&mut self, _: &str, container: &str) {
+            self.names.exit(container);
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let name = self.names.current();
+            let reached = param
+                .val()
+                .grad(self.grads)
+                .is_some_and(|g| g.into_data().convert::<f32>().iter::<f32>().any(|v| v != 0.0));
+            if !is_statistic(&name) && !reached {
+                self.without.push(name);
+            }
+        }
+    }
+    let mut check = Check { names: Names::default(), grads, without: vec![] };
+    network.visit(&mut check);
+    check.without
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::model::tests::spec;
+
+    #[test]
+    fn a_network_survives_the_round_trip_and_reports_what_is_left_over() {
+        let device = Device::flex();
+        let first = Network::new(&spec("tf_efficientnetv2_b0"), 1, &device).unwrap();
+        let second = Network::new(&spec("tf_efficientnetv2_b0"), 2, &device).unwrap();
+        let mut state = state_dict(&first);
+        assert_ne!(state, state_dict(&second));
+        let (second, report) = load(second, &state).unwrap();
+        assert_eq!(state_dict(&second), state);
+        assert_eq!(report, LoadReport::default());
+
+        let bias = state.remove("classifier.bias").unwrap();
+        state.insert("extra".into(), bias);
+        let (_, report) = load(second, &state).unwrap();
+        assert_eq!(report.missing, ["classifier.bias"]);
+        assert_eq!(report.unexpected, ["extra"]);
+    }
+
+    #[test]
+    fn a_wrong_shape_is_an_error_that_names_both() {
+        let network = Network::new(&spec("cnn_gap"), 1, &Device::flex()).unwrap();
+        let state = [("classifier.bias".to_owned(), Array { shape: vec![3], values: vec![0.0; 3] })].into();
+        let error = load(network, &state).unwrap_err().to_string();
+        assert_eq!(error, "tensor `classifier.bias` has shape [3], expected [8]");
+    }
+}
