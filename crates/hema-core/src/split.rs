@@ -1,1 +1,312 @@
-//! To be written.
+//! Which images train a model, which choose it and which judge it: reading, writing and making splits.
+//!
+//! Left out on purpose: folds (several splits with different seeds serve the same end) and de-duplication, which
+//! the audit does before a split is made.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use rand::seq::SliceRandom;
+
+use crate::data::{Entry, Source, classes};
+use crate::error::{Error, Result};
+use crate::rng::{Purpose, stream};
+use crate::{file, rng};
+
+/// The use an image is put to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// Fits the weights.
+    Train,
+    /// Chooses the epoch, the settings and the temperature.
+    Val,
+    /// Judges the finished model.
+    Test,
+}
+
+impl Part {
+    /// Every part, in order.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Val, Self::Test];
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Train => "train",
+            Self::Val => "val",
+            Self::Test => "test",
+        })
+    }
+}
+
+impl FromStr for Part {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name.trim().to_ascii_lowercase().as_str() {
+            "train" | "training" => Ok(Self::Train),
+            "val" | "valid" | "validation" | "dev" => Ok(Self::Val),
+            "test" | "testing" => Ok(Self::Test),
+            _ => Err(Error::new(format!("part is `{name}` (expected train, val or test)"))),
+        }
+    }
+}
+
+/// Shares of the images set apart from training, each at least 0 and together below 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fractions {
+    /// Share for validation.
+    pub val: f64,
+    /// Share for the test.
+    pub test: f64,
+}
+
+/// The part of every image, by its path under the data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    origin: PathBuf,
+    rows: Vec<Row>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Row {
+    path: String,
+    label: Option<String>,
+    part: Part,
+}
+
+impl Split {
+    /// Reads a CSV file with the columns `path` and `split`, and `label` if there is one; others are ignored.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a missing column, an unknown part, a path named twice; each with its line.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::parse(file::open(path)?, path)
+    }
+
+    /// Reads CSV text; `origin` names it in errors.
+    pub(crate) fn parse(text: impl std::io::Read, origin: &Path) -> Result<Self> {
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+        let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}")).at(origin);
+        let header = reader.headers().map_err(bad)?.clone();
+        let column =
+            |names: &[&str]| header.iter().position(|c| names.contains(&c.trim_start_matches('\u{feff}')));
+        let missing = |name: &str| {
+            let found = header.iter().collect::<Vec<_>>().join(",");
+            Error::new(format!("has no column `{name}` (found: {found}; expected path,label,split)"))
+                .at(origin)
+        };
+        let path_column = column(&["path"]).ok_or_else(|| missing("path"))?;
+        let part_column = column(&["split", "part"]).ok_or_else(|| missing("split"))?;
+        let label_column = column(&["label"]);
+
+        let mut rows = Vec::new();
+        let mut seen = HashSet::new();
+        for record in reader.records() {
+            let record = record.map_err(bad)?;
+            let line = record.position().map_or(0, csv::Position::line);
+            let path = record[path_column].to_owned();
+            let part = record[part_column]
+                .parse()
+                .map_err(|e: Error| Error::new(format!("line {line}: {e}")).at(origin))?;
+            let label = label_column.map(|c| record[c].to_owned()).filter(|l| !l.is_empty());
+            if !seen.insert(path.clone()) {
+                return Err(Error::new(format!("line {line}: `{path}` is named twice")).at(origin));
+            }
+            rows.push(Row { path, label, part });
+        }
+        Ok(Self { origin: origin.to_path_buf(), rows })
+    }
+
+    /// The split that entries carry themselves; entries without a part are left out.
+    pub(crate) fn of_entries(entries: &[Entry], classes: &[String], origin: &Path) -> Self {
+        let row = |e: &Entry| e.part.map(|part| Row::of(e, classes, part));
+        Self { origin: origin.to_path_buf(), rows: entries.iter().filter_map(row).collect() }
+    }
+
+    /// Writes the split as CSV: `path,label,split`.
+    ///
+    /// # Errors
+    /// Any error of the file system.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        file::write_atomic(path, |out| {
+            let mut out = csv::Writer::from_writer(out);
+            out.write_record(["path", "label", "split"])?;
+            for row in &self.rows {
+                let part = row.part.to_string();
+                out.write_record([&row.path, row.label.as_deref().unwrap_or(""), part.as_str()])?;
+            }
+            out.flush()
+        })
+    }
+
+    /// Splits labelled entries class by class, so that every part has the classes in the same proportions. The
+    /// entries of a group stay together. The same entries and seed give the same split, whatever their order;
+    /// entries without a label are left out.
+    ///
+    /// # Errors
+    /// Fractions out of range; no labelled entry.
+    pub fn stratified(
+        entries: &[Entry],
+        classes: &[String],
+        fractions: Fractions,
+        seed: u64,
+    ) -> Result<Self> {
+        fractions.validate()?;
+        let mut parts = vec![None; entries.len()];
+        for (class, groups) in groups_by_class(entries, classes.len()).into_iter().enumerate() {
+            assign(groups, fractions, &mut stream(seed, Purpose::Split, 0, class as u64), &mut parts);
+        }
+        let row = |(e, part): (&Entry, Option<Part>)| part.map(|part| Row::of(e, classes, part));
+        let rows: Vec<Row> = entries.iter().zip(parts).filter_map(row).collect();
+        if rows.is_empty() {
+            return Err(Error::new("no labelled image to split"));
+        }
+        Ok(Self { origin: PathBuf::from("split"), rows })
+    }
+
+    /// Indices of the source's entries that belong to a part, in the source's order.
+    ///
+    /// # Errors
+    /// The split names files that the data lacks, or under another label than the data; the part has no image; for
+    /// [`Part::Train`], a class of the data has no image in it.
+    pub fn indices(&self, source: &Source, part: Part) -> Result<Vec<usize>> {
+        self.check_against(source)?;
+        let parts = self.part_by_path();
+        let of_part = |i: &usize| parts.get(source.entries()[*i].path.as_str()) == Some(&part);
+        let indices: Vec<usize> = (0..source.len()).filter(of_part).collect();
+        if indices.is_empty() {
+            return Err(Error::new(format!("no image belongs to the part `{part}`")).at(&self.origin));
+        }
+        if part == Part::Train {
+            self.check_every_class(source, &indices)?;
+        }
+        Ok(indices)
+    }
+
+    /// How many of the source's entries the split does not name, and so leaves unused.
+    pub fn ignored(&self, source: &Source) -> usize {
+        let parts = self.part_by_path();
+        source.entries().iter().filter(|e| !parts.contains_key(e.path.as_str())).count()
+    }
+
+    /// Images of each part, in the order of [`Part::ALL`].
+    pub fn counts(&self) -> [u64; 3] {
+        Part::ALL.map(|part| self.rows.iter().filter(|r| r.part == part).count() as u64)
+    }
+
+    fn part_by_path(&self) -> HashMap<&str, Part> {
+        self.rows.iter().map(|r| (r.path.as_str(), r.part)).collect()
+    }
+
+    fn check_against(&self, source: &Source) -> Result<()> {
+        let entries: HashMap<&str, &Entry> = source.entries().iter().map(|e| (e.path.as_str(), e)).collect();
+        let lacking = |r: &&Row| !entries.contains_key(r.path.as_str());
+        let relabelled = |r: &&Row| {
+            let in_data = entries.get(r.path.as_str()).and_then(|e| e.label).map(|l| &source.classes()[l]);
+            matches!((in_data, &r.label), (Some(a), Some(b)) if !classes::same(a, b))
+        };
+        let fail = |rows: Vec<&Row>, what: &str, hint: &str| {
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let first: Vec<&str> = rows.iter().take(3).map(|r| r.path.as_str()).collect();
+            let message = format!(
+                "{} of its {} files {what}, first: {}",
+                rows.len(),
+                self.rows.len(),
+                first.join(", ")
+            );
+            Err(Error::new(message).at(&self.origin).hint(hint))
+        };
+        fail(
+            self.rows.iter().filter(lacking).collect(),
+            "are not in the data",
+            "use the split with the data it was made from, or make a new one with `hema split`",
+        )?;
+        fail(
+            self.rows.iter().filter(relabelled).collect(),
+            "have another label in the data",
+            "make a new split with `hema split`",
+        )
+    }
+
+    fn check_every_class(&self, source: &Source, indices: &[usize]) -> Result<()> {
+        let mut trained = vec![false; source.classes().len()];
+        for label in indices.iter().filter_map(|i| source.entries()[*i].label) {
+            trained[label] = true;
+        }
+        let untrained =
+            source.counts().iter().zip(trained).position(|(count, trained)| *count > 0 && !trained);
+        match untrained {
+            None => Ok(()),
+            Some(class) => {
+                let name = &source.classes()[class];
+                Err(Error::new(format!("class `{name}` has no image in the part `train`")).at(&self.origin))
+            }
+        }
+    }
+}
+
+impl Row {
+    fn of(entry: &Entry, classes: &[String], part: Part) -> Self {
+        Self { path: entry.path.clone(), label: entry.label.map(|l| classes[l].clone()), part }
+    }
+}
+
+impl Fractions {
+    fn validate(self) -> Result<()> {
+        let valid = self.val >= 0.0 && self.test >= 0.0 && self.val + self.test < 1.0;
+        if valid {
+            return Ok(());
+        }
+        let Self { val, test } = self;
+        Err(Error::new(format!(
+            "split fractions are val {val}, test {test} (expected 0 or more, together below 1)"
+        )))
+    }
+}
+
+/// Groups of entries (indices), under the class that most of their entries have, each list in order of the groups'
+/// names. An entry without a group is its own.
+fn groups_by_class(entries: &[Entry], classes: usize) -> Vec<Vec<Vec<usize>>> {
+    let mut groups: BTreeMap<(bool, &str), Vec<usize>> = BTreeMap::new();
+    for (i, entry) in entries.iter().enumerate().filter(|(_, e)| e.label.is_some()) {
+        let name = entry.group.as_deref().map_or((false, entry.path.as_str()), |group| (true, group));
+        groups.entry(name).or_default().push(i);
+    }
+    let mut by_class = vec![Vec::new(); classes];
+    for members in groups.into_values() {
+        let mut votes = vec![0_usize; classes];
+        members.iter().filter_map(|i| entries[*i].label).for_each(|label| votes[label] += 1);
+        let most = (0..classes).rev().max_by_key(|class| votes[*class]).unwrap_or(0);
+        by_class[most].push(members);
+    }
+    by_class
+}
+
+/// Hands a class's shuffled groups out, largest first, each to the part that still lacks most.
+fn assign(mut groups: Vec<Vec<usize>>, fractions: Fractions, rng: &mut rng::Rng, parts: &mut [Option<Part>]) {
+    groups.shuffle(rng);
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    let total: usize = groups.iter().map(Vec::len).sum();
+    let share = |fraction: f64| (total as f64 * fraction).round() as i64;
+    let (val, test) = (share(fractions.val), share(fractions.test));
+    // training comes first where parts lack the same, so that a class of one image is trained on
+    let mut lacking =
+        [(Part::Train, (total as i64 - val - test).max(1)), (Part::Val, val), (Part::Test, test)];
+    for group in groups {
+        let mut most = 0;
+        for candidate in 1..lacking.len() {
+            if lacking[candidate].1 > lacking[most].1 {
+                most = candidate;
+            }
+        }
+        lacking[most].1 -= group.len() as i64;
+        for member in group {
+            parts[member] = Some(lacking[most].0);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Bytes that many entries lie in: read at any position, or front to back only when they are compressed as a whole.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+
+use flate2::read::{DeflateDecoder, MultiGzDecoder};
+
+/// A run of bytes that many entries lie in. Offsets count uncompressed bytes.
+pub(super) enum Blob {
+    /// A file, as it is.
+    File(Arc<File>),
+    /// Bytes already at hand.
+    Memory(Vec<u8>),
+    /// Bytes that can only be read from the start.
+    Stream(Arc<Stream>),
+}
+
+impl Blob {
+    /// Reads `len` bytes at `offset`. On a stream this starts over; [`Cursor`] does not.
+    pub(super) fn read(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        match self {
+            Self::File(file) => {
+                let mut bytes = vec![0; len];
+                read_exact_at(file, &mut bytes, offset)?;
+                Ok(bytes)
+            }
+            Self::Memory(bytes) => {
+                let span = bytes.get(offset as usize..).and_then(|rest| rest.get(..len));
+                span.map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+            }
+            Self::Stream(stream) => Cursor::new(stream).read(offset, len),
+        }
+    }
+}
+
+/// The compressed contents of a file or of a part of it.
+pub(super) struct Stream {
+    pub(super) part: FilePart,
+    pub(super) packing: Packing,
+}
+
+/// How a stream is compressed.
+pub(super) enum Packing {
+    Gzip,
+    Deflate,
+}
+
+impl Stream {
+    /// The uncompressed bytes from the start.
+    pub(super) fn reader(&self) -> Box<dyn Read + Send> {
+        let packed = BufReader::new(self.part.clone());
+        match self.packing {
+            Packing::Gzip => Box::new(MultiGzDecoder::new(packed)),
+            Packing::Deflate => Box::new(DeflateDecoder::new(packed)),
+        }
+    }
+}
+
+/// Reads a stream in order, skipping what is not asked for.
+pub(super) struct Cursor {
+    stream: Arc<Stream>,
+    reader: Box<dyn Read + Send>,
+    position: u64,
+}
+
+impl Cursor {
+    /// A cursor at the stream's start.
+    pub(super) fn new(stream: &Arc<Stream>) -> Self {
+        Self { stream: Arc::clone(stream), reader: stream.reader(), position: 0 }
+    }
+
+    /// Whether this cursor reads `stream`.
+    pub(super) fn is_on(&self, stream: &Arc<Stream>) -> bool {
+        Arc::ptr_eq(&self.stream, stream)
+    }
+
+    /// Reads `len` bytes at `offset`; going back starts over.
+    pub(super) fn read(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        if offset < self.position {
+            *self = Self::new(&self.stream);
+        }
+        io::copy(&mut (&mut self.reader).take(offset - self.position), &mut io::sink())?;
+        let mut bytes = vec![0; len];
+        self.reader.read_exact(&mut bytes)?;
+        self.position = offset + len as u64;
+        Ok(bytes)
+    }
+}
+
+/// Reads part of a shared file without moving anyone else's position.
+#[derive(Clone)]
+pub(super) struct FilePart {
+    file: Arc<File>,
+    position: u64,
+    end: u64,
+}
+
+impl FilePart {
+    /// The whole file.
+    pub(super) fn whole(file: &Arc<File>) -> Self {
+        Self::new(file, 0, u64::MAX)
+    }
+
+    /// The `len` bytes at `offset`.
+    pub(super) fn new(file: &Arc<File>, offset: u64, len: u64) -> Self {
+        Self { file: Arc::clone(file), position: offset, end: offset.saturating_add(len) }
+    }
+}
+
+impl Read for FilePart {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.position).unwrap_or(usize::MAX);
+        let wanted = out.len().min(left);
+        let read = read_at(&self.file, &mut out[..wanted], self.position)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, out: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, out, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, out: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, out, offset)
+}
+
+/// Fills `out` from a position of a file; any number of threads may do so at once.
+pub(super) fn read_exact_at(file: &File, mut out: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !out.is_empty() {
+        match read_at(file, out, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                out = &mut out[read..];
+                offset += read as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}

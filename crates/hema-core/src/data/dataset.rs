@@ -1,0 +1,293 @@
+//! Decoded images, cropped and resized, as compact bytes: what training and evaluation read.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::source::{Entry, Source, count_labels};
+use super::store::{Filling, Store};
+use crate::error::{Error, Result};
+use crate::preprocess::Preprocess;
+use crate::sample::Image;
+
+/// What to do with an image that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBadImage {
+    /// Stop with an error.
+    #[default]
+    Fail,
+    /// Leave it out and record it, see [`Dataset::skipped`].
+    Skip,
+}
+
+/// How a data set is loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions {
+    /// What to do with an image that cannot be read.
+    pub on_bad_image: OnBadImage,
+    /// Most bytes of decoded pixels kept in memory; more go to a temporary file.
+    pub memory_budget: u64,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { on_bad_image: OnBadImage::Fail, memory_budget: 4 << 30 }
+    }
+}
+
+/// An image that was left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Skipped {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why it could not be read.
+    pub reason: String,
+}
+
+/// Decoded images of one size, with their entries. Clones and subsets share the pixels.
+#[derive(Clone)]
+pub struct Dataset {
+    shared: Arc<Shared>,
+    /// Positions in the shared lists, in this data set's order.
+    rows: Arc<[usize]>,
+}
+
+struct Shared {
+    classes: Vec<String>,
+    entries: Vec<Entry>,
+    store: Arc<Store>,
+    width: usize,
+    height: usize,
+    skipped: Vec<Skipped>,
+}
+
+impl Dataset {
+    /// Decodes, crops and resizes the entries at `indices` (all of them when `None`), in parallel, in that order.
+    /// `progress` is called with the number of images done so far, from any thread, in no particular order.
+    ///
+    /// # Errors
+    /// An invalid preprocessing; an index beyond the source; an unreadable image, unless those are skipped; no image
+    /// that can be read; no room for the pixels.
+    pub fn load(
+        source: &Source,
+        indices: Option<&[usize]>,
+        preprocess: &Preprocess,
+        options: &LoadOptions,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Self> {
+        preprocess.validate()?;
+        let all: Vec<usize>;
+        let indices = if let Some(indices) = indices {
+            indices
+        } else {
+            all = (0..source.len()).collect();
+            &all
+        };
+        if let Some(beyond) = indices.iter().find(|i| **i >= source.len()) {
+            return Err(
+                Error::new(format!("image {beyond} was asked for of {}", source.len())).at(source.path())
+            );
+        }
+        let mut order = indices.to_vec();
+        order.sort_by_key(|i| (source.places[*i].reading_order(), *i));
+        order.dedup();
+
+        let stride = preprocess.size * preprocess.size * 3;
+        let mut pixels = Filling::new(order.len() as u64 * stride as u64, options.memory_budget)?;
+        let mut entries = Vec::with_capacity(order.len());
+        let mut skipped = Vec::new();
+        // row in the store of every source index
+        let mut row_of = vec![None; source.len()];
+        let done = AtomicUsize::new(0);
+        for_each_image(
+            source,
+            &order,
+            preprocess,
+            &|| progress(done.fetch_add(1, Ordering::Relaxed) + 1),
+            |i, image| match (image, options.on_bad_image) {
+                (Ok(image), _) => {
+                    row_of[i] = Some(entries.len());
+                    entries.push(source.entries()[i].clone());
+                    pixels.push(image.pixels())
+                }
+                (Err(e), OnBadImage::Skip) => {
+                    skipped.push(Skipped { path: source.location(i), reason: e.to_string() });
+                    Ok(())
+                }
+                (Err(e), OnBadImage::Fail) => Err(e
+                    .at(source.location(i))
+                    .hint("leave unreadable images out with `--on-bad-image skip`")),
+            },
+        )?;
+        if let (true, Some(first)) = (entries.is_empty(), skipped.first()) {
+            let message =
+                format!("none of the {} images can be read; the first {}", skipped.len(), first.reason);
+            return Err(Error::new(message).at(&first.path));
+        }
+        let shared = Shared {
+            classes: source.classes().to_vec(),
+            entries,
+            store: pixels.finish()?,
+            width: preprocess.size,
+            height: preprocess.size,
+            skipped,
+        };
+        let rows = indices.iter().filter_map(|i| row_of[*i]).collect();
+        Ok(Self { shared: Arc::new(shared), rows })
+    }
+
+    /// A data set of images made elsewhere: `(path, image, label)`, all of one size.
+    ///
+    /// # Errors
+    /// Images of different sizes; a label beyond the class list.
+    pub fn from_images(classes: Vec<String>, images: Vec<(String, Image, Option<usize>)>) -> Result<Self> {
+        let (width, height) = images.first().map_or((1, 1), |(_, first, _)| (first.width(), first.height()));
+        let mut pixels = Filling::new((images.len() * width * height * 3) as u64, u64::MAX)?;
+        let mut entries = Vec::with_capacity(images.len());
+        for (path, image, label) in images {
+            if (image.width(), image.height()) != (width, height) {
+                let message =
+                    format!("is {}x{} pixels (expected {width}x{height})", image.width(), image.height());
+                return Err(Error::new(message).at(path));
+            }
+            if label.is_some_and(|label| label >= classes.len()) {
+                return Err(Error::new(format!("has a label beyond the {} classes", classes.len())).at(path));
+            }
+            pixels.push(image.pixels())?;
+            entries.push(Entry { path, label, part: None, group: None });
+        }
+        let rows = (0..entries.len()).collect();
+        let shared = Shared { classes, entries, store: pixels.finish()?, width, height, skipped: Vec::new() };
+        Ok(Self { shared: Arc::new(shared), rows })
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Width and height of every image, in pixels.
+    pub fn dimensions(&self) -> (usize, usize) {
+        (self.shared.width, self.shared.height)
+    }
+
+    /// Class names in label order.
+    pub fn classes(&self) -> &[String] {
+        &self.shared.classes
+    }
+
+    /// The entry of image `i`, which must be below [`Dataset::len`].
+    pub fn entry(&self, i: usize) -> &Entry {
+        &self.shared.entries[self.rows[i]]
+    }
+
+    /// The label of image `i`, which must be below [`Dataset::len`].
+    pub fn label(&self, i: usize) -> Option<usize> {
+        self.entry(i).label
+    }
+
+    /// Images of each class, in class order; unlabelled ones count nowhere.
+    pub fn counts(&self) -> Vec<u64> {
+        count_labels(self.classes().len(), (0..self.len()).map(|i| self.label(i)))
+    }
+
+    /// Images that could not be read and were left out when the data set was loaded.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.shared.skipped
+    }
+
+    /// Copies the bytes of image `i`, `[height][width][rgb]`, into `out`, which has exactly their length.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read; an `out` of another length.
+    pub fn read_pixels(&self, i: usize, out: &mut [u8]) -> Result<()> {
+        let expected = self.shared.width * self.shared.height * 3;
+        if out.len() != expected {
+            return Err(Error::new(format!("room for {} bytes of pixels (expected {expected})", out.len())));
+        }
+        self.shared.store.read(self.rows[i], out)
+    }
+
+    /// Image `i`, which must be below [`Dataset::len`].
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn image(&self, i: usize) -> Result<Image> {
+        let mut pixels = vec![0; self.shared.width * self.shared.height * 3];
+        self.read_pixels(i, &mut pixels)?;
+        Image::new(self.shared.width, self.shared.height, pixels)
+    }
+
+    /// The images at `indices`, in that order; pixels are shared, not copied. Indices must be below [`Dataset::len`].
+    pub fn subset(&self, indices: &[usize]) -> Self {
+        Self { shared: Arc::clone(&self.shared), rows: indices.iter().map(|i| self.rows[*i]).collect() }
+    }
+
+    /// SHA-256 over the pixels and labels, in order, as hexadecimal digits. File names do not enter: the same images
+    /// in a folder and in an archive have the same hash.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn hash(&self) -> Result<String> {
+        let mut hasher = Sha256::new();
+        hasher.update([self.shared.width as u64, self.shared.height as u64].map(u64::to_le_bytes).concat());
+        let mut pixels = vec![0; self.shared.width * self.shared.height * 3];
+        for i in 0..self.len() {
+            self.read_pixels(i, &mut pixels)?;
+            hasher.update(&pixels);
+            hasher.update(self.label(i).map_or(-1, |label| label as i64).to_le_bytes());
+        }
+        Ok(hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+            // writing to a string cannot fail
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        }))
+    }
+}
+
+/// Calls `each` with every preprocessed image in `order`. Bytes that must be read in turn are read by this thread, a
+/// batch at a time; everything else happens on all threads.
+fn for_each_image(
+    source: &Source,
+    order: &[usize],
+    preprocess: &Preprocess,
+    finished: &(dyn Fn() + Sync),
+    mut each: impl FnMut(usize, Result<Image>) -> Result<()>,
+) -> Result<()> {
+    /// Most compressed bytes and most decoded bytes of one batch.
+    const BATCH_BYTES: usize = 64 << 20;
+    let longest = (BATCH_BYTES / (preprocess.size * preprocess.size * 3)).clamp(1, 1024);
+    let mut cursor = None;
+    let mut next = 0;
+    while next < order.len() {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while next < order.len() && batch.len() < longest && bytes < BATCH_BYTES {
+            let place = &source.places[order[next]];
+            let fetched = place.fetch(&mut cursor).map_err(|e| e.at(source.location(order[next])))?;
+            bytes += fetched.len();
+            batch.push((order[next], fetched));
+            next += 1;
+        }
+        let images: Vec<(usize, Result<Image>)> = batch
+            .into_par_iter()
+            .map(|(i, fetched)| {
+                let image = source.places[i].image(fetched).and_then(|image| preprocess.apply(&image));
+                finished();
+                (i, image)
+            })
+            .collect();
+        for (i, image) in images {
+            each(i, image)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! From the bytes of a picture file to 8-bit RGB.
+//!
+//! Grey becomes three equal channels, 16 bits become 8, EXIF orientation is applied. An alpha channel is dropped, not
+//! composited: that is what `convert("RGB")` does in Pillow, which most models were trained behind. Left out on
+//! purpose: colour profiles, which cell images rarely carry and training pipelines ignore.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+
+use crate::error::{Error, Result};
+use crate::sample::Image;
+
+/// Longest side accepted, in pixels.
+pub(super) const MAX_SIDE: u64 = 16_384;
+/// Largest area accepted, in pixels (256 megapixels: the longest side squared).
+pub(super) const MAX_AREA: u64 = 1 << 28;
+/// Most memory a decoder may take: the largest area at 16-bit RGBA.
+const MAX_ALLOCATION: u64 = MAX_AREA * 8;
+
+const FORMATS: [ImageFormat; 5] =
+    [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP];
+
+/// Whether bytes begin like a picture file of a known format.
+pub(super) fn is_picture(start: &[u8]) -> bool {
+    image::guess_format(start).is_ok_and(|format| FORMATS.contains(&format))
+}
+
+/// Whether a file name ends like a picture's.
+pub(super) fn has_picture_name(name: &str) -> bool {
+    const EXTENSIONS: [&str; 8] = ["jpg", "jpeg", "jfif", "png", "bmp", "tif", "tiff", "webp"];
+    name.rsplit_once('.').is_some_and(|(_, end)| EXTENSIONS.contains(&end.to_ascii_lowercase().as_str()))
+}
+
+/// Decodes a JPEG, PNG, BMP, TIFF or WebP file.
+///
+/// # Errors
+/// Empty, unknown, damaged or truncated files; pictures over 16,384 pixels a side, before memory is taken for them.
+pub fn decode(bytes: &[u8]) -> Result<Image> {
+    let format = recognise(bytes)?;
+    let damaged = |e: image::ImageError| Error::new(format!("is not a readable {} image: {e}", name(format)));
+    if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
+        return Err(Error::new("is a truncated JPEG image (it ends before its end-of-image marker)"));
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_ALLOCATION);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    check_size(u64::from(width), u64::from(height))?;
+    // a picture with a broken EXIF block is still a picture
+    let orientation = decoder.orientation().ok();
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    if let Some(orientation) = orientation {
+        picture.apply_orientation(orientation);
+    }
+    let rgb = picture.into_rgb8();
+    Image::new(rgb.width() as usize, rgb.height() as usize, rgb.into_raw())
+}
+
+/// Refuses pictures too large to be a blood cell or a smear frame.
+pub(super) fn check_size(width: u64, height: u64) -> Result<()> {
+    if width <= MAX_SIDE && height <= MAX_SIDE && width * height <= MAX_AREA {
+        return Ok(());
+    }
+    Err(Error::new(format!("is {width}x{height} pixels (at most {MAX_SIDE} a side are read)")))
+}
+
+fn recognise(bytes: &[u8]) -> Result<ImageFormat> {
+    if bytes.is_empty() {
+        return Err(Error::new("is empty (expected an image)"));
+    }
+    let format = image::guess_format(bytes).ok().filter(|format| FORMATS.contains(format));
+    format.ok_or_else(|| {
+        Error::new("is not an image in a known format (expected JPEG, PNG, BMP, TIFF or WebP)")
+    })
+}
+
+fn name(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Png => "PNG",
+        ImageFormat::Bmp => "BMP",
+        ImageFormat::Tiff => "TIFF",
+        _ => "WebP",
+    }
+}
+
+/// Whether a JPEG file reaches its end-of-image marker. The decoder fills what is missing with grey and reports
+/// success, so truncation has to be seen here. Markers inside metadata blocks (thumbnails) do not count.
+fn jpeg_is_complete(bytes: &[u8]) -> bool {
+    const END_OF_IMAGE: u8 = 0xd9;
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    loop {
+        // to the next marker: within coded data, 0xff is followed by 0 or a restart marker
+        let Some(start) =
+            rest.windows(2).position(|w| w[0] == 0xff && !matches!(w[1], 0 | 0xff | 0xd0..=0xd7))
+        else {
+            return false;
+        };
+        if rest[start + 1] == END_OF_IMAGE {
+            return true;
+        }
+        let block = &rest[start + 2..];
+        let [high, low, ..] = block else { return false };
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let Some(after) = block.get(length..) else { return false };
+        rest = after;
+    }
+}

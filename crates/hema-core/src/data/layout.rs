@@ -1,0 +1,102 @@
+//! From the paths of picture files to labels: the first folder is the class.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::classes;
+use super::place::Place;
+use super::source::{Entry, Source};
+use crate::split::Part;
+
+/// The files that a folder or an archive holds, by their path under it (`/` between folders).
+#[derive(Default)]
+pub(super) struct Listing {
+    /// Picture files.
+    pub(super) pictures: Vec<(String, Place)>,
+    /// Path and text of every `split.csv`.
+    pub(super) splits: Vec<(String, Vec<u8>)>,
+}
+
+/// What was listed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Root {
+    /// A folder, which the user pointed at.
+    Folder,
+    /// An archive, which usually wraps everything in one top folder.
+    Archive,
+}
+
+/// Whether a file is not worth a look: hidden, or a by-product of packing on a Mac.
+pub(super) fn is_ignored(name: &str) -> bool {
+    name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX")
+}
+
+/// Whether a file is a split that lies beside the pictures.
+pub(super) fn is_split(name: &str) -> bool {
+    name.rsplit('/').next() == Some("split.csv")
+}
+
+/// Makes a source of a listing. Pictures without a folder are unlabelled; folders named `train`, `val` and `test`, when
+/// there is nothing else, are parts, with the classes below them.
+pub(super) fn arrange(path: &Path, mut listing: Listing, root: Root) -> Source {
+    listing.pictures.sort_by(|a, b| a.0.cmp(&b.0));
+    // an archive may hold a file twice: the later one replaces the earlier, as when it is unpacked
+    listing.pictures.dedup_by(|later, earlier| {
+        let same = later.0 == earlier.0;
+        if same {
+            earlier.1 = later.1.clone();
+        }
+        same
+    });
+    let names: Vec<&str> = listing.pictures.iter().map(|(name, _)| name.as_str()).collect();
+    let top = common_top(&names, root).map(|top| format!("{top}/")).unwrap_or_default();
+    let under_top = |name: &str| name.strip_prefix(&top).unwrap_or(name).to_owned();
+    let in_parts = names.iter().all(|name| part_folder(name.strip_prefix(&top).unwrap_or(name)).is_some());
+
+    let mut found = BTreeSet::new();
+    let mut class_names = Vec::new();
+    let mut entries = Vec::new();
+    for name in names {
+        let path = under_top(name);
+        let part = part_folder(&path).filter(|_| in_parts);
+        let below = if part.is_some() { path.split_once('/').map_or("", |(_, below)| below) } else { &path };
+        let class = below.split_once('/').map(|(class, _)| class.to_owned());
+        found.extend(class.clone());
+        class_names.push(class);
+        entries.push(Entry { path, label: None, part, group: None });
+    }
+    let classes = classes::order(&found);
+    for (entry, class) in entries.iter_mut().zip(class_names) {
+        entry.label = class.map(|name| classes.labels[&name]);
+    }
+    Source {
+        path: path.to_path_buf(),
+        classes: classes.names,
+        numeric: classes.numeric,
+        entries,
+        places: listing.pictures.into_iter().map(|(_, place)| place).collect(),
+        split_csv: listing
+            .splits
+            .into_iter()
+            .find(|(name, _)| under_top(name) == "split.csv")
+            .map(|(_, text)| text),
+    }
+}
+
+/// The part that a path's first folder names.
+fn part_folder(path: &str) -> Option<Part> {
+    path.split_once('/').and_then(|(first, _)| first.parse().ok())
+}
+
+/// The folder around everything, when it is no class: there are folders below it, or it wraps an archive of loose
+/// pictures. A folder named like a standard class or a part is never taken for it.
+fn common_top<'a>(names: &[&'a str], root: Root) -> Option<&'a str> {
+    let (top, _) = names.first()?.split_once('/')?;
+    let inside = |name: &&str| name.split_once('/').is_some_and(|(first, _)| first == top);
+    let has_folder_below = |name: &&str| name.split('/').count() >= 3;
+    let wraps = names.iter().all(inside)
+        && !classes::is_standard(top)
+        && top.parse::<Part>().is_err()
+        && (root == Root::Archive || names.iter().all(has_folder_below));
+    wraps.then_some(top)
+}

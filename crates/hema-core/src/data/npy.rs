@@ -1,0 +1,193 @@
+//! Numpy arrays: the header of a `.npy` file and the numbers behind it.
+//!
+//! Left out on purpose: object arrays (they are Python programs in disguise), structured, text, complex and
+//! half-precision arrays, and writing.
+
+use std::io::Read;
+
+use crate::error::{Error, Result};
+
+/// Longest header accepted; numpy itself warns above 10,000 bytes.
+const MAX_HEADER: usize = 1 << 16;
+
+/// What a `.npy` file says of its array.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Header {
+    pub(super) dtype: Dtype,
+    pub(super) fortran_order: bool,
+    pub(super) shape: Vec<usize>,
+    /// Bytes before the first number.
+    pub(super) len: u64,
+}
+
+/// The type of an array's numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Dtype {
+    pub(super) kind: Kind,
+    /// Bytes of one number.
+    pub(super) size: usize,
+    big_endian: bool,
+}
+
+/// Families of numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    Unsigned,
+    Signed,
+    Float,
+}
+
+impl Header {
+    /// Reads a header of format 1, 2 or 3.
+    pub(super) fn read(reader: &mut dyn Read) -> Result<Self> {
+        let short = |_| Error::new("ends within its header");
+        let mut start = [0; 8];
+        reader.read_exact(&mut start).map_err(short)?;
+        if &start[..6] != b"\x93NUMPY" {
+            return Err(Error::new("does not begin like a numpy array"));
+        }
+        let (len, prefix) = match start[6] {
+            1 => {
+                let mut len = [0; 2];
+                reader.read_exact(&mut len).map_err(short)?;
+                (usize::from(u16::from_le_bytes(len)), 10)
+            }
+            2 | 3 => {
+                let mut len = [0; 4];
+                reader.read_exact(&mut len).map_err(short)?;
+                (u32::from_le_bytes(len) as usize, 12)
+            }
+            version => {
+                return Err(Error::new(format!("has numpy format version {version} (expected 1, 2 or 3)")));
+            }
+        };
+        if len > MAX_HEADER {
+            return Err(Error::new(format!(
+                "claims a header of {len} bytes (at most {MAX_HEADER} are read)"
+            )));
+        }
+        let mut text = vec![0; len];
+        reader.read_exact(&mut text).map_err(short)?;
+        Self::parse(&String::from_utf8_lossy(&text), (prefix + len) as u64)
+    }
+
+    /// Parses the Python dictionary that a header is.
+    fn parse(text: &str, len: u64) -> Result<Self> {
+        let value = |key: &str| {
+            let (_, after) = text
+                .split_once(&format!("'{key}':"))
+                .ok_or_else(|| Error::new(format!("has no `{key}` in its header")))?;
+            Ok::<&str, Error>(after.trim_start())
+        };
+        let descr = value("descr")?;
+        let dtype = match descr.strip_prefix('\'').and_then(|rest| rest.split_once('\'')) {
+            Some((name, _)) => Dtype::parse(name)?,
+            None => return Err(Error::new("is a structured array (expected plain numbers)")),
+        };
+        let fortran_order = value("fortran_order")?.starts_with("True");
+        let shape = value("shape")?
+            .strip_prefix('(')
+            .and_then(|rest| rest.split_once(')'))
+            .and_then(|(inside, _)| {
+                let sides = inside.split(',').map(str::trim).filter(|side| !side.is_empty());
+                sides.map(|side| side.trim_end_matches('L').parse().ok()).collect::<Option<Vec<usize>>>()
+            })
+            .ok_or_else(|| Error::new("has no readable `shape` in its header"))?;
+        let header = Self { dtype, fortran_order, shape, len };
+        header.data_len()?;
+        Ok(header)
+    }
+
+    /// Bytes of all numbers together.
+    pub(super) fn data_len(&self) -> Result<u64> {
+        let product = self.shape.iter().try_fold(self.dtype.size, |product, side| product.checked_mul(*side));
+        let product = product.filter(|bytes| i64::try_from(*bytes).is_ok());
+        product.map(|bytes| bytes as u64).ok_or_else(|| {
+            Error::new(format!("claims the shape {}, more than any memory holds", shape_text(&self.shape)))
+        })
+    }
+}
+
+impl Dtype {
+    fn parse(name: &str) -> Result<Self> {
+        if name.contains('O') {
+            return Err(Error::new("holds Python objects (pickle), which are not read")
+                .hint("save it as plain numbers, for example `np.savez(path, images=np.stack(images))`"));
+        }
+        let known = || {
+            let (order, rest) = name.split_at_checked(1)?;
+            let (kind, size) = rest.split_at_checked(1)?;
+            let size: usize = size.parse().ok()?;
+            let kind = match (kind, size) {
+                ("u", 1 | 2 | 4 | 8) => Kind::Unsigned,
+                ("i", 1 | 2 | 4 | 8) => Kind::Signed,
+                ("f", 4 | 8) => Kind::Float,
+                _ => return None,
+            };
+            matches!(order, "<" | ">" | "|" | "=").then_some(Self { kind, size, big_endian: order == ">" })
+        };
+        known().ok_or_else(|| {
+            Error::new(format!("holds numbers of type `{name}` (expected integers, float32 or float64)"))
+        })
+    }
+
+    /// Whether the numbers are plain bytes, ready to use.
+    pub(super) fn is_u8(self) -> bool {
+        self.kind == Kind::Unsigned && self.size == 1
+    }
+
+    /// Calls `each` with every number in `bytes`; 64-bit integers beyond 2^53 lose their last digits.
+    pub(super) fn numbers(self, bytes: &[u8], each: impl FnMut(f64)) {
+        match (self.kind, self.size) {
+            (Kind::Unsigned, 1) => self.read(bytes, |b: [u8; 1]| f64::from(b[0]), each),
+            (Kind::Unsigned, 2) => self.read(bytes, |b| f64::from(u16::from_le_bytes(b)), each),
+            (Kind::Unsigned, 4) => self.read(bytes, |b| f64::from(u32::from_le_bytes(b)), each),
+            (Kind::Unsigned, _) => self.read(bytes, |b| u64::from_le_bytes(b) as f64, each),
+            (Kind::Signed, 1) => self.read(bytes, |b| f64::from(i8::from_le_bytes(b)), each),
+            (Kind::Signed, 2) => self.read(bytes, |b| f64::from(i16::from_le_bytes(b)), each),
+            (Kind::Signed, 4) => self.read(bytes, |b| f64::from(i32::from_le_bytes(b)), each),
+            (Kind::Signed, _) => self.read(bytes, |b| i64::from_le_bytes(b) as f64, each),
+            (Kind::Float, 4) => self.read(bytes, |b| f64::from(f32::from_le_bytes(b)), each),
+            (Kind::Float, _) => self.read(bytes, f64::from_le_bytes, each),
+        }
+    }
+
+    fn read<const N: usize>(self, bytes: &[u8], value: impl Fn([u8; N]) -> f64, mut each: impl FnMut(f64)) {
+        let (numbers, _) = bytes.as_chunks::<N>();
+        for number in numbers {
+            let mut number = *number;
+            if self.big_endian {
+                number.reverse();
+            }
+            each(value(number));
+        }
+    }
+}
+
+/// A shape as numpy prints it.
+pub(super) fn shape_text(shape: &[usize]) -> String {
+    match shape {
+        [one] => format!("({one},)"),
+        sides => format!("({})", sides.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// The bytes of a Fortran-ordered array in C order.
+pub(super) fn to_c_order(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
+    let count = bytes.len() / size;
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut index = vec![0_usize; shape.len()];
+    for _ in 0..count {
+        let position = index.iter().zip(shape).rev().fold(0, |position, (i, side)| position * side + i);
+        out.extend_from_slice(&bytes[position * size..][..size]);
+        // the next index in C order: the last axis runs fastest
+        for axis in (0..shape.len()).rev() {
+            index[axis] += 1;
+            if index[axis] < shape[axis] {
+                break;
+            }
+            index[axis] = 0;
+        }
+    }
+    out
+}

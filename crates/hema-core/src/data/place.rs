@@ -1,0 +1,136 @@
+//! Where the bytes of one entry lie, and how they become an image.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use flate2::read::DeflateDecoder;
+
+use super::blob::{Blob, Cursor};
+use super::decode;
+use super::npz::PixelLayout;
+use crate::error::{Error, Result};
+use crate::sample::Image;
+
+/// Largest picture file accepted, in bytes.
+pub(super) const MAX_FILE: u64 = 256 << 20;
+
+/// Where the bytes of one entry lie.
+#[derive(Clone)]
+pub(super) enum Place {
+    /// A file of its own.
+    File(PathBuf),
+    /// Part of a file that many entries share.
+    Span { blob: Arc<Blob>, offset: u64, len: usize, coding: Coding },
+}
+
+/// What the bytes of a span are.
+#[derive(Clone)]
+pub(super) enum Coding {
+    /// A picture file.
+    Picture,
+    /// A deflated picture file of `size` bytes.
+    Deflated { size: usize, crc: u32 },
+    /// One image of an array.
+    Pixels(Arc<PixelLayout>),
+}
+
+/// Bytes of an entry, or the promise that they can be read where and when they are needed.
+pub(super) enum Fetched {
+    Bytes(Vec<u8>),
+    Later,
+}
+
+impl Fetched {
+    /// Bytes held.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Later => 0,
+        }
+    }
+}
+
+impl Place {
+    /// Orders places so that reading them in turn goes forward through every shared file.
+    pub(super) fn reading_order(&self) -> (usize, u64) {
+        match self {
+            Self::File(_) => (0, 0),
+            Self::Span { blob, offset, .. } => (Arc::as_ptr(blob).addr(), *offset),
+        }
+    }
+
+    /// Reads the bytes if they can only be read in turn. Errors here concern the shared file, not the entry.
+    pub(super) fn fetch(&self, cursor: &mut Option<Cursor>) -> Result<Fetched> {
+        let Self::Span { blob, offset, len, .. } = self else { return Ok(Fetched::Later) };
+        let Blob::Stream(stream) = blob.as_ref() else { return Ok(Fetched::Later) };
+        let cursor = match cursor {
+            Some(open) if open.is_on(stream) => open,
+            other => other.insert(Cursor::new(stream)),
+        };
+        let bytes = cursor.read(*offset, *len).map_err(|e| Error::new(format!("cannot be read: {e}")))?;
+        Ok(Fetched::Bytes(bytes))
+    }
+
+    /// The entry's image at full size.
+    pub(super) fn image(&self, fetched: Fetched) -> Result<Image> {
+        let bytes = match fetched {
+            Fetched::Bytes(bytes) => bytes,
+            Fetched::Later => self.read()?,
+        };
+        match self {
+            Self::Span { coding: Coding::Pixels(layout), .. } => layout.image(bytes),
+            _ => decode::decode(&self.unpack(bytes)?),
+        }
+    }
+
+    /// The entry's file, byte for byte.
+    pub(super) fn read_file(&self) -> Result<Vec<u8>> {
+        self.unpack(self.read()?)
+    }
+
+    fn unpack(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        match self {
+            Self::Span { coding: Coding::Deflated { size, crc }, .. } => inflate(&bytes, *size, *crc),
+            _ => Ok(bytes),
+        }
+    }
+
+    fn read(&self) -> Result<Vec<u8>> {
+        let fail = |e: std::io::Error| Error::new(format!("cannot be read: {e}"));
+        match self {
+            Self::Span { blob, offset, len, .. } => blob.read(*offset, *len).map_err(fail),
+            Self::File(path) => {
+                let mut bytes = Vec::new();
+                let file = File::open(path).map_err(fail)?;
+                file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(fail)?;
+                check_file_size(bytes.len() as u64)?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+/// Refuses picture files no camera makes.
+pub(super) fn check_file_size(bytes: u64) -> Result<()> {
+    if bytes <= MAX_FILE {
+        return Ok(());
+    }
+    Err(Error::new(format!("is larger than {} MiB, too large for an image", MAX_FILE >> 20)))
+}
+
+/// Inflates one zip member, taking no more memory than it declared.
+fn inflate(packed: &[u8], size: usize, crc: u32) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    DeflateDecoder::new(packed)
+        .take(size as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::new(format!("cannot be inflated: {e}")))?;
+    let mut sum = flate2::Crc::new();
+    sum.update(&bytes);
+    if bytes.len() != size || sum.sum() != crc {
+        return Err(Error::new("is damaged: its checksum or size differs from what the archive says"));
+    }
+    Ok(bytes)
+}

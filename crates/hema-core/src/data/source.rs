@@ -1,0 +1,187 @@
+//! A data set that has been opened: what it holds and where, before anything is decoded.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::classes;
+use super::place::{Fetched, Place};
+use crate::error::{Error, Result, suggest};
+use crate::sample::Image;
+use crate::split::{Part, Split};
+
+/// One image of a data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Path under the input, without a top folder that all images share; `images[17]` in an array.
+    pub path: String,
+    /// Position of its class in the class list; `None` when the data does not say.
+    pub label: Option<usize>,
+    /// Its part, when the data comes split.
+    pub part: Option<Part>,
+    /// What it must not be separated from when data is split (a patient, a slide).
+    pub group: Option<String>,
+}
+
+/// An opened data set: class names and entries, in order of their paths.
+pub struct Source {
+    pub(super) path: PathBuf,
+    pub(super) classes: Vec<String>,
+    /// Labels came as numbers, so that they also fit a class list with other names.
+    pub(super) numeric: bool,
+    pub(super) entries: Vec<Entry>,
+    /// Where each entry's bytes lie.
+    pub(super) places: Vec<Place>,
+    /// Text of a `split.csv` at the data's root.
+    pub(super) split_csv: Option<Vec<u8>>,
+}
+
+/// What to do with labels that a class list does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// Report an error.
+    Fail,
+    /// Treat the images as unlabelled.
+    Unlabel,
+}
+
+impl Source {
+    /// One picture file.
+    pub(super) fn of_picture(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        Self {
+            path: path.to_path_buf(),
+            classes: Vec::new(),
+            numeric: false,
+            entries: vec![Entry { path: name, label: None, part: None, group: None }],
+            places: vec![Place::File(path.to_path_buf())],
+            split_csv: None,
+        }
+    }
+
+    /// Several sources as one, their classes united, each entry's path behind its source's.
+    pub(super) fn merge(sources: Vec<Self>) -> Self {
+        let labelled = || sources.iter().filter(|s| !s.classes.is_empty());
+        let numeric = labelled().all(|s| s.numeric) && labelled().next().is_some();
+        let found: BTreeSet<String> = labelled().flat_map(|s| s.classes.iter().cloned()).collect();
+        let mut united = classes::order(&found);
+        if numeric {
+            united.names = classes::numbered(labelled().map(|s| s.classes.len()).max().unwrap_or(0));
+        }
+        let mut merged = Self {
+            path: PathBuf::new(),
+            classes: united.names,
+            numeric,
+            entries: Vec::new(),
+            places: Vec::new(),
+            split_csv: None,
+        };
+        for source in sources {
+            let united_label =
+                |label: usize| if numeric { label } else { united.labels[&source.classes[label]] };
+            let is_picture = matches!(&source.places[..], [Place::File(path)] if *path == source.path);
+            for entry in source.entries {
+                let path = if is_picture { source.path.clone() } else { source.path.join(&entry.path) };
+                let path = path.to_string_lossy().into_owned();
+                merged.entries.push(Entry { path, label: entry.label.map(united_label), ..entry });
+            }
+            merged.places.extend(source.places);
+        }
+        merged
+    }
+
+    /// The input's path as given; empty when several were opened together.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Class names in label order; empty when nothing is labelled.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The images, in order of their paths.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Images of each class, in class order; unlabelled ones count nowhere.
+    pub fn counts(&self) -> Vec<u64> {
+        count_labels(self.classes.len(), self.entries.iter().map(|e| e.label))
+    }
+
+    /// Gives the labels the positions they have in a class list (a model's). Names match under any known spelling;
+    /// labels that are only numbers match by position where their names do not.
+    ///
+    /// # Errors
+    /// With [`Unknown::Fail`], an image's class that the list lacks.
+    pub fn with_classes(mut self, classes: &[String], unknown: Unknown) -> Result<Self> {
+        let counts = self.counts();
+        let by_name = |own: &String| classes.iter().position(|known| classes::same(own, known));
+        let mut positions: Vec<Option<usize>> = self.classes.iter().map(by_name).collect();
+        if self.numeric && self.classes.len() <= classes.len() && positions.contains(&None) {
+            positions = (0..self.classes.len()).map(Some).collect();
+        }
+        let missing = (0..positions.len()).find(|own| positions[*own].is_none() && counts[*own] > 0);
+        if let (Some(own), Unknown::Fail) = (missing, unknown) {
+            let name = &self.classes[own];
+            let message =
+                format!("holds {} images of class `{name}`, which the model does not know", counts[own]);
+            return Err(Error::new(message)
+                .at(&self.path)
+                .hint(suggest(name, classes.iter().map(String::as_str))));
+        }
+        for entry in &mut self.entries {
+            entry.label = entry.label.and_then(|own| positions[own]);
+        }
+        self.classes = classes.to_vec();
+        self.numeric = false;
+        Ok(self)
+    }
+
+    /// The split that the data brings along: parts named by its folders, arrays or manifest, else a `split.csv` at
+    /// its root.
+    ///
+    /// # Errors
+    /// A `split.csv` that is not a split.
+    pub fn read_split_inside(&self) -> Result<Option<Split>> {
+        if self.entries.iter().any(|e| e.part.is_some()) {
+            return Ok(Some(Split::of_entries(&self.entries, &self.classes, &self.path)));
+        }
+        let parse = |text: &Vec<u8>| Split::parse(text.as_slice(), &self.path.join("split.csv"));
+        self.split_csv.as_ref().map(parse).transpose()
+    }
+
+    /// Decodes one image at full size. In a compressed archive or array this reads everything before it; to read many
+    /// images, load a [`Dataset`](super::Dataset).
+    ///
+    /// # Errors
+    /// An image that cannot be read, with its path. `index` must be below [`Source::len`].
+    pub fn image(&self, index: usize) -> Result<Image> {
+        self.places[index].image(Fetched::Later).map_err(|e| e.at(self.location(index)))
+    }
+
+    /// Where an entry is, for messages: its file, or the archive's path and its own under it.
+    pub(super) fn location(&self, index: usize) -> PathBuf {
+        match &self.places[index] {
+            Place::File(path) => path.clone(),
+            Place::Span { .. } => self.path.join(&self.entries[index].path),
+        }
+    }
+}
+
+/// Images per class.
+pub(super) fn count_labels(classes: usize, labels: impl Iterator<Item = Option<usize>>) -> Vec<u64> {
+    let mut counts = vec![0; classes];
+    labels.flatten().for_each(|label| counts[label] += 1);
+    counts
+}
