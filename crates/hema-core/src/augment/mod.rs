@@ -1,1 +1,89 @@
-//! To be written.
+//! Augmentation: random changes of training images that leave the cell's class as it is.
+//!
+//! One operator is one file here and one row of [`AUGMENTATIONS`]; an [`Augment`] is the list of operators a recipe
+//! asks for. Left out on purpose: policies that choose among operators, and changes that do alter the class or the
+//! evidence for it (strong crops, colour inversion).
+
+mod brightness;
+mod contrast;
+mod flip_horizontal;
+mod flip_vertical;
+mod hue;
+mod quarter_turn;
+mod rotate;
+mod saturation;
+
+pub use brightness::Brightness;
+pub use contrast::Contrast;
+pub use flip_horizontal::FlipHorizontal;
+pub use flip_vertical::FlipVertical;
+pub use hue::Hue;
+pub use quarter_turn::QuarterTurn;
+pub use rotate::Rotate;
+pub use saturation::Saturation;
+
+use crate::error::Result;
+use crate::image_op::{self, ImageOp};
+use crate::rng::Rng;
+use crate::sample::Image;
+use rand::RngExt as _;
+
+/// Every augmentation, in the order of `hema list augmentations`.
+pub const AUGMENTATIONS: &[&dyn ImageOp] =
+    &[&FlipHorizontal, &FlipVertical, &QuarterTurn, &Rotate, &Brightness, &Contrast, &Saturation, &Hue];
+
+/// The augmentation of that name.
+///
+/// # Errors
+/// When there is none; the hint names the closest one.
+pub fn find(name: &str) -> Result<&'static dyn ImageOp> {
+    image_op::find(AUGMENTATIONS, "augmentation", name)
+}
+
+/// One operator of an [`Augment`].
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// What to do.
+    pub op: &'static dyn ImageOp,
+    /// The share of images it is done to, from 0 to 1.
+    pub probability: f32,
+    /// How strongly, from 0 (not at all) to 1 (the operator's documented maximum).
+    pub strength: f32,
+}
+
+/// A list of augmentations, each done with its own probability.
+#[derive(Clone, Debug, Default)]
+pub struct Augment {
+    steps: Vec<Step>,
+}
+
+impl Augment {
+    /// The augmentation that takes these steps in this order.
+    pub fn new(steps: Vec<Step>) -> Self {
+        Self { steps }
+    }
+
+    /// The steps, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Changes one image; the random numbers decide which steps are taken, and how far.
+    pub fn apply(&self, image: &mut Image, rng: &mut Rng) {
+        for step in &self.steps {
+            if rng.random::<f32>() < step.probability {
+                step.op.apply(image, step.strength, rng);
+            }
+        }
+    }
+}
+
+/// A factor drawn evenly around 1, at most `reach` away from it.
+fn factor(reach: f32, rng: &mut Rng) -> f32 {
+    1.0 + reach * signed_unit(rng)
+}
+
+/// A number drawn evenly from -1 to 1.
+fn signed_unit(rng: &mut Rng) -> f32 {
+    2.0 * rng.random::<f32>() - 1.0
+}

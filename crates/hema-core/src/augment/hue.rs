@@ -1,0 +1,40 @@
+//! Hue: all colours turned around the grey axis by one random angle.
+
+use super::signed_unit;
+use crate::image_op::{ImageOp, map_colours};
+use crate::rng::Rng;
+use crate::sample::Image;
+
+/// Turns the hue by up to `72° strength` either way.
+///
+/// The maximum is that of the colour jitter of `SimCLR` (Chen et al., ICML 2020), a fifth of a full turn. The turn is
+/// linear in RGB and keeps brightness, as `hue-rotate` of the W3C's *Filter Effects* does: pale backgrounds do not
+/// jump in hue, as they would in HSV.
+pub struct Hue;
+
+/// The W3C's brightness weights of red, green and blue.
+const GREY: [f32; 3] = [0.213, 0.715, 0.072];
+/// The W3C's matrix of the sine.
+const SINE: [[f32; 3]; 3] = [[-0.213, -0.715, 0.928], [0.143, 0.140, -0.283], [-0.787, 0.715, 0.072]];
+
+impl ImageOp for Hue {
+    fn name(&self) -> &'static str {
+        "hue"
+    }
+
+    fn about(&self) -> &'static str {
+        "turn the hue by a random angle, up to 72 degrees either way at strength 1"
+    }
+
+    fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng) {
+        let angle = 72.0 * strength.clamp(0.0, 1.0) * signed_unit(rng);
+        let (sin, cos) = angle.to_radians().sin_cos();
+        let matrix: [[f32; 3]; 3] = std::array::from_fn(|row| {
+            std::array::from_fn(|column| {
+                let unit = f32::from(u8::from(row == column));
+                GREY[column] + cos * (unit - GREY[column]) + sin * SINE[row][column]
+            })
+        });
+        map_colours(image, |[r, g, b]| matrix.map(|row| row[0] * r + row[1] * g + row[2] * b));
+    }
+}

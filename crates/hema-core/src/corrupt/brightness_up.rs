@@ -1,0 +1,27 @@
+//! Too much light.
+
+use super::at_strength;
+use crate::image_op::{ImageOp, map_values};
+use crate::rng::Rng;
+use crate::sample::Image;
+
+/// Multiplies all values by a factor above 1: 1.4 at strength 1.
+pub struct BrightnessUp;
+
+/// The factor, from no corruption to severity 5.
+const FACTOR: [f32; 6] = [1.0, 1.1, 1.2, 1.3, 1.35, 1.4];
+
+impl ImageOp for BrightnessUp {
+    fn name(&self) -> &'static str {
+        "brightness-up"
+    }
+
+    fn about(&self) -> &'static str {
+        "too much light: values times 1.4 at severity 5"
+    }
+
+    fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
+        let factor = at_strength(FACTOR, strength);
+        map_values(image, |value| value * factor);
+    }
+}

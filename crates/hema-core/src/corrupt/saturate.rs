@@ -1,0 +1,57 @@
+//! Too much colour, as of an overdone stain or a camera's "vivid" setting.
+
+use super::at_strength;
+use crate::image_op::{ImageOp, map_colours};
+use crate::rng::Rng;
+use crate::sample::Image;
+
+/// Adds to the saturation of HSV and keeps hue and value: 0.2 more at strength 1.
+///
+/// Pure greys, whose hue is undefined, turn towards red, as in the reference.
+pub struct Saturate;
+
+/// What is added to the saturation, from no corruption to severity 5.
+const ADDED: [f32; 6] = [0.0, 0.05, 0.10, 0.15, 0.17, 0.20];
+
+impl ImageOp for Saturate {
+    fn name(&self) -> &'static str {
+        "saturate"
+    }
+
+    fn about(&self) -> &'static str {
+        "too much colour: saturation (HSV) 0.2 higher at severity 5"
+    }
+
+    fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
+        let added = at_strength(ADDED, strength);
+        map_colours(image, |colour| saturate(colour, added));
+    }
+}
+
+/// One colour with its saturation raised. In HSV, `value - channel` is proportional to the saturation.
+#[inline]
+fn saturate([r, g, b]: [f32; 3], added: f32) -> [f32; 3] {
+    let value = r.max(g).max(b);
+    let chroma = value - r.min(g).min(b);
+    if chroma == 0.0 {
+        return [value, value * (1.0 - added), value * (1.0 - added)];
+    }
+    let saturation = chroma / value;
+    let growth = (saturation + added).min(1.0) / saturation;
+    [r, g, b].map(|channel| value - (value - channel) * growth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hue_and_value_stay_and_saturation_grows() {
+        let [r, g, b] = saturate([200.0, 150.0, 100.0], 0.2);
+        assert_eq!(r, 200.0);
+        assert!(((r - b) / r - 0.7).abs() < 1e-6);
+        assert!(((r - g) / (r - b) - 0.5).abs() < 1e-6, "hue moved");
+        assert_eq!(saturate([200.0, 100.0, 10.0], 0.2)[2], 0.0);
+        assert_eq!(saturate([100.0; 3], 0.2), [100.0, 80.0, 80.0]);
+    }
+}
