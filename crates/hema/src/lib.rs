@@ -1,1 +1,4 @@
 //! Train, judge and deploy blood-cell image classifiers.
+
+pub mod recipe;
+pub mod schedule;
