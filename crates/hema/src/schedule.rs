@@ -43,8 +43,8 @@ const ONE_CYCLE_WARMUP: f64 = 0.3;
 impl Schedule {
     /// The learning rate of step `step` (from 0) out of `total_steps`. Steps beyond the last keep its rate.
     pub fn lr_at(&self, step: u64, total_steps: u64) -> f64 {
-        let step = step.min(total_steps.saturating_sub(1)) as f64;
-        let total = total_steps as f64;
+        let total = total_steps.max(1);
+        let (step, total) = (step.min(total - 1) as f64, total as f64);
         match self.shape {
             Shape::OneCycle => self.one_cycle(step, total),
             Shape::Constant => self.warm_up(step, total).unwrap_or(self.peak),

@@ -22,7 +22,7 @@ impl Recipe {
         }
         fraction(self.loss.label_smoothing, "loss.label_smoothing")?;
         self.check_stages()?;
-        metrics::find(&self.select.metric).map(drop).map_err(|e| prefixed("select.metric", e))
+        metrics::find(&self.select.metric).map(drop).map_err(|e| prefixed("select.metric", &e))
     }
 
     /// Checks the names of `augment.operators` against the operators that exist.
@@ -136,7 +136,7 @@ fn positive(value: f64, key: &str) -> Result<()> {
     require(value.is_finite() && value > 0.0, key, value, "a number above 0")
 }
 
-fn prefixed(key: &str, error: Error) -> Error {
+fn prefixed(key: &str, error: &Error) -> Error {
     let hint = error.hint_text().unwrap_or_default().to_string();
     Error::new(format!("{key}: {error}")).hint(hint)
 }

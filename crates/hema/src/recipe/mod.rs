@@ -376,3 +376,6 @@ impl From<Weights> for String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

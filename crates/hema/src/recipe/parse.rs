@@ -30,9 +30,8 @@ impl Recipe {
         }
         let path = Path::new(name_or_path);
         let text = fs::read_to_string(path).map_err(|e| {
-            let error = Error::new(format!("cannot be read: {e}")).at(path);
-            let names = Shipped::names().collect::<Vec<_>>().join(", ");
-            error.hint(format!("give the path of a TOML file or the name of a shipped recipe: {names}"))
+            let hint = suggest(name_or_path, Shipped::names());
+            Error::new(format!("neither a shipped recipe nor a readable file: {e}")).at(path).hint(hint)
         })?;
         Self::parse(&text, name_or_path, overrides)
     }
@@ -117,8 +116,17 @@ fn explain(error: &toml::de::Error) -> (String, Option<String>) {
             (format!("unknown value `{given}`"), Some(suggest(given, names)))
         }
         ("missing field ", Some(name)) => (format!("the key `{name}` is missing"), None),
-        _ => (message.to_lowercase(), None),
+        _ => (in_plain_words(message), None),
     }
+}
+
+/// Rust's number types in words: whoever writes a recipe need not know them.
+fn in_plain_words(message: &str) -> String {
+    let whole = "expected a whole number of at least 0";
+    message
+        .replace("expected u64", whole)
+        .replace("expected usize", whole)
+        .replace("expected f64", "expected a number")
 }
 
 fn explain_in_file(text: &str, error: &toml::de::Error) -> Error {
