@@ -9,5 +9,9 @@ pub mod model;
 
 pub mod weights;
 
+pub mod recipe;
+
+pub mod schedule;
+
 pub use burn::tensor::Device;
 pub use hema_core as core;

@@ -1,0 +1,60 @@
+//! The confusion matrix and what is counted from it: precision, recall and F1.
+
+use super::{Predictions, wilson};
+use crate::record::ClassScores;
+
+/// Counts of `[truth][prediction]`.
+pub(super) struct Confusion(Vec<Vec<u64>>);
+
+impl Confusion {
+    pub(super) fn new(predictions: &Predictions) -> Self {
+        let k = predictions.classes.len();
+        let mut counts = vec![vec![0; k]; k];
+        for (truth, predicted) in predictions.labels.iter().zip(predictions.predicted()) {
+            counts[*truth][predicted] += 1;
+        }
+        Self(counts)
+    }
+
+    /// Images whose most probable class is the true one.
+    pub(super) fn correct(&self) -> u64 {
+        (0..self.0.len()).map(|class| self.0[class][class]).sum()
+    }
+
+    /// The classes that occur in truth or prediction.
+    pub(super) fn seen(&self) -> impl Iterator<Item = usize> {
+        (0..self.0.len()).filter(|class| self.support(*class) + self.predicted(*class) > 0)
+    }
+
+    /// Scores of one class against the rest.
+    pub(super) fn class_scores(&self, class: usize, name: &str, auroc: Option<f64>) -> ClassScores {
+        let (found, support, predicted) = (self.0[class][class], self.support(class), self.predicted(class));
+        ClassScores {
+            name: name.into(),
+            support,
+            precision: share(found, predicted),
+            precision_interval: wilson(found, predicted),
+            recall: share(found, support),
+            recall_interval: wilson(found, support),
+            f1: share(2 * found, support + predicted),
+            auroc,
+        }
+    }
+
+    pub(super) fn into_counts(self) -> Vec<Vec<u64>> {
+        self.0
+    }
+
+    fn support(&self, class: usize) -> u64 {
+        self.0[class].iter().sum()
+    }
+
+    fn predicted(&self, class: usize) -> u64 {
+        self.0.iter().map(|row| row[class]).sum()
+    }
+}
+
+/// `part / whole`, 0 when there is no whole.
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}

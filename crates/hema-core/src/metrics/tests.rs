@@ -1,0 +1,127 @@
+//! Parity with scikit-learn and statsmodels (`scripts/reference/sklearn_metrics.py`), and what is refused.
+
+use serde::Deserialize;
+
+use super::*;
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    classes: usize,
+    labels: Vec<usize>,
+    probabilities: Vec<f32>,
+    accuracy: f64,
+    balanced_accuracy: f64,
+    macro_f1: f64,
+    auroc: Option<f64>,
+    nll: f64,
+    brier: f64,
+    ece: f64,
+    confusion: Vec<Vec<u64>>,
+    precision: Vec<f64>,
+    recall: Vec<f64>,
+    f1: Vec<f64>,
+    class_auroc: Vec<Option<f64>>,
+    precision_interval: Vec<Option<[f64; 2]>>,
+    recall_interval: Vec<Option<[f64; 2]>>,
+}
+
+fn predictions(classes: usize, labels: &[usize], probabilities: &[f32]) -> Predictions {
+    Predictions {
+        classes: (0..classes).map(|class| format!("class {class}")).collect(),
+        labels: labels.to_vec(),
+        probabilities: probabilities.to_vec(),
+    }
+}
+
+fn close(found: f64, expected: f64, what: &str) {
+    assert!((found - expected).abs() < 1e-9, "{what}: {found}, expected {expected}");
+}
+
+fn close_if_defined(found: Option<f64>, expected: Option<f64>, what: &str) {
+    assert_eq!(found.is_some(), expected.is_some(), "{what}");
+    close(found.unwrap_or(0.0), expected.unwrap_or(0.0), what);
+}
+
+#[test]
+fn scores_are_those_of_scikit_learn() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../../tests/fixtures/metrics.json")).unwrap();
+    assert_eq!(cases.len(), 9);
+    for case in cases {
+        let scores = score(&predictions(case.classes, &case.labels, &case.probabilities), 0).unwrap();
+        let what = |metric: &str| format!("{}, {metric}", case.name);
+        assert_eq!(scores.n, case.labels.len() as u64);
+        close(scores.accuracy, case.accuracy, &what("accuracy"));
+        close(scores.balanced_accuracy, case.balanced_accuracy, &what("balanced accuracy"));
+        close(scores.macro_f1, case.macro_f1, &what("macro F1"));
+        close_if_defined(scores.auroc, case.auroc, &what("AUROC"));
+        close(scores.nll, case.nll, &what("NLL"));
+        close(scores.brier, case.brier, &what("Brier"));
+        close(scores.ece, case.ece, &what("ECE"));
+        assert_eq!(scores.confusion, case.confusion, "{}", case.name);
+        for (class, found) in scores.per_class.iter().enumerate() {
+            let what = |metric: &str| format!("{}, {metric} of class {class}", case.name);
+            assert_eq!(found.support, case.confusion[class].iter().sum::<u64>());
+            close(found.precision, case.precision[class], &what("precision"));
+            close(found.recall, case.recall[class], &what("recall"));
+            close(found.f1, case.f1[class], &what("F1"));
+            close_if_defined(found.auroc, case.class_auroc[class], &what("AUROC"));
+            for (found, expected) in [
+                (found.precision_interval, case.precision_interval[class]),
+                (found.recall_interval, case.recall_interval[class]),
+            ] {
+                let expected = expected.unwrap_or([0.0, 1.0]);
+                close(found[0], expected[0], &what("interval"));
+                close(found[1], expected[1], &what("interval"));
+            }
+        }
+        let [low, high] = scores.accuracy_interval;
+        assert!(low <= scores.accuracy && scores.accuracy <= high, "{}", case.name);
+    }
+}
+
+#[test]
+fn equal_probabilities_predict_the_lowest_class() {
+    assert_eq!(argmax(&[0.2, 0.4, 0.4]), 1);
+    assert_eq!(predictions(2, &[0, 1], &[0.5; 4]).predicted(), [0, 0]);
+}
+
+#[test]
+fn certain_predictions_fall_into_the_last_bin() {
+    let scores = score(&predictions(2, &[0, 1, 0], &[0.5, 0.5, 1.0, 0.0, 1.0, 0.0]), 0).unwrap();
+    let counts: Vec<u64> = scores.reliability.iter().map(|bin| bin.count).collect();
+    assert_eq!((counts[7], counts[14], counts.iter().sum::<u64>()), (1, 2, 3));
+    assert_eq!((scores.reliability[14].confidence, scores.reliability[14].accuracy), (1.0, 0.5));
+    close(scores.ece, (0.5 + 2.0 * 0.5) / 3.0, "ECE");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_interval() {
+    let some = predictions(2, &[0, 1, 0, 1, 1], &[0.9, 0.1, 0.2, 0.8, 0.4, 0.6, 0.3, 0.7, 0.5, 0.5]);
+    assert_eq!(score(&some, 3).unwrap(), score(&some, 3).unwrap());
+}
+
+#[test]
+fn impossible_predictions_are_refused() {
+    let refused = |classes, labels: &[usize], probabilities: &[f32]| {
+        score(&predictions(classes, labels, probabilities), 0).unwrap_err().to_string()
+    };
+    assert_eq!(refused(2, &[], &[]), "found 0 images and 2 classes, expected at least 1 and 2");
+    assert_eq!(refused(2, &[0], &[1.0]), "found 1 probabilities, expected 1 images x 2 classes");
+    assert_eq!(refused(2, &[0, 2], &[0.5; 4]), "image 1: found label 2, expected less than 2");
+    assert_eq!(refused(2, &[0], &[f32::NAN, 1.0]), "image 0: found probability NaN, expected 0 to 1");
+    assert_eq!(refused(2, &[0], &[-0.5, 1.5]), "image 0: found probability -0.5, expected 0 to 1");
+    assert_eq!(refused(2, &[0], &[0.5, 0.25]), "image 0: probabilities sum to 0.75, expected 1");
+}
+
+#[test]
+fn metrics_are_found_by_name_and_know_their_direction() {
+    let scores = score(&predictions(2, &[0, 1], &[0.9, 0.1, 0.2, 0.8]), 0).unwrap();
+    for metric in METRICS {
+        assert!((metric.value)(&scores).is_some(), "{}", metric.name);
+        assert_eq!(find(metric.name).unwrap().name, metric.name);
+    }
+    assert_eq!(find("acuracy").unwrap_err().hint_text(), Some("did you mean `accuracy`?"));
+    assert!(find("nll").unwrap().improves(0.1, 0.2) && find("auroc").unwrap().improves(0.2, 0.1));
+    assert!(!find("nll").unwrap().improves(f64::NAN, 0.2));
+}

@@ -1,0 +1,142 @@
+//! What values a recipe may hold, beyond their types: every rule in one list.
+
+use hema_core::error::{Error, Result, suggest};
+use hema_core::metrics;
+
+use super::{Crop, Data, Model, Recipe, Stage, Weights};
+use crate::schedule::Shape;
+
+impl Recipe {
+    /// Checks every value against its range.
+    ///
+    /// # Errors
+    /// The first key whose value makes no sense, with the value and what was expected.
+    pub fn check(&self) -> Result<()> {
+        require(!self.name.trim().is_empty(), "name", &self.name, "a short name")?;
+        check_data(&self.data)?;
+        check_model(&self.model)?;
+        for (index, operator) in self.augment.operators.iter().enumerate() {
+            let key = |name: &str| format!("augment.operators.{index}.{name}");
+            within(operator.probability, 0.0, 1.0, &key("probability"))?;
+            within(operator.strength, 0.0, 1.0, &key("strength"))?;
+        }
+        fraction(self.loss.label_smoothing, "loss.label_smoothing")?;
+        self.check_stages()?;
+        metrics::find(&self.select.metric).map(drop).map_err(|e| prefixed("select.metric", &e))
+    }
+
+    /// Checks the names of `augment.operators` against the operators that exist.
+    ///
+    /// # Errors
+    /// The first unknown name, with the closest known one as a hint.
+    pub fn check_operators(&self, known: &[&str]) -> Result<()> {
+        for (index, operator) in self.augment.operators.iter().enumerate() {
+            if !known.contains(&operator.name.as_str()) {
+                let message = format!("augment.operators.{index}.name: unknown operator `{}`", operator.name);
+                return Err(Error::new(message).hint(suggest(&operator.name, known.iter().copied())));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_stages(&self) -> Result<()> {
+        if self.stages.is_empty() {
+            return Err(Error::new(
+                "there is no stage, expected at least one `[[stage]]` with name, epochs and lr",
+            )
+            .hint("add:\n[[stage]]\nname = \"train\"\nepochs = 5\nlr = 1e-3"));
+        }
+        for (index, stage) in self.stages.iter().enumerate() {
+            let taken = self.stages[..index].iter().any(|earlier| earlier.name == stage.name);
+            require(!taken, &format!("stage.{index}.name"), &stage.name, "a name no other stage has")?;
+            check_stage(stage, index)?;
+        }
+        Ok(())
+    }
+}
+
+fn check_data(data: &Data) -> Result<()> {
+    require((1..=2048).contains(&data.size), "data.size", data.size, "1 to 2048 pixels")?;
+    if let Crop::Pixels(side) = data.crop {
+        require(side > 0, "data.crop", side, "at least 1 pixel")?;
+    }
+    for channel in 0..3 {
+        let (mean, std) = (data.mean[channel], data.std[channel]);
+        require(mean.is_finite(), &format!("data.mean.{channel}"), mean, "a finite number")?;
+        require(std.is_finite() && std > 0.0, &format!("data.std.{channel}"), std, "a number above 0")?;
+    }
+    fraction(data.validation, "data.validation")?;
+    fraction(data.test, "data.test")?;
+    let held_out = data.validation + data.test;
+    require(
+        held_out < 1.0,
+        "data.validation + data.test",
+        held_out,
+        "less than 1, to leave images to train on",
+    )
+}
+
+fn check_model(model: &Model) -> Result<()> {
+    if let Weights::Path(path) = &model.weights {
+        // a word is a misspelt keyword rather than a file
+        let is_word = path.components().count() == 1 && path.extension().is_none();
+        let name = path.to_string_lossy();
+        let expected = "`none`, `imagenet` or the path of a file";
+        require(!is_word, "model.weights", &name, expected)
+            .map_err(|e| e.hint(suggest(&name, ["none", "imagenet"])))?;
+    }
+    for (index, width) in model.head.iter().enumerate() {
+        require(*width > 0, &format!("model.head.{index}"), width, "at least 1 unit")?;
+    }
+    fraction(model.dropout, "model.dropout")?;
+    fraction(model.drop_path, "model.drop_path")
+}
+
+fn check_stage(stage: &Stage, index: usize) -> Result<()> {
+    let key = |name: &str| format!("stage.{index}.{name}");
+    require(!stage.name.trim().is_empty(), &key("name"), &stage.name, "a short name")?;
+    require(stage.epochs > 0, &key("epochs"), stage.epochs, "at least 1")?;
+    require(stage.batch_size > 0, &key("batch_size"), stage.batch_size, "at least 1")?;
+    positive(stage.lr, &key("lr"))?;
+    let decay = stage.weight_decay;
+    require(decay.is_finite() && decay >= 0.0, &key("weight_decay"), decay, "a number of at least 0")?;
+    for (position, beta) in stage.betas.iter().flatten().enumerate() {
+        fraction(*beta, &key(&format!("betas.{position}")))?;
+    }
+    if let Some(warmup) = stage.warmup {
+        within(warmup, 0.0, 1.0, &key("warmup"))?;
+    }
+    if let Some(share) = stage.final_lr {
+        within(share, 0.0, 1.0, &key("final_lr"))?;
+        let moves = stage.schedule != Shape::Constant;
+        require(moves, &key("final_lr"), share, "no such key, as the schedule is `constant`")?;
+    }
+    if let Some(norm) = stage.clip_norm {
+        positive(norm, &key("clip_norm"))?;
+    }
+    if let Some(patience) = stage.patience {
+        require(patience > 0, &key("patience"), patience, "at least 1")?;
+    }
+    Ok(())
+}
+
+fn require(holds: bool, key: &str, found: impl std::fmt::Display, expected: &str) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::new(format!("{key}: found `{found}`, expected {expected}"))) }
+}
+
+fn within(value: f64, low: f64, high: f64, key: &str) -> Result<()> {
+    require((low..=high).contains(&value), key, value, &format!("{low} to {high}"))
+}
+
+fn fraction(value: f64, key: &str) -> Result<()> {
+    require((0.0..1.0).contains(&value), key, value, "0 or more and less than 1")
+}
+
+fn positive(value: f64, key: &str) -> Result<()> {
+    require(value.is_finite() && value > 0.0, key, value, "a number above 0")
+}
+
+fn prefixed(key: &str, error: &Error) -> Error {
+    let hint = error.hint_text().unwrap_or_default().to_string();
+    Error::new(format!("{key}: {error}")).hint(hint)
+}

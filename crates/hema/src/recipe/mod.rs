@@ -1,0 +1,331 @@
+//! The recipe: everything that decides a training run, as the TOML file a person writes.
+//!
+//! One struct per TOML table, one field per key, so that this file is the format's reference. Reading a file and
+//! `--set` is in `parse`, what values make sense in `check`, the recipes that come with Hema in `shipped`.
+//!
+//! Left out on purpose: paths of data and of the run (a recipe is worth sharing), and anything of the machine
+//! (device, threads), which never changes a result.
+
+use std::path::PathBuf;
+
+use hema_core::data::OnBadImage;
+use hema_core::error::{Error, Result};
+use hema_core::preprocess::{Crop, Filter};
+use serde::{Deserialize, Serialize};
+
+use crate::nn::Activation;
+use crate::schedule::{Schedule, Shape};
+
+mod check;
+mod parse;
+mod shipped;
+
+pub use shipped::{SHIPPED, Shipped};
+
+/// Everything that decides a training run. `deny_unknown_fields` throughout: a misspelt key must not be ignored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Short name, for run folders and reports.
+    pub name: String,
+    /// What it is for, in one line.
+    #[serde(default)]
+    pub about: String,
+    /// Seed of every random choice: split, initial weights, order, augmentation, dropout.
+    #[serde(default)]
+    pub seed: u64,
+    /// How images are read.
+    #[serde(default)]
+    pub data: Data,
+    /// The network.
+    pub model: Model,
+    /// Random changes of the training images.
+    #[serde(default)]
+    pub augment: Augment,
+    /// What is minimised.
+    #[serde(default)]
+    pub loss: Loss,
+    /// Stages of training, in order, at least one; each starts from the weights the one before selected.
+    #[serde(default, rename = "stage")]
+    pub stages: Vec<Stage>,
+    /// Which epoch's weights are kept.
+    #[serde(default)]
+    pub select: Select,
+}
+
+/// `[data]`: how images are read, and how a data set without a split of its own is split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Data {
+    /// Side of the network's square input, in pixels, 1 to 2,048.
+    pub size: usize,
+    /// What is cut from the middle of an image before it is resized.
+    pub crop: Crop,
+    /// Interpolation of the resize, which antialiases.
+    pub filter: Filter,
+    /// Red, green and blue subtracted from pixels in 0 to 1; by default those of `ImageNet`.
+    pub mean: [f32; 3],
+    /// Red, green and blue that the difference is divided by; by default those of `ImageNet`.
+    pub std: [f32; 3],
+    /// Share of the images held out for validation when no split is given, 0 to 1.
+    pub validation: f64,
+    /// Share of the images held out for the final test when no split is given, 0 to 1.
+    pub test: f64,
+    /// What to do about an image that cannot be read.
+    pub on_bad_image: OnBadImage,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            size: 96,
+            crop: Crop::None,
+            filter: Filter::Bicubic,
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+            validation: 0.15,
+            test: 0.15,
+            on_bad_image: OnBadImage::Fail,
+        }
+    }
+}
+
+/// `[model]`: the network and where its weights start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Architecture, one of `hema list models`.
+    pub name: String,
+    /// Where the weights start.
+    #[serde(default)]
+    pub weights: Weights,
+    /// Widths of dense layers between the pooled features and the classifier; empty for the classifier alone.
+    #[serde(default)]
+    pub head: Vec<usize>,
+    /// Activation after each dense layer of the head.
+    #[serde(default)]
+    pub activation: Activation,
+    /// Batch normalisation after each dense layer of the head.
+    #[serde(default)]
+    pub head_batch_norm: bool,
+    /// Probability of dropping a feature before every dense layer of the head, the classifier included.
+    #[serde(default)]
+    pub dropout: f64,
+    /// Probability of skipping the last residual branch; earlier ones less, in proportion (stochastic depth).
+    #[serde(default)]
+    pub drop_path: f64,
+}
+
+/// Where weights start: `"none"`, `"imagenet"`, or the path of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Weights {
+    /// Random, by the recipe's seed.
+    #[default]
+    None,
+    /// The architecture's published `ImageNet` weights.
+    Imagenet,
+    /// A bundle of Hema or a `.safetensors` file of timm.
+    Path(PathBuf),
+}
+
+/// `[augment]`: random changes of the training images, applied in order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Augment {
+    /// The operators, in the order they are applied.
+    #[serde(default)]
+    pub operators: Vec<Operator>,
+}
+
+/// One entry of `augment.operators`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// One of `hema list augmentations`; see [`Recipe::check_operators`].
+    pub name: String,
+    /// Probability of applying it to an image, 0 to 1.
+    #[serde(default = "one")]
+    pub probability: f64,
+    /// How strongly, 0 (no change) to 1.
+    #[serde(default = "one")]
+    pub strength: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// `[loss]`: cross-entropy and its two usual modifications.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Loss {
+    /// Share of the target spread evenly over all classes (Szegedy et al., 2016), 0 up to 1.
+    pub label_smoothing: f64,
+    /// Weight of each class in the loss.
+    pub class_weights: ClassWeights,
+}
+
+/// Weight of each class in the loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassWeights {
+    /// Every image counts the same.
+    #[default]
+    None,
+    /// Every class counts the same: images / (classes x images of the class), as in scikit-learn.
+    Balanced,
+}
+
+/// `[[stage]]`: one stretch of training with one optimizer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Short name, for logs; no two stages share one.
+    pub name: String,
+    /// Passes over the training images.
+    pub epochs: u64,
+    /// Images per step.
+    #[serde(default = "default_batch_size")]
+    pub batch_size: usize,
+    /// What is trained; the rest is frozen.
+    #[serde(default)]
+    pub train: Train,
+    /// Which statistics the backbone's batch normalisation uses.
+    #[serde(default)]
+    pub batch_norm: BatchNorm,
+    /// The optimizer.
+    #[serde(default)]
+    pub optimizer: Optimizer,
+    /// Highest learning rate.
+    pub lr: f64,
+    /// Decoupled weight decay (Loshchilov and Hutter, 2019).
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Decay rates of the optimizer's two running means; by default the optimizer's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub betas: Option<[f64; 2]>,
+    /// How the learning rate moves.
+    #[serde(default)]
+    pub schedule: Shape,
+    /// Share of the stage's steps that raise the learning rate to `lr`; by default the schedule's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warmup: Option<f64>,
+    /// Learning rate at the end as a share of `lr`; by default the schedule's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub final_lr: Option<f64>,
+    /// Largest norm of the gradient of all weights together; larger ones are scaled down to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Epochs without a better `select.metric` after which the stage ends early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u64>,
+}
+
+fn default_batch_size() -> usize {
+    64
+}
+
+/// What a stage trains: `"all"`, `"head"`, or `{ from = "blocks.3" }`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Train {
+    /// Every weight.
+    #[default]
+    All,
+    /// The layers after the pooled features.
+    Head,
+    /// The module of this name (as in timm) and everything after it.
+    From(String),
+}
+
+/// Which statistics the backbone's batch normalisation uses in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchNorm {
+    /// Those of the batch, and the running ones learn from them.
+    #[default]
+    Train,
+    /// The running ones, left as they are.
+    Frozen,
+}
+
+/// The optimizer of a stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Loshchilov and Hutter, 2019.
+    #[default]
+    Adamw,
+    /// Chen et al., 2023; wants a learning rate three to ten times smaller than Adam's.
+    Lion,
+}
+
+/// `[select]`: which epoch's weights are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Select {
+    /// Validation metric that decides, one of `hema list metrics`.
+    pub metric: String,
+}
+
+impl Default for Select {
+    fn default() -> Self {
+        Self { metric: "accuracy".into() }
+    }
+}
+
+impl Recipe {
+    /// The recipe as TOML, defaults written out; [`Recipe::parse`] reads it back to an equal recipe.
+    ///
+    /// # Errors
+    /// A seed above 2^63 - 1, which TOML cannot hold; no recipe that was read has one.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| Error::new(format!("recipe cannot be written as TOML: {e}")))
+    }
+
+    /// Steps of all stages together over this many training images.
+    pub fn total_steps(&self, images: usize) -> u64 {
+        self.stages.iter().map(|stage| stage.total_steps(images)).sum()
+    }
+}
+
+impl Stage {
+    /// Steps of one epoch over this many training images; the last may be smaller.
+    pub fn steps_per_epoch(&self, images: usize) -> u64 {
+        images.div_ceil(self.batch_size) as u64
+    }
+
+    /// Steps of the whole stage over this many training images.
+    pub fn total_steps(&self, images: usize) -> u64 {
+        self.epochs * self.steps_per_epoch(images)
+    }
+
+    /// The stage's learning rates, to be asked for each step.
+    pub fn lr_schedule(&self) -> Schedule {
+        Schedule { shape: self.schedule, peak: self.lr, warmup: self.warmup, final_share: self.final_lr }
+    }
+}
+
+impl From<String> for Weights {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "none" => Self::None,
+            "imagenet" => Self::Imagenet,
+            _ => Self::Path(text.into()),
+        }
+    }
+}
+
+impl From<Weights> for String {
+    fn from(weights: Weights) -> Self {
+        match weights {
+            Weights::None => "none".into(),
+            Weights::Imagenet => "imagenet".into(),
+            Weights::Path(path) => path.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

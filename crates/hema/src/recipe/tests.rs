@@ -1,0 +1,229 @@
+//! What a person sees who writes a recipe: defaults, overrides, and an error for every kind of slip.
+
+use super::*;
+
+const NONE: [&str; 0] = [];
+
+const MINIMAL: &str = r#"name = "x"
+[model]
+name = "cnn"
+[[stage]]
+name = "a"
+epochs = 1
+lr = 1e-3
+[[stage]]
+name = "b"
+epochs = 2
+lr = 1e-4
+"#;
+
+fn with(overrides: &[&str]) -> Result<Recipe> {
+    Recipe::parse(MINIMAL, "r.toml", overrides)
+}
+
+/// The error for the minimal recipe with `from` replaced by `to`, hint included.
+fn slip(from: &str, to: &str) -> String {
+    assert!(MINIMAL.contains(from));
+    shown(&Recipe::parse(&MINIMAL.replace(from, to), "r.toml", &NONE).unwrap_err())
+}
+
+fn shown(error: &Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{error} | {hint}"),
+        None => error.to_string(),
+    }
+}
+
+#[test]
+fn little_must_be_said() {
+    let recipe = with(&[]).unwrap();
+    assert_eq!((recipe.data.size, recipe.data.crop, recipe.model.weights), (96, Crop::None, Weights::None));
+    assert_eq!((recipe.stages[1].train.clone(), recipe.stages[1].batch_size), (Train::All, 64));
+    assert_eq!(recipe.select.metric, "accuracy");
+}
+
+#[test]
+fn every_shipped_recipe_is_whole_and_named_as_its_file() {
+    for shipped in SHIPPED {
+        let recipe = Recipe::load(shipped.name, &NONE).unwrap();
+        assert_eq!(recipe.name, shipped.name);
+        assert!(!recipe.about.is_empty() && recipe.about == shipped.about());
+    }
+}
+
+#[test]
+fn toml_round_trips() {
+    let all_said = [
+        "data.crop=200",
+        "data.filter=lanczos",
+        "data.mean=[0.5, 0.5, 0.5]",
+        "model.weights=weights/x.safetensors",
+        "model.head=[512, 256]",
+        "model.activation=leaky_relu",
+        "augment.operators=[{ name = \"hue\", strength = 0.25 }]",
+        "loss.class_weights=balanced",
+        "stage.0.train={ from = \"blocks.3\" }",
+        "stage.0.betas=[0.9, 0.99]",
+        "stage.all.schedule=one-cycle",
+        "stage.all.warmup=0.1",
+        "stage.all.final_lr=0.01",
+        "stage.all.clip_norm=1",
+        "stage.1.patience=3",
+    ];
+    let recipe = with(&all_said).unwrap();
+    assert_eq!(Recipe::parse(&recipe.to_toml().unwrap(), "again", &NONE).unwrap(), recipe);
+    for shipped in SHIPPED {
+        let recipe = Recipe::load(shipped.name, &NONE).unwrap();
+        assert_eq!(Recipe::parse(&recipe.to_toml().unwrap(), "again", &NONE).unwrap(), recipe);
+    }
+}
+
+#[test]
+fn overrides_reach_every_key() {
+    let recipe = with(&[
+        "seed = 7",
+        "model.name=tf_efficientnetv2_b0",
+        "stage.0.lr=1e-2",
+        "stage.all.batch_size=32",
+        "stage.1.optimizer=lion",
+        "stage.1.train={ from = \"blocks.3\" }",
+        "data.crop=square",
+    ])
+    .unwrap();
+    assert_eq!((recipe.seed, recipe.model.name.as_str()), (7, "tf_efficientnetv2_b0"));
+    assert_eq!((recipe.stages[0].lr, recipe.stages[1].lr), (1e-2, 1e-4));
+    assert!(recipe.stages.iter().all(|stage| stage.batch_size == 32));
+    assert_eq!(recipe.stages[1].optimizer, Optimizer::Lion);
+    assert_eq!(recipe.stages[1].train, Train::From("blocks.3".into()));
+    assert_eq!(recipe.data.crop, Crop::Square);
+}
+
+#[test]
+fn a_wrong_override_is_named() {
+    for (assignment, expected) in [
+        ("seed", "--set seed: found no `=`, expected key=value | for example --set stage.0.lr=1e-4"),
+        ("modle.dropout=1", "--set modle.dropout=1: unknown key `modle` | did you mean `model`?"),
+        (
+            "stage.all.bach_size=32",
+            "--set stage.all.bach_size=32: unknown key `bach_size` | did you mean `batch_size`?",
+        ),
+        (
+            "stage.2.lr=1",
+            "--set stage.2.lr=1: found `2`, expected the number of an entry or `all` | entries count from 0 and there are 2",
+        ),
+        ("seed.x=1", "--set seed.x=1: `x` stands below a plain value | remove it from the key"),
+        ("seed=abc", "--set seed=abc: invalid type: string \"abc\", expected a whole number of at least 0"),
+        ("stage.0.lr=fast", "--set stage.0.lr=fast: invalid type: string \"fast\", expected a number"),
+        (
+            "stage.0.optimizer=lino",
+            "--set stage.0.optimizer=lino: unknown value `lino` | did you mean `lion`?",
+        ),
+        ("model.dropout=2", "r.toml: model.dropout: found `2`, expected 0 or more and less than 1"),
+    ] {
+        assert_eq!(shown(&with(&[assignment]).unwrap_err()), expected);
+    }
+}
+
+#[test]
+fn a_slip_in_the_file_is_named_with_its_line_and_key() {
+    for (from, to, expected) in [
+        (
+            "epochs = 2",
+            "epohcs = 2",
+            "line 10: stage.1.epohcs: unknown key `epohcs` | did you mean `epochs`?",
+        ),
+        ("[model]", "[modle]", "line 2: modle: unknown key `modle` | did you mean `model`?"),
+        ("epochs = 2", "", "line 8: stage.1: the key `epochs` is missing"),
+        ("name = \"cnn\"", "", "line 2: model: the key `name` is missing"),
+        (
+            "epochs = 2",
+            "epochs = \"two\"",
+            "line 10: stage.1.epochs: invalid type: string \"two\", expected a whole number of at least 0",
+        ),
+        (
+            "epochs = 2",
+            "epochs = 2\ntrain = \"heda\"",
+            "line 11: stage.1.train: unknown value `heda` | did you mean `head`?",
+        ),
+        (
+            "[model]",
+            "augment.operators = [{ nme = \"hue\" }]\n[model]",
+            "line 2: augment.operators.0.nme: unknown key `nme` | did you mean `name`?",
+        ),
+        (
+            "[model]",
+            "data.crop = \"sqare\"\n[model]",
+            "line 2: data.crop: invalid value: string \"sqare\", expected \"none\", \"square\" or a number of pixels",
+        ),
+        ("[model]", "[model", "line 2: unclosed table, expected `]`"),
+    ] {
+        assert_eq!(slip(from, to), format!("r.toml: {expected}"));
+    }
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused() {
+    for (from, to, expected) in [
+        ("epochs = 2", "epochs = 0", "stage.1.epochs: found `0`, expected at least 1"),
+        ("lr = 1e-4", "lr = nan", "stage.1.lr: found `NaN`, expected a number above 0"),
+        ("name = \"b\"", "name = \"a\"", "stage.1.name: found `a`, expected a name no other stage has"),
+        ("lr = 1e-4", "lr = 1e-4\nbatch_size = 0", "stage.1.batch_size: found `0`, expected at least 1"),
+        ("lr = 1e-4", "lr = 1e-4\nwarmup = 1.5", "stage.1.warmup: found `1.5`, expected 0 to 1"),
+        (
+            "lr = 1e-4",
+            "lr = 1e-4\nbetas = [0.9, 1.0]",
+            "stage.1.betas.1: found `1`, expected 0 or more and less than 1",
+        ),
+        (
+            "lr = 1e-4",
+            "lr = 1e-4\nschedule = \"constant\"\nfinal_lr = 0.1",
+            "stage.1.final_lr: found `0.1`, expected no such key, as the schedule is `constant`",
+        ),
+        ("[model]", "data.size = 5000\n[model]", "data.size: found `5000`, expected 1 to 2048 pixels"),
+        ("[model]", "data.std = [1, 0, 1]\n[model]", "data.std.1: found `0`, expected a number above 0"),
+        (
+            "[model]",
+            "data.test = 0.9\n[model]",
+            "data.validation + data.test: found `1.05`, expected less than 1, to leave images to train on",
+        ),
+        (
+            "[model]",
+            "[model]\nweights = \"imagnet\"",
+            "model.weights: found `imagnet`, expected `none`, `imagenet` or the path of a file | did you mean `imagenet`?",
+        ),
+        (
+            "[model]",
+            "select.metric = \"acuracy\"\n[model]",
+            "select.metric: unknown metric `acuracy` | did you mean `accuracy`?",
+        ),
+        (
+            "[model]",
+            "augment.operators = [{ name = \"hue\", strength = 2 }]\n[model]",
+            "augment.operators.0.strength: found `2`, expected 0 to 1",
+        ),
+    ] {
+        assert_eq!(slip(from, to), format!("r.toml: {expected}"));
+    }
+    let no_stage = &MINIMAL[..MINIMAL.find("[[stage]]").unwrap()];
+    let error = Recipe::parse(no_stage, "r.toml", &NONE).unwrap_err();
+    assert!(error.to_string().starts_with("r.toml: there is no stage") && error.hint_text().is_some());
+}
+
+#[test]
+fn operators_and_recipes_are_found_by_name() {
+    let recipe = with(&["augment.operators=[{ name = \"hue\" }, { name = \"rotat\" }]"]).unwrap();
+    let error = recipe.check_operators(&["hue", "rotate"]).unwrap_err();
+    assert_eq!(shown(&error), "augment.operators.1.name: unknown operator `rotat` | did you mean `rotate`?");
+    recipe.check_operators(&["hue", "rotat"]).unwrap();
+    let error = Recipe::load("v2bo", &NONE).unwrap_err();
+    assert!(shown(&error).starts_with("v2bo: neither a shipped recipe nor a readable file"));
+    assert_eq!(error.hint_text(), Some("did you mean `v2b0`?"));
+}
+
+#[test]
+fn steps_count_the_smaller_last_batch() {
+    let recipe = with(&["stage.0.batch_size=32"]).unwrap();
+    assert_eq!(recipe.stages[0].steps_per_epoch(65), 3);
+    assert_eq!(recipe.total_steps(65), 3 + 2 * 2);
+    assert_eq!(recipe.stages[0].lr_schedule().peak, 1e-3);
+}
