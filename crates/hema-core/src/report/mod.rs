@@ -7,6 +7,17 @@
 //! Left out on purpose: computing scores (that is [`crate::metrics`]; only means over conditions are taken here),
 //! reading and writing files, and anything interactive beyond links and blocks that fold.
 
+mod classes;
+mod compare;
+mod curves;
+mod findings;
+mod html;
+mod matrix;
+mod reliability;
+mod run;
+mod svg;
+mod verdict;
+
 use base64::Engine as _;
 use image::imageops::{self, FilterType};
 
@@ -14,6 +25,8 @@ use crate::error::{Error, Result};
 use crate::provenance::Provenance;
 use crate::record::Evaluation;
 use crate::sample::Image;
+use html::{each, escape};
+use run::Place;
 
 /// One run to report: an evaluation, and what is known of the training behind it.
 #[derive(Clone, Debug)]
@@ -77,6 +90,39 @@ pub fn thumbnail_png_base64(image: &Image) -> Result<String> {
 
 /// The page: one run in full, or several side by side first and then each in full.
 pub fn render(runs: &[RunReport]) -> String {
-    // the page is drawn in the next commits; the shape of the call is final
-    format!("<!doctype html><html lang=\"en\"><title>Hema report</title><p>{} runs</p></html>", runs.len())
+    match runs {
+        [] => page("Report", "<p>No runs were given.</p>"),
+        [run] => page(&run.title, &run::draw(run, &Place { prefix: String::new(), level: 2 })),
+        _ => {
+            let articles = each(runs.iter().enumerate(), |(i, run)| {
+                let place = Place { prefix: format!("run-{}-", i + 1), level: 3 };
+                format!(
+                    "<article id=\"run-{}\"><h2>{}</h2>{}</article>",
+                    i + 1,
+                    escape(&run.title),
+                    run::draw(run, &place)
+                )
+            });
+            page(&format!("Comparison of {} runs", runs.len()), &(compare::draw(runs) + &articles))
+        }
+    }
+}
+
+/// The frame around the content. The policy makes the browser refuse any address outside the file, should one
+/// ever slip in.
+fn page(title: &str, content: &str) -> String {
+    let title = escape(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; \
+         style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{}</style>\n</head>\n\
+         <body>\n<a class=\"skip\" href=\"#content\">Skip to the content</a>\n\
+         <header><p class=\"brand\">Hema report</p><h1>{title}</h1></header>\n\
+         <main id=\"content\">{content}</main>\n\
+         <footer><p>Made by Hema {}. A research tool, not a medical device.</p></footer>\n</body>\n</html>\n",
+        include_str!("report.css"),
+        env!("CARGO_PKG_VERSION")
+    )
 }
