@@ -1,0 +1,89 @@
+//! Scores by class, with a small bar for each interval.
+
+use super::findings::Findings;
+use super::html::{aid, count, decimal, each, interval, percent, scroll_box, words};
+use super::svg::{self, Scale};
+use crate::record::{ClassScores, Scores};
+
+const BAR: [f64; 2] = [120.0, 16.0];
+
+/// The table of the scores' classes; recall under degradation is the mean over the degraded conditions.
+pub(super) fn table(findings: &Findings, scores: &Scores) -> String {
+    let floor = bar_floor(&scores.per_class);
+    let from = format!("{:.0}–100\u{202f}%", floor * 100.0);
+    let degraded = !findings.degraded.is_empty() && findings.clean.is_some();
+    let head = if degraded { "<th scope=\"col\" class=\"n\">Recall, degraded</th>" } else { "" };
+    let rows = each(scores.per_class.iter().enumerate(), |(class, c)| {
+        let under = if degraded {
+            format!("<td class=\"n\">{}</td>", percent(findings.degraded_recall(class).unwrap_or(f64::NAN)))
+        } else {
+            String::new()
+        };
+        row(c, floor, &under)
+    });
+    let table = format!(
+        "<table class=\"classes\"><thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Images</th>\
+         <th scope=\"col\" class=\"n\">Recall</th><th scope=\"col\">{from}</th>{head}\
+         <th scope=\"col\" class=\"n\">Precision</th><th scope=\"col\">{from}</th>\
+         <th scope=\"col\" class=\"n\">F1</th><th scope=\"col\" class=\"n\">AUROC</th></tr></thead><tbody>{rows}</tbody></table>"
+    );
+    scroll_box("Scores by class", &table)
+        + &aid(
+            "Recall: of the cells that truly are of this class, the share that is found. Precision: of the cells \
+             given this name, the share that deserves it. The small range is the 95\u{202f}% interval (Wilson): the \
+             fewer images, the wider. F1 balances the two; AUROC tells how well the class's probability ranks it \
+             before the rest (1 is perfect, 0.5 is chance).",
+        )
+}
+
+fn row(class: &ClassScores, floor: f64, under: &str) -> String {
+    let absent = class.support == 0;
+    format!(
+        "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td>{}{under}{}<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+        words(&class.name),
+        count(class.support),
+        score(class.recall, class.recall_interval, floor, absent),
+        score(class.precision, class.precision_interval, floor, false),
+        decimal(class.f1),
+        decimal(class.auroc.unwrap_or(f64::NAN)),
+    )
+}
+
+/// Two cells: the number with its interval, and the bar. A recall without images is no score at all.
+fn score(value: f64, range: [f64; 2], floor: f64, absent: bool) -> String {
+    if absent {
+        return format!("<td class=\"n\">{}</td><td></td>", percent(f64::NAN));
+    }
+    let range_text = interval(range).map_or(String::new(), |i| format!("<small>{i}</small>"));
+    format!(
+        "<td class=\"n\">{}{range_text}</td><td class=\"bar\">{}</td>",
+        percent(value),
+        bar(value, range, floor)
+    )
+}
+
+/// A dot on its interval; the numbers stand beside it, so screen readers skip it.
+fn bar(value: f64, [low, high]: [f64; 2], floor: f64) -> String {
+    let [width, height] = BAR;
+    let middle = height / 2.0;
+    let x = Scale { values: [floor, 1.0], pixels: [4.0, width - 4.0] };
+    let at = |share: f64| [x.at(share.clamp(floor, 1.0)), middle];
+    let range = if low.is_finite() && high.is_finite() {
+        svg::line("whisker", at(low), at(high))
+    } else {
+        String::new()
+    };
+    let dot = if value.is_finite() { svg::dot("value", at(value), 3.5, "") } else { String::new() };
+    let track = svg::line("grid", [x.pixels[0], middle], [x.pixels[1], middle]);
+    format!(
+        "<svg class=\"spark\" viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">{track}{range}{dot}</svg>"
+    )
+}
+
+/// The lowest end of any interval, rounded down to ten percent, so that the bars use their room.
+fn bar_floor(classes: &[ClassScores]) -> f64 {
+    let recalls = classes.iter().filter(|c| c.support > 0).flat_map(|c| [c.recall, c.recall_interval[0]]);
+    let precisions = classes.iter().flat_map(|c| [c.precision, c.precision_interval[0]]);
+    let lowest = svg::range(recalls.chain(precisions)).map_or(0.0, |[low, _]| low);
+    ((lowest * 10.0).floor() / 10.0).clamp(0.0, 0.9)
+}

@@ -1,0 +1,157 @@
+//! Text and numbers as HTML: one escape for every string that is not ours, one rounding for every kind of number.
+
+use std::fmt::Display;
+
+/// What stands where a number is unknown or not finite.
+pub(super) const UNKNOWN: &str = "–";
+
+/// Text made safe inside elements and quoted attributes. Control characters, which HTML forbids, become U+FFFD.
+pub(super) fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            '\n' | '\t' => safe.push(c),
+            c if c.is_control() => safe.push('\u{fffd}'),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// Draws every item and joins the drawings.
+pub(super) fn each<T>(items: impl IntoIterator<Item = T>, draw: impl FnMut(T) -> String) -> String {
+    items.into_iter().map(draw).collect()
+}
+
+/// A share as a percentage with one decimal: `98.7 %`. What is not quite all or nothing never reads as such.
+pub(super) fn percent(share: f64) -> String {
+    percent_digits(share).map_or(UNKNOWN.into(), |digits| format!("{digits}\u{202f}%"))
+}
+
+/// As [`percent`], without the sign, for the cells of a figure whose caption names the unit.
+pub(super) fn percent_bare(share: f64) -> String {
+    percent_digits(share).unwrap_or(UNKNOWN.into())
+}
+
+fn percent_digits(share: f64) -> Option<String> {
+    let digits = format!("{:.1}", share * 100.0);
+    match digits.as_str() {
+        _ if !share.is_finite() => None,
+        "100.0" if share < 1.0 => Some("&gt;99.9".into()),
+        "0.0" if share > 0.0 => Some("&lt;0.1".into()),
+        "-0.0" => Some("0.0".into()),
+        _ => Some(digits),
+    }
+}
+
+/// A 95 % interval: `98.1–99.2 %`; nothing when it is not known.
+pub(super) fn interval([low, high]: [f64; 2]) -> Option<String> {
+    (low.is_finite() && high.is_finite() && low <= high)
+        .then(|| format!("{:.1}–{:.1}\u{202f}%", low * 100.0, high * 100.0))
+}
+
+/// A difference of two shares in percentage points, with its sign: `−37.3`.
+pub(super) fn points(difference: f64) -> String {
+    let size = format!("{:.1}", difference.abs() * 100.0);
+    match () {
+        () if !difference.is_finite() => UNKNOWN.into(),
+        () if size == "0.0" => "0.0".into(),
+        () if difference < 0.0 => format!("−{size}"),
+        () => format!("+{size}"),
+    }
+}
+
+/// A number with three decimals.
+pub(super) fn decimal(value: f64) -> String {
+    if value.is_finite() { format!("{value:.3}") } else { UNKNOWN.into() }
+}
+
+/// A count with its thousands set apart: `13,759`.
+pub(super) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let first = digits.len() % 3;
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && i % 3 == first {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A count and its noun, in the plural where needed: `1 image`, `13,759 images`.
+pub(super) fn counted(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// A large number in short: `5.9 million`.
+pub(super) fn short_count(n: u64) -> String {
+    match n {
+        0..1_000_000 => count(n),
+        _ => format!("{:.1} million", n as f64 / 1e6),
+    }
+}
+
+/// A name written by a program, for a reader: `motion_blur` becomes `motion blur`. Escaped.
+pub(super) fn words(name: &str) -> String {
+    escape(&name.replace('_', " "))
+}
+
+/// A caption that tells how to read the figure beside it; `text` is HTML.
+pub(super) fn aid(text: impl Display) -> String {
+    format!("<p class=\"aid\">{text}</p>")
+}
+
+/// A box that scrolls sideways by itself, by touch or by keyboard, so that the page never does.
+pub(super) fn scroll_box(label: &str, content: &str) -> String {
+    format!(
+        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{}\">{content}</div>",
+        escape(label)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_leaves_no_way_out_of_text_or_attribute() {
+        assert_eq!(
+            escape("<script>alert('x')</script> & \"\u{0}\u{1b}"),
+            "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;\u{fffd}\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn numbers_are_rounded_as_a_reader_expects() {
+        for (share, text) in [
+            (0.98712, "98.7\u{202f}%"),
+            (1.0, "100.0\u{202f}%"),
+            (0.99999, "&gt;99.9\u{202f}%"),
+            (0.0, "0.0\u{202f}%"),
+            (0.0001, "&lt;0.1\u{202f}%"),
+            (-0.0, "0.0\u{202f}%"),
+            (f64::NAN, UNKNOWN),
+        ] {
+            assert_eq!(percent(share), text);
+        }
+        assert_eq!(interval([0.981, 0.992]).unwrap(), "98.1–99.2\u{202f}%");
+        assert_eq!(interval([f64::NAN, 0.9]), None);
+        assert_eq!(points(-0.3731), "−37.3");
+        assert_eq!(points(-0.00001), "0.0");
+        assert_eq!(points(f64::INFINITY), UNKNOWN);
+        assert_eq!(decimal(f64::NAN), UNKNOWN);
+        for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (13759, "13,759"), (1234567, "1,234,567")]
+        {
+            assert_eq!(count(n), text);
+        }
+        assert_eq!(short_count(5858704), "5.9 million");
+        assert_eq!(counted(1, "image"), "1 image");
+    }
+}

@@ -1,0 +1,178 @@
+//! Coloured tables: the confusion matrix, and accuracy by corruption and severity.
+//!
+//! These are tables and not pictures on purpose: their cells are numbers that people read out, copy and print. Orange
+//! always means wrong, the stronger the more; blue marks what is right.
+
+use super::findings::{Corruption, Findings};
+use super::html::{aid, count, counted, each, escape, interval, percent, percent_bare, scroll_box, words};
+
+/// Upper ends of the shares of wrong images that the orange steps stand for, after the step for none.
+const ERROR_STEPS: [f64; 7] = [0.01, 0.02, 0.05, 0.10, 0.20, 0.40, 0.60];
+
+/// Upper ends of the shares of right images that the blue steps stand for.
+const RIGHT_STEPS: [f64; 4] = [0.50, 0.80, 0.90, 0.95];
+
+/// More classes than this leave no room for the share under each count.
+const ROOMY: usize = 10;
+
+/// The colour class of a share of wrong images; none for a share that is not finite.
+pub(super) fn error_colour(share: f64) -> String {
+    match share {
+        _ if !share.is_finite() => String::new(),
+        share if share <= 0.0 => "e0".into(),
+        share => format!("e{}", 1 + ERROR_STEPS.partition_point(|end| *end < share)),
+    }
+}
+
+fn right_colour(share: f64) -> String {
+    format!("r{}", 1 + RIGHT_STEPS.partition_point(|end| *end <= share))
+}
+
+/// What the orange steps mean; `blue` adds the steps of the diagonal.
+pub(super) fn legend(blue: bool) -> String {
+    let swatches = |letter: char, first: &str, ends: &[f64], last: &str| {
+        let middle = each(ends.windows(2).enumerate(), |(i, pair)| {
+            format!("<i class=\"{letter}{}\">{:.0}–{:.0}</i>", i + 2, pair[0] * 100.0, pair[1] * 100.0)
+        });
+        format!(
+            "<i class=\"{letter}1\">{first}</i>{middle}<i class=\"{letter}{}\">{last}</i>",
+            ends.len() + 1
+        )
+    };
+    let wrong = swatches('e', "&lt; 1", &ERROR_STEPS, "&gt; 60");
+    let right = if blue {
+        format!("<span>right, %</span>{}", swatches('r', "&lt; 50", &RIGHT_STEPS, "&ge; 95"))
+    } else {
+        String::new()
+    };
+    format!("<p class=\"steps\"><span>wrong, %</span>{wrong}{right}</p>")
+}
+
+/// The confusion matrix `counts[truth][prediction]` of the named classes.
+pub(super) fn confusion(label: &str, classes: &[String], counts: &[Vec<u64>]) -> String {
+    let dense = classes.len() > ROOMY;
+    let longest = classes.iter().map(|c| c.chars().count()).max().unwrap_or(0);
+    let upright = if dense || longest * classes.len() > 90 { " upright" } else { "" };
+    let heads = each(classes, |c| format!("<th scope=\"col\"><span>{}</span></th>", words(c)));
+    let rows = each(classes.iter().zip(counts).enumerate(), |(truth, (name, row))| {
+        let total: u64 = row.iter().sum();
+        let cells = each(row.iter().enumerate().take(classes.len()), |(predicted, n)| {
+            cell(*n, total, truth == predicted, dense, &format!("{name} → {}", classes[predicted]))
+        });
+        format!(
+            "<tr><th scope=\"row\">{}</th>{cells}<td class=\"total\">{}</td></tr>",
+            words(name),
+            count(total)
+        )
+    });
+    let table = format!(
+        "<table class=\"matrix{upright}\"><thead><tr><th class=\"corner\" scope=\"col\">true class ↓ named as →</th>{heads}\
+         <th scope=\"col\" class=\"total\"><span>images</span></th></tr></thead><tbody>{rows}</tbody></table>"
+    );
+    scroll_box(label, &table) + &legend(true)
+}
+
+fn cell(n: u64, total: u64, right: bool, dense: bool, tip: &str) -> String {
+    let share = n as f64 / total.max(1) as f64;
+    let colour = match (total, right) {
+        (0, _) => "e0".into(),
+        (_, true) => format!("right {}", right_colour(share)),
+        (_, false) => error_colour(share),
+    };
+    let below = if dense || n == 0 { String::new() } else { format!("<small>{}</small>", percent(share)) };
+    format!(
+        "<td class=\"{colour}\" title=\"{}: {} of {} ({})\">{}{below}</td>",
+        escape(tip),
+        count(n),
+        count(total),
+        percent(share),
+        count(n)
+    )
+}
+
+/// Accuracy by corruption and severity, one table per suite, the worst corruption first.
+pub(super) fn heat_maps(findings: &Findings) -> String {
+    let corruptions = findings.corruptions();
+    let mut suites: Vec<&str> = Vec::new();
+    for corruption in &corruptions {
+        if !suites.contains(&corruption.suite) {
+            suites.push(corruption.suite);
+        }
+    }
+    let maps =
+        each(&suites, |suite| heat_map(suite, corruptions.iter().filter(|c| c.suite == *suite).collect()));
+    let trained = if corruptions.iter().any(|c| c.trained_on) {
+        " Rows marked † use an operator that training also used: the model has seen that kind of trouble."
+    } else {
+        ""
+    };
+    maps + &legend(false)
+        + &aid(format!(
+            "Accuracy in percent for each kind of degradation (row) and strength (column, 5 is the strongest), the \
+             worst row first. The darker the orange, the more images are named wrongly.{trained} The interval of a \
+             cell shows when it is pointed at."
+        ))
+}
+
+fn heat_map(suite: &str, mut rows: Vec<&Corruption>) -> String {
+    rows.sort_by(|a, b| a.accuracy().unwrap_or(2.0).total_cmp(&b.accuracy().unwrap_or(2.0)));
+    let mut severities: Vec<u8> = rows.iter().flat_map(|r| r.conditions.iter().map(|c| c.severity)).collect();
+    severities.sort_unstable();
+    severities.dedup();
+    let heads = each(&severities, |s| format!("<th scope=\"col\">{s}</th>"));
+    let body = each(&rows, |row| {
+        let cells = each(&severities, |severity| heat_cell(row, *severity));
+        let mark = if row.trained_on { "<sup>†</sup>" } else { "" };
+        format!(
+            "<tr><th scope=\"row\">{}{mark}</th>{cells}<td class=\"total\">{}</td></tr>",
+            words(row.name),
+            percent_bare(row.accuracy().unwrap_or(f64::NAN))
+        )
+    });
+    let table = format!(
+        "<table class=\"matrix heat\"><caption>{}</caption><thead><tr><th class=\"corner\" scope=\"col\">severity →</th>{heads}\
+         <th scope=\"col\" class=\"total\">mean</th></tr></thead><tbody>{body}</tbody></table>",
+        words(suite)
+    );
+    scroll_box(&format!("Accuracy by corruption and severity, suite {suite}"), &table)
+}
+
+fn heat_cell(row: &Corruption, severity: u8) -> String {
+    let Some(condition) = row.conditions.iter().find(|c| c.severity == severity) else {
+        return "<td class=\"absent\">–</td>".into();
+    };
+    let scores = &condition.scores;
+    let interval =
+        interval(scores.accuracy_interval).map_or(String::new(), |i| format!(", 95 % interval {i}"));
+    format!(
+        "<td class=\"{}\" title=\"{}, severity {severity}: {} of {}{interval}\">{}</td>",
+        error_colour(1.0 - scores.accuracy),
+        words(row.name),
+        percent(scores.accuracy),
+        counted(scores.n, "image"),
+        percent_bare(scores.accuracy)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_follow_the_share() {
+        for (share, colour) in
+            [(0.0, "e0"), (0.01, "e1"), (0.011, "e2"), (0.6, "e7"), (0.61, "e8"), (f64::NAN, "")]
+        {
+            assert_eq!(error_colour(share), colour);
+        }
+        assert_eq!([0.1, 0.5, 0.95, 1.0].map(right_colour), ["r1", "r2", "r5", "r5"]);
+    }
+
+    #[test]
+    fn a_confusion_matrix_shows_counts_shares_and_the_diagonal() {
+        let classes = ["a".to_string(), "b".to_string()];
+        let drawn = confusion("m", &classes, &[vec![9, 1], vec![0, 0]]);
+        assert!(drawn.contains("title=\"a → b: 1 of 10 (10.0\u{202f}%)\">1<small>10.0\u{202f}%</small>"));
+        assert_eq!(drawn.matches("class=\"right").count(), 1, "an absent class has no right or wrong");
+    }
+}

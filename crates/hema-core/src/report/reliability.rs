@@ -1,0 +1,145 @@
+//! Reliability diagrams: is a cell called with 90 % right nine times in ten?
+
+use super::findings::{Findings, overconfidence};
+use super::html::{aid, counted, decimal, each, points, scroll_box};
+use super::svg::{self, Scale};
+use crate::record::ReliabilityBin;
+
+/// Bins with fewer predictions are drawn hollow: their accuracy is mostly chance.
+const FEW: u64 = 20;
+
+const WIDTH: f64 = 360.0;
+const HEIGHT: f64 = 340.0;
+const LEFT: f64 = 46.0;
+const RIGHT: f64 = 350.0;
+const TOP: f64 = 10.0;
+const BOTTOM: f64 = 234.0;
+const COUNTS_TOP: f64 = 250.0;
+const COUNTS_BOTTOM: f64 = 300.0;
+
+/// The diagrams of the clean images and of all degraded ones together, with the scores of the probabilities.
+pub(super) fn draw(findings: &Findings) -> String {
+    let clean = findings.clean.map(|c| ("Clean images", c.scores.reliability.clone()));
+    let degraded = (!findings.degraded.is_empty())
+        .then(|| ("Degraded images, all conditions together", findings.degraded_reliability()));
+    let diagrams = each([clean, degraded].into_iter().flatten(), |(title, bins)| diagram(title, &bins));
+    format!("<div class=\"panels\">{diagrams}{}</div>", scores(findings))
+        + &aid(
+            "Each bar gathers the images that the model named with a similar probability and shows how many of those \
+             names are right. Bars on the diagonal mean honest probabilities; the orange part is what the model \
+             claims beyond what it delivers. Dashed bars hold fewer than 20 images. Below, where the \
+             probabilities lie.",
+        )
+}
+
+fn scores(findings: &Findings) -> String {
+    let clean = findings.clean.map(|c| &c.scores);
+    let row = |name: &str, about: &str, clean: Option<f64>, degraded: Option<f64>| {
+        format!(
+            "<tr><th scope=\"row\">{name}<small>{about}</small></th><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            decimal(clean.unwrap_or(f64::NAN)),
+            decimal(degraded.unwrap_or(f64::NAN))
+        )
+    };
+    let rows = [
+        row(
+            "ECE",
+            "expected calibration error: mean distance of the bars from the diagonal; 0 is best",
+            clean.map(|s| s.ece),
+            findings.degraded_mean(|c| c.scores.ece),
+        ),
+        row(
+            "NLL",
+            "negative log-likelihood: punishes confident mistakes hardest; 0 is best",
+            clean.map(|s| s.nll),
+            findings.degraded_mean(|c| c.scores.nll),
+        ),
+        row(
+            "Brier",
+            "squared distance of the probabilities from the truth; 0 is best, 2 is worst",
+            clean.map(|s| s.brier),
+            findings.degraded_mean(|c| c.scores.brier),
+        ),
+    ]
+    .concat();
+    let table = format!(
+        "<table class=\"calibration\"><thead><tr><th scope=\"col\">Score</th><th scope=\"col\" class=\"n\">Clean</th>\
+         <th scope=\"col\" class=\"n\">Degraded, mean</th></tr></thead><tbody>{rows}</tbody></table>"
+    );
+    scroll_box("Scores of the probabilities", &table)
+}
+
+fn diagram(title: &str, bins: &[ReliabilityBin]) -> String {
+    let filled: Vec<&ReliabilityBin> = bins
+        .iter()
+        .filter(|b| b.count > 0 && [b.low, b.high, b.accuracy, b.confidence].iter().all(|v| v.is_finite()))
+        .collect();
+    let x = Scale { values: [0.0, 1.0], pixels: [LEFT, RIGHT] };
+    let y = Scale { values: [0.0, 1.0], pixels: [BOTTOM, TOP] };
+    let body = [
+        axes(x, y),
+        each(&filled, |bin| bar(bin, x, y)),
+        svg::line("diagonal", [x.at(0.0), y.at(0.0)], [x.at(1.0), y.at(1.0)]),
+        histogram(&filled, x),
+    ]
+    .concat();
+    let finding = match overconfidence(bins) {
+        Some(excess) => {
+            format!("Mean confidence minus accuracy: {} percentage points.", points(excess))
+        }
+        None => "No predictions.".into(),
+    };
+    format!(
+        "<figure><figcaption>{title}<span class=\"legend\"><span class=\"key box right\">right</span>\
+         <span class=\"key box excess\">claimed beyond</span></span></figcaption>{}</figure>",
+        svg::figure(WIDTH, HEIGHT, &format!("Reliability diagram: {title}"), &finding, &body)
+    )
+}
+
+fn axes(x: Scale, y: Scale) -> String {
+    let marks = [0.0, 0.25, 0.5, 0.75, 1.0];
+    let label = |share: f64| format!("{:.0}", share * 100.0);
+    let grid = each(marks, |m| {
+        svg::line("grid", [LEFT, y.at(m)], [RIGHT, y.at(m)])
+            + &svg::text("tick end", [LEFT - 6.0, y.at(m) + 4.0], &label(m))
+    });
+    let below = each(marks, |m| svg::text("tick middle", [x.at(m), COUNTS_BOTTOM + 15.0], &label(m)));
+    let names = svg::text(
+        "tick middle",
+        [f64::midpoint(LEFT, RIGHT), HEIGHT - 6.0],
+        "probability of the name given, %",
+    ) + &svg::text("tick", [LEFT + 6.0, TOP + 12.0], "right, %")
+        + &svg::text("tick", [LEFT + 6.0, COUNTS_TOP + 10.0], "images");
+    grid + &below + &names
+}
+
+fn bar(bin: &ReliabilityBin, x: Scale, y: Scale) -> String {
+    let (left, right) = (x.at(bin.low) + 1.0, x.at(bin.high) - 1.0);
+    let tip = format!(
+        "{}: {} % right at a mean probability of {} %",
+        counted(bin.count, "image"),
+        percent_tip(bin.accuracy),
+        percent_tip(bin.confidence)
+    );
+    let few = if bin.count < FEW { " few" } else { "" };
+    let delivered = svg::rect(&format!("right{few}"), [left, y.at(0.0)], [right, y.at(bin.accuracy)], &tip);
+    if bin.confidence <= bin.accuracy {
+        return delivered;
+    }
+    delivered
+        + &svg::rect(&format!("excess{few}"), [left, y.at(bin.accuracy)], [right, y.at(bin.confidence)], &tip)
+}
+
+fn percent_tip(share: f64) -> String {
+    format!("{:.1}", share * 100.0)
+}
+
+fn histogram(bins: &[&ReliabilityBin], x: Scale) -> String {
+    let most = bins.iter().map(|b| b.count).max().unwrap_or(1);
+    let y = Scale { values: [0.0, most as f64], pixels: [COUNTS_BOTTOM, COUNTS_TOP] };
+    let bars = each(bins, |bin| {
+        let base = [x.at(bin.low) + 1.0, COUNTS_BOTTOM];
+        svg::rect("count", base, [x.at(bin.high) - 1.0, y.at(bin.count as f64)], &counted(bin.count, "image"))
+    });
+    bars + &svg::line("axis", [LEFT, COUNTS_BOTTOM], [RIGHT, COUNTS_BOTTOM])
+}

@@ -1,0 +1,253 @@
+//! One run in full, section by section.
+
+use super::findings::Findings;
+use super::html::{
+    aid, count, counted, decimal, each, escape, interval, percent, scroll_box, short_count, words,
+};
+use super::{RunReport, classes, curves, matrix, reliability, verdict};
+use crate::provenance::Provenance;
+use crate::record::{Condition, Mistake};
+
+/// More mistakes than this make a page nobody scrolls through.
+const GALLERY: usize = 48;
+
+/// Where a run stands on the page: its anchors' prefix and the level of its section headings.
+pub(super) struct Place {
+    pub(super) prefix: String,
+    pub(super) level: u8,
+}
+
+impl Place {
+    /// A section with its heading; nothing when it has no content.
+    pub(super) fn section(&self, slug: &str, title: &str, content: &str) -> String {
+        if content.is_empty() {
+            return String::new();
+        }
+        let Self { prefix, level } = self;
+        format!(
+            "<section id=\"{prefix}{slug}\" aria-labelledby=\"{prefix}{slug}-title\">\
+             <h{level} id=\"{prefix}{slug}-title\">{title}</h{level}>{content}</section>"
+        )
+    }
+}
+
+/// Everything about one run except its title.
+pub(super) fn draw(run: &RunReport, place: &Place) -> String {
+    let findings = Findings::of(&run.evaluation);
+    let learning = run.curves.as_ref().and_then(curves::draw).unwrap_or_default();
+    let shown = findings.shown();
+    let on = shown.map_or(String::new(), |c| format!(": {}", condition_name(c)));
+    [
+        verdict::warnings(&findings),
+        verdict::draw(&findings),
+        place.section("summary", "Model and data", &summary(run)),
+        place.section("degraded", "Degraded images", &degraded(&findings)),
+        place.section(
+            "classes",
+            &format!("Classes{on}"),
+            &shown.map_or(String::new(), |c| classes::table(&findings, &c.scores)),
+        ),
+        place.section("confusion", &format!("Confusion{on}"), &confusions(&findings)),
+        place.section("mistakes", "Most confident mistakes", &gallery(&findings)),
+        place.section(
+            "calibration",
+            "Can its probabilities be believed?",
+            &shown.map_or(String::new(), |_| reliability::draw(&findings)),
+        ),
+        place.section("curves", "Learning curves", &learning),
+        place.section("provenance", "Where these numbers come from", &provenance(run, place.level + 1)),
+    ]
+    .concat()
+}
+
+fn condition_name(condition: &Condition) -> String {
+    match &condition.corruption {
+        Some(name) => format!("{}, severity {}", words(name), condition.severity),
+        None => "clean images".into(),
+    }
+}
+
+fn facts(rows: &[(&str, String)]) -> String {
+    let rows = each(rows, |(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>"));
+    format!("<dl>{rows}</dl>")
+}
+
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", escape(text))
+}
+
+fn summary(run: &RunReport) -> String {
+    let (model, data) = (&run.evaluation.model, &run.evaluation.data);
+    let images: u64 = data.counts.iter().sum();
+    let augmentations = match model.augmentations.as_slice() {
+        [] => "none".into(),
+        names => names.iter().map(|n| words(n)).collect::<Vec<_>>().join(", "),
+    };
+    let facts = facts(&[
+        ("Architecture", code(&model.architecture)),
+        ("Parameters", short_count(model.parameters)),
+        ("Input", format!("{0} × {0} pixels", model.size)),
+        ("Trained with", augmentations),
+        ("Data", code(&data.path)),
+        ("Part", escape(&data.part)),
+        ("Images", format!("{} in {}", count(images), classes_in_words(data.classes.len()))),
+        ("Unreadable", count(data.skipped)),
+    ]);
+    format!("<div class=\"columns\">{facts}{}</div>", class_bars(&data.classes, &data.counts))
+}
+
+fn classes_in_words(n: usize) -> String {
+    if n == 1 { "1 class".into() } else { format!("{n} classes") }
+}
+
+/// Images per class as a table whose last column is a bar.
+fn class_bars(classes: &[String], counts: &[u64]) -> String {
+    let most = counts.iter().copied().max().unwrap_or(0).max(1);
+    let rows = each(classes.iter().zip(counts), |(name, n)| {
+        let width = *n as f64 / most as f64 * 100.0;
+        format!(
+            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"length\"><i style=\"width:{width:.1}%\"></i></td></tr>",
+            words(name),
+            count(*n)
+        )
+    });
+    let table = format!(
+        "<table class=\"counts\"><thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Images</th>\
+         <td></td></tr></thead><tbody>{rows}</tbody></table>"
+    );
+    scroll_box("Images per class", &table)
+}
+
+fn degraded(findings: &Findings) -> String {
+    match findings.degraded.len() {
+        0 => String::new(),
+        1 => conditions(findings),
+        n => {
+            let all = conditions(findings);
+            let maps = matrix::heat_maps(findings);
+            format!("{maps}<details><summary>All scores of the {n} conditions</summary>{all}</details>")
+        }
+    }
+}
+
+/// Every condition with every score.
+fn conditions(findings: &Findings) -> String {
+    let rows = each(findings.clean.into_iter().chain(findings.degraded.iter().copied()), |c| {
+        let s = &c.scores;
+        format!(
+            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}<small>{}</small></td><td class=\"n\">{}</td>\
+             <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            condition_name(c),
+            count(s.n),
+            percent(s.accuracy),
+            interval(s.accuracy_interval).unwrap_or_default(),
+            percent(s.balanced_accuracy),
+            decimal(s.macro_f1),
+            decimal(s.auroc.unwrap_or(f64::NAN)),
+            decimal(s.nll),
+            decimal(s.brier),
+            decimal(s.ece)
+        )
+    });
+    let heads =
+        each(["Images", "Accuracy", "Balanced accuracy", "Macro F1", "AUROC", "NLL", "Brier", "ECE"], |h| {
+            format!("<th scope=\"col\" class=\"n\">{h}</th>")
+        });
+    let table = format!(
+        "<table><thead><tr><th scope=\"col\">Condition</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    );
+    scroll_box("All scores of every condition", &table)
+}
+
+fn confusions(findings: &Findings) -> String {
+    let Some(shown) = findings.shown() else { return String::new() };
+    let classes = &findings.evaluation.data.classes;
+    let first = matrix::confusion("Confusion matrix", classes, &shown.scores.confusion)
+        + &aid(
+            "Each row is one true class: how many of its images were given which name, and the share of the row. Blue, \
+             on the diagonal, is right; orange is wrong, the stronger the more often.",
+        );
+    if findings.clean.is_none() || findings.degraded.is_empty() {
+        return first;
+    }
+    let all = matrix::confusion("Confusion matrix, degraded images", classes, &findings.degraded_confusion());
+    format!(
+        "{first}<details><summary>Confusion over all degraded conditions together</summary>{all}</details>"
+    )
+}
+
+fn gallery(findings: &Findings) -> String {
+    let mistakes = &findings.evaluation.mistakes;
+    if mistakes.is_empty() {
+        return match findings.clean {
+            Some(c) if c.scores.accuracy == 1.0 => {
+                "<p>None: every clean image is named correctly.</p>".into()
+            }
+            _ => "<p>None were kept in this evaluation.</p>".into(),
+        };
+    }
+    let cards = each(mistakes.iter().take(GALLERY), |m| card(findings, m));
+    let shown = match mistakes.len() {
+        n if n > GALLERY => format!(" The first {GALLERY} of {n} are shown."),
+        _ => String::new(),
+    };
+    format!("<ul class=\"gallery\">{cards}</ul>")
+        + &aid(format!(
+            "Clean images the model was surest about and wrong, most confident first. Look here for labels that are \
+             themselves wrong, cells between two classes, and spoilt images.{shown}"
+        ))
+}
+
+fn card(findings: &Findings, mistake: &Mistake) -> String {
+    let (truth, predicted) =
+        (words(findings.class_name(mistake.truth)), words(findings.class_name(mistake.predicted)));
+    let path = escape(&mistake.path);
+    let picture = if mistake.thumbnail.is_empty() {
+        "<div class=\"missing\">no picture kept</div>".into()
+    } else {
+        format!(
+            "<img src=\"data:image/png;base64,{}\" alt=\"{path}: {truth}, named {predicted}\" width=\"128\" height=\"128\">",
+            escape(&mistake.thumbnail)
+        )
+    };
+    format!(
+        "<li>{picture}<p><span class=\"named\">{predicted}</span> <b>{}</b></p><p class=\"truth\">is {truth}</p>\
+         <p class=\"path\">{path}</p></li>",
+        percent(mistake.probability)
+    )
+}
+
+fn provenance(run: &RunReport, level: u8) -> String {
+    let evaluation = &run.evaluation;
+    let scored = stamp("Evaluation", level, &evaluation.provenance);
+    let trained = run.training.as_ref().map_or(String::new(), |p| stamp("Training", level, p));
+    let inputs = facts(&[
+        ("Model file", code(&evaluation.model.path)),
+        ("Data", code(&evaluation.data.path)),
+        ("Data SHA-256", code(&evaluation.data.hash)),
+        ("Parameters", format!("{} trainable", count(evaluation.model.parameters))),
+        ("Record format", evaluation.format.to_string()),
+    ]);
+    let recipe = run.recipe_toml.as_ref().map_or(String::new(), |toml| {
+        let lines = counted(toml.lines().count() as u64, "line");
+        format!(
+            "<details><summary>Training recipe ({lines})</summary><pre tabindex=\"0\"><code>{}</code></pre></details>",
+            escape(toml)
+        )
+    });
+    format!(
+        "<div class=\"stamps\"><div><h{level}>Inputs</h{level}>{inputs}</div>{scored}{trained}</div>{recipe}"
+    )
+}
+
+fn stamp(title: &str, level: u8, p: &Provenance) -> String {
+    let changed = if p.dirty { " with uncommitted changes" } else { "" };
+    let facts = facts(&[
+        ("Command", code(&p.command)),
+        ("Time", escape(&p.time)),
+        ("Device", escape(&p.device)),
+        ("Hema", escape(&p.version)),
+        ("Commit", format!("{}{changed}", code(&p.commit))),
+    ]);
+    format!("<div><h{level}>{title}</h{level}>{facts}</div>")
+}
