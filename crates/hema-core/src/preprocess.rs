@@ -7,8 +7,10 @@
 //! random crops, which are augmentation.
 
 use std::f64::consts::PI;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserializer, Unexpected, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{Error, Result};
 use crate::sample::Image;
@@ -33,10 +35,10 @@ pub struct Preprocess {
 }
 
 /// The region of a picture that is kept before resizing. Serialises as `"none"`, `"square"` or a side in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "CropForm", into = "CropForm")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Crop {
     /// The whole picture, stretched to the square: nothing is lost.
+    #[default]
     None,
     /// The largest centred square.
     Square,
@@ -45,46 +47,59 @@ pub enum Crop {
 }
 
 /// The resizing filter; all are antialiased when they shrink. Serialises as its lower-case name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Filter {
     /// Triangle, one source pixel to either side.
     Bilinear,
     /// Cubic convolution with a = -0.5, two source pixels to either side.
+    #[default]
     Bicubic,
     /// Sinc windowed by sinc, three source pixels to either side.
     Lanczos,
 }
 
-/// How [`Crop`] is written in recipes and bundles.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum CropForm {
-    Pixels(usize),
-    Name(String),
-}
-
-impl TryFrom<CropForm> for Crop {
-    type Error = String;
-
-    fn try_from(form: CropForm) -> Result<Self, String> {
-        match form {
-            CropForm::Pixels(side) => Ok(Self::Pixels(side)),
-            CropForm::Name(name) if name == "none" => Ok(Self::None),
-            CropForm::Name(name) if name == "square" => Ok(Self::Square),
-            CropForm::Name(name) => {
-                Err(format!("crop is `{name}` (expected \"none\", \"square\" or a side in pixels)"))
-            }
+impl Serialize for Crop {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::None => serializer.serialize_str("none"),
+            Self::Square => serializer.serialize_str("square"),
+            Self::Pixels(side) => serializer.serialize_u64(*side as u64),
         }
     }
 }
 
-impl From<Crop> for CropForm {
-    fn from(crop: Crop) -> Self {
-        match crop {
-            Crop::None => Self::Name("none".into()),
-            Crop::Square => Self::Name("square".into()),
-            Crop::Pixels(side) => Self::Pixels(side),
+impl<'de> Deserialize<'de> for Crop {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CropVisitor)
+    }
+}
+
+struct CropVisitor;
+
+impl Visitor<'_> for CropVisitor {
+    type Value = Crop;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"none\", \"square\" or a number of pixels")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Crop, E> {
+        match text {
+            "none" => Ok(Crop::None),
+            "square" => Ok(Crop::Square),
+            _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        }
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, pixels: u64) -> std::result::Result<Crop, E> {
+        self.visit_i64(i64::try_from(pixels).unwrap_or(i64::MAX))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, pixels: i64) -> std::result::Result<Crop, E> {
+        match usize::try_from(pixels) {
+            Ok(pixels) if pixels > 0 => Ok(Crop::Pixels(pixels)),
+            _ => Err(E::invalid_value(Unexpected::Signed(pixels), &self)),
         }
     }
 }
@@ -145,16 +160,15 @@ impl Preprocess {
         resize(&cropped, self.size, self.size, self.filter)
     }
 
-    /// Scales pixels to a model's input: `[height][width][rgb]` bytes become three planes of `(v / 255 - mean) / std`.
+    /// Scales pixels to a model's input: bytes `[...][rgb]` become `(v / 255 - mean) / std`, in the same order.
     ///
     /// `pixels` and `out` have the same length, a multiple of 3; what lies beyond the shorter one is left alone.
     pub fn normalize_into(&self, pixels: &[u8], out: &mut [f32]) {
-        let area = out.len() / 3;
-        for (channel, plane) in out.chunks_exact_mut(area.max(1)).take(3).enumerate() {
-            let scale = 1.0 / (255.0 * self.std[channel]);
-            let shift = -self.mean[channel] / self.std[channel];
-            for (value, pixel) in plane.iter_mut().zip(pixels.chunks_exact(3)) {
-                *value = f32::from(pixel[channel]).mul_add(scale, shift);
+        let scale = self.std.map(|std| 1.0 / (255.0 * std));
+        let shift: [f32; 3] = std::array::from_fn(|c| -self.mean[c] / self.std[c]);
+        for (values, pixel) in out.as_chunks_mut::<3>().0.iter_mut().zip(pixels.as_chunks::<3>().0) {
+            for c in 0..3 {
+                values[c] = f32::from(pixel[c]).mul_add(scale[c], shift[c]);
             }
         }
     }

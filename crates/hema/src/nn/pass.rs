@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// No activation.
-    #[default]
     Identity,
     /// `max(x, 0)`.
+    #[default]
     Relu,
     /// `x * sigmoid(x)`, also called swish.
     Silu,

@@ -3,17 +3,15 @@
 //! serde finds what is wrong; this module says where. An override is applied to the recipe with its defaults
 //! written out, one at a time, so that whatever fails is the fault of that override.
 
-use std::fmt;
 use std::fs;
 use std::path::Path;
 
 use hema_core::error::{Error, Result, suggest};
-use serde::de::{Deserializer, Unexpected, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::{Crop, Recipe, Shipped};
+use super::{Recipe, Shipped};
 
 /// Names every entry of a list in the path of an override: `stage.all.batch_size=32`.
 const EVERY: &str = "all";
@@ -172,45 +170,4 @@ fn inner_key_at(value: &DeValue<'_>, offset: usize) -> Option<String> {
 /// A list of tables, whose entries are told apart by their own spans.
 fn is_header(value: &DeValue<'_>) -> bool {
     matches!(value, DeValue::Array(items) if items.iter().all(|item| item.get_ref().is_table()))
-}
-
-impl Serialize for Crop {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::None => serializer.serialize_str("none"),
-            Self::Square => serializer.serialize_str("square"),
-            Self::Pixels(side) => serializer.serialize_u64(*side as u64),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Crop {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(CropVisitor)
-    }
-}
-
-struct CropVisitor;
-
-impl Visitor<'_> for CropVisitor {
-    type Value = Crop;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"none\", \"square\" or a number of pixels")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Crop, E> {
-        match text {
-            "none" => Ok(Crop::None),
-            "square" => Ok(Crop::Square),
-            _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
-        }
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, pixels: i64) -> Result<Crop, E> {
-        match usize::try_from(pixels) {
-            Ok(pixels) if pixels > 0 => Ok(Crop::Pixels(pixels)),
-            _ => Err(E::invalid_value(Unexpected::Signed(pixels), &self)),
-        }
-    }
 }
