@@ -1,4 +1,5 @@
 //! Train, judge and deploy blood-cell image classifiers.
 
 pub mod recipe;
+pub mod run_log;
 pub mod schedule;
