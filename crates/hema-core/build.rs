@@ -5,31 +5,38 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Where the source lies, seen from this crate's folder; other files do not make it dirty.
+/// The workspace, seen from this crate's folder; other files (data, runs) do not make a build dirty.
 const SOURCE: [&str; 4] = ["../../crates", "../../recipes", "../../Cargo.toml", "../../Cargo.lock"];
+
+/// What decides a number that Hema computes. An edit of these asks git again; an edit of the command line alone
+/// does not, as it would build every library for it.
+const WATCHED: [&str; 5] = ["src", "../hema-kernels/src", "../hema/src", "../../recipes", "../../Cargo.lock"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     // a copy inside somebody else's repository is not a checkout of ours
     let tracked = git(&["ls-files", "--error-unmatch", "build.rs"]).is_some();
     let commit = git(&["rev-parse", "HEAD"]).filter(|_| tracked);
+    let dirty = commit.is_some() && differs_from_commit();
     if commit.is_some() {
-        rerun_when_git_moves();
+        rerun_when_source_or_commit_changes();
     }
-    // the default would refresh the index on disk, and with it cause the next build
-    let status = [&["--no-optional-locks", "status", "--porcelain", "--"], &SOURCE[..]].concat();
-    let dirty = commit.is_some() && git(&status).is_none_or(|changes| !changes.is_empty());
     println!("cargo::rustc-env=HEMA_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
     println!("cargo::rustc-env=HEMA_DIRTY={dirty}");
 }
 
-/// A checkout moves `HEAD`, a commit adds to its log, staging changes the index; and an edit of this crate builds
-/// it anyway. An edit of another crate shows from the next of these on, as building everything for it is too dear.
-fn rerun_when_git_moves() {
-    println!("cargo::rerun-if-changed=src");
-    for file in ["HEAD", "logs/HEAD", "index"] {
+fn differs_from_commit() -> bool {
+    // a build must not take git's lock: somebody may be committing
+    let status = [&["--no-optional-locks", "status", "--porcelain", "--"], &SOURCE[..]].concat();
+    git(&status).is_none_or(|changes| !changes.is_empty())
+}
+
+/// A checkout moves `HEAD`; a commit adds to its log.
+fn rerun_when_source_or_commit_changes() {
+    let moved = ["HEAD", "logs/HEAD"].into_iter().filter_map(|file| git(&["rev-parse", "--git-path", file]));
+    for path in WATCHED.into_iter().map(String::from).chain(moved) {
         // cargo takes a missing file for a change
-        if let Some(path) = git(&["rev-parse", "--git-path", file]).filter(|path| Path::new(path).exists()) {
+        if Path::new(&path).exists() {
             println!("cargo::rerun-if-changed={path}");
         }
     }
