@@ -1,17 +1,25 @@
 //! Train, judge and deploy blood-cell image classifiers that keep working when the images get worse.
 //!
 //! The library behind the `hema` command. [`hema_core`] is what needs no tensors; this crate adds networks, training
-//! and prediction, on Burn.
+//! and prediction, on Burn. The modules stand in the pipeline's order.
 
 pub mod nn;
 
 pub mod model;
-
 pub mod weights;
 
 pub mod recipe;
 
+pub mod loader;
+pub mod loss;
+pub mod optim;
+pub mod run_log;
 pub mod schedule;
+pub mod train;
+
+pub mod bundle;
+pub mod evaluate;
+pub mod predict;
 
 pub use burn::tensor::Device;
 pub use hema_core as core;

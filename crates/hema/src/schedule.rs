@@ -128,6 +128,9 @@ mod tests {
         let reference =
             [(0, 0.004), (2, 0.03716718427000252), (5, 0.1), (12, 0.0500002), (19, 4e-7), (50, 4e-7)];
         assert_rates(schedule(Shape::OneCycle), 20, &reference);
+        // the peak falls between two steps
+        let reference = [(1, 0.09805566273349588), (2, 0.09190443762697106), (5, 0.00992967918932656)];
+        assert_rates(schedule(Shape::OneCycle), 7, &reference);
         let half = Schedule { warmup: Some(0.5), final_share: Some(0.01), ..schedule(Shape::OneCycle) };
         assert_rates(half, 20, &[(0, 0.004), (9, 0.1), (14, 0.0505), (19, 0.001)]);
     }

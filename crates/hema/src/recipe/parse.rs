@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use hema_core::error::{Error, Result, suggest};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 

@@ -11,4 +11,4 @@ pub use pretrained::{find_pretrained, start_from};
 #[cfg(test)]
 pub(crate) use state::names_without_gradient;
 pub use state::{Array, LoadReport, StateDict, count_trainable, load, state_dict};
-pub(crate) use state::{Names, is_statistic};
+pub(crate) use state::Names;

@@ -1,0 +1,229 @@
+//! What a training run says of itself while it runs: `metrics.csv`, one row per epoch, and the same numbers as
+//! `TensorBoard` events.
+//!
+//! Both survive an interrupted run. Resuming after a checkpoint drops what was logged beyond it, as those steps
+//! are taken again: rows are cut from `metrics.csv`; events go on in a new file that opens with a session start,
+//! at which `TensorBoard` discards everything later.
+//!
+//! Left out on purpose: rows per step (an epoch is what people compare), and any drawing, which the report does.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hema_core::error::{Error, Result};
+use hema_core::file::{create_folder, write_atomic};
+use serde::{Deserialize, Serialize};
+
+mod tensorboard;
+
+use tensorboard::EventFile;
+
+/// File of a run folder that holds one row per epoch.
+pub const METRICS_FILE: &str = "metrics.csv";
+
+/// One epoch of a run: one row of `metrics.csv`, whose columns have the names of these fields. A number that is
+/// not known is NaN.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Name of the recipe's stage.
+    pub stage: String,
+    /// Number of the epoch, from 1, counted through all stages.
+    pub epoch: u64,
+    /// Steps taken by its end, counted through all stages.
+    pub step: u64,
+    /// Learning rate of its last step.
+    pub lr: f64,
+    /// Mean loss of its training batches.
+    pub train_loss: f64,
+    /// Loss on the validation part.
+    pub val_loss: f64,
+    /// Accuracy on the validation part.
+    pub val_accuracy: f64,
+    /// Balanced accuracy on the validation part.
+    pub val_balanced_accuracy: f64,
+    /// Macro F1 on the validation part.
+    pub val_macro_f1: f64,
+    /// Training images per second.
+    pub images_per_second: f64,
+    /// Seconds the epoch took, validation included.
+    pub seconds: f64,
+}
+
+/// The log of a run that is under way.
+#[derive(Debug)]
+pub struct RunLog {
+    path: PathBuf,
+    table: csv::Writer<File>,
+    events: EventFile,
+}
+
+impl RunLog {
+    /// Opens the log in a run folder, which is made if it is missing. A new run says `None`; one that resumes says
+    /// after which step its checkpoint was made.
+    ///
+    /// # Errors
+    /// A new run in a folder that has a log already, a log that cannot be understood, input or output errors.
+    pub fn open(folder: &Path, resume_after_step: Option<u64>) -> Result<Self> {
+        create_folder(folder)?;
+        let path = folder.join(METRICS_FILE);
+        let kept = match (resume_after_step, path.exists()) {
+            (_, false) => Vec::new(),
+            (None, true) => {
+                let hint = "choose another --out, or go on with that run by --resume";
+                return Err(Error::new("there is the log of another run").at(path).hint(hint));
+            }
+            (Some(step), true) => {
+                let mut epochs = History::read(&path)?.epochs;
+                epochs.retain(|epoch| epoch.step <= step);
+                epochs
+            }
+        };
+        write_atomic(&path, |file| {
+            let mut table = csv::Writer::from_writer(file);
+            kept.iter().try_for_each(|epoch| table.serialize(epoch)).map_err(io::Error::other)?;
+            table.flush()
+        })?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(|e| Error::io(&path, &e))?;
+        // the first row brings the header
+        let table = csv::WriterBuilder::new().has_headers(kept.is_empty()).from_writer(file);
+        let events = EventFile::create(folder, resume_after_step)?;
+        Ok(Self { path, table, events })
+    }
+
+    /// Logs an epoch; nothing of it is held back in memory.
+    ///
+    /// # Errors
+    /// Output errors, with the file's path.
+    pub fn log(&mut self, epoch: &Epoch) -> Result<()> {
+        let written = self.table.serialize(epoch).map_err(io::Error::other).and_then(|()| self.table.flush());
+        written.map_err(|e| Error::io(&self.path, &e))?;
+        self.events.scalars(
+            epoch.step,
+            &[
+                ("epoch", epoch.epoch as f64),
+                ("lr", epoch.lr),
+                ("loss/train", epoch.train_loss),
+                ("loss/val", epoch.val_loss),
+                ("val/accuracy", epoch.val_accuracy),
+                ("val/balanced_accuracy", epoch.val_balanced_accuracy),
+                ("val/macro_f1", epoch.val_macro_f1),
+                ("images_per_second", epoch.images_per_second),
+            ],
+        )
+    }
+}
+
+/// What a run has logged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// The epochs, in order.
+    pub epochs: Vec<Epoch>,
+}
+
+impl History {
+    /// Reads a `metrics.csv`. A last row without its line end was cut short by a crash and is left out.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a row that is not an [`Epoch`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|e| Error::io(path, &e))?;
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        let rows = csv::Reader::from_reader(whole.as_bytes()).into_deserialize();
+        let epochs: csv::Result<Vec<Epoch>> = rows.collect();
+        Ok(Self { epochs: epochs.map_err(|e| Error::new(format!("not the log of a run: {e}")).at(path))? })
+    }
+
+    /// One number of every epoch: `history.column(|epoch| epoch.val_loss)`.
+    pub fn column(&self, number: impl Fn(&Epoch) -> f64) -> Vec<f64> {
+        self.epochs.iter().map(number).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn epoch(number: u64) -> Epoch {
+        Epoch {
+            stage: "fine-tune".into(),
+            epoch: number,
+            step: number * 10,
+            lr: 1e-3,
+            train_loss: 1.0 / number as f64,
+            val_loss: 0.5,
+            val_accuracy: 0.9,
+            val_balanced_accuracy: 0.875,
+            val_macro_f1: 0.85,
+            images_per_second: 40.0,
+            seconds: 12.5,
+        }
+    }
+
+    fn files(folder: &Path) -> usize {
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    #[test]
+    fn a_run_is_logged_and_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = RunLog::open(folder.path(), None).unwrap();
+        log.log(&epoch(1)).unwrap();
+        log.log(&Epoch { val_loss: f64::NAN, ..epoch(2) }).unwrap();
+        let path = folder.path().join(METRICS_FILE);
+        let text = fs::read_to_string(&path).unwrap();
+        let header = "stage,epoch,step,lr,train_loss,val_loss,val_accuracy,val_balanced_accuracy,val_macro_f1,\
+                      images_per_second,seconds";
+        assert_eq!(text.lines().next(), Some(header));
+        assert_eq!(text.lines().nth(1), Some("fine-tune,1,10,0.001,1.0,0.5,0.9,0.875,0.85,40.0,12.5"));
+        let history = History::read(&path).unwrap();
+        assert_eq!(history.column(|epoch| epoch.train_loss), [1.0, 0.5]);
+        assert!(history.epochs[1].val_loss.is_nan());
+    }
+
+    #[test]
+    fn resuming_cuts_what_came_after_the_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(METRICS_FILE);
+        let mut log = RunLog::open(folder.path(), None).unwrap();
+        (1..=3).for_each(|number| log.log(&epoch(number)).unwrap());
+        drop(log);
+        // a crash in the middle of a row
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"fine-tune,4,4").unwrap();
+        let mut log = RunLog::open(folder.path(), Some(20)).unwrap();
+        log.log(&Epoch { lr: 0.5, ..epoch(3) }).unwrap();
+        let history = History::read(&path).unwrap();
+        assert_eq!(history.column(|epoch| epoch.step as f64), [10.0, 20.0, 30.0]);
+        assert_eq!(history.epochs[2].lr, 0.5);
+        assert_eq!(files(folder.path()), 3, "the table and two event files");
+    }
+
+    #[test]
+    fn resuming_before_the_first_row_starts_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        RunLog::open(folder.path(), None).unwrap().log(&epoch(1)).unwrap();
+        RunLog::open(folder.path(), Some(5)).unwrap().log(&epoch(1)).unwrap();
+        let history = History::read(&folder.path().join(METRICS_FILE)).unwrap();
+        assert_eq!(history.epochs, [epoch(1)]);
+    }
+
+    #[test]
+    fn the_log_of_another_run_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        RunLog::open(folder.path(), None).unwrap().log(&epoch(1)).unwrap();
+        let error = RunLog::open(folder.path(), None).unwrap_err();
+        assert!(error.to_string().ends_with("metrics.csv: there is the log of another run"));
+        assert!(error.hint_text().is_some());
+    }
+
+    #[test]
+    fn a_table_that_is_no_log_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(METRICS_FILE);
+        fs::write(&path, "stage,epoch\na,b\n").unwrap();
+        let message = History::read(&path).unwrap_err().to_string();
+        assert!(message.contains("metrics.csv: not the log of a run"), "{message}");
+    }
+}

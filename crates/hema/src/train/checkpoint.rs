@@ -1,0 +1,141 @@
+//! Everything a run needs to go on as if it had never stopped, in one file that is whole or absent.
+
+use std::path::PathBuf;
+
+use hema_core::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::Task;
+use crate::model::Network;
+use crate::optim::Optimizer;
+use crate::weights::{self, StateDict};
+
+/// Name of the checkpoint inside a run directory.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+
+/// Metadata key that the state stands under.
+const KEY: &str = "hema-checkpoint";
+
+/// Where a run stands. Randomness needs no place here: it follows from the seed and these counts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Index of the stage.
+    pub stage: usize,
+    /// Epochs finished, through all stages.
+    pub epoch: u64,
+    /// Epochs finished in this stage.
+    pub stage_epoch: u64,
+    /// Batches finished of the epoch under way.
+    pub batch: u64,
+    /// Steps taken in this stage.
+    pub stage_step: u64,
+    /// Steps taken, through all stages.
+    pub step: u64,
+    /// Learning rate of the last step.
+    pub lr: f64,
+    /// Sum of the losses of the images of the epoch under way.
+    pub loss_sum: f64,
+    /// Images of the epoch under way.
+    pub images: u64,
+    /// Seconds spent on the epoch under way.
+    pub train_seconds: f64,
+    /// Best epoch and the value of the chosen metric there, through all stages.
+    pub best: Option<(u64, f64)>,
+    /// Best value of the chosen metric in this stage.
+    pub stage_best: Option<f64>,
+    /// Epochs of this stage since its best.
+    pub epochs_since_best: u64,
+}
+
+impl Position {
+    /// Moves on to the start of the next stage.
+    pub(super) fn next_stage(&mut self) {
+        self.stage += 1;
+        self.stage_epoch = 0;
+        self.stage_step = 0;
+        self.stage_best = None;
+        self.epochs_since_best = 0;
+    }
+}
+
+/// A checkpoint read back.
+pub(super) struct Saved {
+    pub(super) position: Position,
+    pub(super) network: StateDict,
+    pub(super) optimizer: StateDict,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    position: Position,
+    recipe: String,
+    train: String,
+    val: String,
+}
+
+/// Saves a run.
+pub(super) fn save(
+    task: &Task,
+    network: &Network,
+    optimizer: Option<&Optimizer>,
+    position: &Position,
+) -> Result<()> {
+    let path = path(task);
+    let document = Document {
+        position: position.clone(),
+        recipe: task.recipe.to_toml()?,
+        train: task.train.hash()?,
+        val: task.val.hash()?,
+    };
+    let json = serde_json::to_string(&document)
+        .map_err(|e| Error::new(format!("checkpoint cannot be written: {e}")).at(&path))?;
+    let named = |prefix: &'static str, state: StateDict| {
+        state.into_iter().map(move |(name, array)| (format!("{prefix}/{name}"), array))
+    };
+    let optimizer = optimizer.map(Optimizer::state_dict).unwrap_or_default();
+    let tensors = named("network", weights::state_dict(network)).chain(named("optimizer", optimizer)).collect();
+    weights::write(&path, &tensors, [(KEY.to_owned(), json)].into())
+}
+
+/// The checkpoint to resume from; `None` for a fresh run in a directory that holds none.
+pub(super) fn find(task: &Task, resume: bool) -> Result<Option<Saved>> {
+    let path = path(task);
+    match (resume, path.exists()) {
+        (false, false) => Ok(None),
+        (false, true) => Err(Error::new("already holds a run")
+            .at(task.out)
+            .hint("choose another --out, or continue it with --resume")),
+        (true, false) => {
+            Err(Error::new(format!("nothing to resume: there is no {CHECKPOINT}")).at(task.out).hint(
+                "a run saves its first checkpoint after its first epoch, or when it is interrupted; start it anew",
+            ))
+        }
+        (true, true) => read(task).map(Some),
+    }
+}
+
+fn read(task: &Task) -> Result<Saved> {
+    let path = path(task);
+    let file = weights::read(&path)?;
+    let json = file.metadata.get(KEY).ok_or_else(|| Error::new("not a checkpoint of hema").at(&path))?;
+    let document: Document =
+        serde_json::from_str(json).map_err(|e| Error::new(format!("its state cannot be read: {e}")).at(&path))?;
+    let differs = |what: &str, hint: &str| Err(Error::new(format!("was made with another {what}")).at(&path).hint(hint));
+    if document.recipe != task.recipe.to_toml()? {
+        return differs("recipe", "resume without --recipe and --set: the run keeps its own");
+    }
+    if document.train != task.train.hash()? || document.val != task.val.hash()? {
+        return differs("data set or split", "resume with the same --data and --split");
+    }
+    let part = |prefix: &str| {
+        let of = |(name, array): (&String, &weights::Array)| {
+            Some((name.strip_prefix(prefix)?.strip_prefix('/')?.to_owned(), array.clone()))
+        };
+        file.tensors.iter().filter_map(of).collect()
+    };
+    Ok(Saved { position: document.position, network: part("network"), optimizer: part("optimizer") })
+}
+
+fn path(task: &Task) -> PathBuf {
+    task.out.join(CHECKPOINT)
+}

@@ -1,0 +1,68 @@
+//! What a stage trains: which weights get gradients, and which batch normalisations use their batch.
+
+use burn::module::{Flag, Module, ModuleMapper, Param};
+use burn::tensor::Tensor;
+use hema_core::error::{Error, Result, suggest};
+
+use crate::model::{HEAD_MODULES, Network};
+use crate::recipe::{BatchNorm, Stage, Train};
+use crate::weights::Names;
+
+/// Sets up a network for a stage.
+///
+/// # Errors
+/// `train = { from = ... }` with a module that the network lacks.
+pub(super) fn prepare(network: Network, stage: &Stage) -> Result<Network> {
+    let mut mapper = Prepare { stage, names: Names::default(), reached: false, modules: vec![] };
+    let network = network.map(&mut mapper);
+    match &stage.train {
+        Train::From(module) if !mapper.reached => {
+            mapper.modules.dedup();
+            Err(Error::new(format!("stage `{}`: the network has no module `{module}`", stage.name))
+                .hint(suggest(module, mapper.modules.iter().map(String::as_str))))
+        }
+        _ => Ok(network),
+    }
+}
+
+struct Prepare<'a> {
+    stage: &'a Stage,
+    names: Names,
+    /// The module that training starts from has been met.
+    reached: bool,
+    /// Every module met, for the error.
+    modules: Vec<String>,
+}
+
+impl ModuleMapper for Prepare<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.names.enter(name, container);
+        let current = self.names.current();
+        if let Train::From(module) = &self.stage.train {
+            self.reached |= current == *module;
+            self.modules.push(current);
+        }
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.names.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let trained = match &self.stage.train {
+            Train::All => true,
+            Train::Head => is_head(&self.names.current()),
+            Train::From(_) => self.reached,
+        };
+        param.set_require_grad(trained)
+    }
+
+    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+        let uses_batch = is_head(&self.names.current()) || self.stage.batch_norm == BatchNorm::Train;
+        flag.with_value(uses_batch)
+    }
+}
+
+fn is_head(name: &str) -> bool {
+    HEAD_MODULES.contains(&name.split('.').next().unwrap_or_default())
+}

@@ -1,0 +1,421 @@
+//! Training: one visible loop, from a recipe and two data sets to a run directory.
+//!
+//! A run directory holds `recipe.toml`, `metrics.csv` and `TensorBoard` events, `best.safetensors` (the model with the best
+//! validation metric), `last.safetensors` (the model of the last epoch) and `checkpoint.safetensors` (all that a resumed
+//! run needs to end with the same weights, to the bit, as one that was never interrupted).
+//!
+//! Left out on purpose: reading data, terminal output and signals, which the command does.
+
+mod checkpoint;
+mod freeze;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use burn::tensor::Device;
+use hema_core::augment::{self, Augment};
+use hema_core::data::Dataset;
+use hema_core::error::{Error, Result};
+use hema_core::file;
+use hema_core::metrics::{self, METRICS, Metric, Predictions};
+use hema_core::preprocess::Preprocess;
+use hema_core::provenance::Provenance;
+use hema_core::record::Scores;
+use hema_core::rng::{Purpose, stream};
+use rand::seq::SliceRandom;
+
+use crate::bundle::{self, Bundle, Manifest};
+use crate::loader::{self, Flow};
+use crate::loss::CrossEntropy;
+use crate::model::{ModelSpec, Network};
+use crate::nn::Pass;
+use crate::optim::Optimizer;
+use crate::predict::Predictor;
+use crate::recipe::{Recipe, Stage, Weights};
+use crate::run_log::{Epoch, RunLog};
+use crate::weights;
+
+pub use checkpoint::{CHECKPOINT, Position};
+
+/// Name of the last epoch's model inside a run directory.
+pub const LAST: &str = "last.safetensors";
+
+/// Name of the recipe inside a run directory.
+pub const RECIPE: &str = "recipe.toml";
+
+/// What is trained, on what, and where the run goes.
+pub struct Task<'a> {
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// Images to train on, all labelled.
+    pub train: &'a Dataset,
+    /// Images to choose by, all labelled.
+    pub val: &'a Dataset,
+    /// The cells are drawn.
+    pub synthetic: bool,
+    /// Run directory.
+    pub out: &'a Path,
+    /// The command line, for provenance.
+    pub command: &'a str,
+    /// Device to compute on.
+    pub device: &'a Device,
+}
+
+/// Hears how a run is going.
+pub trait Observer {
+    /// After every step.
+    fn step(&mut self, progress: &Progress<'_>);
+    /// After every epoch; `improved` when its weights are the best so far.
+    fn epoch(&mut self, epoch: &Epoch, improved: bool);
+}
+
+/// Where a run stands after a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    /// The stage.
+    pub stage: &'a Stage,
+    /// Number of the epoch under way, from 1, counted through all stages.
+    pub epoch: u64,
+    /// Most epochs the run can have.
+    pub epochs: u64,
+    /// Steps taken in the epoch.
+    pub batch: u64,
+    /// Steps of the epoch.
+    pub batches: u64,
+    /// Mean loss of the epoch so far.
+    pub loss: f64,
+    /// Training images per second in this epoch.
+    pub images_per_second: f64,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// All stages are done.
+    Finished {
+        /// Epoch of the best model.
+        best_epoch: u64,
+        /// Value of the chosen metric there.
+        best: f64,
+    },
+    /// Stopped on request after this step; a checkpoint is saved.
+    Interrupted {
+        /// Steps taken.
+        step: u64,
+    },
+}
+
+/// Trains by a recipe. Set `stop` to end after the current step.
+///
+/// # Errors
+/// A recipe that does not fit the data or the model, a directory that already holds a run (or, resuming, none that
+/// fits), a loss that is not finite, or a file that cannot be written.
+pub fn fit(task: &Task, resume: bool, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
+    let mut run = Run::open(task, resume)?;
+    while let Some(stage) = task.recipe.stages.get(run.position.stage) {
+        run.enter(stage)?;
+        while run.continues(stage) {
+            if run.train_epoch(stage, observer, stop)? == Flow::Stop {
+                run.save()?;
+                return Ok(Outcome::Interrupted { step: run.position.step });
+            }
+            let scores = run.validate()?;
+            run.finish_epoch(stage, &scores, observer)?;
+        }
+        run.leave()?;
+    }
+    let (best_epoch, best) = run.position.best.unwrap_or_default();
+    Ok(Outcome::Finished { best_epoch, best })
+}
+
+/// A run under way.
+struct Run<'a> {
+    task: &'a Task<'a>,
+    metric: &'static Metric,
+    augment: Augment,
+    loss: CrossEntropy,
+    preprocess: Preprocess,
+    spec: ModelSpec,
+    network: Network,
+    optimizer: Option<Optimizer>,
+    position: Position,
+    log: RunLog,
+    /// Autodiff over the task's device.
+    device: Device,
+    epoch_started: Instant,
+}
+
+impl<'a> Run<'a> {
+    /// Starts a run in an empty directory, or goes on with the one that is there.
+    fn open(task: &'a Task<'a>, resume: bool) -> Result<Self> {
+        let recipe = task.recipe;
+        let metric = METRICS
+            .iter()
+            .find(|m| m.name == recipe.select.metric)
+            .ok_or_else(|| Error::new(format!("there is no metric `{}`", recipe.select.metric)))?;
+        let classes = task.train.classes().len();
+        let spec = model_spec(recipe, classes);
+        let device = task.device.clone().autodiff();
+        let saved = checkpoint::find(task, resume)?;
+
+        let mut network = Network::new(&spec, recipe.seed, &device)?;
+        let mut position = Position::default();
+        let mut optimizer = None;
+        if let Some(saved) = saved {
+            network = weights::load(network, &saved.network)?.0;
+            position = saved.position;
+            if let Some(stage) = recipe.stages.get(position.stage)
+                && position.stage_step > 0
+            {
+                let mut restored = Optimizer::new(stage);
+                restored.restore(position.stage_step, &saved.optimizer, task.device)?;
+                optimizer = Some(restored);
+            }
+        } else {
+            network = start_weights(network, &spec, &recipe.model.weights)?;
+            let text = recipe.to_toml()?;
+            file::write_atomic(&task.out.join(RECIPE), |w| w.write_all(text.as_bytes()))?;
+        }
+        Ok(Self {
+            task,
+            metric,
+            augment: augmentation(recipe)?,
+            loss: CrossEntropy::new(&recipe.loss, &task.train.counts()),
+            preprocess: preprocess(recipe),
+            spec,
+            network,
+            optimizer,
+            log: RunLog::open(task.out, resume.then_some(position.step))?,
+            position,
+            device,
+            epoch_started: Instant::now(),
+        })
+    }
+
+    /// Freezes what the stage does not train; a stage that is new starts a new optimizer.
+    fn enter(&mut self, stage: &Stage) -> Result<()> {
+        self.network = freeze::prepare(self.network.clone(), stage)?;
+        self.optimizer.get_or_insert_with(|| Optimizer::new(stage));
+        Ok(())
+    }
+
+    /// Whether the stage has another epoch.
+    fn continues(&self, stage: &Stage) -> bool {
+        let patient = stage.patience.is_none_or(|patience| self.position.epochs_since_best < patience);
+        self.position.stage_epoch < stage.epochs && patient
+    }
+
+    /// One pass over the training images, from the first batch that is not done yet.
+    fn train_epoch(&mut self, stage: &Stage, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Flow> {
+        let (task, seed) = (self.task, self.task.recipe.seed);
+        let images = task.train.len();
+        let (batches, total_steps) = (stage.steps_per_epoch(images), stage.total_steps(images));
+        let schedule = stage.lr_schedule();
+        let epoch = self.position.epoch;
+
+        let mut order: Vec<usize> = (0..images).collect();
+        order.shuffle(&mut stream(seed, Purpose::Shuffle, epoch, 0));
+        let remaining = &order[(self.position.batch as usize * stage.batch_size).min(images)..];
+
+        let augment = self.augment.clone();
+        let edit = |sample: usize, image: &mut hema_core::Image| {
+            augment.apply(image, &mut stream(seed, Purpose::Augment, epoch, sample as u64));
+        };
+        let preprocess = self.preprocess.clone();
+        self.epoch_started = Instant::now();
+        let mut here = 0;
+        let mut flow = Flow::Continue;
+        loader::for_each_batch(task.train, remaining, stage.batch_size, &preprocess, Some(&edit), |batch| {
+            let samples = batch.samples.len();
+            self.position.lr = schedule.lr_at(self.position.stage_step, total_steps);
+            let loss = self.step(batch)?;
+
+            self.position.loss_sum += loss * samples as f64;
+            self.position.images += samples as u64;
+            self.position.batch += 1;
+            self.position.stage_step += 1;
+            self.position.step += 1;
+            here += samples;
+            observer.step(&Progress {
+                stage,
+                epoch: epoch + 1,
+                epochs: epoch + 1 + self.epochs_left(),
+                batch: self.position.batch,
+                batches,
+                loss: self.position.loss_sum / self.position.images as f64,
+                images_per_second: here as f64 / self.epoch_started.elapsed().as_secs_f64(),
+            });
+            flow = if stop.load(Ordering::Relaxed) { Flow::Stop } else { Flow::Continue };
+            Ok(flow)
+        })?;
+        self.position.train_seconds += self.epoch_started.elapsed().as_secs_f64();
+        Ok(flow)
+    }
+
+    /// One step: forward, backward, update. The batch's mean loss.
+    fn step(&mut self, batch: loader::Batch) -> Result<f64> {
+        let data = self.task.train;
+        let labels: Vec<usize> = batch.samples.iter().filter_map(|&sample| data.label(sample)).collect();
+        let first = data.entry(batch.samples[0]).path.clone();
+        let pass = Pass::train(self.task.recipe.seed, self.position.step);
+        let logits = self.network.forward(batch.into_tensor(&self.device), &pass);
+        let loss = self.loss.forward(logits, &labels, &self.device);
+        let value: f64 = loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
+        let at = |e: Error| {
+            let kept = "the last checkpoint is kept; lower the learning rate or clip with clip_norm";
+            Error::new(format!("step {}, batch starting with {first}: {e}", self.position.step + 1)).hint(kept)
+        };
+        if !value.is_finite() {
+            return Err(at(Error::new(format!("the loss is {value}, expected a finite number"))));
+        }
+        if let Some(optimizer) = &mut self.optimizer {
+            let network = self.network.clone();
+            self.network = optimizer.step(network, loss.backward(), self.position.lr).map_err(at)?;
+        }
+        Ok(value)
+    }
+
+    fn epochs_left(&self) -> u64 {
+        let stages = &self.task.recipe.stages[self.position.stage..];
+        stages.iter().map(|stage| stage.epochs).sum::<u64>() - self.position.stage_epoch - 1
+    }
+
+    /// Scores the network as it stands on the validation images.
+    fn validate(&self) -> Result<Scores> {
+        let data = self.task.val;
+        let classes = data.classes();
+        let predictor = Predictor::of_network(&self.network, &self.preprocess, classes, self.task.device);
+        let probabilities = predictor.predict(&predictor.view(data), None, &mut |_| {})?;
+        let labels = (0..data.len()).filter_map(|i| data.label(i)).collect();
+        metrics::score(&Predictions { classes: classes.to_vec(), labels, probabilities }, 0)
+    }
+
+    /// Logs the epoch, keeps its weights if they are the best, and saves a checkpoint.
+    fn finish_epoch(&mut self, stage: &Stage, scores: &Scores, observer: &mut dyn Observer) -> Result<()> {
+        let value = (self.metric.value)(scores).unwrap_or(f64::NAN);
+        let better = |than: f64| if self.metric.higher_is_better { value > than } else { value < than };
+        let improved = self.position.best.is_none_or(|(_, best)| better(best));
+        let improved_stage = self.position.stage_best.is_none_or(better);
+
+        let position = &mut self.position;
+        position.epoch += 1;
+        position.stage_epoch += 1;
+        position.batch = 0;
+        if improved {
+            position.best = Some((position.epoch, value));
+        }
+        position.epochs_since_best = if improved_stage { 0 } else { position.epochs_since_best + 1 };
+        if improved_stage {
+            position.stage_best = Some(value);
+        }
+        let images = std::mem::take(&mut position.images);
+        let epoch = Epoch {
+            stage: stage.name.clone(),
+            epoch: position.epoch,
+            step: position.step,
+            lr: position.lr,
+            train_loss: std::mem::take(&mut position.loss_sum) / images as f64,
+            val_loss: scores.nll,
+            val_accuracy: scores.accuracy,
+            val_balanced_accuracy: scores.balanced_accuracy,
+            val_macro_f1: scores.macro_f1,
+            images_per_second: images as f64 / std::mem::take(&mut position.train_seconds),
+            seconds: self.epoch_started.elapsed().as_secs_f64(),
+        };
+        let bundle = self.bundle(scores);
+        if improved {
+            bundle.write(&self.task.out.join(bundle::BEST))?;
+        }
+        bundle.write(&self.task.out.join(LAST))?;
+        self.log.log(&epoch)?;
+        self.save()?;
+        observer.epoch(&epoch, improved);
+        Ok(())
+    }
+
+    /// Ends a stage: the next one starts from the best weights so far.
+    fn leave(&mut self) -> Result<()> {
+        let best = Bundle::read(&self.task.out.join(bundle::BEST))?;
+        self.network = weights::load(self.network.clone(), &best.tensors)?.0;
+        self.optimizer = None;
+        self.position.next_stage();
+        self.save()
+    }
+
+    fn bundle(&self, scores: &Scores) -> Bundle {
+        let named = |m: &Metric| Some((m.name.to_owned(), (m.value)(scores)?));
+        let metrics: BTreeMap<String, f64> = METRICS.iter().filter_map(named).collect();
+        Bundle {
+            manifest: Manifest {
+                format: bundle::FORMAT,
+                model: self.spec.clone(),
+                classes: self.task.train.classes().to_vec(),
+                preprocess: self.preprocess.clone(),
+                augmentations: self.augment.steps().iter().map(|step| step.op.name().to_owned()).collect(),
+                synthetic: self.task.synthetic,
+                metrics,
+                recipe: self.task.recipe.to_toml().unwrap_or_default(),
+                provenance: Provenance::now(self.task.command, device_name(self.task.device)),
+            },
+            tensors: weights::state_dict(&self.network),
+        }
+    }
+
+    fn save(&self) -> Result<()> {
+        checkpoint::save(self.task, &self.network, self.optimizer.as_ref(), &self.position)
+    }
+}
+
+/// The device in words, for provenance.
+pub fn device_name(device: &Device) -> String {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let name = format!("{:?}", device.clone().without_autodiff()).to_lowercase();
+    if name.contains("flex") { format!("cpu, {threads} threads") } else { name }
+}
+
+/// The preprocessing that a recipe describes.
+pub fn preprocess(recipe: &Recipe) -> Preprocess {
+    let data = &recipe.data;
+    Preprocess { size: data.size, crop: data.crop, filter: data.filter, mean: data.mean, std: data.std }
+}
+
+/// The network that a recipe describes.
+pub fn model_spec(recipe: &Recipe, classes: usize) -> ModelSpec {
+    let model = &recipe.model;
+    ModelSpec {
+        name: model.name.clone(),
+        classes,
+        size: recipe.data.size,
+        head: model.head.clone(),
+        activation: model.activation,
+        head_batch_norm: model.head_batch_norm,
+        dropout: model.dropout,
+        drop_path: model.drop_path,
+    }
+}
+
+/// The augmentation that a recipe describes.
+fn augmentation(recipe: &Recipe) -> Result<Augment> {
+    let step = |operator: &crate::recipe::Operator| {
+        Ok(augment::Step {
+            op: augment::find(&operator.name)?,
+            probability: operator.probability as f32,
+            strength: operator.strength as f32,
+        })
+    };
+    Ok(Augment::new(recipe.augment.operators.iter().map(step).collect::<Result<_>>()?))
+}
+
+fn start_weights(network: Network, spec: &ModelSpec, start: &Weights) -> Result<Network> {
+    let path: PathBuf = match start {
+        Weights::None => return Ok(network),
+        Weights::Imagenet => weights::find_pretrained(&spec.name)?,
+        Weights::Path(path) => path.clone(),
+    };
+    weights::start_from(network, spec, &path)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! Whole runs on drawn cells.
+
+use std::cell::Cell;
+
+use hema_core::data::Dataset;
+use hema_core::synthetic;
+
+use super::*;
+use crate::run_log::History;
+use crate::weights::state_dict;
+
+const RECIPE_TEXT: &str = r#"
+name = "test"
+seed = 3
+[data]
+size = 24
+[model]
+name = "cnn_gap"
+dropout = 0.1
+[augment]
+operators = [{ name = "flip-horizontal", probability = 0.5 }, { name = "brightness", strength = 0.2 }]
+[loss]
+label_smoothing = 0.05
+[[stage]]
+name = "head"
+epochs = 1
+batch_size = 16
+train = "head"
+batch_norm = "frozen"
+optimizer = "lion"
+lr = 1e-3
+schedule = "constant"
+[[stage]]
+name = "all"
+epochs = 2
+batch_size = 16
+lr = 3e-3
+weight_decay = 0.01
+schedule = "one-cycle"
+clip_norm = 5.0
+"#;
+
+fn cells(per_class: usize, seed: u64) -> Dataset {
+    let images = synthetic::images(&[per_class; 8], 24, seed).into_iter();
+    let classes = synthetic::CLASSES.map(String::from).to_vec();
+    Dataset::from_images(classes, images.map(|(path, image, label)| (path, image, Some(label))).collect()).unwrap()
+}
+
+fn recipe(overrides: &[&str]) -> Recipe {
+    Recipe::parse(RECIPE_TEXT, "test", overrides).unwrap()
+}
+
+/// Stops the run after a number of steps.
+struct StopAfter<'a> {
+    steps: Cell<u64>,
+    stop: &'a AtomicBool,
+}
+
+impl Observer for StopAfter<'_> {
+    fn step(&mut self, _: &Progress<'_>) {
+        self.steps.set(self.steps.get().saturating_sub(1));
+        self.stop.store(self.steps.get() == 0, Ordering::Relaxed);
+    }
+
+    fn epoch(&mut self, _: &Epoch, _: bool) {}
+}
+
+struct Fixture {
+    train: Dataset,
+    val: Dataset,
+    folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self { train: cells(9, 1), val: cells(4, 2), folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn out(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, name: &str, recipe: &Recipe, resume: bool, steps: u64) -> Result<Outcome> {
+        let stop = AtomicBool::new(false);
+        let mut observer = StopAfter { steps: Cell::new(steps), stop: &stop };
+        let device = Device::flex();
+        let out = self.out(name);
+        let task = Task {
+            recipe,
+            train: &self.train,
+            val: &self.val,
+            synthetic: true,
+            out: &out,
+            command: "test",
+            device: &device,
+        };
+        fit(&task, resume, &mut observer, &stop)
+    }
+
+    fn tensors(&self, name: &str) -> weights::StateDict {
+        Bundle::read(&self.out(name).join(LAST)).unwrap().tensors
+    }
+}
+
+const FOREVER: u64 = u64::MAX;
+
+#[test]
+fn a_resumed_run_ends_with_the_same_weights_to_the_bit() {
+    let fixture = Fixture::new();
+    let recipe = recipe(&[]);
+    let whole = fixture.run("whole", &recipe, false, FOREVER).unwrap();
+
+    // five batches an epoch: stops inside the first stage, at an epoch's last step, and inside the last epoch
+    assert_eq!(fixture.run("parts", &recipe, false, 2).unwrap(), Outcome::Interrupted { step: 2 });
+    assert_eq!(fixture.run("parts", &recipe, true, 3).unwrap(), Outcome::Interrupted { step: 5 });
+    assert_eq!(fixture.run("parts", &recipe, true, 7).unwrap(), Outcome::Interrupted { step: 12 });
+    assert_eq!(fixture.run("parts", &recipe, true, FOREVER).unwrap(), whole);
+
+    assert_eq!(fixture.tensors("whole"), fixture.tensors("parts"));
+    let history = |name: &str| History::read(&fixture.out(name).join("metrics.csv")).unwrap();
+    let numbers = |h: &History| h.epochs.iter().map(|e| (e.step, e.lr, e.train_loss, e.val_loss)).collect::<Vec<_>>();
+    assert_eq!(numbers(&history("whole")), numbers(&history("parts")));
+    assert_eq!(history("whole").epochs.len(), 3);
+}
+
+#[test]
+fn the_seed_decides_the_run() {
+    let fixture = Fixture::new();
+    fixture.run("a", &recipe(&["stage.all.epochs=1"]), false, FOREVER).unwrap();
+    fixture.run("b", &recipe(&["stage.all.epochs=1"]), false, FOREVER).unwrap();
+    fixture.run("c", &recipe(&["stage.all.epochs=1", "seed=4"]), false, FOREVER).unwrap();
+    assert_eq!(fixture.tensors("a"), fixture.tensors("b"));
+    assert_ne!(fixture.tensors("a"), fixture.tensors("c"));
+}
+
+#[test]
+fn a_frozen_backbone_stays_as_it_was_and_its_head_learns() {
+    let fixture = Fixture::new();
+    let recipe = recipe(&["stage.0.epochs=1"]);
+    fixture.run("run", &recipe, false, 5).unwrap();
+    let device = Device::flex();
+    let fresh = state_dict(&Network::new(&model_spec(&recipe, 8), recipe.seed, &device).unwrap());
+    let saved = weights::read(&fixture.out("run").join(CHECKPOINT)).unwrap().tensors;
+    for (name, array) in &fresh {
+        let changed = saved[&format!("network/{name}")] != *array;
+        assert_eq!(changed, name.starts_with("classifier"), "{name}");
+    }
+}
+
+#[test]
+fn a_run_learns_and_its_model_predicts() {
+    let fixture = Fixture::new();
+    let recipe = recipe(&["stage.1.epochs=12"]);
+    let Outcome::Finished { best, .. } = fixture.run("run", &recipe, false, FOREVER).unwrap() else {
+        panic!("interrupted")
+    };
+    assert!(best > 0.5, "{best}");
+    let (predictor, manifests) = Predictor::open(&[fixture.out("run")], &Device::flex()).unwrap();
+    assert_eq!(manifests[0].metrics["accuracy"], best);
+    let probabilities = predictor.predict(&predictor.view(&fixture.val), None, &mut |_| {}).unwrap();
+    let labels: Vec<usize> = (0..fixture.val.len()).filter_map(|i| fixture.val.label(i)).collect();
+    let right = probabilities.chunks(8).zip(&labels).filter(|(row, label)| metrics::argmax(row) == **label).count();
+    assert_eq!(right as f64 / labels.len() as f64, best);
+}
+
+#[test]
+fn a_directory_holds_one_run() {
+    let fixture = Fixture::new();
+    let recipe = recipe(&["stage.all.epochs=1"]);
+    let error = fixture.run("run", &recipe, true, FOREVER).unwrap_err();
+    assert!(error.to_string().contains("nothing to resume"), "{error}");
+    fixture.run("run", &recipe, false, FOREVER).unwrap();
+    let error = fixture.run("run", &recipe, false, FOREVER).unwrap_err();
+    assert!(error.to_string().contains("already holds a run"), "{error}");
+    let other = self::recipe(&["stage.all.epochs=1", "seed=9"]);
+    let error = fixture.run("run", &other, true, FOREVER).unwrap_err();
+    assert!(error.to_string().contains("was made with another recipe"), "{error}");
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_run_and_names_the_step() {
+    let fixture = Fixture::new();
+    let recipe = recipe(&["stage.0.lr=1e30", "stage.0.optimizer=adamw"]);
+    let error = fixture.run("run", &recipe, false, FOREVER).unwrap_err();
+    assert!(error.to_string().starts_with("step "), "{error}");
+    assert!(error.hint_text().unwrap().contains("checkpoint"), "{error:?}");
+}
+
+#[test]
+fn a_stage_can_start_at_a_module_and_an_unknown_one_is_an_error() {
+    let fixture = Fixture::new();
+    let error = fixture.run("a", &recipe(&["stage.0.train={ from = \"stages.9\" }"]), false, 1).unwrap_err();
+    assert!(error.to_string().contains("no module `stages.9`"), "{error}");
+    assert!(error.hint_text().unwrap().contains("stages."), "{error:?}");
+    fixture.run("b", &recipe(&["stage.0.train={ from = \"stages.2\" }"]), false, 1).unwrap();
+    let saved = weights::read(&fixture.out("b").join(CHECKPOINT)).unwrap().tensors;
+    let moved = |name: &str| saved.contains_key(&format!("optimizer/mean/{name}"));
+    assert!(moved("stages.2.conv.weight") && moved("classifier.bias") && !moved("stages.1.conv.weight"));
+}
