@@ -1,7 +1,7 @@
 //! One trait for everything that takes an image and returns it changed: augmentations and corruptions alike.
 //!
 //! Beside the trait stand the few routines its implementations share: pointwise maps here, convolution in
-//! [`kernel`], geometric resampling in [`warp`]. All work on 8-bit RGB of any size.
+//! `kernel`, geometric resampling in `warp`. All work on 8-bit RGB of any size.
 //!
 //! Left out on purpose: operators that mix several images or touch labels (`MixUp`, `CutMix`), which belong to the
 //! training loop, and operators that change the size of an image, which belong to preprocessing.

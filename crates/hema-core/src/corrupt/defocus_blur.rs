@@ -6,10 +6,10 @@ use crate::image_op::kernel::Kernel;
 use crate::rng::Rng;
 use crate::sample::Image;
 
-/// Convolves with a disc: radius 6 pixels of 224 at strength 1.
+/// Averages over a disc: radius 6 pixels of 224 at strength 1.
 ///
-/// The disc's edge is smoothed by coverage over one pixel, where the reference smooths it by a faint Gaussian, so
-/// that radii between whole pixels, which other image sizes need, differ as they should.
+/// The average is that of the bilinearly interpolated image, so a radius may be any number, which image sizes other
+/// than 224 need. The reference rounds the disc to whole pixels and smooths it by a faint Gaussian.
 pub struct DefocusBlur;
 
 /// The disc's radius in pixels of 224, from no corruption to severity 5.
@@ -26,8 +26,17 @@ impl ImageOp for DefocusBlur {
 
     fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
         let radius = at_strength(RADIUS, strength) * pixel_at_224(image);
-        let reach = (radius + 0.5).ceil() as usize;
-        let disc = Kernel::from_fn(reach, |dx, dy| (radius + 0.5 - dx.hypot(dy)).clamp(0.0, 1.0));
+        // samples stand at most half a pixel apart, and even a small disc is round
+        let samples = (2.0 * radius).ceil().max(8.0) as i32;
+        let mut disc = Kernel::new(radius.ceil() as usize);
+        for row in -samples..=samples {
+            for column in -samples..=samples {
+                if row * row + column * column <= samples * samples {
+                    let spacing = radius / samples as f32;
+                    disc.add(column as f32 * spacing, row as f32 * spacing, 1.0);
+                }
+            }
+        }
         disc.convolve(image);
     }
 }

@@ -29,16 +29,18 @@ impl ImageOp for MotionBlur {
 
     fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng) {
         let pixel = pixel_at_224(image);
-        let length = 2.0 * at_strength(RADIUS, strength) * pixel;
-        let deviation = at_strength(DEVIATION, strength) * pixel;
+        let length = 2.0 * at_strength(RADIUS, strength);
+        let deviation = at_strength(DEVIATION, strength);
         let (sin, cos) = rng.random_range(-45.0f32..45.0).to_radians().sin_cos();
 
-        let mut streak = Kernel::new(length.ceil() as usize);
+        let mut streak = Kernel::new((length * pixel).ceil() as usize);
         streak.add(0.0, 0.0, 1.0);
-        for step in 1..=length as usize {
-            let distance = step as f32;
+        // samples stand at most half a pixel apart, of this image and of 224
+        let samples = (2.0 * length * pixel.max(1.0)).ceil() as usize;
+        for sample in 1..=samples {
+            let distance = length * sample as f32 / samples as f32;
             let weight = (-0.5 * (distance / deviation).powi(2)).exp();
-            streak.add(distance * cos, distance * sin, weight);
+            streak.add(distance * pixel * cos, distance * pixel * sin, weight);
         }
         streak.convolve(image);
     }
