@@ -3,7 +3,8 @@
 use super::RunReport;
 use super::findings::Findings;
 use super::html::{
-    UNKNOWN, aid, decimal, each, escape, interval, percent, percent_bare, scroll_box, short_count, words,
+    UNKNOWN, aid, beside, decimal, each, escape, interval, percent, percent_bare, scroll_box, short_count,
+    words,
 };
 use super::matrix::{error_colour, legend};
 use super::run::Place;
@@ -129,7 +130,7 @@ fn overview(runs: &[RunReport], findings: &[Findings]) -> String {
     scroll_box("Runs side by side", &table)
         + &aid(
             "Accuracy of every run; the best of each column is bold. In the small picture each dot is one degraded \
-             condition, the dark bar their mean, the blue bar the clean accuracy. Clean accuracies whose intervals \
+             condition, the plain bar their mean, the blue bar the clean accuracy. Clean accuracies whose intervals \
              overlap are not clearly different.",
         )
 }
@@ -154,6 +155,7 @@ impl Column {
 /// A coloured table with one column per run; `value(row, run)`.
 fn shares<'a>(
     label: &str,
+    about: &str,
     runs: &[RunReport],
     rows: impl IntoIterator<Item = &'a str>,
     value: impl Fn(usize, usize) -> Option<f64>,
@@ -175,7 +177,7 @@ fn shares<'a>(
     let table = format!(
         "<table class=\"matrix heat runs\"><thead><tr><td class=\"corner\"></td>{heads}</tr></thead><tbody>{body}</tbody></table>"
     );
-    scroll_box(label, &table) + &legend(false)
+    beside(&(scroll_box(label, &table) + &legend(false)), about)
 }
 
 fn by_corruption(runs: &[RunReport], findings: &[Findings]) -> String {
@@ -193,8 +195,8 @@ fn by_corruption(runs: &[RunReport], findings: &[Findings]) -> String {
         let (suite, name) = names[row];
         corruptions[run].iter().find(|c| c.suite == suite && c.name == name)?.accuracy()
     };
-    shares("Accuracy by corruption and run", runs, names.iter().map(|n| n.1), value)
-        + &aid("Accuracy in percent, the mean over the severities. The best of each row is bold.")
+    let about = "Accuracy in percent, the mean over the severities. The best of each row is bold.";
+    shares("Accuracy by corruption and run", about, runs, names.iter().map(|n| n.1), value)
 }
 
 fn by_class(runs: &[RunReport], findings: &[Findings]) -> String {
@@ -211,8 +213,7 @@ fn by_class(runs: &[RunReport], findings: &[Findings]) -> String {
     if !findings.iter().any(|f| f.clean.is_some()) {
         return String::new();
     }
-    shares("Recall by class and run", runs, names.iter().copied(), value)
-        + &aid(
-            "The share of each class's clean images that is found, in percent. The best of each row is bold.",
-        )
+    let about =
+        "The share of each class's clean images that is found, in percent. The best of each row is bold.";
+    shares("Recall by class and run", about, runs, names.iter().copied(), value)
 }

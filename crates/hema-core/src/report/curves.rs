@@ -50,7 +50,7 @@ pub(super) fn draw(curves: &Curves) -> Option<String> {
         },
         Panel {
             title: "Learning rate",
-            series: vec![Series { name: "learning rate", class: "train", values: &curves.learning_rate }],
+            series: vec![Series { name: "learning rate", class: "rate", values: &curves.learning_rate }],
             from_zero: true,
             label: short,
         },
