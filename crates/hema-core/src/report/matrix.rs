@@ -93,14 +93,8 @@ fn cell(n: u64, total: u64, right: bool, dense: bool, tip: &str) -> String {
 /// Accuracy by corruption and severity, one table per suite, the worst corruption first.
 pub(super) fn heat_maps(findings: &Findings) -> String {
     let corruptions = findings.corruptions();
-    let mut suites: Vec<&str> = Vec::new();
-    for corruption in &corruptions {
-        if !suites.contains(&corruption.suite) {
-            suites.push(corruption.suite);
-        }
-    }
-    let maps =
-        each(&suites, |suite| heat_map(suite, corruptions.iter().filter(|c| c.suite == *suite).collect()));
+    let of = |suite: &str| corruptions.iter().filter(|c| c.suite == suite).collect();
+    let maps = each(findings.suites(), |suite| heat_map(suite, of(suite)));
     let trained = if corruptions.iter().any(|c| c.trained_on) {
         " Rows marked † use an operator that training also used: the model has seen that kind of trouble."
     } else {

@@ -16,6 +16,8 @@ mod matrix;
 mod reliability;
 mod run;
 mod svg;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use base64::Engine as _;

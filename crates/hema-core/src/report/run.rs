@@ -98,7 +98,7 @@ fn summary(run: &RunReport) -> String {
         ("Architecture", code(&model.architecture)),
         ("Parameters", short_count(model.parameters)),
         ("Input", format!("{0} × {0} pixels", model.size)),
-        ("Trained with", augmentations),
+        ("Augmentation", augmentations),
         ("Data", code(&data.path)),
         ("Part", escape(&data.part)),
         ("Images", format!("{} in {}", count(images), classes_in_words(data.classes.len()))),
@@ -143,10 +143,12 @@ fn degraded(findings: &Findings) -> String {
 
 /// Every condition with every score.
 fn conditions(findings: &Findings) -> String {
+    let suites = findings.suites().len();
     let rows = each(findings.clean.into_iter().chain(findings.degraded.iter().copied()), |c| {
         let s = &c.scores;
+        let suite = if suites > 1 { format!("<small>{}</small>", words(&c.suite)) } else { String::new() };
         format!(
-            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}<small>{}</small></td><td class=\"n\">{}</td>\
+            "<tr><th scope=\"row\">{}{suite}</th><td class=\"n\">{}</td><td class=\"n\">{}<small>{}</small></td><td class=\"n\">{}</td>\
              <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
             condition_name(c),
             count(s.n),
