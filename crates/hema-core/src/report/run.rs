@@ -226,8 +226,9 @@ fn card(findings: &Findings, mistake: &Mistake) -> String {
     };
     format!(
         "<li>{picture}<p>named <b class=\"named\">{predicted}</b> {}</p><p>truly <b class=\"truth\">{truth}</b></p>\
-         <p class=\"path\">{path}</p></li>",
-        percent(mistake.probability)
+         <p class=\"path\">{}</p></li>",
+        percent(mistake.probability),
+        path.replace('/', "/<wbr>")
     )
 }
 
