@@ -16,6 +16,8 @@ mod matrix;
 mod reliability;
 mod run;
 mod svg;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use base64::Engine as _;
@@ -103,7 +105,14 @@ pub fn render(runs: &[RunReport]) -> String {
                     run::draw(run, &place)
                 )
             });
-            page(&format!("Comparison of {} runs", runs.len()), &(compare::draw(runs) + &articles))
+            let links = each(runs.iter().enumerate(), |(i, run)| {
+                format!("<a href=\"#run-{}\">{}</a>", i + 1, escape(&run.title))
+            });
+            let contents = format!("<nav aria-label=\"Runs\">{links}</nav>");
+            page(
+                &format!("Comparison of {} runs", runs.len()),
+                &(contents + &compare::draw(runs) + &articles),
+            )
         }
     }
 }
