@@ -41,7 +41,9 @@ pub fn create_folder(folder: &Path) -> Result<()> {
 fn write_error(path: &Path, error: &std::io::Error) -> Error {
     let wrapped = Error::new(format!("cannot be written: {error}")).at(path);
     match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::FileTooLarge | std::io::ErrorKind::QuotaExceeded => {
+        std::io::ErrorKind::StorageFull
+        | std::io::ErrorKind::FileTooLarge
+        | std::io::ErrorKind::QuotaExceeded => {
             wrapped.hint("free some space or choose another place with --out; nothing was half-written")
         }
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {

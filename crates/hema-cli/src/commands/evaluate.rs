@@ -47,7 +47,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
-    let suites: Vec<&Suite> = args.suite.iter().map(|name| corrupt::find_suite(name)).collect::<Result<_>>()?;
+    let suites: Vec<&Suite> =
+        args.suite.iter().map(|name| corrupt::find_suite(name)).collect::<Result<_>>()?;
     let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
     let device = Device::flex();
     let (predictor, manifests) = Predictor::open(&models, &device)?;
@@ -56,7 +57,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
 
     let options = LoadOptions { on_bad_image: args.on_bad_image.into(), ..LoadOptions::default() };
     let count = indices.as_ref().map_or(source.len(), Vec::len);
-    let views = load(printer, count, |progress| predictor.load(&source, indices.as_deref(), &options, progress))?;
+    let views =
+        load(printer, count, |progress| predictor.load(&source, indices.as_deref(), &options, progress))?;
     warn_skipped(printer, views.first());
 
     let judged = Judged { model: args.model.clone(), data: args.data.display().to_string(), part };

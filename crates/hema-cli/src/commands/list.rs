@@ -8,7 +8,7 @@ use hema::model;
 use hema::optim::RULES;
 use hema::recipe::SHIPPED;
 
-use crate::output::{Printer, table};
+use crate::output::Printer;
 
 /// List what is there: models, augmentations, corruptions, suites, optimizers, metrics, recipes
 #[derive(clap::Args)]
@@ -17,17 +17,17 @@ pub(crate) struct Args {
     kind: Option<String>,
 }
 
-type Rows = Vec<(&'static str, &'static str)>;
+type Rows = Vec<(&'static str, String)>;
 
 /// Every kind of thing, and where its names come from.
 pub(crate) const KINDS: &[(&str, fn() -> Rows)] = &[
-    ("models", || model::architectures().map(|a| (a.name, a.about)).collect()),
-    ("augmentations", || AUGMENTATIONS.iter().map(|op| (op.name(), op.about())).collect()),
-    ("corruptions", || CORRUPTIONS.iter().map(|op| (op.name(), op.about())).collect()),
-    ("suites", || SUITES.iter().map(|s| (s.name, s.about)).collect()),
-    ("optimizers", || RULES.iter().map(|rule| (rule.name(), rule.about())).collect()),
-    ("metrics", || METRICS.iter().map(|m| (m.name, m.about)).collect()),
-    ("recipes", || SHIPPED.iter().map(|r| (r.name, r.about)).collect()),
+    ("models", || model::architectures().map(|a| (a.name, a.about.into())).collect()),
+    ("augmentations", || AUGMENTATIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
+    ("corruptions", || CORRUPTIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
+    ("suites", || SUITES.iter().map(|s| (s.name, s.about.into())).collect()),
+    ("optimizers", || RULES.iter().map(|rule| (rule.name(), rule.about().into())).collect()),
+    ("metrics", || METRICS.iter().map(|m| (m.name, m.about.into())).collect()),
+    ("recipes", || SHIPPED.iter().map(|r| (r.name, r.about())).collect()),
 ];
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
@@ -40,7 +40,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
             .hint(suggest(kind, KINDS.iter().map(|(name, _)| *name))));
     }
     if printer.is_json() {
-        let named = |rows: Rows| rows.into_iter().map(|(name, about)| serde_json::json!({"name": name, "about": about}));
+        let named = |rows: Rows| {
+            rows.into_iter().map(|(name, about)| serde_json::json!({"name": name, "about": about}))
+        };
         let kinds: serde_json::Map<String, serde_json::Value> =
             wanted.iter().map(|(kind, rows)| ((*kind).to_owned(), named(rows()).collect())).collect();
         printer.result(&serde_json::to_string_pretty(&kinds).map_err(|e| Error::new(e.to_string()))?);

@@ -6,8 +6,8 @@ use hema::Device;
 use hema::core::corrupt;
 use hema::core::data::Dataset;
 use hema::core::error::Result;
+use hema::core::file;
 use hema::core::synthetic;
-use hema::core::{file, report};
 use hema::recipe::Recipe;
 use hema::train::Task;
 
@@ -34,7 +34,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let recipe = Recipe::load("quickstart", &[] as &[&str])?;
     let out = args.out.clone().unwrap_or_else(|| free_name(Path::new("runs/quickstart")));
     printer.note("drawing synthetic cells of eight classes (a program draws them: scores say nothing about real blood)");
-    let [training, val, test] = [0, 1, 2].map(|part| draw(CELLS[part], recipe.data.size, recipe.seed + part as u64));
+    let [training, val, test] =
+        [0, 1, 2].map(|part| draw(CELLS[part], recipe.data.size, recipe.seed + part as u64));
     let (training, val, test) = (training?, val?, test?);
 
     let device = Device::flex();
@@ -59,7 +60,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     write_samples(&test, &out.join("cells"))?;
     evaluate::print(&evaluation, printer)?;
     let run = out.display();
-    printer.note(&format!("open {run}/{REPORT} in a browser, or classify images: hema predict {run} {run}/cells"));
+    printer.note(&format!(
+        "open {run}/{REPORT} in a browser, or classify images: hema predict {run} {run}/cells"
+    ));
     Ok(())
 }
 
@@ -84,7 +87,7 @@ fn write_samples(data: &Dataset, folder: &Path) -> Result<()> {
     for i in 0..data.len() {
         let Some(label) = data.label(i).filter(|&label| written[label] < SAMPLES) else { continue };
         written[label] += 1;
-        let png = report::png(&data.image(i)?)?;
+        let png = data.image(i)?.to_png()?;
         file::write_atomic(&folder.join(&data.entry(i).path), |w| w.write_all(&png))?;
     }
     Ok(())

@@ -63,7 +63,10 @@ pub(super) fn gather(folder: &Path, evaluation: Evaluation, model: &Path) -> Res
 }
 
 fn curves(history: &History) -> Curves {
-    let best = history.epochs.iter().max_by(|a, b| a.val_accuracy.total_cmp(&b.val_accuracy).then(b.epoch.cmp(&a.epoch)));
+    let best = history
+        .epochs
+        .iter()
+        .max_by(|a, b| a.val_accuracy.total_cmp(&b.val_accuracy).then(b.epoch.cmp(&a.epoch)));
     Curves {
         epoch: history.column(|e| e.epoch as f64),
         stage: history.epochs.iter().map(|e| e.stage.clone()).collect(),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hema::Device;
+use hema::core::augment;
 use hema::core::data::{self, Dataset, LoadOptions, Source};
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::split::{Fractions, Part, Split};
-use hema::core::augment;
 use hema::recipe::Recipe;
 use hema::run_log::Epoch;
 use hema::train::{self, Observer, Outcome, Task};
@@ -44,7 +44,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let recipe = read_recipe(args)?;
-    recipe.check_operators(augment::AUGMENTATIONS.iter().map(|op| op.name()))?;
+    let operators: Vec<&str> = augment::AUGMENTATIONS.iter().map(|op| op.name()).collect();
+    recipe.check_operators(&operators)?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
     let info = match &args.data {
         Some(data) => RunInfo { data: data.clone() },
@@ -109,7 +110,8 @@ fn find_split(args: &Args, recipe: &Recipe, source: &Source, out: &Path) -> Resu
         return Ok(split);
     }
     let fractions = Fractions { val: recipe.data.validation, test: recipe.data.test };
-    Split::stratified(source.entries(), source.classes(), fractions, recipe.seed).map_err(|e| e.at(source.path()))
+    Split::stratified(source.entries(), source.classes(), fractions, recipe.seed)
+        .map_err(|e| e.at(source.path()))
 }
 
 /// The images that a run reads.
@@ -123,7 +125,9 @@ impl Parts {
         let indices = [split.indices(source, Part::Train)?, split.indices(source, Part::Val)?];
         let ignored = split.ignored(source);
         if ignored > 0 {
-            printer.warn(&format!("{ignored} images of the data are in no part of the split and are left unused"));
+            printer.warn(&format!(
+                "{ignored} images of the data are in no part of the split and are left unused"
+            ));
         }
         let preprocess = train::preprocess(recipe);
         let options = LoadOptions { on_bad_image: recipe.data.on_bad_image, ..LoadOptions::default() };
