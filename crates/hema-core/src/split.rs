@@ -205,8 +205,8 @@ impl Split {
         let entries: HashMap<&str, &Entry> = source.entries().iter().map(|e| (e.path.as_str(), e)).collect();
         let lacking = |r: &&Row| !entries.contains_key(r.path.as_str());
         let relabelled = |r: &&Row| {
-            let in_data = entries.get(r.path.as_str()).and_then(|e| e.label).map(|l| &source.classes()[l]);
-            matches!((in_data, &r.label), (Some(a), Some(b)) if !same_class(a, b))
+            let in_data = entries.get(r.path.as_str()).and_then(|e| e.label);
+            matches!((in_data, &r.label), (Some(label), Some(name)) if !is_label(source, label, name))
         };
         let fail = |rows: Vec<&Row>, what: &str, hint: &str| {
             if rows.is_empty() {
@@ -248,6 +248,11 @@ impl Split {
             }
         }
     }
+}
+
+/// Whether a class name in a split stands for a label of the data, by name or, where labels are numbers, by position.
+fn is_label(source: &Source, label: usize, name: &str) -> bool {
+    same_class(&source.classes()[label], name) || name.trim_start_matches("class_").parse() == Ok(label)
 }
 
 impl Row {
@@ -401,6 +406,18 @@ mod tests {
         assert!(parse("path,label\n").contains("s.csv: has no column `split` (found: path,label"));
         assert!(parse("path,split\na,train\na,val\n").contains("line 3: `a` is named twice"));
         assert!(parse("path,split\na,holdout\n").contains("line 2: part is `holdout`"));
+    }
+
+    #[test]
+    fn a_split_of_numeric_labels_fits_the_data_under_a_models_class_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = folder.path().join("m.csv");
+        std::fs::write(&manifest, "path,label\n1,0\n2,1\n").unwrap();
+        let source = open(&manifest).unwrap();
+        let all_train = Fractions { val: 0.0, test: 0.0 };
+        let split = Split::stratified(source.entries(), source.classes(), all_train, 0).unwrap();
+        let source = source.with_classes(&classes(), crate::data::Unknown::Fail).unwrap();
+        assert_eq!(split.indices(&source, Part::Train).unwrap(), [0, 1]);
     }
 
     #[test]
