@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """Writes the fixture that holds `hema_core::preprocess::resize` to Pillow's `Image.resize`.
 
-One .npz with, for every case `FILTER_WxH_to_WxH`, the array Pillow makes; the sources, `source_WxH`, are half smooth
-and half noise, so that antialiasing, overshoot and rounding all show.
+A zip archive of PNG files: `source/WxH.png`, half smooth and half noise, so that antialiasing, overshoot and rounding
+all show, and `FILTER/WxH_to_WxH.png`, what Pillow makes of it.
 
-usage: pillow_resize.py OUT.npz      (needs numpy and pillow; written with Pillow 13.0.0)
+Needs numpy and a Pillow older than 13, which starts with the vertical pass for some changes of proportion; written
+with Pillow 12.3.0.
+
+usage: pillow_resize.py crates/hema-core/tests/fixtures/pillow_resize.zip
 """
+import io
 import sys
+import zipfile
 
 import numpy as np
 from PIL import Image
@@ -34,11 +39,17 @@ def source(width: int, height: int) -> np.ndarray:
     return np.where((x < width // 2)[:, :, None], smooth, noise)
 
 
-arrays = {}
-for (width, height), (to_width, to_height) in CASES:
-    pixels = source(width, height)
-    arrays[f"source_{width}x{height}"] = pixels
-    for name, filter in FILTERS.items():
-        out = Image.fromarray(pixels).resize((to_width, to_height), filter)
-        arrays[f"{name}_{width}x{height}_to_{to_width}x{to_height}"] = np.asarray(out)
-np.savez_compressed(sys.argv[1], **arrays)
+def add(archive: zipfile.ZipFile, name: str, image: Image.Image) -> None:
+    png = io.BytesIO()
+    image.save(png, "png", optimize=True)
+    # a fixed date: the same fixture byte for byte on every run
+    archive.writestr(zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0)), png.getvalue())
+
+
+with zipfile.ZipFile(sys.argv[1], "w") as archive:
+    for (width, height), (to_width, to_height) in CASES:
+        image = Image.fromarray(source(width, height))
+        add(archive, f"source/{width}x{height}.png", image)
+        for name, filter in FILTERS.items():
+            resized = image.resize((to_width, to_height), filter)
+            add(archive, f"{name}/{width}x{height}_to_{to_width}x{to_height}.png", resized)

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use rand::seq::SliceRandom;
 
-use crate::data::{Entry, Source, classes};
+use crate::data::{Entry, Source, same_class};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, stream};
 use crate::{file, rng};
@@ -205,8 +205,8 @@ impl Split {
         let entries: HashMap<&str, &Entry> = source.entries().iter().map(|e| (e.path.as_str(), e)).collect();
         let lacking = |r: &&Row| !entries.contains_key(r.path.as_str());
         let relabelled = |r: &&Row| {
-            let in_data = entries.get(r.path.as_str()).and_then(|e| e.label).map(|l| &source.classes()[l]);
-            matches!((in_data, &r.label), (Some(a), Some(b)) if !classes::same(a, b))
+            let in_data = entries.get(r.path.as_str()).and_then(|e| e.label);
+            matches!((in_data, &r.label), (Some(label), Some(name)) if !is_label(source, label, name))
         };
         let fail = |rows: Vec<&Row>, what: &str, hint: &str| {
             if rows.is_empty() {
@@ -248,6 +248,11 @@ impl Split {
             }
         }
     }
+}
+
+/// Whether a class name in a split stands for a label of the data, by name or, where labels are numbers, by position.
+fn is_label(source: &Source, label: usize, name: &str) -> bool {
+    same_class(&source.classes()[label], name) || name.trim_start_matches("class_").parse() == Ok(label)
 }
 
 impl Row {
@@ -308,5 +313,136 @@ fn assign(mut groups: Vec<Vec<usize>>, fractions: Fractions, rng: &mut rng::Rng,
         for member in group {
             parts[member] = Some(lacking[most].0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::open;
+
+    fn entry(path: &str, label: Option<usize>, group: Option<&str>) -> Entry {
+        Entry { path: path.to_owned(), label, part: None, group: group.map(str::to_owned) }
+    }
+
+    fn classes() -> Vec<String> {
+        vec!["a".to_owned(), "b".to_owned()]
+    }
+
+    /// 100 of the first class, 20 of the second.
+    fn cells() -> Vec<Entry> {
+        (0..120).map(|i| entry(&format!("{i:03}.png"), Some(usize::from(i >= 100)), None)).collect()
+    }
+
+    const FRACTIONS: Fractions = Fractions { val: 0.2, test: 0.1 };
+
+    fn count(split: &Split, label: &str, part: Part) -> usize {
+        split.rows.iter().filter(|r| r.label.as_deref() == Some(label) && r.part == part).count()
+    }
+
+    #[test]
+    fn every_class_is_split_in_the_same_proportions() {
+        let split = Split::stratified(&cells(), &classes(), FRACTIONS, 1).unwrap();
+        assert_eq!(Part::ALL.map(|part| count(&split, "a", part)), [70, 20, 10]);
+        assert_eq!(Part::ALL.map(|part| count(&split, "b", part)), [14, 4, 2]);
+    }
+
+    #[test]
+    fn the_seed_decides_and_the_order_of_entries_does_not() {
+        let parts = |entries: &[Entry], seed| -> BTreeMap<String, Part> {
+            let split = Split::stratified(entries, &classes(), FRACTIONS, seed).unwrap();
+            split.rows.into_iter().map(|r| (r.path, r.part)).collect()
+        };
+        let mut reversed = cells();
+        reversed.reverse();
+        assert_eq!(parts(&cells(), 1), parts(&reversed, 1));
+        assert_ne!(parts(&cells(), 1), parts(&cells(), 2));
+    }
+
+    #[test]
+    fn groups_are_never_torn_apart() {
+        let grouped: Vec<Entry> = cells()
+            .into_iter()
+            .enumerate()
+            .map(|(i, e)| Entry { group: Some((i % 24).to_string()), ..e })
+            .collect();
+        let split = Split::stratified(&grouped, &classes(), FRACTIONS, 3).unwrap();
+        let mut parts: BTreeMap<&str, HashSet<Part>> = BTreeMap::new();
+        for (entry, row) in grouped.iter().zip(&split.rows) {
+            parts.entry(entry.group.as_deref().unwrap()).or_default().insert(row.part);
+        }
+        assert_eq!(parts.len(), 24);
+        assert!(parts.values().all(|parts| parts.len() == 1));
+        assert!(split.counts().iter().all(|count| *count > 0), "{:?}", split.counts());
+    }
+
+    #[test]
+    fn a_class_of_one_image_is_trained_on_and_unlabelled_images_are_left_out() {
+        let entries = [entry("1", Some(0), None), entry("2", None, None)];
+        let split = Split::stratified(&entries, &classes(), Fractions { val: 0.6, test: 0.3 }, 0).unwrap();
+        assert_eq!(split.counts(), [1, 0, 0]);
+        assert!(Split::stratified(&entries[1..], &classes(), FRACTIONS, 0).is_err());
+    }
+
+    #[test]
+    fn fractions_are_checked() {
+        for (val, test) in [(-0.1, 0.2), (0.5, 0.5), (f64::NAN, 0.1)] {
+            assert!(Split::stratified(&cells(), &classes(), Fractions { val, test }, 0).is_err());
+        }
+    }
+
+    #[test]
+    fn a_split_survives_a_round_trip() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("split.csv");
+        let split = Split::stratified(&cells(), &classes(), FRACTIONS, 1).unwrap();
+        split.write(&path).unwrap();
+        assert_eq!(Split::read(&path).unwrap().rows, split.rows);
+    }
+
+    #[test]
+    fn bad_split_files_are_explained() {
+        let parse = |text: &str| Split::parse(text.as_bytes(), Path::new("s.csv")).unwrap_err().to_string();
+        assert!(parse("path,label\n").contains("s.csv: has no column `split` (found: path,label"));
+        assert!(parse("path,split\na,train\na,val\n").contains("line 3: `a` is named twice"));
+        assert!(parse("path,split\na,holdout\n").contains("line 2: part is `holdout`"));
+    }
+
+    #[test]
+    fn a_split_of_numeric_labels_fits_the_data_under_a_models_class_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = folder.path().join("m.csv");
+        std::fs::write(&manifest, "path,label\n1,0\n2,1\n").unwrap();
+        let source = open(&manifest).unwrap();
+        let all_train = Fractions { val: 0.0, test: 0.0 };
+        let split = Split::stratified(source.entries(), source.classes(), all_train, 0).unwrap();
+        let source = source.with_classes(&classes(), crate::data::Unknown::Fail).unwrap();
+        assert_eq!(split.indices(&source, Part::Train).unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn a_split_must_fit_its_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = folder.path().join("m.csv");
+        std::fs::write(&manifest, "path,label\n1,a\n2,a\n3,b\n").unwrap();
+        let source = open(&manifest).unwrap();
+        let split = |text: &str| {
+            Split::parse(format!("path,label,split\n{text}").as_bytes(), Path::new("s.csv")).unwrap()
+        };
+        let fails = |text: &str, part| split(text).indices(&source, part).unwrap_err().to_string();
+
+        let good = split("1,a,train\n3,B,train\n");
+        assert_eq!(good.indices(&source, Part::Train).unwrap(), [0, 2]);
+        assert_eq!(good.ignored(&source), 1);
+        assert!(fails("1,a,train\n", Part::Train).contains("class `b` has no image in the part `train`"));
+        assert!(fails("1,a,train\n", Part::Val).contains("no image belongs to the part `val`"));
+        assert!(
+            fails("8,a,train\n9,a,val\n1,a,val\n", Part::Val)
+                .contains("2 of its 3 files are not in the data, first: 8, 9")
+        );
+        assert!(
+            fails("1,b,train\n", Part::Train)
+                .contains("1 of its 1 files have another label in the data, first: 1")
+        );
     }
 }

@@ -105,30 +105,26 @@ pub(super) fn list_zip(path: &Path, members: Vec<Member>) -> Result<Listing> {
 pub(super) fn list_tar(path: &Path, gzip: bool) -> Result<Listing> {
     let file = Arc::new(file::open(path)?);
     let length = file.metadata().map_err(|e| Error::io(path, &e))?.len();
-    let allowance = Rc::new(Cell::new(MAX_HEADERS));
+    let meter = Rc::new(Meter { left: Cell::new(MAX_HEADERS), at_end: Cell::new(false) });
     let damaged = |e: io::Error| damaged_tar(path, &e);
     if gzip {
         let stream = Arc::new(Stream { part: FilePart::whole(&file), packing: Packing::Gzip });
-        let mut archive =
-            tar::Archive::new(Allowance { inner: stream.reader(), left: Rc::clone(&allowance) });
+        let mut archive = tar::Archive::new(Metered { inner: stream.reader(), meter: Rc::clone(&meter) });
         let entries = archive.entries().map_err(damaged)?;
         let blob = Arc::new(Blob::Stream(stream));
-        let walk = Walk { path, blob: &blob, allowance: &allowance, length: None };
-        walk.list(entries)
+        Walk { path, blob, meter, length: None }.list(entries)
     } else {
-        let blob = Arc::new(Blob::File(file));
-        let mut archive =
-            tar::Archive::new(Allowance { inner: file::open(path)?, left: Rc::clone(&allowance) });
+        let mut archive = tar::Archive::new(Metered { inner: file::open(path)?, meter: Rc::clone(&meter) });
         let entries = archive.entries_with_seek().map_err(damaged)?;
-        let walk = Walk { path, blob: &blob, allowance: &allowance, length: Some(length) };
-        walk.list(entries)
+        let blob = Arc::new(Blob::File(file));
+        Walk { path, blob, meter, length: Some(length) }.list(entries)
     }
 }
 
 struct Walk<'a> {
     path: &'a Path,
-    blob: &'a Arc<Blob>,
-    allowance: &'a Cell<u64>,
+    blob: Arc<Blob>,
+    meter: Rc<Meter>,
     /// Length of the archive, where members can be skipped by seeking.
     length: Option<u64>,
 }
@@ -138,7 +134,7 @@ impl Walk<'_> {
         let mut listing = Listing::default();
         for entry in entries {
             let mut entry = entry.map_err(|e| damaged_tar(self.path, &e))?;
-            self.allowance.set(u64::MAX);
+            self.meter.left.set(u64::MAX);
             if entry.header().entry_type().is_file() {
                 self.add(&mut entry, &mut listing)?;
             }
@@ -146,7 +142,11 @@ impl Walk<'_> {
                 // read what is left of the member here, so that the allowance covers headers alone
                 io::copy(&mut entry, &mut io::sink()).map_err(|e| damaged_tar(self.path, &e))?;
             }
-            self.allowance.set(MAX_HEADERS);
+            self.meter.left.set(MAX_HEADERS);
+        }
+        if self.meter.at_end.get() {
+            // cut between two members, an archive looks whole but for this
+            return Err(Error::new("is truncated: it has no end-of-archive mark").at(self.path));
         }
         Ok(listing)
     }
@@ -164,7 +164,7 @@ impl Walk<'_> {
         }
         if has_picture_name(&name) {
             check_file_size(size).map_err(at)?;
-            let blob = Arc::clone(self.blob);
+            let blob = Arc::clone(&self.blob);
             let place = Place::Span { blob, offset, len: size as usize, coding: Coding::Picture };
             listing.pictures.push((name, place));
         } else if is_split(&name) && size <= MAX_SPLIT {
@@ -177,7 +177,9 @@ impl Walk<'_> {
 }
 
 fn damaged_tar(path: &Path, error: &io::Error) -> Error {
-    Error::new(format!("is not a readable tar archive: {error}")).at(path)
+    Error::new(format!("is not a readable tar archive: {error}"))
+        .at(path)
+        .hint("it may be truncated; copy or download it again")
 }
 
 /// A member's path with `/` between its parts; refused when it would lead out of the archive.
@@ -194,22 +196,31 @@ fn safe_name(archive: &Path, name: &str) -> Result<String> {
     Ok(parts.join("/"))
 }
 
-/// Reads no more than it is allowed, so that endless headers end in an error.
-struct Allowance<R> {
-    inner: R,
-    left: Rc<Cell<u64>>,
+/// What is known of the reading of an archive.
+struct Meter {
+    /// Bytes that may still be read.
+    left: Cell<u64>,
+    /// A read came to the end of the file.
+    at_end: Cell<bool>,
 }
 
-impl<R: Read> Read for Allowance<R> {
+/// Reads no more than it is allowed, so that endless headers end in an error.
+struct Metered<R> {
+    inner: R,
+    meter: Rc<Meter>,
+}
+
+impl<R: Read> Read for Metered<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(out)?;
-        let left = self.left.get().checked_sub(read as u64);
-        self.left.set(left.ok_or_else(|| io::Error::other("its headers are too long"))?);
+        let left = self.meter.left.get().checked_sub(read as u64);
+        self.meter.left.set(left.ok_or_else(|| io::Error::other("its headers are too long"))?);
+        self.meter.at_end.set(read == 0 && !out.is_empty());
         Ok(read)
     }
 }
 
-impl Seek for Allowance<File> {
+impl Seek for Metered<File> {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
         self.inner.seek(position)
     }

@@ -20,13 +20,17 @@ const STANDARD: [(&str, &[&str]); 8] = [
 pub(super) const MAX_LABEL: i64 = 9_999;
 
 /// The eight standard class names in `BloodMNIST`'s order.
-pub fn standard() -> Vec<String> {
+pub fn standard_classes() -> Vec<String> {
     STANDARD.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 
 /// The names of `count` numeric labels: the standard ones when there are eight, else `class_0`, `class_1`, ...
 pub(super) fn numbered(count: usize) -> Vec<String> {
-    if count == STANDARD.len() { standard() } else { (0..count).map(|i| format!("class_{i}")).collect() }
+    if count == STANDARD.len() {
+        standard_classes()
+    } else {
+        (0..count).map(|i| format!("class_{i}")).collect()
+    }
 }
 
 /// Position in the standard order of a class name or one of its other names.
@@ -47,7 +51,7 @@ fn key(name: &str) -> String {
 }
 
 /// Whether two names mean the same class.
-pub fn same(a: &str, b: &str) -> bool {
+pub fn same_class(a: &str, b: &str) -> bool {
     match (standard_index(a), standard_index(b)) {
         (None, None) => key(a) == key(b),
         (a, b) => a == b,
@@ -132,15 +136,15 @@ mod tests {
         let numbers = ordered(&["10", "9", "0"]);
         assert_eq!((numbers.labels["9"], numbers.labels["10"]), (9, 10));
         assert_eq!((numbers.names.len(), numbers.names[9].as_str(), numbers.numeric), (11, "class_9", true));
-        assert_eq!(ordered(&["0", "7"]).names, standard());
+        assert_eq!(ordered(&["0", "7"]).names, standard_classes());
         assert!(ordered(&[]).names.is_empty());
     }
 
     #[test]
     fn sameness_ignores_spelling_only() {
-        assert!(same("IG", "immature granulocyte"));
-        assert!(same("my class", "My-Class"));
-        assert!(!same("monocyte", "lymphocyte"));
-        assert!(!same("monocyte", "blast"));
+        assert!(same_class("IG", "immature granulocyte"));
+        assert!(same_class("my class", "My-Class"));
+        assert!(!same_class("monocyte", "lymphocyte"));
+        assert!(!same_class("monocyte", "blast"));
     }
 }

@@ -13,7 +13,7 @@
 
 mod archive;
 mod blob;
-pub mod classes;
+mod classes;
 mod dataset;
 mod decode;
 mod folder;
@@ -28,6 +28,7 @@ mod store;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+pub use classes::{same_class, standard_classes};
 pub use dataset::{Dataset, LoadOptions, OnBadImage, Skipped};
 pub use decode::decode;
 pub use source::{Entry, Source, Unknown};

@@ -126,7 +126,7 @@ impl Source {
     /// With [`Unknown::Fail`], an image's class that the list lacks.
     pub fn with_classes(mut self, classes: &[String], unknown: Unknown) -> Result<Self> {
         let counts = self.counts();
-        let by_name = |own: &String| classes.iter().position(|known| classes::same(own, known));
+        let by_name = |own: &String| classes.iter().position(|known| classes::same_class(own, known));
         let mut positions: Vec<Option<usize>> = self.classes.iter().map(by_name).collect();
         if self.numeric && self.classes.len() <= classes.len() && positions.contains(&None) {
             positions = (0..self.classes.len()).map(Some).collect();

@@ -1,0 +1,173 @@
+//! Damaged and malicious input: a clear error, little memory, nothing written.
+
+use std::fs;
+
+use hema_core::data::open;
+
+use crate::helper::{
+    File, cells, file, folder, gzip, load, load_skipping, open_error, png, tar, write_folder, zip,
+};
+
+fn one(name: &str, bytes: Vec<u8>) -> Vec<File> {
+    vec![(name.to_owned(), bytes)]
+}
+
+#[test]
+fn members_that_point_outside_are_refused() {
+    let dir = folder();
+    for name in ["../evil.png", "ig/../../evil.png", "/etc/evil.png", "C:\\evil.png", "..\\evil.png"] {
+        for bytes in [tar(&one(name, png(1))), gzip(&tar(&one(name, png(1)))), zip(&one(name, png(1)), true)]
+        {
+            let error = open_error(&file(&dir, "x", &bytes));
+            assert!(error.contains("points outside the archive"), "{name}: {error}");
+        }
+    }
+}
+
+#[test]
+fn links_in_archives_are_skipped() {
+    let dir = folder();
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Symlink);
+    header.set_size(0);
+    builder.append_link(&mut header, "ig/link.png", "/etc/passwd").unwrap();
+    header.set_entry_type(tar::EntryType::Link);
+    builder.append_link(&mut header, "ig/hard.png", "ig/a.png").unwrap();
+    let bytes = png(1);
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.len() as u64);
+    builder.append_data(&mut header, "ig/a.png", bytes.as_slice()).unwrap();
+    let source = open(&file(&dir, "x.tar", &builder.into_inner().unwrap())).unwrap();
+    assert_eq!(source.len(), 1);
+    assert!(load(&source).is_ok());
+}
+
+#[test]
+fn truncated_and_damaged_archives_are_errors() {
+    let dir = folder();
+    let whole = tar(&cells());
+    for cut in [512 + 20, 1024, 3 * 1024 + 100, 6 * 1024 + 512] {
+        let error = open_error(&file(&dir, "x.tar", &whole[..cut]));
+        assert!(error.contains("truncated"), "cut to {cut}: {error}");
+        open_error(&file(&dir, "cut.tar.gz", &gzip(&whole[..cut])));
+    }
+    let packed = gzip(&whole);
+    open_error(&file(&dir, "x.tar.gz", &packed[..packed.len() / 2]));
+    let zipped = zip(&cells(), true);
+    open_error(&file(&dir, "x.zip", &zipped[..zipped.len() / 2]));
+    open_error(&file(&dir, "y.tar.gz", &gzip(b"this is no tar archive")));
+    let mut wrong = tar(&cells());
+    wrong[0] ^= 1;
+    open_error(&file(&dir, "z.tar", &wrong));
+}
+
+#[test]
+fn a_damaged_zip_member_is_a_bad_image_not_a_wrong_one() {
+    let dir = folder();
+    let bytes = zip(&cells(), true);
+    let start = bytes.windows(14).position(|w| w == b"platelet/0.png").unwrap() + 14;
+    let mut damaged = bytes;
+    for byte in &mut damaged[start + 20..start + 24] {
+        *byte ^= 0x55;
+    }
+    let source = open(&file(&dir, "x.zip", &damaged)).unwrap();
+    let error = load(&source).err().unwrap();
+    assert!(error.to_string().contains("x.zip/platelet/0.png"), "{error}");
+    assert_eq!(load_skipping(&source).unwrap().len(), 4);
+}
+
+#[test]
+fn members_larger_than_any_picture_are_refused_before_they_are_read() {
+    let dir = folder();
+    // the header of a 1 TiB member, and nothing behind it
+    let mut header = tar::Header::new_gnu();
+    header.set_path("ig/a.png").unwrap();
+    header.set_size(1 << 40);
+    header.set_cksum();
+    let error = open_error(&file(&dir, "x.tar.gz", &gzip(header.as_bytes())));
+    assert!(error.contains("larger than 256 MiB"), "{error}");
+    let error = open_error(&file(&dir, "x.tar", header.as_bytes()));
+    assert!(error.contains("beyond the end of the archive"), "{error}");
+}
+
+#[test]
+fn a_small_archive_cannot_claim_endless_headers() {
+    let dir = folder();
+    // a long-name extension of 64 MiB of zeros, which gzip packs to a few kilobytes
+    let mut header = tar::Header::new_gnu();
+    header.set_path("././@LongLink").unwrap();
+    header.set_entry_type(tar::EntryType::GNULongName);
+    header.set_size(64 << 20);
+    header.set_cksum();
+    let mut bytes = header.as_bytes().to_vec();
+    bytes.resize(bytes.len() + (64 << 20), b'a');
+    let error = open_error(&file(&dir, "x.tar.gz", &gzip(&bytes)));
+    assert!(error.contains("headers are too long"), "{error}");
+}
+
+#[test]
+fn a_zip_member_inflates_no_further_than_it_declared() {
+    let dir = folder();
+    let bytes = zip(&one("ig/a.png", vec![0; 32 << 20]), true);
+    // lower the declared size in the local and the central header
+    let lie = 1000_u32.to_le_bytes();
+    let size = (32_u32 << 20).to_le_bytes();
+    let mut lying = bytes;
+    let places: Vec<usize> = (0..lying.len() - 4).filter(|i| lying[*i..*i + 4] == size).collect();
+    for place in places {
+        lying[place..place + 4].copy_from_slice(&lie);
+    }
+    let source = open(&file(&dir, "x.zip", &lying)).unwrap();
+    let error = load(&source).err().unwrap().to_string();
+    assert!(error.contains("is damaged"), "{error}");
+}
+
+#[test]
+fn bad_images_stop_the_loading_or_are_recorded() {
+    let dir = folder();
+    let mut files = cells();
+    files.push(("platelet/broken.jpg".into(), b"\xff\xd8\xff\xe0 broken".to_vec()));
+    files.push(("platelet/empty.png".into(), Vec::new()));
+    let root = dir.path().join("root");
+    write_folder(&root, &files);
+    for path in [root, file(&dir, "x.tar", &tar(&files)), file(&dir, "x.tgz", &gzip(&tar(&files)))] {
+        let source = open(&path).unwrap();
+        let error = load(&source).err().unwrap();
+        assert!(error.to_string().contains("platelet/broken.jpg: "), "{error}");
+        assert!(error.hint_text().unwrap().contains("--on-bad-image skip"));
+        let data = load_skipping(&source).unwrap();
+        assert_eq!((data.len(), data.skipped().len()), (5, 2));
+        assert!(data.skipped()[1].path.ends_with("platelet/empty.png"));
+        assert!(data.skipped()[1].reason.contains("is empty"));
+    }
+}
+
+#[test]
+fn nothing_but_bad_images_is_an_error_even_when_they_are_skipped() {
+    let dir = folder();
+    let source = open(&file(&dir, "x.tar", &tar(&one("ig/a.png", b"no".to_vec())))).unwrap();
+    let error = load_skipping(&source).err().unwrap().to_string();
+    assert!(error.contains("none of the 1 images can be read"), "{error}");
+}
+
+#[test]
+fn inputs_without_images_say_what_was_expected() {
+    let dir = folder();
+    fs::create_dir(dir.path().join("empty")).unwrap();
+    assert!(open_error(&dir.path().join("empty")).contains("holds no images / give an image folder"));
+    assert!(open_error(&file(&dir, "x.tar", &tar(&one("a.txt", vec![1])))).contains("holds no images"));
+    assert!(open_error(&dir.path().join("nowhere")).contains("nowhere: cannot be opened"));
+    assert!(open_error(&file(&dir, "empty.zip", b"")).contains("is empty"));
+    assert!(open_error(&file(&dir, "notes.txt", b"hello")).contains("is in no known form"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_links_to_itself_is_visited_once() {
+    let dir = folder();
+    let root = dir.path().join("root");
+    write_folder(&root, &cells());
+    std::os::unix::fs::symlink(&root, root.join("platelet/again")).unwrap();
+    assert_eq!(open(&root).unwrap().len(), 5);
+}

@@ -1,0 +1,8 @@
+//! Data sets in every form, well-made and hostile, through the public interface.
+
+mod forms;
+mod helper;
+mod hostile;
+mod numpy;
+mod pictures;
+mod real;
