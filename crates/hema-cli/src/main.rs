@@ -1,3 +1,55 @@
-//! The `hema` command.
+//! The `hema` command: arguments in, an exit status out.
+//!
+//! One file per command in `commands`, everything a person reads through `output`. Exit status: 0 done; 1 the data or
+//! model was found wanting; 2 an error.
 
-fn main() {}
+mod commands;
+mod output;
+mod run_info;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::output::Printer;
+
+/// Train, judge and deploy blood-cell image classifiers that keep working when the images get worse.
+#[derive(Parser)]
+#[command(name = "hema", version, arg_required_else_help = true, max_term_width = 100)]
+struct Cli {
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Quickstart(commands::quickstart::Args),
+    Train(commands::train::Args),
+    Evaluate(commands::evaluate::Args),
+    Predict(commands::predict::Args),
+    Report(commands::report::Args),
+    List(commands::list::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let printer = Printer::new(cli.json);
+    let result = match cli.command {
+        Command::Quickstart(args) => commands::quickstart::run(&args, &printer),
+        Command::Train(args) => commands::train::run(&args, &printer),
+        Command::Evaluate(args) => commands::evaluate::run(&args, &printer),
+        Command::Predict(args) => commands::predict::run(&args, &printer),
+        Command::Report(args) => commands::report::run(&args, &printer),
+        Command::List(args) => commands::list::run(&args, &printer),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            printer.error(&error);
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! One image, as every stage of the pipeline sees it: 8-bit RGB, rows first, three interleaved channels.
 
+use image::ImageEncoder as _;
+
 use crate::error::{Error, Result};
 
 /// An 8-bit RGB image: `height * width * 3` bytes, row by row, channels interleaved.
@@ -55,6 +57,18 @@ impl Image {
     /// The bytes, without the image.
     pub fn into_pixels(self) -> Vec<u8> {
         self.pixels
+    }
+
+    /// The image as a PNG file.
+    ///
+    /// # Errors
+    /// When the encoder fails, as it does for sides beyond its format's limits.
+    pub fn to_png(&self) -> Result<Vec<u8>> {
+        let mut png = Vec::new();
+        image::codecs::png::PngEncoder::new(&mut png)
+            .write_image(&self.pixels, self.width as u32, self.height as u32, image::ExtendedColorType::Rgb8)
+            .map_err(|e| Error::new(format!("{self:?} cannot be encoded as PNG: {e}")))?;
+        Ok(png)
     }
 
     /// The colour at column `x`, row `y`; both must lie inside.

@@ -75,7 +75,12 @@ pub fn for_each_batch(
     })
 }
 
-fn make_batch(data: &Dataset, samples: &[usize], preprocess: &Preprocess, edit: Option<Edit>) -> Result<Batch> {
+fn make_batch(
+    data: &Dataset,
+    samples: &[usize],
+    preprocess: &Preprocess,
+    edit: Option<Edit>,
+) -> Result<Batch> {
     let size = preprocess.size;
     if data.dimensions() != (size, size) {
         let (width, height) = data.dimensions();

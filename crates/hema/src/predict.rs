@@ -48,7 +48,12 @@ impl Views {
 
 impl Predictor {
     /// A network in training or just trained.
-    pub fn of_network(network: &Network, preprocess: &Preprocess, classes: &[String], device: &Device) -> Self {
+    pub fn of_network(
+        network: &Network,
+        preprocess: &Preprocess,
+        classes: &[String],
+        device: &Device,
+    ) -> Self {
         let member = Member { network: network.valid(), preprocess: preprocess.clone() };
         Self { members: vec![member], classes: classes.to_vec(), device: device.clone().without_autodiff() }
     }
@@ -67,14 +72,18 @@ impl Predictor {
             {
                 let found = bundle.manifest.classes.join(", ");
                 let expected = first.classes.join(", ");
-                return Err(Error::new(format!("a model for the classes {found}; the first one knows {expected}"))
-                    .at(path)
-                    .hint("the members of an ensemble must agree on the classes and their order"));
+                return Err(Error::new(format!(
+                    "a model for the classes {found}; the first one knows {expected}"
+                ))
+                .at(path)
+                .hint("the members of an ensemble must agree on the classes and their order"));
             }
             let network = Network::new(&bundle.manifest.model, 0, device).map_err(|e| e.at(path))?;
             let (network, report) = weights::load(network, &bundle.tensors).map_err(|e| e.at(path))?;
             if let Some(name) = report.missing.first().or(report.unexpected.first()) {
-                return Err(Error::new(format!("its tensors do not fit its architecture, first `{name}`")).at(path));
+                return Err(
+                    Error::new(format!("its tensors do not fit its architecture, first `{name}`")).at(path)
+                );
             }
             members.push(Member { network, preprocess: bundle.manifest.preprocess.clone() });
             manifests.push(bundle.manifest);
@@ -89,6 +98,11 @@ impl Predictor {
     /// Class names in the order of the probabilities.
     pub fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    /// Values that training could change, over all members.
+    pub fn parameters(&self) -> usize {
+        self.members.iter().map(|member| weights::count_trainable(&member.network)).sum()
     }
 
     /// Decodes images for every member.
@@ -129,7 +143,12 @@ impl Predictor {
     ///
     /// # Errors
     /// An image that cannot be read, images of another size, or probabilities that are not numbers.
-    pub fn predict(&self, views: &Views, edit: Option<Edit>, progress: &mut dyn FnMut(usize)) -> Result<Vec<f32>> {
+    pub fn predict(
+        &self,
+        views: &Views,
+        edit: Option<Edit>,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<f32>> {
         let mut mean = vec![0.0; views.first().len() * self.classes.len()];
         let mut done = 0;
         for (member, &view) in self.members.iter().zip(&views.of_member) {

@@ -62,7 +62,7 @@ fn score(value: f64, range: [f64; 2], floor: f64, absent: bool) -> String {
     )
 }
 
-/// A dot on its interval; the numbers stand beside it, so screen readers skip it.
+/// A mark on its interval; the numbers stand beside it, so screen readers skip it.
 fn bar(value: f64, [low, high]: [f64; 2], floor: f64) -> String {
     let [width, height] = BAR;
     let middle = height / 2.0;
@@ -73,10 +73,15 @@ fn bar(value: f64, [low, high]: [f64; 2], floor: f64) -> String {
     } else {
         String::new()
     };
-    let dot = if value.is_finite() { svg::dot("value", at(value), 3.5, "") } else { String::new() };
+    let [here, _] = at(value);
+    let mark = if value.is_finite() {
+        svg::line("value", [here, middle - 5.0], [here, middle + 5.0])
+    } else {
+        String::new()
+    };
     let track = svg::line("grid", [x.pixels[0], middle], [x.pixels[1], middle]);
     format!(
-        "<svg class=\"spark\" viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">{track}{range}{dot}</svg>"
+        "<svg class=\"spark\" viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">{track}{range}{mark}</svg>"
     )
 }
 

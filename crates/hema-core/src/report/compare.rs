@@ -3,7 +3,8 @@
 use super::RunReport;
 use super::findings::Findings;
 use super::html::{
-    UNKNOWN, aid, decimal, each, escape, interval, percent, percent_bare, scroll_box, short_count, words,
+    UNKNOWN, aid, beside, decimal, each, escape, interval, percent, percent_bare, scroll_box, short_count,
+    words,
 };
 use super::matrix::{error_colour, legend};
 use super::run::Place;
@@ -112,7 +113,7 @@ fn overview(runs: &[RunReport], findings: &[Findings]) -> String {
         let clean = f.clean.and_then(|c| interval(c.scores.accuracy_interval)).unwrap_or(UNKNOWN.into());
         format!(
             "<tr><th scope=\"row\"><a href=\"#run-{}\">{}</a><small>{}, {} parameters, {} px</small></th>\
-             <td class=\"strip\">{}</td>{cells}<td class=\"n\">{clean}</td></tr>",
+             {cells}<td class=\"n\">{clean}</td><td class=\"strip\">{}</td></tr>",
             i + 1,
             escape(&run.title),
             escape(&f.evaluation.model.architecture),
@@ -123,13 +124,13 @@ fn overview(runs: &[RunReport], findings: &[Findings]) -> String {
     });
     let heads = each(COLUMNS, |c| format!("<th scope=\"col\" class=\"n\">{}</th>", c.head));
     let table = format!(
-        "<table class=\"overview\"><thead><tr><th scope=\"col\">Run</th><th scope=\"col\">0–100\u{202f}%</th>{heads}\
-         <th scope=\"col\" class=\"n\">Clean, 95\u{202f}% interval</th></tr></thead><tbody>{rows}</tbody></table>"
+        "<table class=\"overview\"><thead><tr><th scope=\"col\">Run</th>{heads}\
+         <th scope=\"col\" class=\"n\">Clean, 95\u{202f}% interval</th><th scope=\"col\">0–100\u{202f}%</th></tr></thead><tbody>{rows}</tbody></table>"
     );
     scroll_box("Runs side by side", &table)
         + &aid(
             "Accuracy of every run; the best of each column is bold. In the small picture each dot is one degraded \
-             condition, the dark bar their mean, the blue bar the clean accuracy. Clean accuracies whose intervals \
+             condition, the plain bar their mean, the blue bar the clean accuracy. Clean accuracies whose intervals \
              overlap are not clearly different.",
         )
 }
@@ -151,11 +152,12 @@ impl Column {
     }
 }
 
-/// A coloured table with one column per run; `value(row, run)`.
-fn shares<'a>(
+/// A coloured table with one column per run; `rows` are names as HTML, cells are `value(row, run)`.
+fn shares(
     label: &str,
+    about: &str,
     runs: &[RunReport],
-    rows: impl IntoIterator<Item = &'a str>,
+    rows: impl IntoIterator<Item = String>,
     value: impl Fn(usize, usize) -> Option<f64>,
 ) -> String {
     let heads = each(runs, |r| format!("<th scope=\"col\"><span>{}</span></th>", escape(&r.title)));
@@ -170,12 +172,12 @@ fn shares<'a>(
             }
             None => format!("<td class=\"absent\">{UNKNOWN}</td>"),
         });
-        format!("<tr><th scope=\"row\">{}</th>{cells}</tr>", words(name))
+        format!("<tr><th scope=\"row\">{name}</th>{cells}</tr>")
     });
     let table = format!(
         "<table class=\"matrix heat runs\"><thead><tr><td class=\"corner\"></td>{heads}</tr></thead><tbody>{body}</tbody></table>"
     );
-    scroll_box(label, &table) + &legend(false)
+    beside(&(scroll_box(label, &table) + &legend(false)), about)
 }
 
 fn by_corruption(runs: &[RunReport], findings: &[Findings]) -> String {
@@ -193,8 +195,12 @@ fn by_corruption(runs: &[RunReport], findings: &[Findings]) -> String {
         let (suite, name) = names[row];
         corruptions[run].iter().find(|c| c.suite == suite && c.name == name)?.accuracy()
     };
-    shares("Accuracy by corruption and run", runs, names.iter().map(|n| n.1), value)
-        + &aid("Accuracy in percent, the mean over the severities. The best of each row is bold.")
+    let one_suite = names.iter().all(|n| n.0 == names[0].0);
+    let label = |(suite, name): &(&str, &str)| {
+        if one_suite { words(name) } else { format!("{}<small>{}</small>", words(name), words(suite)) }
+    };
+    let about = "Accuracy in percent, the mean over the severities. The best of each row is bold.";
+    shares("Accuracy by corruption and run", about, runs, names.iter().map(label), value)
 }
 
 fn by_class(runs: &[RunReport], findings: &[Findings]) -> String {
@@ -211,8 +217,7 @@ fn by_class(runs: &[RunReport], findings: &[Findings]) -> String {
     if !findings.iter().any(|f| f.clean.is_some()) {
         return String::new();
     }
-    shares("Recall by class and run", runs, names.iter().copied(), value)
-        + &aid(
-            "The share of each class's clean images that is found, in percent. The best of each row is bold.",
-        )
+    let about =
+        "The share of each class's clean images that is found, in percent. The best of each row is bold.";
+    shares("Recall by class and run", about, runs, names.iter().map(|n| words(n)), value)
 }

@@ -50,7 +50,7 @@ pub(super) fn draw(curves: &Curves) -> Option<String> {
         },
         Panel {
             title: "Learning rate",
-            series: vec![Series { name: "learning rate", class: "train", values: &curves.learning_rate }],
+            series: vec![Series { name: "learning rate", class: "rate", values: &curves.learning_rate }],
             from_zero: true,
             label: short,
         },
@@ -69,8 +69,9 @@ fn reading_aid(curves: &Curves) -> String {
         ),
         _ => String::new(),
     };
-    let broken =
-        curves.epoch.len() - finite(&curves.train_loss).min(finite(&curves.val_loss)).min(curves.epoch.len());
+    let finite = |values: &[f64], i: usize| values.get(i).is_some_and(|v| v.is_finite());
+    let lost = |i: &usize| !finite(&curves.train_loss, *i) || !finite(&curves.val_loss, *i);
+    let broken = (0..curves.epoch.len()).filter(lost).count();
     let gaps = match broken {
         0 => String::new(),
         n => format!(" Gaps: {} without a finite loss.", counted(n as u64, "epoch")),
@@ -79,10 +80,6 @@ fn reading_aid(curves: &Curves) -> String {
         "Both losses should fall together. A validation loss that rises while the training loss keeps falling is \
          learning by heart; two flat, high losses are learning too little.{kept}{gaps}"
     )
-}
-
-fn finite(values: &[f64]) -> usize {
-    values.iter().filter(|v| v.is_finite()).count()
 }
 
 fn value_at(curves: &Curves, values: &[f64], epoch: f64) -> Option<f64> {
@@ -104,7 +101,7 @@ impl Panel<'_> {
         let x = epoch_scale(&curves.epoch);
         let body = [
             self.y_axis(&y_ticks, y),
-            x_axis(x),
+            x_axis(&curves.epoch, x),
             stages(curves, x),
             each(&self.series, |s| s.draw(curves, x, y)),
         ]
@@ -157,8 +154,9 @@ fn epoch_scale(epochs: &[f64]) -> Scale {
     Scale { values, pixels: [LEFT + 4.0, RIGHT - 4.0] }
 }
 
-fn x_axis(x: Scale) -> String {
-    let inside = |tick: &f64| (x.values[0]..=x.values[1]).contains(tick);
+fn x_axis(epochs: &[f64], x: Scale) -> String {
+    let [first, last] = svg::range(epochs.iter().copied()).unwrap_or(x.values);
+    let inside = |tick: &f64| (first..=last).contains(tick);
     let labels = svg::ticks(x.values, 6, 1.0).into_iter().filter(inside);
     each(labels, |tick| svg::text("tick middle", [x.at(tick), BOTTOM + 16.0], &short(tick)))
         + &svg::line("axis", [LEFT, BOTTOM], [RIGHT, BOTTOM])

@@ -97,6 +97,17 @@ impl<'a> Findings<'a> {
         corruptions
     }
 
+    /// The suites of the degraded conditions, in the record's order.
+    pub(super) fn suites(&self) -> Vec<&'a str> {
+        let mut suites = Vec::new();
+        for condition in &self.degraded {
+            if !suites.contains(&condition.suite.as_str()) {
+                suites.push(condition.suite.as_str());
+            }
+        }
+        suites
+    }
+
     /// The corruption with the lowest mean accuracy.
     pub(super) fn worst_corruption(&self) -> Option<Corruption<'a>> {
         let scored = self.corruptions().into_iter().filter_map(|c| Some((c.accuracy()?, c)));

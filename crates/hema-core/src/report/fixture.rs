@@ -210,7 +210,7 @@ fn wilson(right: u64, of: u64) -> [f64; 2] {
 /// Mistakes with the given pictures (PNG in base64), the most confident first.
 pub(super) fn mistakes(thumbnails: &[String], classes: usize) -> Vec<Mistake> {
     let card = |(i, thumbnail): (usize, &String)| Mistake {
-        path: format!("pbc.tar/neutrophil/SNE_{:06}.jpg", 41_201 + i * 379),
+        path: format!("pbc/{}/{:06}.jpg", BLOOD[(i * 3) % classes].0, 41_201 + i * 379),
         truth: (i * 3) % classes,
         predicted: (i * 3 + 1) % classes,
         probability: 0.999 - 0.021 * i as f64,

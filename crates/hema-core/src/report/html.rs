@@ -103,9 +103,20 @@ pub(super) fn words(name: &str) -> String {
     escape(&name.replace('_', " "))
 }
 
+/// The text with its first letter in upper case.
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// A caption that tells how to read the figure beside it; `text` is HTML.
 pub(super) fn aid(text: impl Display) -> String {
     format!("<p class=\"aid\">{text}</p>")
+}
+
+/// A figure with its reading aid, side by side where there is room.
+pub(super) fn beside(figure: &str, text: impl Display) -> String {
+    format!("<div class=\"beside\"><div>{figure}</div>{}</div>", aid(text))
 }
 
 /// A box that scrolls sideways by itself, by touch or by keyboard, so that the page never does.

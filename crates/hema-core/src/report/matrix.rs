@@ -4,7 +4,7 @@
 //! always means wrong, the stronger the more; blue marks what is right.
 
 use super::findings::{Corruption, Findings};
-use super::html::{aid, count, counted, each, escape, interval, percent, percent_bare, scroll_box, words};
+use super::html::{beside, count, counted, each, escape, interval, percent, percent_bare, scroll_box, words};
 
 /// Upper ends of the shares of wrong images that the orange steps stand for, after the step for none.
 const ERROR_STEPS: [f64; 7] = [0.01, 0.02, 0.05, 0.10, 0.20, 0.40, 0.60];
@@ -66,7 +66,7 @@ pub(super) fn confusion(label: &str, classes: &[String], counts: &[Vec<u64>]) ->
         )
     });
     let table = format!(
-        "<table class=\"matrix{upright}\"><thead><tr><th class=\"corner\" scope=\"col\">true class ↓ named as →</th>{heads}\
+        "<table class=\"matrix{upright}\"><thead><tr><th class=\"corner\" scope=\"col\">named as →<br>true class ↓</th>{heads}\
          <th scope=\"col\" class=\"total\"><span>images</span></th></tr></thead><tbody>{rows}</tbody></table>"
     );
     scroll_box(label, &table) + &legend(true)
@@ -93,25 +93,19 @@ fn cell(n: u64, total: u64, right: bool, dense: bool, tip: &str) -> String {
 /// Accuracy by corruption and severity, one table per suite, the worst corruption first.
 pub(super) fn heat_maps(findings: &Findings) -> String {
     let corruptions = findings.corruptions();
-    let mut suites: Vec<&str> = Vec::new();
-    for corruption in &corruptions {
-        if !suites.contains(&corruption.suite) {
-            suites.push(corruption.suite);
-        }
-    }
-    let maps =
-        each(&suites, |suite| heat_map(suite, corruptions.iter().filter(|c| c.suite == *suite).collect()));
+    let of = |suite: &str| corruptions.iter().filter(|c| c.suite == suite).collect();
+    let maps = each(findings.suites(), |suite| heat_map(suite, of(suite)));
     let trained = if corruptions.iter().any(|c| c.trained_on) {
         " Rows marked † use an operator that training also used: the model has seen that kind of trouble."
     } else {
         ""
     };
-    maps + &legend(false)
-        + &aid(format!(
-            "Accuracy in percent for each kind of degradation (row) and strength (column, 5 is the strongest), the \
-             worst row first. The darker the orange, the more images are named wrongly.{trained} The interval of a \
-             cell shows when it is pointed at."
-        ))
+    let text = format!(
+        "Accuracy in percent for each kind of degradation (row) and strength (column, 5 is the strongest), the worst \
+         row first. The stronger the orange, the more images are named wrongly.{trained} Point at a cell for its \
+         interval."
+    );
+    beside(&(maps + &legend(false)), text)
 }
 
 fn heat_map(suite: &str, mut rows: Vec<&Corruption>) -> String {
@@ -130,7 +124,7 @@ fn heat_map(suite: &str, mut rows: Vec<&Corruption>) -> String {
         )
     });
     let table = format!(
-        "<table class=\"matrix heat\"><caption>{}</caption><thead><tr><th class=\"corner\" scope=\"col\">severity →</th>{heads}\
+        "<table class=\"matrix heat\"><caption>Suite: {}</caption><thead><tr><th class=\"corner\" scope=\"col\">severity →</th>{heads}\
          <th scope=\"col\" class=\"total\">mean</th></tr></thead><tbody>{body}</tbody></table>",
         words(suite)
     );

@@ -16,12 +16,14 @@ mod matrix;
 mod reliability;
 mod run;
 mod svg;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use base64::Engine as _;
-use image::imageops::{self, FilterType};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::preprocess::{Filter, resize};
 use crate::provenance::Provenance;
 use crate::record::Evaluation;
 use crate::sample::Image;
@@ -74,18 +76,14 @@ const THUMBNAIL_SIDE: usize = 128;
 /// When the PNG encoder fails.
 pub fn thumbnail_png_base64(image: &Image) -> Result<String> {
     let (width, height) = (image.width(), image.height());
-    let mut thumbnail = image::RgbImage::from_raw(width as u32, height as u32, image.pixels().to_vec())
-        .ok_or_else(|| Error::new(format!("a {width}x{height} image is too large for a thumbnail")))?;
     let longest = width.max(height);
-    if longest > THUMBNAIL_SIDE {
-        let shrink = |side: usize| (side * THUMBNAIL_SIDE / longest).max(1) as u32;
-        thumbnail = imageops::resize(&thumbnail, shrink(width), shrink(height), FilterType::Triangle);
-    }
-    let mut png = std::io::Cursor::new(Vec::new());
-    thumbnail
-        .write_to(&mut png, image::ImageFormat::Png)
-        .map_err(|e| Error::new(format!("the thumbnail cannot be encoded: {e}")))?;
-    Ok(base64::engine::general_purpose::STANDARD.encode(png.into_inner()))
+    let png = if longest > THUMBNAIL_SIDE {
+        let shrink = |side: usize| (side * THUMBNAIL_SIDE / longest).max(1);
+        resize(image, shrink(width), shrink(height), Filter::Bilinear)?.to_png()?
+    } else {
+        image.to_png()?
+    };
+    Ok(base64::engine::general_purpose::STANDARD.encode(png))
 }
 
 /// The page: one run in full, or several side by side first and then each in full.
@@ -103,7 +101,14 @@ pub fn render(runs: &[RunReport]) -> String {
                     run::draw(run, &place)
                 )
             });
-            page(&format!("Comparison of {} runs", runs.len()), &(compare::draw(runs) + &articles))
+            let links = each(runs.iter().enumerate(), |(i, run)| {
+                format!("<a href=\"#run-{}\">{}</a>", i + 1, escape(&run.title))
+            });
+            let contents = format!("<nav aria-label=\"Runs\">{links}</nav>");
+            page(
+                &format!("Comparison of {} runs", runs.len()),
+                &(contents + &compare::draw(runs) + &articles),
+            )
         }
     }
 }

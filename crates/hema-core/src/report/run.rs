@@ -2,7 +2,8 @@
 
 use super::findings::Findings;
 use super::html::{
-    aid, count, counted, decimal, each, escape, interval, percent, scroll_box, short_count, words,
+    aid, beside, capital, count, counted, decimal, each, escape, interval, percent, scroll_box, short_count,
+    words,
 };
 use super::{RunReport, classes, curves, matrix, reliability, verdict};
 use crate::provenance::Provenance;
@@ -29,6 +30,14 @@ impl Place {
              <h{level} id=\"{prefix}{slug}-title\">{title}</h{level}>{content}</section>"
         )
     }
+
+    /// Links to the sections that have content.
+    fn contents(&self, sections: &[(&str, String, String)]) -> String {
+        let links = each(sections.iter().filter(|s| !s.2.is_empty()), |(slug, _, _)| {
+            format!("<a href=\"#{}{slug}\">{}</a>", self.prefix, capital(slug))
+        });
+        format!("<nav aria-label=\"Sections\">{links}</nav>")
+    }
 }
 
 /// Everything about one run except its title.
@@ -37,27 +46,23 @@ pub(super) fn draw(run: &RunReport, place: &Place) -> String {
     let learning = run.curves.as_ref().and_then(curves::draw).unwrap_or_default();
     let shown = findings.shown();
     let on = shown.map_or(String::new(), |c| format!(": {}", condition_name(c)));
-    [
-        verdict::warnings(&findings),
-        verdict::draw(&findings),
-        place.section("summary", "Model and data", &summary(run)),
-        place.section("degraded", "Degraded images", &degraded(&findings)),
-        place.section(
-            "classes",
-            &format!("Classes{on}"),
-            &shown.map_or(String::new(), |c| classes::table(&findings, &c.scores)),
-        ),
-        place.section("confusion", &format!("Confusion{on}"), &confusions(&findings)),
-        place.section("mistakes", "Most confident mistakes", &gallery(&findings)),
-        place.section(
+    let of_shown = |draw: &dyn Fn(&Condition) -> String| shown.map_or(String::new(), draw);
+    let sections = [
+        ("summary", "Model and data".into(), summary(run)),
+        ("degraded", "Degraded images".into(), degraded(&findings)),
+        ("classes", format!("Classes{on}"), of_shown(&|c| classes::table(&findings, &c.scores))),
+        ("confusion", format!("Confusion{on}"), confusions(&findings)),
+        ("mistakes", "Most confident mistakes".into(), gallery(&findings)),
+        (
             "calibration",
-            "Can its probabilities be believed?",
-            &shown.map_or(String::new(), |_| reliability::draw(&findings)),
+            "Can its probabilities be believed?".into(),
+            of_shown(&|_| reliability::draw(&findings)),
         ),
-        place.section("curves", "Learning curves", &learning),
-        place.section("provenance", "Where these numbers come from", &provenance(run, place.level + 1)),
-    ]
-    .concat()
+        ("curves", "Learning curves".into(), learning),
+        ("provenance", "Where these numbers come from".into(), provenance(run, place.level + 1)),
+    ];
+    let drawn = each(&sections, |(slug, title, content)| place.section(slug, title, content));
+    place.contents(&sections) + &verdict::warnings(&findings) + &verdict::draw(&findings) + &drawn
 }
 
 fn condition_name(condition: &Condition) -> String {
@@ -76,6 +81,12 @@ fn code(text: &str) -> String {
     format!("<code>{}</code>", escape(text))
 }
 
+/// A command line that breaks between its words, not at the hyphens of its options.
+fn command(line: &str) -> String {
+    let words: Vec<_> = line.split(' ').map(|word| format!("<span>{}</span>", escape(word))).collect();
+    format!("<code class=\"command\">{}</code>", words.join(" "))
+}
+
 fn summary(run: &RunReport) -> String {
     let (model, data) = (&run.evaluation.model, &run.evaluation.data);
     let images: u64 = data.counts.iter().sum();
@@ -87,7 +98,7 @@ fn summary(run: &RunReport) -> String {
         ("Architecture", code(&model.architecture)),
         ("Parameters", short_count(model.parameters)),
         ("Input", format!("{0} × {0} pixels", model.size)),
-        ("Trained with", augmentations),
+        ("Augmentation", augmentations),
         ("Data", code(&data.path)),
         ("Part", escape(&data.part)),
         ("Images", format!("{} in {}", count(images), classes_in_words(data.classes.len()))),
@@ -132,10 +143,12 @@ fn degraded(findings: &Findings) -> String {
 
 /// Every condition with every score.
 fn conditions(findings: &Findings) -> String {
+    let suites = findings.suites().len();
     let rows = each(findings.clean.into_iter().chain(findings.degraded.iter().copied()), |c| {
         let s = &c.scores;
+        let suite = if suites > 1 { format!("<small>{}</small>", words(&c.suite)) } else { String::new() };
         format!(
-            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}<small>{}</small></td><td class=\"n\">{}</td>\
+            "<tr><th scope=\"row\">{}{suite}</th><td class=\"n\">{}</td><td class=\"n\">{}<small>{}</small></td><td class=\"n\">{}</td>\
              <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
             condition_name(c),
             count(s.n),
@@ -162,11 +175,12 @@ fn conditions(findings: &Findings) -> String {
 fn confusions(findings: &Findings) -> String {
     let Some(shown) = findings.shown() else { return String::new() };
     let classes = &findings.evaluation.data.classes;
-    let first = matrix::confusion("Confusion matrix", classes, &shown.scores.confusion)
-        + &aid(
-            "Each row is one true class: how many of its images were given which name, and the share of the row. Blue, \
-             on the diagonal, is right; orange is wrong, the stronger the more often.",
-        );
+    let matrix = matrix::confusion("Confusion matrix", classes, &shown.scores.confusion);
+    let first = beside(
+        &matrix,
+        "Each row is one true class: how many of its images were given which name, and the share of the row. Blue, on \
+         the diagonal, is right; orange is wrong, the stronger the more often.",
+    );
     if findings.clean.is_none() || findings.degraded.is_empty() {
         return first;
     }
@@ -211,9 +225,10 @@ fn card(findings: &Findings, mistake: &Mistake) -> String {
         )
     };
     format!(
-        "<li>{picture}<p><span class=\"named\">{predicted}</span> <b>{}</b></p><p class=\"truth\">is {truth}</p>\
-         <p class=\"path\">{path}</p></li>",
-        percent(mistake.probability)
+        "<li>{picture}<p>named <b class=\"named\">{predicted}</b> {}</p><p>truly <b class=\"truth\">{truth}</b></p>\
+         <p class=\"path\">{}</p></li>",
+        percent(mistake.probability),
+        path.replace('/', "/<wbr>")
     )
 }
 
@@ -236,14 +251,14 @@ fn provenance(run: &RunReport, level: u8) -> String {
         )
     });
     format!(
-        "<div class=\"stamps\"><div><h{level}>Inputs</h{level}>{inputs}</div>{scored}{trained}</div>{recipe}"
+        "<div class=\"stamps\">{trained}{scored}<div><h{level}>Inputs</h{level}>{inputs}</div></div>{recipe}"
     )
 }
 
 fn stamp(title: &str, level: u8, p: &Provenance) -> String {
     let changed = if p.dirty { " with uncommitted changes" } else { "" };
     let facts = facts(&[
-        ("Command", code(&p.command)),
+        ("Command", command(&p.command)),
         ("Time", escape(&p.time)),
         ("Device", escape(&p.device)),
         ("Hema", escape(&p.version)),

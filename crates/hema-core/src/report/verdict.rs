@@ -1,7 +1,7 @@
 //! The headline of a run in numbers, one picture and a few plain sentences.
 
 use super::findings::{Findings, overconfidence};
-use super::html::{counted, each, escape, interval, percent, points, words};
+use super::html::{capital, counted, each, escape, interval, percent, points, words};
 use super::svg::{self, Scale};
 
 /// Confidence and accuracy this close are called honest.
@@ -9,10 +9,10 @@ const HONEST: f64 = 0.01;
 
 /// The headline numbers, the range of the conditions, and the verdict.
 pub(super) fn draw(findings: &Findings) -> String {
-    let verdict = sentences(findings).join(" ");
+    let verdict = each(sentences(findings), |sentence| format!("<li>{sentence}</li>"));
     let range = if findings.degraded.len() > 1 { range_figure(findings) } else { String::new() };
     format!(
-        "<div class=\"headline\"><div class=\"numbers\">{}</div>{range}</div><p class=\"verdict\">{verdict}</p>",
+        "<div class=\"headline\"><div class=\"numbers\">{}</div>{range}</div><ul class=\"verdict\">{verdict}</ul>",
         numbers(findings)
     )
 }
@@ -125,14 +125,13 @@ fn honesty(findings: &Findings) -> Option<String> {
         e if e.abs() < HONEST => {
             format!("On {images} images its probabilities match its accuracy within one percentage point.")
         }
-        e if e > 0.0 => format!("On {images} images its probabilities promise {size} more than it delivers."),
-        _ => format!("On {images} images its probabilities are too modest by {size}."),
+        e if e > 0.0 => format!(
+            "On {images} images its probabilities are <strong>{size} too high</strong>: it claims more than it gets right."
+        ),
+        _ => format!(
+            "On {images} images its probabilities are {size} too low: it gets more right than it claims."
+        ),
     })
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn range_figure(findings: &Findings) -> String {
@@ -147,12 +146,12 @@ fn range_figure(findings: &Findings) -> String {
 
 /// Every degraded condition as a dot between 0 and 100 %, their mean and the clean accuracy.
 pub(super) fn strip(findings: &Findings, labelled: bool) -> String {
-    let (width, height) = if labelled { (360.0, 72.0) } else { (200.0, 28.0) };
+    let (width, height) = if labelled { (360.0, 70.0) } else { (200.0, 28.0) };
     let middle = if labelled { 26.0 } else { height / 2.0 };
     let half = if labelled { 20.0 } else { 10.0 };
     let x = Scale { values: [0.0, 1.0], pixels: [12.0, width - 12.0] };
     let grid = each([0.0, 0.25, 0.5, 0.75, 1.0], |m| {
-        let label = svg::text("tick middle", [x.at(m), height - 4.0], &format!("{:.0}", m * 100.0));
+        let label = svg::text("tick middle", [x.at(m), middle + half + 15.0], &format!("{:.0}", m * 100.0));
         svg::line("grid", [x.at(m), middle - half], [x.at(m), middle + half])
             + if labelled { &label } else { "" }
     });

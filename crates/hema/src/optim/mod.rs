@@ -115,7 +115,9 @@ impl Optimizer {
         for weight in saved.keys().filter_map(|key| key.strip_prefix(&prefix)) {
             let load = |slot: &&str| {
                 let key = format!("{slot}/{weight}");
-                let array = saved.get(&key).ok_or_else(|| Error::new(format!("optimizer state `{key}` is missing")))?;
+                let array = saved
+                    .get(&key)
+                    .ok_or_else(|| Error::new(format!("optimizer state `{key}` is missing")))?;
                 Ok(Tensor::from_data(TensorData::new(array.values.clone(), [array.values.len()]), device))
             };
             let arrays = self.rule.slots().iter().map(load).collect::<Result<_>>()?;

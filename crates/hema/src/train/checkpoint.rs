@@ -1,6 +1,6 @@
 //! Everything a run needs to go on as if it had never stopped, in one file that is whole or absent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hema_core::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Task;
 use crate::model::Network;
 use crate::optim::Optimizer;
+use crate::run_log::METRICS_FILE;
 use crate::weights::{self, StateDict};
 
 /// Name of the checkpoint inside a run directory.
@@ -93,18 +94,28 @@ pub(super) fn save(
         state.into_iter().map(move |(name, array)| (format!("{prefix}/{name}"), array))
     };
     let optimizer = optimizer.map(Optimizer::state_dict).unwrap_or_default();
-    let tensors = named("network", weights::state_dict(network)).chain(named("optimizer", optimizer)).collect();
+    let tensors =
+        named("network", weights::state_dict(network)).chain(named("optimizer", optimizer)).collect();
     weights::write(&path, &tensors, [(KEY.to_owned(), json)].into())
+}
+
+/// Checks that a directory holds no run yet.
+///
+/// # Errors
+/// It does.
+pub fn check_vacant(out: &Path) -> Result<()> {
+    if out.join(CHECKPOINT).exists() || out.join(METRICS_FILE).exists() {
+        let hint = "choose another --out, or continue it with --resume";
+        return Err(Error::new("already holds a run").at(out).hint(hint));
+    }
+    Ok(())
 }
 
 /// The checkpoint to resume from; `None` for a fresh run in a directory that holds none.
 pub(super) fn find(task: &Task, resume: bool) -> Result<Option<Saved>> {
     let path = path(task);
     match (resume, path.exists()) {
-        (false, false) => Ok(None),
-        (false, true) => Err(Error::new("already holds a run")
-            .at(task.out)
-            .hint("choose another --out, or continue it with --resume")),
+        (false, _) => check_vacant(task.out).map(|()| None),
         (true, false) => {
             Err(Error::new(format!("nothing to resume: there is no {CHECKPOINT}")).at(task.out).hint(
                 "a run saves its first checkpoint after its first epoch, or when it is interrupted; start it anew",
@@ -118,9 +129,11 @@ fn read(task: &Task) -> Result<Saved> {
     let path = path(task);
     let file = weights::read(&path)?;
     let json = file.metadata.get(KEY).ok_or_else(|| Error::new("not a checkpoint of hema").at(&path))?;
-    let document: Document =
-        serde_json::from_str(json).map_err(|e| Error::new(format!("its state cannot be read: {e}")).at(&path))?;
-    let differs = |what: &str, hint: &str| Err(Error::new(format!("was made with another {what}")).at(&path).hint(hint));
+    let document: Document = serde_json::from_str(json)
+        .map_err(|e| Error::new(format!("its state cannot be read: {e}")).at(&path))?;
+    let differs = |what: &str, hint: &str| {
+        Err(Error::new(format!("was made with another {what}")).at(&path).hint(hint))
+    };
     if document.recipe != task.recipe.to_toml()? {
         return differs("recipe", "resume without --recipe and --set: the run keeps its own");
     }

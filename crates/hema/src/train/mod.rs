@@ -37,7 +37,7 @@ use crate::recipe::{Recipe, Stage, Weights};
 use crate::run_log::{Epoch, RunLog};
 use crate::weights;
 
-pub use checkpoint::{CHECKPOINT, Position};
+pub use checkpoint::{CHECKPOINT, Position, check_vacant};
 
 /// Name of the last epoch's model inside a run directory.
 pub const LAST: &str = "last.safetensors";
@@ -151,6 +151,8 @@ impl<'a> Run<'a> {
     /// Starts a run in an empty directory, or goes on with the one that is there.
     fn open(task: &'a Task<'a>, resume: bool) -> Result<Self> {
         let recipe = task.recipe;
+        check_labelled(task.train)?;
+        check_labelled(task.val)?;
         let metric = METRICS
             .iter()
             .find(|m| m.name == recipe.select.metric)
@@ -265,7 +267,8 @@ impl<'a> Run<'a> {
         let value: f64 = loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
         let at = |e: Error| {
             let kept = "the last checkpoint is kept; lower the learning rate or clip with clip_norm";
-            Error::new(format!("step {}, batch starting with {first}: {e}", self.position.step + 1)).hint(kept)
+            Error::new(format!("step {}, batch starting with {first}: {e}", self.position.step + 1))
+                .hint(kept)
         };
         if !value.is_finite() {
             return Err(at(Error::new(format!("the loss is {value}, expected a finite number"))));
@@ -365,6 +368,15 @@ impl<'a> Run<'a> {
 
     fn save(&self) -> Result<()> {
         checkpoint::save(self.task, &self.network, self.optimizer.as_ref(), &self.position)
+    }
+}
+
+fn check_labelled(data: &Dataset) -> Result<()> {
+    match (0..data.len()).find(|&i| data.label(i).is_none()) {
+        Some(i) => Err(Error::new("has no label, expected every image of the split to have one")
+            .at(&data.entry(i).path)
+            .hint("give labels by folders or in a manifest, or leave the image out of the split")),
+        None => Ok(()),
     }
 }
 

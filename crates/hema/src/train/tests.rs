@@ -43,7 +43,8 @@ clip_norm = 5.0
 fn cells(per_class: usize, seed: u64) -> Dataset {
     let images = synthetic::images(&[per_class; 8], 24, seed).into_iter();
     let classes = synthetic::CLASSES.map(String::from).to_vec();
-    Dataset::from_images(classes, images.map(|(path, image, label)| (path, image, Some(label))).collect()).unwrap()
+    Dataset::from_images(classes, images.map(|(path, image, label)| (path, image, Some(label))).collect())
+        .unwrap()
 }
 
 fn recipe(overrides: &[&str]) -> Recipe {
@@ -118,7 +119,8 @@ fn a_resumed_run_ends_with_the_same_weights_to_the_bit() {
 
     assert_eq!(fixture.tensors("whole"), fixture.tensors("parts"));
     let history = |name: &str| History::read(&fixture.out(name).join("metrics.csv")).unwrap();
-    let numbers = |h: &History| h.epochs.iter().map(|e| (e.step, e.lr, e.train_loss, e.val_loss)).collect::<Vec<_>>();
+    let numbers =
+        |h: &History| h.epochs.iter().map(|e| (e.step, e.lr, e.train_loss, e.val_loss)).collect::<Vec<_>>();
     assert_eq!(numbers(&history("whole")), numbers(&history("parts")));
     assert_eq!(history("whole").epochs.len(), 3);
 }
@@ -159,7 +161,8 @@ fn a_run_learns_and_its_model_predicts() {
     assert_eq!(manifests[0].metrics["accuracy"], best);
     let probabilities = predictor.predict(&predictor.view(&fixture.val), None, &mut |_| {}).unwrap();
     let labels: Vec<usize> = (0..fixture.val.len()).filter_map(|i| fixture.val.label(i)).collect();
-    let right = probabilities.chunks(8).zip(&labels).filter(|(row, label)| metrics::argmax(row) == **label).count();
+    let right =
+        probabilities.chunks(8).zip(&labels).filter(|(row, label)| metrics::argmax(row) == **label).count();
     assert_eq!(right as f64 / labels.len() as f64, best);
 }
 

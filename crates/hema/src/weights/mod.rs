@@ -8,7 +8,7 @@ mod state;
 
 pub use file::{TensorFile, read, write};
 pub use pretrained::{find_pretrained, start_from};
+pub(crate) use state::Names;
 #[cfg(test)]
 pub(crate) use state::names_without_gradient;
 pub use state::{Array, LoadReport, StateDict, count_trainable, load, state_dict};
-pub(crate) use state::Names;

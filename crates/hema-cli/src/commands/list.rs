@@ -1,0 +1,57 @@
+//! `hema list`: every name that a recipe or a flag can hold, out of the tables that the code itself uses.
+
+use hema::core::augment::AUGMENTATIONS;
+use hema::core::corrupt::{CORRUPTIONS, SUITES};
+use hema::core::error::{Error, Result, suggest};
+use hema::core::metrics::METRICS;
+use hema::model;
+use hema::optim::RULES;
+use hema::recipe::SHIPPED;
+
+use crate::output::Printer;
+
+/// List what is there: models, augmentations, corruptions, suites, optimizers, metrics, recipes
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What to list; everything when left out
+    kind: Option<String>,
+}
+
+type Rows = Vec<(&'static str, String)>;
+
+/// Every kind of thing, and where its names come from.
+pub(crate) const KINDS: &[(&str, fn() -> Rows)] = &[
+    ("models", || model::architectures().map(|a| (a.name, a.about.into())).collect()),
+    ("augmentations", || AUGMENTATIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
+    ("corruptions", || CORRUPTIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
+    ("suites", || SUITES.iter().map(|s| (s.name, s.about.into())).collect()),
+    ("optimizers", || RULES.iter().map(|rule| (rule.name(), rule.about().into())).collect()),
+    ("metrics", || METRICS.iter().map(|m| (m.name, m.about.into())).collect()),
+    ("recipes", || SHIPPED.iter().map(|r| (r.name, r.about())).collect()),
+];
+
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+    let wanted: Vec<_> = match &args.kind {
+        Some(kind) => KINDS.iter().filter(|(name, _)| name == kind).collect(),
+        None => KINDS.iter().collect(),
+    };
+    if let (true, Some(kind)) = (wanted.is_empty(), &args.kind) {
+        return Err(Error::new(format!("there is nothing called `{kind}` to list"))
+            .hint(suggest(kind, KINDS.iter().map(|(name, _)| *name))));
+    }
+    if printer.is_json() {
+        let named = |rows: Rows| {
+            rows.into_iter().map(|(name, about)| serde_json::json!({"name": name, "about": about}))
+        };
+        let kinds: serde_json::Map<String, serde_json::Value> =
+            wanted.iter().map(|(kind, rows)| ((*kind).to_owned(), named(rows()).collect())).collect();
+        printer.result(&serde_json::to_string_pretty(&kinds).map_err(|e| Error::new(e.to_string()))?);
+        return Ok(());
+    }
+    let sections = wanted.iter().map(|(kind, rows)| {
+        let rows: Vec<String> = rows().iter().map(|(name, about)| format!("  {name:<22}  {about}")).collect();
+        format!("{kind}\n{}", rows.join("\n"))
+    });
+    printer.result(&sections.collect::<Vec<_>>().join("\n\n"));
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The commands, one file each: `Args` and `run`. What several share is here.
+
+pub(crate) mod evaluate;
+pub(crate) mod list;
+pub(crate) mod predict;
+pub(crate) mod quickstart;
+pub(crate) mod report;
+pub(crate) mod train;
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use hema::core::data::{self, Dataset, Skipped};
+use hema::core::error::Result;
+
+use crate::output::Printer;
+
+/// `--on-bad-image`.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum OnBadImage {
+    /// Leave it out and count it.
+    Skip,
+    /// Stop with an error.
+    Fail,
+}
+
+impl From<OnBadImage> for data::OnBadImage {
+    fn from(choice: OnBadImage) -> Self {
+        match choice {
+            OnBadImage::Skip => Self::Skip,
+            OnBadImage::Fail => Self::Fail,
+        }
+    }
+}
+
+/// The command line as it was typed, for provenance.
+pub(crate) fn command_line() -> String {
+    let mut words: Vec<String> = std::env::args().collect();
+    if let Some(program) = words.first_mut() {
+        "hema".clone_into(program);
+    }
+    words.join(" ")
+}
+
+/// Decodes images with a bar, and says what was skipped.
+pub(crate) fn load<T>(
+    printer: &Printer,
+    images: usize,
+    load: impl FnOnce(&(dyn Fn(usize) + Sync)) -> Result<T>,
+) -> Result<T> {
+    let progress = printer.progress("decoding", images as u64);
+    let loaded = load(&|done| progress.set(done as u64, "images"));
+    progress.clear();
+    loaded
+}
+
+/// Names the images that were left out.
+pub(crate) fn warn_skipped(printer: &Printer, data: &Dataset) {
+    let skipped: &[Skipped] = data.skipped();
+    let Some(first) = skipped.first() else { return };
+    let (path, reason) = (first.path.display(), &first.reason);
+    printer.warn(&format!("{} unreadable images were skipped, first {path}: {reason}", skipped.len()));
+}
+
+/// Says how much memory decoded images take.
+pub(crate) fn describe(data: &Dataset) -> String {
+    let (width, height) = data.dimensions();
+    let megabytes = (data.len() * width * height * 3) as f64 / 1e6;
+    format!("{} images of {width}x{height} pixels ({megabytes:.0} MB)", data.len())
+}
+
+/// The name of a folder or file, for titles.
+pub(crate) fn title(path: &Path) -> String {
+    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}

@@ -1,0 +1,222 @@
+//! `hema train`: a recipe and a data set in, a run directory out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hema::Device;
+use hema::core::augment;
+use hema::core::data::{self, Dataset, LoadOptions, Source};
+use hema::core::error::{Error, Result};
+use hema::core::file;
+use hema::core::split::{Fractions, Part, Split};
+use hema::recipe::Recipe;
+use hema::run_log::Epoch;
+use hema::train::{self, Observer, Outcome, Task};
+
+use super::evaluate::{self, Judged};
+use super::{command_line, describe, load, warn_skipped};
+use crate::output::{Printer, Progress, percent};
+use crate::run_info::{RunInfo, SPLIT};
+
+/// Train a classifier by a recipe
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A shipped recipe (see `hema list recipes`) or a TOML file
+    #[arg(long, value_name = "NAME|FILE", required_unless_present = "resume")]
+    recipe: Option<String>,
+    /// Image folder, archive, .npz or CSV manifest with labels
+    #[arg(long, required_unless_present = "resume")]
+    data: Option<PathBuf>,
+    /// CSV with the columns path and split; by default the data's own split, else one by the recipe's shares
+    #[arg(long, value_name = "FILE")]
+    split: Option<PathBuf>,
+    /// Run directory [default: runs/RECIPE]
+    #[arg(long, value_name = "DIR", required_if_eq("resume", "true"))]
+    out: Option<PathBuf>,
+    /// Override a value of the recipe, as in `--set stage.0.epochs=3`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Go on with the run in --out, to the same weights as if it had never stopped
+    #[arg(long)]
+    resume: bool,
+}
+
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+    let recipe = read_recipe(args)?;
+    let operators: Vec<&str> = augment::AUGMENTATIONS.iter().map(|op| op.name()).collect();
+    recipe.check_operators(&operators)?;
+    let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
+    let info = match &args.data {
+        Some(data) => RunInfo { data: data.clone() },
+        None => RunInfo::read(&out)?,
+    };
+    let source = data::open(&info.data)?;
+    let split = find_split(args, &recipe, &source, &out)?;
+    let parts = Parts::load(&recipe, &source, &split, printer)?;
+    if !args.resume {
+        file::create_folder(&out)?;
+        train::check_vacant(&out)?;
+        info.write(&out)?;
+        split.write(&out.join(SPLIT))?;
+    }
+    let device = Device::flex();
+    let command = command_line();
+    let task = Task {
+        recipe: &recipe,
+        train: &parts.train,
+        val: &parts.val,
+        synthetic: false,
+        out: &out,
+        command: &command,
+        device: &device,
+    };
+    let Some(epoch) = fit(&task, args.resume, printer)? else { return Ok(()) };
+
+    printer.note(&format!("judging the model of epoch {epoch} on the validation images"));
+    let judged = Judged { model: out.clone(), data: info.data.display().to_string(), part: "val".into() };
+    let evaluation = evaluate::judge_dataset(&judged, &parts.val, &[], &device, printer)?;
+    evaluate::write(&out, &evaluation, &out, printer)?;
+    evaluate::print(&evaluation, printer)?;
+    printer.note(&format!(
+        "next: hema evaluate {} --data {} --part test --suite degraded",
+        out.display(),
+        info.data.display()
+    ));
+    Ok(())
+}
+
+fn read_recipe(args: &Args) -> Result<Recipe> {
+    match (&args.recipe, &args.out) {
+        (Some(name), _) => Recipe::load(name, &args.overrides),
+        (None, Some(out)) => {
+            let own = out.join(train::RECIPE);
+            Recipe::load(&own.to_string_lossy(), &args.overrides)
+                .map_err(|e| e.hint("--resume goes on with a run that was started with --out"))
+        }
+        (None, None) => Err(Error::new("neither a recipe nor a run to resume was given")),
+    }
+}
+
+/// The split that is given, or the run's own, or the data's own, or a new one.
+fn find_split(args: &Args, recipe: &Recipe, source: &Source, out: &Path) -> Result<Split> {
+    if let Some(path) = &args.split {
+        return Split::read(path);
+    }
+    if args.resume {
+        return Split::read(&out.join(SPLIT));
+    }
+    if let Some(split) = source.read_split_inside()? {
+        return Ok(split);
+    }
+    let fractions = Fractions { val: recipe.data.validation, test: recipe.data.test };
+    Split::stratified(source.entries(), source.classes(), fractions, recipe.seed)
+        .map_err(|e| e.at(source.path()))
+}
+
+/// The images that a run reads.
+struct Parts {
+    train: Dataset,
+    val: Dataset,
+}
+
+impl Parts {
+    fn load(recipe: &Recipe, source: &Source, split: &Split, printer: &Printer) -> Result<Self> {
+        let indices = [split.indices(source, Part::Train)?, split.indices(source, Part::Val)?];
+        let ignored = split.ignored(source);
+        if ignored > 0 {
+            printer.warn(&format!(
+                "{ignored} images of the data are in no part of the split and are left unused"
+            ));
+        }
+        let preprocess = train::preprocess(recipe);
+        let options = LoadOptions { on_bad_image: recipe.data.on_bad_image, ..LoadOptions::default() };
+        let [train, val] = indices.map(|part| {
+            let data = load(printer, part.len(), |progress| {
+                Dataset::load(source, Some(&part), &preprocess, &options, progress)
+            })?;
+            warn_skipped(printer, &data);
+            Ok::<_, Error>(data)
+        });
+        let (train, val) = (train?, val?);
+        printer.note(&format!("train: {}", describe(&train)));
+        printer.note(&format!("val:   {}", describe(&val)));
+        Ok(Self { train, val })
+    }
+}
+
+/// Trains with progress and Ctrl-C; the epoch of the best model, or nothing when interrupted.
+pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Option<u64>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&stop);
+    let listening = ctrlc::set_handler(move || {
+        // a second Ctrl-C does not wait
+        if handler.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    });
+    if listening.is_err() {
+        printer.warn("Ctrl-C cannot be caught here: it will end the run without a checkpoint");
+    }
+    let recipe = task.recipe;
+    printer.note(&format!("training {} into {}", recipe.model.name, task.out.display()));
+    let mut observer = Watch { printer, bar: None, metric: recipe.select.metric.clone() };
+    match train::fit(task, resume, &mut observer, &stop)? {
+        Outcome::Finished { best_epoch, best } => {
+            let metric = &recipe.select.metric;
+            printer.note(&format!("done: best validation {metric} {best:.4} in epoch {best_epoch}"));
+            Ok(Some(best_epoch))
+        }
+        Outcome::Interrupted { step } => {
+            observer.clear();
+            let out = task.out.display();
+            printer.note(&format!("interrupted after step {step}; everything is saved"));
+            printer.note(&format!("continue with: hema train --resume --out {out}"));
+            Ok(None)
+        }
+    }
+}
+
+/// Shows a run on the terminal.
+struct Watch<'a> {
+    printer: &'a Printer,
+    /// The bar of the epoch under way.
+    bar: Option<(u64, Progress)>,
+    metric: String,
+}
+
+impl Watch<'_> {
+    fn clear(&mut self) {
+        if let Some((_, bar)) = self.bar.take() {
+            bar.clear();
+        }
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn step(&mut self, progress: &train::Progress<'_>) {
+        if self.bar.as_ref().is_none_or(|(epoch, _)| *epoch != progress.epoch) {
+            let name = format!("{} epoch {}/{}", progress.stage.name, progress.epoch, progress.epochs);
+            self.bar = Some((progress.epoch, self.printer.progress(&name, progress.batches)));
+        }
+        if let Some((_, bar)) = &self.bar {
+            let speed = progress.images_per_second;
+            bar.set(progress.batch, &format!("loss {:.4}  {speed:.0} images/s", progress.loss));
+        }
+    }
+
+    fn epoch(&mut self, epoch: &Epoch, improved: bool) {
+        self.clear();
+        let best = if improved { format!("  best {} so far", self.metric) } else { String::new() };
+        self.printer.note(&format!(
+            "{} epoch {}  loss {:.4}  val loss {:.4}  val accuracy {}  {:.0} images/s  {:.0} s{best}",
+            epoch.stage,
+            epoch.epoch,
+            epoch.train_loss,
+            epoch.val_loss,
+            percent(epoch.val_accuracy),
+            epoch.images_per_second,
+            epoch.seconds,
+        ));
+    }
+}

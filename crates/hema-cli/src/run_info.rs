@@ -1,0 +1,49 @@
+//! `run.json` of a run directory: which data a run reads, so that it can be resumed and reported without being told.
+
+use std::path::{Path, PathBuf};
+
+use hema::core::error::{Error, Result};
+use hema::core::file;
+use serde::{Deserialize, Serialize};
+
+/// Name of the file.
+const RUN_INFO: &str = "run.json";
+
+/// Name of the split inside a run directory.
+pub(crate) const SPLIT: &str = "split.csv";
+
+/// Name of the evaluation record inside a run or evaluation directory.
+pub(crate) const EVALUATION: &str = "evaluation.json";
+
+/// Name of the page inside a run or evaluation directory.
+pub(crate) const REPORT: &str = "report.html";
+
+/// What a run reads.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RunInfo {
+    /// The data set, as given.
+    pub(crate) data: PathBuf,
+}
+
+impl RunInfo {
+    pub(crate) fn write(&self, run: &Path) -> Result<()> {
+        write_json(&run.join(RUN_INFO), self)
+    }
+
+    pub(crate) fn read(run: &Path) -> Result<Self> {
+        let path = run.join(RUN_INFO);
+        read_json(&path)
+    }
+}
+
+/// Writes a value as indented JSON.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_string_pretty(value).map_err(|e| Error::new(e.to_string()).at(path))?;
+    file::write_atomic(path, |w| w.write_all(json.as_bytes()))
+}
+
+/// Reads a JSON value.
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let reader = std::io::BufReader::new(file::open(path)?);
+    serde_json::from_reader(reader).map_err(|e| Error::new(format!("cannot be read: {e}")).at(path))
+}
