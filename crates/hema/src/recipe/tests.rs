@@ -48,6 +48,7 @@ fn every_shipped_recipe_is_whole_and_named_as_its_file() {
         let recipe = Recipe::load(shipped.name, &NONE).unwrap();
         assert_eq!(recipe.name, shipped.name);
         assert!(!recipe.about.is_empty() && recipe.about == shipped.about());
+        assert!(crate::model::architectures().any(|known| known.name == recipe.model.name), "{}", shipped.name);
     }
 }
 
