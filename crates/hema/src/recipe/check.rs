@@ -1,7 +1,7 @@
 //! What values a recipe may hold, beyond their types: every rule in one list.
 
 use hema_core::error::{Error, Result, suggest};
-use hema_core::{augment, metrics};
+use hema_core::metrics;
 
 use super::{Crop, Data, Model, Recipe, Stage, Weights};
 use crate::schedule::Shape;
@@ -17,13 +17,26 @@ impl Recipe {
         check_model(&self.model)?;
         for (index, operator) in self.augment.operators.iter().enumerate() {
             let key = |name: &str| format!("augment.operators.{index}.{name}");
-            augment::find(&operator.name).map_err(|e| prefixed(&key("name"), &e))?;
             within(operator.probability, 0.0, 1.0, &key("probability"))?;
             within(operator.strength, 0.0, 1.0, &key("strength"))?;
         }
         fraction(self.loss.label_smoothing, "loss.label_smoothing")?;
         self.check_stages()?;
         metrics::find(&self.select.metric).map(drop).map_err(|e| prefixed("select.metric", &e))
+    }
+
+    /// Checks the names of `augment.operators` against the operators that exist.
+    ///
+    /// # Errors
+    /// The first unknown name, with the closest known one as a hint.
+    pub fn check_operators(&self, known: &[&str]) -> Result<()> {
+        for (index, operator) in self.augment.operators.iter().enumerate() {
+            if !known.contains(&operator.name.as_str()) {
+                let message = format!("augment.operators.{index}.name: unknown operator `{}`", operator.name);
+                return Err(Error::new(message).hint(suggest(&operator.name, known.iter().copied())));
+            }
+        }
+        Ok(())
     }
 
     fn check_stages(&self) -> Result<()> {

@@ -142,7 +142,7 @@ pub struct Augment {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operator {
-    /// One of `hema list augmentations`.
+    /// One of `hema list augmentations`; see [`Recipe::check_operators`].
     pub name: String,
     /// Probability of applying it to an image, 0 to 1.
     #[serde(default = "one")]
