@@ -137,6 +137,9 @@ fn positive(value: f64, key: &str) -> Result<()> {
 }
 
 fn prefixed(key: &str, error: &Error) -> Error {
-    let hint = error.hint_text().unwrap_or_default().to_string();
-    Error::new(format!("{key}: {error}")).hint(hint)
+    let named = Error::new(format!("{key}: {error}"));
+    match error.hint_text() {
+        Some(hint) => named.hint(hint),
+        None => named,
+    }
 }

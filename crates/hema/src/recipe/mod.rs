@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use hema_core::data::OnBadImage;
 use hema_core::error::{Error, Result};
-use hema_core::preprocess::{Crop, Filter};
+use hema_core::preprocess::{Crop, Filter, Preprocess};
 use serde::{Deserialize, Serialize};
 
 use crate::nn::Activation;
@@ -81,8 +81,8 @@ impl Default for Data {
             size: 96,
             crop: Crop::None,
             filter: Filter::Bicubic,
-            mean: [0.485, 0.456, 0.406],
-            std: [0.229, 0.224, 0.225],
+            mean: Preprocess::IMAGENET_MEAN,
+            std: Preprocess::IMAGENET_STD,
             validation: 0.15,
             test: 0.15,
             on_bad_image: OnBadImage::Fail,

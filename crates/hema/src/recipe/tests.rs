@@ -1,5 +1,7 @@
 //! What a person sees who writes a recipe: defaults, overrides, and an error for every kind of slip.
 
+use hema_core::augment::AUGMENTATIONS;
+
 use super::*;
 
 const NONE: [&str; 0] = [];
@@ -48,6 +50,10 @@ fn every_shipped_recipe_is_whole_and_named_as_its_file() {
         let recipe = Recipe::load(shipped.name, &NONE).unwrap();
         assert_eq!(recipe.name, shipped.name);
         assert!(!recipe.about.is_empty() && recipe.about == shipped.about());
+        let exists = crate::model::architectures().any(|known| known.name == recipe.model.name);
+        assert!(exists, "{}", recipe.model.name);
+        let operators: Vec<&str> = AUGMENTATIONS.iter().map(|operator| operator.name()).collect();
+        recipe.check_operators(&operators).unwrap();
     }
 }
 
