@@ -1,0 +1,262 @@
+//! Passes that treat an NHWC map image by image: global average pooling, squeeze-excite's scaling, the residual sum.
+//!
+//! An image is one task. All are bound by memory; each reads and writes a map once.
+//!
+//! Left out on purpose: max pooling and windows (no network of ours has them past the stem).
+
+use crate::norm::for_vectors;
+use crate::simd::{Simd, simd_fn};
+use crate::{check_len, par_chunks};
+use rayon::prelude::*;
+
+/// An NHWC map as images of `pixels` rows of `channels` values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Map {
+    /// Images.
+    pub batch: usize,
+    /// Pixels of an image, height times width.
+    pub pixels: usize,
+    /// Channels.
+    pub channels: usize,
+}
+
+impl Map {
+    /// Values in the map.
+    pub fn numel(&self) -> usize {
+        self.batch * self.pixels * self.channels
+    }
+
+    fn image(&self) -> usize {
+        self.pixels * self.channels
+    }
+
+    fn check_map(&self, name: &str, x: &[f32]) {
+        assert!(self.numel() > 0, "an empty map: {self:?}");
+        check_len(name, x.len(), self.numel());
+    }
+
+    fn check_vectors(&self, name: &str, v: &[f32]) {
+        check_len(name, v.len(), self.batch * self.channels);
+    }
+
+    /// Global average pooling: `y` (batch, channels) is the mean over the pixels of `x`.
+    ///
+    /// # Panics
+    /// If lengths do not match the map.
+    pub fn mean(&self, x: &[f32], y: &mut [f32]) {
+        self.check_map("x", x);
+        self.check_vectors("y", y);
+        let share = 1.0 / self.pixels as f32;
+        y.par_chunks_mut(self.channels).zip(x.par_chunks(self.image())).for_each(|(y, x)| {
+            y.fill(0.0);
+            // SAFETY: `x` is whole rows of the length of `y`.
+            unsafe { add_rows(x, y) };
+            for y in y {
+                *y *= share;
+            }
+        });
+    }
+
+    /// Gradient of [`Map::mean`]: `dx` from `dy` (batch, channels).
+    ///
+    /// # Panics
+    /// If lengths do not match the map.
+    pub fn mean_backward(&self, dy: &[f32], dx: &mut [f32]) {
+        self.check_vectors("dy", dy);
+        self.check_map("dx", dx);
+        let share = 1.0 / self.pixels as f32;
+        par_chunks(dx, self.image(), |i, dx| {
+            let dy: Vec<f32> = dy[i * self.channels..][..self.channels].iter().map(|d| d * share).collect();
+            dx.chunks_exact_mut(self.channels).for_each(|row| row.copy_from_slice(&dy));
+        });
+    }
+
+    /// `y = x * by`, where `by` (batch, channels) is the same for all pixels of an image.
+    ///
+    /// # Panics
+    /// If lengths do not match the map.
+    pub fn scale(&self, x: &[f32], by: &[f32], y: &mut [f32]) {
+        self.check_map("x", x);
+        self.check_vectors("by", by);
+        self.check_map("y", y);
+        par_chunks(y, self.image(), |i, y| {
+            let (x, by) = (&x[i * self.image()..][..y.len()], &by[i * self.channels..][..self.channels]);
+            // SAFETY: `x` and `y` are equally many whole rows of the length of `by`.
+            unsafe { scale_rows(x, by, y) }
+        });
+    }
+
+    /// Gradients of [`Map::scale`]: `dx = dy * by` and `dby`, the sum over pixels of `dy * x`.
+    ///
+    /// # Panics
+    /// If lengths do not match the map.
+    pub fn scale_backward(&self, x: &[f32], by: &[f32], dy: &[f32], dx: &mut [f32], dby: &mut [f32]) {
+        self.check_map("x", x);
+        self.check_vectors("by", by);
+        self.check_map("dy", dy);
+        self.check_map("dx", dx);
+        self.check_vectors("dby", dby);
+        let (image, channels) = (self.image(), self.channels);
+        dx.par_chunks_mut(image).zip(dby.par_chunks_mut(channels)).enumerate().for_each(|(i, (dx, dby))| {
+            let (x, dy) = (&x[i * image..][..image], &dy[i * image..][..image]);
+            dby.fill(0.0);
+            // SAFETY: the maps are equally many whole rows of the length of `by` and `dby`.
+            unsafe { scale_backward_rows(x, &by[i * channels..][..channels], dy, dx, dby) }
+        });
+    }
+
+    /// `y = shortcut + x * keep[image]`; without `keep`, the plain sum. With stochastic depth, `keep` is 0 or 1 / (1 - rate).
+    /// The gradient of `shortcut` is `dy`, that of `x` is [`Map::residual_backward`].
+    ///
+    /// # Panics
+    /// If lengths do not match the map.
+    pub fn residual(&self, x: &[f32], shortcut: &[f32], keep: Option<&[f32]>, y: &mut [f32]) {
+        self.check_map("x", x);
+        self.check_map("shortcut", shortcut);
+        self.check_map("y", y);
+        keep.inspect(|keep| check_len("keep", keep.len(), self.batch));
+        par_chunks(y, self.image(), |i, y| {
+            let at = i * self.image()..(i + 1) * self.image();
+            let keep = keep.map_or(1.0, |keep| keep[i]);
+            for ((y, x), s) in y.iter_mut().zip(&x[at.clone()]).zip(&shortcut[at]) {
+                *y = s + x * keep;
+            }
+        });
+    }
+
+    /// `dx = dy * keep[image]`.
+    ///
+    /// # Panics
+    /// If lengths do not match the map.
+    pub fn residual_backward(&self, dy: &[f32], keep: &[f32], dx: &mut [f32]) {
+        self.check_map("dy", dy);
+        self.check_map("dx", dx);
+        check_len("keep", keep.len(), self.batch);
+        par_chunks(dx, self.image(), |i, dx| {
+            let dy = &dy[i * self.image()..][..dx.len()];
+            dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = dy * keep[i]);
+        });
+    }
+}
+
+#[inline(always)]
+unsafe fn add_rows_body<S: Simd>(s: S, x: &[f32], y: &mut [f32]) {
+    let channels = y.len();
+    for_vectors!(S, channels, |c, n| {
+        let mut sum = s.splat(0.0);
+        for x in x.chunks_exact(channels) {
+            // SAFETY: `n` channels remain from c in each row.
+            sum = s.add(sum, unsafe { s.load_n(x.as_ptr().add(c), n) });
+        }
+        // SAFETY: `n` channels remain from c.
+        unsafe {
+            let y = y.as_mut_ptr().add(c);
+            s.store_n(y, n, s.add(sum, s.load_n(y, n)));
+        }
+    });
+}
+simd_fn!(
+    /// Adds the sum of the rows of `x` to `y`.
+    ///
+    /// # Safety
+    /// `x` is whole rows of the length of `y`.
+    unsafe fn add_rows(x: &[f32], y: &mut [f32]) = add_rows_body
+);
+
+#[inline(always)]
+unsafe fn scale_rows_body<S: Simd>(s: S, x: &[f32], by: &[f32], y: &mut [f32]) {
+    let channels = by.len();
+    for (x, y) in x.chunks_exact(channels).zip(y.chunks_exact_mut(channels)) {
+        for_vectors!(S, channels, |c, n| {
+            // SAFETY: `n` channels remain from c in each row.
+            unsafe {
+                let v = s.mul(s.load_n(x.as_ptr().add(c), n), s.load_n(by.as_ptr().add(c), n));
+                s.store_n(y.as_mut_ptr().add(c), n, v);
+            }
+        });
+    }
+}
+simd_fn!(
+    /// `y = x * by`.
+    ///
+    /// # Safety
+    /// `x` and `y` are equally many whole rows of the length of `by`.
+    unsafe fn scale_rows(x: &[f32], by: &[f32], y: &mut [f32]) = scale_rows_body
+);
+
+#[inline(always)]
+unsafe fn scale_backward_body<S: Simd>(
+    s: S,
+    x: &[f32],
+    by: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+    dby: &mut [f32],
+) {
+    let channels = by.len();
+    for ((x, dy), dx) in
+        x.chunks_exact(channels).zip(dy.chunks_exact(channels)).zip(dx.chunks_exact_mut(channels))
+    {
+        for_vectors!(S, channels, |c, n| {
+            // SAFETY: `n` channels remain from c in each row and vector.
+            unsafe {
+                let d = s.load_n(dy.as_ptr().add(c), n);
+                s.store_n(dx.as_mut_ptr().add(c), n, s.mul(d, s.load_n(by.as_ptr().add(c), n)));
+                let sum = dby.as_mut_ptr().add(c);
+                s.store_n(sum, n, s.fma(d, s.load_n(x.as_ptr().add(c), n), s.load_n(sum, n)));
+            }
+        });
+    }
+}
+simd_fn!(
+    /// `dx = dy * by`; adds `dy * x`, summed over rows, to `dby`.
+    ///
+    /// # Safety
+    /// The maps are equally many whole rows of the length of `by` and `dby`.
+    unsafe fn scale_backward_rows(x: &[f32], by: &[f32], dy: &[f32], dx: &mut [f32], dby: &mut [f32])
+        = scale_backward_body
+);
+
+#[cfg(test)]
+mod tests {
+    use super::Map;
+    use crate::reference::{assert_close, values};
+    use crate::simd::testing::at_every_level;
+
+    #[test]
+    fn every_pass_matches_its_definition() {
+        at_every_level(|_| {
+            for (batch, pixels, channels) in [(1, 1, 1), (2, 9, 19), (3, 36, 16), (2, 25, 40)] {
+                let map = Map { batch, pixels, channels };
+                let n = map.numel();
+                let (x, dy, shortcut) = (values(n, 1), values(n, 2), values(n, 3));
+                let (by, keep) = (values(batch * channels, 4), values(batch, 5));
+                let vector = |i: usize| i / (pixels * channels) * channels + i % channels;
+                let image = |i: usize| i / (pixels * channels);
+                let from = |f: &dyn Fn(usize) -> f32| -> Vec<f32> { (0..n).map(f).collect() };
+                let summed = |f: &dyn Fn(usize) -> f32| {
+                    let mut sums = vec![0.0; batch * channels];
+                    (0..n).for_each(|i| sums[vector(i)] += f(i));
+                    sums
+                };
+                let (mut y, mut short) = (vec![9.0; n], vec![9.0; by.len()]);
+
+                map.mean(&x, &mut short);
+                assert_close("mean", &short, &summed(&|i| x[i] / pixels as f32), 1e-5);
+                map.mean_backward(&by, &mut y);
+                assert_close("mean backward", &y, &from(&|i| by[vector(i)] / pixels as f32), 1e-6);
+                map.scale(&x, &by, &mut y);
+                assert_close("scale", &y, &from(&|i| x[i] * by[vector(i)]), 1e-6);
+                map.scale_backward(&x, &by, &dy, &mut y, &mut short);
+                assert_close("scale dx", &y, &from(&|i| dy[i] * by[vector(i)]), 1e-6);
+                assert_close("scale dby", &short, &summed(&|i| dy[i] * x[i]), 1e-5);
+                map.residual(&x, &shortcut, None, &mut y);
+                assert_close("sum", &y, &from(&|i| x[i] + shortcut[i]), 1e-6);
+                map.residual(&x, &shortcut, Some(&keep), &mut y);
+                assert_close("drop path", &y, &from(&|i| x[i] * keep[image(i)] + shortcut[i]), 1e-6);
+                map.residual_backward(&dy, &keep, &mut y);
+                assert_close("drop path backward", &y, &from(&|i| dy[i] * keep[image(i)]), 1e-6);
+            }
+        });
+    }
+}
