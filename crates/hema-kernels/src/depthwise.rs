@@ -12,7 +12,9 @@
 //!
 //! Left out on purpose: other sizes and a channel multiplier (no network of ours has them).
 
+use crate::act::{Act, Activation, with_activation};
 use crate::conv::Pad;
+use crate::gemm::Epilogue;
 use crate::norm::{Partial, Stats, for_vectors};
 use crate::simd::{Simd, simd_fn};
 use crate::{check_len, par_chunks};
@@ -98,15 +100,18 @@ impl Depthwise {
         packed
     }
 
-    /// `y = x * weight`. `x` is (batch, height, width, channels), `y` (batch, `out_height`,
-    /// `out_width`, channels).
+    /// `y = x * weight (+ bias)`, then `act`. `x` is (batch, height, width, channels), `y` (batch, `out_height`, `out_width`,
+    /// channels), `bias` (channels).
     ///
     /// # Panics
     /// If a length does not match the shape, or the kernel or stride is not supported.
-    pub fn forward(&self, x: &[f32], weight: &[f32], y: &mut [f32]) {
+    pub fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [f32]) {
         self.check();
         check_len("weight", weight.len(), self.weight_len());
-        self.run(x, &self.taps_first(weight, false), y, |_| ());
+        if let Some(bias) = bias {
+            check_len("bias", bias.len(), self.channels);
+        }
+        self.run(x, &self.taps_first(weight, false), Epilogue { bias, act }, y, |_| ());
     }
 
     /// [`Depthwise::forward`] that also returns the statistics of each output channel.
@@ -116,8 +121,9 @@ impl Depthwise {
     pub fn forward_stats(&self, x: &[f32], weight: &[f32], y: &mut [f32]) -> Stats {
         self.check();
         check_len("weight", weight.len(), self.weight_len());
-        let partials =
-            self.run(x, &self.taps_first(weight, false), y, |band| Partial::of(band, self.channels));
+        let partials = self.run(x, &self.taps_first(weight, false), Epilogue::default(), y, |band| {
+            Partial::of(band, self.channels)
+        });
         Stats::merge(self.channels, &partials)
     }
 
@@ -127,6 +133,7 @@ impl Depthwise {
         &self,
         x: &[f32],
         taps: &[f32],
+        epilogue: Epilogue,
         y: &mut [f32],
         seen: impl Fn(&[f32]) -> T + Sync,
     ) -> Vec<T> {
@@ -148,15 +155,7 @@ impl Depthwise {
                         let y = &mut y[start * self.channels..][..live * self.channels];
                         // SAFETY: `fill` gives kernel * columns(tile) addresses of `channels` values; `y` has `live` pixels.
                         unsafe {
-                            tile_forward(
-                                self.kernel,
-                                self.stride,
-                                tile,
-                                &table.input,
-                                taps,
-                                self.channels,
-                                y,
-                            );
+                            tile_forward(self, tile, &table.input, taps, epilogue, y);
                         }
                     }
                 }
@@ -214,7 +213,7 @@ impl Depthwise {
                 right: last - pad.right,
             };
             let turned = Self { height: self.out_height(), width: self.out_width(), pad, ..*self };
-            turned.run(dy, &self.taps_first(weight, true), dx, |_| ());
+            turned.run(dy, &self.taps_first(weight, true), Epilogue::default(), dx, |_| ());
             return;
         }
         let taps = self.taps_first(weight, false);
@@ -317,16 +316,14 @@ macro_rules! by_shape {
     };
 }
 
-#[allow(clippy::too_many_arguments)] // a raw kernel takes its whole problem flat
 #[inline(always)]
 unsafe fn tile_forward_body<S: Simd>(
     s: S,
-    kernel: usize,
-    stride: usize,
+    shape: &Depthwise,
     tile: usize,
     input: &[*const f32],
     taps: &[f32],
-    channels: usize,
+    epilogue: Epilogue,
     y: &mut [f32],
 ) {
     #[inline(always)]
@@ -335,12 +332,15 @@ unsafe fn tile_forward_body<S: Simd>(
         input: &[*const f32],
         taps: &[f32],
         channels: usize,
+        epilogue: Epilogue,
         y: &mut [f32],
     ) {
         assert_eq!(input.len(), K * COLUMNS);
         let live = y.len() / channels;
         for_vectors!(S, channels, |c, n| {
-            let mut acc = [s.splat(0.0); T];
+            // SAFETY: the bias has `n` values from c.
+            let start = epilogue.bias.map_or(s.splat(0.0), |b| unsafe { s.load_n(b.as_ptr().add(c), n) });
+            let mut acc = [start; T];
             for kh in 0..K {
                 // SAFETY: each address, tap and output pixel has `n` values from c.
                 unsafe {
@@ -357,16 +357,18 @@ unsafe fn tile_forward_body<S: Simd>(
                     }
                 }
             }
-            for p in 0..T {
-                if p < live {
-                    // SAFETY: as above.
-                    unsafe { s.store_n(y.as_mut_ptr().add(p * channels + c), n, acc[p]) };
+            with_activation!(epilogue.act, A => {
+                for p in 0..T {
+                    if p < live {
+                        // SAFETY: as above.
+                        unsafe { s.store_n(y.as_mut_ptr().add(p * channels + c), n, A::value(s, acc[p])) };
+                    }
                 }
-            }
+            });
         });
     }
     // SAFETY: the caller's conditions.
-    unsafe { by_shape!(kernel, stride, tile, run(s, input, taps, channels, y)) }
+    unsafe { by_shape!(shape.kernel, shape.stride, tile, run(s, input, taps, shape.channels, epilogue, y)) }
 }
 simd_fn!(
     /// The output pixels `y` of one tile.
@@ -374,12 +376,11 @@ simd_fn!(
     /// # Safety
     /// `input` holds addresses of `channels` values, `taps` is (kernel, kernel, channels), `y` at most `tile` whole pixels.
     unsafe fn tile_forward(
-        kernel: usize,
-        stride: usize,
+        shape: &Depthwise,
         tile: usize,
         input: &[*const f32],
         taps: &[f32],
-        channels: usize,
+        epilogue: Epilogue,
         y: &mut [f32],
     ) = tile_forward_body
 );
@@ -471,6 +472,7 @@ unsafe impl Send for TileTable {}
 #[cfg(test)]
 mod tests {
     use super::Depthwise;
+    use crate::act::Act;
     use crate::conv::Pad;
     use crate::norm::Stats;
     use crate::reference::{self, assert_close, values};
@@ -504,6 +506,12 @@ mod tests {
         let mut y = vec![9.0; dy.len()];
         let stats = d.forward_stats(&x, &w, &mut y);
         assert_close(&name, &y, &reference::conv(&dense, d.channels, &x, &w), 1e-5);
+        let bias = values(d.channels, 4);
+        let mut activated = vec![9.0; dy.len()];
+        d.forward(&x, &w, Some(&bias), Act::Silu, &mut activated);
+        let expected: Vec<f32> =
+            y.iter().enumerate().map(|(i, v)| reference::act(Act::Silu, v + bias[i % d.channels])).collect();
+        assert_close(&name, &activated, &expected, 1e-5);
         let direct = Stats::of(&y, d.channels);
         assert_close(&name, &stats.mean, &direct.mean, 1e-5);
         assert_close(&name, &stats.var, &direct.var, 1e-5);
@@ -520,6 +528,6 @@ mod tests {
     fn unsupported_kernel_is_named() {
         let d =
             Depthwise { batch: 1, height: 4, width: 4, channels: 1, kernel: 4, stride: 1, pad: Pad::all(1) };
-        d.forward(&[0.0; 16], &[0.0; 16], &mut [0.0; 9]);
+        d.forward(&[0.0; 16], &[0.0; 16], None, Act::Identity, &mut [0.0; 9]);
     }
 }

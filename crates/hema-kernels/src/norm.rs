@@ -3,7 +3,7 @@
 //! * Statistics: per block of rows, shifted sums in `f32` (the shift is the block's first row, so large means do no harm);
 //!   blocks are merged in `f64` in order (Chan et al.).
 //! * Forward: one pass, `y = act(scale * x + shift)`; eval mode is the same pass with running statistics.
-//! * Backward: two passes. The first recomputes the pre-activation from `x`, writes `dz = dy * act'` into `dx` and sums `dz`
+//! * Backward: two passes. The first recomputes the pre-activation from `x`, turns `dy` into `dz = dy * act'` and sums `dz`
 //!   and `dz * (x - mean)`; the second turns `dz` into `dx` in place. Recomputing costs less than a saved map would.
 //!
 //! Passes with sums take four rows at a time, so that sums and parameters are loaded once for four rows while memory is still
@@ -161,13 +161,13 @@ impl Norm<'_> {
         });
     }
 
-    /// Gradients when `stats` are those of `x` itself (training). `dy` is the gradient after the activation; `dx` receives the
-    /// gradient of `x`.
+    /// Gradients when `stats` are those of `x` itself (training). `d` holds the gradient after the activation and receives that
+    /// of `x`: in place, because writing to other memory would cost reading it first.
     ///
     /// # Panics
     /// If lengths do not match.
-    pub fn backward(&self, x: &[f32], stats: &Stats, dy: &[f32], dx: &mut [f32]) -> NormGrads {
-        let (grads, invstd) = self.backward_sums(x, stats, dy, dx);
+    pub fn backward(&self, x: &[f32], stats: &Stats, d: &mut [f32]) -> NormGrads {
+        let (grads, invstd) = self.backward_sums(x, stats, d);
         let channels = self.gamma.len();
         let rows = (x.len() / channels) as f32;
         // dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), as a * dz + b * x + c
@@ -176,10 +176,10 @@ impl Norm<'_> {
         let c: Vec<f32> =
             (0..channels).map(|c| -a[c] * grads.beta[c] / rows - b[c] * stats.mean[c]).collect();
         let size = chunk(channels);
-        par_chunks(dx, size, |i, dx| {
-            let x = &x[i * size..][..dx.len()];
+        par_chunks(d, size, |i, d| {
+            let x = &x[i * size..][..d.len()];
             // SAFETY: equally many whole rows of the parameters' length.
-            unsafe { combine(x, &a, &b, &c, dx) }
+            unsafe { combine(x, &a, &b, &c, d) }
         });
         grads
     }
@@ -188,34 +188,33 @@ impl Norm<'_> {
     ///
     /// # Panics
     /// If lengths do not match.
-    pub fn backward_frozen(&self, x: &[f32], stats: &Stats, dy: &[f32], dx: &mut [f32]) -> NormGrads {
-        let (grads, _) = self.backward_sums(x, stats, dy, dx);
+    pub fn backward_frozen(&self, x: &[f32], stats: &Stats, d: &mut [f32]) -> NormGrads {
+        let (grads, _) = self.backward_sums(x, stats, d);
         let (scale, _) = self.fold(stats);
-        par_chunks(dx, chunk(scale.len()), |_, dx| {
-            for row in dx.chunks_exact_mut(scale.len()) {
+        par_chunks(d, chunk(scale.len()), |_, d| {
+            for row in d.chunks_exact_mut(scale.len()) {
                 row.iter_mut().zip(&scale).for_each(|(d, s)| *d *= s);
             }
         });
         grads
     }
 
-    /// Writes `dz` into `dx`; returns the parameters' gradients and 1 / standard deviation.
-    fn backward_sums(&self, x: &[f32], stats: &Stats, dy: &[f32], dx: &mut [f32]) -> (NormGrads, Vec<f32>) {
+    /// Turns `dy` into `dz` in place; returns the parameters' gradients and 1 / standard deviation.
+    fn backward_sums(&self, x: &[f32], stats: &Stats, d: &mut [f32]) -> (NormGrads, Vec<f32>) {
         let channels = self.check(stats);
         check_rows("x", x, channels);
-        check_len("dy", dy.len(), x.len());
-        check_len("dx", dx.len(), x.len());
+        check_len("d", d.len(), x.len());
         let (scale, shift) = self.fold(stats);
         let size = chunk(channels);
-        let partials: Vec<Vec<f32>> = dx
+        let partials: Vec<Vec<f32>> = d
             .par_chunks_mut(size)
             .enumerate()
-            .map(|(i, dz)| {
-                let (x, dy) = (&x[i * size..][..dz.len()], &dy[i * size..][..dz.len()]);
+            .map(|(i, d)| {
+                let x = &x[i * size..][..d.len()];
                 let mut sums = vec![0.0; 2 * channels];
                 let (plain, weighted) = sums.split_at_mut(channels);
                 // SAFETY: the maps are equally many whole rows of the parameters' and the sums' length.
-                unsafe { grad_sums(self.act, x, dy, &scale, &shift, &stats.mean, dz, plain, weighted) };
+                unsafe { grad_sums(self.act, x, &scale, &shift, &stats.mean, d, plain, weighted) };
                 sums
             })
             .collect();
@@ -345,11 +344,10 @@ unsafe fn grad_sums_body<S: Simd>(
     s: S,
     act: Act,
     x: &[f32],
-    dy: &[f32],
     scale: &[f32],
     shift: &[f32],
     mean: &[f32],
-    dz: &mut [f32],
+    d: &mut [f32],
     plain: &mut [f32],
     weighted: &mut [f32],
 ) {
@@ -358,17 +356,15 @@ unsafe fn grad_sums_body<S: Simd>(
     unsafe fn rows<S: Simd, A: Activation, const R: usize>(
         s: S,
         x: &[f32],
-        dy: &[f32],
         scale: &[f32],
         shift: &[f32],
         mean: &[f32],
-        dz: &mut [f32],
+        d: &mut [f32],
         plain: &mut [f32],
         weighted: &mut [f32],
     ) {
         let channels = scale.len();
-        let size = R * channels;
-        for ((x, dy), dz) in x.chunks_exact(size).zip(dy.chunks_exact(size)).zip(dz.chunks_exact_mut(size)) {
+        for (x, d) in x.chunks_exact(R * channels).zip(d.chunks_exact_mut(R * channels)) {
             for_vectors!(S, channels, |c, n| {
                 // SAFETY: `n` channels remain from c in each row and each parameter.
                 unsafe {
@@ -378,10 +374,10 @@ unsafe fn grad_sums_body<S: Simd>(
                     let mut p = s.load_n(plain.as_ptr().add(c), n);
                     let mut w = s.load_n(weighted.as_ptr().add(c), n);
                     for r in 0..R {
-                        let at = r * channels + c;
-                        let x = s.load_n(x.as_ptr().add(at), n);
-                        let g = A::grad(s, s.fma(a, x, b), s.load_n(dy.as_ptr().add(at), n));
-                        s.store_n(dz.as_mut_ptr().add(at), n, g);
+                        let x = s.load_n(x.as_ptr().add(r * channels + c), n);
+                        let d = d.as_mut_ptr().add(r * channels + c);
+                        let g = A::grad(s, s.fma(a, x, b), s.load_n(d, n));
+                        s.store_n(d, n, g);
                         p = s.add(p, g);
                         w = s.fma(g, s.sub(x, m), w);
                     }
@@ -392,30 +388,28 @@ unsafe fn grad_sums_body<S: Simd>(
         }
     }
     let whole = x.len() / (ROWS * scale.len()) * ROWS * scale.len();
-    let (dz, dz_rest) = dz.split_at_mut(whole);
+    let (d, d_rest) = d.split_at_mut(whole);
     let (x, x_rest) = x.split_at(whole);
-    let (dy, dy_rest) = dy.split_at(whole);
     with_activation!(act, A => {
         // SAFETY: the caller's conditions.
         unsafe {
-            rows::<S, A, ROWS>(s, x, dy, scale, shift, mean, dz, plain, weighted);
-            rows::<S, A, 1>(s, x_rest, dy_rest, scale, shift, mean, dz_rest, plain, weighted);
+            rows::<S, A, ROWS>(s, x, scale, shift, mean, d, plain, weighted);
+            rows::<S, A, 1>(s, x_rest, scale, shift, mean, d_rest, plain, weighted);
         }
     });
 }
 simd_fn!(
-    /// `dz = dy * act'(scale * x + shift)`; adds `dz` and `dz * (x - mean)`, summed over rows, to `plain` and `weighted`.
+    /// `d *= act'(scale * x + shift)`; adds `d` and `d * (x - mean)`, summed over rows, to `plain` and `weighted`.
     ///
     /// # Safety
-    /// `x`, `dy`, `dz` are equally many whole rows of the parameters' and the sums' length.
+    /// `x` and `d` are equally many whole rows of the parameters' and the sums' length.
     unsafe fn grad_sums(
         act: Act,
         x: &[f32],
-        dy: &[f32],
         scale: &[f32],
         shift: &[f32],
         mean: &[f32],
-        dz: &mut [f32],
+        d: &mut [f32],
         plain: &mut [f32],
         weighted: &mut [f32],
     ) = grad_sums_body
@@ -458,8 +452,8 @@ mod tests {
                         let y = reference::norm(x, gamma, beta, EPS, act).0;
                         y.iter().zip(&dy).map(|(y, d)| y * f64::from(*d)).sum()
                     };
-                    let mut dx = vec![9.0; x.len()];
-                    let grads = norm.backward(&x, &stats, &dy, &mut dx);
+                    let mut dx = dy.clone();
+                    let grads = norm.backward(&x, &stats, &mut dx);
                     let slopes: Vec<f32> = (0..x.len())
                         .map(|i| {
                             let at = |by: f64| {
@@ -501,8 +495,8 @@ mod tests {
                 Stats { mean: values(c, 5), var: values(c, 6).iter().map(|v| 0.1 + v.abs()).collect() };
             let norm = Norm { gamma: &gamma, beta: &beta, eps: EPS, act: Act::Silu };
             let (scale, shift) = norm.fold(&stats);
-            let mut dx = vec![9.0; x.len()];
-            let grads = norm.backward_frozen(&x, &stats, &dy, &mut dx);
+            let mut dx = dy.clone();
+            let grads = norm.backward_frozen(&x, &stats, &mut dx);
             let dz: Vec<f32> = (0..x.len())
                 .map(|i| dy[i] * reference::act_slope(Act::Silu, x[i] * scale[i % c] + shift[i % c]))
                 .collect();
@@ -542,8 +536,8 @@ mod tests {
             let (gamma, beta) = (values(c, 3), values(c, 4));
             let norm = Norm { gamma: &gamma, beta: &beta, eps: EPS, act: Act::Relu };
             let stats = Stats::of(&x, c);
-            let mut dx = vec![9.0; x.len()];
-            let grads = norm.backward(&x, &stats, &dy, &mut dx);
+            let mut dx = dy.clone();
+            let grads = norm.backward(&x, &stats, &mut dx);
             // the defining properties of the gradient: orthogonal to constants and to the normalised values
             for i in 0..c {
                 let column = || dx.iter().zip(&x).skip(i).step_by(c);

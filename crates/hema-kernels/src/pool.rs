@@ -86,22 +86,33 @@ impl Map {
         });
     }
 
-    /// Gradients of [`Map::scale`]: `dx = dy * by` and `dby`, the sum over pixels of `dy * x`.
+    /// `y` (batch, channels) is the sum over the pixels of `a * b`: the gradient of [`Map::scale`]'s factor from its `x` and `dy`.
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub fn scale_backward(&self, x: &[f32], by: &[f32], dy: &[f32], dx: &mut [f32], dby: &mut [f32]) {
-        self.check_map("x", x);
+    pub fn dot(&self, a: &[f32], b: &[f32], y: &mut [f32]) {
+        self.check_map("a", a);
+        self.check_map("b", b);
+        self.check_vectors("y", y);
+        y.par_chunks_mut(self.channels).enumerate().for_each(|(i, y)| {
+            let at = i * self.image()..(i + 1) * self.image();
+            // SAFETY: `a` and `b` are equally many whole rows of the length of `y`.
+            unsafe { dot_rows(&a[at.clone()], &b[at], y) }
+        });
+    }
+
+    /// `d = d * by + offset`, both (batch, channels): the gradient of an input that is scaled and, on another path, averaged.
+    ///
+    /// # Panics
+    /// If lengths do not match the map.
+    pub fn scale_add(&self, d: &mut [f32], by: &[f32], offset: &[f32]) {
+        self.check_map("d", d);
         self.check_vectors("by", by);
-        self.check_map("dy", dy);
-        self.check_map("dx", dx);
-        self.check_vectors("dby", dby);
-        let (image, channels) = (self.image(), self.channels);
-        dx.par_chunks_mut(image).zip(dby.par_chunks_mut(channels)).enumerate().for_each(|(i, (dx, dby))| {
-            let (x, dy) = (&x[i * image..][..image], &dy[i * image..][..image]);
-            dby.fill(0.0);
-            // SAFETY: the maps are equally many whole rows of the length of `by` and `dby`.
-            unsafe { scale_backward_rows(x, &by[i * channels..][..channels], dy, dx, dby) }
+        self.check_vectors("offset", offset);
+        par_chunks(d, self.image(), |i, d| {
+            let at = i * self.channels..(i + 1) * self.channels;
+            // SAFETY: `d` is whole rows of the length of both vectors.
+            unsafe { scale_add_rows(d, &by[at.clone()], &offset[at]) }
         });
     }
 
@@ -185,36 +196,46 @@ simd_fn!(
 );
 
 #[inline(always)]
-unsafe fn scale_backward_body<S: Simd>(
-    s: S,
-    x: &[f32],
-    by: &[f32],
-    dy: &[f32],
-    dx: &mut [f32],
-    dby: &mut [f32],
-) {
+unsafe fn dot_rows_body<S: Simd>(s: S, a: &[f32], b: &[f32], y: &mut [f32]) {
+    let channels = y.len();
+    for_vectors!(S, channels, |c, n| {
+        let mut sum = s.splat(0.0);
+        for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
+            // SAFETY: `n` channels remain from c in each row.
+            sum = unsafe { s.fma(s.load_n(a.as_ptr().add(c), n), s.load_n(b.as_ptr().add(c), n), sum) };
+        }
+        // SAFETY: `n` channels remain from c.
+        unsafe { s.store_n(y.as_mut_ptr().add(c), n, sum) };
+    });
+}
+simd_fn!(
+    /// `y` = the sum over rows of `a * b`.
+    ///
+    /// # Safety
+    /// `a` and `b` are equally many whole rows of the length of `y`.
+    unsafe fn dot_rows(a: &[f32], b: &[f32], y: &mut [f32]) = dot_rows_body
+);
+
+#[inline(always)]
+unsafe fn scale_add_rows_body<S: Simd>(s: S, d: &mut [f32], by: &[f32], offset: &[f32]) {
     let channels = by.len();
-    for ((x, dy), dx) in
-        x.chunks_exact(channels).zip(dy.chunks_exact(channels)).zip(dx.chunks_exact_mut(channels))
-    {
+    for d in d.chunks_exact_mut(channels) {
         for_vectors!(S, channels, |c, n| {
             // SAFETY: `n` channels remain from c in each row and vector.
             unsafe {
-                let d = s.load_n(dy.as_ptr().add(c), n);
-                s.store_n(dx.as_mut_ptr().add(c), n, s.mul(d, s.load_n(by.as_ptr().add(c), n)));
-                let sum = dby.as_mut_ptr().add(c);
-                s.store_n(sum, n, s.fma(d, s.load_n(x.as_ptr().add(c), n), s.load_n(sum, n)));
+                let (by, offset) = (s.load_n(by.as_ptr().add(c), n), s.load_n(offset.as_ptr().add(c), n));
+                let d = d.as_mut_ptr().add(c);
+                s.store_n(d, n, s.fma(s.load_n(d, n), by, offset));
             }
         });
     }
 }
 simd_fn!(
-    /// `dx = dy * by`; adds `dy * x`, summed over rows, to `dby`.
+    /// `d = d * by + offset`.
     ///
     /// # Safety
-    /// The maps are equally many whole rows of the length of `by` and `dby`.
-    unsafe fn scale_backward_rows(x: &[f32], by: &[f32], dy: &[f32], dx: &mut [f32], dby: &mut [f32])
-        = scale_backward_body
+    /// `d` is whole rows of the length of both vectors.
+    unsafe fn scale_add_rows(d: &mut [f32], by: &[f32], offset: &[f32]) = scale_add_rows_body
 );
 
 #[cfg(test)]
@@ -247,9 +268,12 @@ mod tests {
                 assert_close("mean backward", &y, &from(&|i| by[vector(i)] / pixels as f32), 1e-6);
                 map.scale(&x, &by, &mut y);
                 assert_close("scale", &y, &from(&|i| x[i] * by[vector(i)]), 1e-6);
-                map.scale_backward(&x, &by, &dy, &mut y, &mut short);
-                assert_close("scale dx", &y, &from(&|i| dy[i] * by[vector(i)]), 1e-6);
-                assert_close("scale dby", &short, &summed(&|i| dy[i] * x[i]), 1e-5);
+                map.dot(&x, &dy, &mut short);
+                assert_close("dot", &short, &summed(&|i| dy[i] * x[i]), 1e-5);
+                y.copy_from_slice(&x);
+                let offset = values(by.len(), 6);
+                map.scale_add(&mut y, &by, &offset);
+                assert_close("scale add", &y, &from(&|i| x[i] * by[vector(i)] + offset[vector(i)]), 1e-6);
                 map.residual(&x, &shortcut, None, &mut y);
                 assert_close("sum", &y, &from(&|i| x[i] + shortcut[i]), 1e-6);
                 map.residual(&x, &shortcut, Some(&keep), &mut y);
