@@ -1,5 +1,7 @@
 //! GFLOP/s of each convolution of EfficientNetV2-B0 at 96 px, forward and both gradients: `layers [batch]`.
 
+#![allow(clippy::print_stdout)] // the result
+
 use hema_kernels::{Act, Conv2d, Depthwise, Map, Norm, Pad, Stats};
 use std::time::Instant;
 

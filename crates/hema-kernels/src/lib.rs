@@ -17,18 +17,26 @@ mod act;
 mod conv;
 mod depthwise;
 mod gemm;
+mod mbconv;
 mod norm;
 mod pool;
 #[cfg(test)]
 mod reference;
 mod simd;
+mod squeeze;
+mod unit;
+mod workspace;
 
 pub use act::Act;
 pub use conv::{Conv2d, Pad};
 pub use depthwise::Depthwise;
+pub use mbconv::{Block, BlockGrads, BlockParams, BlockSaved, BlockShape, FoldedBlock};
 pub use norm::{Norm, NormGrads, Stats};
 pub use pool::Map;
 pub use simd::{Level, level};
+pub use squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
+pub use unit::{Filter, FoldedUnit, Unit, UnitGrads, UnitParams, UnitSaved};
+pub use workspace::Workspace;
 
 use rayon::prelude::*;
 

@@ -135,6 +135,19 @@ impl Map {
         });
     }
 
+    /// `y += x`.
+    ///
+    /// # Panics
+    /// If lengths do not match the map.
+    pub fn add(&self, x: &[f32], y: &mut [f32]) {
+        self.check_map("x", x);
+        self.check_map("y", y);
+        par_chunks(y, self.image(), |i, y| {
+            let x = &x[i * self.image()..][..y.len()];
+            y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
+        });
+    }
+
     /// `dx = dy * keep[image]`.
     ///
     /// # Panics
@@ -278,6 +291,8 @@ mod tests {
                 assert_close("sum", &y, &from(&|i| x[i] + shortcut[i]), 1e-6);
                 map.residual(&x, &shortcut, Some(&keep), &mut y);
                 assert_close("drop path", &y, &from(&|i| x[i] * keep[image(i)] + shortcut[i]), 1e-6);
+                map.add(&dy, &mut y);
+                assert_close("add", &y, &from(&|i| x[i] * keep[image(i)] + shortcut[i] + dy[i]), 1e-6);
                 map.residual_backward(&dy, &keep, &mut y);
                 assert_close("drop path backward", &y, &from(&|i| dy[i] * keep[image(i)]), 1e-6);
             }
