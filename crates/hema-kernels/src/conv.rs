@@ -17,7 +17,8 @@
 use crate::act::Act;
 use crate::gemm::{Epilogue, Packed, Strides, outer, padded_rows, product};
 use crate::norm::{Partial, Stats};
-use crate::{SharedMut, check_len};
+use crate::workspace::scratch;
+use crate::{SharedMut, check_len, par_chunks};
 use rayon::prelude::*;
 
 /// Zero padding of each side of a map, in pixels.
@@ -364,13 +365,20 @@ impl Conv2d {
         let pixels = gather.pixels();
         let plan = WeightPlan::new(self, pixels, few);
         let size = plan.taps * plan.ps * plan.qs;
-        let mut sums = vec![0.0; plan.parts * size];
+        let mut sums = scratch().take(plan.parts * size);
         let base = SharedMut(sums.as_mut_ptr());
         let tasks = plan.parts * plan.groups;
         (0..tasks).into_par_iter().for_each_init(Scratch::default, |scratch, task| {
             let (part, group) = (task / plan.groups, task % plan.groups);
             let first_p = (group * plan.group_rows).min(plan.ps);
             let ps = plan.group_rows.min(plan.ps - first_p);
+            for t in 0..plan.taps {
+                // SAFETY: rows first_p.. of tap t of this part, inside `sums`, are this task's alone.
+                unsafe {
+                    let out = base.get().add(part * size + (t * plan.ps + first_p) * plan.qs);
+                    std::slice::from_raw_parts_mut(out, ps * plan.qs).fill(0.0);
+                }
+            }
             let end = ((part + 1) * plan.part).min(pixels);
             let mut start = part * plan.part;
             while start < end {
@@ -399,26 +407,32 @@ impl Conv2d {
                 start += m;
             }
         });
-        let (total, rest) = sums.split_at_mut(size);
-        for part in rest.chunks_exact(size) {
-            total.iter_mut().zip(part).for_each(|(t, p)| *t += p);
-        }
-        self.unpack(&plan, total, dweight);
+        self.unpack(&plan, &sums, dweight);
+        scratch().give(sums);
     }
 
-    /// Brings the sums of [`WeightPlan`]'s order (tap, p, q) into (outputs, inputs, kernel, kernel).
+    /// Adds the parts and brings them from [`WeightPlan`]'s order (part, tap, p, q) into (outputs, inputs, kernel, kernel).
     fn unpack(&self, plan: &WeightPlan, sums: &[f32], dweight: &mut [f32]) {
         let (taps, c) = (self.taps(), self.inputs);
+        let size = plan.taps * plan.ps * plan.qs;
         let (by_o, by_i) = if plan.outputs_first { (plan.qs, 1) } else { (1, plan.qs) };
         // side by side, the taps are part of the "channel"
         let by_tap = if plan.taps == 1 { c * by_i } else { plan.ps * plan.qs };
-        for (o, dweight) in dweight.chunks_exact_mut(c * taps).enumerate() {
-            for (i, dweight) in dweight.chunks_exact_mut(taps).enumerate() {
-                for (t, d) in dweight.iter_mut().enumerate() {
-                    *d = sums[t * by_tap + o * by_o + i * by_i];
+        // filters of one task: neighbours, because in one of the two orders their values lie side by side
+        let filters = 16;
+        par_chunks(dweight, filters * c * taps, |task, dweight| {
+            dweight.fill(0.0);
+            for sums in sums.chunks_exact(size) {
+                for t in 0..taps {
+                    for i in 0..c {
+                        let sums = &sums[t * by_tap + i * by_i + task * filters * by_o..];
+                        for (o, dweight) in dweight.chunks_exact_mut(c * taps).enumerate() {
+                            dweight[i * taps + t] += sums[o * by_o];
+                        }
+                    }
                 }
             }
-        }
+        });
     }
 }
 

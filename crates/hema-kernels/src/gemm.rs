@@ -16,6 +16,8 @@
 
 use crate::act::{Act, Activation, with_activation};
 use crate::simd::{Simd, lanes, simd_fn};
+use crate::workspace::scratch;
+use rayon::prelude::*;
 
 /// Vectors in a full panel of the right-hand side.
 const PANEL: usize = 3;
@@ -52,28 +54,25 @@ impl Packed {
     /// Packs `taps` matrices of `k` x `n` found in `b` at the given strides.
     pub(crate) fn new(b: &[f32], taps: usize, k: usize, n: usize, at: Strides) -> Self {
         let lanes = lanes();
-        let mut data = vec![0.0; n.div_ceil(lanes) * lanes * taps * k];
+        let mut data = scratch().take(n.div_ceil(lanes) * lanes * taps * k);
         let (mut first, mut rest) = (0, data.as_mut_slice());
+        let mut tasks = Vec::new();
         for width in panels(n, lanes).map(|v| v * lanes) {
             let (panel, others) = rest.split_at_mut(taps * k * width);
-            let columns = width.min(n - first);
-            for (tap, panel) in panel.chunks_exact_mut(k * width).enumerate() {
-                let b = &b[tap * at.tap + first * at.n..];
-                if at.n == 1 {
-                    for (row, panel) in panel.chunks_exact_mut(width).enumerate() {
-                        panel[..columns].copy_from_slice(&b[row * at.k..][..columns]);
-                    }
-                } else {
-                    for column in 0..columns {
-                        let b = &b[column * at.n..];
-                        for row in 0..k {
-                            panel[row * width + column] = b[row * at.k];
-                        }
-                    }
-                }
-            }
+            tasks.push((first, width, panel));
             first += width;
             rest = others;
+        }
+        let pack = |(first, width, panel): (usize, usize, &mut [f32])| {
+            let columns = width.min(n - first);
+            for (tap, panel) in panel.chunks_exact_mut(k * width).enumerate() {
+                pack_panel(&b[tap * at.tap + first * at.n..], at, columns, width, panel);
+            }
+        };
+        if b.len() < SERIAL {
+            tasks.into_iter().for_each(pack);
+        } else {
+            tasks.into_par_iter().for_each(pack);
         }
         Self { data, taps, k, n, lanes }
     }
@@ -83,6 +82,38 @@ impl Packed {
         self.k *= self.taps;
         self.taps = 1;
         self
+    }
+}
+
+impl Drop for Packed {
+    fn drop(&mut self) {
+        scratch().give(std::mem::take(&mut self.data));
+    }
+}
+
+/// Right-hand sides smaller than this are packed by one thread.
+const SERIAL: usize = 1 << 13;
+
+/// One tap of one panel: rows of `width` values, the first `columns` of them from `b`.
+fn pack_panel(b: &[f32], at: Strides, columns: usize, width: usize, panel: &mut [f32]) {
+    if columns < width {
+        panel.fill(0.0);
+    }
+    if at.n == 1 {
+        for (row, panel) in panel.chunks_exact_mut(width).enumerate() {
+            panel[..columns].copy_from_slice(&b[row * at.k..][..columns]);
+        }
+        return;
+    }
+    // a transposition, a few rows at a time so that they stay in L1
+    const ROWS: usize = 32;
+    for (group, panel) in panel.chunks_mut(ROWS * width).enumerate() {
+        for column in 0..columns {
+            let b = &b[group * ROWS * at.k + column * at.n..];
+            for (row, panel) in panel.chunks_exact_mut(width).enumerate() {
+                panel[column] = b[row * at.k];
+            }
+        }
     }
 }
 

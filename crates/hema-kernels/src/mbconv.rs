@@ -7,8 +7,9 @@
 //! Each convolution is a [`Unit`]; the last of several has no activation. Where stride and channels allow, the input is added
 //! to the output, with stochastic depth's factor per image.
 //!
-//! Kept for backward: each unit's convolution output and activated output. The projection's input after squeeze-excite is
-//! among them; normalised outputs that nothing multiplies (the block's own) are not.
+//! Of the maps, only the convolutions' outputs are kept for backward. Activated maps are computed again: a training step's
+//! maps are far larger than any cache, so a map kept costs writing it to memory and reading it back, while a short-lived
+//! buffer, used again and again, never leaves the cache.
 
 use crate::act::Act;
 use crate::conv::{Conv2d, Pad};
@@ -69,10 +70,6 @@ pub struct BlockSaved {
     /// Of each unit, in order.
     pub units: Vec<UnitSaved>,
     squeeze: Option<SqueezeSaved>,
-    /// Activated output of each unit but the last.
-    activated: Vec<Vec<f32>>,
-    /// The last of these after squeeze-excite.
-    gated: Option<Vec<f32>>,
 }
 
 /// Gradients of a [`Block`]'s parameters.
@@ -193,18 +190,20 @@ impl Block {
         self.check(params);
         let last = self.units.len() - 1;
         let mut units = Vec::with_capacity(self.units.len());
-        let mut activated: Vec<Vec<f32>> = Vec::with_capacity(last);
+        let mut current: Option<Vec<f32>> = None;
         for (unit, params) in self.units[..last].iter().zip(&params.units) {
             let mut out = workspace.take(unit.filter.out_len());
-            units.push(unit.forward(activated.last().map_or(x, Vec::as_slice), params, workspace, &mut out));
-            activated.push(out);
+            units.push(unit.forward(current.as_deref().unwrap_or(x), params, workspace, &mut out));
+            workspace.swap(&mut current, out);
         }
-        let input = activated.last().map_or(x, Vec::as_slice);
-        let mut gated = None;
         let squeeze = self.squeeze.zip(params.squeeze).map(|(squeeze, params)| {
-            squeeze.forward(input, &params, gated.insert(workspace.take(input.len())))
+            let input = current.as_deref().unwrap_or(x);
+            let mut out = workspace.take(input.len());
+            let saved = squeeze.forward(input, &params, &mut out);
+            workspace.swap(&mut current, out);
+            saved
         });
-        let input = gated.as_deref().unwrap_or(input);
+        let input = current.as_deref().unwrap_or(x);
         if self.skip {
             let mut out = workspace.take(y.len());
             units.push(self.units[last].forward(input, &params.units[last], workspace, &mut out));
@@ -213,7 +212,8 @@ impl Block {
         } else {
             units.push(self.units[last].forward(input, &params.units[last], workspace, y));
         }
-        BlockSaved { units, squeeze, activated, gated }
+        current.into_iter().for_each(|done| workspace.give(done));
+        BlockSaved { units, squeeze }
     }
 
     /// Backward pass: `d` holds the gradient of the output and is used up; `dx` receives that of `x`, where it is wanted.
@@ -241,44 +241,35 @@ impl Block {
             Some(keep) => self.map.residual_backward(d, keep, &mut current),
             None => current.copy_from_slice(d),
         }
-        for (i, unit) in self.units.iter().enumerate().rev() {
-            let gated = saved.gated.as_ref().filter(|_| i == self.units.len() - 1);
-            let input = match i {
-                0 => x,
-                _ => gated.unwrap_or(&saved.activated[i - 1]),
-            };
-            if i == 0 {
-                units.push(unit.backward(
-                    x,
-                    &params.units[0],
-                    &saved.units[0],
-                    &mut current,
-                    dx.as_deref_mut(),
-                ));
-                break;
-            }
+        for i in (1..self.units.len()).rev() {
+            let (before, unit) = (&self.units[i - 1], &self.units[i]);
+            let mut input = workspace.take(before.filter.out_len());
+            before.activate(&params.units[i - 1], &saved.units[i - 1], &mut input);
             let mut next = workspace.take(input.len());
-            units.push(unit.backward(
-                input,
-                &params.units[i],
-                &saved.units[i],
-                &mut current,
-                Some(&mut next),
-            ));
-            if let (Some(_), Some(layer), Some(params), Some(kept)) =
-                (gated, &self.squeeze, &params.squeeze, &saved.squeeze)
-            {
-                squeeze = Some(layer.backward(&saved.activated[i - 1], params, kept, &mut next));
+            let (params_i, saved_i) = (&params.units[i], &saved.units[i]);
+            match (&self.squeeze, &params.squeeze, &saved.squeeze) {
+                (Some(layer), Some(params), Some(kept)) if i == self.units.len() - 1 => {
+                    let mut gated = workspace.take(input.len());
+                    layer.gate(&input, kept, &mut gated);
+                    units.push(unit.backward(&gated, params_i, saved_i, &mut current, Some(&mut next)));
+                    workspace.give(gated);
+                    squeeze = Some(layer.backward(&input, params, kept, &mut next));
+                }
+                _ => units.push(unit.backward(&input, params_i, saved_i, &mut current, Some(&mut next))),
             }
+            workspace.give(input);
             workspace.give(std::mem::replace(&mut current, next));
         }
+        let (first, params, kept) = (&self.units[0], &params.units[0], &saved.units[0]);
+        units.push(first.backward(x, params, kept, &mut current, dx.as_deref_mut()));
         workspace.give(current);
         if let Some(dx) = dx.filter(|_| self.skip) {
             self.map.add(d, dx);
         }
         units.reverse();
-        let buffers = saved.units.into_iter().map(|u| u.pre).chain(saved.activated).chain(saved.gated);
-        buffers.for_each(|buffer| workspace.give(buffer));
+        for unit in saved.units {
+            workspace.give(unit.pre);
+        }
         BlockGrads { units, squeeze }
     }
 
@@ -310,13 +301,13 @@ impl Block {
         for (unit, folded) in self.units[..last].iter().zip(&folded.units) {
             let mut out = workspace.take(unit.filter.out_len());
             unit.infer(current.as_deref().unwrap_or(x), folded, &mut out);
-            current.replace(out).into_iter().for_each(|done| workspace.give(done));
+            workspace.swap(&mut current, out);
         }
         if let (Some(layer), Some(params)) = (&self.squeeze, squeeze) {
             let input = current.as_deref().unwrap_or(x);
             let mut out = workspace.take(input.len());
             layer.infer(input, params, &mut out);
-            current.replace(out).into_iter().for_each(|done| workspace.give(done));
+            workspace.swap(&mut current, out);
         }
         self.units[last].infer(current.as_deref().unwrap_or(x), &folded.units[last], y);
         if let Some(done) = current {

@@ -101,6 +101,14 @@ impl SqueezeExcite {
         SqueezeSaved { mean, pre, hidden, gate }
     }
 
+    /// The output of [`SqueezeExcite::forward`] once more, from what it kept.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn gate(&self, x: &[f32], saved: &SqueezeSaved, y: &mut [f32]) {
+        self.map.scale(x, &saved.gate, y);
+    }
+
     /// Turns `d`, the gradient of the output, into that of `x`.
     ///
     /// # Panics

@@ -145,6 +145,14 @@ impl Unit {
         UnitSaved { pre, stats }
     }
 
+    /// The output of [`Unit::forward`] once more, from what it kept.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn activate(&self, params: &UnitParams, saved: &UnitSaved, y: &mut [f32]) {
+        self.norm(params).forward(&saved.pre, &saved.stats, y);
+    }
+
     /// Backward pass: `d` holds the gradient of the output and is used up; `dx` receives that of `x`, where it is wanted.
     ///
     /// # Panics

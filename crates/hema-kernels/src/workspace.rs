@@ -24,6 +24,21 @@ impl Workspace {
     }
 }
 
+impl Workspace {
+    /// Puts `buffer` in the place of the one `held`, which it gives back.
+    pub(crate) fn swap(&self, held: &mut Option<Vec<f32>>, buffer: Vec<f32>) {
+        if let Some(done) = held.replace(buffer) {
+            self.give(done);
+        }
+    }
+}
+
+/// The crate's own store, for buffers that live within one call.
+pub(crate) fn scratch() -> &'static Workspace {
+    static SCRATCH: Workspace = Workspace { free: Mutex::new(BTreeMap::new()) };
+    &SCRATCH
+}
+
 #[cfg(test)]
 mod tests {
     use super::Workspace;
