@@ -96,6 +96,7 @@ const SERIAL: usize = 1 << 13;
 
 /// One tap of one panel: rows of `width` values, the first `columns` of them from `b`.
 fn pack_panel(b: &[f32], at: Strides, columns: usize, width: usize, panel: &mut [f32]) {
+    const ROWS: usize = 32;
     if columns < width {
         panel.fill(0.0);
     }
@@ -106,7 +107,6 @@ fn pack_panel(b: &[f32], at: Strides, columns: usize, width: usize, panel: &mut 
         return;
     }
     // a transposition, a few rows at a time so that they stay in L1
-    const ROWS: usize = 32;
     for (group, panel) in panel.chunks_mut(ROWS * width).enumerate() {
         for column in 0..columns {
             let b = &b[group * ROWS * at.k + column * at.n..];

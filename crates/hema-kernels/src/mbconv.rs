@@ -212,7 +212,9 @@ impl Block {
         } else {
             units.push(self.units[last].forward(input, &params.units[last], workspace, y));
         }
-        current.into_iter().for_each(|done| workspace.give(done));
+        if let Some(done) = current {
+            workspace.give(done);
+        }
         BlockSaved { units, squeeze }
     }
 
