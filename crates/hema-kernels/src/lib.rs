@@ -1,1 +1,73 @@
 //! CPU kernels for convolutional networks on plain slices.
+//!
+//! Activations are contiguous `f32` in **NHWC** order (channels last); weights come in torch's order, (O, I, kh, kw).
+//! Every operator has a forward pass, the gradients a training step needs, and a plain reference it is tested against.
+//!
+//! Work is cut into tasks by the shape of the problem alone and partial sums are added in a fixed order, so results do not
+//! depend on the number of threads. Buffers of the wrong length are errors of the calling program and panic.
+
+// explicit SIMD and tasks that write disjoint parts of one buffer need it; no other crate of the workspace may
+#![allow(unsafe_code)]
+// kernels are generic functions that must be merged into their entry points, or they lose the target features
+#![allow(clippy::inline_always)]
+// register tiles are arrays walked by loops of constant length, several arrays by one index
+#![allow(clippy::needless_range_loop)]
+
+mod act;
+mod conv;
+mod depthwise;
+mod gemm;
+mod mbconv;
+mod norm;
+mod pool;
+#[cfg(test)]
+mod reference;
+mod simd;
+mod squeeze;
+mod unit;
+mod workspace;
+
+pub use act::Act;
+pub use conv::{Conv2d, Pad};
+pub use depthwise::Depthwise;
+pub use mbconv::{Block, BlockGrads, BlockParams, BlockSaved, BlockShape, FoldedBlock};
+pub use norm::{Norm, NormGrads, Stats};
+pub use pool::Map;
+pub use simd::{Level, level};
+pub use squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
+pub use unit::{Filter, FoldedUnit, Unit, UnitGrads, UnitParams, UnitSaved};
+pub use workspace::Workspace;
+
+use rayon::prelude::*;
+
+/// Panics unless `found == expected`.
+#[track_caller]
+fn check_len(name: &str, found: usize, expected: usize) {
+    assert!(found == expected, "length of `{name}`: found {found}, expected {expected}");
+}
+
+/// Runs `f(i, chunk i of y)` in parallel; the chunks depend on `size` alone.
+fn par_chunks(y: &mut [f32], size: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+    if y.len() <= size {
+        if !y.is_empty() {
+            f(0, y);
+        }
+    } else {
+        y.par_chunks_mut(size).enumerate().for_each(|(i, y)| f(i, y));
+    }
+}
+
+/// A base pointer that tasks writing disjoint parts of one buffer may share.
+#[derive(Clone, Copy)]
+struct SharedMut(*mut f32);
+
+// SAFETY: only an address; each use states why the parts written through it are disjoint.
+unsafe impl Send for SharedMut {}
+// SAFETY: as above.
+unsafe impl Sync for SharedMut {}
+
+impl SharedMut {
+    fn get(self) -> *mut f32 {
+        self.0
+    }
+}

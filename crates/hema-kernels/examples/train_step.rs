@@ -1,0 +1,208 @@
+//! Images per second of a training step of EfficientNetV2-B0 at 96 px made of this crate's blocks: forward and backward with
+//! every gradient, without loss and optimizer. `train_step [batch] [steps]`
+
+#![allow(clippy::print_stdout)] // the result
+
+use hema_kernels::{
+    Act, Block, BlockParams, BlockShape, Map, Pad, SqueezeParams, Stats, UnitParams, Workspace,
+};
+use std::time::{Duration, Instant};
+
+/// Kind, repeats, kernel, stride, expansion, channels of each stage.
+const STAGES: [(Kind, usize, usize, usize, usize, usize); 8] = [
+    (Kind::Conv, 1, 3, 2, 1, 32),
+    (Kind::Conv, 1, 3, 1, 1, 16),
+    (Kind::Fused, 2, 3, 2, 4, 32),
+    (Kind::Fused, 2, 3, 2, 4, 48),
+    (Kind::Inverted, 3, 3, 2, 4, 96),
+    (Kind::Inverted, 5, 3, 1, 6, 112),
+    (Kind::Inverted, 8, 3, 2, 6, 192),
+    (Kind::Conv, 1, 1, 1, 1, 1280),
+];
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Conv,
+    Fused,
+    Inverted,
+}
+
+/// A block and its parameters.
+struct Layer {
+    stage: usize,
+    block: Block,
+    units: Vec<[Vec<f32>; 3]>,
+    squeeze: Option<[Vec<f32>; 4]>,
+}
+
+impl Layer {
+    fn params(&self) -> BlockParams<'_> {
+        BlockParams {
+            units: self
+                .units
+                .iter()
+                .map(|[weight, gamma, beta]| UnitParams { weight, gamma, beta })
+                .collect(),
+            squeeze: self.squeeze_params(),
+        }
+    }
+
+    fn squeeze_params(&self) -> Option<SqueezeParams<'_>> {
+        self.squeeze.as_ref().map(|[reduce_weight, reduce_bias, expand_weight, expand_bias]| SqueezeParams {
+            reduce_weight,
+            reduce_bias,
+            expand_weight,
+            expand_bias,
+        })
+    }
+}
+
+/// Reproducible values in -limit..limit.
+fn values(n: usize, limit: f32) -> Vec<f32> {
+    (0..n).map(|i| ((i * 7919 % 10007) as f32 / 5003.5 - 1.0) * limit).collect()
+}
+
+fn network(batch: usize) -> Vec<Layer> {
+    let (mut size, mut inputs) = (96, 3);
+    let mut layers = Vec::new();
+    for (stage, (kind, repeats, kernel, stride, expansion, outputs)) in STAGES.into_iter().enumerate() {
+        for repeat in 0..repeats {
+            let stride = if repeat == 0 { stride } else { 1 };
+            let pad = Pad::same(size, size, kernel, stride);
+            let (height, width) = (size, size);
+            let (act, eps) = (Act::Silu, 1e-3);
+            let shape = BlockShape { batch, height, width, inputs, outputs, kernel, stride, pad, act, eps };
+            let hidden = inputs * expansion;
+            let block = match kind {
+                Kind::Conv => Block::conv(&shape),
+                Kind::Fused => Block::fused_mbconv(&shape, hidden),
+                Kind::Inverted => Block::mbconv(&shape, hidden, inputs / 4),
+            };
+            let units = block.units().iter().map(|unit| {
+                let (n, c) = (unit.filter.weight_len(), unit.filter.outputs());
+                [values(n, (6.0 * c as f32 / n as f32).sqrt()), vec![1.0; c], vec![0.0; c]]
+            });
+            let units = units.collect();
+            let squeeze = block.squeeze().map(|s| {
+                let (c, r) = (s.map.channels, s.reduced);
+                [values(c * r, 0.1), vec![0.0; r], values(c * r, 0.1), vec![0.0; c]]
+            });
+            layers.push(Layer { stage, block, units, squeeze });
+            (size, inputs) = (size.div_ceil(stride), outputs);
+        }
+    }
+    layers
+}
+
+/// One step; adds the time of each stage's forward and backward pass to `times`.
+fn step(layers: &[Layer], x: &[f32], workspace: &Workspace, times: &mut [[Duration; 2]]) -> f32 {
+    let mut maps: Vec<Vec<f32>> = Vec::new();
+    let mut saved = Vec::new();
+    for layer in layers {
+        let start = Instant::now();
+        let mut y = workspace.take(layer.block.out_len());
+        let input = maps.last().map_or(x, Vec::as_slice);
+        saved.push(layer.block.forward(input, &layer.params(), None, workspace, &mut y));
+        maps.push(y);
+        times[layer.stage][0] += start.elapsed();
+    }
+    let head = layers.last().expect("a network").block.squeeze();
+    assert!(head.is_none());
+    let last = maps.pop().expect("a map");
+    let batch = layers[0].block.in_len() / (96 * 96 * 3);
+    let map = Map { batch, pixels: 9, channels: 1280 };
+    let mut pooled = vec![0.0; batch * 1280];
+    map.mean(&last, &mut pooled);
+    let mut d = workspace.take(last.len());
+    map.mean_backward(&values(pooled.len(), 0.01), &mut d);
+    let mut checksum = pooled[0];
+    workspace.give(last);
+    for (i, layer) in layers.iter().enumerate().rev() {
+        let start = Instant::now();
+        let input = maps.pop();
+        let mut dx = workspace.take(layer.block.in_len());
+        let grads = layer.block.backward(
+            input.as_deref().unwrap_or(x),
+            &layer.params(),
+            None,
+            saved.pop().expect("as many as layers"),
+            &mut d,
+            workspace,
+            (i > 0).then_some(&mut dx),
+        );
+        checksum += grads.units[0].weight[0];
+        workspace.give(std::mem::replace(&mut d, dx));
+        if let Some(done) = input {
+            workspace.give(done);
+        }
+        times[layer.stage][1] += start.elapsed();
+    }
+    workspace.give(d);
+    checksum
+}
+
+/// Quickest, median and slowest rate.
+fn rates(batch: usize, mut times: Vec<Duration>) -> String {
+    times.sort();
+    let rate = |t: Duration| batch as f64 / t.as_secs_f64();
+    format!(
+        "{:.0} images/s (best {:.0}, worst {:.0})",
+        rate(times[times.len() / 2]),
+        rate(times[0]),
+        rate(times[times.len() - 1])
+    )
+}
+
+fn main() {
+    let mut args = std::env::args().skip(1).map(|a| a.parse().expect("a number"));
+    let (batch, steps) = (args.next().unwrap_or(32), args.next().unwrap_or(20));
+    let layers = network(batch);
+    let x = values(batch * 96 * 96 * 3, 2.0);
+    let workspace = Workspace::default();
+    let mut stages = [[Duration::ZERO; 2]; STAGES.len()];
+    let checksum = step(&layers, &x, &workspace, &mut stages);
+    step(&layers, &x, &workspace, &mut stages);
+    stages.fill([Duration::ZERO; 2]);
+    let times: Vec<Duration> = (0..steps)
+        .map(|_| {
+            let start = Instant::now();
+            step(&layers, &x, &workspace, &mut stages);
+            start.elapsed()
+        })
+        .collect();
+    println!("{} batch {batch}, checksum {checksum}", hema_kernels::level().name());
+    for (i, [forward, backward]) in stages.iter().enumerate() {
+        let ms = |t: &Duration| t.as_secs_f64() * 1e3 / steps as f64;
+        println!("stage {i}: forward {:5.1} ms, backward {:5.1} ms", ms(forward), ms(backward));
+    }
+    println!("training: {}", rates(batch, times));
+
+    let folded: Vec<_> = layers
+        .iter()
+        .map(|layer| {
+            let stats: Vec<Stats> = layer
+                .units
+                .iter()
+                .map(|[_, gamma, _]| Stats { mean: vec![0.0; gamma.len()], var: vec![1.0; gamma.len()] })
+                .collect();
+            layer.block.fold(&layer.params(), &stats)
+        })
+        .collect();
+    let times = (0..steps)
+        .map(|_| {
+            let start = Instant::now();
+            let mut map: Option<Vec<f32>> = None;
+            for (layer, folded) in layers.iter().zip(&folded) {
+                let mut y = workspace.take(layer.block.out_len());
+                let input = map.as_deref().unwrap_or(x.as_slice());
+                layer.block.infer(input, folded, layer.squeeze_params().as_ref(), &workspace, &mut y);
+                map.replace(y).into_iter().for_each(|done| workspace.give(done));
+            }
+            if let Some(done) = map {
+                workspace.give(done);
+            }
+            start.elapsed()
+        })
+        .collect();
+    println!("inference: {}", rates(batch, times));
+}

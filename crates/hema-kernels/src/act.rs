@@ -1,0 +1,261 @@
+//! Activations: the vector arithmetic the fused kernels use, and stand-alone passes over a buffer.
+//!
+//! `exp` is Cephes' scheme (reduction by a two-part ln 2, a polynomial of degree six); relative error below 2e-7.
+//! Derivatives are taken from the pre-activation, so nothing but the layer's input need be kept for the backward pass.
+//!
+//! Left out on purpose: exact limits beyond |x| = 80, where the sigmoid is held at e^-80; and hard-swish, GELU: no network
+//! of ours has them.
+
+use crate::simd::{Simd, simd_fn};
+use crate::{check_len, par_chunks};
+
+/// Activation function applied after a normalisation or a bias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Act {
+    /// `z`
+    #[default]
+    Identity,
+    /// `max(0, z)`
+    Relu,
+    /// `z * sigmoid(z)`
+    Silu,
+    /// `1 / (1 + e^-z)`
+    Sigmoid,
+}
+
+/// `e^x` for `|x| <= 80`; beyond, the value at the limit.
+#[inline(always)]
+fn exp<S: Simd>(s: S, x: S::V) -> S::V {
+    // the constants first: `min` and `max` then hand a NaN on
+    let x = s.max(s.splat(-80.0), s.min(s.splat(80.0), x));
+    let n = s.round(s.mul(x, s.splat(std::f32::consts::LOG2_E)));
+    let r = s.fma(n, s.splat(-0.693_359_375), x);
+    let r = s.fma(n, s.splat(2.121_944_4e-4), r);
+    let mut p = s.splat(1.987_569_1e-4);
+    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+        p = s.fma(p, r, s.splat(c));
+    }
+    let e = s.add(s.fma(p, s.mul(r, r), r), s.splat(1.0));
+    s.scale2(e, n)
+}
+
+#[inline(always)]
+fn sigmoid<S: Simd>(s: S, z: S::V) -> S::V {
+    s.recip(s.add(s.splat(1.0), exp(s, s.sub(s.splat(0.0), z))))
+}
+
+/// One activation as a type, so that the loops around it are compiled once for each.
+pub(crate) trait Activation {
+    fn value<S: Simd>(s: S, z: S::V) -> S::V;
+    /// `dy` times the derivative at `z`.
+    fn grad<S: Simd>(s: S, z: S::V, dy: S::V) -> S::V;
+}
+
+pub(crate) struct Identity;
+pub(crate) struct Relu;
+pub(crate) struct Silu;
+pub(crate) struct Sigmoid;
+
+impl Activation for Identity {
+    #[inline(always)]
+    fn value<S: Simd>(_: S, z: S::V) -> S::V {
+        z
+    }
+    #[inline(always)]
+    fn grad<S: Simd>(_: S, _: S::V, dy: S::V) -> S::V {
+        dy
+    }
+}
+
+impl Activation for Relu {
+    #[inline(always)]
+    fn value<S: Simd>(s: S, z: S::V) -> S::V {
+        s.max(s.splat(0.0), z)
+    }
+    #[inline(always)]
+    fn grad<S: Simd>(s: S, z: S::V, dy: S::V) -> S::V {
+        s.keep_positive(z, dy)
+    }
+}
+
+impl Activation for Silu {
+    #[inline(always)]
+    fn value<S: Simd>(s: S, z: S::V) -> S::V {
+        s.mul(z, sigmoid(s, z))
+    }
+    #[inline(always)]
+    fn grad<S: Simd>(s: S, z: S::V, dy: S::V) -> S::V {
+        // g (1 + z (1 - g)) with g the sigmoid
+        let g = sigmoid(s, z);
+        let inner = s.sub(z, s.mul(z, g));
+        s.mul(dy, s.fma(g, inner, g))
+    }
+}
+
+impl Activation for Sigmoid {
+    #[inline(always)]
+    fn value<S: Simd>(s: S, z: S::V) -> S::V {
+        sigmoid(s, z)
+    }
+    #[inline(always)]
+    fn grad<S: Simd>(s: S, z: S::V, dy: S::V) -> S::V {
+        let g = sigmoid(s, z);
+        s.mul(dy, s.mul(g, s.sub(s.splat(1.0), g)))
+    }
+}
+
+/// Calls `$body` with `$a` bound to the type of the activation `$act`.
+macro_rules! with_activation {
+    ($act:expr, $a:ident => $body:expr) => {
+        match $act {
+            $crate::act::Act::Identity => {
+                type $a = $crate::act::Identity;
+                $body
+            }
+            $crate::act::Act::Relu => {
+                type $a = $crate::act::Relu;
+                $body
+            }
+            $crate::act::Act::Silu => {
+                type $a = $crate::act::Silu;
+                $body
+            }
+            $crate::act::Act::Sigmoid => {
+                type $a = $crate::act::Sigmoid;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use with_activation;
+
+#[inline(always)]
+unsafe fn forward_body<S: Simd>(s: S, act: Act, x: &[f32], y: &mut [f32]) {
+    let n = y.len();
+    with_activation!(act, A => {
+        let mut i = 0;
+        while i < n {
+            let left = (n - i).min(S::LANES);
+            // SAFETY: `left` values remain from i in both slices, which the caller vouches are equally long.
+            unsafe { s.store_n(y.as_mut_ptr().add(i), left, A::value(s, s.load_n(x.as_ptr().add(i), left))) };
+            i += S::LANES;
+        }
+    });
+}
+simd_fn!(
+    /// # Safety
+    /// `x` and `y` are equally long.
+    unsafe fn forward_slice(act: Act, x: &[f32], y: &mut [f32]) = forward_body
+);
+
+#[inline(always)]
+unsafe fn backward_body<S: Simd>(s: S, act: Act, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    let n = dx.len();
+    with_activation!(act, A => {
+        let mut i = 0;
+        while i < n {
+            let left = (n - i).min(S::LANES);
+            // SAFETY: `left` values remain from i in the three slices, which the caller vouches are equally long.
+            unsafe {
+                let (z, g) = (s.load_n(x.as_ptr().add(i), left), s.load_n(dy.as_ptr().add(i), left));
+                s.store_n(dx.as_mut_ptr().add(i), left, A::grad(s, z, g));
+            }
+            i += S::LANES;
+        }
+    });
+}
+simd_fn!(
+    /// # Safety
+    /// The three slices are equally long.
+    unsafe fn backward_slice(act: Act, x: &[f32], dy: &[f32], dx: &mut [f32]) = backward_body
+);
+
+/// Values handled by one task of an elementwise pass.
+const CHUNK: usize = 1 << 14;
+
+impl Act {
+    /// `y = act(x)`, elementwise.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn forward(self, x: &[f32], y: &mut [f32]) {
+        check_len("y", y.len(), x.len());
+        par_chunks(y, CHUNK, |i, y| {
+            let x = &x[i * CHUNK..][..y.len()];
+            // SAFETY: equally long by the slicing above.
+            unsafe { forward_slice(self, x, y) }
+        });
+    }
+
+    /// `dx = dy * act'(x)`, elementwise; `x` is the input of [`Act::forward`].
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn backward(self, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+        check_len("dy", dy.len(), x.len());
+        check_len("dx", dx.len(), x.len());
+        par_chunks(dx, CHUNK, |i, dx| {
+            let (x, dy) = (&x[i * CHUNK..][..dx.len()], &dy[i * CHUNK..][..dx.len()]);
+            // SAFETY: equally long by the slicing above.
+            unsafe { backward_slice(self, x, dy, dx) }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Act;
+    use crate::reference::{self, assert_close};
+    use crate::simd::testing::at_every_level;
+
+    const ALL: [Act; 4] = [Act::Identity, Act::Relu, Act::Silu, Act::Sigmoid];
+
+    #[test]
+    fn matches_the_reference_at_every_length() {
+        at_every_level(|level| {
+            for act in ALL {
+                for n in [0, 1, 7, 16, 33, super::CHUNK + 5] {
+                    let x: Vec<f32> = (0..n).map(|i| (i as f32 - n as f32 / 2.0) * 20.0 / n as f32).collect();
+                    let dy = reference::values(n, 3);
+                    let (mut y, mut dx) = (vec![9.0; n], vec![9.0; n]);
+                    act.forward(&x, &mut y);
+                    act.backward(&x, &dy, &mut dx);
+                    let name = format!("{act:?} {n} {}", level.name());
+                    assert_close(
+                        &name,
+                        &y,
+                        &x.iter().map(|&z| reference::act(act, z)).collect::<Vec<_>>(),
+                        1e-6,
+                    );
+                    let expected: Vec<f32> =
+                        x.iter().zip(&dy).map(|(&z, d)| d * reference::act_slope(act, z)).collect();
+                    assert_close(&name, &dx, &expected, 1e-5);
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn sigmoid_is_good_to_two_millionths_relative() {
+        at_every_level(|_| {
+            let x: Vec<f32> = (-7900..7900).map(|i| i as f32 / 100.0).collect();
+            let mut y = vec![0.0; x.len()];
+            Act::Sigmoid.forward(&x, &mut y);
+            for (x, y) in x.iter().zip(y) {
+                let exact = 1.0 / (1.0 + (-f64::from(*x)).exp());
+                assert!((f64::from(y) - exact).abs() <= 2e-6 * exact, "sigmoid({x}) = {y}, expected {exact}");
+            }
+        });
+    }
+
+    #[test]
+    fn extremes_stay_finite_and_nan_is_handed_on() {
+        at_every_level(|_| {
+            let mut y = [0.0; 3];
+            Act::Silu.forward(&[-1e30, 1e30, f32::NAN], &mut y);
+            assert!(y[0].abs() < 1.0 && (y[1] / 1e30 - 1.0).abs() < 1e-6 && y[2].is_nan(), "{y:?}");
+            Act::Relu.forward(&[-1e30, 1e30, f32::NAN], &mut y);
+            assert!(y[0] == 0.0 && y[1] == 1e30 && y[2].is_nan(), "{y:?}");
+        });
+    }
+}

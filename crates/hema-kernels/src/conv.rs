@@ -1,0 +1,651 @@
+//! Dense two-dimensional convolution, NHWC, square filters of any size and stride.
+//!
+//! Output pixels are numbered image by image and row by row and cut into blocks of a few dozen to a few hundred; a block is
+//! one task. For each block the address of every (tap, pixel) is put into a table and [`gemm`](crate::gemm) does the rest, so
+//! 1x1 and k x k, any stride and any padding, are one code path and no im2col matrix exists.
+//!
+//! * The gradient of the input is the same operation on the output's gradient: a pixel of the input collects the taps that
+//!   reached it. With stride s the pixels fall into s x s classes with the same taps each; a class is one run, and no
+//!   multiplication with a structural zero is done.
+//! * The gradient of the weights cuts the pixels into a few parts whose sums are added in order, and, where the filter bank
+//!   is large, the rows of the result as well.
+//! * With very few input channels (the network's first layer) the taps of a block are copied side by side into a small
+//!   im2col buffer: otherwise most of the work is addressing.
+//!
+//! Left out on purpose: dilation and groups (depthwise has its own kernel), Winograd.
+
+use crate::act::Act;
+use crate::gemm::{Epilogue, Packed, Strides, outer, padded_rows, product};
+use crate::norm::{Partial, Stats};
+use crate::workspace::scratch;
+use crate::{SharedMut, check_len, par_chunks};
+use rayon::prelude::*;
+
+/// Zero padding of each side of a map, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Pad {
+    /// Rows above.
+    pub top: usize,
+    /// Columns to the left.
+    pub left: usize,
+    /// Rows below.
+    pub bottom: usize,
+    /// Columns to the right.
+    pub right: usize,
+}
+
+impl Pad {
+    /// The same padding on all sides.
+    pub fn all(p: usize) -> Self {
+        Self { top: p, left: p, bottom: p, right: p }
+    }
+
+    /// TensorFlow's SAME padding: the output has `ceil(input / stride)` pixels and an odd pixel goes to the bottom and right.
+    pub fn same(height: usize, width: usize, kernel: usize, stride: usize) -> Self {
+        let total = |size: usize| ((size.div_ceil(stride) - 1) * stride + kernel).saturating_sub(size);
+        let (h, w) = (total(height), total(width));
+        Self { top: h / 2, left: w / 2, bottom: h - h / 2, right: w - w / 2 }
+    }
+}
+
+/// The shape of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2d {
+    /// Images.
+    pub batch: usize,
+    /// Rows of the input.
+    pub height: usize,
+    /// Columns of the input.
+    pub width: usize,
+    /// Channels of the input.
+    pub inputs: usize,
+    /// Channels of the output.
+    pub outputs: usize,
+    /// Rows and columns of the filters.
+    pub kernel: usize,
+    /// Step of the filters in both directions.
+    pub stride: usize,
+    /// Zero padding of the input.
+    pub pad: Pad,
+}
+
+/// How positions of a source axis correspond to positions of a destination axis, for a class of destinations.
+///
+/// Destination `first + step * i` takes from source `mul * i + offset` for each `(tap, offset)`.
+struct Axis {
+    count: usize,
+    first: usize,
+    step: usize,
+    mul: usize,
+    taps: Vec<(usize, isize)>,
+    source: usize,
+}
+
+impl Axis {
+    fn forward(input: usize, output: usize, kernel: usize, stride: usize, pad: usize) -> Self {
+        let taps = (0..kernel).map(|k| (k, k as isize - pad as isize)).collect();
+        Self { count: output, first: 0, step: 1, mul: stride, taps, source: input }
+    }
+
+    /// The inputs `class, class + stride, ...` collecting from the outputs they reached.
+    fn backward(input: usize, output: usize, kernel: usize, stride: usize, pad: usize, class: usize) -> Self {
+        let taps = (0..kernel)
+            .map(|k| (k, (class + pad) as isize - k as isize))
+            .filter(|(_, distance)| distance % stride as isize == 0)
+            .map(|(k, distance)| (k, distance / stride as isize))
+            .collect();
+        let count = input.saturating_sub(class).div_ceil(stride);
+        Self { count, first: class, step: stride, mul: 1, taps, source: output }
+    }
+
+    fn source(&self, i: usize, offset: isize) -> Option<usize> {
+        usize::try_from((self.mul * i) as isize + offset).ok().filter(|&at| at < self.source)
+    }
+}
+
+/// A source map of `channels` channels, and which of its pixels a class of destination pixels takes from.
+struct Gather<'a> {
+    map: &'a [f32],
+    channels: usize,
+    batch: usize,
+    rows: Axis,
+    columns: Axis,
+    zeros: Vec<f32>,
+}
+
+impl<'a> Gather<'a> {
+    fn new(map: &'a [f32], channels: usize, batch: usize, rows: Axis, columns: Axis) -> Self {
+        check_len("map", map.len(), batch * rows.source * columns.source * channels);
+        Self { map, channels, batch, rows, columns, zeros: vec![0.0; channels] }
+    }
+
+    /// Destination pixels.
+    fn pixels(&self) -> usize {
+        self.batch * self.rows.count * self.columns.count
+    }
+
+    /// Index, among k x k, of each tap in use.
+    fn taps(&self, kernel: usize) -> Vec<usize> {
+        let columns = || self.columns.taps.iter().map(|c| c.0);
+        self.rows.taps.iter().flat_map(|r| columns().map(move |c| r.0 * kernel + c)).collect()
+    }
+
+    /// Image, row and column index of destination pixel `i`.
+    fn split(&self, i: usize) -> (usize, usize, usize) {
+        let (row, column) = (i / self.columns.count, i % self.columns.count);
+        (row / self.rows.count, row % self.rows.count, column)
+    }
+
+    /// Fills `table` with the source addresses of destination pixels `start..start + m`, tap by tap, each tap padded to whole
+    /// tiles with the row of zeros. An address is of `channels` values.
+    fn fill(&self, start: usize, m: usize, table: &mut Vec<*const f32>) {
+        table.clear();
+        for &(_, row_offset) in &self.rows.taps {
+            for &(_, column_offset) in &self.columns.taps {
+                let (mut image, mut row, mut column) = self.split(start);
+                let mut left = m;
+                while left > 0 {
+                    let run = left.min(self.columns.count - column);
+                    if let Some(y) = self.rows.source(row, row_offset) {
+                        let line = &self.map
+                            [(image * self.rows.source + y) * self.columns.source * self.channels..]
+                            [..self.columns.source * self.channels];
+                        table.extend((column..column + run).map(|i| {
+                            match self.columns.source(i, column_offset) {
+                                // x < source columns, so the pixel lies in the line
+                                Some(x) => line.as_ptr().wrapping_add(x * self.channels),
+                                None => self.zeros.as_ptr(),
+                            }
+                        }));
+                    } else {
+                        table.extend(std::iter::repeat_n(self.zeros.as_ptr(), run));
+                    }
+                    left -= run;
+                    column = 0;
+                    row += 1;
+                    if row == self.rows.count {
+                        row = 0;
+                        image += 1;
+                    }
+                }
+                table.extend(std::iter::repeat_n(self.zeros.as_ptr(), padded_rows(m) - m));
+            }
+        }
+    }
+
+    /// Copies the taps of each pixel of a filled table side by side into `buffer` and makes `table` the addresses of these
+    /// rows.
+    fn materialise(&self, taps: usize, table: &mut Vec<*const f32>, buffer: &mut Vec<f32>) {
+        let (m, c) = (table.len() / taps, self.channels);
+        buffer.resize(m * taps * c, 0.0);
+        for (t, addresses) in table.chunks_exact(m).enumerate() {
+            for (row, &address) in buffer.chunks_exact_mut(taps * c).zip(addresses) {
+                // SAFETY: addresses in a filled table are of `channels` values.
+                row[t * c..][..c].copy_from_slice(unsafe { std::slice::from_raw_parts(address, c) });
+            }
+        }
+        table.clear();
+        table.extend(buffer.chunks_exact(taps * c).map(<[f32]>::as_ptr));
+    }
+}
+
+/// Buffers of one task, reused by the tasks a thread runs after each other.
+#[derive(Default)]
+struct Scratch {
+    table: Vec<*const f32>,
+    other: Vec<*const f32>,
+    out: Vec<*mut f32>,
+    im2col: Vec<f32>,
+}
+
+// SAFETY: the addresses are refilled by each task before use; between tasks they are dead values.
+unsafe impl Send for Scratch {}
+
+/// Fewer input channels than this are gathered by copying.
+const FEW_CHANNELS: usize = 8;
+
+impl Conv2d {
+    /// Rows of the output.
+    pub fn out_height(&self) -> usize {
+        (self.height + self.pad.top + self.pad.bottom - self.kernel) / self.stride + 1
+    }
+
+    /// Columns of the output.
+    pub fn out_width(&self) -> usize {
+        (self.width + self.pad.left + self.pad.right - self.kernel) / self.stride + 1
+    }
+
+    /// Values in the input (batch, height, width, inputs).
+    pub fn in_len(&self) -> usize {
+        self.batch * self.height * self.width * self.inputs
+    }
+
+    /// Values in the output (batch, `out_height`, `out_width`, outputs).
+    pub fn out_len(&self) -> usize {
+        self.batch * self.out_height() * self.out_width() * self.outputs
+    }
+
+    /// Values in the weights (outputs, inputs, kernel, kernel).
+    pub fn weight_len(&self) -> usize {
+        self.outputs * self.inputs * self.kernel * self.kernel
+    }
+
+    /// Multiply-adds of the forward pass.
+    pub fn macs(&self) -> usize {
+        self.out_len() * self.inputs * self.kernel * self.kernel
+    }
+
+    fn taps(&self) -> usize {
+        self.kernel * self.kernel
+    }
+
+    /// Pixels per task: about a quarter of L2 for both sides, whole tiles, and enough tasks to share out.
+    fn block(&self, pixels: usize) -> usize {
+        let fits = (1 << 16) / (self.inputs.max(self.outputs));
+        fits.min(pixels.div_ceil(16)).clamp(48, 512).next_multiple_of(8)
+    }
+
+    fn gather<'a>(&self, x: &'a [f32]) -> Gather<'a> {
+        let (k, s) = (self.kernel, self.stride);
+        let rows = Axis::forward(self.height, self.out_height(), k, s, self.pad.top);
+        let columns = Axis::forward(self.width, self.out_width(), k, s, self.pad.left);
+        Gather::new(x, self.inputs, self.batch, rows, columns)
+    }
+
+    /// `y = x * weight (+ bias)`, then `act`. `x` is (batch, height, width, inputs), `y` (batch, `out_height`, `out_width`,
+    /// outputs), `weight` (outputs, inputs, kernel, kernel), `bias` (outputs).
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [f32]) {
+        self.run_forward(x, weight, Epilogue { bias, act }, y, |_| ());
+    }
+
+    /// [`Conv2d::forward`] without bias or activation that also returns the statistics of each output channel, gathered block
+    /// by block while the block is in the cache.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn forward_stats(&self, x: &[f32], weight: &[f32], y: &mut [f32]) -> Stats {
+        let channels = self.outputs;
+        let partials =
+            self.run_forward(x, weight, Epilogue::default(), y, |block| Partial::of(block, channels));
+        Stats::merge(channels, &partials)
+    }
+
+    /// Runs the forward pass; `seen` is called with each finished block of the output, and its results returned in order.
+    fn run_forward<T: Send>(
+        &self,
+        x: &[f32],
+        weight: &[f32],
+        epilogue: Epilogue,
+        y: &mut [f32],
+        seen: impl Fn(&[f32]) -> T + Sync,
+    ) -> Vec<T> {
+        check_len("x", x.len(), self.in_len());
+        check_len("weight", weight.len(), self.weight_len());
+        check_len("y", y.len(), self.out_len());
+        if let Some(bias) = epilogue.bias {
+            check_len("bias", bias.len(), self.outputs);
+        }
+        let (taps, few) = (self.taps(), self.inputs < FEW_CHANNELS);
+        let at = Strides { tap: 1, k: taps, n: self.inputs * taps };
+        let mut packed = Packed::new(weight, taps, self.inputs, self.outputs, at);
+        let gather = self.gather(x);
+        let mut used = gather.taps(self.kernel);
+        if few {
+            packed = packed.flattened();
+            used = vec![0];
+        }
+        let block = self.block(gather.pixels());
+        y.par_chunks_mut(block * self.outputs)
+            .enumerate()
+            .map_init(Scratch::default, |scratch, (i, y)| {
+                gather.fill(i * block, y.len() / self.outputs, &mut scratch.table);
+                if few {
+                    gather.materialise(taps, &mut scratch.table, &mut scratch.im2col);
+                }
+                scratch.out.clear();
+                scratch.out.extend(y.chunks_exact_mut(self.outputs).map(<[f32]>::as_mut_ptr));
+                // SAFETY: `fill` gives addresses of `inputs` values (`materialise` of taps * inputs) for each tap and pixel;
+                // the output rows are distinct rows of this task's own chunk.
+                unsafe { product(&packed, &used, &scratch.table, &scratch.out, epilogue) };
+                seen(y)
+            })
+            .collect()
+    }
+
+    /// Gradient of the input: `dx` like `x`, from `dy` like `y`.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn grad_input(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+        check_len("dy", dy.len(), self.out_len());
+        check_len("weight", weight.len(), self.weight_len());
+        check_len("dx", dx.len(), self.in_len());
+        let (taps, c) = (self.taps(), self.inputs);
+        let at = Strides { tap: 1, k: c * taps, n: taps };
+        let packed = Packed::new(weight, taps, self.outputs, c, at);
+        let base = SharedMut(dx.as_mut_ptr());
+        let (k, s) = (self.kernel, self.stride);
+        for class in 0..s * s {
+            let rows = Axis::backward(self.height, self.out_height(), k, s, self.pad.top, class / s);
+            let columns = Axis::backward(self.width, self.out_width(), k, s, self.pad.left, class % s);
+            let gather = Gather::new(dy, self.outputs, self.batch, rows, columns);
+            let used = gather.taps(k);
+            let pixels = gather.pixels();
+            let block = self.block(pixels);
+            (0..pixels.div_ceil(block)).into_par_iter().for_each_init(Scratch::default, |scratch, i| {
+                let (start, m) = (i * block, block.min(pixels - i * block));
+                gather.fill(start, m, &mut scratch.table);
+                scratch.out.clear();
+                scratch.out.extend((start..start + m).map(|pixel| {
+                    let (image, row, column) = gather.split(pixel);
+                    let y = gather.rows.first + gather.rows.step * row;
+                    let x = gather.columns.first + gather.columns.step * column;
+                    base.get().wrapping_add(((image * self.height + y) * self.width + x) * c)
+                }));
+                // SAFETY: addresses as in `run_forward`; a pixel of the input belongs to one class and one block of it, so
+                // the output rows are this task's alone, and they lie in `dx` because row and column are within the map.
+                unsafe { product(&packed, &used, &scratch.table, &scratch.out, Epilogue::default()) };
+            });
+        }
+    }
+
+    /// Gradient of the weights: `dweight` like `weight`, from `x` and `dy`.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn grad_weight(&self, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+        check_len("x", x.len(), self.in_len());
+        check_len("dy", dy.len(), self.out_len());
+        check_len("dweight", dweight.len(), self.weight_len());
+        let few = self.inputs < FEW_CHANNELS;
+        let gather = self.gather(x);
+        let pixels = gather.pixels();
+        let plan = WeightPlan::new(self, pixels, few);
+        let size = plan.taps * plan.ps * plan.qs;
+        let mut sums = scratch().take(plan.parts * size);
+        let base = SharedMut(sums.as_mut_ptr());
+        let tasks = plan.parts * plan.groups;
+        (0..tasks).into_par_iter().for_each_init(Scratch::default, |scratch, task| {
+            let (part, group) = (task / plan.groups, task % plan.groups);
+            let first_p = (group * plan.group_rows).min(plan.ps);
+            let ps = plan.group_rows.min(plan.ps - first_p);
+            for t in 0..plan.taps {
+                // SAFETY: rows first_p.. of tap t of this part, inside `sums`, are this task's alone.
+                unsafe {
+                    let out = base.get().add(part * size + (t * plan.ps + first_p) * plan.qs);
+                    std::slice::from_raw_parts_mut(out, ps * plan.qs).fill(0.0);
+                }
+            }
+            let end = ((part + 1) * plan.part).min(pixels);
+            let mut start = part * plan.part;
+            while start < end {
+                let m = plan.block.min(end - start);
+                gather.fill(start, m, &mut scratch.table);
+                if few {
+                    gather.materialise(self.taps(), &mut scratch.table, &mut scratch.im2col);
+                }
+                scratch.other.clear();
+                scratch.other.extend(
+                    dy[start * self.outputs..].chunks_exact(self.outputs).take(m).map(<[f32]>::as_ptr),
+                );
+                for (t, addresses) in scratch.table.chunks_exact(padded_rows(m)).enumerate() {
+                    let (a, b) = if plan.outputs_first {
+                        (&scratch.other[..], &addresses[..m])
+                    } else {
+                        (&addresses[..m], &scratch.other[..])
+                    };
+                    // SAFETY: both tables hold m addresses, of `ps` and `qs` values; part, tap and group select a range of
+                    // `sums` that is this task's alone.
+                    unsafe {
+                        let out = base.get().add(part * size + (t * plan.ps + first_p) * plan.qs);
+                        outer(a, b, first_p, ps, plan.qs, out);
+                    }
+                }
+                start += m;
+            }
+        });
+        self.unpack(&plan, &sums, dweight);
+        scratch().give(sums);
+    }
+
+    /// Adds the parts and brings them from [`WeightPlan`]'s order (part, tap, p, q) into (outputs, inputs, kernel, kernel).
+    fn unpack(&self, plan: &WeightPlan, sums: &[f32], dweight: &mut [f32]) {
+        let (taps, c) = (self.taps(), self.inputs);
+        let size = plan.taps * plan.ps * plan.qs;
+        let (by_o, by_i) = if plan.outputs_first { (plan.qs, 1) } else { (1, plan.qs) };
+        // side by side, the taps are part of the "channel"
+        let by_tap = if plan.taps == 1 { c * by_i } else { plan.ps * plan.qs };
+        // filters of one task: neighbours, because in one of the two orders their values lie side by side
+        let filters = 16;
+        par_chunks(dweight, filters * c * taps, |task, dweight| {
+            dweight.fill(0.0);
+            for sums in sums.chunks_exact(size) {
+                for t in 0..taps {
+                    for i in 0..c {
+                        let sums = &sums[t * by_tap + i * by_i + task * filters * by_o..];
+                        for (o, dweight) in dweight.chunks_exact_mut(c * taps).enumerate() {
+                            dweight[i * taps + t] += sums[o * by_o];
+                        }
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// How the gradient of the weights is cut up; a function of the shape alone.
+struct WeightPlan {
+    /// Products per pixel: the taps, or 1 where they are copied side by side.
+    taps: usize,
+    /// Whether the output channels are the rows (broadcast) and the input channels the columns (vectors).
+    outputs_first: bool,
+    ps: usize,
+    qs: usize,
+    /// Pixels are cut into this many parts of `part` pixels.
+    parts: usize,
+    part: usize,
+    /// Rows are cut into this many groups of `group_rows`.
+    groups: usize,
+    group_rows: usize,
+    /// Pixels whose rows are worked on together, so that they stay in the cache.
+    block: usize,
+}
+
+impl WeightPlan {
+    fn new(conv: &Conv2d, pixels: usize, few: bool) -> Self {
+        const TASKS: usize = 16;
+        const TILE: usize = 8;
+        let (taps, inputs) = if few { (1, conv.inputs * conv.taps()) } else { (conv.taps(), conv.inputs) };
+        let outputs = conv.outputs;
+        // the side that wastes fewer lanes becomes the vectors, and the longer one where neither does
+        let cost = |p: usize, q: usize| p.next_multiple_of(TILE) * q.next_multiple_of(16);
+        let (as_rows, as_columns) = (cost(outputs, inputs), cost(inputs, outputs));
+        let outputs_first = as_rows < as_columns || (as_rows == as_columns && inputs >= outputs);
+        let (ps, qs) = if outputs_first { (outputs, inputs) } else { (inputs, outputs) };
+        // each part costs one more set of sums: few of them where the sums are large
+        let affordable = ((1 << 20) / (taps * ps * qs)).clamp(1, TASKS);
+        let parts = pixels.div_ceil(512).clamp(1, affordable);
+        let part = pixels.div_ceil(parts).next_multiple_of(TILE);
+        let groups = (TASKS / parts).min(ps.div_ceil(TILE)).max(1);
+        let group_rows = ps.div_ceil(groups).next_multiple_of(TILE);
+        let block = ((1 << 16) / (inputs + outputs)).clamp(64, 256);
+        Self { taps, outputs_first, ps, qs, parts, part, groups, group_rows, block }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Conv2d, Pad};
+    use crate::act::Act;
+    use crate::norm::Stats;
+    use crate::reference::{self, assert_close, values};
+    use crate::simd::testing::at_every_level;
+
+    /// Odd sizes of everything, and channel counts on both sides of the vector and panel widths.
+    fn shapes() -> Vec<Conv2d> {
+        let mut shapes = Vec::new();
+        let channels = [(1, 1), (3, 5), (3, 32), (8, 17), (13, 16), (16, 64), (31, 48), (33, 7), (50, 70)];
+        for (i, &(inputs, outputs)) in channels.iter().enumerate() {
+            for (j, &(kernel, stride)) in
+                [(1, 1), (1, 2), (2, 1), (3, 1), (3, 2), (5, 1), (5, 2), (7, 3)].iter().enumerate()
+            {
+                let (batch, height, width) =
+                    (1 + (i + j) % 3, 1 + (3 * i + 5 * j) % 13, 1 + (7 * i + j) % 13);
+                let mut pad = Pad::same(height, width, kernel, stride);
+                if (i + j) % 2 == 0 && height >= kernel && width >= kernel {
+                    pad = Pad { top: 0, left: 1, bottom: 2, right: 0 };
+                }
+                shapes.push(Conv2d { batch, height, width, inputs, outputs, kernel, stride, pad });
+            }
+        }
+        shapes
+    }
+
+    #[test]
+    fn forward_and_gradients_match_the_reference() {
+        at_every_level(|level| {
+            for shape in shapes() {
+                let name = format!("{shape:?} {}", level.name());
+                let (x, w) = (values(shape.in_len(), 1), values(shape.weight_len(), 2));
+                let (dy, bias) = (values(shape.out_len(), 3), values(shape.outputs, 4));
+                let expected = reference::conv(&shape, 1, &x, &w);
+
+                let mut y = vec![9.0; shape.out_len()];
+                let stats = shape.forward_stats(&x, &w, &mut y);
+                assert_close(&name, &y, &expected, 1e-5);
+                let direct = Stats::of(&y, shape.outputs);
+                assert_close(&name, &stats.mean, &direct.mean, 1e-5);
+                assert_close(&name, &stats.var, &direct.var, 1e-5);
+
+                shape.forward(&x, &w, Some(&bias), Act::Silu, &mut y);
+                let with_bias: Vec<f32> = expected
+                    .iter()
+                    .enumerate()
+                    .map(|(i, v)| reference::act(Act::Silu, v + bias[i % shape.outputs]))
+                    .collect();
+                assert_close(&name, &y, &with_bias, 1e-5);
+
+                let mut dx = vec![9.0; x.len()];
+                shape.grad_input(&dy, &w, &mut dx);
+                assert_close(&name, &dx, &reference::conv_grad_input(&shape, 1, &dy, &w), 1e-5);
+                let mut dw = vec![9.0; w.len()];
+                shape.grad_weight(&x, &dy, &mut dw);
+                assert_close(&name, &dw, &reference::conv_grad_weight(&shape, 1, &x, &dy), 1e-5);
+            }
+        });
+    }
+
+    /// Sizes at which a problem is cut into several blocks, parts and groups.
+    #[test]
+    fn several_tasks_match_the_reference() {
+        at_every_level(|level| {
+            for (height, inputs, outputs, kernel, stride) in [
+                (40, 3, 16, 3, 2),
+                (33, 16, 24, 3, 1),
+                (24, 40, 8, 1, 1),
+                (6, 72, 136, 1, 1),
+                (1, 100, 300, 1, 1),
+            ] {
+                let pad = Pad::same(height, height, kernel, stride);
+                let shape = Conv2d { batch: 3, height, width: height, inputs, outputs, kernel, stride, pad };
+                let name = format!("{shape:?} {}", level.name());
+                let (x, w) = (values(shape.in_len(), 1), values(shape.weight_len(), 2));
+                let dy = values(shape.out_len(), 3);
+                let mut y = vec![9.0; shape.out_len()];
+                shape.forward(&x, &w, None, Act::Identity, &mut y);
+                assert_close(&name, &y, &reference::conv(&shape, 1, &x, &w), 1e-5);
+                let mut dx = vec![9.0; x.len()];
+                shape.grad_input(&dy, &w, &mut dx);
+                assert_close(&name, &dx, &reference::conv_grad_input(&shape, 1, &dy, &w), 1e-5);
+                let mut dw = vec![9.0; w.len()];
+                shape.grad_weight(&x, &dy, &mut dw);
+                assert_close(&name, &dw, &reference::conv_grad_weight(&shape, 1, &x, &dy), 1e-5);
+            }
+        });
+    }
+
+    /// The reference's own gradients: the loss `sum(y * dy)` is linear in each argument, so differences are exact but for
+    /// rounding.
+    #[test]
+    fn reference_gradients_agree_with_finite_differences() {
+        for (groups, inputs, outputs) in [(1, 2, 3), (2, 4, 6), (3, 3, 3)] {
+            let pad = Pad { top: 1, left: 0, bottom: 2, right: 1 };
+            let shape = Conv2d { batch: 2, height: 4, width: 5, inputs, outputs, kernel: 3, stride: 2, pad };
+            let x = values(shape.in_len(), 1);
+            let w = values(shape.weight_len() / groups, 2);
+            let dy = values(shape.out_len(), 3);
+            let loss = |x: &[f32], w: &[f32]| -> f64 {
+                let y = reference::conv(&shape, groups, x, w);
+                y.iter().zip(&dy).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+            };
+            let slope = |f: &dyn Fn(f32) -> f64| ((f(0.5) - f(-0.5)) as f32).clamp(-1e6, 1e6);
+            let moved = |v: &[f32], i: usize, by: f32| {
+                let mut v = v.to_vec();
+                v[i] += by;
+                v
+            };
+            let dx: Vec<f32> = (0..x.len()).map(|i| slope(&|by| loss(&moved(&x, i, by), &w))).collect();
+            let dw: Vec<f32> = (0..w.len()).map(|i| slope(&|by| loss(&x, &moved(&w, i, by)))).collect();
+            assert_close("dx", &reference::conv_grad_input(&shape, groups, &dy, &w), &dx, 1e-5);
+            assert_close("dw", &reference::conv_grad_weight(&shape, groups, &x, &dy), &dw, 1e-5);
+        }
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let pad = Pad::same(17, 17, 3, 1);
+                let shape = Conv2d {
+                    batch: 4,
+                    height: 17,
+                    width: 17,
+                    inputs: 12,
+                    outputs: 20,
+                    kernel: 3,
+                    stride: 1,
+                    pad,
+                };
+                let (x, w) = (values(shape.in_len(), 1), values(shape.weight_len(), 2));
+                let (mut y, mut dw) = (vec![0.0; shape.out_len()], vec![0.0; w.len()]);
+                let stats = shape.forward_stats(&x, &w, &mut y);
+                shape.grad_weight(&x, &y, &mut dw);
+                (y, dw, stats)
+            })
+        };
+        at_every_level(|_| assert_eq!(run(1), run(5)));
+    }
+
+    #[test]
+    #[should_panic(expected = "length of `x`: found 3, expected 4")]
+    fn wrong_length_is_named() {
+        let shape = Conv2d {
+            batch: 1,
+            height: 2,
+            width: 2,
+            inputs: 1,
+            outputs: 1,
+            kernel: 1,
+            stride: 1,
+            pad: Pad::default(),
+        };
+        shape.forward(&[0.0; 3], &[1.0], None, Act::Identity, &mut [0.0; 4]);
+    }
+
+    #[test]
+    fn same_padding_is_tensorflows() {
+        let pad = |size, kernel, stride| {
+            let p = Pad::same(size, size, kernel, stride);
+            (p.top, p.bottom)
+        };
+        assert_eq!(pad(96, 3, 2), (0, 1));
+        assert_eq!(pad(96, 3, 1), (1, 1));
+        assert_eq!(pad(7, 5, 2), (2, 2));
+        assert_eq!(pad(6, 5, 2), (1, 2));
+        assert_eq!(pad(1, 1, 2), (0, 0));
+    }
+}

@@ -1,0 +1,385 @@
+//! Matrix products on rows reached through pointers: the engine of every dense convolution.
+//!
+//! A convolution never needs its im2col matrix in memory: the k values that one tap of the filter contributes to one output
+//! pixel are contiguous in an NHWC map, so the product only needs the *address* of each (tap, pixel). Both products here
+//! therefore take tables of row addresses; padding is the address of a row of zeros. A plain matrix is the case of one tap.
+//!
+//! * [`product`]: `out[m] = sum over taps t of rows[t][m] * B[t]`, for `B` packed by [`Packed`]. The right-hand side is cut into
+//!   panels of up to three vectors; a panel (K x 48 values on AVX-512) stays in L1/L2 while all rows of the block pass. The
+//!   kernel keeps 8 rows x 3 vectors of sums in registers (4 x 3 where there are 16 registers) over the whole of K, so the
+//!   output is written once. Left-hand values are broadcast straight from the map: packing them would cost as much as the
+//!   product when N is 16 to 64, which is the usual case.
+//! * [`outer`]: `out[p][q] += sum over m of a[m][p] * b[m][q]`, the gradient of the weights. Rows of both sides are read in
+//!   place; the sums of an 8 x 3-vector tile stay in registers over the rows of the block.
+//!
+//! Left out on purpose: blocking over K (a packed panel of our largest K fits L2) and alpha/beta.
+
+use crate::act::{Act, Activation, with_activation};
+use crate::simd::{Simd, lanes, simd_fn};
+use crate::workspace::scratch;
+use rayon::prelude::*;
+
+/// Vectors in a full panel of the right-hand side.
+const PANEL: usize = 3;
+
+/// Widths, in vectors, of the panels that cover `n` columns; a lone last vector is evened out, as 4 = 2 + 2.
+fn panels(n: usize, lanes: usize) -> impl Iterator<Item = usize> {
+    let mut left = n.div_ceil(lanes);
+    std::iter::from_fn(move || {
+        let width = if left == PANEL + 1 { 2 } else { left.min(PANEL) };
+        left -= width;
+        (width > 0).then_some(width)
+    })
+}
+
+/// A right-hand side, `taps` matrices of `k` x `n`, in the order the kernel reads it: panel, tap, k, column; columns past `n`
+/// are 0.
+pub(crate) struct Packed {
+    data: Vec<f32>,
+    taps: usize,
+    k: usize,
+    n: usize,
+    lanes: usize,
+}
+
+/// Where element (tap, k, column) of a right-hand side lies in the buffer it is packed from.
+#[derive(Clone, Copy)]
+pub(crate) struct Strides {
+    pub(crate) tap: usize,
+    pub(crate) k: usize,
+    pub(crate) n: usize,
+}
+
+impl Packed {
+    /// Packs `taps` matrices of `k` x `n` found in `b` at the given strides.
+    pub(crate) fn new(b: &[f32], taps: usize, k: usize, n: usize, at: Strides) -> Self {
+        let lanes = lanes();
+        let mut data = scratch().take(n.div_ceil(lanes) * lanes * taps * k);
+        let (mut first, mut rest) = (0, data.as_mut_slice());
+        let mut tasks = Vec::new();
+        for width in panels(n, lanes).map(|v| v * lanes) {
+            let (panel, others) = rest.split_at_mut(taps * k * width);
+            tasks.push((first, width, panel));
+            first += width;
+            rest = others;
+        }
+        let pack = |(first, width, panel): (usize, usize, &mut [f32])| {
+            let columns = width.min(n - first);
+            for (tap, panel) in panel.chunks_exact_mut(k * width).enumerate() {
+                pack_panel(&b[tap * at.tap + first * at.n..], at, columns, width, panel);
+            }
+        };
+        if b.len() < SERIAL {
+            tasks.into_iter().for_each(pack);
+        } else {
+            tasks.into_par_iter().for_each(pack);
+        }
+        Self { data, taps, k, n, lanes }
+    }
+
+    /// The same values seen as one tap of `taps * k` rows.
+    pub(crate) fn flattened(mut self) -> Self {
+        self.k *= self.taps;
+        self.taps = 1;
+        self
+    }
+}
+
+impl Drop for Packed {
+    fn drop(&mut self) {
+        scratch().give(std::mem::take(&mut self.data));
+    }
+}
+
+/// Right-hand sides smaller than this are packed by one thread.
+const SERIAL: usize = 1 << 13;
+
+/// One tap of one panel: rows of `width` values, the first `columns` of them from `b`.
+fn pack_panel(b: &[f32], at: Strides, columns: usize, width: usize, panel: &mut [f32]) {
+    const ROWS: usize = 32;
+    if columns < width {
+        panel.fill(0.0);
+    }
+    if at.n == 1 {
+        for (row, panel) in panel.chunks_exact_mut(width).enumerate() {
+            panel[..columns].copy_from_slice(&b[row * at.k..][..columns]);
+        }
+        return;
+    }
+    // a transposition, a few rows at a time so that they stay in L1
+    for (group, panel) in panel.chunks_mut(ROWS * width).enumerate() {
+        for column in 0..columns {
+            let b = &b[group * ROWS * at.k + column * at.n..];
+            for (row, panel) in panel.chunks_exact_mut(width).enumerate() {
+                panel[column] = b[row * at.k];
+            }
+        }
+    }
+}
+
+/// What happens to a finished sum before it is stored.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Epilogue<'a> {
+    /// Added per column.
+    pub(crate) bias: Option<&'a [f32]>,
+    /// Applied last.
+    pub(crate) act: Act,
+}
+
+/// Rows a table must have for `m` rows: kernels read whole tiles of addresses.
+pub(crate) const fn padded_rows(m: usize) -> usize {
+    m.div_ceil(TILE_ROWS) * TILE_ROWS
+}
+
+/// The most rows a tile has.
+const TILE_ROWS: usize = 8;
+
+/// `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) + i][j] * b[taps[t]][j][..])` for `i < m`.
+///
+/// # Safety
+/// `rows` holds `taps.len() * padded_rows(m)` addresses of `b.k` readable values each; `out` holds `m` addresses of `b.n`
+/// values that only this call touches.
+pub(crate) unsafe fn product(
+    b: &Packed,
+    taps: &[usize],
+    rows: &[*const f32],
+    out: &[*mut f32],
+    epilogue: Epilogue,
+) {
+    assert_eq!(b.lanes, lanes(), "packed for another instruction set");
+    assert!(rows.len() == taps.len() * padded_rows(out.len()) && taps.iter().all(|&t| t < b.taps));
+    assert!(epilogue.bias.is_none_or(|bias| bias.len() == b.n));
+    // SAFETY: the caller's conditions; the tables' sizes were just checked.
+    unsafe { product_simd(b, taps, rows, out, epilogue) }
+}
+
+simd_fn!(
+    unsafe fn product_simd(
+        b: &Packed,
+        taps: &[usize],
+        rows: &[*const f32],
+        out: &[*mut f32],
+        epilogue: Epilogue,
+    ) = product_body
+);
+
+#[inline(always)]
+unsafe fn product_body<S: Simd>(
+    s: S,
+    b: &Packed,
+    taps: &[usize],
+    rows: &[*const f32],
+    out: &[*mut f32],
+    epilogue: Epilogue,
+) {
+    let (mut first, mut panel) = (0, b.data.as_ptr());
+    for width in panels(b.n, S::LANES) {
+        let task = Tiles { taps, rows, out, k: b.k, n: b.n, first, panel, epilogue };
+        // SAFETY: the caller's conditions; `panel` is the packed panel of `width` vectors that starts at column `first`.
+        unsafe {
+            match (S::WIDE, width) {
+                (true, 1) => task.run::<S, 8, 1>(s),
+                (true, 2) => task.run::<S, 8, 2>(s),
+                (true, _) => task.run::<S, 8, 3>(s),
+                (false, 1) => task.run::<S, 4, 1>(s),
+                (false, 2) => task.run::<S, 4, 2>(s),
+                (false, _) => task.run::<S, 4, 3>(s),
+            }
+            panel = panel.add(b.taps * b.k * width * S::LANES);
+        }
+        first += width * S::LANES;
+    }
+}
+
+/// One panel of a [`product`].
+struct Tiles<'a> {
+    taps: &'a [usize],
+    rows: &'a [*const f32],
+    out: &'a [*mut f32],
+    k: usize,
+    n: usize,
+    first: usize,
+    panel: *const f32,
+    epilogue: Epilogue<'a>,
+}
+
+impl Tiles<'_> {
+    /// # Safety
+    /// As [`product`]; the panel has `NV` vectors.
+    #[inline(always)]
+    unsafe fn run<S: Simd, const MR: usize, const NV: usize>(&self, s: S) {
+        let stride = padded_rows(self.out.len());
+        let width = NV * S::LANES;
+        let columns = (self.n - self.first).min(width);
+        // lanes of each vector that are columns of the result
+        let live: [usize; NV] = std::array::from_fn(|j| (columns - j * S::LANES).min(S::LANES));
+        let mut start = [s.splat(0.0); NV];
+        if let Some(bias) = self.epilogue.bias {
+            for j in 0..NV {
+                // SAFETY: `live[j]` columns remain from first + j * LANES in the n values of the bias.
+                start[j] = unsafe { s.load_n(bias.as_ptr().add(self.first + j * S::LANES), live[j]) };
+            }
+        }
+        for (i, out) in self.out.chunks(MR).enumerate() {
+            let mut acc = [start; MR];
+            for (t, &tap) in self.taps.iter().enumerate() {
+                // SAFETY: i * MR + MR <= stride, so the MR addresses lie in tap t's part of the table; each has k readable
+                // values; the panel has k rows of `width` values for each tap.
+                unsafe {
+                    let a: [*const f32; MR] =
+                        *self.rows.as_ptr().add(t * stride + i * MR).cast::<[*const f32; MR]>();
+                    let mut b = self.panel.add(tap * self.k * width);
+                    for k in 0..self.k {
+                        let b_k: [S::V; NV] = std::array::from_fn(|j| s.load(b.add(j * S::LANES)));
+                        for r in 0..MR {
+                            let a_k = s.splat(*a[r].add(k));
+                            for j in 0..NV {
+                                acc[r][j] = s.fma(a_k, b_k[j], acc[r][j]);
+                            }
+                        }
+                        b = b.add(width);
+                    }
+                }
+            }
+            with_activation!(self.epilogue.act, A => {
+                // a loop of constant length, or the sums would have to go through memory
+                for r in 0..MR {
+                    if r < out.len() {
+                        for j in 0..NV {
+                            // SAFETY: the row has n values, of which `live[j]` remain from this column.
+                            unsafe {
+                                let out = out[r].add(self.first + j * S::LANES);
+                                s.store_n(out, live[j], A::value(s, acc[r][j]));
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// `out[p][q] += sum over m of a[m][first_p + p] * b[m][q]` for `p < ps`, `q < qs`; `out` has rows of `qs` values.
+///
+/// # Safety
+/// `a` and `b` hold equally many addresses, of `first_p + ps` and `qs` readable values each; `out` has `ps * qs` values that
+/// only this call touches.
+pub(crate) unsafe fn outer(
+    a: &[*const f32],
+    b: &[*const f32],
+    first_p: usize,
+    ps: usize,
+    qs: usize,
+    out: *mut f32,
+) {
+    assert_eq!(a.len(), b.len());
+    // SAFETY: the caller's conditions.
+    unsafe { outer_simd(a, b, first_p, ps, qs, out) }
+}
+
+simd_fn!(
+    unsafe fn outer_simd(
+        a: &[*const f32],
+        b: &[*const f32],
+        first_p: usize,
+        ps: usize,
+        qs: usize,
+        out: *mut f32,
+    ) = outer_body
+);
+
+#[inline(always)]
+unsafe fn outer_body<S: Simd>(
+    s: S,
+    a: &[*const f32],
+    b: &[*const f32],
+    first_p: usize,
+    ps: usize,
+    qs: usize,
+    out: *mut f32,
+) {
+    let mut q = 0;
+    for width in panels(qs, S::LANES) {
+        let mut p = 0;
+        while p < ps {
+            let left = ps - p;
+            let tile = Outer { a, b, p: first_p + p, q, qs };
+            // SAFETY: the caller's conditions; the tile's rows p.. and columns q.. lie in the output.
+            unsafe {
+                let out = out.add(p * qs + q);
+                match (S::WIDE && left >= 8, left >= 4, width) {
+                    (true, _, 1) => p += tile.run::<S, 8, 1>(s, out),
+                    (true, _, 2) => p += tile.run::<S, 8, 2>(s, out),
+                    (true, _, _) => p += tile.run::<S, 8, 3>(s, out),
+                    (_, true, 1) => p += tile.run::<S, 4, 1>(s, out),
+                    (_, true, 2) => p += tile.run::<S, 4, 2>(s, out),
+                    (_, true, _) => p += tile.run::<S, 4, 3>(s, out),
+                    (_, _, 1) => p += tile.run::<S, 1, 1>(s, out),
+                    (_, _, 2) => p += tile.run::<S, 1, 2>(s, out),
+                    (_, _, _) => p += tile.run::<S, 1, 3>(s, out),
+                }
+            }
+        }
+        q += width * S::LANES;
+    }
+}
+
+/// One tile of an [`outer`] product.
+struct Outer<'a> {
+    a: &'a [*const f32],
+    b: &'a [*const f32],
+    p: usize,
+    q: usize,
+    qs: usize,
+}
+
+impl Outer<'_> {
+    /// Adds the tile of `PR` rows and `NV` vectors to `out` and returns `PR`.
+    ///
+    /// # Safety
+    /// As [`outer`]; rows p..p + PR exist, as do columns from q to the last vector's first.
+    #[inline(always)]
+    unsafe fn run<S: Simd, const PR: usize, const NV: usize>(&self, s: S, out: *mut f32) -> usize {
+        let live: [usize; NV] = std::array::from_fn(|j| (self.qs - self.q - j * S::LANES).min(S::LANES));
+        let mut acc = [[s.splat(0.0); NV]; PR];
+        if live[NV - 1] == S::LANES {
+            for (a, b) in self.a.iter().zip(self.b) {
+                // SAFETY: the addresses are of rows long enough for PR values from p and NV whole vectors from q.
+                unsafe {
+                    let (a, b) = (a.add(self.p), b.add(self.q));
+                    let b_m: [S::V; NV] = std::array::from_fn(|j| s.load(b.add(j * S::LANES)));
+                    for r in 0..PR {
+                        let a_m = s.splat(*a.add(r));
+                        for j in 0..NV {
+                            acc[r][j] = s.fma(a_m, b_m[j], acc[r][j]);
+                        }
+                    }
+                }
+            }
+        } else {
+            for (a, b) in self.a.iter().zip(self.b) {
+                // SAFETY: as above, but only `live[j]` values of each vector are read.
+                unsafe {
+                    let (a, b) = (a.add(self.p), b.add(self.q));
+                    let b_m: [S::V; NV] = std::array::from_fn(|j| s.load_n(b.add(j * S::LANES), live[j]));
+                    for r in 0..PR {
+                        let a_m = s.splat(*a.add(r));
+                        for j in 0..NV {
+                            acc[r][j] = s.fma(a_m, b_m[j], acc[r][j]);
+                        }
+                    }
+                }
+            }
+        }
+        for (r, acc) in acc.into_iter().enumerate() {
+            for j in 0..NV {
+                // SAFETY: row r < PR of the tile, and the `live[j]` columns from q that the output has.
+                unsafe {
+                    let out = out.add(r * self.qs + j * S::LANES);
+                    s.store_n(out, live[j], s.add(s.load_n(out, live[j]), acc[j]));
+                }
+            }
+        }
+        PR
+    }
+}

@@ -1,0 +1,463 @@
+//! The residual blocks of the mobile networks, inverted and fused, as one function forward and one backward each.
+//!
+//! * [`Block::mbconv`]: 1x1 expansion, depthwise, squeeze-excite, 1x1 projection.
+//! * [`Block::fused_mbconv`]: k x k expansion, 1x1 projection.
+//! * [`Block::conv`]: one k x k convolution.
+//!
+//! Each convolution is a [`Unit`]; the last of several has no activation. Where stride and channels allow, the input is added
+//! to the output, with stochastic depth's factor per image.
+//!
+//! Of the maps, only the convolutions' outputs are kept for backward. Activated maps are computed again: a training step's
+//! maps are far larger than any cache, so a map kept costs writing it to memory and reading it back, while a short-lived
+//! buffer, used again and again, never leaves the cache.
+
+use crate::act::Act;
+use crate::conv::{Conv2d, Pad};
+use crate::depthwise::Depthwise;
+use crate::norm::Stats;
+use crate::pool::Map;
+use crate::squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
+use crate::unit::{Filter, FoldedUnit, Unit, UnitGrads, UnitParams, UnitSaved};
+use crate::workspace::Workspace;
+
+/// What the three kinds of block have in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BlockShape {
+    /// Images.
+    pub batch: usize,
+    /// Rows of the input.
+    pub height: usize,
+    /// Columns of the input.
+    pub width: usize,
+    /// Channels of the input.
+    pub inputs: usize,
+    /// Channels of the output.
+    pub outputs: usize,
+    /// Rows and columns of the spatial filter.
+    pub kernel: usize,
+    /// Its step.
+    pub stride: usize,
+    /// Zero padding of the map it sees.
+    pub pad: Pad,
+    /// Activation between layers.
+    pub act: Act,
+    /// Added to the variance by the normalisations.
+    pub eps: f32,
+}
+
+/// A residual block: a chain of [`Unit`]s, perhaps with squeeze-excite before the last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    units: Vec<Unit>,
+    squeeze: Option<SqueezeExcite>,
+    /// Of the block's output.
+    map: Map,
+    skip: bool,
+}
+
+/// Parameters of a [`Block`].
+#[derive(Clone, Debug)]
+pub struct BlockParams<'a> {
+    /// Of each unit, in order.
+    pub units: Vec<UnitParams<'a>>,
+    /// Of squeeze-excite.
+    pub squeeze: Option<SqueezeParams<'a>>,
+}
+
+/// What a [`Block`]'s forward pass keeps.
+#[derive(Debug)]
+pub struct BlockSaved {
+    /// Of each unit, in order.
+    pub units: Vec<UnitSaved>,
+    squeeze: Option<SqueezeSaved>,
+}
+
+/// Gradients of a [`Block`]'s parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlockGrads {
+    /// Of each unit, in order.
+    pub units: Vec<UnitGrads>,
+    /// Of squeeze-excite.
+    pub squeeze: Option<SqueezeGrads>,
+}
+
+/// A [`Block`] with its normalisations folded into the convolutions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoldedBlock {
+    units: Vec<FoldedUnit>,
+}
+
+impl BlockShape {
+    fn unit(&self, filter: Filter, act: Act) -> Unit {
+        Unit { filter, act, eps: self.eps }
+    }
+
+    /// A dense unit on the block's input.
+    fn dense(&self, outputs: usize, kernel: usize, stride: usize, pad: Pad, act: Act) -> Unit {
+        let Self { batch, height, width, inputs, .. } = *self;
+        let conv = Conv2d { batch, height, width, inputs, outputs, kernel, stride, pad };
+        self.unit(Filter::Dense(conv), act)
+    }
+
+    fn depthwise(&self, channels: usize) -> Depthwise {
+        let Self { batch, height, width, kernel, stride, pad, .. } = *self;
+        Depthwise { batch, height, width, channels, kernel, stride, pad }
+    }
+
+    /// A 1x1 unit without activation on a map of `height` x `width` x `inputs`.
+    fn project(&self, height: usize, width: usize, inputs: usize) -> Unit {
+        Self { height, width, inputs, ..*self }.dense(self.outputs, 1, 1, Pad::default(), Act::Identity)
+    }
+}
+
+impl Block {
+    fn new(shape: &BlockShape, units: Vec<Unit>, squeeze: Option<SqueezeExcite>) -> Self {
+        let out_len = units[units.len() - 1].filter.out_len();
+        let map = Map {
+            batch: shape.batch,
+            pixels: out_len / (shape.batch * shape.outputs),
+            channels: shape.outputs,
+        };
+        Self { units, squeeze, map, skip: shape.stride == 1 && shape.inputs == shape.outputs }
+    }
+
+    /// `hidden` channels between expansion and projection; no expansion if these are as many as the input has. Squeeze-excite
+    /// with `reduced` channels in the middle, none if 0.
+    pub fn mbconv(shape: &BlockShape, hidden: usize, reduced: usize) -> Self {
+        let mut units = Vec::new();
+        if hidden != shape.inputs {
+            units.push(shape.dense(hidden, 1, 1, Pad::default(), shape.act));
+        }
+        let depthwise = shape.depthwise(hidden);
+        let (height, width) = (depthwise.out_height(), depthwise.out_width());
+        units.push(shape.unit(Filter::Depthwise(depthwise), shape.act));
+        units.push(shape.project(height, width, hidden));
+        let map = Map { batch: shape.batch, pixels: height * width, channels: hidden };
+        let squeeze = (reduced > 0).then_some(SqueezeExcite { map, reduced, act: shape.act });
+        Self::new(shape, units, squeeze)
+    }
+
+    /// `hidden` channels between the k x k expansion and the projection.
+    pub fn fused_mbconv(shape: &BlockShape, hidden: usize) -> Self {
+        let expand = shape.dense(hidden, shape.kernel, shape.stride, shape.pad, shape.act);
+        let Filter::Dense(conv) = expand.filter else { unreachable!("made dense above") };
+        let project = shape.project(conv.out_height(), conv.out_width(), hidden);
+        Self::new(shape, vec![expand, project], None)
+    }
+
+    /// One k x k convolution.
+    pub fn conv(shape: &BlockShape) -> Self {
+        Self::new(
+            shape,
+            vec![shape.dense(shape.outputs, shape.kernel, shape.stride, shape.pad, shape.act)],
+            None,
+        )
+    }
+
+    /// The block's units, in order.
+    pub fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    /// The block's squeeze-excite.
+    pub fn squeeze(&self) -> Option<&SqueezeExcite> {
+        self.squeeze.as_ref()
+    }
+
+    /// Values in the input.
+    pub fn in_len(&self) -> usize {
+        self.units[0].filter.in_len()
+    }
+
+    /// Values in the output.
+    pub fn out_len(&self) -> usize {
+        self.map.numel()
+    }
+
+    /// Training forward pass. `keep` is stochastic depth's factor of each image, 0 or 1 / (1 - rate); blocks that do not add
+    /// their input ignore it.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn forward(
+        &self,
+        x: &[f32],
+        params: &BlockParams,
+        keep: Option<&[f32]>,
+        workspace: &Workspace,
+        y: &mut [f32],
+    ) -> BlockSaved {
+        self.check(params);
+        let last = self.units.len() - 1;
+        let mut units = Vec::with_capacity(self.units.len());
+        let mut current: Option<Vec<f32>> = None;
+        for (unit, params) in self.units[..last].iter().zip(&params.units) {
+            let mut out = workspace.take(unit.filter.out_len());
+            units.push(unit.forward(current.as_deref().unwrap_or(x), params, workspace, &mut out));
+            workspace.swap(&mut current, out);
+        }
+        let squeeze = self.squeeze.zip(params.squeeze).map(|(squeeze, params)| {
+            let input = current.as_deref().unwrap_or(x);
+            let mut out = workspace.take(input.len());
+            let saved = squeeze.forward(input, &params, &mut out);
+            workspace.swap(&mut current, out);
+            saved
+        });
+        let input = current.as_deref().unwrap_or(x);
+        if self.skip {
+            let mut out = workspace.take(y.len());
+            units.push(self.units[last].forward(input, &params.units[last], workspace, &mut out));
+            self.map.residual(&out, x, keep, y);
+            workspace.give(out);
+        } else {
+            units.push(self.units[last].forward(input, &params.units[last], workspace, y));
+        }
+        if let Some(done) = current {
+            workspace.give(done);
+        }
+        BlockSaved { units, squeeze }
+    }
+
+    /// Backward pass: `d` holds the gradient of the output and is used up; `dx` receives that of `x`, where it is wanted.
+    /// `x`, `params` and `keep` are the forward pass's. The buffers of `saved` go back to the workspace.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    #[allow(clippy::too_many_arguments)] // the forward pass's arguments and three more
+    pub fn backward(
+        &self,
+        x: &[f32],
+        params: &BlockParams,
+        keep: Option<&[f32]>,
+        saved: BlockSaved,
+        d: &mut [f32],
+        workspace: &Workspace,
+        mut dx: Option<&mut [f32]>,
+    ) -> BlockGrads {
+        self.check(params);
+        let mut units = Vec::with_capacity(self.units.len());
+        let mut squeeze = None;
+        // the gradient of the output of the unit at hand
+        let mut current = workspace.take(d.len());
+        match keep.filter(|_| self.skip) {
+            Some(keep) => self.map.residual_backward(d, keep, &mut current),
+            None => current.copy_from_slice(d),
+        }
+        for i in (1..self.units.len()).rev() {
+            let (before, unit) = (&self.units[i - 1], &self.units[i]);
+            let mut input = workspace.take(before.filter.out_len());
+            before.activate(&params.units[i - 1], &saved.units[i - 1], &mut input);
+            let mut next = workspace.take(input.len());
+            let (params_i, saved_i) = (&params.units[i], &saved.units[i]);
+            match (&self.squeeze, &params.squeeze, &saved.squeeze) {
+                (Some(layer), Some(params), Some(kept)) if i == self.units.len() - 1 => {
+                    let mut gated = workspace.take(input.len());
+                    layer.gate(&input, kept, &mut gated);
+                    units.push(unit.backward(&gated, params_i, saved_i, &mut current, Some(&mut next)));
+                    workspace.give(gated);
+                    squeeze = Some(layer.backward(&input, params, kept, &mut next));
+                }
+                _ => units.push(unit.backward(&input, params_i, saved_i, &mut current, Some(&mut next))),
+            }
+            workspace.give(input);
+            workspace.give(std::mem::replace(&mut current, next));
+        }
+        let (first, params, kept) = (&self.units[0], &params.units[0], &saved.units[0]);
+        units.push(first.backward(x, params, kept, &mut current, dx.as_deref_mut()));
+        workspace.give(current);
+        if let Some(dx) = dx.filter(|_| self.skip) {
+            self.map.add(d, dx);
+        }
+        units.reverse();
+        for unit in saved.units {
+            workspace.give(unit.pre);
+        }
+        BlockGrads { units, squeeze }
+    }
+
+    /// The block with constant statistics (one of `stats` per unit), for inference.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn fold(&self, params: &BlockParams, stats: &[Stats]) -> FoldedBlock {
+        self.check(params);
+        assert_eq!(stats.len(), self.units.len(), "statistics of each unit expected");
+        let units = self.units.iter().zip(&params.units).zip(stats).map(|((u, p), s)| u.fold(p, s)).collect();
+        FoldedBlock { units }
+    }
+
+    /// Inference; `squeeze` as in [`BlockParams`].
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn infer(
+        &self,
+        x: &[f32],
+        folded: &FoldedBlock,
+        squeeze: Option<&SqueezeParams>,
+        workspace: &Workspace,
+        y: &mut [f32],
+    ) {
+        let last = self.units.len() - 1;
+        let mut current: Option<Vec<f32>> = None;
+        for (unit, folded) in self.units[..last].iter().zip(&folded.units) {
+            let mut out = workspace.take(unit.filter.out_len());
+            unit.infer(current.as_deref().unwrap_or(x), folded, &mut out);
+            workspace.swap(&mut current, out);
+        }
+        if let (Some(layer), Some(params)) = (&self.squeeze, squeeze) {
+            let input = current.as_deref().unwrap_or(x);
+            let mut out = workspace.take(input.len());
+            layer.infer(input, params, &mut out);
+            workspace.swap(&mut current, out);
+        }
+        self.units[last].infer(current.as_deref().unwrap_or(x), &folded.units[last], y);
+        if let Some(done) = current {
+            workspace.give(done);
+        }
+        if self.skip {
+            self.map.add(x, y);
+        }
+    }
+
+    #[track_caller]
+    fn check(&self, params: &BlockParams) {
+        assert_eq!(params.units.len(), self.units.len(), "parameters of each unit expected");
+        assert_eq!(params.squeeze.is_some(), self.squeeze.is_some(), "parameters of squeeze-excite");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, BlockGrads, BlockParams, BlockShape};
+    use crate::act::Act;
+    use crate::conv::Pad;
+    use crate::reference::{assert_close, values};
+    use crate::simd::testing::at_every_level;
+    use crate::squeeze::SqueezeParams;
+    use crate::unit::UnitParams;
+    use crate::workspace::Workspace;
+
+    /// The block's input, then three tensors of each unit, then four of squeeze-excite.
+    fn tensors(block: &Block) -> Vec<Vec<f32>> {
+        let mut tensors = vec![values(block.in_len(), 1)];
+        for (i, unit) in block.units().iter().enumerate() {
+            let (seed, c) = (10 * i as u64, unit.filter.outputs());
+            tensors.push(values(unit.filter.weight_len(), 2 + seed));
+            tensors.push(values(c, 3 + seed).iter().map(|g| 1.0 + 0.3 * g).collect());
+            tensors.push(values(c, 4 + seed));
+        }
+        if let Some(s) = block.squeeze() {
+            let (c, r) = (s.map.channels, s.reduced);
+            tensors.extend([c * r, r, c * r, c].iter().enumerate().map(|(i, n)| values(*n, 5 + i as u64)));
+        }
+        tensors
+    }
+
+    fn params<'a>(block: &Block, tensors: &'a [Vec<f32>]) -> BlockParams<'a> {
+        let (units, squeeze) = tensors[1..].split_at(3 * block.units().len());
+        let units =
+            units.chunks(3).map(|t| UnitParams { weight: &t[0], gamma: &t[1], beta: &t[2] }).collect();
+        let squeeze = (!squeeze.is_empty()).then(|| SqueezeParams {
+            reduce_weight: &squeeze[0],
+            reduce_bias: &squeeze[1],
+            expand_weight: &squeeze[2],
+            expand_bias: &squeeze[3],
+        });
+        BlockParams { units, squeeze }
+    }
+
+    fn in_order(dx: Vec<f32>, grads: BlockGrads) -> Vec<Vec<f32>> {
+        let units = grads.units.into_iter().flat_map(|u| [u.weight, u.gamma, u.beta]);
+        let squeeze = grads
+            .squeeze
+            .into_iter()
+            .flat_map(|s| [s.reduce_weight, s.reduce_bias, s.expand_weight, s.expand_bias]);
+        std::iter::once(dx).chain(units).chain(squeeze).collect()
+    }
+
+    fn blocks() -> Vec<Block> {
+        let shape = |inputs, outputs, kernel, stride| BlockShape {
+            batch: 3,
+            height: 5,
+            width: 6,
+            inputs,
+            outputs,
+            kernel,
+            stride,
+            pad: Pad::same(5, 6, kernel, stride),
+            act: Act::Silu,
+            eps: 1e-3,
+        };
+        vec![
+            Block::conv(&shape(3, 5, 3, 2)),
+            Block::conv(&shape(4, 4, 3, 1)),
+            Block::fused_mbconv(&shape(4, 4, 3, 1), 9),
+            Block::fused_mbconv(&shape(4, 6, 3, 2), 16),
+            Block::mbconv(&shape(4, 4, 5, 1), 24, 2),
+            Block::mbconv(&shape(6, 4, 3, 2), 18, 3),
+            Block::mbconv(&shape(6, 6, 3, 1), 6, 0),
+        ]
+    }
+
+    /// For each tensor, the slope of the loss along a direction, from the forward pass alone, against the gradient's.
+    #[test]
+    fn gradients_match_the_slopes_of_the_forward_pass() {
+        at_every_level(|level| {
+            for (number, block) in blocks().iter().enumerate() {
+                let workspace = Workspace::default();
+                let tensors = tensors(block);
+                let dy = values(block.out_len(), 90);
+                for keep in [None, Some([1.25, 0.0, 1.25].as_slice())] {
+                    let loss = |tensors: &[Vec<f32>]| -> f64 {
+                        let mut y = vec![9.0; dy.len()];
+                        block.forward(&tensors[0], &params(block, tensors), keep, &workspace, &mut y);
+                        y.iter().zip(&dy).map(|(y, d)| f64::from(*y) * f64::from(*d)).sum()
+                    };
+                    let mut y = vec![9.0; dy.len()];
+                    let given = params(block, &tensors);
+                    let saved = block.forward(&tensors[0], &given, keep, &workspace, &mut y);
+                    let (mut d, mut dx) = (dy.clone(), vec![9.0; block.in_len()]);
+                    let grads =
+                        block.backward(&tensors[0], &given, keep, saved, &mut d, &workspace, Some(&mut dx));
+                    for (i, grad) in in_order(dx, grads).iter().enumerate() {
+                        let direction = values(grad.len(), 91);
+                        let along = |step: f32| {
+                            let mut moved = tensors.clone();
+                            moved[i].iter_mut().zip(&direction).for_each(|(t, d)| *t += step * d);
+                            loss(&moved)
+                        };
+                        let slope = |step: f32| (along(step) - along(-step)) / (2.0 * f64::from(step));
+                        // the error's leading term cancels
+                        let expected = (4.0 * slope(0.004) - slope(0.008)) / 3.0;
+                        let found: f64 =
+                            grad.iter().zip(&direction).map(|(g, d)| f64::from(*g) * f64::from(*d)).sum();
+                        let size = grad.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt().max(0.05);
+                        assert!(
+                            (found - expected).abs() < 5e-3 * size,
+                            "block {number} tensor {i} {}: found {found}, expected {expected}",
+                            level.name()
+                        );
+                    }
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn folded_blocks_give_the_same_output() {
+        at_every_level(|level| {
+            for (number, block) in blocks().iter().enumerate() {
+                let workspace = Workspace::default();
+                let tensors = tensors(block);
+                let params = params(block, &tensors);
+                let (mut y, mut inferred) = (vec![9.0; block.out_len()], vec![8.0; block.out_len()]);
+                let saved = block.forward(&tensors[0], &params, None, &workspace, &mut y);
+                let stats: Vec<_> = saved.units.into_iter().map(|u| u.stats).collect();
+                let folded = block.fold(&params, &stats);
+                block.infer(&tensors[0], &folded, params.squeeze.as_ref(), &workspace, &mut inferred);
+                assert_close(&format!("block {number} {}", level.name()), &inferred, &y, 1e-5);
+            }
+        });
+    }
+}

@@ -1,0 +1,169 @@
+//! Squeeze-and-excitation: a gate per image and channel, computed from the map's averages by two small layers.
+//!
+//! Backward takes two passes over the map: one for the gate's gradient, and, once that has gone through the small layers, one
+//! in place that joins the map's own path (times the gate) and the averages' (a constant over pixels).
+
+use crate::act::Act;
+use crate::conv::{Conv2d, Pad};
+use crate::pool::Map;
+
+/// The shape of a squeeze-excite layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqueezeExcite {
+    /// The map that is gated.
+    pub map: Map,
+    /// Channels between the two layers.
+    pub reduced: usize,
+    /// Activation between the two layers.
+    pub act: Act,
+}
+
+/// Parameters of a [`SqueezeExcite`].
+#[derive(Clone, Copy, Debug)]
+pub struct SqueezeParams<'a> {
+    /// (reduced, channels, 1, 1)
+    pub reduce_weight: &'a [f32],
+    /// (reduced)
+    pub reduce_bias: &'a [f32],
+    /// (channels, reduced, 1, 1)
+    pub expand_weight: &'a [f32],
+    /// (channels)
+    pub expand_bias: &'a [f32],
+}
+
+/// What the forward pass keeps.
+#[derive(Debug)]
+pub struct SqueezeSaved {
+    mean: Vec<f32>,
+    /// Output of the first layer before and after its activation.
+    pre: Vec<f32>,
+    hidden: Vec<f32>,
+    gate: Vec<f32>,
+}
+
+/// Gradients of the parameters, as [`SqueezeParams`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct SqueezeGrads {
+    /// Of the first layer's weights.
+    pub reduce_weight: Vec<f32>,
+    /// Of the first layer's bias.
+    pub reduce_bias: Vec<f32>,
+    /// Of the second layer's weights.
+    pub expand_weight: Vec<f32>,
+    /// Of the second layer's bias.
+    pub expand_bias: Vec<f32>,
+}
+
+/// Sum of rows of `n` values.
+fn sum_rows(x: &[f32], n: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; n];
+    for row in x.chunks_exact(n) {
+        sums.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+    }
+    sums
+}
+
+impl SqueezeExcite {
+    fn layer(&self, inputs: usize, outputs: usize) -> Conv2d {
+        let (batch, pad) = (self.map.batch, Pad::default());
+        Conv2d { batch, height: 1, width: 1, inputs, outputs, kernel: 1, stride: 1, pad }
+    }
+
+    fn reduce(&self) -> Conv2d {
+        self.layer(self.map.channels, self.reduced)
+    }
+
+    fn expand(&self) -> Conv2d {
+        self.layer(self.reduced, self.map.channels)
+    }
+
+    /// `y = x * gate`.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn forward(&self, x: &[f32], params: &SqueezeParams, y: &mut [f32]) -> SqueezeSaved {
+        let vectors = self.map.batch * self.map.channels;
+        let mut mean = vec![0.0; vectors];
+        self.map.mean(x, &mut mean);
+        let mut pre = vec![0.0; self.map.batch * self.reduced];
+        let mut hidden = pre.clone();
+        self.reduce().forward(&mean, params.reduce_weight, Some(params.reduce_bias), Act::Identity, &mut pre);
+        self.act.forward(&pre, &mut hidden);
+        let mut gate = vec![0.0; vectors];
+        self.expand().forward(
+            &hidden,
+            params.expand_weight,
+            Some(params.expand_bias),
+            Act::Sigmoid,
+            &mut gate,
+        );
+        self.map.scale(x, &gate, y);
+        SqueezeSaved { mean, pre, hidden, gate }
+    }
+
+    /// The output of [`SqueezeExcite::forward`] once more, from what it kept.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn gate(&self, x: &[f32], saved: &SqueezeSaved, y: &mut [f32]) {
+        self.map.scale(x, &saved.gate, y);
+    }
+
+    /// Turns `d`, the gradient of the output, into that of `x`.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn backward(
+        &self,
+        x: &[f32],
+        params: &SqueezeParams,
+        saved: &SqueezeSaved,
+        d: &mut [f32],
+    ) -> SqueezeGrads {
+        let (reduce, expand) = (self.reduce(), self.expand());
+        let mut dgate = vec![0.0; saved.gate.len()];
+        self.map.dot(x, d, &mut dgate);
+        dgate.iter_mut().zip(&saved.gate).for_each(|(d, g)| *d *= g * (1.0 - g));
+        let mut expand_weight = vec![0.0; expand.weight_len()];
+        expand.grad_weight(&saved.hidden, &dgate, &mut expand_weight);
+        let mut dhidden = vec![0.0; saved.hidden.len()];
+        expand.grad_input(&dgate, params.expand_weight, &mut dhidden);
+        let mut dpre = vec![0.0; dhidden.len()];
+        self.act.backward(&saved.pre, &dhidden, &mut dpre);
+        let mut reduce_weight = vec![0.0; reduce.weight_len()];
+        reduce.grad_weight(&saved.mean, &dpre, &mut reduce_weight);
+        let mut dmean = vec![0.0; saved.mean.len()];
+        reduce.grad_input(&dpre, params.reduce_weight, &mut dmean);
+        let share = 1.0 / self.map.pixels as f32;
+        for d in &mut dmean {
+            *d *= share;
+        }
+        self.map.scale_add(d, &saved.gate, &dmean);
+        SqueezeGrads {
+            reduce_weight,
+            reduce_bias: sum_rows(&dpre, self.reduced),
+            expand_weight,
+            expand_bias: sum_rows(&dgate, self.map.channels),
+        }
+    }
+
+    /// The forward pass, keeping nothing.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn infer(&self, x: &[f32], params: &SqueezeParams, y: &mut [f32]) {
+        let mut vectors = vec![0.0; self.map.batch * self.map.channels];
+        self.map.mean(x, &mut vectors);
+        let mut hidden = vec![0.0; self.map.batch * self.reduced];
+        self.reduce().forward(
+            &vectors,
+            params.reduce_weight,
+            Some(params.reduce_bias),
+            self.act,
+            &mut hidden,
+        );
+        let (weight, bias) = (params.expand_weight, Some(params.expand_bias));
+        self.expand().forward(&hidden, weight, bias, Act::Sigmoid, &mut vectors);
+        self.map.scale(x, &vectors, y);
+    }
+}

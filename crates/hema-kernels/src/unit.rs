@@ -1,0 +1,195 @@
+//! Convolution, batch normalisation, activation: the unit every block is made of.
+//!
+//! Forward, the convolution gathers the statistics of its output while that is in the cache, and one pass normalises and
+//! activates. What backward needs is the convolution's output and the statistics; the input is the caller's to keep.
+
+use crate::act::Act;
+use crate::conv::Conv2d;
+use crate::depthwise::Depthwise;
+use crate::norm::{Norm, Stats};
+use crate::workspace::Workspace;
+
+/// A convolution of either kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// Every output channel sees every input channel.
+    Dense(Conv2d),
+    /// Every channel has its own filter.
+    Depthwise(Depthwise),
+}
+
+impl Filter {
+    /// Values in the input.
+    pub fn in_len(&self) -> usize {
+        match self {
+            Self::Dense(c) => c.in_len(),
+            Self::Depthwise(d) => d.in_len(),
+        }
+    }
+
+    /// Values in the output.
+    pub fn out_len(&self) -> usize {
+        match self {
+            Self::Dense(c) => c.out_len(),
+            Self::Depthwise(d) => d.out_len(),
+        }
+    }
+
+    /// Values in the weights.
+    pub fn weight_len(&self) -> usize {
+        match self {
+            Self::Dense(c) => c.weight_len(),
+            Self::Depthwise(d) => d.weight_len(),
+        }
+    }
+
+    /// Channels of the output.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Dense(c) => c.outputs,
+            Self::Depthwise(d) => d.channels,
+        }
+    }
+
+    fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [f32]) {
+        match self {
+            Self::Dense(c) => c.forward(x, weight, bias, act, y),
+            Self::Depthwise(d) => d.forward(x, weight, bias, act, y),
+        }
+    }
+
+    fn forward_stats(&self, x: &[f32], weight: &[f32], y: &mut [f32]) -> Stats {
+        match self {
+            Self::Dense(c) => c.forward_stats(x, weight, y),
+            Self::Depthwise(d) => d.forward_stats(x, weight, y),
+        }
+    }
+
+    fn grad_input(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+        match self {
+            Self::Dense(c) => c.grad_input(dy, weight, dx),
+            Self::Depthwise(d) => d.grad_input(dy, weight, dx),
+        }
+    }
+
+    fn grad_weight(&self, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+        match self {
+            Self::Dense(c) => c.grad_weight(x, dy, dweight),
+            Self::Depthwise(d) => d.grad_weight(x, dy, dweight),
+        }
+    }
+}
+
+/// A convolution, the normalisation of its output, and an activation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Unit {
+    /// The convolution, without bias.
+    pub filter: Filter,
+    /// Applied to the normalised output.
+    pub act: Act,
+    /// Added to the variance.
+    pub eps: f32,
+}
+
+/// Parameters of a [`Unit`].
+#[derive(Clone, Copy, Debug)]
+pub struct UnitParams<'a> {
+    /// Of the convolution.
+    pub weight: &'a [f32],
+    /// The normalisation's factor per channel.
+    pub gamma: &'a [f32],
+    /// The normalisation's offset per channel.
+    pub beta: &'a [f32],
+}
+
+/// What a [`Unit`]'s forward pass keeps for the backward pass.
+#[derive(Debug)]
+pub struct UnitSaved {
+    /// Output of the convolution, before the normalisation.
+    pub pre: Vec<f32>,
+    /// Its statistics (the batch's; the caller folds them into the running ones).
+    pub stats: Stats,
+}
+
+/// Gradients of a [`Unit`]'s parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnitGrads {
+    /// Of the convolution's weights.
+    pub weight: Vec<f32>,
+    /// Of the normalisation's factor.
+    pub gamma: Vec<f32>,
+    /// Of the normalisation's offset.
+    pub beta: Vec<f32>,
+}
+
+/// Weights and bias of a unit whose normalisation has constant statistics, as one convolution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoldedUnit {
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Unit {
+    fn norm<'a>(&self, params: &UnitParams<'a>) -> Norm<'a> {
+        Norm { gamma: params.gamma, beta: params.beta, eps: self.eps, act: self.act }
+    }
+
+    /// Training forward pass, `y = act(norm(x * weight))` with the batch's statistics.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn forward(&self, x: &[f32], params: &UnitParams, workspace: &Workspace, y: &mut [f32]) -> UnitSaved {
+        let mut pre = workspace.take(self.filter.out_len());
+        let stats = self.filter.forward_stats(x, params.weight, &mut pre);
+        self.norm(params).forward(&pre, &stats, y);
+        UnitSaved { pre, stats }
+    }
+
+    /// The output of [`Unit::forward`] once more, from what it kept.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn activate(&self, params: &UnitParams, saved: &UnitSaved, y: &mut [f32]) {
+        self.norm(params).forward(&saved.pre, &saved.stats, y);
+    }
+
+    /// Backward pass: `d` holds the gradient of the output and is used up; `dx` receives that of `x`, where it is wanted.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn backward(
+        &self,
+        x: &[f32],
+        params: &UnitParams,
+        saved: &UnitSaved,
+        d: &mut [f32],
+        dx: Option<&mut [f32]>,
+    ) -> UnitGrads {
+        let norm = self.norm(params).backward(&saved.pre, &saved.stats, d);
+        let mut weight = vec![0.0; self.filter.weight_len()];
+        self.filter.grad_weight(x, d, &mut weight);
+        if let Some(dx) = dx {
+            self.filter.grad_input(d, params.weight, dx);
+        }
+        UnitGrads { weight, gamma: norm.gamma, beta: norm.beta }
+    }
+
+    /// The unit with constant statistics as one convolution with bias, for inference.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn fold(&self, params: &UnitParams, stats: &Stats) -> FoldedUnit {
+        let (scale, bias) = self.norm(params).fold(stats);
+        let per_output = self.filter.weight_len() / self.filter.outputs();
+        let weight = params.weight.iter().enumerate().map(|(i, w)| w * scale[i / per_output]).collect();
+        FoldedUnit { weight, bias }
+    }
+
+    /// Inference, `y = act(x * weight + bias)`.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn infer(&self, x: &[f32], folded: &FoldedUnit, y: &mut [f32]) {
+        self.filter.forward(x, &folded.weight, Some(&folded.bias), self.act, y);
+    }
+}
