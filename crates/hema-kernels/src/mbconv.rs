@@ -121,6 +121,28 @@ impl Block {
         Self { units, squeeze, map, skip: shape.stride == 1 && shape.inputs == shape.outputs }
     }
 
+    /// Any chain of units, with squeeze-excite over `reduced` channels before the last one where that is not 0. With `skip` the
+    /// input is added to the output.
+    ///
+    /// # Panics
+    /// If there is no unit, one does not fit the next, or `skip` joins maps of different shapes.
+    pub fn chain(units: Vec<Unit>, reduced: usize, act: Act, skip: bool) -> Self {
+        let last = units.last().expect("a unit").filter;
+        for pair in units.windows(2) {
+            assert_eq!(pair[0].filter.out_len(), pair[1].filter.in_len(), "a unit does not fit the next");
+        }
+        assert!(!skip || units[0].filter.in_len() == last.out_len(), "input and output differ in shape");
+        let map_of = |len: usize, channels: usize| {
+            let batch = last.batch();
+            Map { batch, pixels: len / (batch * channels), channels }
+        };
+        let squeeze = (reduced > 0).then(|| {
+            let before = units[units.len() - 2].filter;
+            SqueezeExcite { map: map_of(before.out_len(), before.outputs()), reduced, act }
+        });
+        Self { map: map_of(last.out_len(), last.outputs()), units, squeeze, skip }
+    }
+
     /// `hidden` channels between expansion and projection; no expansion if these are as many as the input has. Squeeze-excite
     /// with `reduced` channels in the middle, none if 0.
     pub fn mbconv(shape: &BlockShape, hidden: usize, reduced: usize) -> Self {

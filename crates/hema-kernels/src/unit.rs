@@ -43,6 +43,14 @@ impl Filter {
         }
     }
 
+    /// Images.
+    pub fn batch(&self) -> usize {
+        match self {
+            Self::Dense(c) => c.batch,
+            Self::Depthwise(d) => d.batch,
+        }
+    }
+
     /// Channels of the output.
     pub fn outputs(&self) -> usize {
         match self {

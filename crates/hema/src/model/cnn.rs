@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use hema_core::error::{Error, Result};
 
 use super::{Architecture, ModelSpec, Network, make_head};
-use crate::nn::{self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass};
+use crate::nn::{self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, Unit};
 
 /// One network of the family.
 struct Plan {
@@ -83,7 +83,10 @@ impl Cnn {
         let mut x = x;
         for stage in &self.stages {
             x = match &stage.bn {
-                Some(bn) => nn::conv_bn_act(x, &stage.conv, bn, Activation::Relu, pass),
+                Some(bn) => {
+                    let unit = Unit { conv: &stage.conv, bn, act: Activation::Relu };
+                    nn::block(x, &[unit], None, None, pass)
+                }
                 None => nn::conv_act(x, &stage.conv, Activation::Relu),
             };
             x = nn::max_pool(x, 2);

@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::{Architecture, ModelSpec, Network, make_head};
-use crate::nn::{self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, SqueezeExcite};
+use crate::nn::{self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, SqueezeExcite, Unit};
 
 /// One variant of the family.
 struct Plan {
@@ -123,8 +123,9 @@ pub struct Shortcut {
 }
 
 impl Shortcut {
-    fn add(&self, branch: Tensor<4>, input: Tensor<4>, pass: &Pass) -> Tensor<4> {
-        if self.present { nn::drop_path_add(branch, input, self.drop_path, pass) } else { branch }
+    /// The rate of stochastic depth, where there is a shortcut.
+    fn rate(&self) -> Option<f64> {
+        self.present.then_some(self.drop_path)
     }
 }
 
@@ -174,7 +175,7 @@ impl EfficientNet {
         pass: &Pass,
         mut look: impl FnMut(Option<usize>, &Tensor<4>),
     ) -> Tensor<4> {
-        let mut x = nn::conv_bn_act(x, &self.conv_stem, &self.bn1, ACT, pass);
+        let mut x = nn::block(x, &[active(&self.conv_stem, &self.bn1)], None, None, pass);
         look(None, &x);
         for (index, stage) in self.blocks.iter().enumerate() {
             for block in stage {
@@ -182,7 +183,7 @@ impl EfficientNet {
             }
             look(Some(index), &x);
         }
-        nn::conv_bn_act(x, &self.conv_head, &self.bn2, ACT, pass)
+        nn::block(x, &[active(&self.conv_head, &self.bn2)], None, None, pass)
     }
 }
 
@@ -227,27 +228,33 @@ fn block(
 }
 
 impl Block {
-    fn forward(&self, input: Tensor<4>, pass: &Pass) -> Tensor<4> {
-        let x = input.clone();
+    fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
         match self {
-            Self::Conv(b) => {
-                let x = nn::conv_bn_act(x, &b.conv, &b.bn1, ACT, pass);
-                b.shortcut.add(x, input, pass)
-            }
+            Self::Conv(b) => nn::block(x, &[active(&b.conv, &b.bn1)], None, b.shortcut.rate(), pass),
             Self::Fused(b) => {
-                let x = nn::conv_bn_act(x, &b.conv_exp, &b.bn1, ACT, pass);
-                let x = nn::conv_bn_act(x, &b.conv_pwl, &b.bn2, Activation::Identity, pass);
-                b.shortcut.add(x, input, pass)
+                let units = [active(&b.conv_exp, &b.bn1), linear(&b.conv_pwl, &b.bn2)];
+                nn::block(x, &units, None, b.shortcut.rate(), pass)
             }
             Self::Mb(b) => {
-                let x = nn::conv_bn_act(x, &b.conv_pw, &b.bn1, ACT, pass);
-                let x = nn::conv_bn_act(x, &b.conv_dw, &b.bn2, ACT, pass);
-                let x = nn::squeeze_excite(x, &b.se);
-                let x = nn::conv_bn_act(x, &b.conv_pwl, &b.bn3, Activation::Identity, pass);
-                b.shortcut.add(x, input, pass)
+                let units = [
+                    active(&b.conv_pw, &b.bn1),
+                    active(&b.conv_dw, &b.bn2),
+                    linear(&b.conv_pwl, &b.bn3),
+                ];
+                nn::block(x, &units, Some(&b.se), b.shortcut.rate(), pass)
             }
         }
     }
+}
+
+/// A unit with the family's activation.
+fn active<'a>(conv: &'a Conv2d, bn: &'a BatchNorm) -> Unit<'a> {
+    Unit { conv, bn, act: ACT }
+}
+
+/// A unit without activation: the projection at a block's end.
+fn linear<'a>(conv: &'a Conv2d, bn: &'a BatchNorm) -> Unit<'a> {
+    Unit { conv, bn, act: Activation::Identity }
 }
 
 #[cfg(test)]

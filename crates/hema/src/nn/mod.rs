@@ -5,6 +5,7 @@
 //!
 //! Left out on purpose: anything that knows a whole network (see [`crate::model`]), a loss or a file.
 
+mod cpu;
 mod init;
 mod layers;
 mod ops;
@@ -12,5 +13,5 @@ mod pass;
 
 pub use init::Init;
 pub use layers::{BatchNorm, Conv2d, Hidden, Linear, Padding, SqueezeExcite};
-pub use ops::{conv_act, conv_bn_act, drop_path_add, global_average_pool, head, max_pool, squeeze_excite};
+pub use ops::{Unit, block, conv_act, global_average_pool, head, max_pool};
 pub use pass::{Activation, Pass};

@@ -1,14 +1,67 @@
 //! What a network is made of: one function a block operator. Model code calls these and never asks on which device.
 
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{Tensor, activation, module};
+use burn::tensor::{Tensor, TensorData, activation, module};
 
+use super::cpu;
 use super::layers::{BatchNorm, Conv2d, Hidden, Linear, SqueezeExcite};
 use super::pass::{Activation, Pass};
 
-/// Convolution, batch normalisation and activation: `[n, h, w, in]` to `[n, h', w', out]`.
-pub fn conv_bn_act(x: Tensor<4>, conv: &Conv2d, bn: &BatchNorm, act: Activation, pass: &Pass) -> Tensor<4> {
-    act.apply(bn.forward(convolve(x, conv), pass))
+/// A convolution, the normalisation of its output, and an activation.
+#[derive(Clone, Copy, Debug)]
+pub struct Unit<'a> {
+    /// The convolution.
+    pub conv: &'a Conv2d,
+    /// The normalisation.
+    pub bn: &'a BatchNorm,
+    /// The activation.
+    pub act: Activation,
+}
+
+/// A chain of units, `[n, h, w, in]` to `[n, h', w', out]`: squeeze-and-excitation gates the map before the last unit, and
+/// a shortcut adds the input to the output. The shortcut's number is the rate at which the chain is dropped for whole
+/// images (stochastic depth, Huang et al., 2016).
+///
+/// On the CPU one kernel computes the whole block; elsewhere it is the composition of Burn operations that tests hold
+/// the kernel against.
+pub fn block(
+    x: Tensor<4>,
+    units: &[Unit],
+    se: Option<&SqueezeExcite>,
+    shortcut: Option<f64>,
+    pass: &Pass,
+) -> Tensor<4> {
+    let keep = shortcut.and_then(|rate| pass.mask(x.dims()[0], rate));
+    match cpu::block(&x, units, se, shortcut.is_some(), keep.as_deref(), pass) {
+        Some(y) => y,
+        None => composition(x, units, se, shortcut.is_some(), keep, pass),
+    }
+}
+
+/// The block as Burn operations.
+pub(super) fn composition(
+    x: Tensor<4>,
+    units: &[Unit],
+    se: Option<&SqueezeExcite>,
+    shortcut: bool,
+    keep: Option<Vec<f32>>,
+    pass: &Pass,
+) -> Tensor<4> {
+    let mut y = x.clone();
+    for (i, unit) in units.iter().enumerate() {
+        if let (Some(se), true) = (se, i + 1 == units.len()) {
+            y = squeeze_excite(y, se);
+        }
+        y = unit.act.apply(unit.bn.forward(convolve(y, unit.conv), pass));
+    }
+    match (shortcut, keep) {
+        (false, _) => y,
+        (true, None) => y + x,
+        (true, Some(keep)) => {
+            let keep = TensorData::new(keep, [x.dims()[0], 1, 1, 1]);
+            y * Tensor::from_data(keep, &x.device()) + x
+        }
+    }
 }
 
 /// Convolution alone: `[n, h, w, in]` to `[n, h', w', out]`.
@@ -32,7 +85,7 @@ pub fn conv_act(x: Tensor<4>, conv: &Conv2d, act: Activation) -> Tensor<4> {
 }
 
 /// Scales every channel of every image by its squeeze-and-excitation gate.
-pub fn squeeze_excite(x: Tensor<4>, se: &SqueezeExcite) -> Tensor<4> {
+fn squeeze_excite(x: Tensor<4>, se: &SqueezeExcite) -> Tensor<4> {
     let [n, _, _, c] = x.dims();
     let reduced = se.act.apply(pointwise(global_average_pool(x.clone()), &se.conv_reduce));
     let gate = activation::sigmoid(pointwise(reduced, &se.conv_expand));
@@ -46,16 +99,6 @@ fn pointwise(x: Tensor<2>, conv: &Conv2d) -> Tensor<2> {
     match &conv.bias {
         Some(bias) => y + bias.val().unsqueeze(),
         None => y,
-    }
-}
-
-/// Adds the block's input to its output, dropping the output of whole images at `rate` (stochastic depth, Huang et
-/// al., 2016).
-pub fn drop_path_add(branch: Tensor<4>, shortcut: Tensor<4>, rate: f64, pass: &Pass) -> Tensor<4> {
-    let n = branch.dims()[0];
-    match pass.mask(n, rate, &branch.device()) {
-        Some(mask) => branch * mask.reshape([n, 1, 1, 1]) + shortcut,
-        None => branch + shortcut,
     }
 }
 
@@ -82,8 +125,11 @@ pub fn head(x: Tensor<2>, hidden: &[Hidden], classifier: &Linear, dropout: f64, 
 /// Dropout (Srivastava et al., 2014), scaled so that prediction needs no change.
 fn drop<const D: usize>(x: Tensor<D>, rate: f64, pass: &Pass) -> Tensor<D> {
     let dims = x.dims();
-    match pass.mask(dims.iter().product(), rate, &x.device()) {
-        Some(mask) => x * mask.reshape(dims),
+    match pass.mask(dims.iter().product(), rate) {
+        Some(mask) => {
+            let device = x.device();
+            x * Tensor::from_data(TensorData::new(mask, dims), &device)
+        }
         None => x,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Tensor, activation};
 use hema_core::rng::{self, Purpose, Rng};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -68,11 +68,10 @@ impl Pass {
 
     /// A mask of `len` values, each 0 with probability `rate`, else `1 / (1 - rate)`; `None` when nothing is to be
     /// dropped. The expected value of a masked activation is the activation itself.
-    pub(super) fn mask(&self, len: usize, rate: f64, device: &Device) -> Option<Tensor<1>> {
+    pub(super) fn mask(&self, len: usize, rate: f64) -> Option<Vec<f32>> {
         let randomness = self.randomness.as_ref().filter(|_| rate > 0.0)?;
         let mut rng = randomness.borrow_mut();
         let keep = (1.0 / (1.0 - rate)) as f32;
-        let mask: Vec<f32> = (0..len).map(|_| if rng.random::<f64>() < rate { 0.0 } else { keep }).collect();
-        Some(Tensor::from_data(TensorData::new(mask, [len]), device))
+        Some((0..len).map(|_| if rng.random::<f64>() < rate { 0.0 } else { keep }).collect())
     }
 }

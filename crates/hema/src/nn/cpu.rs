@@ -1,0 +1,433 @@
+//! Blocks on the CPU: one call of a fused kernel forward, one backward, as a custom operation of Burn's autodiff.
+//!
+//! The kernels take what Burn's `Flex` back-end holds, contiguous `f32` buffers, so nothing is copied on the way in. What
+//! a kernel cannot do (an activation it lacks, gradients through frozen normalisations) is left to the composition.
+
+use std::sync::{Arc, LazyLock, Mutex};
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::{Shape, Tensor, TensorData};
+use hema_kernels as kernels;
+use kernels::{Act, Block, BlockParams, BlockSaved, Filter, Pad, SqueezeParams, Stats, UnitParams, Workspace};
+
+use super::layers::{Conv2d, SqueezeExcite};
+use super::ops::Unit;
+use super::pass::{Activation, Pass};
+
+/// A buffer on the CPU.
+type Buffer = FloatTensor<Flex>;
+
+/// Buffers that live through a step are used again in the next one.
+static WORKSPACE: LazyLock<Workspace> = LazyLock::new(Workspace::default);
+
+/// Parameters of a unit: weight, scale, shift.
+const PER_UNIT: usize = 3;
+
+/// The block as one kernel; `None` where the tensors are not on the CPU or the kernel cannot do it.
+pub(super) fn block(
+    x: &Tensor<4>,
+    units: &[Unit],
+    se: Option<&SqueezeExcite>,
+    shortcut: bool,
+    keep: Option<&[f32]>,
+    pass: &Pass,
+) -> Option<Tensor<4>> {
+    let kernel = kernel(x.dims(), units, se, shortcut)?;
+    let of_batch = units.iter().filter(|unit| unit.bn.uses_batch_statistics(pass)).count();
+    if of_batch == units.len() {
+        train(kernel, x, units, se, keep)
+    } else if of_batch == 0 && !needs_gradient(x, units, se) {
+        predict(&kernel, x, units, se)
+    } else {
+        None
+    }
+}
+
+/// The kernel of a block's shape.
+fn kernel(dims: [usize; 4], units: &[Unit], se: Option<&SqueezeExcite>, shortcut: bool) -> Option<Block> {
+    let [batch, mut height, mut width, _] = dims;
+    let mut chain = Vec::with_capacity(units.len());
+    for unit in units {
+        let filter = filter(unit.conv, batch, height, width)?;
+        (height, width) = match filter {
+            Filter::Dense(c) => (c.out_height(), c.out_width()),
+            Filter::Depthwise(d) => (d.out_height(), d.out_width()),
+        };
+        chain.push(kernels::Unit { filter, act: act(unit.act)?, eps: unit.bn.eps as f32 });
+    }
+    let (reduced, gate) = match se {
+        Some(se) => (se.conv_reduce.weight.dims()[0], act(se.act)?),
+        None => (0, Act::Identity),
+    };
+    Some(Block::chain(chain, reduced, gate, shortcut))
+}
+
+fn filter(conv: &Conv2d, batch: usize, height: usize, width: usize) -> Option<Filter> {
+    let [outputs, inputs, kernel, _] = conv.weight.dims();
+    let stride = conv.stride;
+    let (top, bottom) = conv.padding.amount(height, kernel, stride);
+    let (left, right) = conv.padding.amount(width, kernel, stride);
+    let pad = Pad { top, left, bottom, right };
+    if conv.bias.is_some() {
+        return None;
+    }
+    if conv.groups == 1 {
+        return Some(Filter::Dense(kernels::Conv2d { batch, height, width, inputs, outputs, kernel, stride, pad }));
+    }
+    let supported = conv.groups == outputs && inputs == 1 && [3, 5, 7].contains(&kernel) && stride <= 2;
+    supported.then_some(Filter::Depthwise(kernels::Depthwise {
+        batch,
+        height,
+        width,
+        channels: outputs,
+        kernel,
+        stride,
+        pad,
+    }))
+}
+
+fn act(activation: Activation) -> Option<Act> {
+    match activation {
+        Activation::Identity => Some(Act::Identity),
+        Activation::Relu => Some(Act::Relu),
+        Activation::Silu => Some(Act::Silu),
+        Activation::Elu | Activation::Gelu | Activation::LeakyRelu => None,
+    }
+}
+
+fn needs_gradient(x: &Tensor<4>, units: &[Unit], se: Option<&SqueezeExcite>) -> bool {
+    let unit = |u: &Unit| u.conv.weight.is_require_grad() || u.bn.weight.is_require_grad() || u.bn.bias.is_require_grad();
+    x.is_tracked() || units.iter().any(unit) || se.is_some_and(|se| se.conv_reduce.weight.is_require_grad())
+}
+
+/// The tensors a block depends on besides its input, as `f(tensor)`: three a unit, then four of squeeze-and-excitation.
+fn parameters<T>(units: &[Unit], se: Option<&SqueezeExcite>, f: &impl Parameter<T>) -> Option<Vec<T>> {
+    let mut all = Vec::with_capacity(PER_UNIT * units.len() + 4);
+    for unit in units {
+        all.push(f.take(unit.conv.weight.val())?);
+        all.push(f.take(unit.bn.weight.val())?);
+        all.push(f.take(unit.bn.bias.val())?);
+    }
+    if let Some(se) = se {
+        for conv in [&se.conv_reduce, &se.conv_expand] {
+            all.push(f.take(conv.weight.val())?);
+            all.push(f.take(conv.bias.as_ref()?.val())?);
+        }
+    }
+    Some(all)
+}
+
+/// How a parameter of any rank becomes a `T`.
+trait Parameter<T> {
+    fn take<const D: usize>(&self, tensor: Tensor<D>) -> Option<T>;
+}
+
+/// Plain buffers.
+struct Plain;
+
+impl Parameter<Buffer> for Plain {
+    fn take<const D: usize>(&self, tensor: Tensor<D>) -> Option<Buffer> {
+        Some(tensor.without_autodiff().try_into_primitive::<Flex>().ok()?.to_contiguous())
+    }
+}
+
+/// Buffers with their place in the autodiff graph.
+struct Tracked;
+
+impl Parameter<(Buffer, NodeGuard)> for Tracked {
+    fn take<const D: usize>(&self, tensor: Tensor<D>) -> Option<(Buffer, NodeGuard)> {
+        let (buffer, guard) = tensor.try_into_primitive::<Autodiff<Flex>>().ok()?.into_parts();
+        Some((buffer.to_contiguous(), guard))
+    }
+}
+
+/// The values of a contiguous buffer.
+fn values(buffer: &Buffer) -> &[f32] {
+    buffer.as_slice::<f32>().expect("buffers are made contiguous, and of f32, when they are taken")
+}
+
+fn params<'a>(kernel: &Block, buffers: &'a [Buffer]) -> BlockParams<'a> {
+    let (units, squeeze) = buffers.split_at(PER_UNIT * kernel.units().len());
+    let unit = |p: &'a [Buffer]| UnitParams { weight: values(&p[0]), gamma: values(&p[1]), beta: values(&p[2]) };
+    BlockParams {
+        units: units.chunks_exact(PER_UNIT).map(unit).collect(),
+        squeeze: kernel.squeeze().map(|_| SqueezeParams {
+            reduce_weight: values(&squeeze[0]),
+            reduce_bias: values(&squeeze[1]),
+            expand_weight: values(&squeeze[2]),
+            expand_bias: values(&squeeze[3]),
+        }),
+    }
+}
+
+fn output_shape(kernel: &Block, batch: usize) -> [usize; 4] {
+    let last = kernel.units()[kernel.units().len() - 1].filter;
+    let (height, width) = match last {
+        Filter::Dense(c) => (c.out_height(), c.out_width()),
+        Filter::Depthwise(d) => (d.out_height(), d.out_width()),
+    };
+    [batch, height, width, last.outputs()]
+}
+
+fn buffer(values: Vec<f32>, shape: impl Into<Shape>) -> Buffer {
+    Flex::float_from_data(TensorData::new(values, shape), &Default::default())
+}
+
+/// Normalisations folded into the convolutions.
+fn predict(kernel: &Block, x: &Tensor<4>, units: &[Unit], se: Option<&SqueezeExcite>) -> Option<Tensor<4>> {
+    let input = Plain.take(x.clone())?;
+    let buffers = parameters(units, se, &Plain)?;
+    let statistics: Vec<Stats> = units
+        .iter()
+        .map(|unit| {
+            let of = |state: Tensor<1>| state.into_data().iter::<f32>().collect();
+            Stats { mean: of(unit.bn.running_mean.value_sync()), var: of(unit.bn.running_var.value_sync()) }
+        })
+        .collect();
+    let params = params(kernel, &buffers);
+    let folded = kernel.fold(&params, &statistics);
+    let mut y = vec![0.0; kernel.out_len()];
+    kernel.infer(values(&input), &folded, params.squeeze.as_ref(), &WORKSPACE, &mut y);
+    let y = Tensor::from_primitive::<Flex>(buffer(y, output_shape(kernel, x.dims()[0])));
+    Some(if x.is_autodiff() { Tensor::from_inner(y) } else { y })
+}
+
+/// The training pass, registered with autodiff.
+fn train(
+    kernel: Block,
+    x: &Tensor<4>,
+    units: &[Unit],
+    se: Option<&SqueezeExcite>,
+    keep: Option<&[f32]>,
+) -> Option<Tensor<4>> {
+    let mut tensors = vec![Tracked.take(x.clone())?];
+    tensors.extend(parameters(units, se, &Tracked)?);
+    let (mut buffers, guards): (Vec<Buffer>, Vec<NodeGuard>) = tensors.into_iter().unzip();
+    let shapes = std::iter::once(Shape::from(x.dims())).chain(parameter_shapes(units, se)).collect();
+    let x_buffer = buffers.remove(0);
+    let mut y = vec![0.0; kernel.out_len()];
+    let saved = kernel.forward(values(&x_buffer), &params(&kernel, &buffers), keep, &WORKSPACE, &mut y);
+    for (unit, saved) in units.iter().zip(&saved.units) {
+        let channels = saved.stats.mean.len();
+        let device = x.device();
+        let tensor = |v: &[f32]| Tensor::from_data(TensorData::new(v.to_vec(), [channels]), &device);
+        unit.bn.update(tensor(&saved.stats.mean), tensor(&saved.stats.var), saved.pre.len() / channels);
+    }
+    let y = buffer(y, output_shape(&kernel, x.dims()[0]));
+    let state = State {
+        x: x_buffer,
+        params: buffers,
+        shapes,
+        keep: keep.map(|keep| Arc::new(keep.to_vec())),
+        saved: Arc::new(Mutex::new(Some(saved))),
+        kernel,
+    };
+    // the number of tensors is part of Burn's type of an operation
+    let y = match guards.len() {
+        4 => register::<4>(guards, state, y),
+        7 => register::<7>(guards, state, y),
+        10 => register::<10>(guards, state, y),
+        11 => register::<11>(guards, state, y),
+        14 => register::<14>(guards, state, y),
+        _ => None,
+    }?;
+    Some(Tensor::from_primitive::<Autodiff<Flex>>(y))
+}
+
+fn parameter_shapes(units: &[Unit], se: Option<&SqueezeExcite>) -> Vec<Shape> {
+    let mut shapes = Vec::new();
+    for unit in units {
+        shapes.extend([unit.conv.weight.shape(), unit.bn.weight.shape(), unit.bn.bias.shape()]);
+    }
+    for conv in se.iter().flat_map(|se| [&se.conv_reduce, &se.conv_expand]) {
+        shapes.push(conv.weight.shape());
+        shapes.extend(conv.bias.as_ref().map(|bias| bias.shape()));
+    }
+    shapes
+}
+
+/// What the backward pass needs of the forward pass.
+#[derive(Clone, Debug)]
+struct State {
+    kernel: Block,
+    x: Buffer,
+    params: Vec<Buffer>,
+    /// Of the input and every parameter.
+    shapes: Vec<Shape>,
+    keep: Option<Arc<Vec<f32>>>,
+    /// Taken by the backward pass, of which there is one.
+    saved: Arc<Mutex<Option<BlockSaved>>>,
+}
+
+#[derive(Debug)]
+struct BlockBackward;
+
+type TrackedTensor = FloatTensor<Autodiff<Flex>>;
+
+fn register<const N: usize>(guards: Vec<NodeGuard>, state: State, y: Buffer) -> Option<TrackedTensor> {
+    let guards: [NodeGuard; N] = guards.try_into().ok()?;
+    let prepared = Backward::<Flex, N>::prepare::<NoCheckpointing>(BlockBackward, guards);
+    Some(match prepared.compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish(state, y),
+        OpsKind::UnTracked(prepared) => prepared.finish(y),
+    })
+}
+
+impl<const N: usize> Backward<Flex, N> for BlockBackward {
+    type State = State;
+
+    fn backward(self, ops: Ops<State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let state = ops.state;
+        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let taken = state.saved.lock().ok().and_then(|mut saved| saved.take());
+        // a second backward pass over one graph has nothing to work on; Burn consumes its graphs, so there is none
+        let Some(saved) = taken else { return };
+        let mut d = WORKSPACE.take(values(&gradient).len());
+        d.copy_from_slice(values(&gradient));
+        let mut dx = ops.parents[0].as_ref().map(|_| vec![0.0; state.kernel.in_len()]);
+        let found = state.kernel.backward(
+            values(&state.x),
+            &params(&state.kernel, &state.params),
+            state.keep.as_deref().map(Vec::as_slice),
+            saved,
+            &mut d,
+            &WORKSPACE,
+            dx.as_deref_mut(),
+        );
+        WORKSPACE.give(d);
+        let of_units = found.units.into_iter().flat_map(|g| [g.weight, g.gamma, g.beta]);
+        let of_squeeze =
+            found.squeeze.into_iter().flat_map(|g| [g.reduce_weight, g.reduce_bias, g.expand_weight, g.expand_bias]);
+        let all = std::iter::once(dx).chain(of_units.chain(of_squeeze).map(Some));
+        for ((parent, gradient), shape) in ops.parents.into_iter().zip(all).zip(state.shapes) {
+            if let (Some(parent), Some(gradient)) = (parent, gradient) {
+                grads.register::<Flex>(parent.id, buffer(gradient, shape));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::{Module, Param};
+    use burn::tensor::{Device, Distribution};
+
+    use super::super::init::Init;
+    use super::super::layers::{BatchNorm, Padding};
+    use super::super::ops::composition;
+    use super::*;
+
+    /// A block of every kind: kernel, stride, channels, squeeze-and-excitation, shortcut.
+    const CASES: &[(&str, usize, usize, [usize; 2], bool, bool)] = &[
+        ("conv", 3, 1, [5, 5], false, true),
+        ("conv", 3, 2, [3, 7], false, false),
+        ("fused", 3, 2, [4, 6], false, false),
+        ("fused", 3, 1, [8, 8], false, true),
+        ("mb", 3, 1, [8, 8], true, true),
+        ("mb", 5, 2, [6, 9], true, false),
+        ("mb", 3, 1, [4, 4], false, true),
+        ("flat", 3, 1, [8, 8], true, true),
+    ];
+
+    #[derive(Module, Debug)]
+    struct Parts {
+        convs: Vec<Conv2d>,
+        bns: Vec<BatchNorm>,
+        se: Option<SqueezeExcite>,
+    }
+
+    impl Parts {
+        fn new(kind: &str, kernel: usize, stride: usize, [i, o]: [usize; 2], se: bool, device: &Device) -> Self {
+            let mut init = Init::new(7, device);
+            let wide = 3 * i;
+            let convs = match kind {
+                "conv" => vec![init.conv(i, o, kernel, stride, Padding::Same, 1)],
+                "fused" => vec![
+                    init.conv(i, wide, kernel, stride, Padding::Same, 1),
+                    init.conv(wide, o, 1, 1, Padding::Same, 1),
+                ],
+                "flat" => vec![
+                    init.conv(i, i, kernel, stride, Padding::Symmetric, i),
+                    init.conv(i, o, 1, 1, Padding::Same, 1),
+                ],
+                _ => vec![
+                    init.conv(i, wide, 1, 1, Padding::Same, 1),
+                    init.conv(wide, wide, kernel, stride, Padding::Same, wide),
+                    init.conv(wide, o, 1, 1, Padding::Same, 1),
+                ],
+            };
+            let bns = convs.iter().map(|c| init.batch_norm(c.weight.dims()[0])).collect();
+            let gated = if kind == "flat" { i } else { wide };
+            Self { convs, bns, se: se.then(|| init.squeeze_excite(gated, 2, Activation::Silu)) }
+        }
+
+        fn units(&self) -> Vec<Unit<'_>> {
+            let last = self.convs.len() - 1;
+            let act = |i| if i == last && last > 0 { Activation::Identity } else { Activation::Silu };
+            let pairs = self.convs.iter().zip(&self.bns).enumerate();
+            pairs.map(|(i, (conv, bn))| Unit { conv, bn, act: act(i) }).collect()
+        }
+    }
+
+    fn assert_close<const D: usize>(found: Tensor<D>, expected: Tensor<D>, what: &str) {
+        assert_eq!(found.dims(), expected.dims(), "{what}");
+        let difference: f32 = (found - expected.clone()).abs().max().into_scalar();
+        let scale: f32 = expected.abs().max().into_scalar();
+        assert!(difference <= 1e-4 * scale.max(1e-2), "{what}: off by {difference} of {scale}");
+    }
+
+    #[test]
+    fn the_kernel_agrees_with_the_composition_gradients_included() {
+        let device = Device::flex().autodiff();
+        for &(kind, kernel, stride, channels, se, shortcut) in CASES {
+            let what = format!("{kind} {kernel} {stride} {channels:?} {se} {shortcut}");
+            let [fused, composed] = [0, 1].map(|_| Parts::new(kind, kernel, stride, channels, se, &device));
+            let data = Tensor::<4>::random([3, 7, 6, channels[0]], Distribution::Normal(0.0, 1.0), &device).into_data();
+            let [x1, x2] = [0, 1].map(|_| Param::from_tensor(Tensor::<4>::from_data(data.clone(), &device)));
+            let keep = shortcut.then(|| vec![0.0, 1.25, 1.25]);
+            let pass = Pass::train(0, 0);
+
+            let y1 = block(&x1.val(), &fused.units(), fused.se.as_ref(), shortcut, keep.as_deref(), &pass).unwrap();
+            let y2 = composition(x2.val(), &composed.units(), composed.se.as_ref(), shortcut, keep, &pass);
+            assert_close(y1.clone(), y2.clone(), &what);
+            let weights = Tensor::<4>::random(y1.dims(), Distribution::Normal(0.0, 1.0), &device);
+            let g1 = (y1 * weights.clone()).sum().backward();
+            let g2 = (y2 * weights).sum().backward();
+
+            assert_close(x1.val().grad(&g1).unwrap(), x2.val().grad(&g2).unwrap(), &format!("{what}: input"));
+            let pairs = fused.convs.iter().zip(&composed.convs).zip(fused.bns.iter().zip(&composed.bns));
+            for ((c1, c2), (b1, b2)) in pairs {
+                let grad = |c: &Conv2d, g| c.weight.val().grad(g).unwrap();
+                assert_close(grad(c1, &g1), grad(c2, &g2), &format!("{what}: convolution"));
+                for (p1, p2) in [(&b1.weight, &b2.weight), (&b1.bias, &b2.bias)] {
+                    let what = format!("{what}: normalisation");
+                    assert_close(p1.val().grad(&g1).unwrap(), p2.val().grad(&g2).unwrap(), &what);
+                }
+                assert_close(b1.running_mean.value_sync(), b2.running_mean.value_sync(), &what);
+                assert_close(b1.running_var.value_sync(), b2.running_var.value_sync(), &what);
+            }
+            if let (Some(s1), Some(s2)) = (&fused.se, &composed.se) {
+                for (c1, c2) in [(&s1.conv_reduce, &s2.conv_reduce), (&s1.conv_expand, &s2.conv_expand)] {
+                    let what = format!("{what}: squeeze-excite");
+                    assert_close(c1.weight.val().grad(&g1).unwrap(), c2.weight.val().grad(&g2).unwrap(), &what);
+                    let [b1, b2] = [c1, c2].map(|c| c.bias.as_ref().unwrap().val());
+                    assert_close(b1.grad(&g1).unwrap(), b2.grad(&g2).unwrap(), &what);
+                }
+            }
+
+            // prediction, with the statistics that training has moved
+            let (fused, composed) = (fused.valid(), composed.valid());
+            let pass = Pass::predict();
+            let x = x1.val().inner();
+            let y1 = block(&x, &fused.units(), fused.se.as_ref(), shortcut, None, &pass).unwrap();
+            let y2 = composition(x, &composed.units(), composed.se.as_ref(), shortcut, None, &pass);
+            assert_close(y1, y2, &format!("{what}: prediction"));
+        }
+    }
+}
