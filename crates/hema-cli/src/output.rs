@@ -17,6 +17,7 @@ pub(crate) struct Printer {
     json: bool,
 }
 
+#[allow(clippy::unused_self)] // only who was handed a printer may print
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
         Self { json }

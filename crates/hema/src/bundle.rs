@@ -62,7 +62,7 @@ impl Bundle {
     pub fn write(&self, path: &Path) -> Result<()> {
         let json = serde_json::to_string(&self.manifest)
             .map_err(|e| Error::new(format!("manifest cannot be written: {e}")).at(path))?;
-        weights::write(path, &self.tensors, [(KEY.to_owned(), json)].into())
+        weights::write(path, &self.tensors, &[(KEY.to_owned(), json)].into())
     }
 
     /// Reads a bundle, or the best model of a run directory.

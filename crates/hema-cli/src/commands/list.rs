@@ -17,10 +17,14 @@ pub(crate) struct Args {
     kind: Option<String>,
 }
 
+/// Names, each with a line about it.
 type Rows = Vec<(&'static str, String)>;
 
-/// Every kind of thing, and where its names come from.
-pub(crate) const KINDS: &[(&str, fn() -> Rows)] = &[
+/// A kind of thing, and where its names come from.
+type Kind = (&'static str, fn() -> Rows);
+
+/// Everything that can be listed.
+const KINDS: &[Kind] = &[
     ("models", || model::architectures().map(|a| (a.name, a.about.into())).collect()),
     ("augmentations", || AUGMENTATIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
     ("corruptions", || CORRUPTIONS.iter().map(|op| (op.name(), op.about().into())).collect()),

@@ -68,11 +68,13 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
 
 /// The folder itself where it is free, else the first of `-2`, `-3`, ... that is.
 fn free_name(folder: &Path) -> PathBuf {
-    let numbered = |n: u32| PathBuf::from(format!("{}-{n}", folder.display()));
-    if !folder.exists() {
-        return folder.to_path_buf();
+    let mut free = folder.to_path_buf();
+    let mut number = 1;
+    while free.exists() {
+        number += 1;
+        free = PathBuf::from(format!("{}-{number}", folder.display()));
     }
-    (2..).map(numbered).find(|f| !f.exists()).unwrap_or_else(|| folder.to_path_buf())
+    free
 }
 
 fn draw(per_class: usize, size: usize, seed: u64) -> Result<Dataset> {

@@ -7,7 +7,9 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::{Architecture, ModelSpec, Network, make_head};
-use crate::nn::{self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, SqueezeExcite, Unit};
+use crate::nn::{
+    self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, SqueezeExcite, Unit,
+};
 
 /// One variant of the family.
 struct Plan {
@@ -75,6 +77,7 @@ pub struct EfficientNet {
 
 /// A block of any kind.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)] // a few dozen blocks a network, and Burn derives no boxes
 pub enum Block {
     /// See [`ConvBlock`].
     Conv(ConvBlock),
@@ -236,11 +239,8 @@ impl Block {
                 nn::block(x, &units, None, b.shortcut.rate(), pass)
             }
             Self::Mb(b) => {
-                let units = [
-                    active(&b.conv_pw, &b.bn1),
-                    active(&b.conv_dw, &b.bn2),
-                    linear(&b.conv_pwl, &b.bn3),
-                ];
+                let units =
+                    [active(&b.conv_pw, &b.bn1), active(&b.conv_dw, &b.bn2), linear(&b.conv_pwl, &b.bn3)];
                 nn::block(x, &units, Some(&b.se), b.shortcut.rate(), pass)
             }
         }
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn v2_b0_reproduces_the_reference_outputs() {
         let Some(folder) = std::env::var_os("HEMA_TEST_DATA") else {
-            eprintln!("skipped: HEMA_TEST_DATA is not set");
+            skipped();
             return;
         };
         let folder = std::path::Path::new(&folder).join("../weights");
@@ -302,6 +302,11 @@ mod tests {
             assert_close(&map, expected("top_activation"), "final map");
             assert_close(&nn::global_average_pool(map), expected("pooled"), "features");
         }
+    }
+
+    #[allow(clippy::print_stderr)] // a test that did not run must say so
+    fn skipped() {
+        eprintln!("skipped: HEMA_TEST_DATA does not name the folder of test data");
     }
 
     fn assert_close<const D: usize>(found: &Tensor<D>, expected: &Array, name: &str) {

@@ -4,7 +4,6 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use hema_core::error::Result;
 
 use super::{Architecture, ModelSpec, Network, make_head};
 use crate::nn::{self, Hidden, Init, Linear, Pass};
@@ -15,7 +14,7 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[Architecture {
     about: "dense layers on the flattened pixels; linear without a head",
     parameters: None,
     pretrained: false,
-    build: |spec, init| Ok(Network::Mlp(Mlp::new(spec, init)?)),
+    build: |spec, init| Ok(Network::Mlp(Mlp::new(spec, init))),
 }];
 
 /// Dense layers on `size * size * 3` pixel values.
@@ -27,9 +26,9 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    fn new(spec: &ModelSpec, init: &mut Init) -> Result<Self> {
+    fn new(spec: &ModelSpec, init: &mut Init) -> Self {
         let (hidden, classifier) = make_head(spec, spec.size * spec.size * 3, init);
-        Ok(Self { hidden, classifier, dropout: spec.dropout })
+        Self { hidden, classifier, dropout: spec.dropout }
     }
 
     pub(super) fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {

@@ -61,6 +61,7 @@ pub fn architectures() -> impl Iterator<Item = &'static Architecture> {
 
 /// A network of any family.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)] // there are a few networks in a process, and Burn derives no boxes
 pub enum Network {
     /// Dense layers on the flattened pixels.
     Mlp(mlp::Mlp),

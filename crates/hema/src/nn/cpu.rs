@@ -6,15 +6,17 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Flex};
+use burn::backend::{Autodiff, Flex, FlexDevice};
 use burn::tensor::{Shape, Tensor, TensorData};
 use hema_kernels as kernels;
-use kernels::{Act, Block, BlockParams, BlockSaved, Filter, Pad, SqueezeParams, Stats, UnitParams, Workspace};
+use kernels::{
+    Act, Block, BlockParams, BlockSaved, Filter, Pad, SqueezeParams, Stats, UnitParams, Workspace,
+};
 
 use super::layers::{Conv2d, SqueezeExcite};
 use super::ops::Unit;
@@ -78,7 +80,16 @@ fn filter(conv: &Conv2d, batch: usize, height: usize, width: usize) -> Option<Fi
         return None;
     }
     if conv.groups == 1 {
-        return Some(Filter::Dense(kernels::Conv2d { batch, height, width, inputs, outputs, kernel, stride, pad }));
+        return Some(Filter::Dense(kernels::Conv2d {
+            batch,
+            height,
+            width,
+            inputs,
+            outputs,
+            kernel,
+            stride,
+            pad,
+        }));
     }
     let supported = conv.groups == outputs && inputs == 1 && [3, 5, 7].contains(&kernel) && stride <= 2;
     supported.then_some(Filter::Depthwise(kernels::Depthwise {
@@ -102,7 +113,9 @@ fn act(activation: Activation) -> Option<Act> {
 }
 
 fn needs_gradient(x: &Tensor<4>, units: &[Unit], se: Option<&SqueezeExcite>) -> bool {
-    let unit = |u: &Unit| u.conv.weight.is_require_grad() || u.bn.weight.is_require_grad() || u.bn.bias.is_require_grad();
+    let unit = |u: &Unit| {
+        u.conv.weight.is_require_grad() || u.bn.weight.is_require_grad() || u.bn.bias.is_require_grad()
+    };
     x.is_tracked() || units.iter().any(unit) || se.is_some_and(|se| se.conv_reduce.weight.is_require_grad())
 }
 
@@ -154,7 +167,8 @@ fn values(buffer: &Buffer) -> &[f32] {
 
 fn params<'a>(kernel: &Block, buffers: &'a [Buffer]) -> BlockParams<'a> {
     let (units, squeeze) = buffers.split_at(PER_UNIT * kernel.units().len());
-    let unit = |p: &'a [Buffer]| UnitParams { weight: values(&p[0]), gamma: values(&p[1]), beta: values(&p[2]) };
+    let unit =
+        |p: &'a [Buffer]| UnitParams { weight: values(&p[0]), gamma: values(&p[1]), beta: values(&p[2]) };
     BlockParams {
         units: units.chunks_exact(PER_UNIT).map(unit).collect(),
         squeeze: kernel.squeeze().map(|_| SqueezeParams {
@@ -176,7 +190,7 @@ fn output_shape(kernel: &Block, batch: usize) -> [usize; 4] {
 }
 
 fn buffer(values: Vec<f32>, shape: impl Into<Shape>) -> Buffer {
-    Flex::float_from_data(TensorData::new(values, shape), &Default::default())
+    Flex::float_from_data(TensorData::new(values, shape), &FlexDevice)
 }
 
 /// Normalisations folded into the convolutions.
@@ -302,8 +316,10 @@ impl<const N: usize> Backward<Flex, N> for BlockBackward {
         );
         WORKSPACE.give(d);
         let of_units = found.units.into_iter().flat_map(|g| [g.weight, g.gamma, g.beta]);
-        let of_squeeze =
-            found.squeeze.into_iter().flat_map(|g| [g.reduce_weight, g.reduce_bias, g.expand_weight, g.expand_bias]);
+        let of_squeeze = found
+            .squeeze
+            .into_iter()
+            .flat_map(|g| [g.reduce_weight, g.reduce_bias, g.expand_weight, g.expand_bias]);
         let all = std::iter::once(dx).chain(of_units.chain(of_squeeze).map(Some));
         for ((parent, gradient), shape) in ops.parents.into_iter().zip(all).zip(state.shapes) {
             if let (Some(parent), Some(gradient)) = (parent, gradient) {
@@ -323,8 +339,10 @@ mod tests {
     use super::super::ops::composition;
     use super::*;
 
-    /// A block of every kind: kernel, stride, channels, squeeze-and-excitation, shortcut.
-    const CASES: &[(&str, usize, usize, [usize; 2], bool, bool)] = &[
+    /// Kind, kernel, stride, channels, squeeze-and-excitation, shortcut.
+    type Case = (&'static str, usize, usize, [usize; 2], bool, bool);
+
+    const CASES: &[Case] = &[
         ("conv", 3, 1, [5, 5], false, true),
         ("conv", 3, 2, [3, 7], false, false),
         ("fused", 3, 2, [4, 6], false, false),
@@ -343,7 +361,14 @@ mod tests {
     }
 
     impl Parts {
-        fn new(kind: &str, kernel: usize, stride: usize, [i, o]: [usize; 2], se: bool, device: &Device) -> Self {
+        fn new(
+            kind: &str,
+            kernel: usize,
+            stride: usize,
+            [i, o]: [usize; 2],
+            se: bool,
+            device: &Device,
+        ) -> Self {
             let mut init = Init::new(7, device);
             let wide = 3 * i;
             let convs = match kind {
@@ -388,12 +413,14 @@ mod tests {
         for &(kind, kernel, stride, channels, se, shortcut) in CASES {
             let what = format!("{kind} {kernel} {stride} {channels:?} {se} {shortcut}");
             let [fused, composed] = [0, 1].map(|_| Parts::new(kind, kernel, stride, channels, se, &device));
-            let data = Tensor::<4>::random([3, 7, 6, channels[0]], Distribution::Normal(0.0, 1.0), &device).into_data();
+            let data = Tensor::<4>::random([3, 7, 6, channels[0]], Distribution::Normal(0.0, 1.0), &device)
+                .into_data();
             let [x1, x2] = [0, 1].map(|_| Param::from_tensor(Tensor::<4>::from_data(data.clone(), &device)));
             let keep = shortcut.then(|| vec![0.0, 1.25, 1.25]);
             let pass = Pass::train(0, 0);
 
-            let y1 = block(&x1.val(), &fused.units(), fused.se.as_ref(), shortcut, keep.as_deref(), &pass).unwrap();
+            let y1 = block(&x1.val(), &fused.units(), fused.se.as_ref(), shortcut, keep.as_deref(), &pass)
+                .unwrap();
             let y2 = composition(x2.val(), &composed.units(), composed.se.as_ref(), shortcut, keep, &pass);
             assert_close(y1.clone(), y2.clone(), &what);
             let weights = Tensor::<4>::random(y1.dims(), Distribution::Normal(0.0, 1.0), &device);
@@ -415,7 +442,11 @@ mod tests {
             if let (Some(s1), Some(s2)) = (&fused.se, &composed.se) {
                 for (c1, c2) in [(&s1.conv_reduce, &s2.conv_reduce), (&s1.conv_expand, &s2.conv_expand)] {
                     let what = format!("{what}: squeeze-excite");
-                    assert_close(c1.weight.val().grad(&g1).unwrap(), c2.weight.val().grad(&g2).unwrap(), &what);
+                    assert_close(
+                        c1.weight.val().grad(&g1).unwrap(),
+                        c2.weight.val().grad(&g2).unwrap(),
+                        &what,
+                    );
                     let [b1, b2] = [c1, c2].map(|c| c.bias.as_ref().unwrap().val());
                     assert_close(b1.grad(&g1).unwrap(), b2.grad(&g2).unwrap(), &what);
                 }

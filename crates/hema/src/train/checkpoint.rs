@@ -96,7 +96,7 @@ pub(super) fn save(
     let optimizer = optimizer.map(Optimizer::state_dict).unwrap_or_default();
     let tensors =
         named("network", weights::state_dict(network)).chain(named("optimizer", optimizer)).collect();
-    weights::write(&path, &tensors, [(KEY.to_owned(), json)].into())
+    weights::write(&path, &tensors, &[(KEY.to_owned(), json)].into())
 }
 
 /// Checks that a directory holds no run yet.

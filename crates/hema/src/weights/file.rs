@@ -2,7 +2,7 @@
 //!
 //! Half-precision and double-precision files are read as `f32`; what is written is `f32`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub struct TensorFile {
     /// The floating-point tensors. Integer tensors (PyTorch's batch counters) are left out.
     pub tensors: StateDict,
     /// The text entries of the header.
-    pub metadata: HashMap<String, String>,
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// Reads a safetensors file.
@@ -42,7 +42,7 @@ pub fn read(path: &Path) -> Result<TensorFile> {
             .hint("if it was copied or downloaded, do it again; it may have been cut short")
     };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(invalid)?;
-    let metadata = header.metadata().clone().unwrap_or_default();
+    let metadata = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
     let views = SafeTensors::deserialize(&bytes).map_err(invalid)?;
     let mut tensors = StateDict::new();
     for (name, view) in views.iter() {
@@ -89,7 +89,7 @@ fn half_to_f32(h: u16) -> f32 {
 ///
 /// # Errors
 /// The path and the system's reason.
-pub fn write(path: &Path, tensors: &StateDict, metadata: HashMap<String, String>) -> Result<()> {
+pub fn write(path: &Path, tensors: &StateDict, metadata: &BTreeMap<String, String>) -> Result<()> {
     let bytes: Vec<(&String, &Array, Vec<u8>)> = tensors
         .iter()
         .map(|(name, array)| (name, array, array.values.iter().flat_map(|v| v.to_le_bytes()).collect()))
@@ -100,7 +100,7 @@ pub fn write(path: &Path, tensors: &StateDict, metadata: HashMap<String, String>
             .map_err(|e| Error::new(format!("tensor `{name}` cannot be stored: {e}")).at(path))?;
         views.push((name.as_str(), view));
     }
-    let whole = safetensors::serialize(views, Some(metadata))
+    let whole = safetensors::serialize(views, Some(metadata.clone().into_iter().collect()))
         .map_err(|e| Error::new(format!("cannot be stored: {e}")).at(path))?;
     file::write_atomic(path, |w| w.write_all(&whole))
 }
@@ -115,7 +115,7 @@ mod tests {
         let path = folder.path().join("x.safetensors");
         let tensors: StateDict =
             [("a.b".to_owned(), Array { shape: vec![2, 1], values: vec![1.5, -2.0] })].into();
-        write(&path, &tensors, [("hema".to_owned(), "{}".to_owned())].into()).unwrap();
+        write(&path, &tensors, &[("hema".to_owned(), "{}".to_owned())].into()).unwrap();
         let file = read(&path).unwrap();
         assert_eq!(file.tensors, tensors);
         assert_eq!(file.metadata["hema"], "{}");
@@ -135,7 +135,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.safetensors");
         let tensors = [("a".to_owned(), Array { shape: vec![2], values: vec![1.0, f32::NAN] })].into();
-        write(&path, &tensors, HashMap::new()).unwrap();
+        write(&path, &tensors, &BTreeMap::new()).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("tensor `a` holds NaN at index 1"));
     }
 

@@ -108,6 +108,8 @@ pub fn start_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<Net
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use burn::tensor::Device;
 
     use super::*;
@@ -120,7 +122,7 @@ mod tests {
         let path = folder.path().join("cnn_gap.test.safetensors");
         let device = Device::flex();
         let source = Network::new(&spec("cnn_gap"), 1, &device).unwrap();
-        write(&path, &state_dict(&source), Default::default()).unwrap();
+        write(&path, &state_dict(&source), &BTreeMap::new()).unwrap();
 
         let wider = ModelSpec { classes: 3, ..spec("cnn_gap") };
         let loaded = start_from(Network::new(&wider, 2, &device).unwrap(), &wider, &path).unwrap();
