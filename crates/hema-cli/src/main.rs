@@ -5,6 +5,8 @@
 
 mod commands;
 mod output;
+#[cfg(test)]
+mod reference;
 mod run_info;
 
 use std::process::ExitCode;

@@ -18,13 +18,13 @@ pub(crate) struct Args {
 }
 
 /// Names, each with a line about it.
-type Rows = Vec<(&'static str, String)>;
+pub(crate) type Rows = Vec<(&'static str, String)>;
 
 /// A kind of thing, and where its names come from.
-type Kind = (&'static str, fn() -> Rows);
+pub(crate) type Kind = (&'static str, fn() -> Rows);
 
 /// Everything that can be listed.
-const KINDS: &[Kind] = &[
+pub(crate) const KINDS: &[Kind] = &[
     ("models", || model::architectures().map(|a| (a.name, a.about.into())).collect()),
     ("augmentations", || AUGMENTATIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
     ("corruptions", || CORRUPTIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
