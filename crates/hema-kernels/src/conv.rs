@@ -15,7 +15,7 @@
 //! Left out on purpose: dilation and groups (depthwise has its own kernel), Winograd.
 
 use crate::act::Act;
-use crate::gemm::{Epilogue, Packed, Strides, outer, padded_rows, product};
+use crate::gemm::{Epilogue, Packed, Strides, copy_rows, outer, padded_rows, product};
 use crate::norm::{Partial, Stats};
 use crate::workspace::scratch;
 use crate::{SharedMut, check_len, par_chunks};
@@ -177,12 +177,11 @@ impl<'a> Gather<'a> {
     /// rows.
     fn materialise(&self, taps: usize, table: &mut Vec<*const f32>, buffer: &mut Vec<f32>) {
         let (m, c) = (table.len() / taps, self.channels);
+        assert!(c <= FEW_CHANNELS);
         buffer.resize(m * taps * c, 0.0);
         for (t, addresses) in table.chunks_exact(m).enumerate() {
-            for (row, &address) in buffer.chunks_exact_mut(taps * c).zip(addresses) {
-                // SAFETY: addresses in a filled table are of `channels` values.
-                row[t * c..][..c].copy_from_slice(unsafe { std::slice::from_raw_parts(address, c) });
-            }
+            // SAFETY: addresses in a filled table are of `channels` values; row i's part for tap t lies in the buffer of m rows.
+            unsafe { copy_rows(addresses, c, buffer.as_mut_ptr().add(t * c), taps * c) };
         }
         table.clear();
         table.extend(buffer.chunks_exact(taps * c).map(<[f32]>::as_ptr));
@@ -201,8 +200,8 @@ struct Scratch {
 // SAFETY: the addresses are refilled by each task before use; between tasks they are dead values.
 unsafe impl Send for Scratch {}
 
-/// Fewer input channels than this are gathered by copying.
-const FEW_CHANNELS: usize = 8;
+/// The most input channels that are gathered by copying.
+const FEW_CHANNELS: usize = 4;
 
 impl Conv2d {
     /// Rows of the output.
@@ -258,7 +257,7 @@ impl Conv2d {
     /// # Panics
     /// If a length does not match the shape.
     pub fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [f32]) {
-        self.run_forward(x, weight, Epilogue { bias, act }, y, |_| ());
+        self.run_forward(x, weight, Epilogue { bias, act, add: false }, y, |_| ());
     }
 
     /// [`Conv2d::forward`] without bias or activation that also returns the statistics of each output channel, gathered block
@@ -288,7 +287,7 @@ impl Conv2d {
         if let Some(bias) = epilogue.bias {
             check_len("bias", bias.len(), self.outputs);
         }
-        let (taps, few) = (self.taps(), self.inputs < FEW_CHANNELS);
+        let (taps, few) = (self.taps(), self.inputs <= FEW_CHANNELS);
         let at = Strides { tap: 1, k: taps, n: self.inputs * taps };
         let mut packed = Packed::new(weight, taps, self.inputs, self.outputs, at);
         let gather = self.gather(x);
@@ -320,6 +319,18 @@ impl Conv2d {
     /// # Panics
     /// If a length does not match the shape.
     pub fn grad_input(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+        self.run_grad_input(dy, weight, false, dx);
+    }
+
+    /// [`Conv2d::grad_input`] added to what `dx` holds, as where a residual connection joins.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn grad_input_add(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+        self.run_grad_input(dy, weight, true, dx);
+    }
+
+    fn run_grad_input(&self, dy: &[f32], weight: &[f32], add: bool, dx: &mut [f32]) {
         check_len("dy", dy.len(), self.out_len());
         check_len("weight", weight.len(), self.weight_len());
         check_len("dx", dx.len(), self.in_len());
@@ -328,6 +339,7 @@ impl Conv2d {
         let packed = Packed::new(weight, taps, self.outputs, c, at);
         let base = SharedMut(dx.as_mut_ptr());
         let (k, s) = (self.kernel, self.stride);
+        let epilogue = Epilogue { add, ..Epilogue::default() };
         for class in 0..s * s {
             let rows = Axis::backward(self.height, self.out_height(), k, s, self.pad.top, class / s);
             let columns = Axis::backward(self.width, self.out_width(), k, s, self.pad.left, class % s);
@@ -347,7 +359,7 @@ impl Conv2d {
                 }));
                 // SAFETY: addresses as in `run_forward`; a pixel of the input belongs to one class and one block of it, so
                 // the output rows are this task's alone, and they lie in `dx` because row and column are within the map.
-                unsafe { product(&packed, &used, &scratch.table, &scratch.out, Epilogue::default()) };
+                unsafe { product(&packed, &used, &scratch.table, &scratch.out, epilogue) };
             });
         }
     }
@@ -360,7 +372,7 @@ impl Conv2d {
         check_len("x", x.len(), self.in_len());
         check_len("dy", dy.len(), self.out_len());
         check_len("dweight", dweight.len(), self.weight_len());
-        let few = self.inputs < FEW_CHANNELS;
+        let few = self.inputs <= FEW_CHANNELS;
         let gather = self.gather(x);
         let pixels = gather.pixels();
         let plan = WeightPlan::new(self, pixels, few);
@@ -531,6 +543,10 @@ mod tests {
                 let mut dx = vec![9.0; x.len()];
                 shape.grad_input(&dy, &w, &mut dx);
                 assert_close(&name, &dx, &reference::conv_grad_input(&shape, 1, &dy, &w), 1e-5);
+                let before = dx.clone();
+                shape.grad_input_add(&dy, &w, &mut dx);
+                let twice: Vec<f32> = before.iter().map(|d| 2.0 * d).collect();
+                assert_close(&name, &dx, &twice, 1e-6);
                 let mut dw = vec![9.0; w.len()];
                 shape.grad_weight(&x, &dy, &mut dw);
                 assert_close(&name, &dw, &reference::conv_grad_weight(&shape, 1, &x, &dy), 1e-5);

@@ -111,7 +111,7 @@ impl Depthwise {
         if let Some(bias) = bias {
             check_len("bias", bias.len(), self.channels);
         }
-        self.run(x, &self.taps_first(weight, false), Epilogue { bias, act }, y, |_| ());
+        self.run(x, &self.taps_first(weight, false), Epilogue { bias, act, add: false }, y, |_| ());
     }
 
     /// [`Depthwise::forward`] that also returns the statistics of each output channel.

@@ -122,8 +122,10 @@ fn pack_panel(b: &[f32], at: Strides, columns: usize, width: usize, panel: &mut 
 pub(crate) struct Epilogue<'a> {
     /// Added per column.
     pub(crate) bias: Option<&'a [f32]>,
-    /// Applied last.
+    /// Applied next.
     pub(crate) act: Act,
+    /// Whether the result is added to what the output holds.
+    pub(crate) add: bool,
 }
 
 /// Rows a table must have for `m` rows: kernels read whole tiles of addresses.
@@ -249,7 +251,11 @@ impl Tiles<'_> {
                             // SAFETY: the row has n values, of which `live[j]` remain from this column.
                             unsafe {
                                 let out = out[r].add(self.first + j * S::LANES);
-                                s.store_n(out, live[j], A::value(s, acc[r][j]));
+                                let mut y = A::value(s, acc[r][j]);
+                                if self.epilogue.add {
+                                    y = s.add(y, s.load_n(out, live[j]));
+                                }
+                                s.store_n(out, live[j], y);
                             }
                         }
                     }
@@ -258,6 +264,22 @@ impl Tiles<'_> {
         }
     }
 }
+
+#[inline(always)]
+unsafe fn copy_rows_body<S: Simd>(s: S, rows: &[*const f32], n: usize, out: *mut f32, stride: usize) {
+    for (i, row) in rows.iter().enumerate() {
+        // SAFETY: the caller's conditions.
+        unsafe { s.store_n(out.add(i * stride), n, s.load_n(*row, n)) };
+    }
+}
+simd_fn!(
+    /// Copies the `n` values at each address to `out`, `out + stride`, ...: for so few values that a call of a general copy
+    /// would cost more than the copy.
+    ///
+    /// # Safety
+    /// `n` is at most 4; every address has `n` values, and so has every place in `out`.
+    unsafe fn copy_rows(rows: &[*const f32], n: usize, out: *mut f32, stride: usize) = copy_rows_body
+);
 
 /// `out[p][q] += sum over m of a[m][first_p + p] * b[m][q]` for `p < ps`, `q < qs`; `out` has rows of `qs` values.
 ///

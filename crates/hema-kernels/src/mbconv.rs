@@ -12,12 +12,13 @@
 //! buffer, used again and again, never leaves the cache.
 
 use crate::act::Act;
+use crate::check_len;
 use crate::conv::{Conv2d, Pad};
 use crate::depthwise::Depthwise;
 use crate::norm::Stats;
 use crate::pool::Map;
 use crate::squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
-use crate::unit::{Filter, FoldedUnit, Unit, UnitGrads, UnitParams, UnitSaved};
+use crate::unit::{Filter, FoldedUnit, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
 use crate::workspace::Workspace;
 
 /// What the three kinds of block have in common.
@@ -232,41 +233,50 @@ impl Block {
         saved: BlockSaved,
         d: &mut [f32],
         workspace: &Workspace,
-        mut dx: Option<&mut [f32]>,
+        dx: Option<&mut [f32]>,
     ) -> BlockGrads {
         self.check(params);
+        check_len("d", d.len(), self.out_len());
         let mut units = Vec::with_capacity(self.units.len());
         let mut squeeze = None;
-        // the gradient of the output of the unit at hand
-        let mut current = workspace.take(d.len());
-        match keep.filter(|_| self.skip) {
-            Some(keep) => self.map.residual_backward(d, keep, &mut current),
-            None => current.copy_from_slice(d),
+        let dx = match dx {
+            None => InputGrad::Unwanted,
+            Some(dx) if self.skip => {
+                self.map.copy(d, dx);
+                InputGrad::Add(dx)
+            }
+            Some(dx) => InputGrad::Store(dx),
+        };
+        if let Some(keep) = keep.filter(|_| self.skip) {
+            self.map.residual_backward(keep, d);
         }
+        // the gradient of the output of the unit at hand, from the second one on
+        let mut current: Option<Vec<f32>> = None;
         for i in (1..self.units.len()).rev() {
             let (before, unit) = (&self.units[i - 1], &self.units[i]);
             let mut input = workspace.take(before.filter.out_len());
             before.activate(&params.units[i - 1], &saved.units[i - 1], &mut input);
             let mut next = workspace.take(input.len());
+            let d = current.as_deref_mut().unwrap_or(d);
+            let into = InputGrad::Store(&mut next);
             let (params_i, saved_i) = (&params.units[i], &saved.units[i]);
             match (&self.squeeze, &params.squeeze, &saved.squeeze) {
                 (Some(layer), Some(params), Some(kept)) if i == self.units.len() - 1 => {
                     let mut gated = workspace.take(input.len());
                     layer.gate(&input, kept, &mut gated);
-                    units.push(unit.backward(&gated, params_i, saved_i, &mut current, Some(&mut next)));
+                    units.push(unit.backward(&gated, params_i, saved_i, d, into));
                     workspace.give(gated);
                     squeeze = Some(layer.backward(&input, params, kept, &mut next));
                 }
-                _ => units.push(unit.backward(&input, params_i, saved_i, &mut current, Some(&mut next))),
+                _ => units.push(unit.backward(&input, params_i, saved_i, d, into)),
             }
             workspace.give(input);
-            workspace.give(std::mem::replace(&mut current, next));
+            workspace.swap(&mut current, next);
         }
         let (first, params, kept) = (&self.units[0], &params.units[0], &saved.units[0]);
-        units.push(first.backward(x, params, kept, &mut current, dx.as_deref_mut()));
-        workspace.give(current);
-        if let Some(dx) = dx.filter(|_| self.skip) {
-            self.map.add(d, dx);
+        units.push(first.backward(x, params, kept, current.as_deref_mut().unwrap_or(d), dx));
+        if let Some(done) = current {
+            workspace.give(done);
         }
         units.reverse();
         for unit in saved.units {

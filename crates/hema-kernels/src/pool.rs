@@ -117,7 +117,7 @@ impl Map {
     }
 
     /// `y = shortcut + x * keep[image]`; without `keep`, the plain sum. With stochastic depth, `keep` is 0 or 1 / (1 - rate).
-    /// The gradient of `shortcut` is `dy`, that of `x` is [`Map::residual_backward`].
+    /// The gradient of `shortcut` is that of `y`, that of `x` is [`Map::residual_backward`].
     ///
     /// # Panics
     /// If lengths do not match the map.
@@ -148,18 +148,28 @@ impl Map {
         });
     }
 
-    /// `dx = dy * keep[image]`.
+    /// `d *= keep[image]`: turns the gradient of [`Map::residual`]'s output into that of its `x`.
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub fn residual_backward(&self, dy: &[f32], keep: &[f32], dx: &mut [f32]) {
-        self.check_map("dy", dy);
-        self.check_map("dx", dx);
+    pub fn residual_backward(&self, keep: &[f32], d: &mut [f32]) {
+        self.check_map("d", d);
         check_len("keep", keep.len(), self.batch);
-        par_chunks(dx, self.image(), |i, dx| {
-            let dy = &dy[i * self.image()..][..dx.len()];
-            dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = dy * keep[i]);
+        par_chunks(d, self.image(), |i, d| {
+            for d in d {
+                *d *= keep[i];
+            }
         });
+    }
+
+    /// `y = x`.
+    ///
+    /// # Panics
+    /// If lengths do not match the map.
+    pub(crate) fn copy(&self, x: &[f32], y: &mut [f32]) {
+        self.check_map("x", x);
+        self.check_map("y", y);
+        par_chunks(y, self.image(), |i, y| y.copy_from_slice(&x[i * self.image()..][..y.len()]));
     }
 }
 
@@ -293,7 +303,8 @@ mod tests {
                 assert_close("drop path", &y, &from(&|i| x[i] * keep[image(i)] + shortcut[i]), 1e-6);
                 map.add(&dy, &mut y);
                 assert_close("add", &y, &from(&|i| x[i] * keep[image(i)] + shortcut[i] + dy[i]), 1e-6);
-                map.residual_backward(&dy, &keep, &mut y);
+                map.copy(&dy, &mut y);
+                map.residual_backward(&keep, &mut y);
                 assert_close("drop path backward", &y, &from(&|i| dy[i] * keep[image(i)]), 1e-6);
             }
         });

@@ -7,7 +7,7 @@ use crate::act::Act;
 use crate::conv::Conv2d;
 use crate::depthwise::Depthwise;
 use crate::norm::{Norm, Stats};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, scratch};
 
 /// A convolution of either kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,19 @@ impl Filter {
         }
     }
 
+    fn grad_input_add(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+        match self {
+            Self::Dense(c) => c.grad_input_add(dy, weight, dx),
+            Self::Depthwise(d) => {
+                // its tiles overlap, so they cannot add; blocks that begin with a depthwise convolution are rare
+                let mut own = scratch().take(dx.len());
+                d.grad_input(dy, weight, &mut own);
+                dx.iter_mut().zip(&own).for_each(|(dx, own)| *dx += own);
+                scratch().give(own);
+            }
+        }
+    }
+
     fn grad_weight(&self, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
         match self {
             Self::Dense(c) => c.grad_weight(x, dy, dweight),
@@ -122,6 +135,17 @@ pub struct UnitGrads {
     pub beta: Vec<f32>,
 }
 
+/// Where the gradient of a unit's input goes.
+#[derive(Debug)]
+pub enum InputGrad<'a> {
+    /// Nowhere: the unit is the network's first.
+    Unwanted,
+    /// Into a buffer, whatever it holds.
+    Store(&'a mut [f32]),
+    /// Added to a buffer.
+    Add(&'a mut [f32]),
+}
+
 /// Weights and bias of a unit whose normalisation has constant statistics, as one convolution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoldedUnit {
@@ -153,7 +177,7 @@ impl Unit {
         self.norm(params).forward(&saved.pre, &saved.stats, y);
     }
 
-    /// Backward pass: `d` holds the gradient of the output and is used up; `dx` receives that of `x`, where it is wanted.
+    /// Backward pass: `d` holds the gradient of the output and is used up; that of `x` goes where `dx` says.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -163,13 +187,15 @@ impl Unit {
         params: &UnitParams,
         saved: &UnitSaved,
         d: &mut [f32],
-        dx: Option<&mut [f32]>,
+        dx: InputGrad,
     ) -> UnitGrads {
         let norm = self.norm(params).backward(&saved.pre, &saved.stats, d);
         let mut weight = vec![0.0; self.filter.weight_len()];
         self.filter.grad_weight(x, d, &mut weight);
-        if let Some(dx) = dx {
-            self.filter.grad_input(d, params.weight, dx);
+        match dx {
+            InputGrad::Unwanted => {}
+            InputGrad::Store(dx) => self.filter.grad_input(d, params.weight, dx),
+            InputGrad::Add(dx) => self.filter.grad_input_add(d, params.weight, dx),
         }
         UnitGrads { weight, gamma: norm.gamma, beta: norm.beta }
     }
