@@ -154,7 +154,7 @@ fn rates(batch: usize, mut times: Vec<Duration>) -> String {
 }
 
 fn main() {
-    // as one job of the pool: every operator called from outside would put a thread to sleep and wake it
+    // as one job of the pool, as a trainer should: otherwise each block's passes are one each
     rayon::scope(|_| run());
 }
 

@@ -546,7 +546,7 @@ mod tests {
                 let before = dx.clone();
                 shape.grad_input_add(&dy, &w, &mut dx);
                 let twice: Vec<f32> = before.iter().map(|d| 2.0 * d).collect();
-                assert_close(&name, &dx, &twice, 1e-6);
+                assert_close(&name, &dx, &twice, 1e-5);
                 let mut dw = vec![9.0; w.len()];
                 shape.grad_weight(&x, &dy, &mut dw);
                 assert_close(&name, &dw, &reference::conv_grad_weight(&shape, 1, &x, &dy), 1e-5);

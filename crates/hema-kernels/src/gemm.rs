@@ -124,7 +124,7 @@ pub(crate) struct Epilogue<'a> {
     pub(crate) bias: Option<&'a [f32]>,
     /// Applied next.
     pub(crate) act: Act,
-    /// Whether the result is added to what the output holds.
+    /// Whether the sum is added to what the output holds; there is no activation then.
     pub(crate) add: bool,
 }
 
@@ -150,6 +150,7 @@ pub(crate) unsafe fn product(
 ) {
     assert_eq!(b.lanes, lanes(), "packed for another instruction set");
     assert!(rows.len() == taps.len() * padded_rows(out.len()) && taps.iter().all(|&t| t < b.taps));
+    assert!(!epilogue.add || epilogue.act == Act::Identity);
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == b.n));
     // SAFETY: the caller's conditions; the tables' sizes were just checked.
     unsafe { product_simd(b, taps, rows, out, epilogue) }
@@ -243,19 +244,30 @@ impl Tiles<'_> {
                     }
                 }
             }
-            with_activation!(self.epilogue.act, A => {
-                // a loop of constant length, or the sums would have to go through memory
+            // The loops over the sums have constant length and little in them, and there is one for each case, not one with cases
+            // in it: where the compiler does not unroll a loop, the sums live in memory throughout, at half the speed.
+            if self.epilogue.add {
                 for r in 0..MR {
                     if r < out.len() {
                         for j in 0..NV {
                             // SAFETY: the row has n values, of which `live[j]` remain from this column.
                             unsafe {
                                 let out = out[r].add(self.first + j * S::LANES);
-                                let mut y = A::value(s, acc[r][j]);
-                                if self.epilogue.add {
-                                    y = s.add(y, s.load_n(out, live[j]));
-                                }
-                                s.store_n(out, live[j], y);
+                                s.store_n(out, live[j], s.add(acc[r][j], s.load_n(out, live[j])));
+                            }
+                        }
+                    }
+                }
+                continue;
+            }
+            with_activation!(self.epilogue.act, A => {
+                for r in 0..MR {
+                    if r < out.len() {
+                        for j in 0..NV {
+                            // SAFETY: as above.
+                            unsafe {
+                                let out = out[r].add(self.first + j * S::LANES);
+                                s.store_n(out, live[j], A::value(s, acc[r][j]));
                             }
                         }
                     }

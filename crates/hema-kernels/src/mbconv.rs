@@ -12,14 +12,14 @@
 //! buffer, used again and again, never leaves the cache.
 
 use crate::act::Act;
-use crate::check_len;
 use crate::conv::{Conv2d, Pad};
 use crate::depthwise::Depthwise;
-use crate::norm::Stats;
-use crate::pool::Map;
+use crate::norm::{Stats, chunk};
+use crate::pool::{Map, mean_image, scale_add_image, scale_image};
 use crate::squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
 use crate::unit::{Filter, FoldedUnit, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
 use crate::workspace::Workspace;
+use crate::{check_len, par_chunks};
 
 /// What the three kinds of block have in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -188,35 +188,57 @@ impl Block {
         workspace: &Workspace,
         y: &mut [f32],
     ) -> BlockSaved {
+        // one job for the pool: each operator called from another thread would put that thread to sleep and wake it again
+        rayon::scope(|_| self.run_forward(x, params, keep, workspace, y))
+    }
+
+    fn run_forward(
+        &self,
+        x: &[f32],
+        params: &BlockParams,
+        keep: Option<&[f32]>,
+        workspace: &Workspace,
+        y: &mut [f32],
+    ) -> BlockSaved {
         self.check(params);
         let last = self.units.len() - 1;
         let mut units = Vec::with_capacity(self.units.len());
+        let mut squeeze = None;
         let mut current: Option<Vec<f32>> = None;
-        for (unit, params) in self.units[..last].iter().zip(&params.units) {
-            let mut out = workspace.take(unit.filter.out_len());
-            units.push(unit.forward(current.as_deref().unwrap_or(x), params, workspace, &mut out));
-            workspace.swap(&mut current, out);
-        }
-        let squeeze = self.squeeze.zip(params.squeeze).map(|(squeeze, params)| {
-            let input = current.as_deref().unwrap_or(x);
-            let mut out = workspace.take(input.len());
-            let saved = squeeze.forward(input, &params, &mut out);
-            workspace.swap(&mut current, out);
-            saved
-        });
-        let input = current.as_deref().unwrap_or(x);
-        if self.skip {
-            let mut out = workspace.take(y.len());
-            units.push(self.units[last].forward(input, &params.units[last], workspace, &mut out));
-            self.map.residual(&out, x, keep, y);
-            workspace.give(out);
-        } else {
-            units.push(self.units[last].forward(input, &params.units[last], workspace, y));
+        for (i, (unit, unit_params)) in self.units.iter().zip(&params.units).enumerate() {
+            let saved = unit.convolve(current.as_deref().unwrap_or(x), unit_params, workspace);
+            if i == last {
+                self.finish(x, unit_params, keep, &saved, y);
+            } else {
+                let mut out = workspace.take(unit.filter.out_len());
+                match (&self.squeeze, &params.squeeze) {
+                    (Some(layer), Some(params)) if i + 1 == last => {
+                        squeeze = Some(gated_forward(layer, unit, unit_params, params, &saved, &mut out));
+                    }
+                    _ => unit.activate(unit_params, &saved, &mut out),
+                }
+                workspace.swap(&mut current, out);
+            }
+            units.push(saved);
         }
         if let Some(done) = current {
             workspace.give(done);
         }
         BlockSaved { units, squeeze }
+    }
+
+    /// The block's output from the last convolution's, with the residual while each image is in the cache.
+    fn finish(&self, x: &[f32], params: &UnitParams, keep: Option<&[f32]>, saved: &UnitSaved, y: &mut [f32]) {
+        let unit = &self.units[self.units.len() - 1];
+        if !self.skip {
+            return unit.activate(params, saved, y);
+        }
+        keep.inspect(|keep| check_len("keep", keep.len(), self.map.batch));
+        let size = self.map.image();
+        unit.norm(params).forward_chunks(&saved.pre, &saved.stats, size, y, |i, y| {
+            let keep = keep.map_or(1.0, |keep| keep[i]);
+            y.iter_mut().zip(&x[i * size..]).for_each(|(y, x)| *y = x + *y * keep);
+        });
     }
 
     /// Backward pass: `d` holds the gradient of the output and is used up; `dx` receives that of `x`, where it is wanted.
@@ -226,6 +248,20 @@ impl Block {
     /// If a length does not match the shape.
     #[allow(clippy::too_many_arguments)] // the forward pass's arguments and three more
     pub fn backward(
+        &self,
+        x: &[f32],
+        params: &BlockParams,
+        keep: Option<&[f32]>,
+        saved: BlockSaved,
+        d: &mut [f32],
+        workspace: &Workspace,
+        dx: Option<&mut [f32]>,
+    ) -> BlockGrads {
+        rayon::scope(|_| self.run_backward(x, params, keep, saved, d, workspace, dx))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn run_backward(
         &self,
         x: &[f32],
         params: &BlockParams,
@@ -250,31 +286,61 @@ impl Block {
         if let Some(keep) = keep.filter(|_| self.skip) {
             self.map.residual_backward(keep, d);
         }
+        let last = self.units.len() - 1;
+        // set where a unit's normalisation is done already, together with the gate after it
+        let mut ready = None;
         // the gradient of the output of the unit at hand, from the second one on
         let mut current: Option<Vec<f32>> = None;
         for i in (1..self.units.len()).rev() {
             let (before, unit) = (&self.units[i - 1], &self.units[i]);
+            let (params_before, saved_before) = (&params.units[i - 1], &saved.units[i - 1]);
             let mut input = workspace.take(before.filter.out_len());
-            before.activate(&params.units[i - 1], &saved.units[i - 1], &mut input);
             let mut next = workspace.take(input.len());
             let d = current.as_deref_mut().unwrap_or(d);
-            let into = InputGrad::Store(&mut next);
-            let (params_i, saved_i) = (&params.units[i], &saved.units[i]);
-            match (&self.squeeze, &params.squeeze, &saved.squeeze) {
-                (Some(layer), Some(params), Some(kept)) if i == self.units.len() - 1 => {
-                    let mut gated = workspace.take(input.len());
-                    layer.gate(&input, kept, &mut gated);
-                    units.push(unit.backward(&gated, params_i, saved_i, d, into));
-                    workspace.give(gated);
-                    squeeze = Some(layer.backward(&input, params, kept, &mut next));
+            let norm =
+                ready.take().unwrap_or_else(|| unit.backward_norm(&params.units[i], &saved.units[i], d));
+            let gating = match (&self.squeeze, &params.squeeze, &saved.squeeze) {
+                (Some(layer), Some(params), Some(kept)) if i == last => Some((layer, params, kept)),
+                _ => None,
+            };
+            match gating {
+                Some((layer, _, kept)) => {
+                    let (image, c) = (layer.map.image(), layer.map.channels);
+                    let norm = before.norm(params_before);
+                    norm.forward_chunks(&saved_before.pre, &saved_before.stats, image, &mut input, |i, y| {
+                        scale_image(y, &kept.gate[i * c..][..c]);
+                    });
                 }
-                _ => units.push(unit.backward(&input, params_i, saved_i, d, into)),
+                None => before.activate(params_before, saved_before, &mut input),
+            }
+            let into = InputGrad::Store(&mut next);
+            units.push(unit.backward_filter(&input, &params.units[i], norm, d, into));
+            if let Some((layer, params, kept)) = gating {
+                let (grads, dmean) = layer.backward(&input, params, kept, &next);
+                squeeze = Some(grads);
+                let (image, c) = (layer.map.image(), layer.map.channels);
+                let images = (chunk(c) / image).max(1);
+                let norm = before.norm(params_before);
+                let stats = &saved_before.stats;
+                ready = Some(norm.backward_chunks(
+                    &saved_before.pre,
+                    stats,
+                    images * image,
+                    &mut next,
+                    |i, d| {
+                        for (d, i) in d.chunks_exact_mut(image).zip(i * images..) {
+                            scale_add_image(d, &kept.gate[i * c..][..c], &dmean[i * c..][..c]);
+                        }
+                    },
+                ));
             }
             workspace.give(input);
             workspace.swap(&mut current, next);
         }
         let (first, params, kept) = (&self.units[0], &params.units[0], &saved.units[0]);
-        units.push(first.backward(x, params, kept, current.as_deref_mut().unwrap_or(d), dx));
+        let d = current.as_deref_mut().unwrap_or(d);
+        let norm = ready.take().unwrap_or_else(|| first.backward_norm(params, kept, d));
+        units.push(first.backward_filter(x, params, norm, d, dx));
         if let Some(done) = current {
             workspace.give(done);
         }
@@ -301,6 +367,17 @@ impl Block {
     /// # Panics
     /// If a length does not match the shape.
     pub fn infer(
+        &self,
+        x: &[f32],
+        folded: &FoldedBlock,
+        squeeze: Option<&SqueezeParams>,
+        workspace: &Workspace,
+        y: &mut [f32],
+    ) {
+        rayon::scope(|_| self.run_infer(x, folded, squeeze, workspace, y));
+    }
+
+    fn run_infer(
         &self,
         x: &[f32],
         folded: &FoldedBlock,
@@ -335,6 +412,26 @@ impl Block {
         assert_eq!(params.units.len(), self.units.len(), "parameters of each unit expected");
         assert_eq!(params.squeeze.is_some(), self.squeeze.is_some(), "parameters of squeeze-excite");
     }
+}
+
+/// `y` = the unit's activated and gated output, averaging each image while it is in the cache.
+fn gated_forward(
+    layer: &SqueezeExcite,
+    unit: &Unit,
+    unit_params: &UnitParams,
+    params: &SqueezeParams,
+    saved: &UnitSaved,
+    y: &mut [f32],
+) -> SqueezeSaved {
+    let (image, c) = (layer.map.image(), layer.map.channels);
+    let means = unit.norm(unit_params).forward_chunks(&saved.pre, &saved.stats, image, y, |_, y| {
+        let mut mean = vec![0.0; c];
+        mean_image(y, &mut mean);
+        mean
+    });
+    let kept = layer.forward(means.concat(), params);
+    par_chunks(y, image, |i, y| scale_image(y, &kept.gate[i * c..][..c]));
+    kept
 }
 
 #[cfg(test)]

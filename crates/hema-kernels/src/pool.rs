@@ -26,7 +26,7 @@ impl Map {
         self.batch * self.pixels * self.channels
     }
 
-    fn image(&self) -> usize {
+    pub(crate) fn image(&self) -> usize {
         self.pixels * self.channels
     }
 
@@ -46,15 +46,8 @@ impl Map {
     pub fn mean(&self, x: &[f32], y: &mut [f32]) {
         self.check_map("x", x);
         self.check_vectors("y", y);
-        let share = 1.0 / self.pixels as f32;
-        y.par_chunks_mut(self.channels).zip(x.par_chunks(self.image())).for_each(|(y, x)| {
-            y.fill(0.0);
-            // SAFETY: `x` is whole rows of the length of `y`.
-            unsafe { add_rows(x, y) };
-            for y in y {
-                *y *= share;
-            }
-        });
+        let images = x.par_chunks(self.image());
+        y.par_chunks_mut(self.channels).zip(images).for_each(|(y, x)| mean_image(x, y));
     }
 
     /// Gradient of [`Map::mean`]: `dx` from `dy` (batch, channels).
@@ -111,8 +104,7 @@ impl Map {
         self.check_vectors("offset", offset);
         par_chunks(d, self.image(), |i, d| {
             let at = i * self.channels..(i + 1) * self.channels;
-            // SAFETY: `d` is whole rows of the length of both vectors.
-            unsafe { scale_add_rows(d, &by[at.clone()], &offset[at]) }
+            scale_add_image(d, &by[at.clone()], &offset[at]);
         });
     }
 
@@ -170,6 +162,31 @@ impl Map {
         self.check_map("x", x);
         self.check_map("y", y);
         par_chunks(y, self.image(), |i, y| y.copy_from_slice(&x[i * self.image()..][..y.len()]));
+    }
+}
+
+/// `y` = the mean of the rows of `x`, one image.
+pub(crate) fn mean_image(x: &[f32], y: &mut [f32]) {
+    let share = y.len() as f32 / x.len() as f32;
+    y.fill(0.0);
+    // SAFETY: `add_rows` reads only whole rows of the length of `y`.
+    unsafe { add_rows(x, y) };
+    for y in y {
+        *y *= share;
+    }
+}
+
+/// `d = d * by + offset` for the rows of one image.
+pub(crate) fn scale_add_image(d: &mut [f32], by: &[f32], offset: &[f32]) {
+    check_len("offset", offset.len(), by.len());
+    // SAFETY: `scale_add_rows` walks only whole rows of the length of the two equally long vectors.
+    unsafe { scale_add_rows(d, by, offset) }
+}
+
+/// `x *= by` for the rows of one image.
+pub(crate) fn scale_image(x: &mut [f32], by: &[f32]) {
+    for row in x.chunks_exact_mut(by.len()) {
+        row.iter_mut().zip(by).for_each(|(x, b)| *x *= b);
     }
 }
 

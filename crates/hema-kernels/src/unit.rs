@@ -6,7 +6,7 @@
 use crate::act::Act;
 use crate::conv::Conv2d;
 use crate::depthwise::Depthwise;
-use crate::norm::{Norm, Stats};
+use crate::norm::{Norm, NormGrads, Stats};
 use crate::workspace::{Workspace, scratch};
 
 /// A convolution of either kind.
@@ -154,22 +154,21 @@ pub struct FoldedUnit {
 }
 
 impl Unit {
-    fn norm<'a>(&self, params: &UnitParams<'a>) -> Norm<'a> {
+    pub(crate) fn norm<'a>(&self, params: &UnitParams<'a>) -> Norm<'a> {
         Norm { gamma: params.gamma, beta: params.beta, eps: self.eps, act: self.act }
     }
 
-    /// Training forward pass, `y = act(norm(x * weight))` with the batch's statistics.
+    /// First half of the training forward pass: the convolution, and the statistics of its output.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn forward(&self, x: &[f32], params: &UnitParams, workspace: &Workspace, y: &mut [f32]) -> UnitSaved {
+    pub fn convolve(&self, x: &[f32], params: &UnitParams, workspace: &Workspace) -> UnitSaved {
         let mut pre = workspace.take(self.filter.out_len());
         let stats = self.filter.forward_stats(x, params.weight, &mut pre);
-        self.norm(params).forward(&pre, &stats, y);
         UnitSaved { pre, stats }
     }
 
-    /// The output of [`Unit::forward`] once more, from what it kept.
+    /// Second half: `y = act(norm(pre))`, from what the first half returned; as often as it is needed.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -177,19 +176,26 @@ impl Unit {
         self.norm(params).forward(&saved.pre, &saved.stats, y);
     }
 
-    /// Backward pass: `d` holds the gradient of the output and is used up; that of `x` goes where `dx` says.
+    /// First half of the backward pass: `d`, the gradient of the output, becomes that of the convolution's output.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn backward(
+    pub fn backward_norm(&self, params: &UnitParams, saved: &UnitSaved, d: &mut [f32]) -> NormGrads {
+        self.norm(params).backward(&saved.pre, &saved.stats, d)
+    }
+
+    /// Second half, with what the first returned; the gradient of `x` goes where `dx` says.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn backward_filter(
         &self,
         x: &[f32],
         params: &UnitParams,
-        saved: &UnitSaved,
-        d: &mut [f32],
+        norm: NormGrads,
+        d: &[f32],
         dx: InputGrad,
     ) -> UnitGrads {
-        let norm = self.norm(params).backward(&saved.pre, &saved.stats, d);
         let mut weight = vec![0.0; self.filter.weight_len()];
         self.filter.grad_weight(x, d, &mut weight);
         match dx {
