@@ -16,6 +16,7 @@
 mod act;
 mod conv;
 mod depthwise;
+mod gather;
 mod gemm;
 mod mbconv;
 mod norm;
