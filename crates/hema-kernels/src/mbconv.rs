@@ -551,6 +551,41 @@ mod tests {
         });
     }
 
+    /// Large enough to be cut into many tasks.
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        let shape = BlockShape {
+            batch: 8,
+            height: 13,
+            width: 13,
+            inputs: 24,
+            outputs: 24,
+            kernel: 3,
+            stride: 1,
+            pad: Pad::same(13, 13, 3, 1),
+            act: Act::Silu,
+            eps: 1e-3,
+        };
+        let run = |block: &Block, threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let (tensors, workspace) = (tensors(block), Workspace::default());
+                let given = params(block, &tensors);
+                let (mut y, mut dx) = (vec![9.0; block.out_len()], vec![9.0; block.in_len()]);
+                let saved = block.forward(&tensors[0], &given, None, &workspace, &mut y);
+                let mut d = values(y.len(), 90);
+                let grads =
+                    block.backward(&tensors[0], &given, None, saved, &mut d, &workspace, Some(&mut dx));
+                (y, in_order(dx, grads))
+            })
+        };
+        at_every_level(|_| {
+            for block in [Block::mbconv(&shape, 100, 6), Block::fused_mbconv(&shape, 72)] {
+                assert!(run(&block, 1) == run(&block, 5));
+            }
+        });
+    }
+
     #[test]
     fn folded_blocks_give_the_same_output() {
         at_every_level(|level| {
