@@ -20,6 +20,10 @@ fn time(mut f: impl FnMut()) -> f64 {
 }
 
 fn main() {
+    rayon::scope(|_| run());
+}
+
+fn run() {
     let batch = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(32);
     println!("{} batch {batch}", hema_kernels::level().name());
     let mut total = [0.0; 3];

@@ -154,6 +154,11 @@ fn rates(batch: usize, mut times: Vec<Duration>) -> String {
 }
 
 fn main() {
+    // as one job of the pool, as a trainer should: otherwise each block's passes are one each
+    rayon::scope(|_| run());
+}
+
+fn run() {
     let mut args = std::env::args().skip(1).map(|a| a.parse().expect("a number"));
     let (batch, steps) = (args.next().unwrap_or(32), args.next().unwrap_or(20));
     let layers = network(batch);

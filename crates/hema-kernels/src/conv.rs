@@ -15,6 +15,7 @@
 //! Left out on purpose: dilation and groups (depthwise has its own kernel), Winograd.
 
 use crate::act::Act;
+use crate::gather::{Axis, FEW_CHANNELS, Gather};
 use crate::gemm::{Epilogue, Packed, Strides, outer, padded_rows, product};
 use crate::norm::{Partial, Stats};
 use crate::workspace::scratch;
@@ -69,126 +70,6 @@ pub struct Conv2d {
     pub pad: Pad,
 }
 
-/// How positions of a source axis correspond to positions of a destination axis, for a class of destinations.
-///
-/// Destination `first + step * i` takes from source `mul * i + offset` for each `(tap, offset)`.
-struct Axis {
-    count: usize,
-    first: usize,
-    step: usize,
-    mul: usize,
-    taps: Vec<(usize, isize)>,
-    source: usize,
-}
-
-impl Axis {
-    fn forward(input: usize, output: usize, kernel: usize, stride: usize, pad: usize) -> Self {
-        let taps = (0..kernel).map(|k| (k, k as isize - pad as isize)).collect();
-        Self { count: output, first: 0, step: 1, mul: stride, taps, source: input }
-    }
-
-    /// The inputs `class, class + stride, ...` collecting from the outputs they reached.
-    fn backward(input: usize, output: usize, kernel: usize, stride: usize, pad: usize, class: usize) -> Self {
-        let taps = (0..kernel)
-            .map(|k| (k, (class + pad) as isize - k as isize))
-            .filter(|(_, distance)| distance % stride as isize == 0)
-            .map(|(k, distance)| (k, distance / stride as isize))
-            .collect();
-        let count = input.saturating_sub(class).div_ceil(stride);
-        Self { count, first: class, step: stride, mul: 1, taps, source: output }
-    }
-
-    fn source(&self, i: usize, offset: isize) -> Option<usize> {
-        usize::try_from((self.mul * i) as isize + offset).ok().filter(|&at| at < self.source)
-    }
-}
-
-/// A source map of `channels` channels, and which of its pixels a class of destination pixels takes from.
-struct Gather<'a> {
-    map: &'a [f32],
-    channels: usize,
-    batch: usize,
-    rows: Axis,
-    columns: Axis,
-    zeros: Vec<f32>,
-}
-
-impl<'a> Gather<'a> {
-    fn new(map: &'a [f32], channels: usize, batch: usize, rows: Axis, columns: Axis) -> Self {
-        check_len("map", map.len(), batch * rows.source * columns.source * channels);
-        Self { map, channels, batch, rows, columns, zeros: vec![0.0; channels] }
-    }
-
-    /// Destination pixels.
-    fn pixels(&self) -> usize {
-        self.batch * self.rows.count * self.columns.count
-    }
-
-    /// Index, among k x k, of each tap in use.
-    fn taps(&self, kernel: usize) -> Vec<usize> {
-        let columns = || self.columns.taps.iter().map(|c| c.0);
-        self.rows.taps.iter().flat_map(|r| columns().map(move |c| r.0 * kernel + c)).collect()
-    }
-
-    /// Image, row and column index of destination pixel `i`.
-    fn split(&self, i: usize) -> (usize, usize, usize) {
-        let (row, column) = (i / self.columns.count, i % self.columns.count);
-        (row / self.rows.count, row % self.rows.count, column)
-    }
-
-    /// Fills `table` with the source addresses of destination pixels `start..start + m`, tap by tap, each tap padded to whole
-    /// tiles with the row of zeros. An address is of `channels` values.
-    fn fill(&self, start: usize, m: usize, table: &mut Vec<*const f32>) {
-        table.clear();
-        for &(_, row_offset) in &self.rows.taps {
-            for &(_, column_offset) in &self.columns.taps {
-                let (mut image, mut row, mut column) = self.split(start);
-                let mut left = m;
-                while left > 0 {
-                    let run = left.min(self.columns.count - column);
-                    if let Some(y) = self.rows.source(row, row_offset) {
-                        let line = &self.map
-                            [(image * self.rows.source + y) * self.columns.source * self.channels..]
-                            [..self.columns.source * self.channels];
-                        table.extend((column..column + run).map(|i| {
-                            match self.columns.source(i, column_offset) {
-                                // x < source columns, so the pixel lies in the line
-                                Some(x) => line.as_ptr().wrapping_add(x * self.channels),
-                                None => self.zeros.as_ptr(),
-                            }
-                        }));
-                    } else {
-                        table.extend(std::iter::repeat_n(self.zeros.as_ptr(), run));
-                    }
-                    left -= run;
-                    column = 0;
-                    row += 1;
-                    if row == self.rows.count {
-                        row = 0;
-                        image += 1;
-                    }
-                }
-                table.extend(std::iter::repeat_n(self.zeros.as_ptr(), padded_rows(m) - m));
-            }
-        }
-    }
-
-    /// Copies the taps of each pixel of a filled table side by side into `buffer` and makes `table` the addresses of these
-    /// rows.
-    fn materialise(&self, taps: usize, table: &mut Vec<*const f32>, buffer: &mut Vec<f32>) {
-        let (m, c) = (table.len() / taps, self.channels);
-        buffer.resize(m * taps * c, 0.0);
-        for (t, addresses) in table.chunks_exact(m).enumerate() {
-            for (row, &address) in buffer.chunks_exact_mut(taps * c).zip(addresses) {
-                // SAFETY: addresses in a filled table are of `channels` values.
-                row[t * c..][..c].copy_from_slice(unsafe { std::slice::from_raw_parts(address, c) });
-            }
-        }
-        table.clear();
-        table.extend(buffer.chunks_exact(taps * c).map(<[f32]>::as_ptr));
-    }
-}
-
 /// Buffers of one task, reused by the tasks a thread runs after each other.
 #[derive(Default)]
 struct Scratch {
@@ -200,9 +81,6 @@ struct Scratch {
 
 // SAFETY: the addresses are refilled by each task before use; between tasks they are dead values.
 unsafe impl Send for Scratch {}
-
-/// Fewer input channels than this are gathered by copying.
-const FEW_CHANNELS: usize = 8;
 
 impl Conv2d {
     /// Rows of the output.
@@ -235,6 +113,17 @@ impl Conv2d {
         self.out_len() * self.inputs * self.kernel * self.kernel
     }
 
+    #[track_caller]
+    fn check(&self) {
+        let Self { batch, height, width, inputs, outputs, kernel, stride, pad } = *self;
+        assert!(
+            [batch, height, width, inputs, outputs, kernel, stride].into_iter().all(|n| n > 0)
+                && height + pad.top + pad.bottom >= kernel
+                && width + pad.left + pad.right >= kernel,
+            "convolution: found {self:?}, expected positive sizes and a padded map no smaller than the filter"
+        );
+    }
+
     fn taps(&self) -> usize {
         self.kernel * self.kernel
     }
@@ -258,7 +147,7 @@ impl Conv2d {
     /// # Panics
     /// If a length does not match the shape.
     pub fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [f32]) {
-        self.run_forward(x, weight, Epilogue { bias, act }, y, |_| ());
+        self.run_forward(x, weight, Epilogue { bias, act, add: false }, y, |_| ());
     }
 
     /// [`Conv2d::forward`] without bias or activation that also returns the statistics of each output channel, gathered block
@@ -282,13 +171,14 @@ impl Conv2d {
         y: &mut [f32],
         seen: impl Fn(&[f32]) -> T + Sync,
     ) -> Vec<T> {
+        self.check();
         check_len("x", x.len(), self.in_len());
         check_len("weight", weight.len(), self.weight_len());
         check_len("y", y.len(), self.out_len());
         if let Some(bias) = epilogue.bias {
             check_len("bias", bias.len(), self.outputs);
         }
-        let (taps, few) = (self.taps(), self.inputs < FEW_CHANNELS);
+        let (taps, few) = (self.taps(), self.inputs <= FEW_CHANNELS);
         let at = Strides { tap: 1, k: taps, n: self.inputs * taps };
         let mut packed = Packed::new(weight, taps, self.inputs, self.outputs, at);
         let gather = self.gather(x);
@@ -320,6 +210,19 @@ impl Conv2d {
     /// # Panics
     /// If a length does not match the shape.
     pub fn grad_input(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+        self.run_grad_input(dy, weight, false, dx);
+    }
+
+    /// [`Conv2d::grad_input`] added to what `dx` holds, as where a residual connection joins.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn grad_input_add(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+        self.run_grad_input(dy, weight, true, dx);
+    }
+
+    fn run_grad_input(&self, dy: &[f32], weight: &[f32], add: bool, dx: &mut [f32]) {
+        self.check();
         check_len("dy", dy.len(), self.out_len());
         check_len("weight", weight.len(), self.weight_len());
         check_len("dx", dx.len(), self.in_len());
@@ -328,6 +231,7 @@ impl Conv2d {
         let packed = Packed::new(weight, taps, self.outputs, c, at);
         let base = SharedMut(dx.as_mut_ptr());
         let (k, s) = (self.kernel, self.stride);
+        let epilogue = Epilogue { add, ..Epilogue::default() };
         for class in 0..s * s {
             let rows = Axis::backward(self.height, self.out_height(), k, s, self.pad.top, class / s);
             let columns = Axis::backward(self.width, self.out_width(), k, s, self.pad.left, class % s);
@@ -347,7 +251,7 @@ impl Conv2d {
                 }));
                 // SAFETY: addresses as in `run_forward`; a pixel of the input belongs to one class and one block of it, so
                 // the output rows are this task's alone, and they lie in `dx` because row and column are within the map.
-                unsafe { product(&packed, &used, &scratch.table, &scratch.out, Epilogue::default()) };
+                unsafe { product(&packed, &used, &scratch.table, &scratch.out, epilogue) };
             });
         }
     }
@@ -357,10 +261,11 @@ impl Conv2d {
     /// # Panics
     /// If a length does not match the shape.
     pub fn grad_weight(&self, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+        self.check();
         check_len("x", x.len(), self.in_len());
         check_len("dy", dy.len(), self.out_len());
         check_len("dweight", dweight.len(), self.weight_len());
-        let few = self.inputs < FEW_CHANNELS;
+        let few = self.inputs <= FEW_CHANNELS;
         let gather = self.gather(x);
         let pixels = gather.pixels();
         let plan = WeightPlan::new(self, pixels, few);
@@ -531,6 +436,10 @@ mod tests {
                 let mut dx = vec![9.0; x.len()];
                 shape.grad_input(&dy, &w, &mut dx);
                 assert_close(&name, &dx, &reference::conv_grad_input(&shape, 1, &dy, &w), 1e-5);
+                let before = dx.clone();
+                shape.grad_input_add(&dy, &w, &mut dx);
+                let twice: Vec<f32> = before.iter().map(|d| 2.0 * d).collect();
+                assert_close(&name, &dx, &twice, 1e-5);
                 let mut dw = vec![9.0; w.len()];
                 shape.grad_weight(&x, &dy, &mut dw);
                 assert_close(&name, &dw, &reference::conv_grad_weight(&shape, 1, &x, &dy), 1e-5);
@@ -634,6 +543,15 @@ mod tests {
             pad: Pad::default(),
         };
         shape.forward(&[0.0; 3], &[1.0], None, Act::Identity, &mut [0.0; 4]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a padded map no smaller than the filter")]
+    fn impossible_shape_is_named() {
+        let pad = Pad::default();
+        let shape =
+            Conv2d { batch: 1, height: 2, width: 2, inputs: 1, outputs: 1, kernel: 3, stride: 1, pad };
+        shape.forward(&[0.0; 4], &[0.0; 9], None, Act::Identity, &mut []);
     }
 
     #[test]

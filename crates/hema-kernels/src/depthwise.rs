@@ -79,12 +79,20 @@ impl Depthwise {
         self.channels * self.kernel * self.kernel
     }
 
+    #[track_caller]
     fn check(&self) {
         assert!(
             matches!(self.kernel, 3 | 5 | 7) && matches!(self.stride, 1 | 2),
             "depthwise convolution: found kernel {} and stride {}, expected 3, 5 or 7 and 1 or 2",
             self.kernel,
             self.stride
+        );
+        let Self { batch, height, width, channels, kernel, pad, .. } = *self;
+        assert!(
+            [batch, height, width, channels].into_iter().all(|n| n > 0)
+                && height + pad.top + pad.bottom >= kernel
+                && width + pad.left + pad.right >= kernel,
+            "depthwise convolution: found {self:?}, expected positive sizes and a padded map no smaller than the filter"
         );
     }
 
@@ -111,7 +119,7 @@ impl Depthwise {
         if let Some(bias) = bias {
             check_len("bias", bias.len(), self.channels);
         }
-        self.run(x, &self.taps_first(weight, false), Epilogue { bias, act }, y, |_| ());
+        self.run(x, &self.taps_first(weight, false), Epilogue { bias, act, add: false }, y, |_| ());
     }
 
     /// [`Depthwise::forward`] that also returns the statistics of each output channel.

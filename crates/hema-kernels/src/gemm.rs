@@ -122,8 +122,10 @@ fn pack_panel(b: &[f32], at: Strides, columns: usize, width: usize, panel: &mut 
 pub(crate) struct Epilogue<'a> {
     /// Added per column.
     pub(crate) bias: Option<&'a [f32]>,
-    /// Applied last.
+    /// Applied next.
     pub(crate) act: Act,
+    /// Whether the sum is added to what the output holds; there is no activation then.
+    pub(crate) add: bool,
 }
 
 /// Rows a table must have for `m` rows: kernels read whole tiles of addresses.
@@ -148,6 +150,7 @@ pub(crate) unsafe fn product(
 ) {
     assert_eq!(b.lanes, lanes(), "packed for another instruction set");
     assert!(rows.len() == taps.len() * padded_rows(out.len()) && taps.iter().all(|&t| t < b.taps));
+    assert!(!epilogue.add || epilogue.act == Act::Identity);
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == b.n));
     // SAFETY: the caller's conditions; the tables' sizes were just checked.
     unsafe { product_simd(b, taps, rows, out, epilogue) }
@@ -241,12 +244,27 @@ impl Tiles<'_> {
                     }
                 }
             }
-            with_activation!(self.epilogue.act, A => {
-                // a loop of constant length, or the sums would have to go through memory
+            // The loops over the sums have constant length and little in them, and there is one for each case, not one with cases
+            // in it: where the compiler does not unroll a loop, the sums live in memory throughout, at half the speed.
+            if self.epilogue.add {
                 for r in 0..MR {
                     if r < out.len() {
                         for j in 0..NV {
                             // SAFETY: the row has n values, of which `live[j]` remain from this column.
+                            unsafe {
+                                let out = out[r].add(self.first + j * S::LANES);
+                                s.store_n(out, live[j], s.add(acc[r][j], s.load_n(out, live[j])));
+                            }
+                        }
+                    }
+                }
+                continue;
+            }
+            with_activation!(self.epilogue.act, A => {
+                for r in 0..MR {
+                    if r < out.len() {
+                        for j in 0..NV {
+                            // SAFETY: as above.
                             unsafe {
                                 let out = out[r].add(self.first + j * S::LANES);
                                 s.store_n(out, live[j], A::value(s, acc[r][j]));
@@ -258,6 +276,22 @@ impl Tiles<'_> {
         }
     }
 }
+
+#[inline(always)]
+unsafe fn copy_rows_body<S: Simd>(s: S, rows: &[*const f32], n: usize, out: *mut f32, stride: usize) {
+    for (i, row) in rows.iter().enumerate() {
+        // SAFETY: the caller's conditions.
+        unsafe { s.store_n(out.add(i * stride), n, s.load_n(*row, n)) };
+    }
+}
+simd_fn!(
+    /// Copies the `n` values at each address to `out`, `out + stride`, ...: for so few values that a call of a general copy
+    /// would cost more than the copy.
+    ///
+    /// # Safety
+    /// `n` is at most 4; every address has `n` values, and so has every place in `out`.
+    unsafe fn copy_rows(rows: &[*const f32], n: usize, out: *mut f32, stride: usize) = copy_rows_body
+);
 
 /// `out[p][q] += sum over m of a[m][first_p + p] * b[m][q]` for `p < ps`, `q < qs`; `out` has rows of `qs` values.
 ///

@@ -16,6 +16,7 @@
 mod act;
 mod conv;
 mod depthwise;
+mod gather;
 mod gemm;
 mod mbconv;
 mod norm;
@@ -35,7 +36,7 @@ pub use norm::{Norm, NormGrads, Stats};
 pub use pool::Map;
 pub use simd::{Level, level};
 pub use squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
-pub use unit::{Filter, FoldedUnit, Unit, UnitGrads, UnitParams, UnitSaved};
+pub use unit::{Filter, FoldedUnit, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
 pub use workspace::Workspace;
 
 use rayon::prelude::*;

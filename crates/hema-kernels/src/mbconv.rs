@@ -14,11 +14,12 @@
 use crate::act::Act;
 use crate::conv::{Conv2d, Pad};
 use crate::depthwise::Depthwise;
-use crate::norm::Stats;
-use crate::pool::Map;
+use crate::norm::{Stats, chunk};
+use crate::pool::{Map, mean_image, scale_add_image, scale_image};
 use crate::squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
-use crate::unit::{Filter, FoldedUnit, Unit, UnitGrads, UnitParams, UnitSaved};
+use crate::unit::{Filter, FoldedUnit, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
 use crate::workspace::Workspace;
+use crate::{check_len, par_chunks};
 
 /// What the three kinds of block have in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -209,35 +210,57 @@ impl Block {
         workspace: &Workspace,
         y: &mut [f32],
     ) -> BlockSaved {
+        // one job for the pool: each operator called from another thread would put that thread to sleep and wake it again
+        rayon::scope(|_| self.run_forward(x, params, keep, workspace, y))
+    }
+
+    fn run_forward(
+        &self,
+        x: &[f32],
+        params: &BlockParams,
+        keep: Option<&[f32]>,
+        workspace: &Workspace,
+        y: &mut [f32],
+    ) -> BlockSaved {
         self.check(params);
         let last = self.units.len() - 1;
         let mut units = Vec::with_capacity(self.units.len());
+        let mut squeeze = None;
         let mut current: Option<Vec<f32>> = None;
-        for (unit, params) in self.units[..last].iter().zip(&params.units) {
-            let mut out = workspace.take(unit.filter.out_len());
-            units.push(unit.forward(current.as_deref().unwrap_or(x), params, workspace, &mut out));
-            workspace.swap(&mut current, out);
-        }
-        let squeeze = self.squeeze.zip(params.squeeze).map(|(squeeze, params)| {
-            let input = current.as_deref().unwrap_or(x);
-            let mut out = workspace.take(input.len());
-            let saved = squeeze.forward(input, &params, &mut out);
-            workspace.swap(&mut current, out);
-            saved
-        });
-        let input = current.as_deref().unwrap_or(x);
-        if self.skip {
-            let mut out = workspace.take(y.len());
-            units.push(self.units[last].forward(input, &params.units[last], workspace, &mut out));
-            self.map.residual(&out, x, keep, y);
-            workspace.give(out);
-        } else {
-            units.push(self.units[last].forward(input, &params.units[last], workspace, y));
+        for (i, (unit, unit_params)) in self.units.iter().zip(&params.units).enumerate() {
+            let saved = unit.convolve(current.as_deref().unwrap_or(x), unit_params, workspace);
+            if i == last {
+                self.finish(x, unit_params, keep, &saved, y);
+            } else {
+                let mut out = workspace.take(unit.filter.out_len());
+                match (&self.squeeze, &params.squeeze) {
+                    (Some(layer), Some(params)) if i + 1 == last => {
+                        squeeze = Some(gated_forward(layer, unit, unit_params, params, &saved, &mut out));
+                    }
+                    _ => unit.activate(unit_params, &saved, &mut out),
+                }
+                workspace.swap(&mut current, out);
+            }
+            units.push(saved);
         }
         if let Some(done) = current {
             workspace.give(done);
         }
         BlockSaved { units, squeeze }
+    }
+
+    /// The block's output from the last convolution's, with the residual while each image is in the cache.
+    fn finish(&self, x: &[f32], params: &UnitParams, keep: Option<&[f32]>, saved: &UnitSaved, y: &mut [f32]) {
+        let unit = &self.units[self.units.len() - 1];
+        if !self.skip {
+            return unit.activate(params, saved, y);
+        }
+        keep.inspect(|keep| check_len("keep", keep.len(), self.map.batch));
+        let size = self.map.image();
+        unit.norm(params).forward_chunks(&saved.pre, &saved.stats, size, y, |i, y| {
+            let keep = keep.map_or(1.0, |keep| keep[i]);
+            y.iter_mut().zip(&x[i * size..]).for_each(|(y, x)| *y = x + *y * keep);
+        });
     }
 
     /// Backward pass: `d` holds the gradient of the output and is used up; `dx` receives that of `x`, where it is wanted.
@@ -254,41 +277,94 @@ impl Block {
         saved: BlockSaved,
         d: &mut [f32],
         workspace: &Workspace,
-        mut dx: Option<&mut [f32]>,
+        dx: Option<&mut [f32]>,
+    ) -> BlockGrads {
+        rayon::scope(|_| self.run_backward(x, params, keep, saved, d, workspace, dx))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn run_backward(
+        &self,
+        x: &[f32],
+        params: &BlockParams,
+        keep: Option<&[f32]>,
+        saved: BlockSaved,
+        d: &mut [f32],
+        workspace: &Workspace,
+        dx: Option<&mut [f32]>,
     ) -> BlockGrads {
         self.check(params);
+        check_len("d", d.len(), self.out_len());
         let mut units = Vec::with_capacity(self.units.len());
         let mut squeeze = None;
-        // the gradient of the output of the unit at hand
-        let mut current = workspace.take(d.len());
-        match keep.filter(|_| self.skip) {
-            Some(keep) => self.map.residual_backward(d, keep, &mut current),
-            None => current.copy_from_slice(d),
+        let dx = match dx {
+            None => InputGrad::Unwanted,
+            Some(dx) if self.skip => {
+                self.map.copy(d, dx);
+                InputGrad::Add(dx)
+            }
+            Some(dx) => InputGrad::Store(dx),
+        };
+        if let Some(keep) = keep.filter(|_| self.skip) {
+            self.map.residual_backward(keep, d);
         }
+        let last = self.units.len() - 1;
+        // set where a unit's normalisation is done already, together with the gate after it
+        let mut ready = None;
+        // the gradient of the output of the unit at hand, from the second one on
+        let mut current: Option<Vec<f32>> = None;
         for i in (1..self.units.len()).rev() {
             let (before, unit) = (&self.units[i - 1], &self.units[i]);
+            let (params_before, saved_before) = (&params.units[i - 1], &saved.units[i - 1]);
             let mut input = workspace.take(before.filter.out_len());
-            before.activate(&params.units[i - 1], &saved.units[i - 1], &mut input);
             let mut next = workspace.take(input.len());
-            let (params_i, saved_i) = (&params.units[i], &saved.units[i]);
-            match (&self.squeeze, &params.squeeze, &saved.squeeze) {
-                (Some(layer), Some(params), Some(kept)) if i == self.units.len() - 1 => {
-                    let mut gated = workspace.take(input.len());
-                    layer.gate(&input, kept, &mut gated);
-                    units.push(unit.backward(&gated, params_i, saved_i, &mut current, Some(&mut next)));
-                    workspace.give(gated);
-                    squeeze = Some(layer.backward(&input, params, kept, &mut next));
+            let d = current.as_deref_mut().unwrap_or(d);
+            let norm =
+                ready.take().unwrap_or_else(|| unit.backward_norm(&params.units[i], &saved.units[i], d));
+            let gating = match (&self.squeeze, &params.squeeze, &saved.squeeze) {
+                (Some(layer), Some(params), Some(kept)) if i == last => Some((layer, params, kept)),
+                _ => None,
+            };
+            match gating {
+                Some((layer, _, kept)) => {
+                    let (image, c) = (layer.map.image(), layer.map.channels);
+                    let norm = before.norm(params_before);
+                    norm.forward_chunks(&saved_before.pre, &saved_before.stats, image, &mut input, |i, y| {
+                        scale_image(y, &kept.gate[i * c..][..c]);
+                    });
                 }
-                _ => units.push(unit.backward(&input, params_i, saved_i, &mut current, Some(&mut next))),
+                None => before.activate(params_before, saved_before, &mut input),
+            }
+            let into = InputGrad::Store(&mut next);
+            units.push(unit.backward_filter(&input, &params.units[i], norm, d, into));
+            if let Some((layer, params, kept)) = gating {
+                let (grads, dmean) = layer.backward(&input, params, kept, &next);
+                squeeze = Some(grads);
+                let (image, c) = (layer.map.image(), layer.map.channels);
+                let images = (chunk(c) / image).max(1);
+                let norm = before.norm(params_before);
+                let stats = &saved_before.stats;
+                ready = Some(norm.backward_chunks(
+                    &saved_before.pre,
+                    stats,
+                    images * image,
+                    &mut next,
+                    |i, d| {
+                        for (d, i) in d.chunks_exact_mut(image).zip(i * images..) {
+                            scale_add_image(d, &kept.gate[i * c..][..c], &dmean[i * c..][..c]);
+                        }
+                    },
+                ));
             }
             workspace.give(input);
-            workspace.give(std::mem::replace(&mut current, next));
+            workspace.swap(&mut current, next);
         }
         let (first, params, kept) = (&self.units[0], &params.units[0], &saved.units[0]);
-        units.push(first.backward(x, params, kept, &mut current, dx.as_deref_mut()));
-        workspace.give(current);
-        if let Some(dx) = dx.filter(|_| self.skip) {
-            self.map.add(d, dx);
+        let d = current.as_deref_mut().unwrap_or(d);
+        let norm = ready.take().unwrap_or_else(|| first.backward_norm(params, kept, d));
+        units.push(first.backward_filter(x, params, norm, d, dx));
+        if let Some(done) = current {
+            workspace.give(done);
         }
         units.reverse();
         for unit in saved.units {
@@ -313,6 +389,17 @@ impl Block {
     /// # Panics
     /// If a length does not match the shape.
     pub fn infer(
+        &self,
+        x: &[f32],
+        folded: &FoldedBlock,
+        squeeze: Option<&SqueezeParams>,
+        workspace: &Workspace,
+        y: &mut [f32],
+    ) {
+        rayon::scope(|_| self.run_infer(x, folded, squeeze, workspace, y));
+    }
+
+    fn run_infer(
         &self,
         x: &[f32],
         folded: &FoldedBlock,
@@ -347,6 +434,26 @@ impl Block {
         assert_eq!(params.units.len(), self.units.len(), "parameters of each unit expected");
         assert_eq!(params.squeeze.is_some(), self.squeeze.is_some(), "parameters of squeeze-excite");
     }
+}
+
+/// `y` = the unit's activated and gated output, averaging each image while it is in the cache.
+fn gated_forward(
+    layer: &SqueezeExcite,
+    unit: &Unit,
+    unit_params: &UnitParams,
+    params: &SqueezeParams,
+    saved: &UnitSaved,
+    y: &mut [f32],
+) -> SqueezeSaved {
+    let (image, c) = (layer.map.image(), layer.map.channels);
+    let means = unit.norm(unit_params).forward_chunks(&saved.pre, &saved.stats, image, y, |_, y| {
+        let mut mean = vec![0.0; c];
+        mean_image(y, &mut mean);
+        mean
+    });
+    let kept = layer.forward(means.concat(), params);
+    par_chunks(y, image, |i, y| scale_image(y, &kept.gate[i * c..][..c]));
+    kept
 }
 
 #[cfg(test)]
@@ -462,6 +569,41 @@ mod tests {
                         );
                     }
                 }
+            }
+        });
+    }
+
+    /// Large enough to be cut into many tasks.
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        let shape = BlockShape {
+            batch: 8,
+            height: 13,
+            width: 13,
+            inputs: 24,
+            outputs: 24,
+            kernel: 3,
+            stride: 1,
+            pad: Pad::same(13, 13, 3, 1),
+            act: Act::Silu,
+            eps: 1e-3,
+        };
+        let run = |block: &Block, threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let (tensors, workspace) = (tensors(block), Workspace::default());
+                let given = params(block, &tensors);
+                let (mut y, mut dx) = (vec![9.0; block.out_len()], vec![9.0; block.in_len()]);
+                let saved = block.forward(&tensors[0], &given, None, &workspace, &mut y);
+                let mut d = values(y.len(), 90);
+                let grads =
+                    block.backward(&tensors[0], &given, None, saved, &mut d, &workspace, Some(&mut dx));
+                (y, in_order(dx, grads))
+            })
+        };
+        at_every_level(|_| {
+            for block in [Block::mbconv(&shape, 100, 6), Block::fused_mbconv(&shape, 72)] {
+                assert!(run(&block, 1) == run(&block, 5));
             }
         });
     }

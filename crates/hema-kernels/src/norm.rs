@@ -83,7 +83,7 @@ impl Stats {
 }
 
 /// Values of one task: whole rows, four at a time.
-fn chunk(channels: usize) -> usize {
+pub(crate) fn chunk(channels: usize) -> usize {
     ((1 << 15) / channels).clamp(16, 1024).next_multiple_of(4) * channels
 }
 
@@ -152,13 +152,31 @@ impl Norm<'_> {
         let channels = self.check(stats);
         check_rows("x", x, channels);
         check_len("y", y.len(), x.len());
+        self.forward_chunks(x, stats, chunk(channels), y, |_, _| ());
+    }
+
+    /// [`Norm::forward`] a chunk of `size` values (whole rows) at a time; `then` is called with each chunk's number and the chunk
+    /// while that is in the cache, and its results returned in order.
+    pub(crate) fn forward_chunks<T: Send>(
+        &self,
+        x: &[f32],
+        stats: &Stats,
+        size: usize,
+        y: &mut [f32],
+        then: impl Fn(usize, &mut [f32]) -> T + Sync,
+    ) -> Vec<T> {
+        let channels = self.check(stats);
+        check_rows("x", x, channels);
+        check_rows("chunk", &x[..size.min(x.len())], channels);
+        check_len("y", y.len(), x.len());
         let (scale, shift) = self.fold(stats);
-        let size = chunk(channels);
-        par_chunks(y, size, |i, y| {
+        let task = |(i, y): (usize, &mut [f32])| {
             let x = &x[i * size..][..y.len()];
             // SAFETY: `x` and `y` are equally many whole rows of the parameters' length.
-            unsafe { affine(self.act, x, &scale, &shift, y) }
-        });
+            unsafe { affine(self.act, x, &scale, &shift, y) };
+            then(i, y)
+        };
+        y.par_chunks_mut(size).enumerate().map(task).collect()
     }
 
     /// Gradients when `stats` are those of `x` itself (training). `d` holds the gradient after the activation and receives that
@@ -167,7 +185,21 @@ impl Norm<'_> {
     /// # Panics
     /// If lengths do not match.
     pub fn backward(&self, x: &[f32], stats: &Stats, d: &mut [f32]) -> NormGrads {
-        let (grads, invstd) = self.backward_sums(x, stats, d);
+        let size = chunk(self.check(stats));
+        self.backward_chunks(x, stats, size, d, |_, _| ())
+    }
+
+    /// [`Norm::backward`] with chunks of `size` values (whole rows); `first` is called with each chunk's number and the chunk of
+    /// `d` to prepare it.
+    pub(crate) fn backward_chunks(
+        &self,
+        x: &[f32],
+        stats: &Stats,
+        size: usize,
+        d: &mut [f32],
+        first: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> NormGrads {
+        let (grads, invstd) = self.backward_sums(x, stats, size, d, first);
         let channels = self.gamma.len();
         let rows = (x.len() / channels) as f32;
         // dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), as a * dz + b * x + c
@@ -189,7 +221,8 @@ impl Norm<'_> {
     /// # Panics
     /// If lengths do not match.
     pub fn backward_frozen(&self, x: &[f32], stats: &Stats, d: &mut [f32]) -> NormGrads {
-        let (grads, _) = self.backward_sums(x, stats, d);
+        let size = chunk(self.check(stats));
+        let (grads, _) = self.backward_sums(x, stats, size, d, |_, _| ());
         let (scale, _) = self.fold(stats);
         par_chunks(d, chunk(scale.len()), |_, d| {
             for row in d.chunks_exact_mut(scale.len()) {
@@ -200,17 +233,25 @@ impl Norm<'_> {
     }
 
     /// Turns `dy` into `dz` in place; returns the parameters' gradients and 1 / standard deviation.
-    fn backward_sums(&self, x: &[f32], stats: &Stats, d: &mut [f32]) -> (NormGrads, Vec<f32>) {
+    fn backward_sums(
+        &self,
+        x: &[f32],
+        stats: &Stats,
+        size: usize,
+        d: &mut [f32],
+        first: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> (NormGrads, Vec<f32>) {
         let channels = self.check(stats);
         check_rows("x", x, channels);
+        check_rows("chunk", &x[..size.min(x.len())], channels);
         check_len("d", d.len(), x.len());
         let (scale, shift) = self.fold(stats);
-        let size = chunk(channels);
         let partials: Vec<Vec<f32>> = d
             .par_chunks_mut(size)
             .enumerate()
             .map(|(i, d)| {
                 let x = &x[i * size..][..d.len()];
+                first(i, d);
                 let mut sums = vec![0.0; 2 * channels];
                 let (plain, weighted) = sums.split_at_mut(channels);
                 // SAFETY: the maps are equally many whole rows of the parameters' and the sums' length.

@@ -26,7 +26,7 @@ impl Map {
         self.batch * self.pixels * self.channels
     }
 
-    fn image(&self) -> usize {
+    pub(crate) fn image(&self) -> usize {
         self.pixels * self.channels
     }
 
@@ -46,15 +46,8 @@ impl Map {
     pub fn mean(&self, x: &[f32], y: &mut [f32]) {
         self.check_map("x", x);
         self.check_vectors("y", y);
-        let share = 1.0 / self.pixels as f32;
-        y.par_chunks_mut(self.channels).zip(x.par_chunks(self.image())).for_each(|(y, x)| {
-            y.fill(0.0);
-            // SAFETY: `x` is whole rows of the length of `y`.
-            unsafe { add_rows(x, y) };
-            for y in y {
-                *y *= share;
-            }
-        });
+        let images = x.par_chunks(self.image());
+        y.par_chunks_mut(self.channels).zip(images).for_each(|(y, x)| mean_image(x, y));
     }
 
     /// Gradient of [`Map::mean`]: `dx` from `dy` (batch, channels).
@@ -111,13 +104,12 @@ impl Map {
         self.check_vectors("offset", offset);
         par_chunks(d, self.image(), |i, d| {
             let at = i * self.channels..(i + 1) * self.channels;
-            // SAFETY: `d` is whole rows of the length of both vectors.
-            unsafe { scale_add_rows(d, &by[at.clone()], &offset[at]) }
+            scale_add_image(d, &by[at.clone()], &offset[at]);
         });
     }
 
     /// `y = shortcut + x * keep[image]`; without `keep`, the plain sum. With stochastic depth, `keep` is 0 or 1 / (1 - rate).
-    /// The gradient of `shortcut` is `dy`, that of `x` is [`Map::residual_backward`].
+    /// The gradient of `shortcut` is that of `y`, that of `x` is [`Map::residual_backward`].
     ///
     /// # Panics
     /// If lengths do not match the map.
@@ -148,18 +140,53 @@ impl Map {
         });
     }
 
-    /// `dx = dy * keep[image]`.
+    /// `d *= keep[image]`: turns the gradient of [`Map::residual`]'s output into that of its `x`.
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub fn residual_backward(&self, dy: &[f32], keep: &[f32], dx: &mut [f32]) {
-        self.check_map("dy", dy);
-        self.check_map("dx", dx);
+    pub fn residual_backward(&self, keep: &[f32], d: &mut [f32]) {
+        self.check_map("d", d);
         check_len("keep", keep.len(), self.batch);
-        par_chunks(dx, self.image(), |i, dx| {
-            let dy = &dy[i * self.image()..][..dx.len()];
-            dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = dy * keep[i]);
+        par_chunks(d, self.image(), |i, d| {
+            for d in d {
+                *d *= keep[i];
+            }
         });
+    }
+
+    /// `y = x`.
+    ///
+    /// # Panics
+    /// If lengths do not match the map.
+    pub(crate) fn copy(&self, x: &[f32], y: &mut [f32]) {
+        self.check_map("x", x);
+        self.check_map("y", y);
+        par_chunks(y, self.image(), |i, y| y.copy_from_slice(&x[i * self.image()..][..y.len()]));
+    }
+}
+
+/// `y` = the mean of the rows of `x`, one image.
+pub(crate) fn mean_image(x: &[f32], y: &mut [f32]) {
+    let share = y.len() as f32 / x.len() as f32;
+    y.fill(0.0);
+    // SAFETY: `add_rows` reads only whole rows of the length of `y`.
+    unsafe { add_rows(x, y) };
+    for y in y {
+        *y *= share;
+    }
+}
+
+/// `d = d * by + offset` for the rows of one image.
+pub(crate) fn scale_add_image(d: &mut [f32], by: &[f32], offset: &[f32]) {
+    check_len("offset", offset.len(), by.len());
+    // SAFETY: `scale_add_rows` walks only whole rows of the length of the two equally long vectors.
+    unsafe { scale_add_rows(d, by, offset) }
+}
+
+/// `x *= by` for the rows of one image.
+pub(crate) fn scale_image(x: &mut [f32], by: &[f32]) {
+    for row in x.chunks_exact_mut(by.len()) {
+        row.iter_mut().zip(by).for_each(|(x, b)| *x *= b);
     }
 }
 
@@ -293,7 +320,8 @@ mod tests {
                 assert_close("drop path", &y, &from(&|i| x[i] * keep[image(i)] + shortcut[i]), 1e-6);
                 map.add(&dy, &mut y);
                 assert_close("add", &y, &from(&|i| x[i] * keep[image(i)] + shortcut[i] + dy[i]), 1e-6);
-                map.residual_backward(&dy, &keep, &mut y);
+                map.copy(&dy, &mut y);
+                map.residual_backward(&keep, &mut y);
                 assert_close("drop path backward", &y, &from(&|i| dy[i] * keep[image(i)]), 1e-6);
             }
         });

@@ -1,7 +1,7 @@
 //! Squeeze-and-excitation: a gate per image and channel, computed from the map's averages by two small layers.
 //!
-//! Backward takes two passes over the map: one for the gate's gradient, and, once that has gone through the small layers, one
-//! in place that joins the map's own path (times the gate) and the averages' (a constant over pixels).
+//! This module is the small layers. The passes over the map, averaging, gating, and joining the map's own gradient with the
+//! averages', are left to the block, which does them in the same go as the normalisation before.
 
 use crate::act::Act;
 use crate::conv::{Conv2d, Pad};
@@ -38,7 +38,8 @@ pub struct SqueezeSaved {
     /// Output of the first layer before and after its activation.
     pre: Vec<f32>,
     hidden: Vec<f32>,
-    gate: Vec<f32>,
+    /// The gates (batch, channels).
+    pub gate: Vec<f32>,
 }
 
 /// Gradients of the parameters, as [`SqueezeParams`].
@@ -77,19 +78,16 @@ impl SqueezeExcite {
         self.layer(self.reduced, self.map.channels)
     }
 
-    /// `y = x * gate`.
+    /// The gates, from the averages (batch, channels) of the map.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn forward(&self, x: &[f32], params: &SqueezeParams, y: &mut [f32]) -> SqueezeSaved {
-        let vectors = self.map.batch * self.map.channels;
-        let mut mean = vec![0.0; vectors];
-        self.map.mean(x, &mut mean);
+    pub fn forward(&self, mean: Vec<f32>, params: &SqueezeParams) -> SqueezeSaved {
         let mut pre = vec![0.0; self.map.batch * self.reduced];
         let mut hidden = pre.clone();
         self.reduce().forward(&mean, params.reduce_weight, Some(params.reduce_bias), Act::Identity, &mut pre);
         self.act.forward(&pre, &mut hidden);
-        let mut gate = vec![0.0; vectors];
+        let mut gate = vec![0.0; mean.len()];
         self.expand().forward(
             &hidden,
             params.expand_weight,
@@ -97,33 +95,26 @@ impl SqueezeExcite {
             Act::Sigmoid,
             &mut gate,
         );
-        self.map.scale(x, &gate, y);
         SqueezeSaved { mean, pre, hidden, gate }
     }
 
-    /// The output of [`SqueezeExcite::forward`] once more, from what it kept.
-    ///
-    /// # Panics
-    /// If a length does not match the shape.
-    pub fn gate(&self, x: &[f32], saved: &SqueezeSaved, y: &mut [f32]) {
-        self.map.scale(x, &saved.gate, y);
-    }
-
-    /// Turns `d`, the gradient of the output, into that of `x`.
+    /// Backward pass from the gated map `y` and the gradient `d` of it. Also returns the averages'
+    /// gradient per pixel (batch, channels): the gradient of the map before the gate is `d * gate` plus it.
     ///
     /// # Panics
     /// If a length does not match the shape.
     pub fn backward(
         &self,
-        x: &[f32],
+        y: &[f32],
         params: &SqueezeParams,
         saved: &SqueezeSaved,
-        d: &mut [f32],
-    ) -> SqueezeGrads {
+        d: &[f32],
+    ) -> (SqueezeGrads, Vec<f32>) {
         let (reduce, expand) = (self.reduce(), self.expand());
+        // of the gates before the sigmoid: sum(d * x) * gate * (1 - gate), and x * gate is y
         let mut dgate = vec![0.0; saved.gate.len()];
-        self.map.dot(x, d, &mut dgate);
-        dgate.iter_mut().zip(&saved.gate).for_each(|(d, g)| *d *= g * (1.0 - g));
+        self.map.dot(y, d, &mut dgate);
+        dgate.iter_mut().zip(&saved.gate).for_each(|(d, g)| *d *= 1.0 - g);
         let mut expand_weight = vec![0.0; expand.weight_len()];
         expand.grad_weight(&saved.hidden, &dgate, &mut expand_weight);
         let mut dhidden = vec![0.0; saved.hidden.len()];
@@ -138,13 +129,13 @@ impl SqueezeExcite {
         for d in &mut dmean {
             *d *= share;
         }
-        self.map.scale_add(d, &saved.gate, &dmean);
-        SqueezeGrads {
+        let grads = SqueezeGrads {
             reduce_weight,
             reduce_bias: sum_rows(&dpre, self.reduced),
             expand_weight,
             expand_bias: sum_rows(&dgate, self.map.channels),
-        }
+        };
+        (grads, dmean)
     }
 
     /// The forward pass, keeping nothing.

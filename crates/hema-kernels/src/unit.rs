@@ -6,8 +6,8 @@
 use crate::act::Act;
 use crate::conv::Conv2d;
 use crate::depthwise::Depthwise;
-use crate::norm::{Norm, Stats};
-use crate::workspace::Workspace;
+use crate::norm::{Norm, NormGrads, Stats};
+use crate::workspace::{Workspace, scratch};
 
 /// A convolution of either kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,19 @@ impl Filter {
         }
     }
 
+    fn grad_input_add(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+        match self {
+            Self::Dense(c) => c.grad_input_add(dy, weight, dx),
+            Self::Depthwise(d) => {
+                // its tiles overlap, so they cannot add; blocks that begin with a depthwise convolution are rare
+                let mut own = scratch().take(dx.len());
+                d.grad_input(dy, weight, &mut own);
+                dx.iter_mut().zip(&own).for_each(|(dx, own)| *dx += own);
+                scratch().give(own);
+            }
+        }
+    }
+
     fn grad_weight(&self, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
         match self {
             Self::Dense(c) => c.grad_weight(x, dy, dweight),
@@ -130,6 +143,17 @@ pub struct UnitGrads {
     pub beta: Vec<f32>,
 }
 
+/// Where the gradient of a unit's input goes.
+#[derive(Debug)]
+pub enum InputGrad<'a> {
+    /// Nowhere: the unit is the network's first.
+    Unwanted,
+    /// Into a buffer, whatever it holds.
+    Store(&'a mut [f32]),
+    /// Added to a buffer.
+    Add(&'a mut [f32]),
+}
+
 /// Weights and bias of a unit whose normalisation has constant statistics, as one convolution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoldedUnit {
@@ -138,22 +162,21 @@ pub struct FoldedUnit {
 }
 
 impl Unit {
-    fn norm<'a>(&self, params: &UnitParams<'a>) -> Norm<'a> {
+    pub(crate) fn norm<'a>(&self, params: &UnitParams<'a>) -> Norm<'a> {
         Norm { gamma: params.gamma, beta: params.beta, eps: self.eps, act: self.act }
     }
 
-    /// Training forward pass, `y = act(norm(x * weight))` with the batch's statistics.
+    /// First half of the training forward pass: the convolution, and the statistics of its output.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn forward(&self, x: &[f32], params: &UnitParams, workspace: &Workspace, y: &mut [f32]) -> UnitSaved {
+    pub fn convolve(&self, x: &[f32], params: &UnitParams, workspace: &Workspace) -> UnitSaved {
         let mut pre = workspace.take(self.filter.out_len());
         let stats = self.filter.forward_stats(x, params.weight, &mut pre);
-        self.norm(params).forward(&pre, &stats, y);
         UnitSaved { pre, stats }
     }
 
-    /// The output of [`Unit::forward`] once more, from what it kept.
+    /// Second half: `y = act(norm(pre))`, from what the first half returned; as often as it is needed.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -161,23 +184,32 @@ impl Unit {
         self.norm(params).forward(&saved.pre, &saved.stats, y);
     }
 
-    /// Backward pass: `d` holds the gradient of the output and is used up; `dx` receives that of `x`, where it is wanted.
+    /// First half of the backward pass: `d`, the gradient of the output, becomes that of the convolution's output.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn backward(
+    pub fn backward_norm(&self, params: &UnitParams, saved: &UnitSaved, d: &mut [f32]) -> NormGrads {
+        self.norm(params).backward(&saved.pre, &saved.stats, d)
+    }
+
+    /// Second half, with what the first returned; the gradient of `x` goes where `dx` says.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn backward_filter(
         &self,
         x: &[f32],
         params: &UnitParams,
-        saved: &UnitSaved,
-        d: &mut [f32],
-        dx: Option<&mut [f32]>,
+        norm: NormGrads,
+        d: &[f32],
+        dx: InputGrad,
     ) -> UnitGrads {
-        let norm = self.norm(params).backward(&saved.pre, &saved.stats, d);
         let mut weight = vec![0.0; self.filter.weight_len()];
         self.filter.grad_weight(x, d, &mut weight);
-        if let Some(dx) = dx {
-            self.filter.grad_input(d, params.weight, dx);
+        match dx {
+            InputGrad::Unwanted => {}
+            InputGrad::Store(dx) => self.filter.grad_input(d, params.weight, dx),
+            InputGrad::Add(dx) => self.filter.grad_input_add(d, params.weight, dx),
         }
         UnitGrads { weight, gamma: norm.gamma, beta: norm.beta }
     }
