@@ -99,7 +99,7 @@ fn run() {
         let x: Vec<f32> = (0..map.numel()).map(|i| (i % 97) as f32 * 0.1 - 4.0).collect();
         let mut y = x.clone();
         let (gamma, beta) = (vec![1.0; channels], vec![0.1; channels]);
-        let norm = Norm { gamma: &gamma, beta: &beta, eps: 1e-3, act: Act::Silu };
+        let norm = Norm { gamma: &gamma, beta: &beta, eps: 1e-3, act: Act::Silu, fixed: false };
         let stats = Stats::of(&x, channels);
         let gb = map.numel() as f64 * 4e-9;
         let t = [

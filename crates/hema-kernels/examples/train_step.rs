@@ -41,7 +41,7 @@ impl Layer {
             units: self
                 .units
                 .iter()
-                .map(|[weight, gamma, beta]| UnitParams { weight, gamma, beta })
+                .map(|[weight, gamma, beta]| UnitParams { weight, gamma, beta, fixed: None })
                 .collect(),
             squeeze: self.squeeze_params(),
         }

@@ -485,8 +485,10 @@ mod tests {
 
     fn params<'a>(block: &Block, tensors: &'a [Vec<f32>]) -> BlockParams<'a> {
         let (units, squeeze) = tensors[1..].split_at(3 * block.units().len());
-        let units =
-            units.chunks(3).map(|t| UnitParams { weight: &t[0], gamma: &t[1], beta: &t[2] }).collect();
+        let units = units
+            .chunks(3)
+            .map(|t| UnitParams { weight: &t[0], gamma: &t[1], beta: &t[2], fixed: None })
+            .collect();
         let squeeze = (!squeeze.is_empty()).then(|| SqueezeParams {
             reduce_weight: &squeeze[0],
             reduce_bias: &squeeze[1],

@@ -107,6 +107,8 @@ pub struct Norm<'a> {
     pub eps: f32,
     /// Applied to the normalised value.
     pub act: Act,
+    /// The statistics are constants, not those of the map: gradients do not flow through them.
+    pub fixed: bool,
 }
 
 /// Gradients of a normalisation's parameters.
@@ -179,7 +181,7 @@ impl Norm<'_> {
         y.par_chunks_mut(size).enumerate().map(task).collect()
     }
 
-    /// Gradients when `stats` are those of `x` itself (training). `d` holds the gradient after the activation and receives that
+    /// Gradients, where `stats` are those of `x` itself or, with [`Norm::fixed`], constants. `d` holds the gradient after the activation and receives that
     /// of `x`: in place, because writing to other memory would cost reading it first.
     ///
     /// # Panics
@@ -202,32 +204,17 @@ impl Norm<'_> {
         let (grads, invstd) = self.backward_sums(x, stats, size, d, first);
         let channels = self.gamma.len();
         let rows = (x.len() / channels) as f32;
-        // dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), as a * dz + b * x + c
+        // dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), as a * dz + b * x + c; constants depend on no x
         let a: Vec<f32> = invstd.iter().zip(self.gamma).map(|(i, g)| i * g).collect();
-        let b: Vec<f32> = (0..channels).map(|c| -a[c] * invstd[c] * grads.gamma[c] / rows).collect();
+        let share = if self.fixed { 0.0 } else { 1.0 / rows };
+        let b: Vec<f32> = (0..channels).map(|c| -a[c] * invstd[c] * grads.gamma[c] * share).collect();
         let c: Vec<f32> =
-            (0..channels).map(|c| -a[c] * grads.beta[c] / rows - b[c] * stats.mean[c]).collect();
+            (0..channels).map(|c| -a[c] * grads.beta[c] * share - b[c] * stats.mean[c]).collect();
         let size = chunk(channels);
         par_chunks(d, size, |i, d| {
             let x = &x[i * size..][..d.len()];
             // SAFETY: equally many whole rows of the parameters' length.
             unsafe { combine(x, &a, &b, &c, d) }
-        });
-        grads
-    }
-
-    /// Gradients when `stats` are constants (frozen or eval mode); arguments as in [`Norm::backward`].
-    ///
-    /// # Panics
-    /// If lengths do not match.
-    pub fn backward_frozen(&self, x: &[f32], stats: &Stats, d: &mut [f32]) -> NormGrads {
-        let size = chunk(self.check(stats));
-        let (grads, _) = self.backward_sums(x, stats, size, d, |_, _| ());
-        let (scale, _) = self.fold(stats);
-        par_chunks(d, chunk(scale.len()), |_, d| {
-            for row in d.chunks_exact_mut(scale.len()) {
-                row.iter_mut().zip(&scale).for_each(|(d, s)| *d *= s);
-            }
         });
         grads
     }
@@ -484,7 +471,7 @@ mod tests {
                     let stats = Stats::of(&x, c);
                     assert_close(&name, &stats.mean, &narrow(&mean), 1e-5);
                     assert_close(&name, &stats.var, &narrow(&var), 1e-5);
-                    let norm = Norm { gamma: &gamma, beta: &beta, eps: EPS, act };
+                    let norm = Norm { gamma: &gamma, beta: &beta, eps: EPS, act, fixed: false };
                     let mut y = vec![9.0; x.len()];
                     norm.forward(&x, &stats, &mut y);
                     assert_close(&name, &y, &narrow(&expected), 1e-5);
@@ -534,10 +521,10 @@ mod tests {
             let (gamma, beta) = (values(c, 3), values(c, 4));
             let stats =
                 Stats { mean: values(c, 5), var: values(c, 6).iter().map(|v| 0.1 + v.abs()).collect() };
-            let norm = Norm { gamma: &gamma, beta: &beta, eps: EPS, act: Act::Silu };
+            let norm = Norm { gamma: &gamma, beta: &beta, eps: EPS, act: Act::Silu, fixed: true };
             let (scale, shift) = norm.fold(&stats);
             let mut dx = dy.clone();
-            let grads = norm.backward_frozen(&x, &stats, &mut dx);
+            let grads = norm.backward(&x, &stats, &mut dx);
             let dz: Vec<f32> = (0..x.len())
                 .map(|i| dy[i] * reference::act_slope(Act::Silu, x[i] * scale[i % c] + shift[i % c]))
                 .collect();
@@ -575,7 +562,7 @@ mod tests {
             let (rows, c) = (5000, 40);
             let (x, dy) = (values(rows * c, 1), values(rows * c, 2));
             let (gamma, beta) = (values(c, 3), values(c, 4));
-            let norm = Norm { gamma: &gamma, beta: &beta, eps: EPS, act: Act::Relu };
+            let norm = Norm { gamma: &gamma, beta: &beta, eps: EPS, act: Act::Relu, fixed: false };
             let stats = Stats::of(&x, c);
             let mut dx = dy.clone();
             let grads = norm.backward(&x, &stats, &mut dx);

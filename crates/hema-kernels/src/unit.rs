@@ -121,6 +121,8 @@ pub struct UnitParams<'a> {
     pub gamma: &'a [f32],
     /// The normalisation's offset per channel.
     pub beta: &'a [f32],
+    /// Statistics to normalise by in training, where they are frozen; else those of the batch.
+    pub fixed: Option<&'a Stats>,
 }
 
 /// What a [`Unit`]'s forward pass keeps for the backward pass.
@@ -128,7 +130,7 @@ pub struct UnitParams<'a> {
 pub struct UnitSaved {
     /// Output of the convolution, before the normalisation.
     pub pre: Vec<f32>,
-    /// Its statistics (the batch's; the caller folds them into the running ones).
+    /// What it is normalised by: the batch's statistics, which the caller folds into the running ones, or the fixed ones.
     pub stats: Stats,
 }
 
@@ -163,16 +165,28 @@ pub struct FoldedUnit {
 
 impl Unit {
     pub(crate) fn norm<'a>(&self, params: &UnitParams<'a>) -> Norm<'a> {
-        Norm { gamma: params.gamma, beta: params.beta, eps: self.eps, act: self.act }
+        Norm {
+            gamma: params.gamma,
+            beta: params.beta,
+            eps: self.eps,
+            act: self.act,
+            fixed: params.fixed.is_some(),
+        }
     }
 
-    /// First half of the training forward pass: the convolution, and the statistics of its output.
+    /// First half of the training forward pass: the convolution, and the statistics of its output (or the fixed ones).
     ///
     /// # Panics
     /// If a length does not match the shape.
     pub fn convolve(&self, x: &[f32], params: &UnitParams, workspace: &Workspace) -> UnitSaved {
         let mut pre = workspace.take(self.filter.out_len());
-        let stats = self.filter.forward_stats(x, params.weight, &mut pre);
+        let stats = match params.fixed {
+            None => self.filter.forward_stats(x, params.weight, &mut pre),
+            Some(stats) => {
+                self.filter.forward(x, params.weight, None, Act::Identity, &mut pre);
+                stats.clone()
+            }
+        };
         UnitSaved { pre, stats }
     }
 

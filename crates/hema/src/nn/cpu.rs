@@ -1,7 +1,7 @@
 //! Blocks on the CPU: one call of a fused kernel forward, one backward, as a custom operation of Burn's autodiff.
 //!
 //! The kernels take what Burn's `Flex` back-end holds, contiguous `f32` buffers, so nothing is copied on the way in. What
-//! a kernel cannot do (an activation it lacks, gradients through frozen normalisations) is left to the composition.
+//! a kernel cannot do (an activation or a kind of convolution it lacks) is left to the composition.
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -41,13 +41,10 @@ pub(super) fn block(
     pass: &Pass,
 ) -> Option<Tensor<4>> {
     let kernel = kernel(x.dims(), units, se, shortcut)?;
-    let of_batch = units.iter().filter(|unit| unit.bn.uses_batch_statistics(pass)).count();
-    if of_batch == units.len() {
-        train(kernel, x, units, se, keep)
-    } else if of_batch == 0 && !needs_gradient(x, units, se) {
-        predict(&kernel, x, units, se)
+    if pass.is_training() && x.is_autodiff() {
+        train(kernel, x, units, se, keep, pass)
     } else {
-        None
+        predict(&kernel, x, units, se)
     }
 }
 
@@ -110,13 +107,6 @@ fn act(activation: Activation) -> Option<Act> {
         Activation::Silu => Some(Act::Silu),
         Activation::Elu | Activation::Gelu | Activation::LeakyRelu => None,
     }
-}
-
-fn needs_gradient(x: &Tensor<4>, units: &[Unit], se: Option<&SqueezeExcite>) -> bool {
-    let unit = |u: &Unit| {
-        u.conv.weight.is_require_grad() || u.bn.weight.is_require_grad() || u.bn.bias.is_require_grad()
-    };
-    x.is_tracked() || units.iter().any(unit) || se.is_some_and(|se| se.conv_reduce.weight.is_require_grad())
 }
 
 /// The tensors a block depends on besides its input, as `f(tensor)`: three a unit, then four of squeeze-and-excitation.
@@ -197,19 +187,18 @@ fn buffer(values: Vec<f32>, shape: impl Into<Shape>) -> Buffer {
 fn predict(kernel: &Block, x: &Tensor<4>, units: &[Unit], se: Option<&SqueezeExcite>) -> Option<Tensor<4>> {
     let input = Plain.take(x.clone())?;
     let buffers = parameters(units, se, &Plain)?;
-    let statistics: Vec<Stats> = units
-        .iter()
-        .map(|unit| {
-            let of = |state: Tensor<1>| state.into_data().iter::<f32>().collect();
-            Stats { mean: of(unit.bn.running_mean.value_sync()), var: of(unit.bn.running_var.value_sync()) }
-        })
-        .collect();
-    let params = params(kernel, &buffers);
+    let statistics: Vec<Stats> = units.iter().map(running_statistics).collect();
+    let params = params(kernel, &buffers, &vec![None; units.len()]);
     let folded = kernel.fold(&params, &statistics);
     let mut y = vec![0.0; kernel.out_len()];
     kernel.infer(values(&input), &folded, params.squeeze.as_ref(), &WORKSPACE, &mut y);
     let y = Tensor::from_primitive::<Flex>(buffer(y, output_shape(kernel, x.dims()[0])));
     Some(if x.is_autodiff() { Tensor::from_inner(y) } else { y })
+}
+
+fn running_statistics(unit: &Unit) -> Stats {
+    let of = |state: Tensor<1>| state.into_data().iter::<f32>().collect();
+    Stats { mean: of(unit.bn.running_mean.value_sync()), var: of(unit.bn.running_var.value_sync()) }
 }
 
 /// The training pass, registered with autodiff.
@@ -219,6 +208,7 @@ fn train(
     units: &[Unit],
     se: Option<&SqueezeExcite>,
     keep: Option<&[f32]>,
+    pass: &Pass,
 ) -> Option<Tensor<4>> {
     let mut tensors = vec![Tracked.take(x.clone())?];
     tensors.extend(parameters(units, se, &Tracked)?);
@@ -226,8 +216,12 @@ fn train(
     let shapes = std::iter::once(Shape::from(x.dims())).chain(parameter_shapes(units, se)).collect();
     let x_buffer = buffers.remove(0);
     let mut y = vec![0.0; kernel.out_len()];
-    let saved = kernel.forward(values(&x_buffer), &params(&kernel, &buffers), keep, &WORKSPACE, &mut y);
-    for (unit, saved) in units.iter().zip(&saved.units) {
+    let fixed: Vec<Option<Stats>> =
+        units.iter().map(|u| (!u.bn.uses_batch_statistics(pass)).then(|| running_statistics(u))).collect();
+    let saved =
+        kernel.forward(values(&x_buffer), &params(&kernel, &buffers, &fixed), keep, &WORKSPACE, &mut y);
+    let moved = units.iter().zip(&saved.units).zip(&fixed).filter(|(_, fixed)| fixed.is_none());
+    for ((unit, saved), _) in moved {
         let channels = saved.stats.mean.len();
         let device = x.device();
         let tensor = |v: &[f32]| Tensor::from_data(TensorData::new(v.to_vec(), [channels]), &device);
@@ -237,6 +231,7 @@ fn train(
     let state = State {
         x: x_buffer,
         params: buffers,
+        fixed,
         shapes,
         keep: keep.map(|keep| Arc::new(keep.to_vec())),
         saved: Arc::new(Mutex::new(Some(saved))),
@@ -272,6 +267,7 @@ struct State {
     kernel: Block,
     x: Buffer,
     params: Vec<Buffer>,
+    fixed: Vec<Option<Stats>>,
     /// Of the input and every parameter.
     shapes: Vec<Shape>,
     keep: Option<Arc<Vec<f32>>>,
@@ -307,7 +303,7 @@ impl<const N: usize> Backward<Flex, N> for BlockBackward {
         let mut dx = ops.parents[0].as_ref().map(|_| vec![0.0; state.kernel.in_len()]);
         let found = state.kernel.backward(
             values(&state.x),
-            &params(&state.kernel, &state.params),
+            &params(&state.kernel, &state.params, &state.fixed),
             state.keep.as_deref().map(Vec::as_slice),
             saved,
             &mut d,
@@ -409,10 +405,22 @@ mod tests {
 
     #[test]
     fn the_kernel_agrees_with_the_composition_gradients_included() {
+        for frozen in [false, true] {
+            compare(frozen);
+        }
+    }
+
+    fn compare(frozen: bool) {
         let device = Device::flex().autodiff();
         for &(kind, kernel, stride, channels, se, shortcut) in CASES {
-            let what = format!("{kind} {kernel} {stride} {channels:?} {se} {shortcut}");
-            let [fused, composed] = [0, 1].map(|_| Parts::new(kind, kernel, stride, channels, se, &device));
+            let what = format!("{kind} {kernel} {stride} {channels:?} {se} {shortcut} frozen: {frozen}");
+            let [fused, composed] = [0, 1].map(|_| {
+                let mut parts = Parts::new(kind, kernel, stride, channels, se, &device);
+                for bn in &mut parts.bns {
+                    bn.training = burn::module::Param::from_bool(!frozen);
+                }
+                parts
+            });
             let data = Tensor::<4>::random([3, 7, 6, channels[0]], Distribution::Normal(0.0, 1.0), &device)
                 .into_data();
             let [x1, x2] = [0, 1].map(|_| Param::from_tensor(Tensor::<4>::from_data(data.clone(), &device)));
