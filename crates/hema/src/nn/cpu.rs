@@ -50,6 +50,10 @@ pub(super) fn block(
 
 /// The kernel of a block's shape.
 fn kernel(dims: [usize; 4], units: &[Unit], se: Option<&SqueezeExcite>, shortcut: bool) -> Option<Block> {
+    // the longest chain is MBConv's; a gate stands between two units
+    if !(1 + usize::from(se.is_some())..=3).contains(&units.len()) {
+        return None;
+    }
     let [batch, mut height, mut width, _] = dims;
     let mut chain = Vec::with_capacity(units.len());
     for unit in units {
@@ -155,12 +159,17 @@ fn values(buffer: &Buffer) -> &[f32] {
     buffer.as_slice::<f32>().expect("buffers are made contiguous, and of f32, when they are taken")
 }
 
-fn params<'a>(kernel: &Block, buffers: &'a [Buffer]) -> BlockParams<'a> {
+/// `fixed` holds the statistics of the units whose normalisation is frozen, one entry a unit.
+fn params<'a>(kernel: &Block, buffers: &'a [Buffer], fixed: &'a [Option<Stats>]) -> BlockParams<'a> {
     let (units, squeeze) = buffers.split_at(PER_UNIT * kernel.units().len());
-    let unit =
-        |p: &'a [Buffer]| UnitParams { weight: values(&p[0]), gamma: values(&p[1]), beta: values(&p[2]) };
+    let unit = |(p, fixed): (&'a [Buffer], &'a Option<Stats>)| UnitParams {
+        weight: values(&p[0]),
+        gamma: values(&p[1]),
+        beta: values(&p[2]),
+        fixed: fixed.as_ref(),
+    };
     BlockParams {
-        units: units.chunks_exact(PER_UNIT).map(unit).collect(),
+        units: units.chunks_exact(PER_UNIT).zip(fixed).map(unit).collect(),
         squeeze: kernel.squeeze().map(|_| SqueezeParams {
             reduce_weight: values(&squeeze[0]),
             reduce_bias: values(&squeeze[1]),
@@ -188,7 +197,8 @@ fn predict(kernel: &Block, x: &Tensor<4>, units: &[Unit], se: Option<&SqueezeExc
     let input = Plain.take(x.clone())?;
     let buffers = parameters(units, se, &Plain)?;
     let statistics: Vec<Stats> = units.iter().map(running_statistics).collect();
-    let params = params(kernel, &buffers, &vec![None; units.len()]);
+    let of_batch = vec![None; units.len()];
+    let params = params(kernel, &buffers, &of_batch);
     let folded = kernel.fold(&params, &statistics);
     let mut y = vec![0.0; kernel.out_len()];
     kernel.infer(values(&input), &folded, params.squeeze.as_ref(), &WORKSPACE, &mut y);
