@@ -176,3 +176,162 @@ impl Predictor {
         Ok(mean)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use burn::module::{ModuleVisitor, Param};
+    use burn::tensor::{Gradients, Tensor};
+    use hema_core::data;
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::loss::CrossEntropy;
+    use crate::model::ModelSpec;
+    use crate::recipe::{ClassWeights, Loss};
+    use crate::weights::{Array, Names, StateDict, state_dict};
+
+    /// What timm makes of the fixture's images, see `scripts/reference/timm_parity.py`.
+    #[derive(Deserialize)]
+    struct Timm {
+        /// Of all images.
+        probabilities: Vec<f32>,
+        /// Of the first image of each class.
+        training: TrainingPass,
+    }
+
+    /// Computed in double precision.
+    #[derive(Deserialize)]
+    struct TrainingPass {
+        loss: f64,
+        gradient_norms: BTreeMap<String, f64>,
+        /// By how much the pass changed running statistics: the norm of the difference.
+        statistics_moved: BTreeMap<String, f64>,
+    }
+
+    fn timm() -> Timm {
+        serde_json::from_str(include_str!("../tests/fixtures/timm_v2b0.json")).unwrap()
+    }
+
+    /// The fixture's network: `ImageNet`'s weights and a classifier filled by a formula.
+    fn network(device: &Device) -> Option<Network> {
+        let Some(folder) = std::env::var_os("HEMA_TEST_DATA") else {
+            skipped();
+            return None;
+        };
+        let weights = Path::new(&folder).join("../weights/tf_efficientnetv2_b0.in1k.safetensors");
+        let spec = ModelSpec { size: 96, ..crate::model::tests::spec("tf_efficientnetv2_b0") };
+        let network = Network::new(&spec, 0, device).unwrap();
+        let network = weights::start_from(network, &spec, &weights).unwrap();
+        let mut state = state_dict(&network);
+        let formula = |i: usize| ((i * 7919 % 1009) as f64 / 1009.0 - 0.5) as f32;
+        let weight = Array { shape: vec![8, 1280], values: (0..8 * 1280).map(formula).collect() };
+        let bias = Array { shape: vec![8], values: (0..8).map(|class| class as f32 / 8.0).collect() };
+        state.insert("classifier.weight".into(), weight);
+        state.insert("classifier.bias".into(), bias);
+        Some(weights::load(network, &state).unwrap().0)
+    }
+
+    #[allow(clippy::print_stderr)] // a test that did not run must say so
+    fn skipped() {
+        eprintln!("skipped: HEMA_TEST_DATA does not name the folder of test data");
+    }
+
+    /// Two images of each of eight classes (Acevedo et al., Data in Brief 30, 2020, 105474, CC BY 4.0).
+    fn views(predictor: &Predictor) -> Views {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/timm_v2b0.npz");
+        predictor.load(&data::open(&path).unwrap(), None, &LoadOptions::default(), &|_| ()).unwrap()
+    }
+
+    fn predictor(network: &Network, device: &Device) -> Predictor {
+        let classes: Vec<String> = (0..8).map(|class| class.to_string()).collect();
+        Predictor::of_network(network, &Preprocess::imagenet(96), &classes, device)
+    }
+
+    #[test]
+    fn probabilities_are_those_of_timm() {
+        let device = Device::flex();
+        let Some(network) = network(&device) else { return };
+        let predictor = predictor(&network, &device);
+        let found = predictor.predict(&views(&predictor), None, &mut |_| ()).unwrap();
+        let expected = timm().probabilities;
+        assert_eq!(found.len(), expected.len());
+        for (i, (f, e)) in found.iter().zip(&expected).enumerate() {
+            assert!((f - e).abs() < 1e-4, "image {}, class {}: {f}, expected {e}", i / 8, i % 8);
+        }
+    }
+
+    #[test]
+    fn a_training_pass_is_that_of_timm() {
+        let device = Device::flex().autodiff();
+        let Some(network) = network(&device) else { return };
+        let before = state_dict(&network);
+        let predictor = predictor(&network, &device);
+        let views = views(&predictor);
+        let data = views.first();
+        let (order, labels): (Vec<usize>, Vec<usize>) =
+            (0..data.len()).step_by(2).map(|i| (i, data.entry(i).label.unwrap())).unzip();
+        let smoothed = Loss { label_smoothing: 0.1, class_weights: ClassWeights::None };
+        let loss = CrossEntropy::new(&smoothed, &[1; 8]);
+        let expected = timm().training;
+        let mut passes = 0;
+        loader::for_each_batch(data, &order, order.len(), &Preprocess::imagenet(96), None, |batch| {
+            let logits = network.forward(batch.into_tensor(&device), &Pass::train(0, 0));
+            let loss = loss.forward(logits, &labels, &device);
+            let value: f32 = loss.clone().into_scalar();
+            assert_close(f64::from(value), expected.loss, "loss");
+            let found = gradient_norms(&network, &loss.backward());
+            assert!(found.keys().eq(expected.gradient_norms.keys()));
+            for (name, norm) in &found {
+                assert_close(*norm, expected.gradient_norms[name], name);
+            }
+            passes += 1;
+            Ok(Flow::Continue)
+        })
+        .unwrap();
+        assert_eq!(passes, 1);
+        let after = state_dict(&network);
+        for (name, moved) in &expected.statistics_moved {
+            assert_close(distance(&before, &after, name), *moved, name);
+        }
+    }
+
+    fn assert_close(found: f64, expected: f64, name: &str) {
+        assert!((found / expected - 1.0).abs() < 1e-3, "{name}: {found}, expected {expected}");
+    }
+
+    /// Norm of the gradient of each top-level module; of the blocks, of each stage.
+    fn gradient_norms(network: &Network, grads: &Gradients) -> BTreeMap<String, f64> {
+        struct Squares<'a> {
+            names: Names,
+            grads: &'a Gradients,
+            of_module: BTreeMap<String, f64>,
+        }
+        impl ModuleVisitor for Squares<'_> {
+            fn enter_module(&mut self, name: &str, container: &str) {
+                self.names.enter(name, container);
+            }
+            fn exit_module(&mut self, _: &str, container: &str) {
+                self.names.exit(container);
+            }
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                let Some(gradient) = param.val().grad(self.grads) else { return };
+                let square: f64 = gradient.into_data().iter::<f64>().map(|g| g * g).sum();
+                let name = self.names.current();
+                let parts = if name.starts_with("blocks.") { 2 } else { 1 };
+                let module: Vec<&str> = name.split('.').take(parts).collect();
+                *self.of_module.entry(module.join(".")).or_default() += square;
+            }
+        }
+        let mut squares = Squares { names: Names::default(), grads, of_module: BTreeMap::new() };
+        network.visit(&mut squares);
+        squares.of_module.into_iter().map(|(name, square)| (name, square.sqrt())).collect()
+    }
+
+    fn distance(before: &StateDict, after: &StateDict, name: &str) -> f64 {
+        let pairs = before[name].values.iter().zip(&after[name].values);
+        pairs.map(|(b, a)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
+    }
+}
