@@ -342,12 +342,12 @@ mod tests {
     }
 
     #[test]
-    fn normalises_to_planes() {
+    fn normalises_each_channel() {
         let preprocess =
             Preprocess { mean: [0.5, 0.0, 1.0], std: [0.5, 1.0, 2.0], ..Preprocess::imagenet(1) };
         let mut out = [0.0; 6];
         preprocess.normalize_into(&[255, 0, 255, 0, 255, 0], &mut out);
-        for (value, expected) in out.iter().zip([1.0, -1.0, 0.0, 1.0, 0.0, -0.5]) {
+        for (value, expected) in out.iter().zip([1.0, 0.0, 0.0, -1.0, 1.0, -0.5]) {
             assert!((value - expected).abs() < 1e-6, "{out:?}");
         }
     }
