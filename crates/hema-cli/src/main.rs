@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         Command::Report(args) => commands::report::run(&args, &printer),
         Command::List(args) => commands::list::run(&args, &printer),
     };
-    match result {
+    match result.and_then(|()| printer.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             printer.error(&error);

@@ -1,12 +1,10 @@
 //! Everything a person reads: results on stdout, progress, warnings and errors on stderr.
 
-#![allow(clippy::print_stderr)] // this is the one place that prints
-
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use hema::core::error::Error;
+use hema::core::error::{Error, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Seconds between two plain progress lines when stderr is no terminal.
@@ -15,12 +13,14 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
 /// Writes for people or, with `--json`, for machines.
 pub(crate) struct Printer {
     json: bool,
+    /// Why the result could not be written, if it could not.
+    lost: Mutex<Option<io::Error>>,
 }
 
 #[allow(clippy::unused_self)] // only who was handed a printer may print
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, lost: Mutex::new(None) }
     }
 
     /// Whether stdout carries JSON.
@@ -30,26 +30,51 @@ impl Printer {
 
     /// A piece of the result, on stdout.
     pub(crate) fn result(&self, text: &str) {
+        self.write_result(|out| writeln!(out, "{text}"));
+    }
+
+    /// A piece of the result, on stdout, written by `write`.
+    pub(crate) fn write_result(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         let mut out = io::stdout().lock();
-        // a reader that has seen enough (`| head`) is no error
-        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+        match write(&mut out).and_then(|()| out.flush()) {
+            Ok(()) => {}
+            // a reader that has seen enough (`| head`) is no error
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(e) => {
+                if let Ok(mut lost) = self.lost.lock() {
+                    lost.get_or_insert(e);
+                }
+            }
+        }
+    }
+
+    /// Ends the printing.
+    ///
+    /// # Errors
+    /// A part of the result could not be written, to a full disk for instance.
+    pub(crate) fn finish(&self) -> Result<()> {
+        match self.lost.lock().ok().and_then(|mut lost| lost.take()) {
+            Some(e) => Err(Error::new(format!("the result cannot be written to stdout: {e}"))
+                .hint("what was written is incomplete; free some space or choose another place")),
+            None => Ok(()),
+        }
     }
 
     /// What is going on, on stderr.
     pub(crate) fn note(&self, text: &str) {
-        eprintln!("{text}");
+        say(text);
     }
 
     /// Something that went wrong without stopping the command, on stderr.
     pub(crate) fn warn(&self, text: &str) {
-        eprintln!("warning: {text}");
+        say(&format!("warning: {text}"));
     }
 
     /// What stopped the command, on stderr.
     pub(crate) fn error(&self, error: &Error) {
-        eprintln!("error: {error}");
+        say(&format!("error: {error}"));
         if let Some(hint) = error.hint_text() {
-            eprintln!("hint: {hint}");
+            say(&format!("hint: {hint}"));
         }
     }
 
@@ -64,6 +89,11 @@ impl Printer {
         bar.set_prefix(what.to_owned());
         Progress { bar, what: what.to_owned(), total, spoken: Mutex::new(Instant::now()) }
     }
+}
+
+/// A line on stderr. Nobody listening (`2>&1 | head`) must not end a training run.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -86,7 +116,7 @@ impl Progress {
             let Ok(mut spoken) = self.spoken.lock() else { return };
             if spoken.elapsed() >= PLAIN_INTERVAL {
                 *spoken = Instant::now();
-                eprintln!("{}  {done}/{}  {message}", self.what, self.total);
+                say(&format!("{}  {done}/{}  {message}", self.what, self.total));
             }
         } else {
             self.bar.set_message(message.to_owned());

@@ -45,5 +45,5 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// Reads a JSON value.
 pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let reader = std::io::BufReader::new(file::open(path)?);
-    serde_json::from_reader(reader).map_err(|e| Error::new(format!("cannot be read: {e}")).at(path))
+    serde_json::from_reader(reader).map_err(|e| Error::new(format!("is no record of hema: {e}")).at(path))
 }

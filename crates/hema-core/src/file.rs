@@ -12,11 +12,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// Any input or output error, with the target's path; the target is then as it was before.
 pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    create_folder(folder)?;
+    let folder = prepare(path)?;
     let fail = |e: std::io::Error| write_error(path, &e);
     let mut temporary = tempfile::Builder::new().prefix(".hema-").tempfile_in(folder).map_err(fail)?;
     {
@@ -30,12 +26,32 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::
     Ok(())
 }
 
+/// Makes way for a file that is to be written, so that a bad path is found before any work is done for it: creates the
+/// folders above it, and gives the innermost.
+///
+/// # Errors
+/// As [`create_folder`], and a folder where the file should be.
+pub fn prepare(path: &Path) -> Result<&Path> {
+    if path.is_dir() {
+        return Err(Error::new("is a folder, expected the name of a file").at(path));
+    }
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_folder(folder)?;
+    Ok(folder)
+}
+
 /// Creates a folder and its parents.
 ///
 /// # Errors
-/// The folder's path and the system's reason.
+/// The folder's path and the system's reason, or the file that stands in its place.
 pub fn create_folder(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).map_err(|e| write_error(folder, &e))
+    fs::create_dir_all(folder).map_err(|e| match folder.ancestors().find(|part| part.is_file()) {
+        Some(file) => Error::new("is a file, expected a folder").at(file).hint("choose another --out"),
+        None => write_error(folder, &e),
+    })
 }
 
 fn write_error(path: &Path, error: &std::io::Error) -> Error {
@@ -50,6 +66,15 @@ fn write_error(path: &Path, error: &std::io::Error) -> Error {
             wrapped.hint("choose a folder you can write to with --out")
         }
         _ => wrapped,
+    }
+}
+
+/// A CSV writer's error as the system's own, whose kind tells a full disk or a closed pipe.
+pub fn csv_error(error: csv::Error) -> std::io::Error {
+    let message = error.to_string();
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        _ => std::io::Error::other(message),
     }
 }
 

@@ -133,10 +133,11 @@ impl Split {
     pub fn write(&self, path: &Path) -> Result<()> {
         file::write_atomic(path, |out| {
             let mut out = csv::Writer::from_writer(out);
-            out.write_record(["path", "label", "split"])?;
+            out.write_record(["path", "label", "split"]).map_err(file::csv_error)?;
             for row in &self.rows {
                 let part = row.part.to_string();
-                out.write_record([&row.path, row.label.as_deref().unwrap_or(""), part.as_str()])?;
+                let record = [&row.path, row.label.as_deref().unwrap_or(""), part.as_str()];
+                out.write_record(record).map_err(file::csv_error)?;
             }
             out.flush()
         })
@@ -178,7 +179,9 @@ impl Split {
         let of_part = |i: &usize| parts.get(source.entries()[*i].path.as_str()) == Some(&part);
         let indices: Vec<usize> = (0..source.len()).filter(of_part).collect();
         if indices.is_empty() {
-            return Err(Error::new(format!("no image belongs to the part `{part}`")).at(&self.origin));
+            return Err(Error::new(format!("no image belongs to the part `{part}`"))
+                .at(&self.origin)
+                .hint(format!("give a split with --split that names some images `{part}`")));
         }
         if part == Part::Train {
             self.check_every_class(source, &indices)?;
@@ -244,7 +247,9 @@ impl Split {
             None => Ok(()),
             Some(class) => {
                 let name = &source.classes()[class];
-                Err(Error::new(format!("class `{name}` has no image in the part `train`")).at(&self.origin))
+                Err(Error::new(format!("class `{name}` has no image in the part `train`"))
+                    .at(&self.origin)
+                    .hint("move some of its images there, or leave the class out of the data"))
             }
         }
     }

@@ -33,6 +33,8 @@ pub struct Manifest {
     pub classes: Vec<String>,
     /// From a picture to the network's input.
     pub preprocess: Preprocess,
+    /// The logits are divided by this before the softmax: fitted on validation images, see [`hema_core::calibrate`].
+    pub temperature: f64,
     /// Operators that training augmented with.
     pub augmentations: Vec<String>,
     /// It was trained on drawn cells and says nothing about real ones.
@@ -75,7 +77,9 @@ impl Bundle {
         let json = file.metadata.get(KEY).ok_or_else(|| {
             Error::new("a safetensors file without a `hema` manifest, expected a model trained by hema")
                 .at(&path)
-                .hint("plain weights are for `model.weights` in a recipe")
+                .hint(format!(
+                    "a run's model is its {BEST}; plain weights are for `model.weights` in a recipe"
+                ))
         })?;
         let manifest = parse(json).map_err(|e| e.at(&path))?;
         Ok(Self { manifest, tensors: file.tensors })
@@ -95,6 +99,10 @@ fn parse(json: &str) -> Result<Manifest> {
     }
     let manifest: Manifest = serde_json::from_str(json).map_err(unreadable)?;
     manifest.preprocess.validate()?;
+    let temperature = manifest.temperature;
+    if !(temperature.is_finite() && temperature > 0.0) {
+        return Err(Error::new(format!("its temperature is {temperature}, expected a number above 0")));
+    }
     if manifest.classes.len() != manifest.model.classes || manifest.preprocess.size != manifest.model.size {
         return Err(Error::new("its `hema` manifest contradicts itself about classes or input size"));
     }

@@ -7,6 +7,7 @@ use hema::bundle::Manifest;
 use hema::core::corrupt::{self, Suite};
 use hema::core::data::{self, Dataset, LoadOptions, Source, Unknown};
 use hema::core::error::{Error, Result};
+use hema::core::file;
 use hema::core::provenance::Provenance;
 use hema::core::record::{Evaluation, ModelSummary, Scores};
 use hema::core::split::{Part, Split};
@@ -49,6 +50,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let suites: Vec<&Suite> =
         args.suite.iter().map(|name| corrupt::find_suite(name)).collect::<Result<_>>()?;
+    if let Some(out) = &args.out {
+        file::create_folder(out)?;
+    }
     let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
     let device = Device::flex();
     let (predictor, manifests) = Predictor::open(&models, &device)?;

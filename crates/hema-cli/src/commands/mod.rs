@@ -35,7 +35,8 @@ impl From<OnBadImage> for data::OnBadImage {
 
 /// The command line as it was typed, for provenance.
 pub(crate) fn command_line() -> String {
-    let mut words: Vec<String> = std::env::args().collect();
+    let mut words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     if let Some(program) = words.first_mut() {
         "hema".clone_into(program);
     }
@@ -59,7 +60,10 @@ pub(crate) fn warn_skipped(printer: &Printer, data: &Dataset) {
     let skipped: &[Skipped] = data.skipped();
     let Some(first) = skipped.first() else { return };
     let (path, reason) = (first.path.display(), &first.reason);
-    printer.warn(&format!("{} unreadable images were skipped, first {path}: {reason}", skipped.len()));
+    printer.warn(&match skipped.len() {
+        1 => format!("1 unreadable image was skipped: {path}: {reason}"),
+        count => format!("{count} unreadable images were skipped, first {path}: {reason}"),
+    });
 }
 
 /// Says how much memory decoded images take.

@@ -33,6 +33,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+    if let Some(out) = &args.out {
+        file::prepare(out)?;
+    }
     let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
     let (predictor, _) = Predictor::open(&models, &Device::flex())?;
     let source = data::open_many(&args.input)?.with_classes(predictor.classes(), Unknown::Unlabel)?;
@@ -59,10 +62,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
                 printer.result(&counts(classes, &rows));
             }
         }
-        None if !printer.is_json() => {
-            // a reader that has seen enough is no error
-            let _ = write_csv(&mut io::stdout().lock(), classes, &rows);
-        }
+        None if !printer.is_json() => printer.write_result(|out| write_csv(out, classes, &rows)),
         None => {}
     }
     if printer.is_json() {
@@ -87,13 +87,14 @@ impl Row {
 fn write_csv(w: &mut dyn Write, classes: &[String], rows: &[Row]) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
     let fixed = ["path", "label", "probability"];
-    csv.write_record(fixed.into_iter().chain(classes.iter().map(String::as_str)).chain(["refer", "reason"]))?;
+    let header = fixed.into_iter().chain(classes.iter().map(String::as_str)).chain(["refer", "reason"]);
+    csv.write_record(header).map_err(file::csv_error)?;
     for row in rows {
         let label = row.label();
         let mut record = vec![row.path.clone(), classes[label].clone(), row.probabilities[label].to_string()];
         record.extend(row.probabilities.iter().map(ToString::to_string));
         record.extend([String::new(), String::new()]);
-        csv.write_record(record)?;
+        csv.write_record(record).map_err(file::csv_error)?;
     }
     csv.flush()
 }

@@ -27,7 +27,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let runs: Vec<RunReport> = args.inputs.iter().map(|input| read(input)).collect::<Result<_>>()?;
     write(&args.out, &runs)?;
-    printer.note(&format!("report: {}", args.out.display()));
+    if printer.is_json() {
+        printer.result(&serde_json::json!({ "report": args.out }).to_string());
+    } else {
+        printer.note(&format!("report: {}", args.out.display()));
+    }
     Ok(())
 }
 
@@ -38,7 +42,8 @@ fn read(input: &Path) -> Result<RunReport> {
             .at(input)
             .hint("`hema train` writes one at its end, `hema evaluate --out DIR` any time"));
     }
-    let evaluation: Evaluation = read_json(&file)?;
+    let evaluation: Evaluation = read_json(&file)
+        .map_err(|e| e.hint("give a run directory, the --out of `hema evaluate`, or its evaluation.json"))?;
     if evaluation.format > EVALUATION_FORMAT {
         let found = format!("evaluation format {}, expected at most {EVALUATION_FORMAT}", evaluation.format);
         return Err(Error::new(found).at(&file).hint("it was written by a newer hema; update"));

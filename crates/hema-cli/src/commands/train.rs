@@ -44,23 +44,26 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let recipe = read_recipe(args)?;
-    let operators: Vec<&str> = augment::AUGMENTATIONS.iter().map(|op| op.name()).collect();
-    recipe.check_operators(&operators)?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
+    train::check_folder(&out, args.resume)?;
     let info = match &args.data {
         Some(data) => RunInfo { data: data.clone() },
         None => RunInfo::read(&out)?,
     };
     let source = data::open(&info.data)?;
+    check_classes(&source, printer)?;
     let split = find_split(args, &recipe, &source, &out)?;
+    let device = Device::flex();
+    if !args.resume {
+        train::check(&recipe, source.classes().len(), &device)?;
+        keep_inputs(args, &out)?;
+        file::create_folder(&out)?;
+    }
     let parts = Parts::load(&recipe, &source, &split, printer)?;
     if !args.resume {
-        file::create_folder(&out)?;
-        train::check_vacant(&out)?;
         info.write(&out)?;
         split.write(&out.join(SPLIT))?;
     }
-    let device = Device::flex();
     let command = command_line();
     let task = Task {
         recipe: &recipe,
@@ -87,15 +90,59 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
 }
 
 fn read_recipe(args: &Args) -> Result<Recipe> {
-    match (&args.recipe, &args.out) {
-        (Some(name), _) => Recipe::load(name, &args.overrides),
-        (None, Some(out)) => {
-            let own = out.join(train::RECIPE);
-            Recipe::load(&own.to_string_lossy(), &args.overrides)
-                .map_err(|e| e.hint("--resume goes on with a run that was started with --out"))
+    let own = args.out.as_ref().map(|out| out.join(train::RECIPE));
+    let path = match (&args.recipe, &own) {
+        (Some(name), _) => name.clone(),
+        (None, Some(own)) if own.exists() => own.to_string_lossy().into_owned(),
+        (None, _) => {
+            let folder = args.out.as_deref().unwrap_or(Path::new("."));
+            return Err(Error::new(format!("no run to resume: there is no {}", train::RECIPE))
+                .at(folder)
+                .hint("give the folder of a run as --out, or start one with --recipe and --data"));
         }
-        (None, None) => Err(Error::new("neither a recipe nor a run to resume was given")),
+    };
+    let recipe = Recipe::load(&path, &args.overrides)?;
+    let operators: Vec<&str> = augment::AUGMENTATIONS.iter().map(|op| op.name()).collect();
+    recipe.check_operators(&operators).map_err(|e| e.at(&path))?;
+    Ok(recipe)
+}
+
+/// Refuses a run directory in which the run would write over the recipe or the split it is given.
+fn keep_inputs(args: &Args, out: &Path) -> Result<()> {
+    let inputs = [(args.recipe.as_ref().map(Path::new), train::RECIPE), (args.split.as_deref(), SPLIT)];
+    for (input, name) in inputs {
+        let same = |input: &Path| Some(input.canonicalize().ok()? == out.join(name).canonicalize().ok()?);
+        if let Some(input) = input.filter(|input| same(input) == Some(true)) {
+            return Err(Error::new("the run would write over this file")
+                .at(input)
+                .hint("choose another --out"));
+        }
     }
+    Ok(())
+}
+
+/// Refuses data that no classifier can learn from, before anything is decoded, and names classes without images.
+fn check_classes(source: &Source, printer: &Printer) -> Result<()> {
+    let classes = source.classes();
+    if classes.len() < 2 {
+        let found = match classes {
+            [] => "no image has a label".into(),
+            classes => format!("every image is of the class `{}`", classes[0]),
+        };
+        return Err(Error::new(format!("{found}, expected at least 2 classes")).at(source.path()).hint(
+            "the class is the name of an image's folder, its number in `labels` of a .npz, or its `label` in a CSV \
+             manifest",
+        ));
+    }
+    let counts = source.counts();
+    let empty: Vec<&str> =
+        classes.iter().zip(counts).filter(|(_, count)| *count == 0).map(|(name, _)| name.as_str()).collect();
+    if let Some(first) = empty.first() {
+        let (empty, all) = (empty.len(), classes.len());
+        printer
+            .warn(&format!("{empty} of the {all} classes have no image, first `{first}`; is a label wrong?"));
+    }
+    Ok(())
 }
 
 /// The split that is given, or the run's own, or the data's own, or a new one.
@@ -110,8 +157,18 @@ fn find_split(args: &Args, recipe: &Recipe, source: &Source, out: &Path) -> Resu
         return Ok(split);
     }
     let fractions = Fractions { val: recipe.data.validation, test: recipe.data.test };
-    Split::stratified(source.entries(), source.classes(), fractions, recipe.seed)
-        .map_err(|e| e.at(source.path()))
+    let split = Split::stratified(source.entries(), source.classes(), fractions, recipe.seed)
+        .map_err(|e| e.at(source.path()))?;
+    match split.counts() {
+        [_, 0, _] => {
+            let share = recipe.data.validation;
+            let found = format!("no image is left for validation: its share of every class is {share}");
+            Err(Error::new(found)
+                .at(source.path())
+                .hint("add images, raise the share with --set data.validation=0.3, or give a --split"))
+        }
+        _ => Ok(split),
+    }
 }
 
 /// The images that a run reads.

@@ -191,7 +191,7 @@ fn safe_name(archive: &Path, name: &str) -> Result<String> {
         let message = format!("holds a member `{name}` that points outside the archive");
         return Err(Error::new(message)
             .at(archive)
-            .hint("such an archive is made by mistake or in bad faith"));
+            .hint("such an archive is made by mistake or in bad faith; pack the images anew"));
     }
     Ok(parts.join("/"))
 }

@@ -26,6 +26,9 @@ pub enum OnBadImage {
     Skip,
 }
 
+const SKIP_HINT: &str = "leave unreadable images out with `--on-bad-image skip`, in training with \
+                         `--set data.on_bad_image=skip`";
+
 /// How a data set is loaded.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadOptions {
@@ -120,9 +123,7 @@ impl Dataset {
                     skipped.push(Skipped { path: source.location(i), reason: e.to_string() });
                     Ok(())
                 }
-                (Err(e), OnBadImage::Fail) => Err(e
-                    .at(source.location(i))
-                    .hint("leave unreadable images out with `--on-bad-image skip`")),
+                (Err(e), OnBadImage::Fail) => Err(e.at(source.location(i)).hint(SKIP_HINT)),
             },
         )?;
         if let (true, Some(first)) = (entries.is_empty(), skipped.first()) {

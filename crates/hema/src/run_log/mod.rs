@@ -8,11 +8,10 @@
 //! Left out on purpose: rows per step (an epoch is what people compare), and any drawing, which the report does.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use hema_core::error::{Error, Result};
-use hema_core::file::{create_folder, write_atomic};
+use hema_core::file::{create_folder, csv_error, write_atomic};
 use serde::{Deserialize, Serialize};
 
 mod tensorboard;
@@ -63,25 +62,22 @@ impl RunLog {
     /// after which step its checkpoint was made.
     ///
     /// # Errors
-    /// A new run in a folder that has a log already, a log that cannot be understood, input or output errors.
+    /// A new run in a folder that has a log with epochs already, a log that cannot be understood, input or output errors.
     pub fn open(folder: &Path, resume_after_step: Option<u64>) -> Result<Self> {
         create_folder(folder)?;
         let path = folder.join(METRICS_FILE);
-        let kept = match (resume_after_step, path.exists()) {
-            (_, false) => Vec::new(),
-            (None, true) => {
+        let mut kept = if path.exists() { History::read(&path)?.epochs } else { Vec::new() };
+        match resume_after_step {
+            Some(step) => kept.retain(|epoch| epoch.step <= step),
+            None if kept.is_empty() => {}
+            None => {
                 let hint = "choose another --out, or go on with that run by --resume";
                 return Err(Error::new("there is the log of another run").at(path).hint(hint));
             }
-            (Some(step), true) => {
-                let mut epochs = History::read(&path)?.epochs;
-                epochs.retain(|epoch| epoch.step <= step);
-                epochs
-            }
-        };
+        }
         write_atomic(&path, |file| {
             let mut table = csv::Writer::from_writer(file);
-            kept.iter().try_for_each(|epoch| table.serialize(epoch)).map_err(io::Error::other)?;
+            kept.iter().try_for_each(|epoch| table.serialize(epoch)).map_err(csv_error)?;
             table.flush()
         })?;
         let file = OpenOptions::new().append(true).open(&path).map_err(|e| Error::io(&path, &e))?;
@@ -96,7 +92,7 @@ impl RunLog {
     /// # Errors
     /// Output errors, with the file's path.
     pub fn log(&mut self, epoch: &Epoch) -> Result<()> {
-        let written = self.table.serialize(epoch).map_err(io::Error::other).and_then(|()| self.table.flush());
+        let written = self.table.serialize(epoch).map_err(csv_error).and_then(|()| self.table.flush());
         written.map_err(|e| Error::io(&self.path, &e))?;
         self.events.scalars(
             epoch.step,

@@ -6,9 +6,9 @@ use hema_core::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Task;
+use crate::bundle::BEST;
 use crate::model::Network;
 use crate::optim::Optimizer;
-use crate::run_log::METRICS_FILE;
 use crate::weights::{self, StateDict};
 
 /// Name of the checkpoint inside a run directory.
@@ -99,30 +99,31 @@ pub(super) fn save(
     weights::write(&path, &tensors, &[(KEY.to_owned(), json)].into())
 }
 
-/// Checks that a directory holds no run yet.
+/// Checks that a directory holds a run to resume or, for a new one, none. A run that ended before it saved anything is
+/// none.
 ///
 /// # Errors
-/// It does.
-pub fn check_vacant(out: &Path) -> Result<()> {
-    if out.join(CHECKPOINT).exists() || out.join(METRICS_FILE).exists() {
-        let hint = "choose another --out, or continue it with --resume";
-        return Err(Error::new("already holds a run").at(out).hint(hint));
-    }
-    Ok(())
+/// It is otherwise.
+pub fn check_folder(out: &Path, resume: bool) -> Result<()> {
+    let (resumable, model) = (out.join(CHECKPOINT).exists(), out.join(BEST).exists());
+    let (found, hint) = match (resume, resumable, model) {
+        (true, true, _) | (false, false, false) => return Ok(()),
+        (false, true, _) => ("already holds a run", "choose another --out, or continue it with --resume"),
+        (false, false, true) => {
+            ("already holds a run", "choose another --out; this one has no checkpoint to resume from")
+        }
+        (true, false, _) => (
+            "nothing to resume: there is no checkpoint",
+            "a run saves its first one after its first epoch, or when it is interrupted; start it anew",
+        ),
+    };
+    Err(Error::new(found).at(out).hint(hint))
 }
 
 /// The checkpoint to resume from; `None` for a fresh run in a directory that holds none.
 pub(super) fn find(task: &Task, resume: bool) -> Result<Option<Saved>> {
-    let path = path(task);
-    match (resume, path.exists()) {
-        (false, _) => check_vacant(task.out).map(|()| None),
-        (true, false) => {
-            Err(Error::new(format!("nothing to resume: there is no {CHECKPOINT}")).at(task.out).hint(
-                "a run saves its first checkpoint after its first epoch, or when it is interrupted; start it anew",
-            ))
-        }
-        (true, true) => read(task).map(Some),
-    }
+    check_folder(task.out, resume)?;
+    resume.then(|| read(task)).transpose()
 }
 
 fn read(task: &Task) -> Result<Saved> {

@@ -37,7 +37,7 @@ use crate::recipe::{Recipe, Stage, Weights};
 use crate::run_log::{Epoch, RunLog};
 use crate::weights;
 
-pub use checkpoint::{CHECKPOINT, Position, check_vacant};
+pub use checkpoint::{CHECKPOINT, Position, check_folder};
 
 /// Name of the last epoch's model inside a run directory.
 pub const LAST: &str = "last.safetensors";
@@ -128,6 +128,18 @@ pub fn fit(task: &Task, resume: bool, observer: &mut dyn Observer, stop: &Atomic
     }
     let (best_epoch, best) = run.position.best.unwrap_or_default();
     Ok(Outcome::Finished { best_epoch, best })
+}
+
+/// Checks in a moment, before any image is read, that a new run can start: its network can be built for so many
+/// classes, finds its first weights, and has the modules that stages name.
+///
+/// # Errors
+/// The first of these that fails.
+pub fn check(recipe: &Recipe, classes: usize, device: &Device) -> Result<()> {
+    let spec = model_spec(recipe, classes);
+    let network = Network::new(&spec, recipe.seed, &device.clone().autodiff())?;
+    let network = start_weights(network, &spec, &recipe.model.weights)?;
+    recipe.stages.iter().try_for_each(|stage| freeze::prepare(network.clone(), stage).map(drop))
 }
 
 /// A run under way.
@@ -266,7 +278,8 @@ impl<'a> Run<'a> {
         let loss = self.loss.forward(logits, &labels, &self.device);
         let value: f64 = loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
         let at = |e: Error| {
-            let kept = "the last checkpoint is kept; lower the learning rate or clip with clip_norm";
+            let kept =
+                "lower the stage's `lr` or set its `clip_norm`; a checkpoint of earlier epochs is kept";
             Error::new(format!("step {}, batch starting with {first}: {e}", self.position.step + 1))
                 .hint(kept)
         };

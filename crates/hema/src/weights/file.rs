@@ -39,7 +39,7 @@ pub fn read(path: &Path) -> Result<TensorFile> {
     let invalid = |e: safetensors::SafeTensorError| {
         Error::new(format!("not a complete safetensors file: {e}"))
             .at(path)
-            .hint("if it was copied or downloaded, do it again; it may have been cut short")
+            .hint("give a .safetensors file; if it is one, it was cut short: copy or download it again")
     };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(invalid)?;
     let metadata = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
