@@ -13,7 +13,7 @@ difference between the two programs' probabilities; exit status 1 above 1e-4. `-
     python scripts/reference/timm_parity.py tf_efficientnetv2_b0.in1k.safetensors --images pbc200.tar \\
         --write-fixture crates/hema/tests/fixtures/timm_v2b0
 
-writes the fixture of the tests in crates/hema/src/predict.rs: `.npz` with 16 images, the first two of each class,
+writes the fixture of the tests in crates/hema/src/predict.rs: `.npz` with 64 images, the first 8 of each class,
 and `.json` with what timm makes of them, given these ImageNet weights and a classifier that a formula fills (see
 `formula_classifier`): the probabilities, and loss, gradient norms and running statistics of one training pass over
 the first image of each class. The images are those of Acevedo et al., Data in Brief 30, 2020, 105474 (CC BY 4.0),
@@ -112,9 +112,9 @@ def network_input(images, preprocess):
     return ((torch.from_numpy(images).float() / 255 - mean) / std).permute(0, 3, 1, 2)
 
 
-def probabilities_of(model, images, preprocess):
+def probabilities_of(model, images, preprocess, temperature=1.0):
     with torch.inference_mode():
-        return model.eval()(network_input(images, preprocess)).softmax(1).numpy()
+        return (model.eval()(network_input(images, preprocess)) / temperature).softmax(1).numpy()
 
 
 def check(args):
@@ -127,7 +127,7 @@ def check(args):
     model.load_state_dict(load_file(args.model), strict=True)
 
     images, _ = images_of(args.images, preprocess, per_class=8)
-    expected = probabilities_of(model, images, preprocess)
+    expected = probabilities_of(model, images, preprocess, manifest["temperature"])
     with tempfile.TemporaryDirectory() as folder:
         archive, table = pathlib.Path(folder, "images.npz"), pathlib.Path(folder, "predictions.csv")
         np.savez(archive, images=images)
@@ -187,11 +187,11 @@ def write_fixture(args):
         model.load_state_dict(load_file(args.model) | head, strict=True)
         return model
 
-    images, labels = images_of(args.images, FIXTURE_PREPROCESS, per_class=2)
+    images, labels = images_of(args.images, FIXTURE_PREPROCESS, per_class=8)
     probabilities = probabilities_of(network(), images, FIXTURE_PREPROCESS)
     # double precision: what is left of a difference is then our rounding alone
     exact, single = (
-        training_pass(network(), images[::2], labels[::2], FIXTURE_PREPROCESS, dtype)
+        training_pass(network(), images[::8], labels[::8], FIXTURE_PREPROCESS, dtype)
         for dtype in (torch.float64, torch.float32)
     )
     expected = {"probabilities": [float(f"{p:.7f}") for p in probabilities.ravel()], "training": exact}

@@ -21,6 +21,8 @@ pub mod synthetic;
 
 pub mod metrics;
 
+pub mod calibrate;
+
 pub mod provenance;
 pub mod record;
 

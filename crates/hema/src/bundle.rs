@@ -39,7 +39,7 @@ pub struct Manifest {
     pub augmentations: Vec<String>,
     /// It was trained on drawn cells and says nothing about real ones.
     pub synthetic: bool,
-    /// Validation metrics of these weights, by name.
+    /// Validation metrics of these weights, by name, before the temperature.
     pub metrics: BTreeMap<String, f64>,
     /// The training recipe, TOML.
     pub recipe: String,

@@ -30,6 +30,7 @@ pub struct Predictor {
 struct Member {
     network: Network,
     preprocess: Preprocess,
+    temperature: f64,
 }
 
 /// A data set as every member needs it: decoded once for each distinct size, crop and filter.
@@ -47,14 +48,14 @@ impl Views {
 }
 
 impl Predictor {
-    /// A network in training or just trained.
+    /// A network in training or just trained, whose probabilities are not calibrated yet.
     pub fn of_network(
         network: &Network,
         preprocess: &Preprocess,
         classes: &[String],
         device: &Device,
     ) -> Self {
-        let member = Member { network: network.valid(), preprocess: preprocess.clone() };
+        let member = Member { network: network.valid(), preprocess: preprocess.clone(), temperature: 1.0 };
         Self { members: vec![member], classes: classes.to_vec(), device: device.clone().without_autodiff() }
     }
 
@@ -85,7 +86,11 @@ impl Predictor {
                     Error::new(format!("its tensors do not fit its architecture, first `{name}`")).at(path)
                 );
             }
-            members.push(Member { network, preprocess: bundle.manifest.preprocess.clone() });
+            members.push(Member {
+                network,
+                preprocess: bundle.manifest.preprocess.clone(),
+                temperature: bundle.manifest.temperature,
+            });
             manifests.push(bundle.manifest);
         }
         let classes = match manifests.first() {
@@ -158,7 +163,7 @@ impl Predictor {
             loader::for_each_batch(data, &order, BATCH, &member.preprocess, edit, |batch| {
                 let images = batch.samples.len();
                 let logits = member.network.forward(batch.into_tensor(&self.device), &Pass::predict());
-                let probabilities = activation::softmax(logits, 1).into_data();
+                let probabilities = activation::softmax(logits / member.temperature, 1).into_data();
                 let mut values = probabilities.iter::<f32>();
                 for row in rows.by_ref().take(images) {
                     for (sum, value) in row.iter_mut().zip(values.by_ref()) {
@@ -272,7 +277,7 @@ mod tests {
         let views = views(&predictor);
         let data = views.first();
         let (order, labels): (Vec<usize>, Vec<usize>) =
-            (0..data.len()).step_by(2).map(|i| (i, data.entry(i).label.unwrap())).unzip();
+            (0..data.len()).step_by(8).map(|i| (i, data.entry(i).label.unwrap())).unzip();
         let smoothed = Loss { label_smoothing: 0.1, class_weights: ClassWeights::None };
         let loss = CrossEntropy::new(&smoothed, &[1; 8]);
         let expected = timm().training;

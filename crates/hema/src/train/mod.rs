@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use hema_core::augment::{self, Augment};
+use hema_core::calibrate;
 use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
 use hema_core::file;
@@ -121,8 +122,8 @@ pub fn fit(task: &Task, resume: bool, observer: &mut dyn Observer, stop: &Atomic
                 run.save()?;
                 return Ok(Outcome::Interrupted { step: run.position.step });
             }
-            let scores = run.validate()?;
-            run.finish_epoch(stage, &scores, observer)?;
+            let validated = run.validate()?;
+            run.finish_epoch(stage, &validated, observer)?;
         }
         run.leave()?;
     }
@@ -140,6 +141,14 @@ pub fn check(recipe: &Recipe, classes: usize, device: &Device) -> Result<()> {
     let network = Network::new(&spec, recipe.seed, &device.clone().autodiff())?;
     let network = start_weights(network, &spec, &recipe.model.weights)?;
     recipe.stages.iter().try_for_each(|stage| freeze::prepare(network.clone(), stage).map(drop))
+}
+
+/// What the validation images say of a network.
+struct Validated {
+    /// Of the probabilities as the network gives them.
+    scores: Scores,
+    /// What would calibrate them.
+    temperature: f64,
 }
 
 /// A run under way.
@@ -298,22 +307,32 @@ impl<'a> Run<'a> {
         stages.iter().map(|stage| stage.epochs).sum::<u64>() - self.position.stage_epoch - 1
     }
 
-    /// Scores the network as it stands on the validation images.
-    fn validate(&self) -> Result<Scores> {
+    /// Judges the network as it stands on the validation images.
+    fn validate(&self) -> Result<Validated> {
         let data = self.task.val;
         let classes = data.classes();
         let predictor = Predictor::of_network(&self.network, &self.preprocess, classes, self.task.device);
         let probabilities = predictor.predict(&predictor.view(data), None, &mut |_| {})?;
         let labels = (0..data.len()).filter_map(|i| data.label(i)).collect();
-        metrics::score(&Predictions { classes: classes.to_vec(), labels, probabilities }, 0)
+        let predictions = Predictions { classes: classes.to_vec(), labels, probabilities };
+        Ok(Validated {
+            scores: metrics::score(&predictions, 0)?,
+            temperature: calibrate::temperature(&predictions),
+        })
     }
 
     /// Logs the epoch, keeps its weights if they are the best, and saves a checkpoint.
-    fn finish_epoch(&mut self, stage: &Stage, scores: &Scores, observer: &mut dyn Observer) -> Result<()> {
+    fn finish_epoch(
+        &mut self,
+        stage: &Stage,
+        validated: &Validated,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let scores = &validated.scores;
         let value = (self.metric.value)(scores).unwrap_or(f64::NAN);
-        let better = |than: f64| if self.metric.higher_is_better { value > than } else { value < than };
-        let improved = self.position.best.is_none_or(|(_, best)| better(best));
-        let improved_stage = self.position.stage_best.is_none_or(better);
+        let improves = |best: f64| best.is_nan() || self.metric.improves(value, best);
+        let improved = self.position.best.is_none_or(|(_, best)| improves(best));
+        let improved_stage = self.position.stage_best.is_none_or(improves);
 
         let position = &mut self.position;
         position.epoch += 1;
@@ -340,7 +359,7 @@ impl<'a> Run<'a> {
             images_per_second: images as f64 / std::mem::take(&mut position.train_seconds),
             seconds: self.epoch_started.elapsed().as_secs_f64(),
         };
-        let bundle = self.bundle(scores);
+        let bundle = self.bundle(validated);
         if improved {
             bundle.write(&self.task.out.join(bundle::BEST))?;
         }
@@ -360,8 +379,8 @@ impl<'a> Run<'a> {
         self.save()
     }
 
-    fn bundle(&self, scores: &Scores) -> Bundle {
-        let named = |m: &Metric| Some((m.name.to_owned(), (m.value)(scores)?));
+    fn bundle(&self, validated: &Validated) -> Bundle {
+        let named = |m: &Metric| Some((m.name.to_owned(), (m.value)(&validated.scores)?));
         let metrics: BTreeMap<String, f64> = METRICS.iter().filter_map(named).collect();
         Bundle {
             manifest: Manifest {
@@ -369,6 +388,7 @@ impl<'a> Run<'a> {
                 model: self.spec.clone(),
                 classes: self.task.train.classes().to_vec(),
                 preprocess: self.preprocess.clone(),
+                temperature: validated.temperature,
                 augmentations: self.augment.steps().iter().map(|step| step.op.name().to_owned()).collect(),
                 synthetic: self.task.synthetic,
                 metrics,
