@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     train::check_folder(&out, args.resume)?;
     let info = match &args.data {
         Some(data) => RunInfo { data: data.clone() },
-        None => RunInfo::read(&out)?,
+        None => recall(&out)?,
     };
     let source = data::open(&info.data)?;
     check_classes(&source, printer)?;
@@ -105,6 +105,17 @@ fn read_recipe(args: &Args) -> Result<Recipe> {
     let operators: Vec<&str> = augment::AUGMENTATIONS.iter().map(|op| op.name()).collect();
     recipe.check_operators(&operators).map_err(|e| e.at(&path))?;
     Ok(recipe)
+}
+
+/// What a run to resume reads, which must still be there.
+fn recall(out: &Path) -> Result<RunInfo> {
+    let info = RunInfo::read(out)?;
+    if info.data.exists() {
+        return Ok(info);
+    }
+    Err(Error::new("the data of this run is not there any more")
+        .at(&info.data)
+        .hint("if it has moved, say where with --data"))
 }
 
 /// Refuses a run directory in which the run would write over the recipe or the split it is given.

@@ -17,12 +17,20 @@ pub(super) fn prepare(network: Network, stage: &Stage) -> Result<Network> {
     let network = network.map(&mut mapper);
     match &stage.train {
         Train::From(module) if !mapper.reached => {
-            mapper.modules.dedup();
             Err(Error::new(format!("stage `{}`: the network has no module `{module}`", stage.name))
-                .hint(suggest(module, mapper.modules.iter().map(String::as_str))))
+                .hint(suggest(module, outer_modules(&mapper.modules))))
         }
         _ => Ok(network),
     }
+}
+
+/// The modules worth naming: those that hold something, and no deeper than `blocks.3`.
+fn outer_modules(met: &[String]) -> impl Iterator<Item = &str> {
+    let holds_something = |name: &str| {
+        met.iter().any(|other| other.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    };
+    let outer = move |name: &&str| !name.is_empty() && name.split('.').count() <= 2 && holds_something(name);
+    met.iter().map(String::as_str).filter(outer)
 }
 
 struct Prepare<'a> {

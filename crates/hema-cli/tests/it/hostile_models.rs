@@ -1,0 +1,101 @@
+//! Files given as models that are none, are cut short, or know other classes.
+
+use insta::assert_snapshot;
+
+use crate::files;
+use crate::support::Place;
+
+#[test]
+fn what_is_no_model_is_refused() {
+    let place = Place::with_run();
+    place.write("words.txt", "these are only words, more than eight bytes of them");
+    place.write("empty.safetensors", "");
+    let error = |model: &str| {
+        let error = place.hema(&format!("predict {model} cells --out p.csv")).error();
+        assert_eq!(error, place.hema(&format!("evaluate {model} --data cells --out judged")).error());
+        error
+    };
+    assert_snapshot!(error("words.txt"), @r"
+    error: words.txt: not a complete safetensors file: header too large
+    hint: give a .safetensors file; if it is one, it was cut short: copy or download it again
+    ");
+    assert_snapshot!(error("empty.safetensors"), @r"
+    error: empty.safetensors: not a complete safetensors file: header too small
+    hint: give a .safetensors file; if it is one, it was cut short: copy or download it again
+    ");
+    assert_snapshot!(error("nowhere"), @r"
+    error: nowhere: cannot be opened: No such file or directory (os error 2)
+    hint: check the path
+    ");
+    assert_snapshot!(error("cells"), @r"
+    error: cells: a folder without best.safetensors, expected a model file or a run directory
+    hint: a run directory gets its model at the end of its first epoch
+    ");
+    assert_snapshot!(error("run/checkpoint.safetensors"), @r"
+    error: run/checkpoint.safetensors: a safetensors file without a `hema` manifest, expected a model trained by hema
+    hint: a run's model is its best.safetensors; plain weights are for `model.weights` in a recipe
+    ");
+    assert!(!place.path("p.csv").exists() && place.list("judged").is_empty());
+}
+
+#[test]
+fn a_model_cut_short_anywhere_is_refused() {
+    let place = Place::with_run();
+    let whole = std::fs::read(place.path("run/best.safetensors")).unwrap();
+    for length in [4, 8, 500, whole.len() / 2, whole.len() - 1] {
+        place.write("cut.safetensors", &whole[..length]);
+        let error = place.hema("predict cut.safetensors cells").error();
+        assert!(
+            error.starts_with("error: cut.safetensors: not a complete safetensors file: "),
+            "{length}: {error}"
+        );
+        assert!(error.contains("\nhint: "), "{length}: {error}");
+    }
+}
+
+#[test]
+fn a_model_that_was_tampered_with_is_refused() {
+    let place = Place::with_run();
+    let whole = std::fs::read(place.path("run/best.safetensors")).unwrap();
+    let error = |from: &[u8], to: &[u8]| {
+        let at = whole.windows(from.len()).position(|bytes| bytes == from).unwrap();
+        let mut edited = whole.clone();
+        edited[at..at + from.len()].copy_from_slice(to);
+        place.write("edited.safetensors", edited);
+        place.hema("predict edited.safetensors cells").error()
+    };
+    assert_snapshot!(error(b"cnn_gap", b"cnn_gpa"), @r"
+    error: edited.safetensors: there is no model `cnn_gpa`
+    hint: did you mean `cnn_gap`?
+    ");
+    assert_snapshot!(error(br#"format\":1"#, br#"format\":9"#), @r"
+    error: edited.safetensors: bundle format 9, expected at most 1
+    hint: this model was written by a newer hema; update
+    ");
+    assert_snapshot!(error(b"classifier.bias", b"classifier.bjas"), @"error: edited.safetensors: its tensors do not fit its architecture, first `classifier.bias`");
+    let last = &whole[whole.len() - 12..];
+    assert_snapshot!(
+        error(last, &[&last[..8], &f32::NAN.to_le_bytes()].concat()),
+        @"error: edited.safetensors: tensor `stages.2.conv.weight` holds NaN at index 73727, expected finite values"
+    );
+}
+
+#[test]
+fn classes_must_agree() {
+    let place = Place::with_run();
+    for (name, png) in files::cells(8, 24) {
+        let class = if name.starts_with("ig/") { "alpha" } else { "beta" };
+        place.write(&format!("other/{class}/{}", name.replace('/', "-")), png);
+    }
+    assert_snapshot!(place.hema("evaluate run --data other").error(), @r"
+    error: other: holds 8 images of class `alpha`, which the model does not know
+    hint: known: basophil, eosinophil, erythroblast, ig, lymphocyte, monocyte, neutrophil, platelet
+    ");
+    place.train("--data other --out two").succeeds();
+    assert_snapshot!(place.hema("predict run cells --with two").error(), @r"
+    error: two: a model for the classes alpha, beta; the first one knows basophil, eosinophil, erythroblast, ig, lymphocyte, monocyte, neutrophil, platelet
+    hint: the members of an ensemble must agree on the classes and their order
+    ");
+    // images that only need a prediction may have any label
+    place.hema("predict run other").succeeds();
+}

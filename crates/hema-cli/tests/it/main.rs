@@ -1,0 +1,10 @@
+//! The `hema` command as people run it: exit status, stdout and stderr of the real program in a folder of its own.
+
+mod disk;
+mod files;
+mod hostile_data;
+mod hostile_models;
+mod hostile_recipes;
+mod resume;
+mod road;
+mod support;

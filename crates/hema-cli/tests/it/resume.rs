@@ -1,0 +1,145 @@
+//! Interrupted runs, and runs that go on.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+use insta::assert_snapshot;
+
+use crate::support::{Place, Said, shape};
+
+/// A run that takes long enough to be interrupted.
+const LONG: &str = "train --recipe cnn --set model.name=cnn_gap --set data.size=24 --set stage.all.epochs=40 \
+                    --set stage.all.batch_size=16 --set stage.all.patience=40 --data cells";
+
+/// Starts a run and presses Ctrl-C when a line of stderr begins with `moment`.
+fn interrupt(place: &Place, words: &str, moment: &str) -> Said {
+    let mut run = place.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(run.stderr.take().unwrap());
+    let mut err = String::new();
+    while !err.lines().last().unwrap_or_default().starts_with(moment) {
+        assert!(stderr.read_line(&mut err).unwrap() > 0, "ended before `{moment}`: {err}");
+    }
+    let id = run.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    stderr.read_to_string(&mut err).unwrap();
+    Said { err, ..Said::of(&run.wait_with_output().unwrap()) }
+}
+
+/// The tensor section of a safetensors file, byte for byte.
+fn tensor_bytes(place: &Place, name: &str) -> Vec<u8> {
+    let bytes = std::fs::read(place.path(name)).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    bytes[8 + header..].to_vec()
+}
+
+#[test]
+fn an_interrupted_run_goes_on_to_the_same_weights() {
+    let place = Place::with_cells();
+    place.hema(&format!("{LONG} --out whole")).succeeds();
+
+    // once right at the start, once in the middle
+    let said = interrupt(&place, &format!("{LONG} --out run"), "training ");
+    assert_eq!((said.status, said.out.as_str()), (Some(0), ""), "{said:?}");
+    let shape = shape(&said.err);
+    let lines: Vec<&str> = shape.lines().filter(|line| !line.starts_with("train epoch")).collect();
+    assert_snapshot!(lines.join("\n"), @r"
+    train: # images of # pixels (# MB)
+    val: # images of # pixels (# MB)
+    training cnn_gap into run
+    interrupted after step # everything is saved
+    continue with: hema train --resume --out run
+    ");
+    let said = interrupt(&place, "train --resume --out run", "train epoch 3 ").succeeds();
+    assert!(said.err.contains("\ncontinue with: hema train --resume --out run\n"), "{said:?}");
+    place.hema("train --resume --out run").succeeds();
+
+    let [whole, run] = ["whole", "run"]
+        .map(|run| hema::weights::read(&place.path(run).join("last.safetensors")).unwrap().tensors);
+    assert_eq!(whole.keys().collect::<Vec<_>>(), run.keys().collect::<Vec<_>>());
+    for name in ["last.safetensors", "best.safetensors"] {
+        assert!(
+            tensor_bytes(&place, &format!("whole/{name}")) == tensor_bytes(&place, &format!("run/{name}")),
+            "{name}"
+        );
+    }
+    let epochs = |run: &str| -> Vec<String> {
+        let table = place.read(&format!("{run}/metrics.csv"));
+        // without the speed and the seconds
+        table.lines().map(|line| line.rsplitn(3, ',').last().unwrap().to_owned()).collect()
+    };
+    assert_eq!(epochs("run"), epochs("whole"));
+}
+
+#[test]
+fn a_finished_run_has_nothing_left_to_train() {
+    let place = Place::with_run();
+    let before = tensor_bytes(&place, "run/last.safetensors");
+    let said = place.hema("train --resume --out run").succeeds();
+    assert!(!said.err.contains("train epoch") && said.err.contains("\ndone: best"), "{said:?}");
+    assert!(before == tensor_bytes(&place, "run/last.safetensors"));
+
+    std::fs::rename(place.path("cells"), place.path("moved")).unwrap();
+    assert_snapshot!(place.hema("train --resume --out run").error(), @r"
+    error: cells: the data of this run is not there any more
+    hint: if it has moved, say where with --data
+    ");
+    place.hema("train --resume --out run --data moved").succeeds();
+}
+
+#[test]
+fn a_run_goes_on_with_its_own_recipe_and_data_only() {
+    let place = Place::with_run();
+    assert_snapshot!(place.hema("train --resume --out run --set stage.0.lr=0.1").error(), @r"
+    error: run/checkpoint.safetensors: was made with another recipe
+    hint: resume without --recipe and --set: the run keeps its own
+    ");
+    std::fs::remove_dir_all(place.path("cells/ig")).unwrap();
+    assert_snapshot!(place.hema("train --resume --out run").error(), @r"
+    error: run/split.csv: 8 of its 64 files are not in the data, first: ig/0000.png, ig/0001.png, ig/0002.png
+    hint: use the split with the data it was made from, or make a new one with `hema split`
+    ");
+}
+
+#[test]
+fn where_there_is_no_run_none_goes_on() {
+    let place = Place::with_cells();
+    place.write("folder/notes.txt", "mine");
+    assert_snapshot!(place.hema("train --resume --out nowhere").error(), @r"
+    error: nowhere: no run to resume: there is no recipe.toml
+    hint: give the folder of a run as --out, or start one with --recipe and --data
+    ");
+    assert_eq!(place.hema("train --resume --out folder").error().lines().count(), 2);
+    assert!(place.list("nowhere").is_empty() && place.list("folder").len() == 1);
+    assert!(place.hema("train --resume").error().contains("--out <DIR>"));
+
+    // a run that ended before its first checkpoint
+    place.train("--data cells --out nan --set stage.all.lr=1e30").error();
+    assert_snapshot!(place.hema("train --resume --out nan").error(), @r"
+    error: nan: nothing to resume: there is no checkpoint
+    hint: a run saves its first one after its first epoch, or when it is interrupted; start it anew
+    ");
+    place.train("--data cells --out nan").succeeds();
+}
+
+#[test]
+fn a_folder_holds_one_run() {
+    let place = Place::with_run();
+    let before = place.read("run/metrics.csv");
+    assert_snapshot!(place.train("--data cells --out run").error(), @r"
+    error: run: already holds a run
+    hint: choose another --out, or continue it with --resume
+    ");
+    assert_eq!(place.read("run/metrics.csv"), before);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_refused() {
+    let place = Place::with_run();
+    let bytes = std::fs::read(place.path("run/checkpoint.safetensors")).unwrap();
+    place.write("run/checkpoint.safetensors", &bytes[..bytes.len() / 2]);
+    assert_snapshot!(place.hema("train --resume --out run").error(), @r"
+    error: run/checkpoint.safetensors: not a complete safetensors file: incomplete metadata, file not fully covered
+    hint: give a .safetensors file; if it is one, it was cut short: copy or download it again
+    ");
+}
