@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hema::Device;
 use hema::bundle::Manifest;
 use hema::core::corrupt::{self, Suite};
-use hema::core::data::{self, Dataset, LoadOptions, Source, Unknown};
+use hema::core::data::{self, Dataset, Source, Unknown};
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::provenance::Provenance;
@@ -15,7 +15,7 @@ use hema::evaluate::{Subject, evaluate};
 use hema::predict::{Predictor, Views};
 use hema::train::device_name;
 
-use super::{OnBadImage, command_line, load, report, warn_skipped};
+use super::{Memory, OnBadImage, command_line, load, report, warn_skipped};
 use crate::output::{Printer, percent, table};
 use crate::run_info::{EVALUATION, REPORT, SPLIT, write_json};
 
@@ -45,6 +45,8 @@ pub(crate) struct Args {
     /// What to do with an image that cannot be read
     #[arg(long, value_enum, default_value = "fail")]
     on_bad_image: OnBadImage,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
@@ -59,7 +61,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let source = data::open(&args.data)?.with_classes(predictor.classes(), Unknown::Fail)?;
     let (part, indices) = choose_part(args, &source)?;
 
-    let options = LoadOptions { on_bad_image: args.on_bad_image.into(), ..LoadOptions::default() };
+    let options = args.memory.options(args.on_bad_image);
     let count = indices.as_ref().map_or(source.len(), Vec::len);
     let views =
         load(printer, count, |progress| predictor.load(&source, indices.as_deref(), &options, progress))?;

@@ -10,7 +10,7 @@ pub(crate) mod train;
 use std::path::Path;
 
 use clap::ValueEnum;
-use hema::core::data::{self, Dataset, Skipped};
+use hema::core::data::{self, Dataset, LoadOptions, Skipped};
 use hema::core::error::Result;
 
 use crate::output::Printer;
@@ -29,6 +29,24 @@ impl From<OnBadImage> for data::OnBadImage {
         match choice {
             OnBadImage::Skip => Self::Skip,
             OnBadImage::Fail => Self::Fail,
+        }
+    }
+}
+
+/// `--memory`.
+#[derive(clap::Args)]
+pub(crate) struct Memory {
+    /// Gigabytes of decoded images kept in memory; a data set that takes more goes to a temporary file
+    #[arg(long = "memory", value_name = "GB", default_value_t = 4.0)]
+    gigabytes: f64,
+}
+
+impl Memory {
+    /// How images are loaded within this memory.
+    pub(crate) fn options(&self, on_bad_image: impl Into<data::OnBadImage>) -> LoadOptions {
+        LoadOptions {
+            on_bad_image: on_bad_image.into(),
+            memory_budget: (self.gigabytes.max(0.0) * 1e9) as u64,
         }
     }
 }
@@ -66,11 +84,12 @@ pub(crate) fn warn_skipped(printer: &Printer, data: &Dataset) {
     });
 }
 
-/// Says how much memory decoded images take.
+/// Says how many images there are and where they are kept.
 pub(crate) fn describe(data: &Dataset) -> String {
     let (width, height) = data.dimensions();
     let megabytes = (data.len() * width * height * 3) as f64 / 1e6;
-    format!("{} images of {width}x{height} pixels ({megabytes:.0} MB)", data.len())
+    let place = if data.is_in_memory() { "in memory" } else { "in a temporary file" };
+    format!("{} images of {width}x{height} pixels ({megabytes:.0} MB {place})", data.len())
 }
 
 /// The name of a folder or file, for titles.

@@ -4,13 +4,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use hema::Device;
-use hema::core::data::{self, LoadOptions, Unknown};
+use hema::core::data::{self, Unknown};
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::metrics::argmax;
 use hema::predict::Predictor;
 
-use super::{OnBadImage, load, warn_skipped};
+use super::{Memory, OnBadImage, load, warn_skipped};
 use crate::output::{Printer, table};
 
 /// Classify new images
@@ -30,6 +30,8 @@ pub(crate) struct Args {
     /// What to do with an image that cannot be read
     #[arg(long, value_enum, default_value = "fail")]
     on_bad_image: OnBadImage,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
@@ -39,7 +41,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
     let (predictor, _) = Predictor::open(&models, &Device::flex())?;
     let source = data::open_many(&args.input)?.with_classes(predictor.classes(), Unknown::Unlabel)?;
-    let options = LoadOptions { on_bad_image: args.on_bad_image.into(), ..LoadOptions::default() };
+    let options = args.memory.options(args.on_bad_image);
     let views = load(printer, source.len(), |progress| predictor.load(&source, None, &options, progress))?;
     warn_skipped(printer, views.first());
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hema::Device;
 use hema::core::augment;
-use hema::core::data::{self, Dataset, LoadOptions, Source};
+use hema::core::data::{self, Dataset, Source};
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::split::{Fractions, Part, Split};
@@ -15,7 +15,7 @@ use hema::run_log::Epoch;
 use hema::train::{self, Observer, Outcome, Task};
 
 use super::evaluate::{self, Judged};
-use super::{command_line, describe, load, warn_skipped};
+use super::{Memory, command_line, describe, load, warn_skipped};
 use crate::output::{Printer, Progress, percent};
 use crate::run_info::{RunInfo, SPLIT};
 
@@ -40,6 +40,8 @@ pub(crate) struct Args {
     /// Go on with the run in --out, to the same weights as if it had never stopped
     #[arg(long)]
     resume: bool,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
@@ -59,7 +61,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         keep_inputs(args, &out)?;
         file::create_folder(&out)?;
     }
-    let parts = Parts::load(&recipe, &source, &split, printer)?;
+    let parts = Parts::load(&recipe, &source, &split, &args.memory, printer)?;
     if !args.resume {
         info.write(&out)?;
         split.write(&out.join(SPLIT))?;
@@ -189,7 +191,13 @@ struct Parts {
 }
 
 impl Parts {
-    fn load(recipe: &Recipe, source: &Source, split: &Split, printer: &Printer) -> Result<Self> {
+    fn load(
+        recipe: &Recipe,
+        source: &Source,
+        split: &Split,
+        memory: &Memory,
+        printer: &Printer,
+    ) -> Result<Self> {
         let indices = [split.indices(source, Part::Train)?, split.indices(source, Part::Val)?];
         let ignored = split.ignored(source);
         if ignored > 0 {
@@ -198,7 +206,7 @@ impl Parts {
             ));
         }
         let preprocess = train::preprocess(recipe);
-        let options = LoadOptions { on_bad_image: recipe.data.on_bad_image, ..LoadOptions::default() };
+        let options = memory.options(recipe.data.on_bad_image);
         let [train, val] = indices.map(|part| {
             let data = load(printer, part.len(), |progress| {
                 Dataset::load(source, Some(&part), &preprocess, &options, progress)
@@ -228,7 +236,7 @@ pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Option
     }
     let recipe = task.recipe;
     printer.note(&format!("training {} into {}", recipe.model.name, task.out.display()));
-    let mut observer = Watch { printer, bar: None, metric: recipe.select.metric.clone() };
+    let mut observer = Watch { printer, bar: None, metric: recipe.select.metric.clone(), accuracy: None };
     match train::fit(task, resume, &mut observer, &stop)? {
         Outcome::Finished { best_epoch, best } => {
             let metric = &recipe.select.metric;
@@ -251,6 +259,8 @@ struct Watch<'a> {
     /// The bar of the epoch under way.
     bar: Option<(u64, Progress)>,
     metric: String,
+    /// Validation accuracy of the epoch before.
+    accuracy: Option<f64>,
 }
 
 impl Watch<'_> {
@@ -269,12 +279,14 @@ impl Observer for Watch<'_> {
         }
         if let Some((_, bar)) = &self.bar {
             let speed = progress.images_per_second;
-            bar.set(progress.batch, &format!("loss {:.4}  {speed:.0} images/s", progress.loss));
+            let val = self.accuracy.map_or(String::new(), |a| format!("val accuracy {}  ", percent(a)));
+            bar.set(progress.batch, &format!("loss {:.4}  {val}{speed:.0} images/s", progress.loss));
         }
     }
 
     fn epoch(&mut self, epoch: &Epoch, improved: bool) {
         self.clear();
+        self.accuracy = Some(epoch.val_accuracy);
         let best = if improved { format!("  best {} so far", self.metric) } else { String::new() };
         self.printer.note(&format!(
             "{} epoch {}  loss {:.4}  val loss {:.4}  val accuracy {}  {:.0} images/s  {:.0} s{best}",

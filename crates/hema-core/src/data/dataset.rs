@@ -173,6 +173,11 @@ impl Dataset {
         self.rows.len()
     }
 
+    /// Whether the pixels are in memory; else they are in a temporary file, see [`LoadOptions::memory_budget`].
+    pub fn is_in_memory(&self) -> bool {
+        self.shared.store.is_in_memory()
+    }
+
     /// Whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

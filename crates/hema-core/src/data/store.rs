@@ -55,6 +55,11 @@ impl Filling {
 }
 
 impl Store {
+    /// Whether the images are in memory rather than in a file.
+    pub(super) fn is_in_memory(&self) -> bool {
+        matches!(self, Self::Memory(_))
+    }
+
     /// Copies image `number` into `out`, whose length is that of one image.
     pub(super) fn read(&self, number: usize, out: &mut [u8]) -> Result<()> {
         match self {
