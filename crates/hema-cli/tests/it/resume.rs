@@ -44,8 +44,8 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
     let shape = shape(&said.err);
     let lines: Vec<&str> = shape.lines().filter(|line| !line.starts_with("train epoch")).collect();
     assert_snapshot!(lines.join("\n"), @r"
-    train: # images of # pixels (# MB)
-    val: # images of # pixels (# MB)
+    train: # images of # pixels (# MB in memory)
+    val: # images of # pixels (# MB in memory)
     training cnn_gap into run
     interrupted after step # everything is saved
     continue with: hema train --resume --out run

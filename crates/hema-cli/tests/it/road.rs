@@ -20,8 +20,8 @@ fn a_run_says_how_it_goes_and_leaves_everything_behind() {
     let place = Place::with_cells();
     let said = place.train("--data cells --out run").succeeds();
     assert_snapshot!(shape(&said.err), @r"
-    train: # images of # pixels (# MB)
-    val: # images of # pixels (# MB)
+    train: # images of # pixels (# MB in memory)
+    val: # images of # pixels (# MB in memory)
     training cnn_gap into run
     train epoch # loss # val loss # val accuracy # % # images/s # s best accuracy so far
     done: best validation accuracy # in epoch #
