@@ -162,7 +162,10 @@ fn images_beyond_the_memory_allowed_are_kept_on_disk_and_change_nothing() {
     let place = Place::with_run();
     let said = place.train("--data cells --out other --memory 0").succeeds();
     assert!(said.err.contains("MB in a temporary file)"), "{}", said.err);
-    assert_eq!(place.read("run/metrics.csv").lines().count(), place.read("other/metrics.csv").lines().count());
+    assert_eq!(
+        place.read("run/metrics.csv").lines().count(),
+        place.read("other/metrics.csv").lines().count()
+    );
     let predict = |words: &str| place.hema(words).succeeds().out;
     assert_eq!(predict("predict run cells"), predict("predict other cells --memory 0"));
 }
