@@ -1,7 +1,8 @@
 //! The `hema` command: arguments in, an exit status out.
 //!
 //! One file per command in `commands`, everything a person reads through `output`. Exit status: 0 done; 1 the data or
-//! model was found wanting; 2 an error.
+//! model was found wanting; 2 an error; 130
+//! interrupted by Ctrl-C, with everything saved.
 
 mod commands;
 mod output;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::Status;
 use crate::output::Printer;
 
 /// Train, judge and deploy blood-cell image classifiers that keep working when the images get worse.
@@ -42,13 +44,15 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Quickstart(args) => commands::quickstart::run(&args, &printer),
         Command::Train(args) => commands::train::run(&args, &printer),
-        Command::Evaluate(args) => commands::evaluate::run(&args, &printer),
-        Command::Predict(args) => commands::predict::run(&args, &printer),
-        Command::Report(args) => commands::report::run(&args, &printer),
-        Command::List(args) => commands::list::run(&args, &printer),
+        Command::Evaluate(args) => commands::evaluate::run(&args, &printer).map(|()| Status::Done),
+        Command::Predict(args) => commands::predict::run(&args, &printer).map(|()| Status::Done),
+        Command::Report(args) => commands::report::run(&args, &printer).map(|()| Status::Done),
+        Command::List(args) => commands::list::run(&args, &printer).map(|()| Status::Done),
     };
-    match result.and_then(|()| printer.finish()) {
-        Ok(()) => ExitCode::SUCCESS,
+    match result.and_then(|status| printer.finish().map(|()| status)) {
+        Ok(Status::Done) => ExitCode::SUCCESS,
+        // as a shell reports SIGINT: `hema train ... && hema evaluate ...` must not go on with half a model
+        Ok(Status::Interrupted) => ExitCode::from(130),
         Err(error) => {
             printer.error(&error);
             ExitCode::from(2)

@@ -21,13 +21,15 @@ pub(crate) const REPORT: &str = "report.html";
 /// What a run reads.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct RunInfo {
-    /// The data set, as given.
+    /// The data set.
     pub(crate) data: PathBuf,
 }
 
 impl RunInfo {
+    /// Writes it with an absolute path, so that the run can be resumed from any folder.
     pub(crate) fn write(&self, run: &Path) -> Result<()> {
-        write_json(&run.join(RUN_INFO), self)
+        let data = std::path::absolute(&self.data).map_err(|e| Error::io(&self.data, &e))?;
+        write_json(&run.join(RUN_INFO), &Self { data })
     }
 
     pub(crate) fn read(run: &Path) -> Result<Self> {

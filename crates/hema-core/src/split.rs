@@ -227,12 +227,12 @@ impl Split {
         fail(
             self.rows.iter().filter(lacking).collect(),
             "are not in the data",
-            "use the split with the data it was made from, or make a new one with `hema split`",
+            "use the split with the data it was made from, or leave it out to get a new one",
         )?;
         fail(
             self.rows.iter().filter(relabelled).collect(),
             "have another label in the data",
-            "make a new split with `hema split`",
+            "leave the split out to get a new one",
         )
     }
 

@@ -15,6 +15,15 @@ use hema::core::error::Result;
 
 use crate::output::Printer;
 
+/// How a command ended that met no error.
+#[derive(Clone, Copy)]
+pub(crate) enum Status {
+    /// It is done.
+    Done,
+    /// Ctrl-C stopped it; what it had done is saved.
+    Interrupted,
+}
+
 /// `--on-bad-image`.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum OnBadImage {

@@ -12,7 +12,7 @@ use hema::recipe::Recipe;
 use hema::train::Task;
 
 use super::evaluate::{self, Judged};
-use super::{command_line, train};
+use super::{Status, command_line, train};
 use crate::output::Printer;
 use crate::run_info::REPORT;
 
@@ -30,7 +30,7 @@ const CELLS: [usize; 3] = [300, 60, 60];
 /// Cells of each class that are written as files to try `hema predict` on.
 const SAMPLES: usize = 4;
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let recipe = Recipe::load("quickstart", &[] as &[&str])?;
     let out = args.out.clone().unwrap_or_else(|| free_name(Path::new("runs/quickstart")));
     printer.note("drawing synthetic cells of eight classes (a program draws them: scores say nothing about real blood)");
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         device: &device,
     };
     if train::fit(&task, false, printer)?.is_none() {
-        return Ok(());
+        return Ok(Status::Interrupted);
     }
     printer.note("judging it on clean and on degraded images it has never seen");
     let judged = Judged { model: out.clone(), data: "synthetic cells".into(), part: "test".into() };
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     printer.note(&format!(
         "open {run}/{REPORT} in a browser, or classify images: hema predict {run} {run}/cells"
     ));
-    Ok(())
+    Ok(Status::Done)
 }
 
 /// The folder itself where it is free, else the first of `-2`, `-3`, ... that is.

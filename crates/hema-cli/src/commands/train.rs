@@ -15,7 +15,7 @@ use hema::run_log::Epoch;
 use hema::train::{self, Observer, Outcome, Task};
 
 use super::evaluate::{self, Judged};
-use super::{Memory, command_line, describe, load, warn_skipped};
+use super::{Memory, Status, command_line, describe, load, warn_skipped};
 use crate::output::{Printer, Progress, percent};
 use crate::run_info::{RunInfo, SPLIT};
 
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     memory: Memory,
 }
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let recipe = read_recipe(args)?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
     train::check_folder(&out, args.resume)?;
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         command: &command,
         device: &device,
     };
-    let Some(epoch) = fit(&task, args.resume, printer)? else { return Ok(()) };
+    let Some(epoch) = fit(&task, args.resume, printer)? else { return Ok(Status::Interrupted) };
 
     printer.note(&format!("judging the model of epoch {epoch} on the validation images"));
     let judged = Judged { model: out.clone(), data: info.data.display().to_string(), part: "val".into() };
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         out.display(),
         info.data.display()
     ));
-    Ok(())
+    Ok(Status::Done)
 }
 
 fn read_recipe(args: &Args) -> Result<Recipe> {

@@ -137,7 +137,7 @@ fn splits_that_do_not_fit_the_data_are_refused() {
     ");
     assert_snapshot!(error("d.csv", &format!("{sensible}ig/9.png,train\nig/10.png,val\n")), @r"
     error: d.csv: 2 of its 66 files are not in the data, first: ig/9.png, ig/10.png
-    hint: use the split with the data it was made from, or make a new one with `hema split`
+    hint: use the split with the data it was made from, or leave it out to get a new one
     ");
     assert_snapshot!(error("e.csv", &sensible.replacen("train", "trian", 1)), @"error: e.csv: line 2: part is `trian` (expected train, val or test)");
     assert_snapshot!(error("f.csv", "hello"), @"error: f.csv: has no column `path` (found: hello; expected path,label,split)");

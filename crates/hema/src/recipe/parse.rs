@@ -98,6 +98,11 @@ fn assign(tree: &mut Value, path: &[&str], value: &Value) -> Result<(), (String,
                 )),
             }
         }
+        // a word such as "all" can give way to a table: `stage.0.train.from=blocks.3`
+        Value::String(_) if rest.is_empty() => {
+            *tree = Value::Table([((*first).to_owned(), value.clone())].into_iter().collect());
+            Ok(())
+        }
         _ => Err((format!("`{first}` stands below a plain value"), "remove it from the key".into())),
     }
 }

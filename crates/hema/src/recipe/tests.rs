@@ -92,7 +92,8 @@ fn overrides_reach_every_key() {
         "stage.0.lr=1e-2",
         "stage.all.batch_size=32",
         "stage.1.optimizer=lion",
-        "stage.1.train={ from = \"blocks.3\" }",
+        "stage.0.train={ from = \"blocks.2\" }",
+        "stage.1.train.from=blocks.3",
         "data.crop=square",
     ])
     .unwrap();
@@ -100,6 +101,7 @@ fn overrides_reach_every_key() {
     assert_eq!((recipe.stages[0].lr, recipe.stages[1].lr), (1e-2, 1e-4));
     assert!(recipe.stages.iter().all(|stage| stage.batch_size == 32));
     assert_eq!(recipe.stages[1].optimizer, Optimizer::Lion);
+    assert_eq!(recipe.stages[0].train, Train::From("blocks.2".into()));
     assert_eq!(recipe.stages[1].train, Train::From("blocks.3".into()));
     assert_eq!(recipe.data.crop, Crop::Square);
 }
