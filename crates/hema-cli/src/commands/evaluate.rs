@@ -9,7 +9,7 @@ use hema::core::data::{self, Dataset, Source, Unknown};
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::provenance::Provenance;
-use hema::core::record::{Evaluation, ModelSummary, Scores};
+use hema::core::record::{ClassScores, Evaluation, ModelSummary, Scores};
 use hema::core::split::{Part, Split};
 use hema::evaluate::{Subject, evaluate};
 use hema::predict::{Predictor, Views};
@@ -229,10 +229,18 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
 
 fn class_rows(scores: &Scores) -> Vec<Vec<String>> {
     let header = ["class", "images", "recall", "95 % interval", "precision"].map(String::from).to_vec();
-    let row = |c: &hema::core::record::ClassScores| {
+    let row = |(class, c): (usize, &ClassScores)| {
+        // a class that does not occur has no recall, one that is never predicted no precision
         let [low, high] = c.recall_interval;
-        let interval = format!("{} to {}", percent(low), percent(high));
-        vec![c.name.clone(), c.support.to_string(), percent(c.recall), interval, percent(c.precision)]
+        let where_it_occurs = |text: String| if c.support > 0 { text } else { "-".into() };
+        let predicted: u64 = scores.confusion.iter().map(|row| row[class]).sum();
+        vec![
+            c.name.clone(),
+            c.support.to_string(),
+            where_it_occurs(percent(c.recall)),
+            where_it_occurs(format!("{} to {}", percent(low), percent(high))),
+            if predicted > 0 { percent(c.precision) } else { "-".into() },
+        ]
     };
-    std::iter::once(header).chain(scores.per_class.iter().map(row)).collect()
+    std::iter::once(header).chain(scores.per_class.iter().enumerate().map(row)).collect()
 }
