@@ -29,7 +29,9 @@ fn a_run_says_how_it_goes_and_leaves_everything_behind() {
     report: run/report.html
     next: hema evaluate run --data cells --part test --suite degraded
     ");
-    assert_snapshot!(shape(&said.out), @r"
+    // which classes a model of one epoch ever names is beside the point; those it does not have no precision
+    let table = shape(&said.out).replace("% -", "% # %");
+    assert_snapshot!(table, @r"
     # images of cells (val)
     accuracy, clean # % # % to # %
     balanced accuracy # %
