@@ -174,10 +174,7 @@ impl<'a> Run<'a> {
         let recipe = task.recipe;
         check_labelled(task.train)?;
         check_labelled(task.val)?;
-        let metric = METRICS
-            .iter()
-            .find(|m| m.name == recipe.select.metric)
-            .ok_or_else(|| Error::new(format!("there is no metric `{}`", recipe.select.metric)))?;
+        let metric = metrics::find(&recipe.select.metric)?;
         let classes = task.train.classes().len();
         let spec = model_spec(recipe, classes);
         let device = task.device.clone().autodiff();
