@@ -56,8 +56,10 @@ fn read(input: &Path) -> Result<RunReport> {
 /// An evaluation with what its run directory knows besides: learning curves, recipe, who trained it.
 pub(super) fn gather(folder: &Path, evaluation: Evaluation, model: &Path) -> Result<RunReport> {
     let run = [folder, model].into_iter().find(|f| f.join(METRICS_FILE).is_file());
-    let curves = run.map(|run| History::read(&run.join(METRICS_FILE))).transpose()?.map(|h| curves(&h));
+    let history = run.map(|run| History::read(&run.join(METRICS_FILE))).transpose()?;
     let manifest = Bundle::read(model).ok().map(|bundle| bundle.manifest);
+    let kept = manifest.as_ref().and_then(|m| m.metrics.get("nll").copied());
+    let curves = history.map(|history| curves(&history, kept));
     Ok(RunReport {
         title: title(folder),
         evaluation,
@@ -67,11 +69,9 @@ pub(super) fn gather(folder: &Path, evaluation: Evaluation, model: &Path) -> Res
     })
 }
 
-fn curves(history: &History) -> Curves {
-    let best = history
-        .epochs
-        .iter()
-        .max_by(|a, b| a.val_accuracy.total_cmp(&b.val_accuracy).then(b.epoch.cmp(&a.epoch)));
+/// The epoch that was kept, whatever metric chose it, is the one with the validation loss of the kept model.
+fn curves(history: &History, kept: Option<f64>) -> Curves {
+    let best = history.epochs.iter().find(|epoch| Some(epoch.val_loss) == kept);
     Curves {
         epoch: history.column(|e| e.epoch as f64),
         stage: history.epochs.iter().map(|e| e.stage.clone()).collect(),

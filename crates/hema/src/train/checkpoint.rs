@@ -69,25 +69,34 @@ pub(super) struct Saved {
 #[derive(Serialize, Deserialize)]
 struct Document {
     position: Position,
+    #[serde(flatten)]
+    inputs: Inputs,
+}
+
+/// What a run must find unchanged to go on: computed once a run, as hashing reads every pixel.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Inputs {
     recipe: String,
     train: String,
     val: String,
 }
 
+impl Inputs {
+    pub(super) fn of(task: &Task) -> Result<Self> {
+        Ok(Self { recipe: task.recipe.to_toml()?, train: task.train.hash()?, val: task.val.hash()? })
+    }
+}
+
 /// Saves a run.
 pub(super) fn save(
     task: &Task,
+    inputs: &Inputs,
     network: &Network,
     optimizer: Option<&Optimizer>,
     position: &Position,
 ) -> Result<()> {
     let path = path(task);
-    let document = Document {
-        position: position.clone(),
-        recipe: task.recipe.to_toml()?,
-        train: task.train.hash()?,
-        val: task.val.hash()?,
-    };
+    let document = Document { position: position.clone(), inputs: inputs.clone() };
     let json = serde_json::to_string(&document)
         .map_err(|e| Error::new(format!("checkpoint cannot be written: {e}")).at(&path))?;
     let named = |prefix: &'static str, state: StateDict| {
@@ -121,12 +130,12 @@ pub fn check_folder(out: &Path, resume: bool) -> Result<()> {
 }
 
 /// The checkpoint to resume from; `None` for a fresh run in a directory that holds none.
-pub(super) fn find(task: &Task, resume: bool) -> Result<Option<Saved>> {
+pub(super) fn find(task: &Task, inputs: &Inputs, resume: bool) -> Result<Option<Saved>> {
     check_folder(task.out, resume)?;
-    resume.then(|| read(task)).transpose()
+    resume.then(|| read(task, inputs)).transpose()
 }
 
-fn read(task: &Task) -> Result<Saved> {
+fn read(task: &Task, inputs: &Inputs) -> Result<Saved> {
     let path = path(task);
     let file = weights::read(&path)?;
     let json = file.metadata.get(KEY).ok_or_else(|| Error::new("not a checkpoint of hema").at(&path))?;
@@ -135,10 +144,11 @@ fn read(task: &Task) -> Result<Saved> {
     let differs = |what: &str, hint: &str| {
         Err(Error::new(format!("was made with another {what}")).at(&path).hint(hint))
     };
-    if document.recipe != task.recipe.to_toml()? {
+    let before = &document.inputs;
+    if before.recipe != inputs.recipe {
         return differs("recipe", "resume without --recipe and --set: the run keeps its own");
     }
-    if document.train != task.train.hash()? || document.val != task.val.hash()? {
+    if before.train != inputs.train || before.val != inputs.val {
         return differs("data set or split", "resume with the same --data and --split");
     }
     let part = |prefix: &str| {

@@ -154,6 +154,7 @@ struct Validated {
 /// A run under way.
 struct Run<'a> {
     task: &'a Task<'a>,
+    inputs: checkpoint::Inputs,
     metric: &'static Metric,
     augment: Augment,
     loss: CrossEntropy,
@@ -178,7 +179,8 @@ impl<'a> Run<'a> {
         let classes = task.train.classes().len();
         let spec = model_spec(recipe, classes);
         let device = task.device.clone().autodiff();
-        let saved = checkpoint::find(task, resume)?;
+        let inputs = checkpoint::Inputs::of(task)?;
+        let saved = checkpoint::find(task, &inputs, resume)?;
 
         let mut network = Network::new(&spec, recipe.seed, &device)?;
         let mut position = Position::default();
@@ -200,6 +202,7 @@ impl<'a> Run<'a> {
         }
         Ok(Self {
             task,
+            inputs,
             metric,
             augment: augmentation(recipe)?,
             loss: CrossEntropy::new(&recipe.loss, &task.train.counts()),
@@ -397,7 +400,7 @@ impl<'a> Run<'a> {
     }
 
     fn save(&self) -> Result<()> {
-        checkpoint::save(self.task, &self.network, self.optimizer.as_ref(), &self.position)
+        checkpoint::save(self.task, &self.inputs, &self.network, self.optimizer.as_ref(), &self.position)
     }
 }
 
