@@ -1,8 +1,8 @@
-//! GFLOP/s of each convolution of EfficientNetV2-B0 at 96 px, forward and both gradients: `layers [batch]`.
+//! GFLOP/s of each convolution of EfficientNetV2-B0 at 96 px, forward and both gradients: `layers [batch] [bf16]`.
 
 #![allow(clippy::print_stdout)] // the result
 
-use hema_kernels::{Act, Conv2d, Depthwise, Map, Norm, Pad, Stats};
+use hema_kernels::{Act, Conv2d, Depthwise, Element, Map, Norm, Pad, Stats, bf16};
 use std::time::Instant;
 
 /// Median seconds of a few runs.
@@ -20,12 +20,19 @@ fn time(mut f: impl FnMut()) -> f64 {
 }
 
 fn main() {
-    rayon::scope(|_| run());
+    rayon::scope(|_| {
+        let mut args = std::env::args().skip(1);
+        let batch = args.next().map_or(32, |a| a.parse().expect("a number"));
+        if args.next().is_some_and(|a| a == "bf16") {
+            run::<bf16>(batch);
+        } else {
+            run::<f32>(batch);
+        }
+    });
 }
 
-fn run() {
-    let batch = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(32);
-    println!("{} batch {batch}", hema_kernels::level().name());
+fn run<E: Element>(batch: usize) {
+    println!("{} {} batch {batch}", hema_kernels::level().name(), E::NAME);
     let mut total = [0.0; 3];
     for (count, size, inputs, outputs, kernel, stride) in [
         (1, 96, 3, 32, 3, 2),
@@ -53,8 +60,8 @@ fn run() {
     ] {
         let pad = Pad::same(size, size, kernel, stride);
         let c = Conv2d { batch, height: size, width: size, inputs, outputs, kernel, stride, pad };
-        let (x, w) = (vec![0.5; c.in_len()], vec![0.1; c.weight_len()]);
-        let (mut y, mut dx, mut dw) = (vec![0.1; c.out_len()], x.clone(), w.clone());
+        let (x, w) = (vec![E::from_f32(0.5); c.in_len()], vec![0.1; c.weight_len()]);
+        let (mut y, mut dx, mut dw) = (vec![E::from_f32(0.1); c.out_len()], x.clone(), w.clone());
         let dy = y.clone();
         let times = [
             time(|| drop(c.forward_stats(&x, &w, &mut y))),
@@ -79,8 +86,8 @@ fn run() {
     ] {
         let pad = Pad::same(size, size, kernel, stride);
         let d = Depthwise { batch, height: size, width: size, channels, kernel, stride, pad };
-        let (x, w) = (vec![0.5; d.in_len()], vec![0.1; d.weight_len()]);
-        let (mut y, mut dx, mut dw) = (vec![0.1; d.out_len()], x.clone(), w.clone());
+        let (x, w) = (vec![E::from_f32(0.5); d.in_len()], vec![0.1; d.weight_len()]);
+        let (mut y, mut dx, mut dw) = (vec![E::from_f32(0.1); d.out_len()], x.clone(), w.clone());
         let dy = y.clone();
         let times = [
             time(|| drop(d.forward_stats(&x, &w, &mut y))),
@@ -96,12 +103,12 @@ fn run() {
     }
     for (pixels, channels) in [(48 * 48, 32), (24 * 24, 128), (12 * 12, 192), (36, 672), (9, 1152)] {
         let map = Map { batch, pixels, channels };
-        let x: Vec<f32> = (0..map.numel()).map(|i| (i % 97) as f32 * 0.1 - 4.0).collect();
+        let x: Vec<E> = (0..map.numel()).map(|i| E::from_f32((i % 97) as f32 * 0.1 - 4.0)).collect();
         let mut y = x.clone();
         let (gamma, beta) = (vec![1.0; channels], vec![0.1; channels]);
         let norm = Norm { gamma: &gamma, beta: &beta, eps: 1e-3, act: Act::Silu, fixed: false };
         let stats = Stats::of(&x, channels);
-        let gb = map.numel() as f64 * 4e-9;
+        let gb = size_of_val(x.as_slice()) as f64 * 1e-9;
         let t = [
             time(|| drop(Stats::of(&x, channels))),
             time(|| norm.forward(&x, &stats, &mut y)),

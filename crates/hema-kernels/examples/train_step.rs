@@ -1,10 +1,11 @@
 //! Images per second of a training step of EfficientNetV2-B0 at 96 px made of this crate's blocks: forward and backward with
-//! every gradient, without loss and optimizer. `train_step [batch] [steps]`
+//! every gradient, without loss and optimizer. `train_step [batch] [steps] [bf16]`
 
 #![allow(clippy::print_stdout)] // the result
 
 use hema_kernels::{
-    Act, Block, BlockParams, BlockShape, Map, Pad, SqueezeParams, Stats, UnitParams, Workspace,
+    Act, Block, BlockParams, Conv2d, Depthwise, Element, Filter, Map, Pad, SqueezeParams, Stats, Unit,
+    UnitParams, Workspace, bf16,
 };
 use std::time::{Duration, Instant};
 
@@ -63,21 +64,32 @@ fn values(n: usize, limit: f32) -> Vec<f32> {
 }
 
 fn network(batch: usize) -> Vec<Layer> {
-    let (mut size, mut inputs) = (96, 3);
+    let (mut size, mut inputs) = (96usize, 3);
     let mut layers = Vec::new();
     for (stage, (kind, repeats, kernel, stride, expansion, outputs)) in STAGES.into_iter().enumerate() {
         for repeat in 0..repeats {
             let stride = if repeat == 0 { stride } else { 1 };
-            let pad = Pad::same(size, size, kernel, stride);
-            let (height, width) = (size, size);
-            let (act, eps) = (Act::Silu, 1e-3);
-            let shape = BlockShape { batch, height, width, inputs, outputs, kernel, stride, pad, act, eps };
             let hidden = inputs * expansion;
-            let block = match kind {
-                Kind::Conv => Block::conv(&shape),
-                Kind::Fused => Block::fused_mbconv(&shape, hidden),
-                Kind::Inverted => Block::mbconv(&shape, hidden, inputs / 4),
+            let unit = |filter, act| Unit { filter, act, eps: 1e-3 };
+            let dense = |size: usize, inputs, outputs, kernel, stride, act| {
+                let pad = Pad::same(size, size, kernel, stride);
+                let conv = Conv2d { batch, height: size, width: size, inputs, outputs, kernel, stride, pad };
+                unit(Filter::Dense(conv), act)
             };
+            let small = size.div_ceil(stride);
+            let project = dense(small, hidden, outputs, 1, 1, Act::Identity);
+            let (units, reduced) = match kind {
+                Kind::Conv => (vec![dense(size, inputs, outputs, kernel, stride, Act::Silu)], 0),
+                Kind::Fused => (vec![dense(size, inputs, hidden, kernel, stride, Act::Silu), project], 0),
+                Kind::Inverted => {
+                    let pad = Pad::same(size, size, kernel, stride);
+                    let (height, width) = (size, size);
+                    let middle = Depthwise { batch, height, width, channels: hidden, kernel, stride, pad };
+                    let expand = dense(size, inputs, hidden, 1, 1, Act::Silu);
+                    (vec![expand, unit(Filter::Depthwise(middle), Act::Silu), project], inputs / 4)
+                }
+            };
+            let block = Block::chain(units, reduced, Act::Silu, stride == 1 && inputs == outputs);
             let units = block.units().iter().map(|unit| {
                 let (n, c) = (unit.filter.weight_len(), unit.filter.outputs());
                 [values(n, (6.0 * c as f32 / n as f32).sqrt()), vec![1.0; c], vec![0.0; c]]
@@ -95,8 +107,8 @@ fn network(batch: usize) -> Vec<Layer> {
 }
 
 /// One step; adds the time of each stage's forward and backward pass to `times`.
-fn step(layers: &[Layer], x: &[f32], workspace: &Workspace, times: &mut [[Duration; 2]]) -> f32 {
-    let mut maps: Vec<Vec<f32>> = Vec::new();
+fn step<E: Element>(layers: &[Layer], x: &[E], workspace: &Workspace, times: &mut [[Duration; 2]]) -> f32 {
+    let mut maps: Vec<Vec<E>> = Vec::new();
     let mut saved = Vec::new();
     for layer in layers {
         let start = Instant::now();
@@ -155,14 +167,21 @@ fn rates(batch: usize, mut times: Vec<Duration>) -> String {
 
 fn main() {
     // as one job of the pool, as a trainer should: otherwise each block's passes are one each
-    rayon::scope(|_| run());
+    rayon::scope(|_| {
+        let mut args = std::env::args().skip(1);
+        let mut number = |default| args.next().map_or(default, |a| a.parse().expect("a number"));
+        let (batch, steps) = (number(32), number(20));
+        if args.next().is_some_and(|a| a == "bf16") {
+            run::<bf16>(batch, steps);
+        } else {
+            run::<f32>(batch, steps);
+        }
+    });
 }
 
-fn run() {
-    let mut args = std::env::args().skip(1).map(|a| a.parse().expect("a number"));
-    let (batch, steps) = (args.next().unwrap_or(32), args.next().unwrap_or(20));
+fn run<E: Element>(batch: usize, steps: usize) {
     let layers = network(batch);
-    let x = values(batch * 96 * 96 * 3, 2.0);
+    let x: Vec<E> = values(batch * 96 * 96 * 3, 2.0).into_iter().map(E::from_f32).collect();
     let workspace = Workspace::default();
     let mut stages = [[Duration::ZERO; 2]; STAGES.len()];
     let checksum = step(&layers, &x, &workspace, &mut stages);
@@ -175,7 +194,7 @@ fn run() {
             start.elapsed()
         })
         .collect();
-    println!("{} batch {batch}, checksum {checksum}", hema_kernels::level().name());
+    println!("{} {} batch {batch}, checksum {checksum}", hema_kernels::level().name(), E::NAME);
     for (i, [forward, backward]) in stages.iter().enumerate() {
         let ms = |t: &Duration| t.as_secs_f64() * 1e3 / steps as f64;
         println!("stage {i}: forward {:5.1} ms, backward {:5.1} ms", ms(forward), ms(backward));
@@ -196,7 +215,7 @@ fn run() {
     let times = (0..steps)
         .map(|_| {
             let start = Instant::now();
-            let mut map: Option<Vec<f32>> = None;
+            let mut map: Option<Vec<E>> = None;
             for (layer, folded) in layers.iter().zip(&folded) {
                 let mut y = workspace.take(layer.block.out_len());
                 let input = map.as_deref().unwrap_or(x.as_slice());

@@ -15,8 +15,9 @@
 //! Left out on purpose: dilation and groups (depthwise has its own kernel), Winograd.
 
 use crate::act::Act;
-use crate::gather::{Axis, FEW_CHANNELS, Gather};
-use crate::gemm::{Epilogue, Packed, Strides, outer, padded_rows, product};
+use crate::element::Element;
+use crate::gather::{Axis, FEW_CHANNELS, Gather, copies};
+use crate::gemm::{Epilogue, OuterRows, Packed, Strides, outer, padded_rows, product};
 use crate::norm::{Partial, Stats};
 use crate::workspace::scratch;
 use crate::{SharedMut, check_len, par_chunks};
@@ -71,16 +72,23 @@ pub struct Conv2d {
 }
 
 /// Buffers of one task, reused by the tasks a thread runs after each other.
-#[derive(Default)]
-struct Scratch {
-    table: Vec<*const f32>,
-    other: Vec<*const f32>,
-    out: Vec<*mut f32>,
-    im2col: Vec<f32>,
+struct Scratch<E> {
+    table: Vec<*const E>,
+    other: Vec<*const E>,
+    out: Vec<*mut E>,
+    im2col: Vec<E>,
+    rows: [OuterRows; 2],
+}
+
+impl<E> Scratch<E> {
+    fn new() -> Self {
+        let rows = [OuterRows::new(), OuterRows::new()];
+        Self { table: Vec::new(), other: Vec::new(), out: Vec::new(), im2col: Vec::new(), rows }
+    }
 }
 
 // SAFETY: the addresses are refilled by each task before use; between tasks they are dead values.
-unsafe impl Send for Scratch {}
+unsafe impl<E: Send> Send for Scratch<E> {}
 
 impl Conv2d {
     /// Rows of the output.
@@ -134,7 +142,7 @@ impl Conv2d {
         fits.min(pixels.div_ceil(16)).clamp(48, 512).next_multiple_of(8)
     }
 
-    fn gather<'a>(&self, x: &'a [f32]) -> Gather<'a> {
+    fn gather<'a, E: Element>(&self, x: &'a [E]) -> Gather<'a, E> {
         let (k, s) = (self.kernel, self.stride);
         let rows = Axis::forward(self.height, self.out_height(), k, s, self.pad.top);
         let columns = Axis::forward(self.width, self.out_width(), k, s, self.pad.left);
@@ -146,7 +154,7 @@ impl Conv2d {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [f32]) {
+    pub fn forward<E: Element>(&self, x: &[E], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [E]) {
         self.run_forward(x, weight, Epilogue { bias, act, add: false }, y, |_| ());
     }
 
@@ -155,7 +163,7 @@ impl Conv2d {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn forward_stats(&self, x: &[f32], weight: &[f32], y: &mut [f32]) -> Stats {
+    pub fn forward_stats<E: Element>(&self, x: &[E], weight: &[f32], y: &mut [E]) -> Stats {
         let channels = self.outputs;
         let partials =
             self.run_forward(x, weight, Epilogue::default(), y, |block| Partial::of(block, channels));
@@ -163,13 +171,13 @@ impl Conv2d {
     }
 
     /// Runs the forward pass; `seen` is called with each finished block of the output, and its results returned in order.
-    fn run_forward<T: Send>(
+    fn run_forward<E: Element, T: Send>(
         &self,
-        x: &[f32],
+        x: &[E],
         weight: &[f32],
         epilogue: Epilogue,
-        y: &mut [f32],
-        seen: impl Fn(&[f32]) -> T + Sync,
+        y: &mut [E],
+        seen: impl Fn(&[E]) -> T + Sync,
     ) -> Vec<T> {
         self.check();
         check_len("x", x.len(), self.in_len());
@@ -178,25 +186,25 @@ impl Conv2d {
         if let Some(bias) = epilogue.bias {
             check_len("bias", bias.len(), self.outputs);
         }
-        let (taps, few) = (self.taps(), self.inputs <= FEW_CHANNELS);
-        let at = Strides { tap: 1, k: taps, n: self.inputs * taps };
-        let mut packed = Packed::new(weight, taps, self.inputs, self.outputs, at);
+        let (taps, copied) = (self.taps(), copies::<E>(self.inputs));
         let gather = self.gather(x);
-        let mut used = gather.taps(self.kernel);
-        if few {
-            packed = packed.flattened();
-            used = vec![0];
-        }
+        let at = Strides { tap: 1, k: taps, n: self.inputs * taps };
+        let all = gather.taps(self.kernel);
+        let (packed, used) = if copied {
+            (side_by_side(weight, &all, self.inputs, self.outputs, at), vec![0])
+        } else {
+            (Packed::<E>::new(weight, taps, self.inputs, self.outputs, at), all)
+        };
         let block = self.block(gather.pixels());
         y.par_chunks_mut(block * self.outputs)
             .enumerate()
-            .map_init(Scratch::default, |scratch, (i, y)| {
+            .map_init(Scratch::new, |scratch, (i, y)| {
                 gather.fill(i * block, y.len() / self.outputs, &mut scratch.table);
-                if few {
+                if copied {
                     gather.materialise(taps, &mut scratch.table, &mut scratch.im2col);
                 }
                 scratch.out.clear();
-                scratch.out.extend(y.chunks_exact_mut(self.outputs).map(<[f32]>::as_mut_ptr));
+                scratch.out.extend(y.chunks_exact_mut(self.outputs).map(<[E]>::as_mut_ptr));
                 // SAFETY: `fill` gives addresses of `inputs` values (`materialise` of taps * inputs) for each tap and pixel;
                 // the output rows are distinct rows of this task's own chunk.
                 unsafe { product(&packed, &used, &scratch.table, &scratch.out, epilogue) };
@@ -209,7 +217,7 @@ impl Conv2d {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn grad_input(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+    pub fn grad_input<E: Element>(&self, dy: &[E], weight: &[f32], dx: &mut [E]) {
         self.run_grad_input(dy, weight, false, dx);
     }
 
@@ -217,18 +225,19 @@ impl Conv2d {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn grad_input_add(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+    pub fn grad_input_add<E: Element>(&self, dy: &[E], weight: &[f32], dx: &mut [E]) {
         self.run_grad_input(dy, weight, true, dx);
     }
 
-    fn run_grad_input(&self, dy: &[f32], weight: &[f32], add: bool, dx: &mut [f32]) {
+    fn run_grad_input<E: Element>(&self, dy: &[E], weight: &[f32], add: bool, dx: &mut [E]) {
         self.check();
         check_len("dy", dy.len(), self.out_len());
         check_len("weight", weight.len(), self.weight_len());
         check_len("dx", dx.len(), self.in_len());
         let (taps, c) = (self.taps(), self.inputs);
         let at = Strides { tap: 1, k: c * taps, n: taps };
-        let packed = Packed::new(weight, taps, self.outputs, c, at);
+        let copied = copies::<E>(self.outputs);
+        let packed = (!copied).then(|| Packed::<E>::new(weight, taps, self.outputs, c, at));
         let base = SharedMut(dx.as_mut_ptr());
         let (k, s) = (self.kernel, self.stride);
         let epilogue = Epilogue { add, ..Epilogue::default() };
@@ -236,12 +245,23 @@ impl Conv2d {
             let rows = Axis::backward(self.height, self.out_height(), k, s, self.pad.top, class / s);
             let columns = Axis::backward(self.width, self.out_width(), k, s, self.pad.left, class % s);
             let gather = Gather::new(dy, self.outputs, self.batch, rows, columns);
-            let used = gather.taps(k);
+            let mut used = gather.taps(k);
+            let count = used.len();
+            let own = copied.then(|| side_by_side(weight, &used, self.outputs, c, at));
+            if copied {
+                // side by side, all taps are one, and none is none
+                used.truncate(1);
+                used.fill(0);
+            }
+            let packed = own.as_ref().or(packed.as_ref()).expect("packed one way or the other");
             let pixels = gather.pixels();
             let block = self.block(pixels);
-            (0..pixels.div_ceil(block)).into_par_iter().for_each_init(Scratch::default, |scratch, i| {
+            (0..pixels.div_ceil(block)).into_par_iter().for_each_init(Scratch::new, |scratch, i| {
                 let (start, m) = (i * block, block.min(pixels - i * block));
                 gather.fill(start, m, &mut scratch.table);
+                if copied && count > 0 {
+                    gather.materialise(count, &mut scratch.table, &mut scratch.im2col);
+                }
                 scratch.out.clear();
                 scratch.out.extend((start..start + m).map(|pixel| {
                     let (image, row, column) = gather.split(pixel);
@@ -251,7 +271,7 @@ impl Conv2d {
                 }));
                 // SAFETY: addresses as in `run_forward`; a pixel of the input belongs to one class and one block of it, so
                 // the output rows are this task's alone, and they lie in `dx` because row and column are within the map.
-                unsafe { product(&packed, &used, &scratch.table, &scratch.out, epilogue) };
+                unsafe { product(packed, &used, &scratch.table, &scratch.out, epilogue) };
             });
         }
     }
@@ -260,7 +280,7 @@ impl Conv2d {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn grad_weight(&self, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+    pub fn grad_weight<E: Element>(&self, x: &[E], dy: &[E], dweight: &mut [f32]) {
         self.check();
         check_len("x", x.len(), self.in_len());
         check_len("dy", dy.len(), self.out_len());
@@ -270,13 +290,16 @@ impl Conv2d {
         let pixels = gather.pixels();
         let plan = WeightPlan::new(self, pixels, few);
         let size = plan.taps * plan.ps * plan.qs;
-        let mut sums = scratch().take(plan.parts * size);
+        let mut sums = scratch().take::<f32>(plan.parts * size);
         let base = SharedMut(sums.as_mut_ptr());
         let tasks = plan.parts * plan.groups;
-        (0..tasks).into_par_iter().for_each_init(Scratch::default, |scratch, task| {
+        (0..tasks).into_par_iter().for_each_init(Scratch::new, |scratch, task| {
             let (part, group) = (task / plan.groups, task % plan.groups);
             let first_p = (group * plan.group_rows).min(plan.ps);
             let ps = plan.group_rows.min(plan.ps - first_p);
+            if ps == 0 {
+                return;
+            }
             for t in 0..plan.taps {
                 // SAFETY: rows first_p.. of tap t of this part, inside `sums`, are this task's alone.
                 unsafe {
@@ -293,20 +316,26 @@ impl Conv2d {
                     gather.materialise(self.taps(), &mut scratch.table, &mut scratch.im2col);
                 }
                 scratch.other.clear();
-                scratch.other.extend(
-                    dy[start * self.outputs..].chunks_exact(self.outputs).take(m).map(<[f32]>::as_ptr),
-                );
-                for (t, addresses) in scratch.table.chunks_exact(padded_rows(m)).enumerate() {
-                    let (a, b) = if plan.outputs_first {
-                        (&scratch.other[..], &addresses[..m])
+                scratch
+                    .other
+                    .extend(dy[start * self.outputs..].chunks_exact(self.outputs).take(m).map(<[E]>::as_ptr));
+                let [a, b] = &mut scratch.rows;
+                // SAFETY: both tables hold m addresses of `ps` and `qs` values of maps that outlive the task; part, tap and
+                // group select a range of `sums` that is this task's alone.
+                unsafe {
+                    if plan.outputs_first {
+                        a.set(&scratch.other, first_p, ps);
                     } else {
-                        (&addresses[..m], &scratch.other[..])
-                    };
-                    // SAFETY: both tables hold m addresses, of `ps` and `qs` values; part, tap and group select a range of
-                    // `sums` that is this task's alone.
-                    unsafe {
+                        b.set(&scratch.other, 0, plan.qs);
+                    }
+                    for (t, addresses) in scratch.table.chunks_exact(padded_rows(m)).enumerate() {
+                        if plan.outputs_first {
+                            b.set(&addresses[..m], 0, plan.qs);
+                        } else {
+                            a.set(&addresses[..m], first_p, ps);
+                        }
                         let out = base.get().add(part * size + (t * plan.ps + first_p) * plan.qs);
-                        outer(a, b, first_p, ps, plan.qs, out);
+                        outer::<E>(a, b, ps, plan.qs, out);
                     }
                 }
                 start += m;
@@ -339,6 +368,18 @@ impl Conv2d {
             }
         });
     }
+}
+
+/// The matrices of some taps, each `k` x `n`, as one: the right-hand side of taps copied side by side.
+fn side_by_side<E: Element>(weight: &[f32], taps: &[usize], k: usize, n: usize, at: Strides) -> Packed<E> {
+    let depth = (taps.len() * k).next_multiple_of(E::PER_WORD);
+    let mut rows = vec![0.0; depth * n];
+    for (row, out) in rows.chunks_exact_mut(n).enumerate().take(taps.len() * k) {
+        for (column, out) in out.iter_mut().enumerate() {
+            *out = weight[taps[row / k] * at.tap + row % k * at.k + column * at.n];
+        }
+    }
+    Packed::new(&rows, 1, depth, n, Strides { tap: 0, k: n, n: 1 })
 }
 
 /// How the gradient of the weights is cut up; a function of the shape alone.
@@ -385,8 +426,10 @@ impl WeightPlan {
 mod tests {
     use super::{Conv2d, Pad};
     use crate::act::Act;
+    use crate::element::{Element, bf16};
     use crate::norm::Stats;
-    use crate::reference::{self, assert_close, values};
+    use crate::reference::{self, assert_close, map, tolerance, values, wide};
+    use crate::simd::Level;
     use crate::simd::testing::at_every_level;
 
     /// Odd sizes of everything, and channel counts on both sides of the vector and panel widths.
@@ -413,36 +456,8 @@ mod tests {
     fn forward_and_gradients_match_the_reference() {
         at_every_level(|level| {
             for shape in shapes() {
-                let name = format!("{shape:?} {}", level.name());
-                let (x, w) = (values(shape.in_len(), 1), values(shape.weight_len(), 2));
-                let (dy, bias) = (values(shape.out_len(), 3), values(shape.outputs, 4));
-                let expected = reference::conv(&shape, 1, &x, &w);
-
-                let mut y = vec![9.0; shape.out_len()];
-                let stats = shape.forward_stats(&x, &w, &mut y);
-                assert_close(&name, &y, &expected, 1e-5);
-                let direct = Stats::of(&y, shape.outputs);
-                assert_close(&name, &stats.mean, &direct.mean, 1e-5);
-                assert_close(&name, &stats.var, &direct.var, 1e-5);
-
-                shape.forward(&x, &w, Some(&bias), Act::Silu, &mut y);
-                let with_bias: Vec<f32> = expected
-                    .iter()
-                    .enumerate()
-                    .map(|(i, v)| reference::act(Act::Silu, v + bias[i % shape.outputs]))
-                    .collect();
-                assert_close(&name, &y, &with_bias, 1e-5);
-
-                let mut dx = vec![9.0; x.len()];
-                shape.grad_input(&dy, &w, &mut dx);
-                assert_close(&name, &dx, &reference::conv_grad_input(&shape, 1, &dy, &w), 1e-5);
-                let before = dx.clone();
-                shape.grad_input_add(&dy, &w, &mut dx);
-                let twice: Vec<f32> = before.iter().map(|d| 2.0 * d).collect();
-                assert_close(&name, &dx, &twice, 1e-5);
-                let mut dw = vec![9.0; w.len()];
-                shape.grad_weight(&x, &dy, &mut dw);
-                assert_close(&name, &dw, &reference::conv_grad_weight(&shape, 1, &x, &dy), 1e-5);
+                check::<f32>(&shape, level);
+                check::<bf16>(&shape, level);
             }
         });
     }
@@ -460,20 +475,47 @@ mod tests {
             ] {
                 let pad = Pad::same(height, height, kernel, stride);
                 let shape = Conv2d { batch: 3, height, width: height, inputs, outputs, kernel, stride, pad };
-                let name = format!("{shape:?} {}", level.name());
-                let (x, w) = (values(shape.in_len(), 1), values(shape.weight_len(), 2));
-                let dy = values(shape.out_len(), 3);
-                let mut y = vec![9.0; shape.out_len()];
-                shape.forward(&x, &w, None, Act::Identity, &mut y);
-                assert_close(&name, &y, &reference::conv(&shape, 1, &x, &w), 1e-5);
-                let mut dx = vec![9.0; x.len()];
-                shape.grad_input(&dy, &w, &mut dx);
-                assert_close(&name, &dx, &reference::conv_grad_input(&shape, 1, &dy, &w), 1e-5);
-                let mut dw = vec![9.0; w.len()];
-                shape.grad_weight(&x, &dy, &mut dw);
-                assert_close(&name, &dw, &reference::conv_grad_weight(&shape, 1, &x, &dy), 1e-5);
+                check::<f32>(&shape, level);
+                check::<bf16>(&shape, level);
             }
         });
+    }
+
+    fn check<E: Element>(shape: &Conv2d, level: Level) {
+        let (name, tolerance) = (format!("{shape:?} {} {}", E::NAME, level.name()), tolerance::<E>());
+        let (x, w) = (map::<E>(shape.in_len(), 1), wide(&map::<E>(shape.weight_len(), 2)));
+        let (dy, bias) = (map::<E>(shape.out_len(), 3), values(shape.outputs, 4));
+        let expected = reference::conv(shape, 1, &wide(&x), &w);
+
+        let mut y = map::<E>(shape.out_len(), 5);
+        let stats = shape.forward_stats(&x, &w, &mut y);
+        assert_close(&name, &wide(&y), &expected, tolerance);
+        let direct = Stats::of(&y, shape.outputs);
+        // a mean may be small beside the values it is the mean of
+        assert_close(&name, &stats.mean, &direct.mean, 1e-4);
+        assert_close(&name, &stats.var, &direct.var, 1e-5);
+
+        shape.forward(&x, &w, Some(&bias), Act::Silu, &mut y);
+        let with_bias: Vec<f32> = expected
+            .iter()
+            .enumerate()
+            .map(|(i, v)| reference::act(Act::Silu, v + bias[i % shape.outputs]))
+            .collect();
+        assert_close(&name, &wide(&y), &with_bias, tolerance);
+
+        let mut dx = map::<E>(x.len(), 6);
+        shape.grad_input(&dy, &w, &mut dx);
+        let expected = reference::conv_grad_input(shape, 1, &wide(&dy), &w);
+        assert_close(&name, &wide(&dx), &expected, tolerance);
+        let before = wide(&dx);
+        shape.grad_input_add(&dy, &w, &mut dx);
+        let twice: Vec<f32> = before.iter().map(|d| 2.0 * d).collect();
+        assert_close(&name, &wide(&dx), &twice, tolerance);
+
+        // sums of exact products: as good from narrow maps as from wide ones
+        let mut dw = vec![9.0; w.len()];
+        shape.grad_weight(&x, &dy, &mut dw);
+        assert_close(&name, &dw, &reference::conv_grad_weight(shape, 1, &wide(&x), &wide(&dy)), 1e-5);
     }
 
     /// The reference's own gradients: the loss `sum(y * dy)` is linear in each argument, so differences are exact but for
@@ -542,7 +584,7 @@ mod tests {
             stride: 1,
             pad: Pad::default(),
         };
-        shape.forward(&[0.0; 3], &[1.0], None, Act::Identity, &mut [0.0; 4]);
+        shape.forward(&[0.0f32; 3], &[1.0], None, Act::Identity, &mut [0.0; 4]);
     }
 
     #[test]
@@ -551,7 +593,7 @@ mod tests {
         let pad = Pad::default();
         let shape =
             Conv2d { batch: 1, height: 2, width: 2, inputs: 1, outputs: 1, kernel: 3, stride: 1, pad };
-        shape.forward(&[0.0; 4], &[0.0; 9], None, Act::Identity, &mut []);
+        shape.forward::<f32>(&[0.0; 4], &[0.0; 9], None, Act::Identity, &mut []);
     }
 
     #[test]

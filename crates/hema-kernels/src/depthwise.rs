@@ -14,8 +14,10 @@
 
 use crate::act::{Act, Activation, with_activation};
 use crate::conv::Pad;
+use crate::element::Element;
 use crate::gemm::Epilogue;
 use crate::norm::{Partial, Stats, for_vectors};
+use crate::pool::Map;
 use crate::simd::{Simd, simd_fn};
 use crate::{check_len, par_chunks};
 use rayon::prelude::*;
@@ -47,10 +49,15 @@ const SHORT: usize = 3;
 const GROUPS: usize = 16;
 
 /// Addresses of one tile: `kernel` rows of input columns, and the output pixels.
-#[derive(Default)]
-struct TileTable {
-    input: Vec<*const f32>,
-    output: Vec<*const f32>,
+struct TileTable<E> {
+    input: Vec<*const E>,
+    output: Vec<*const E>,
+}
+
+impl<E> Default for TileTable<E> {
+    fn default() -> Self {
+        Self { input: Vec::new(), output: Vec::new() }
+    }
 }
 
 impl Depthwise {
@@ -77,6 +84,11 @@ impl Depthwise {
     /// Values in the weights.
     pub fn weight_len(&self) -> usize {
         self.channels * self.kernel * self.kernel
+    }
+
+    /// The input as images.
+    pub(crate) fn in_map(&self) -> Map {
+        Map { batch: self.batch, pixels: self.height * self.width, channels: self.channels }
     }
 
     #[track_caller]
@@ -113,7 +125,7 @@ impl Depthwise {
     ///
     /// # Panics
     /// If a length does not match the shape, or the kernel or stride is not supported.
-    pub fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [f32]) {
+    pub fn forward<E: Element>(&self, x: &[E], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [E]) {
         self.check();
         check_len("weight", weight.len(), self.weight_len());
         if let Some(bias) = bias {
@@ -126,7 +138,7 @@ impl Depthwise {
     ///
     /// # Panics
     /// As [`Depthwise::forward`].
-    pub fn forward_stats(&self, x: &[f32], weight: &[f32], y: &mut [f32]) -> Stats {
+    pub fn forward_stats<E: Element>(&self, x: &[E], weight: &[f32], y: &mut [E]) -> Stats {
         self.check();
         check_len("weight", weight.len(), self.weight_len());
         let partials = self.run(x, &self.taps_first(weight, false), Epilogue::default(), y, |band| {
@@ -137,19 +149,19 @@ impl Depthwise {
 
     /// Runs the forward pass with packed weights, a band of rows of one or several images at a time; `seen` is called with each
     /// finished band.
-    fn run<T: Send>(
+    fn run<E: Element, T: Send>(
         &self,
-        x: &[f32],
+        x: &[E],
         taps: &[f32],
         epilogue: Epilogue,
-        y: &mut [f32],
-        seen: impl Fn(&[f32]) -> T + Sync,
+        y: &mut [E],
+        seen: impl Fn(&[E]) -> T + Sync,
     ) -> Vec<T> {
         check_len("x", x.len(), self.in_len());
         check_len("y", y.len(), self.out_len());
         let (width, height) = (self.out_width(), self.out_height());
         let line = width * self.channels;
-        let zeros = vec![0.0; self.channels];
+        let zeros = vec![E::default(); self.channels];
         let tile = if width < LONG { SHORT } else { LONG };
         let band = ((1 << 15) / line).clamp(1, 64);
         y.par_chunks_mut(band * line)
@@ -174,15 +186,15 @@ impl Depthwise {
 
     /// The input addresses of the tile of output pixels `start..start + tile` of a row, filter row by filter row.
     #[allow(clippy::too_many_arguments)] // a position in a map is that many numbers
-    fn fill(
+    fn fill<E>(
         &self,
-        x: &[f32],
-        zeros: &[f32],
+        x: &[E],
+        zeros: &[E],
         image: usize,
         row: usize,
         start: usize,
         tile: usize,
-        table: &mut Vec<*const f32>,
+        table: &mut Vec<*const E>,
     ) {
         table.clear();
         let columns = (tile - 1) * self.stride + self.kernel;
@@ -206,7 +218,7 @@ impl Depthwise {
     ///
     /// # Panics
     /// As [`Depthwise::forward`].
-    pub fn grad_input(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+    pub fn grad_input<E: Element>(&self, dy: &[E], weight: &[f32], dx: &mut [E]) {
         self.check();
         check_len("dy", dy.len(), self.out_len());
         check_len("weight", weight.len(), self.weight_len());
@@ -255,13 +267,13 @@ impl Depthwise {
     ///
     /// # Panics
     /// As [`Depthwise::forward`].
-    pub fn grad_weight(&self, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+    pub fn grad_weight<E: Element>(&self, x: &[E], dy: &[E], dweight: &mut [f32]) {
         self.check();
         check_len("x", x.len(), self.in_len());
         check_len("dy", dy.len(), self.out_len());
         check_len("dweight", dweight.len(), self.weight_len());
         let (width, height, c) = (self.out_width(), self.out_height(), self.channels);
-        let zeros = vec![0.0; c];
+        let zeros = vec![E::default(); c];
         let tile = if width < LONG { SHORT } else { LONG };
         // lines of the output, of all images, cut into groups
         let lines = self.batch * height;
@@ -304,44 +316,51 @@ fn tile_starts(width: usize, tile: usize) -> impl Iterator<Item = usize> {
     (0..width).step_by(tile).map(move |start| start.min(width.saturating_sub(tile)))
 }
 
-/// Calls `$f::<S, kernel, stride, tile, columns>` for the supported shapes.
+/// Calls `$f::<S, E, kernel, stride, tile, columns>` for the supported shapes.
 macro_rules! by_shape {
     ($kernel:expr, $stride:expr, $tile:expr, $f:ident($($arg:expr),*)) => {
         match ($kernel, $stride, $tile) {
-            (3, 1, SHORT) => $f::<S, 3, 1, SHORT, { SHORT + 2 }>($($arg),*),
-            (3, 1, _) => $f::<S, 3, 1, LONG, { LONG + 2 }>($($arg),*),
-            (3, _, SHORT) => $f::<S, 3, 2, SHORT, { 2 * SHORT + 1 }>($($arg),*),
-            (3, _, _) => $f::<S, 3, 2, LONG, { 2 * LONG + 1 }>($($arg),*),
-            (5, 1, SHORT) => $f::<S, 5, 1, SHORT, { SHORT + 4 }>($($arg),*),
-            (5, 1, _) => $f::<S, 5, 1, LONG, { LONG + 4 }>($($arg),*),
-            (5, _, SHORT) => $f::<S, 5, 2, SHORT, { 2 * SHORT + 3 }>($($arg),*),
-            (5, _, _) => $f::<S, 5, 2, LONG, { 2 * LONG + 3 }>($($arg),*),
-            (_, 1, SHORT) => $f::<S, 7, 1, SHORT, { SHORT + 6 }>($($arg),*),
-            (_, 1, _) => $f::<S, 7, 1, LONG, { LONG + 6 }>($($arg),*),
-            (_, _, SHORT) => $f::<S, 7, 2, SHORT, { 2 * SHORT + 5 }>($($arg),*),
-            (_, _, _) => $f::<S, 7, 2, LONG, { 2 * LONG + 5 }>($($arg),*),
+            (3, 1, SHORT) => $f::<S, E, 3, 1, SHORT, { SHORT + 2 }>($($arg),*),
+            (3, 1, _) => $f::<S, E, 3, 1, LONG, { LONG + 2 }>($($arg),*),
+            (3, _, SHORT) => $f::<S, E, 3, 2, SHORT, { 2 * SHORT + 1 }>($($arg),*),
+            (3, _, _) => $f::<S, E, 3, 2, LONG, { 2 * LONG + 1 }>($($arg),*),
+            (5, 1, SHORT) => $f::<S, E, 5, 1, SHORT, { SHORT + 4 }>($($arg),*),
+            (5, 1, _) => $f::<S, E, 5, 1, LONG, { LONG + 4 }>($($arg),*),
+            (5, _, SHORT) => $f::<S, E, 5, 2, SHORT, { 2 * SHORT + 3 }>($($arg),*),
+            (5, _, _) => $f::<S, E, 5, 2, LONG, { 2 * LONG + 3 }>($($arg),*),
+            (_, 1, SHORT) => $f::<S, E, 7, 1, SHORT, { SHORT + 6 }>($($arg),*),
+            (_, 1, _) => $f::<S, E, 7, 1, LONG, { LONG + 6 }>($($arg),*),
+            (_, _, SHORT) => $f::<S, E, 7, 2, SHORT, { 2 * SHORT + 5 }>($($arg),*),
+            (_, _, _) => $f::<S, E, 7, 2, LONG, { 2 * LONG + 5 }>($($arg),*),
         }
     };
 }
 
 #[inline(always)]
-unsafe fn tile_forward_body<S: Simd>(
+unsafe fn tile_forward_body<S: Simd, E: Element>(
     s: S,
     shape: &Depthwise,
     tile: usize,
-    input: &[*const f32],
+    input: &[*const E],
     taps: &[f32],
     epilogue: Epilogue,
-    y: &mut [f32],
+    y: &mut [E],
 ) {
     #[inline(always)]
-    unsafe fn run<S: Simd, const K: usize, const STRIDE: usize, const T: usize, const COLUMNS: usize>(
+    unsafe fn run<
+        S: Simd,
+        E: Element,
+        const K: usize,
+        const STRIDE: usize,
+        const T: usize,
+        const COLUMNS: usize,
+    >(
         s: S,
-        input: &[*const f32],
+        input: &[*const E],
         taps: &[f32],
         channels: usize,
         epilogue: Epilogue,
-        y: &mut [f32],
+        y: &mut [E],
     ) {
         assert_eq!(input.len(), K * COLUMNS);
         let live = y.len() / channels;
@@ -356,7 +375,7 @@ unsafe fn tile_forward_body<S: Simd>(
                         s.load_n(taps.as_ptr().add((kh * K + kw) * channels + c), n)
                     });
                     for column in 0..COLUMNS {
-                        let x = s.load_n(input.get_unchecked(kh * COLUMNS + column).add(c), n);
+                        let x = E::load_n(s, input.get_unchecked(kh * COLUMNS + column).add(c), n);
                         for p in 0..T {
                             if column >= p * STRIDE && column < p * STRIDE + K {
                                 acc[p] = s.fma(x, w[column - p * STRIDE], acc[p]);
@@ -369,7 +388,7 @@ unsafe fn tile_forward_body<S: Simd>(
                 for p in 0..T {
                     if p < live {
                         // SAFETY: as above.
-                        unsafe { s.store_n(y.as_mut_ptr().add(p * channels + c), n, A::value(s, acc[p])) };
+                        unsafe { E::store_n(s, y.as_mut_ptr().add(p * channels + c), n, A::value::<S, E>(s, acc[p])) };
                     }
                 }
             });
@@ -383,31 +402,38 @@ simd_fn!(
     ///
     /// # Safety
     /// `input` holds addresses of `channels` values, `taps` is (kernel, kernel, channels), `y` at most `tile` whole pixels.
-    unsafe fn tile_forward(
+    unsafe fn tile_forward<E>(
         shape: &Depthwise,
         tile: usize,
-        input: &[*const f32],
+        input: &[*const E],
         taps: &[f32],
         epilogue: Epilogue,
-        y: &mut [f32],
+        y: &mut [E],
     ) = tile_forward_body
 );
 
 #[inline(always)]
-unsafe fn tile_grad_body<S: Simd>(
+unsafe fn tile_grad_body<S: Simd, E: Element>(
     s: S,
     kernel: usize,
     stride: usize,
-    input: &[*const f32],
-    output: &[*const f32],
+    input: &[*const E],
+    output: &[*const E],
     channels: usize,
     sums: &mut [f32],
 ) {
     #[inline(always)]
-    unsafe fn run<S: Simd, const K: usize, const STRIDE: usize, const T: usize, const COLUMNS: usize>(
+    unsafe fn run<
+        S: Simd,
+        E: Element,
+        const K: usize,
+        const STRIDE: usize,
+        const T: usize,
+        const COLUMNS: usize,
+    >(
         s: S,
-        input: &[*const f32],
-        output: &[*const f32],
+        input: &[*const E],
+        output: &[*const E],
         channels: usize,
         sums: &mut [f32],
     ) {
@@ -415,12 +441,12 @@ unsafe fn tile_grad_body<S: Simd>(
         for_vectors!(S, channels, |c, n| {
             // SAFETY: each address and tap has `n` values from c.
             unsafe {
-                let dy: [S::V; T] = std::array::from_fn(|p| s.load_n(output.get_unchecked(p).add(c), n));
+                let dy: [S::V; T] = std::array::from_fn(|p| E::load_n(s, output.get_unchecked(p).add(c), n));
                 for kh in 0..K {
                     let sums = sums.as_mut_ptr().add(kh * K * channels + c);
                     let mut acc: [S::V; K] = std::array::from_fn(|kw| s.load_n(sums.add(kw * channels), n));
                     for column in 0..COLUMNS {
-                        let x = s.load_n(input.get_unchecked(kh * COLUMNS + column).add(c), n);
+                        let x = E::load_n(s, input.get_unchecked(kh * COLUMNS + column).add(c), n);
                         for p in 0..T {
                             if column >= p * STRIDE && column < p * STRIDE + K {
                                 let kw = column - p * STRIDE;
@@ -443,27 +469,27 @@ simd_fn!(
     ///
     /// # Safety
     /// `input` and `output` hold addresses of `channels` values.
-    unsafe fn tile_grad(
+    unsafe fn tile_grad<E>(
         kernel: usize,
         stride: usize,
-        input: &[*const f32],
-        output: &[*const f32],
+        input: &[*const E],
+        output: &[*const E],
         channels: usize,
         sums: &mut [f32],
     ) = tile_grad_body
 );
 
 #[inline(always)]
-unsafe fn weighted_sum_body<S: Simd>(s: S, pairs: &[(*const f32, *const f32)], y: &mut [f32]) {
+unsafe fn weighted_sum_body<S: Simd, E: Element>(s: S, pairs: &[(*const E, *const f32)], y: &mut [E]) {
     let channels = y.len();
     for_vectors!(S, channels, |c, n| {
         let mut acc = s.splat(0.0);
         for &(a, b) in pairs {
             // SAFETY: every address has `n` values from c.
-            acc = unsafe { s.fma(s.load_n(a.add(c), n), s.load_n(b.add(c), n), acc) };
+            acc = unsafe { s.fma(E::load_n(s, a.add(c), n), s.load_n(b.add(c), n), acc) };
         }
         // SAFETY: as does `y`.
-        unsafe { s.store_n(y.as_mut_ptr().add(c), n, acc) };
+        unsafe { E::store_n(s, y.as_mut_ptr().add(c), n, acc) };
     });
 }
 simd_fn!(
@@ -471,19 +497,20 @@ simd_fn!(
     ///
     /// # Safety
     /// All addresses are of as many values as `y` has.
-    unsafe fn weighted_sum(pairs: &[(*const f32, *const f32)], y: &mut [f32]) = weighted_sum_body
+    unsafe fn weighted_sum<E>(pairs: &[(*const E, *const f32)], y: &mut [E]) = weighted_sum_body
 );
 
 // SAFETY: the addresses are refilled for each tile before use; between tiles they are dead values.
-unsafe impl Send for TileTable {}
+unsafe impl<E> Send for TileTable<E> {}
 
 #[cfg(test)]
 mod tests {
     use super::Depthwise;
     use crate::act::Act;
     use crate::conv::Pad;
+    use crate::element::{Element, bf16};
     use crate::norm::Stats;
-    use crate::reference::{self, assert_close, values};
+    use crate::reference::{self, assert_close, map, tolerance, values, wide};
     use crate::simd::testing::at_every_level;
 
     #[test]
@@ -499,7 +526,8 @@ mod tests {
                                 pad = Pad { top: 0, left: kernel - 1, bottom: 2, right: 1 };
                             }
                             let d = Depthwise { batch, height, width, channels, kernel, stride, pad };
-                            check(&d, level.name());
+                            check::<f32>(&d, level.name());
+                            check::<bf16>(&d, level.name());
                         }
                     }
                 }
@@ -507,28 +535,30 @@ mod tests {
         });
     }
 
-    fn check(d: &Depthwise, level: &str) {
-        let name = format!("{d:?} {level}");
+    fn check<E: Element>(d: &Depthwise, level: &str) {
+        let (name, tolerance) = (format!("{d:?} {} {level}", E::NAME), tolerance::<E>());
         let dense = reference::grouped(d);
-        let (x, w, dy) = (values(d.in_len(), 1), values(d.weight_len(), 2), values(d.out_len(), 3));
-        let mut y = vec![9.0; dy.len()];
+        let (x, w, dy) = (map::<E>(d.in_len(), 1), values(d.weight_len(), 2), map::<E>(d.out_len(), 3));
+        let mut y = map::<E>(dy.len(), 4);
         let stats = d.forward_stats(&x, &w, &mut y);
-        assert_close(&name, &y, &reference::conv(&dense, d.channels, &x, &w), 1e-5);
-        let bias = values(d.channels, 4);
-        let mut activated = vec![9.0; dy.len()];
-        d.forward(&x, &w, Some(&bias), Act::Silu, &mut activated);
-        let expected: Vec<f32> =
-            y.iter().enumerate().map(|(i, v)| reference::act(Act::Silu, v + bias[i % d.channels])).collect();
-        assert_close(&name, &activated, &expected, 1e-5);
+        let expected = reference::conv(&dense, d.channels, &wide(&x), &w);
+        assert_close(&name, &wide(&y), &expected, tolerance);
         let direct = Stats::of(&y, d.channels);
         assert_close(&name, &stats.mean, &direct.mean, 1e-5);
         assert_close(&name, &stats.var, &direct.var, 1e-5);
-        let mut dx = vec![9.0; x.len()];
+        let bias = values(d.channels, 4);
+        d.forward(&x, &w, Some(&bias), Act::Silu, &mut y);
+        let activated = expected.iter().enumerate();
+        let activated = activated.map(|(i, v)| reference::act(Act::Silu, v + bias[i % d.channels]));
+        assert_close(&name, &wide(&y), &activated.collect::<Vec<_>>(), tolerance);
+        let mut dx = map::<E>(x.len(), 5);
         d.grad_input(&dy, &w, &mut dx);
-        assert_close(&name, &dx, &reference::conv_grad_input(&dense, d.channels, &dy, &w), 1e-5);
+        let expected = reference::conv_grad_input(&dense, d.channels, &wide(&dy), &w);
+        assert_close(&name, &wide(&dx), &expected, tolerance);
         let mut dw = vec![9.0; w.len()];
         d.grad_weight(&x, &dy, &mut dw);
-        assert_close(&name, &dw, &reference::conv_grad_weight(&dense, d.channels, &x, &dy), 1e-5);
+        let expected = reference::conv_grad_weight(&dense, d.channels, &wide(&x), &wide(&dy));
+        assert_close(&name, &dw, &expected, 1e-5);
     }
 
     #[test]
@@ -536,6 +566,6 @@ mod tests {
     fn unsupported_kernel_is_named() {
         let d =
             Depthwise { batch: 1, height: 4, width: 4, channels: 1, kernel: 4, stride: 1, pad: Pad::all(1) };
-        d.forward(&[0.0; 16], &[0.0; 16], None, Act::Identity, &mut [0.0; 9]);
+        d.forward(&[0.0f32; 16], &[0.0; 16], None, Act::Identity, &mut [0.0; 9]);
     }
 }

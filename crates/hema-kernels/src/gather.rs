@@ -4,10 +4,17 @@
 //! of each tap. Padding is the address of a row of zeros.
 
 use crate::check_len;
+use crate::element::Element;
 use crate::gemm::{copy_rows, padded_rows};
 
 /// The most input channels that are gathered by copying.
 pub(crate) const FEW_CHANNELS: usize = 4;
+
+/// Whether a product's rows of so many channels are copied: where there are few, addressing would be most of the work, and a
+/// row must be whole words.
+pub(crate) fn copies<E: Element>(channels: usize) -> bool {
+    channels <= FEW_CHANNELS || !channels.is_multiple_of(E::PER_WORD)
+}
 
 /// How positions of a source axis correspond to positions of a destination axis, for a class of destinations.
 ///
@@ -51,19 +58,19 @@ impl Axis {
 }
 
 /// A source map of `channels` channels, and which of its pixels a class of destination pixels takes from.
-pub(crate) struct Gather<'a> {
-    map: &'a [f32],
+pub(crate) struct Gather<'a, E> {
+    map: &'a [E],
     channels: usize,
     batch: usize,
     pub(crate) rows: Axis,
     pub(crate) columns: Axis,
-    zeros: Vec<f32>,
+    zeros: Vec<E>,
 }
 
-impl<'a> Gather<'a> {
-    pub(crate) fn new(map: &'a [f32], channels: usize, batch: usize, rows: Axis, columns: Axis) -> Self {
+impl<'a, E: Element> Gather<'a, E> {
+    pub(crate) fn new(map: &'a [E], channels: usize, batch: usize, rows: Axis, columns: Axis) -> Self {
         check_len("map", map.len(), batch * rows.source * columns.source * channels);
-        Self { map, channels, batch, rows, columns, zeros: vec![0.0; channels] }
+        Self { map, channels, batch, rows, columns, zeros: vec![E::default(); channels] }
     }
 
     /// Destination pixels.
@@ -85,7 +92,7 @@ impl<'a> Gather<'a> {
 
     /// Fills `table` with the source addresses of destination pixels `start..start + m`, tap by tap, each tap padded to whole
     /// tiles with the row of zeros. An address is of `channels` values.
-    pub(crate) fn fill(&self, start: usize, m: usize, table: &mut Vec<*const f32>) {
+    pub(crate) fn fill(&self, start: usize, m: usize, table: &mut Vec<*const E>) {
         table.clear();
         for &(_, row_offset) in &self.rows.taps {
             for &(_, column_offset) in &self.columns.taps {
@@ -120,17 +127,18 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// Copies the taps of each pixel of a filled table side by side into `buffer` and makes `table` the addresses of these
-    /// rows.
-    pub(crate) fn materialise(&self, taps: usize, table: &mut Vec<*const f32>, buffer: &mut Vec<f32>) {
+    /// Copies the taps of each pixel of a filled table side by side into `buffer`, with zeros up to a whole word, and makes
+    /// `table` the addresses of these rows.
+    pub(crate) fn materialise(&self, taps: usize, table: &mut Vec<*const E>, buffer: &mut Vec<E>) {
         let (m, c) = (table.len() / taps, self.channels);
-        assert!(c <= FEW_CHANNELS);
-        buffer.resize(m * taps * c, 0.0);
+        let width = (taps * c).next_multiple_of(E::PER_WORD);
+        buffer.clear();
+        buffer.resize(m * width, E::default());
         for (t, addresses) in table.chunks_exact(m).enumerate() {
             // SAFETY: addresses in a filled table are of `channels` values; row i's part for tap t lies in the buffer of m rows.
-            unsafe { copy_rows(addresses, c, buffer.as_mut_ptr().add(t * c), taps * c) };
+            unsafe { copy_rows(addresses, c, buffer.as_mut_ptr().add(t * c), width) };
         }
         table.clear();
-        table.extend(buffer.chunks_exact(taps * c).map(<[f32]>::as_ptr));
+        table.extend(buffer.chunks_exact(width).map(<[E]>::as_ptr));
     }
 }

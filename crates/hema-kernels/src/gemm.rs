@@ -15,9 +15,12 @@
 //! Left out on purpose: blocking over K (a packed panel of our largest K fits L2) and alpha/beta.
 
 use crate::act::{Act, Activation, with_activation};
+use crate::element::Element;
+use crate::norm::for_vectors;
 use crate::simd::{Simd, lanes, simd_fn};
 use crate::workspace::scratch;
 use rayon::prelude::*;
+use std::marker::PhantomData;
 
 /// Vectors in a full panel of the right-hand side.
 const PANEL: usize = 3;
@@ -32,14 +35,15 @@ fn panels(n: usize, lanes: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// A right-hand side, `taps` matrices of `k` x `n`, in the order the kernel reads it: panel, tap, k, column; columns past `n`
-/// are 0.
-pub(crate) struct Packed {
-    data: Vec<f32>,
+/// A right-hand side, `taps` matrices of `k` x `n`, in the order the kernel reads it: panel, tap, word of k, column; columns
+/// past `n` are 0. `k` is a whole number of words.
+pub(crate) struct Packed<E> {
+    words: Vec<f32>,
     taps: usize,
     k: usize,
     n: usize,
     lanes: usize,
+    of: PhantomData<E>,
 }
 
 /// Where element (tap, k, column) of a right-hand side lies in the buffer it is packed from.
@@ -50,22 +54,28 @@ pub(crate) struct Strides {
     pub(crate) n: usize,
 }
 
-impl Packed {
+impl<E: Element> Packed<E> {
     /// Packs `taps` matrices of `k` x `n` found in `b` at the given strides.
     pub(crate) fn new(b: &[f32], taps: usize, k: usize, n: usize, at: Strides) -> Self {
+        E::narrowed(b, |b| Self::of(b, taps, k, n, at))
+    }
+
+    fn of(b: &[E], taps: usize, k: usize, n: usize, at: Strides) -> Self {
         let lanes = lanes();
-        let mut data = scratch().take(n.div_ceil(lanes) * lanes * taps * k);
-        let (mut first, mut rest) = (0, data.as_mut_slice());
+        assert!(k.is_multiple_of(E::PER_WORD), "{k} rows are not whole words");
+        let depth = k / E::PER_WORD;
+        let mut words = scratch().take(n.div_ceil(lanes) * lanes * taps * depth);
+        let (mut first, mut rest) = (0, words.as_mut_slice());
         let mut tasks = Vec::new();
         for width in panels(n, lanes).map(|v| v * lanes) {
-            let (panel, others) = rest.split_at_mut(taps * k * width);
+            let (panel, others) = rest.split_at_mut(taps * depth * width);
             tasks.push((first, width, panel));
             first += width;
             rest = others;
         }
         let pack = |(first, width, panel): (usize, usize, &mut [f32])| {
             let columns = width.min(n - first);
-            for (tap, panel) in panel.chunks_exact_mut(k * width).enumerate() {
+            for (tap, panel) in panel.chunks_exact_mut((depth * width).max(1)).enumerate() {
                 pack_panel(&b[tap * at.tap + first * at.n..], at, columns, width, panel);
             }
         };
@@ -74,44 +84,42 @@ impl Packed {
         } else {
             tasks.into_par_iter().for_each(pack);
         }
-        Self { data, taps, k, n, lanes }
-    }
-
-    /// The same values seen as one tap of `taps * k` rows.
-    pub(crate) fn flattened(mut self) -> Self {
-        self.k *= self.taps;
-        self.taps = 1;
-        self
+        Self { words, taps, k, n, lanes, of: PhantomData }
     }
 }
 
-impl Drop for Packed {
+impl<E> Drop for Packed<E> {
     fn drop(&mut self) {
-        scratch().give(std::mem::take(&mut self.data));
+        scratch().give(std::mem::take(&mut self.words));
     }
 }
 
 /// Right-hand sides smaller than this are packed by one thread.
 const SERIAL: usize = 1 << 13;
 
-/// One tap of one panel: rows of `width` values, the first `columns` of them from `b`.
-fn pack_panel(b: &[f32], at: Strides, columns: usize, width: usize, panel: &mut [f32]) {
+/// One tap of one panel: rows of `width` words, the first `columns` of them from `b`.
+fn pack_panel<E: Element>(b: &[E], at: Strides, columns: usize, width: usize, panel: &mut [f32]) {
     const ROWS: usize = 32;
     if columns < width {
         panel.fill(0.0);
     }
+    let word = |b: &[E], row: usize| {
+        let first = row * E::PER_WORD;
+        E::join(b[first * at.k], b[(first + E::PER_WORD - 1) * at.k])
+    };
     if at.n == 1 {
         for (row, panel) in panel.chunks_exact_mut(width).enumerate() {
-            panel[..columns].copy_from_slice(&b[row * at.k..][..columns]);
+            for (column, panel) in panel[..columns].iter_mut().enumerate() {
+                *panel = word(&b[column..], row);
+            }
         }
         return;
     }
     // a transposition, a few rows at a time so that they stay in L1
     for (group, panel) in panel.chunks_mut(ROWS * width).enumerate() {
         for column in 0..columns {
-            let b = &b[group * ROWS * at.k + column * at.n..];
             for (row, panel) in panel.chunks_exact_mut(width).enumerate() {
-                panel[column] = b[row * at.k];
+                panel[column] = word(&b[column * at.n..], group * ROWS + row);
             }
         }
     }
@@ -141,11 +149,11 @@ const TILE_ROWS: usize = 8;
 /// # Safety
 /// `rows` holds `taps.len() * padded_rows(m)` addresses of `b.k` readable values each; `out` holds `m` addresses of `b.n`
 /// values that only this call touches.
-pub(crate) unsafe fn product(
-    b: &Packed,
+pub(crate) unsafe fn product<E: Element>(
+    b: &Packed<E>,
     taps: &[usize],
-    rows: &[*const f32],
-    out: &[*mut f32],
+    rows: &[*const E],
+    out: &[*mut E],
     epilogue: Epilogue,
 ) {
     assert_eq!(b.lanes, lanes(), "packed for another instruction set");
@@ -157,27 +165,28 @@ pub(crate) unsafe fn product(
 }
 
 simd_fn!(
-    unsafe fn product_simd(
-        b: &Packed,
+    unsafe fn product_simd<E>(
+        b: &Packed<E>,
         taps: &[usize],
-        rows: &[*const f32],
-        out: &[*mut f32],
+        rows: &[*const E],
+        out: &[*mut E],
         epilogue: Epilogue,
     ) = product_body
 );
 
 #[inline(always)]
-unsafe fn product_body<S: Simd>(
+unsafe fn product_body<S: Simd, E: Element>(
     s: S,
-    b: &Packed,
+    b: &Packed<E>,
     taps: &[usize],
-    rows: &[*const f32],
-    out: &[*mut f32],
+    rows: &[*const E],
+    out: &[*mut E],
     epilogue: Epilogue,
 ) {
-    let (mut first, mut panel) = (0, b.data.as_ptr());
+    let (mut first, mut panel) = (0, b.words.as_ptr());
+    let depth = b.k / E::PER_WORD;
     for width in panels(b.n, S::LANES) {
-        let task = Tiles { taps, rows, out, k: b.k, n: b.n, first, panel, epilogue };
+        let task = Tiles { taps, rows, out, depth, n: b.n, first, panel, epilogue };
         // SAFETY: the caller's conditions; `panel` is the packed panel of `width` vectors that starts at column `first`.
         unsafe {
             match (S::WIDE, width) {
@@ -188,25 +197,25 @@ unsafe fn product_body<S: Simd>(
                 (false, 2) => task.run::<S, 4, 2>(s),
                 (false, _) => task.run::<S, 4, 3>(s),
             }
-            panel = panel.add(b.taps * b.k * width * S::LANES);
+            panel = panel.add(b.taps * depth * width * S::LANES);
         }
         first += width * S::LANES;
     }
 }
 
 /// One panel of a [`product`].
-struct Tiles<'a> {
+struct Tiles<'a, E> {
     taps: &'a [usize],
-    rows: &'a [*const f32],
-    out: &'a [*mut f32],
-    k: usize,
+    rows: &'a [*const E],
+    out: &'a [*mut E],
+    depth: usize,
     n: usize,
     first: usize,
     panel: *const f32,
     epilogue: Epilogue<'a>,
 }
 
-impl Tiles<'_> {
+impl<E: Element> Tiles<'_, E> {
     /// # Safety
     /// As [`product`]; the panel has `NV` vectors.
     #[inline(always)]
@@ -227,17 +236,17 @@ impl Tiles<'_> {
             let mut acc = [start; MR];
             for (t, &tap) in self.taps.iter().enumerate() {
                 // SAFETY: i * MR + MR <= stride, so the MR addresses lie in tap t's part of the table; each has k readable
-                // values; the panel has k rows of `width` values for each tap.
+                // values; the panel has `depth` rows of `width` words for each tap.
                 unsafe {
-                    let a: [*const f32; MR] =
-                        *self.rows.as_ptr().add(t * stride + i * MR).cast::<[*const f32; MR]>();
-                    let mut b = self.panel.add(tap * self.k * width);
-                    for k in 0..self.k {
+                    let a: [*const E; MR] =
+                        *self.rows.as_ptr().add(t * stride + i * MR).cast::<[*const E; MR]>();
+                    let mut b = self.panel.add(tap * self.depth * width);
+                    for k in 0..self.depth {
                         let b_k: [S::V; NV] = std::array::from_fn(|j| s.load(b.add(j * S::LANES)));
                         for r in 0..MR {
-                            let a_k = s.splat(*a[r].add(k));
+                            let a_k = s.splat(E::word(a[r], k));
                             for j in 0..NV {
-                                acc[r][j] = s.fma(a_k, b_k[j], acc[r][j]);
+                                acc[r][j] = E::multiply_add(s, a_k, b_k[j], acc[r][j]);
                             }
                         }
                         b = b.add(width);
@@ -253,7 +262,7 @@ impl Tiles<'_> {
                             // SAFETY: the row has n values, of which `live[j]` remain from this column.
                             unsafe {
                                 let out = out[r].add(self.first + j * S::LANES);
-                                s.store_n(out, live[j], s.add(acc[r][j], s.load_n(out, live[j])));
+                                E::store_n(s, out, live[j], s.add(acc[r][j], E::load_n(s, out, live[j])));
                             }
                         }
                     }
@@ -267,7 +276,7 @@ impl Tiles<'_> {
                             // SAFETY: as above.
                             unsafe {
                                 let out = out[r].add(self.first + j * S::LANES);
-                                s.store_n(out, live[j], A::value(s, acc[r][j]));
+                                E::store_n(s, out, live[j], A::value::<S, E>(s, acc[r][j]));
                             }
                         }
                     }
@@ -278,66 +287,110 @@ impl Tiles<'_> {
 }
 
 #[inline(always)]
-unsafe fn copy_rows_body<S: Simd>(s: S, rows: &[*const f32], n: usize, out: *mut f32, stride: usize) {
+unsafe fn copy_rows_body<S: Simd, E: Element>(s: S, rows: &[*const E], n: usize, out: *mut E, stride: usize) {
     for (i, row) in rows.iter().enumerate() {
-        // SAFETY: the caller's conditions.
-        unsafe { s.store_n(out.add(i * stride), n, s.load_n(*row, n)) };
+        for_vectors!(S, n, |c, left| {
+            // SAFETY: the caller's conditions.
+            unsafe { E::store_n(s, out.add(i * stride + c), left, E::load_n(s, row.add(c), left)) };
+        });
     }
 }
 simd_fn!(
-    /// Copies the `n` values at each address to `out`, `out + stride`, ...: for so few values that a call of a general copy
-    /// would cost more than the copy.
+    /// Copies the `n` values at each address to `out`, `out + stride`, ...
     ///
     /// # Safety
-    /// `n` is at most 4; every address has `n` values, and so has every place in `out`.
-    unsafe fn copy_rows(rows: &[*const f32], n: usize, out: *mut f32, stride: usize) = copy_rows_body
+    /// Every address has `n` values, and so has every place in `out`.
+    unsafe fn copy_rows<E>(rows: &[*const E], n: usize, out: *mut E, stride: usize) = copy_rows_body
 );
 
-/// `out[p][q] += sum over m of a[m][first_p + p] * b[m][q]` for `p < ps`, `q < qs`; `out` has rows of `qs` values.
+#[inline(always)]
+unsafe fn join_rows_body<S: Simd, E: Element>(s: S, rows: &[*const E], from: usize, n: usize, out: *mut f32) {
+    for (i, pair) in rows.chunks(2).enumerate() {
+        for_vectors!(S, n, |c, left| {
+            // SAFETY: the caller's conditions; a last row without a partner is joined with zeros.
+            unsafe {
+                let first = E::load_n(s, pair[0].add(from + c), left);
+                let second = pair.get(1).map_or(s.splat(0.0), |row| E::load_n(s, row.add(from + c), left));
+                s.store_n(out.add(i * n + c), left, s.pair(first, second));
+            }
+        });
+    }
+}
+simd_fn!(
+    /// Joins the `n` values from `from` on of every two rows, side by side, to a row of pairs.
+    ///
+    /// # Safety
+    /// Every address has `from + n` values, `out` has `n` words for every two addresses.
+    unsafe fn join_rows<E>(rows: &[*const E], from: usize, n: usize, out: *mut f32) = join_rows_body
+);
+
+/// One side of an [`outer`] product: rows of words, each a value or, of a narrow type, the pair of it and its neighbour in the
+/// next row.
+pub(crate) struct OuterRows {
+    rows: Vec<*const f32>,
+    joined: Vec<f32>,
+}
+
+impl OuterRows {
+    pub(crate) fn new() -> Self {
+        Self { rows: Vec::new(), joined: Vec::new() }
+    }
+
+    /// The `n` values from `from` on of the rows at the addresses.
+    ///
+    /// # Safety
+    /// Every address has `from + n` readable values for as long as the rows are used.
+    pub(crate) unsafe fn set<E: Element>(&mut self, rows: &[*const E], from: usize, n: usize) {
+        self.rows.clear();
+        if E::PER_WORD == 1 {
+            self.rows.extend(rows.iter().map(|row| row.cast::<f32>().wrapping_add(from)));
+            return;
+        }
+        self.joined.resize(rows.len().div_ceil(2) * n, 0.0);
+        // SAFETY: the caller's condition; the buffer was just given room for every two rows.
+        unsafe { join_rows(rows, from, n, self.joined.as_mut_ptr()) };
+        self.rows.extend(self.joined.chunks_exact(n).map(<[f32]>::as_ptr));
+    }
+}
+
+/// `out[p][q] += sum over m of a[m][p] * b[m][q]` for `p < ps`, `q < qs`; `out` has rows of `qs` values.
 ///
 /// # Safety
-/// `a` and `b` hold equally many addresses, of `first_p + ps` and `qs` readable values each; `out` has `ps * qs` values that
-/// only this call touches.
-pub(crate) unsafe fn outer(
-    a: &[*const f32],
-    b: &[*const f32],
-    first_p: usize,
-    ps: usize,
-    qs: usize,
-    out: *mut f32,
-) {
-    assert_eq!(a.len(), b.len());
+/// `a` and `b` were set from equally many rows of `E`, of `ps` and `qs` values; `out` has `ps * qs` values that only this call
+/// touches.
+pub(crate) unsafe fn outer<E: Element>(a: &OuterRows, b: &OuterRows, ps: usize, qs: usize, out: *mut f32) {
+    assert_eq!(a.rows.len(), b.rows.len());
     // SAFETY: the caller's conditions.
-    unsafe { outer_simd(a, b, first_p, ps, qs, out) }
+    unsafe { outer_simd(&a.rows, &b.rows, ps, qs, out, PhantomData::<E>) }
 }
 
 simd_fn!(
-    unsafe fn outer_simd(
+    unsafe fn outer_simd<E>(
         a: &[*const f32],
         b: &[*const f32],
-        first_p: usize,
         ps: usize,
         qs: usize,
         out: *mut f32,
+        of: PhantomData<E>,
     ) = outer_body
 );
 
 #[inline(always)]
-unsafe fn outer_body<S: Simd>(
+unsafe fn outer_body<S: Simd, E: Element>(
     s: S,
     a: &[*const f32],
     b: &[*const f32],
-    first_p: usize,
     ps: usize,
     qs: usize,
     out: *mut f32,
+    of: PhantomData<E>,
 ) {
     let mut q = 0;
     for width in panels(qs, S::LANES) {
         let mut p = 0;
         while p < ps {
             let left = ps - p;
-            let tile = Outer { a, b, p: first_p + p, q, qs };
+            let tile = Outer { a, b, p, q, qs, of };
             // SAFETY: the caller's conditions; the tile's rows p.. and columns q.. lie in the output.
             unsafe {
                 let out = out.add(p * qs + q);
@@ -359,15 +412,16 @@ unsafe fn outer_body<S: Simd>(
 }
 
 /// One tile of an [`outer`] product.
-struct Outer<'a> {
+struct Outer<'a, E> {
     a: &'a [*const f32],
     b: &'a [*const f32],
     p: usize,
     q: usize,
     qs: usize,
+    of: PhantomData<E>,
 }
 
-impl Outer<'_> {
+impl<E: Element> Outer<'_, E> {
     /// Adds the tile of `PR` rows and `NV` vectors to `out` and returns `PR`.
     ///
     /// # Safety
@@ -385,7 +439,7 @@ impl Outer<'_> {
                     for r in 0..PR {
                         let a_m = s.splat(*a.add(r));
                         for j in 0..NV {
-                            acc[r][j] = s.fma(a_m, b_m[j], acc[r][j]);
+                            acc[r][j] = E::multiply_add(s, a_m, b_m[j], acc[r][j]);
                         }
                     }
                 }
@@ -399,7 +453,7 @@ impl Outer<'_> {
                     for r in 0..PR {
                         let a_m = s.splat(*a.add(r));
                         for j in 0..NV {
-                            acc[r][j] = s.fma(a_m, b_m[j], acc[r][j]);
+                            acc[r][j] = E::multiply_add(s, a_m, b_m[j], acc[r][j]);
                         }
                     }
                 }

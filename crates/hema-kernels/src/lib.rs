@@ -1,6 +1,7 @@
 //! CPU kernels for convolutional networks on plain slices.
 //!
-//! Activations are contiguous `f32` in **NHWC** order (channels last); weights come in torch's order, (O, I, kh, kw).
+//! Maps are contiguous in **NHWC** order (channels last), of `f32` or [`bf16`](Element); parameters and their gradients are
+//! `f32`, weights in torch's order, (O, I, kh, kw).
 //! Every operator has a forward pass, the gradients a training step needs, and a plain reference it is tested against.
 //!
 //! Work is cut into tasks by the shape of the problem alone and partial sums are added in a fixed order, so results do not
@@ -14,11 +15,12 @@
 #![allow(clippy::needless_range_loop)]
 
 mod act;
+mod block;
 mod conv;
 mod depthwise;
+mod element;
 mod gather;
 mod gemm;
-mod mbconv;
 mod norm;
 mod pool;
 #[cfg(test)]
@@ -29,9 +31,10 @@ mod unit;
 mod workspace;
 
 pub use act::Act;
+pub use block::{Block, BlockGrads, BlockParams, BlockSaved, FoldedBlock};
 pub use conv::{Conv2d, Pad};
 pub use depthwise::Depthwise;
-pub use mbconv::{Block, BlockGrads, BlockParams, BlockSaved, BlockShape, FoldedBlock};
+pub use element::{Element, bf16, narrow, widen};
 pub use norm::{Norm, NormGrads, Stats};
 pub use pool::Map;
 pub use simd::{Level, level};
@@ -48,7 +51,7 @@ fn check_len(name: &str, found: usize, expected: usize) {
 }
 
 /// Runs `f(i, chunk i of y)` in parallel; the chunks depend on `size` alone.
-fn par_chunks(y: &mut [f32], size: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+fn par_chunks<E: Send>(y: &mut [E], size: usize, f: impl Fn(usize, &mut [E]) + Sync) {
     if y.len() <= size {
         if !y.is_empty() {
             f(0, y);
@@ -60,15 +63,15 @@ fn par_chunks(y: &mut [f32], size: usize, f: impl Fn(usize, &mut [f32]) + Sync) 
 
 /// A base pointer that tasks writing disjoint parts of one buffer may share.
 #[derive(Clone, Copy)]
-struct SharedMut(*mut f32);
+struct SharedMut<E>(*mut E);
 
 // SAFETY: only an address; each use states why the parts written through it are disjoint.
-unsafe impl Send for SharedMut {}
+unsafe impl<E> Send for SharedMut<E> {}
 // SAFETY: as above.
-unsafe impl Sync for SharedMut {}
+unsafe impl<E> Sync for SharedMut<E> {}
 
-impl SharedMut {
-    fn get(self) -> *mut f32 {
+impl<E> SharedMut<E> {
+    fn get(self) -> *mut E {
         self.0
     }
 }

@@ -10,6 +10,7 @@
 //! read in order.
 
 use crate::act::{Act, Activation, with_activation};
+use crate::element::Element;
 use crate::simd::{Simd, simd_fn};
 use crate::{check_len, par_chunks};
 use rayon::prelude::*;
@@ -32,7 +33,7 @@ pub(crate) struct Partial {
 
 impl Partial {
     /// The sums over `x`, rows of `channels` values, at least one row.
-    pub(crate) fn of(x: &[f32], channels: usize) -> Self {
+    pub(crate) fn of<E: Element>(x: &[E], channels: usize) -> Self {
         let rows = x.len() / channels;
         assert!(rows > 0 && rows * channels == x.len(), "whole rows expected");
         let mut sums = vec![0.0; 2 * channels];
@@ -42,7 +43,7 @@ impl Partial {
         for (c, (s1, s2)) in first.iter_mut().zip(second).enumerate() {
             let distance = *s1 / rows as f32;
             *s2 = (*s2 - *s1 * distance).max(0.0);
-            *s1 = x[c] + distance;
+            *s1 = x[c].to_f32() + distance;
         }
         Self { rows, sums }
     }
@@ -53,7 +54,7 @@ impl Stats {
     ///
     /// # Panics
     /// If `x` is empty or not whole rows.
-    pub fn of(x: &[f32], channels: usize) -> Self {
+    pub fn of<E: Element>(x: &[E], channels: usize) -> Self {
         check_rows("x", x, channels);
         let partials: Vec<_> =
             x.par_chunks(chunk(channels)).map(|block| Partial::of(block, channels)).collect();
@@ -88,7 +89,7 @@ pub(crate) fn chunk(channels: usize) -> usize {
 }
 
 #[track_caller]
-fn check_rows(name: &str, x: &[f32], channels: usize) {
+fn check_rows<E>(name: &str, x: &[E], channels: usize) {
     assert!(
         channels > 0 && !x.is_empty() && x.len().is_multiple_of(channels),
         "length of `{name}`: found {}, expected a positive multiple of {channels} channels",
@@ -150,7 +151,7 @@ impl Norm<'_> {
     ///
     /// # Panics
     /// If lengths do not match.
-    pub fn forward(&self, x: &[f32], stats: &Stats, y: &mut [f32]) {
+    pub fn forward<E: Element>(&self, x: &[E], stats: &Stats, y: &mut [E]) {
         let channels = self.check(stats);
         check_rows("x", x, channels);
         check_len("y", y.len(), x.len());
@@ -159,20 +160,20 @@ impl Norm<'_> {
 
     /// [`Norm::forward`] a chunk of `size` values (whole rows) at a time; `then` is called with each chunk's number and the chunk
     /// while that is in the cache, and its results returned in order.
-    pub(crate) fn forward_chunks<T: Send>(
+    pub(crate) fn forward_chunks<E: Element, T: Send>(
         &self,
-        x: &[f32],
+        x: &[E],
         stats: &Stats,
         size: usize,
-        y: &mut [f32],
-        then: impl Fn(usize, &mut [f32]) -> T + Sync,
+        y: &mut [E],
+        then: impl Fn(usize, &mut [E]) -> T + Sync,
     ) -> Vec<T> {
         let channels = self.check(stats);
         check_rows("x", x, channels);
         check_rows("chunk", &x[..size.min(x.len())], channels);
         check_len("y", y.len(), x.len());
         let (scale, shift) = self.fold(stats);
-        let task = |(i, y): (usize, &mut [f32])| {
+        let task = |(i, y): (usize, &mut [E])| {
             let x = &x[i * size..][..y.len()];
             // SAFETY: `x` and `y` are equally many whole rows of the parameters' length.
             unsafe { affine(self.act, x, &scale, &shift, y) };
@@ -186,20 +187,20 @@ impl Norm<'_> {
     ///
     /// # Panics
     /// If lengths do not match.
-    pub fn backward(&self, x: &[f32], stats: &Stats, d: &mut [f32]) -> NormGrads {
+    pub fn backward<E: Element>(&self, x: &[E], stats: &Stats, d: &mut [E]) -> NormGrads {
         let size = chunk(self.check(stats));
         self.backward_chunks(x, stats, size, d, |_, _| ())
     }
 
     /// [`Norm::backward`] with chunks of `size` values (whole rows); `first` is called with each chunk's number and the chunk of
     /// `d` to prepare it.
-    pub(crate) fn backward_chunks(
+    pub(crate) fn backward_chunks<E: Element>(
         &self,
-        x: &[f32],
+        x: &[E],
         stats: &Stats,
         size: usize,
-        d: &mut [f32],
-        first: impl Fn(usize, &mut [f32]) + Sync,
+        d: &mut [E],
+        first: impl Fn(usize, &mut [E]) + Sync,
     ) -> NormGrads {
         let (grads, invstd) = self.backward_sums(x, stats, size, d, first);
         let channels = self.gamma.len();
@@ -220,13 +221,13 @@ impl Norm<'_> {
     }
 
     /// Turns `dy` into `dz` in place; returns the parameters' gradients and 1 / standard deviation.
-    fn backward_sums(
+    fn backward_sums<E: Element>(
         &self,
-        x: &[f32],
+        x: &[E],
         stats: &Stats,
         size: usize,
-        d: &mut [f32],
-        first: impl Fn(usize, &mut [f32]) + Sync,
+        d: &mut [E],
+        first: impl Fn(usize, &mut [E]) + Sync,
     ) -> (NormGrads, Vec<f32>) {
         let channels = self.check(stats);
         check_rows("x", x, channels);
@@ -264,23 +265,28 @@ const ROWS: usize = 4;
 /// Runs `$body` for each vector of a row: `$c` is its first channel, `$n` how many of its lanes are channels.
 macro_rules! for_vectors {
     ($s:ty, $channels:expr, |$c:ident, $n:ident| $body:block) => {
+        // the body twice: with a constant number of lanes, loads and stores need no masks
         let mut $c = 0;
-        while $c < $channels {
-            let $n = ($channels - $c).min(<$s>::LANES);
+        while $c + <$s>::LANES <= $channels {
+            let $n = <$s>::LANES;
             $body
             $c += <$s>::LANES;
+        }
+        if $c < $channels {
+            let $n = $channels - $c;
+            $body
         }
     };
 }
 pub(crate) use for_vectors;
 
 #[inline(always)]
-unsafe fn shifted_sums_body<S: Simd>(s: S, x: &[f32], first: &mut [f32], second: &mut [f32]) {
+unsafe fn shifted_sums_body<S: Simd, E: Element>(s: S, x: &[E], first: &mut [f32], second: &mut [f32]) {
     #[inline(always)]
-    unsafe fn rows<S: Simd, const R: usize>(
+    unsafe fn rows<S: Simd, E: Element, const R: usize>(
         s: S,
-        shift: &[f32],
-        x: &[f32],
+        shift: &[E],
+        x: &[E],
         first: &mut [f32],
         second: &mut [f32],
     ) {
@@ -289,11 +295,11 @@ unsafe fn shifted_sums_body<S: Simd>(s: S, x: &[f32], first: &mut [f32], second:
             for_vectors!(S, channels, |c, n| {
                 // SAFETY: `n` channels remain from c in each row and each parameter.
                 unsafe {
-                    let by = s.load_n(shift.as_ptr().add(c), n);
+                    let by = E::load_n(s, shift.as_ptr().add(c), n);
                     let mut s1 = s.load_n(first.as_ptr().add(c), n);
                     let mut s2 = s.load_n(second.as_ptr().add(c), n);
                     for r in 0..R {
-                        let d = s.sub(s.load_n(x.as_ptr().add(r * channels + c), n), by);
+                        let d = s.sub(E::load_n(s, x.as_ptr().add(r * channels + c), n), by);
                         s1 = s.add(s1, d);
                         s2 = s.fma(d, d, s2);
                     }
@@ -307,8 +313,8 @@ unsafe fn shifted_sums_body<S: Simd>(s: S, x: &[f32], first: &mut [f32], second:
     let (fours, rest) = x.split_at(x.len() / (ROWS * channels) * ROWS * channels);
     // SAFETY: the caller's conditions.
     unsafe {
-        rows::<S, ROWS>(s, x, fours, first, second);
-        rows::<S, 1>(s, x, rest, first, second);
+        rows::<S, E, ROWS>(s, x, fours, first, second);
+        rows::<S, E, 1>(s, x, rest, first, second);
     }
 }
 simd_fn!(
@@ -316,11 +322,18 @@ simd_fn!(
     ///
     /// # Safety
     /// `x` is one or more whole rows of the outputs' length.
-    unsafe fn shifted_sums(x: &[f32], first: &mut [f32], second: &mut [f32]) = shifted_sums_body
+    unsafe fn shifted_sums<E>(x: &[E], first: &mut [f32], second: &mut [f32]) = shifted_sums_body
 );
 
 #[inline(always)]
-unsafe fn affine_body<S: Simd>(s: S, act: Act, x: &[f32], scale: &[f32], shift: &[f32], y: &mut [f32]) {
+unsafe fn affine_body<S: Simd, E: Element>(
+    s: S,
+    act: Act,
+    x: &[E],
+    scale: &[f32],
+    shift: &[f32],
+    y: &mut [E],
+) {
     let channels = scale.len();
     with_activation!(act, A => {
         for (x, y) in x.chunks_exact(channels).zip(y.chunks_exact_mut(channels)) {
@@ -328,8 +341,8 @@ unsafe fn affine_body<S: Simd>(s: S, act: Act, x: &[f32], scale: &[f32], shift: 
                 // SAFETY: `n` channels remain from c in each row and each parameter.
                 unsafe {
                     let (a, b) = (s.load_n(scale.as_ptr().add(c), n), s.load_n(shift.as_ptr().add(c), n));
-                    let z = s.fma(a, s.load_n(x.as_ptr().add(c), n), b);
-                    s.store_n(y.as_mut_ptr().add(c), n, A::value(s, z));
+                    let z = s.fma(a, E::load_n(s, x.as_ptr().add(c), n), b);
+                    E::store_n(s, y.as_mut_ptr().add(c), n, A::value::<S, E>(s, z));
                 }
             });
         }
@@ -340,20 +353,20 @@ simd_fn!(
     ///
     /// # Safety
     /// `x` and `y` are equally many whole rows of the parameters' length.
-    unsafe fn affine(act: Act, x: &[f32], scale: &[f32], shift: &[f32], y: &mut [f32]) = affine_body
+    unsafe fn affine<E>(act: Act, x: &[E], scale: &[f32], shift: &[f32], y: &mut [E]) = affine_body
 );
 
 #[inline(always)]
-unsafe fn combine_body<S: Simd>(s: S, x: &[f32], a: &[f32], b: &[f32], c: &[f32], d: &mut [f32]) {
+unsafe fn combine_body<S: Simd, E: Element>(s: S, x: &[E], a: &[f32], b: &[f32], c: &[f32], d: &mut [E]) {
     let channels = a.len();
     for (x, d) in x.chunks_exact(channels).zip(d.chunks_exact_mut(channels)) {
         for_vectors!(S, channels, |i, n| {
             // SAFETY: `n` channels remain from i in each row and each parameter.
             unsafe {
                 let (a, b) = (s.load_n(a.as_ptr().add(i), n), s.load_n(b.as_ptr().add(i), n));
-                let z = s.fma(b, s.load_n(x.as_ptr().add(i), n), s.load_n(c.as_ptr().add(i), n));
+                let z = s.fma(b, E::load_n(s, x.as_ptr().add(i), n), s.load_n(c.as_ptr().add(i), n));
                 let d = d.as_mut_ptr().add(i);
-                s.store_n(d, n, s.fma(a, s.load_n(d, n), z));
+                E::store_n(s, d, n, s.fma(a, E::load_n(s, d, n), z));
             }
         });
     }
@@ -363,31 +376,31 @@ simd_fn!(
     ///
     /// # Safety
     /// `x` and `d` are equally many whole rows of the parameters' length.
-    unsafe fn combine(x: &[f32], a: &[f32], b: &[f32], c: &[f32], d: &mut [f32]) = combine_body
+    unsafe fn combine<E>(x: &[E], a: &[f32], b: &[f32], c: &[f32], d: &mut [E]) = combine_body
 );
 
 #[allow(clippy::too_many_arguments)] // a raw kernel takes its whole problem flat
 #[inline(always)]
-unsafe fn grad_sums_body<S: Simd>(
+unsafe fn grad_sums_body<S: Simd, E: Element>(
     s: S,
     act: Act,
-    x: &[f32],
+    x: &[E],
     scale: &[f32],
     shift: &[f32],
     mean: &[f32],
-    d: &mut [f32],
+    d: &mut [E],
     plain: &mut [f32],
     weighted: &mut [f32],
 ) {
     #[allow(clippy::too_many_arguments)]
     #[inline(always)]
-    unsafe fn rows<S: Simd, A: Activation, const R: usize>(
+    unsafe fn rows<S: Simd, E: Element, A: Activation, const R: usize>(
         s: S,
-        x: &[f32],
+        x: &[E],
         scale: &[f32],
         shift: &[f32],
         mean: &[f32],
-        d: &mut [f32],
+        d: &mut [E],
         plain: &mut [f32],
         weighted: &mut [f32],
     ) {
@@ -402,10 +415,10 @@ unsafe fn grad_sums_body<S: Simd>(
                     let mut p = s.load_n(plain.as_ptr().add(c), n);
                     let mut w = s.load_n(weighted.as_ptr().add(c), n);
                     for r in 0..R {
-                        let x = s.load_n(x.as_ptr().add(r * channels + c), n);
+                        let x = E::load_n(s, x.as_ptr().add(r * channels + c), n);
                         let d = d.as_mut_ptr().add(r * channels + c);
-                        let g = A::grad(s, s.fma(a, x, b), s.load_n(d, n));
-                        s.store_n(d, n, g);
+                        let g = A::grad::<S, E>(s, s.fma(a, x, b), E::load_n(s, d, n));
+                        E::store_n(s, d, n, g);
                         p = s.add(p, g);
                         w = s.fma(g, s.sub(x, m), w);
                     }
@@ -421,8 +434,8 @@ unsafe fn grad_sums_body<S: Simd>(
     with_activation!(act, A => {
         // SAFETY: the caller's conditions.
         unsafe {
-            rows::<S, A, ROWS>(s, x, scale, shift, mean, d, plain, weighted);
-            rows::<S, A, 1>(s, x_rest, scale, shift, mean, d_rest, plain, weighted);
+            rows::<S, E, A, ROWS>(s, x, scale, shift, mean, d, plain, weighted);
+            rows::<S, E, A, 1>(s, x_rest, scale, shift, mean, d_rest, plain, weighted);
         }
     });
 }
@@ -431,13 +444,13 @@ simd_fn!(
     ///
     /// # Safety
     /// `x` and `d` are equally many whole rows of the parameters' and the sums' length.
-    unsafe fn grad_sums(
+    unsafe fn grad_sums<E>(
         act: Act,
-        x: &[f32],
+        x: &[E],
         scale: &[f32],
         shift: &[f32],
         mean: &[f32],
-        d: &mut [f32],
+        d: &mut [E],
         plain: &mut [f32],
         weighted: &mut [f32],
     ) = grad_sums_body

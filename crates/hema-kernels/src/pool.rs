@@ -2,8 +2,9 @@
 //!
 //! An image is one task. All are bound by memory; each reads and writes a map once.
 //!
-//! Left out on purpose: max pooling and windows (no network of ours has them past the stem).
+//! Left out on purpose: max pooling and windows.
 
+use crate::element::Element;
 use crate::norm::for_vectors;
 use crate::simd::{Simd, simd_fn};
 use crate::{check_len, par_chunks};
@@ -30,7 +31,7 @@ impl Map {
         self.pixels * self.channels
     }
 
-    fn check_map(&self, name: &str, x: &[f32]) {
+    fn check_map<E>(&self, name: &str, x: &[E]) {
         assert!(self.numel() > 0, "an empty map: {self:?}");
         check_len(name, x.len(), self.numel());
     }
@@ -43,7 +44,7 @@ impl Map {
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub fn mean(&self, x: &[f32], y: &mut [f32]) {
+    pub fn mean<E: Element>(&self, x: &[E], y: &mut [f32]) {
         self.check_map("x", x);
         self.check_vectors("y", y);
         let images = x.par_chunks(self.image());
@@ -54,36 +55,32 @@ impl Map {
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub fn mean_backward(&self, dy: &[f32], dx: &mut [f32]) {
+    pub fn mean_backward<E: Element>(&self, dy: &[f32], dx: &mut [E]) {
         self.check_vectors("dy", dy);
         self.check_map("dx", dx);
         let share = 1.0 / self.pixels as f32;
         par_chunks(dx, self.image(), |i, dx| {
-            let dy: Vec<f32> = dy[i * self.channels..][..self.channels].iter().map(|d| d * share).collect();
+            let dy = &dy[i * self.channels..][..self.channels];
+            let dy: Vec<E> = dy.iter().map(|d| E::from_f32(d * share)).collect();
             dx.chunks_exact_mut(self.channels).for_each(|row| row.copy_from_slice(&dy));
         });
     }
 
-    /// `y = x * by`, where `by` (batch, channels) is the same for all pixels of an image.
+    /// `x *= by` (batch, channels), the same for all pixels of an image.
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub fn scale(&self, x: &[f32], by: &[f32], y: &mut [f32]) {
+    pub fn scale<E: Element>(&self, x: &mut [E], by: &[f32]) {
         self.check_map("x", x);
         self.check_vectors("by", by);
-        self.check_map("y", y);
-        par_chunks(y, self.image(), |i, y| {
-            let (x, by) = (&x[i * self.image()..][..y.len()], &by[i * self.channels..][..self.channels]);
-            // SAFETY: `x` and `y` are equally many whole rows of the length of `by`.
-            unsafe { scale_rows(x, by, y) }
-        });
+        par_chunks(x, self.image(), |i, x| scale_image(x, &by[i * self.channels..][..self.channels]));
     }
 
     /// `y` (batch, channels) is the sum over the pixels of `a * b`: the gradient of [`Map::scale`]'s factor from its `x` and `dy`.
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub fn dot(&self, a: &[f32], b: &[f32], y: &mut [f32]) {
+    pub fn dot<E: Element>(&self, a: &[E], b: &[E], y: &mut [f32]) {
         self.check_map("a", a);
         self.check_map("b", b);
         self.check_vectors("y", y);
@@ -94,71 +91,32 @@ impl Map {
         });
     }
 
-    /// `d = d * by + offset`, both (batch, channels): the gradient of an input that is scaled and, on another path, averaged.
-    ///
-    /// # Panics
-    /// If lengths do not match the map.
-    pub fn scale_add(&self, d: &mut [f32], by: &[f32], offset: &[f32]) {
-        self.check_map("d", d);
-        self.check_vectors("by", by);
-        self.check_vectors("offset", offset);
-        par_chunks(d, self.image(), |i, d| {
-            let at = i * self.channels..(i + 1) * self.channels;
-            scale_add_image(d, &by[at.clone()], &offset[at]);
-        });
-    }
-
-    /// `y = shortcut + x * keep[image]`; without `keep`, the plain sum. With stochastic depth, `keep` is 0 or 1 / (1 - rate).
-    /// The gradient of `shortcut` is that of `y`, that of `x` is [`Map::residual_backward`].
-    ///
-    /// # Panics
-    /// If lengths do not match the map.
-    pub fn residual(&self, x: &[f32], shortcut: &[f32], keep: Option<&[f32]>, y: &mut [f32]) {
-        self.check_map("x", x);
-        self.check_map("shortcut", shortcut);
-        self.check_map("y", y);
-        keep.inspect(|keep| check_len("keep", keep.len(), self.batch));
-        par_chunks(y, self.image(), |i, y| {
-            let at = i * self.image()..(i + 1) * self.image();
-            let keep = keep.map_or(1.0, |keep| keep[i]);
-            for ((y, x), s) in y.iter_mut().zip(&x[at.clone()]).zip(&shortcut[at]) {
-                *y = s + x * keep;
-            }
-        });
-    }
-
     /// `y += x`.
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub fn add(&self, x: &[f32], y: &mut [f32]) {
+    pub fn add<E: Element>(&self, x: &[E], y: &mut [E]) {
         self.check_map("x", x);
         self.check_map("y", y);
-        par_chunks(y, self.image(), |i, y| {
-            let x = &x[i * self.image()..][..y.len()];
-            y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
-        });
+        par_chunks(y, self.image(), |i, y| add_scaled(&x[i * self.image()..][..y.len()], 1.0, y));
     }
 
-    /// `d *= keep[image]`: turns the gradient of [`Map::residual`]'s output into that of its `x`.
+    /// `d *= keep[image]`: turns the gradient of a residual sum into that of the branch that stochastic depth scales.
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub fn residual_backward(&self, keep: &[f32], d: &mut [f32]) {
+    pub fn scale_images<E: Element>(&self, keep: &[f32], d: &mut [E]) {
         self.check_map("d", d);
         check_len("keep", keep.len(), self.batch);
-        par_chunks(d, self.image(), |i, d| {
-            for d in d {
-                *d *= keep[i];
-            }
-        });
+        let by: Vec<f32> = keep.iter().flat_map(|k| std::iter::repeat_n(*k, self.channels)).collect();
+        self.scale(d, &by);
     }
 
     /// `y = x`.
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub(crate) fn copy(&self, x: &[f32], y: &mut [f32]) {
+    pub(crate) fn copy<E: Element>(&self, x: &[E], y: &mut [E]) {
         self.check_map("x", x);
         self.check_map("y", y);
         par_chunks(y, self.image(), |i, y| y.copy_from_slice(&x[i * self.image()..][..y.len()]));
@@ -166,7 +124,7 @@ impl Map {
 }
 
 /// `y` = the mean of the rows of `x`, one image.
-pub(crate) fn mean_image(x: &[f32], y: &mut [f32]) {
+pub(crate) fn mean_image<E: Element>(x: &[E], y: &mut [f32]) {
     let share = y.len() as f32 / x.len() as f32;
     y.fill(0.0);
     // SAFETY: `add_rows` reads only whole rows of the length of `y`.
@@ -177,27 +135,33 @@ pub(crate) fn mean_image(x: &[f32], y: &mut [f32]) {
 }
 
 /// `d = d * by + offset` for the rows of one image.
-pub(crate) fn scale_add_image(d: &mut [f32], by: &[f32], offset: &[f32]) {
+pub(crate) fn scale_add_image<E: Element>(d: &mut [E], by: &[f32], offset: &[f32]) {
     check_len("offset", offset.len(), by.len());
     // SAFETY: `scale_add_rows` walks only whole rows of the length of the two equally long vectors.
     unsafe { scale_add_rows(d, by, offset) }
 }
 
 /// `x *= by` for the rows of one image.
-pub(crate) fn scale_image(x: &mut [f32], by: &[f32]) {
-    for row in x.chunks_exact_mut(by.len()) {
-        row.iter_mut().zip(by).for_each(|(x, b)| *x *= b);
-    }
+pub(crate) fn scale_image<E: Element>(x: &mut [E], by: &[f32]) {
+    // SAFETY: `scale_rows` walks only whole rows of the length of `by`.
+    unsafe { scale_rows(x, by) }
+}
+
+/// `y = x + keep * y`.
+pub(crate) fn add_scaled<E: Element>(x: &[E], keep: f32, y: &mut [E]) {
+    check_len("x", x.len(), y.len());
+    // SAFETY: equally long.
+    unsafe { add_scaled_slice(x, keep, y) }
 }
 
 #[inline(always)]
-unsafe fn add_rows_body<S: Simd>(s: S, x: &[f32], y: &mut [f32]) {
+unsafe fn add_rows_body<S: Simd, E: Element>(s: S, x: &[E], y: &mut [f32]) {
     let channels = y.len();
     for_vectors!(S, channels, |c, n| {
         let mut sum = s.splat(0.0);
         for x in x.chunks_exact(channels) {
             // SAFETY: `n` channels remain from c in each row.
-            sum = s.add(sum, unsafe { s.load_n(x.as_ptr().add(c), n) });
+            sum = s.add(sum, unsafe { E::load_n(s, x.as_ptr().add(c), n) });
         }
         // SAFETY: `n` channels remain from c.
         unsafe {
@@ -211,38 +175,57 @@ simd_fn!(
     ///
     /// # Safety
     /// `x` is whole rows of the length of `y`.
-    unsafe fn add_rows(x: &[f32], y: &mut [f32]) = add_rows_body
+    unsafe fn add_rows<E>(x: &[E], y: &mut [f32]) = add_rows_body
 );
 
 #[inline(always)]
-unsafe fn scale_rows_body<S: Simd>(s: S, x: &[f32], by: &[f32], y: &mut [f32]) {
+unsafe fn scale_rows_body<S: Simd, E: Element>(s: S, x: &mut [E], by: &[f32]) {
     let channels = by.len();
-    for (x, y) in x.chunks_exact(channels).zip(y.chunks_exact_mut(channels)) {
+    for x in x.chunks_exact_mut(channels) {
         for_vectors!(S, channels, |c, n| {
             // SAFETY: `n` channels remain from c in each row.
             unsafe {
-                let v = s.mul(s.load_n(x.as_ptr().add(c), n), s.load_n(by.as_ptr().add(c), n));
-                s.store_n(y.as_mut_ptr().add(c), n, v);
+                let x = x.as_mut_ptr().add(c);
+                E::store_n(s, x, n, s.mul(E::load_n(s, x, n), s.load_n(by.as_ptr().add(c), n)));
             }
         });
     }
 }
 simd_fn!(
-    /// `y = x * by`.
+    /// `x *= by`.
     ///
     /// # Safety
-    /// `x` and `y` are equally many whole rows of the length of `by`.
-    unsafe fn scale_rows(x: &[f32], by: &[f32], y: &mut [f32]) = scale_rows_body
+    /// `x` is whole rows of the length of `by`.
+    unsafe fn scale_rows<E>(x: &mut [E], by: &[f32]) = scale_rows_body
 );
 
 #[inline(always)]
-unsafe fn dot_rows_body<S: Simd>(s: S, a: &[f32], b: &[f32], y: &mut [f32]) {
+unsafe fn add_scaled_body<S: Simd, E: Element>(s: S, x: &[E], keep: f32, y: &mut [E]) {
+    let len = y.len();
+    let keep = s.splat(keep);
+    for_vectors!(S, len, |i, n| {
+        // SAFETY: `n` values remain from i in both slices.
+        unsafe {
+            let y = y.as_mut_ptr().add(i);
+            E::store_n(s, y, n, s.fma(E::load_n(s, y, n), keep, E::load_n(s, x.as_ptr().add(i), n)));
+        }
+    });
+}
+simd_fn!(
+    /// # Safety
+    /// `x` and `y` are equally long.
+    unsafe fn add_scaled_slice<E>(x: &[E], keep: f32, y: &mut [E]) = add_scaled_body
+);
+
+#[inline(always)]
+unsafe fn dot_rows_body<S: Simd, E: Element>(s: S, a: &[E], b: &[E], y: &mut [f32]) {
     let channels = y.len();
     for_vectors!(S, channels, |c, n| {
         let mut sum = s.splat(0.0);
         for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
             // SAFETY: `n` channels remain from c in each row.
-            sum = unsafe { s.fma(s.load_n(a.as_ptr().add(c), n), s.load_n(b.as_ptr().add(c), n), sum) };
+            sum =
+                unsafe { s.fma(E::load_n(s, a.as_ptr().add(c), n), E::load_n(s, b.as_ptr().add(c), n), sum) };
         }
         // SAFETY: `n` channels remain from c.
         unsafe { s.store_n(y.as_mut_ptr().add(c), n, sum) };
@@ -253,11 +236,11 @@ simd_fn!(
     ///
     /// # Safety
     /// `a` and `b` are equally many whole rows of the length of `y`.
-    unsafe fn dot_rows(a: &[f32], b: &[f32], y: &mut [f32]) = dot_rows_body
+    unsafe fn dot_rows<E>(a: &[E], b: &[E], y: &mut [f32]) = dot_rows_body
 );
 
 #[inline(always)]
-unsafe fn scale_add_rows_body<S: Simd>(s: S, d: &mut [f32], by: &[f32], offset: &[f32]) {
+unsafe fn scale_add_rows_body<S: Simd, E: Element>(s: S, d: &mut [E], by: &[f32], offset: &[f32]) {
     let channels = by.len();
     for d in d.chunks_exact_mut(channels) {
         for_vectors!(S, channels, |c, n| {
@@ -265,7 +248,7 @@ unsafe fn scale_add_rows_body<S: Simd>(s: S, d: &mut [f32], by: &[f32], offset: 
             unsafe {
                 let (by, offset) = (s.load_n(by.as_ptr().add(c), n), s.load_n(offset.as_ptr().add(c), n));
                 let d = d.as_mut_ptr().add(c);
-                s.store_n(d, n, s.fma(s.load_n(d, n), by, offset));
+                E::store_n(s, d, n, s.fma(E::load_n(s, d, n), by, offset));
             }
         });
     }
@@ -275,12 +258,12 @@ simd_fn!(
     ///
     /// # Safety
     /// `d` is whole rows of the length of both vectors.
-    unsafe fn scale_add_rows(d: &mut [f32], by: &[f32], offset: &[f32]) = scale_add_rows_body
+    unsafe fn scale_add_rows<E>(d: &mut [E], by: &[f32], offset: &[f32]) = scale_add_rows_body
 );
 
 #[cfg(test)]
 mod tests {
-    use super::Map;
+    use super::{Map, add_scaled, scale_add_image};
     use crate::reference::{assert_close, values};
     use crate::simd::testing::at_every_level;
 
@@ -306,22 +289,25 @@ mod tests {
                 assert_close("mean", &short, &summed(&|i| x[i] / pixels as f32), 1e-5);
                 map.mean_backward(&by, &mut y);
                 assert_close("mean backward", &y, &from(&|i| by[vector(i)] / pixels as f32), 1e-6);
-                map.scale(&x, &by, &mut y);
+                y.copy_from_slice(&x);
+                map.scale(&mut y, &by);
                 assert_close("scale", &y, &from(&|i| x[i] * by[vector(i)]), 1e-6);
                 map.dot(&x, &dy, &mut short);
                 assert_close("dot", &short, &summed(&|i| dy[i] * x[i]), 1e-5);
-                y.copy_from_slice(&x);
                 let offset = values(by.len(), 6);
-                map.scale_add(&mut y, &by, &offset);
+                for (i, (y, x)) in y.chunks_mut(map.image()).zip(x.chunks(map.image())).enumerate() {
+                    let at = i * channels..(i + 1) * channels;
+                    y.copy_from_slice(x);
+                    scale_add_image(y, &by[at.clone()], &offset[at]);
+                }
                 assert_close("scale add", &y, &from(&|i| x[i] * by[vector(i)] + offset[vector(i)]), 1e-6);
-                map.residual(&x, &shortcut, None, &mut y);
-                assert_close("sum", &y, &from(&|i| x[i] + shortcut[i]), 1e-6);
-                map.residual(&x, &shortcut, Some(&keep), &mut y);
-                assert_close("drop path", &y, &from(&|i| x[i] * keep[image(i)] + shortcut[i]), 1e-6);
+                y.copy_from_slice(&x);
+                add_scaled(&shortcut, 0.5, &mut y);
+                assert_close("drop path", &y, &from(&|i| x[i] * 0.5 + shortcut[i]), 1e-6);
                 map.add(&dy, &mut y);
-                assert_close("add", &y, &from(&|i| x[i] * keep[image(i)] + shortcut[i] + dy[i]), 1e-6);
+                assert_close("add", &y, &from(&|i| x[i] * 0.5 + shortcut[i] + dy[i]), 1e-6);
                 map.copy(&dy, &mut y);
-                map.residual_backward(&keep, &mut y);
+                map.scale_images(&keep, &mut y);
                 assert_close("drop path backward", &y, &from(&|i| dy[i] * keep[image(i)]), 1e-6);
             }
         });

@@ -3,6 +3,7 @@
 use crate::act::Act;
 use crate::conv::Conv2d;
 use crate::depthwise::Depthwise;
+use crate::element::Element;
 
 /// `n` reproducible values in -1..1.
 pub(crate) fn values(n: usize, seed: u64) -> Vec<f32> {
@@ -14,6 +15,21 @@ pub(crate) fn values(n: usize, seed: u64) -> Vec<f32> {
         (state >> 40) as f32 / (1 << 23) as f32 - 1.0
     };
     (0..n).map(|_| next()).collect()
+}
+
+/// `n` reproducible values in -1..1 that `E` can hold.
+pub(crate) fn map<E: Element>(n: usize, seed: u64) -> Vec<E> {
+    values(n, seed).into_iter().map(E::from_f32).collect()
+}
+
+/// The values as `f32`.
+pub(crate) fn wide<E: Element>(x: &[E]) -> Vec<f32> {
+    x.iter().map(|x| x.to_f32()).collect()
+}
+
+/// What a kernel's results on maps of `E` may be off by, relative to the largest.
+pub(crate) fn tolerance<E: Element>() -> f32 {
+    if E::NAME == "bf16" { 1e-2 } else { 1e-5 }
 }
 
 /// Panics unless each value is within `tolerance` of the expected one, relative to the largest expected

@@ -7,6 +7,7 @@
 //!
 //! Left out on purpose: `f64`, integers and shuffles (no kernel needs them), and per-call overrides of the level.
 
+use half::bf16;
 use std::sync::OnceLock;
 
 /// Instruction sets the kernels are compiled for, slowest first.
@@ -18,11 +19,13 @@ pub enum Level {
     Avx2,
     /// AVX-512 (F, VL, DQ, BW).
     Avx512,
+    /// AVX-512 with the dot product of `bf16` pairs.
+    Avx512Bf16,
 }
 
 impl Level {
     /// Every level, slowest first.
-    pub const ALL: [Level; 3] = [Level::Scalar, Level::Avx2, Level::Avx512];
+    pub const ALL: [Level; 4] = [Level::Scalar, Level::Avx2, Level::Avx512, Level::Avx512Bf16];
 
     /// The name `HEMA_CPU` knows this level by.
     pub fn name(self) -> &'static str {
@@ -30,7 +33,13 @@ impl Level {
             Level::Scalar => "scalar",
             Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
+            Level::Avx512Bf16 => "avx512-bf16",
         }
+    }
+
+    /// Whether `bf16` products are instructions of their own; where they are emulated, `bf16` maps save memory but no time.
+    pub fn has_bf16(self) -> bool {
+        self == Level::Avx512Bf16
     }
 
     /// Whether this processor has the level's instructions.
@@ -47,6 +56,8 @@ impl Level {
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512bw")
             }
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Bf16 => Level::Avx512.is_supported() && is_x86_feature_detected!("avx512bf16"),
             #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }
@@ -73,6 +84,9 @@ pub fn level() -> Level {
 ///
 /// `load_n`/`store_n` touch only the first `n <= LANES` values; the other lanes of a loaded vector are 0. `min` and `max`
 /// return their second operand when either is NaN, so `max(0, x)` hands NaN on.
+///
+/// `bf16` values are widened when loaded and rounded to nearest even when stored. For products, two of them lie in the
+/// 32 bits of one lane, the first in the low half: a *pair*.
 pub(crate) trait Simd: Copy {
     /// A vector.
     type V: Copy;
@@ -95,17 +109,31 @@ pub(crate) trait Simd: Copy {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `1 / a`, for normal `a` with a normal inverse, to within one unit in the last place or two.
     fn recip(self, a: Self::V) -> Self::V;
+    /// `1 / a` to eleven bits.
+    fn recip_rough(self, a: Self::V) -> Self::V;
     /// `a` rounded to the nearest integer.
     fn round(self, a: Self::V) -> Self::V;
-    /// `a * 2^n` for integral `n` in -126..=127.
+    /// `a * 2^n` for integral `n`; beyond -126..=127, the result at the limit, or 0 and infinity.
     fn scale2(self, a: Self::V, n: Self::V) -> Self::V;
     /// `a` where `cond > 0`, else 0.
     fn keep_positive(self, cond: Self::V, a: Self::V) -> Self::V;
+    unsafe fn load_bf16_n(self, p: *const bf16, n: usize) -> Self::V;
+    unsafe fn store_bf16_n(self, p: *mut bf16, n: usize, v: Self::V);
+    /// Pairs of widened values.
+    fn pair(self, first: Self::V, second: Self::V) -> Self::V;
+    /// `c` plus the product of the first and the product of the second halves of the pairs `a` and `b`.
+    fn dot(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
 }
 
 /// Token for [`Level::Scalar`].
 #[derive(Clone, Copy)]
 pub(crate) struct Scalar;
+
+/// The halves of a pair, widened.
+#[inline(always)]
+fn halves(pair: f32) -> (f32, f32) {
+    (f32::from_bits(pair.to_bits() << 16), f32::from_bits(pair.to_bits() & 0xFFFF_0000))
+}
 
 impl Scalar {
     #[inline(always)]
@@ -183,17 +211,44 @@ impl Simd for Scalar {
         a.map(|a| 1.0 / a)
     }
     #[inline(always)]
+    fn recip_rough(self, a: Self::V) -> Self::V {
+        self.recip(a)
+    }
+    #[inline(always)]
     fn round(self, a: Self::V) -> Self::V {
         // adding and taking away 1.5 * 2^23 rounds to nearest without a library call
         a.map(|a| (a + 12582912.0) - 12582912.0)
     }
     #[inline(always)]
     fn scale2(self, a: Self::V, n: Self::V) -> Self::V {
-        Self::zip(a, n, |a, n| a * f32::from_bits(((n as i32 + 127) << 23) as u32))
+        Self::zip(a, n, |a, n| a * f32::from_bits(((n.clamp(-126.0, 127.0) as i32 + 127) << 23) as u32))
     }
     #[inline(always)]
     fn keep_positive(self, cond: Self::V, a: Self::V) -> Self::V {
         Self::zip(cond, a, |c, a| if c > 0.0 { a } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn load_bf16_n(self, p: *const bf16, n: usize) -> Self::V {
+        // SAFETY: only the first `n` values are read, which the caller vouches for.
+        std::array::from_fn(|i| if i < n { unsafe { *p.add(i) }.to_f32() } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn store_bf16_n(self, p: *mut bf16, n: usize, v: Self::V) {
+        for (i, x) in v.into_iter().enumerate().take(n) {
+            // SAFETY: only the first `n` values are written, which the caller vouches for.
+            unsafe { *p.add(i) = bf16::from_f32(x) }
+        }
+    }
+    #[inline(always)]
+    fn pair(self, first: Self::V, second: Self::V) -> Self::V {
+        Self::zip(first, second, |a, b| f32::from_bits(a.to_bits() >> 16 | b.to_bits()))
+    }
+    #[inline(always)]
+    fn dot(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        std::array::from_fn(|i| {
+            let ((a0, a1), (b0, b1)) = (halves(a[i]), halves(b[i]));
+            c[i] + a0 * b0 + a1 * b1
+        })
     }
 }
 
@@ -203,6 +258,7 @@ pub(crate) use x86::{Avx2, Avx512};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::Simd;
+    use half::bf16;
     #[allow(clippy::wildcard_imports)] // fifty instructions by name say nothing
     use std::arch::x86_64::*;
 
@@ -210,9 +266,9 @@ mod x86 {
     #[derive(Clone, Copy)]
     pub(crate) struct Avx2(());
 
-    /// Token for [`super::Level::Avx512`].
+    /// Token for [`super::Level::Avx512`] or, with `BF16`, [`super::Level::Avx512Bf16`].
     #[derive(Clone, Copy)]
-    pub(crate) struct Avx512(());
+    pub(crate) struct Avx512<const BF16: bool>(());
 
     impl Avx2 {
         /// # Safety
@@ -231,11 +287,35 @@ mod x86 {
             // call it, so the processor has AVX2.
             unsafe { _mm256_loadu_si256(BITS.as_ptr().add(start).cast()) }
         }
+
+        /// Eight values, widened.
+        #[inline(always)]
+        unsafe fn load_bf16(p: *const bf16) -> __m256 {
+            unsafe {
+                let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast()));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
+            }
+        }
+        /// Rounds to eight values.
+        #[inline(always)]
+        unsafe fn store_bf16(p: *mut bf16, v: __m256) {
+            unsafe {
+                let bits = _mm256_castps_si256(v);
+                let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+                let half = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF));
+                let rounded = _mm256_srli_epi32::<16>(_mm256_add_epi32(bits, half));
+                // adding could carry a NaN over into zero
+                let nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(v, v));
+                let narrow = _mm256_blendv_epi8(rounded, _mm256_set1_epi32(0x7FC0), nan);
+                let packed = _mm256_permute4x64_epi64::<0b1000>(_mm256_packus_epi32(narrow, narrow));
+                _mm_storeu_si128(p.cast(), _mm256_castsi256_si128(packed));
+            }
+        }
     }
 
-    impl Avx512 {
+    impl<const BF16: bool> Avx512<BF16> {
         /// # Safety
-        /// The processor has AVX-512 F, VL, DQ and BW.
+        /// The processor has AVX-512 F, VL, DQ and BW and, with `BF16`, AVX-512 BF16.
         #[inline(always)]
         pub(crate) unsafe fn new() -> Self {
             Self(())
@@ -246,10 +326,10 @@ mod x86 {
     // own condition on the pointer to the caller.
     macro_rules! vector_impl {
         (
-            $token:ident, $vector:ty, $lanes:literal, $wide:literal, $splat:ident, $load:ident, $store:ident,
+            $token:ty, [$($generics:tt)*], $vector:ty, $lanes:literal, $wide:literal, $splat:ident, $load:ident, $store:ident,
             $add:ident, $sub:ident, $mul:ident, $fma:ident, $min:ident, $max:ident, { $($rest:tt)* }
         ) => {
-            impl Simd for $token {
+            impl<$($generics)*> Simd for $token {
                 type V = $vector;
                 const LANES: usize = $lanes;
                 const WIDE: bool = $wide;
@@ -279,6 +359,7 @@ mod x86 {
 
     vector_impl!(
         Avx2,
+        [],
         __m256,
         8,
         false,
@@ -306,12 +387,17 @@ mod x86 {
                 unsafe { _mm256_div_ps(_mm256_set1_ps(1.0), a) }
             }
             #[inline(always)]
+            fn recip_rough(self, a: Self::V) -> Self::V {
+                unsafe { _mm256_rcp_ps(a) }
+            }
+            #[inline(always)]
             fn round(self, a: Self::V) -> Self::V {
                 unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
             }
             #[inline(always)]
             fn scale2(self, a: Self::V, n: Self::V) -> Self::V {
                 unsafe {
+                    let n = _mm256_max_ps(_mm256_set1_ps(-126.0), _mm256_min_ps(_mm256_set1_ps(127.0), n));
                     let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
                     _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent)))
                 }
@@ -320,11 +406,50 @@ mod x86 {
             fn keep_positive(self, cond: Self::V, a: Self::V) -> Self::V {
                 unsafe { _mm256_and_ps(a, _mm256_cmp_ps::<_CMP_GT_OQ>(cond, _mm256_setzero_ps())) }
             }
+            #[inline(always)]
+            unsafe fn load_bf16_n(self, p: *const bf16, n: usize) -> Self::V {
+                if n >= 8 {
+                    return unsafe { Self::load_bf16(p) };
+                }
+                let mut values = [bf16::ZERO; 8];
+                unsafe {
+                    std::ptr::copy_nonoverlapping(p, values.as_mut_ptr(), n);
+                    Self::load_bf16(values.as_ptr())
+                }
+            }
+            #[inline(always)]
+            unsafe fn store_bf16_n(self, p: *mut bf16, n: usize, v: Self::V) {
+                if n >= 8 {
+                    return unsafe { Self::store_bf16(p, v) };
+                }
+                let mut values = [bf16::ZERO; 8];
+                unsafe {
+                    Self::store_bf16(values.as_mut_ptr(), v);
+                    std::ptr::copy_nonoverlapping(values.as_ptr(), p, n);
+                }
+            }
+            #[inline(always)]
+            fn pair(self, first: Self::V, second: Self::V) -> Self::V {
+                unsafe {
+                    let low = _mm256_srli_epi32::<16>(_mm256_castps_si256(first));
+                    _mm256_castsi256_ps(_mm256_or_si256(low, _mm256_castps_si256(second)))
+                }
+            }
+            #[inline(always)]
+            fn dot(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+                unsafe {
+                    let low = |v| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(v)));
+                    let high = _mm256_castsi256_ps(_mm256_set1_epi32(0xFFFF_0000_u32 as i32));
+                    let c = _mm256_fmadd_ps(low(a), low(b), c);
+                    _mm256_fmadd_ps(_mm256_and_ps(a, high), _mm256_and_ps(b, high), c)
+                }
+            }
         }
     );
 
     vector_impl!(
-        Avx512,
+        Avx512<BF16>,
+        [const BF16: bool],
         __m512,
         16,
         true,
@@ -355,6 +480,10 @@ mod x86 {
                 }
             }
             #[inline(always)]
+            fn recip_rough(self, a: Self::V) -> Self::V {
+                unsafe { _mm512_rcp14_ps(a) }
+            }
+            #[inline(always)]
             fn round(self, a: Self::V) -> Self::V {
                 unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
             }
@@ -366,33 +495,97 @@ mod x86 {
             fn keep_positive(self, cond: Self::V, a: Self::V) -> Self::V {
                 unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(cond, _mm512_setzero_ps()), a) }
             }
+            #[inline(always)]
+            unsafe fn load_bf16_n(self, p: *const bf16, n: usize) -> Self::V {
+                unsafe {
+                    let mask = ((1u32 << n.min(16)) - 1) as u16;
+                    let wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, p.cast()));
+                    _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
+                }
+            }
+            #[inline(always)]
+            unsafe fn store_bf16_n(self, p: *mut bf16, n: usize, v: Self::V) {
+                unsafe {
+                    _mm256_mask_storeu_epi16(p.cast(), ((1u32 << n.min(16)) - 1) as u16, Self::narrow(v));
+                }
+            }
+            #[inline(always)]
+            fn pair(self, first: Self::V, second: Self::V) -> Self::V {
+                unsafe {
+                    let low = _mm512_srli_epi32::<16>(_mm512_castps_si512(first));
+                    _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_castps_si512(second)))
+                }
+            }
+            #[inline(always)]
+            fn dot(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+                unsafe {
+                    if BF16 {
+                        let pairs = |v| std::mem::transmute::<__m512, __m512bh>(v);
+                        return _mm512_dpbf16_ps(c, pairs(a), pairs(b));
+                    }
+                    let low = |v| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(v)));
+                    let high = _mm512_castsi512_ps(_mm512_set1_epi32(0xFFFF_0000_u32 as i32));
+                    let c = _mm512_fmadd_ps(low(a), low(b), c);
+                    _mm512_fmadd_ps(_mm512_and_ps(a, high), _mm512_and_ps(b, high), c)
+                }
+            }
         }
     );
+
+    impl<const BF16: bool> Avx512<BF16> {
+        /// Rounds to `bf16`.
+        #[inline(always)]
+        fn narrow(v: __m512) -> __m256i {
+            // SAFETY: the token proves the instructions.
+            unsafe {
+                if BF16 {
+                    return std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(v));
+                }
+                let bits = _mm512_castps_si512(v);
+                let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+                let half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF));
+                let rounded = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits, half));
+                // adding could carry a NaN over into zero
+                let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(v, v);
+                _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, nan, _mm512_set1_epi32(0x7FC0)))
+            }
+        }
+    }
 }
 
-/// `simd_fn!(/// doc  unsafe fn entry(a: T, ...) = body)`: defines `entry`, which runs the copy of `body::<S>(token, a, ...)`
-/// compiled for [`level`]. `body` must be `#[inline(always)]`, or it would not inherit the target features.
+/// `simd_fn!(/// doc  unsafe fn entry<E>(a: T, ...) = body)`: defines `entry`, which runs the copy of `body::<S>(token, a, ...)`
+/// compiled for [`level`]. `E`, where there is one, is an [`Element`](crate::element::Element). `body` must be
+/// `#[inline(always)]`, or it would not inherit the target features.
 macro_rules! simd_fn {
-    ($(#[$doc:meta])* unsafe fn $entry:ident($($arg:ident: $ty:ty),* $(,)?) = $body:path) => {
+    ($(#[$doc:meta])* unsafe fn $entry:ident $(<$e:ident>)? ($($arg:ident: $ty:ty),* $(,)?) = $body:path) => {
         $(#[$doc])*
         #[allow(clippy::too_many_arguments)] // raw kernels take their whole problem flat
-        pub(crate) unsafe fn $entry($($arg: $ty),*) {
+        pub(crate) unsafe fn $entry $(<$e: $crate::element::Element>)? ($($arg: $ty),*) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
+            #[allow(clippy::too_many_arguments)]
+            unsafe fn avx512_bf16 $(<$e: $crate::element::Element>)? ($($arg: $ty),*) {
+                // SAFETY: this function's own target features; the body's conditions are the caller's.
+                unsafe { $body($crate::simd::Avx512::<true>::new(), $($arg),*) }
+            }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
             #[allow(clippy::too_many_arguments)]
-            unsafe fn avx512($($arg: $ty),*) {
-                // SAFETY: this function's own target features; the body's conditions are the caller's.
-                unsafe { $body($crate::simd::Avx512::new(), $($arg),*) }
+            unsafe fn avx512 $(<$e: $crate::element::Element>)? ($($arg: $ty),*) {
+                // SAFETY: as above.
+                unsafe { $body($crate::simd::Avx512::<false>::new(), $($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             #[allow(clippy::too_many_arguments)]
-            unsafe fn avx2($($arg: $ty),*) {
+            unsafe fn avx2 $(<$e: $crate::element::Element>)? ($($arg: $ty),*) {
                 // SAFETY: as above.
                 unsafe { $body($crate::simd::Avx2::new(), $($arg),*) }
             }
             // SAFETY: `level` returns only levels the processor has; the body's conditions are the caller's.
             match $crate::simd::level() {
+                #[cfg(target_arch = "x86_64")]
+                $crate::simd::Level::Avx512Bf16 => unsafe { avx512_bf16($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
                 $crate::simd::Level::Avx512 => unsafe { avx512($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
@@ -409,7 +602,7 @@ pub(crate) fn lanes() -> usize {
     match level() {
         Level::Scalar => 4,
         Level::Avx2 => 8,
-        Level::Avx512 => 16,
+        Level::Avx512 | Level::Avx512Bf16 => 16,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::act::Act;
 use crate::conv::{Conv2d, Pad};
+use crate::element::Element;
 use crate::pool::Map;
 
 /// The shape of a squeeze-excite layer.
@@ -103,12 +104,12 @@ impl SqueezeExcite {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn backward(
+    pub fn backward<E: Element>(
         &self,
-        y: &[f32],
+        y: &[E],
         params: &SqueezeParams,
         saved: &SqueezeSaved,
-        d: &[f32],
+        d: &[E],
     ) -> (SqueezeGrads, Vec<f32>) {
         let (reduce, expand) = (self.reduce(), self.expand());
         // of the gates before the sigmoid: sum(d * x) * gate * (1 - gate), and x * gate is y
@@ -138,11 +139,11 @@ impl SqueezeExcite {
         (grads, dmean)
     }
 
-    /// The forward pass, keeping nothing.
+    /// Gates `x`, keeping nothing.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn infer(&self, x: &[f32], params: &SqueezeParams, y: &mut [f32]) {
+    pub fn infer<E: Element>(&self, x: &mut [E], params: &SqueezeParams) {
         let mut vectors = vec![0.0; self.map.batch * self.map.channels];
         self.map.mean(x, &mut vectors);
         let mut hidden = vec![0.0; self.map.batch * self.reduced];
@@ -155,6 +156,6 @@ impl SqueezeExcite {
         );
         let (weight, bias) = (params.expand_weight, Some(params.expand_bias));
         self.expand().forward(&hidden, weight, bias, Act::Sigmoid, &mut vectors);
-        self.map.scale(x, &vectors, y);
+        self.map.scale(x, &vectors);
     }
 }

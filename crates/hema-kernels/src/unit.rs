@@ -6,6 +6,7 @@
 use crate::act::Act;
 use crate::conv::Conv2d;
 use crate::depthwise::Depthwise;
+use crate::element::Element;
 use crate::norm::{Norm, NormGrads, Stats};
 use crate::workspace::{Workspace, scratch};
 
@@ -59,41 +60,41 @@ impl Filter {
         }
     }
 
-    fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [f32]) {
+    fn forward<E: Element>(&self, x: &[E], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [E]) {
         match self {
             Self::Dense(c) => c.forward(x, weight, bias, act, y),
             Self::Depthwise(d) => d.forward(x, weight, bias, act, y),
         }
     }
 
-    fn forward_stats(&self, x: &[f32], weight: &[f32], y: &mut [f32]) -> Stats {
+    fn forward_stats<E: Element>(&self, x: &[E], weight: &[f32], y: &mut [E]) -> Stats {
         match self {
             Self::Dense(c) => c.forward_stats(x, weight, y),
             Self::Depthwise(d) => d.forward_stats(x, weight, y),
         }
     }
 
-    fn grad_input(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+    fn grad_input<E: Element>(&self, dy: &[E], weight: &[f32], dx: &mut [E]) {
         match self {
             Self::Dense(c) => c.grad_input(dy, weight, dx),
             Self::Depthwise(d) => d.grad_input(dy, weight, dx),
         }
     }
 
-    fn grad_input_add(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+    fn grad_input_add<E: Element>(&self, dy: &[E], weight: &[f32], dx: &mut [E]) {
         match self {
             Self::Dense(c) => c.grad_input_add(dy, weight, dx),
             Self::Depthwise(d) => {
                 // its tiles overlap, so they cannot add; blocks that begin with a depthwise convolution are rare
                 let mut own = scratch().take(dx.len());
                 d.grad_input(dy, weight, &mut own);
-                dx.iter_mut().zip(&own).for_each(|(dx, own)| *dx += own);
+                d.in_map().add(&own, dx);
                 scratch().give(own);
             }
         }
     }
 
-    fn grad_weight(&self, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+    fn grad_weight<E: Element>(&self, x: &[E], dy: &[E], dweight: &mut [f32]) {
         match self {
             Self::Dense(c) => c.grad_weight(x, dy, dweight),
             Self::Depthwise(d) => d.grad_weight(x, dy, dweight),
@@ -127,9 +128,9 @@ pub struct UnitParams<'a> {
 
 /// What a [`Unit`]'s forward pass keeps for the backward pass.
 #[derive(Debug)]
-pub struct UnitSaved {
+pub struct UnitSaved<E> {
     /// Output of the convolution, before the normalisation.
-    pub pre: Vec<f32>,
+    pub pre: Vec<E>,
     /// What it is normalised by: the batch's statistics, which the caller folds into the running ones, or the fixed ones.
     pub stats: Stats,
 }
@@ -147,13 +148,13 @@ pub struct UnitGrads {
 
 /// Where the gradient of a unit's input goes.
 #[derive(Debug)]
-pub enum InputGrad<'a> {
+pub enum InputGrad<'a, E> {
     /// Nowhere: the unit is the network's first.
     Unwanted,
     /// Into a buffer, whatever it holds.
-    Store(&'a mut [f32]),
+    Store(&'a mut [E]),
     /// Added to a buffer.
-    Add(&'a mut [f32]),
+    Add(&'a mut [E]),
 }
 
 /// Weights and bias of a unit whose normalisation has constant statistics, as one convolution.
@@ -178,7 +179,7 @@ impl Unit {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn convolve(&self, x: &[f32], params: &UnitParams, workspace: &Workspace) -> UnitSaved {
+    pub fn convolve<E: Element>(&self, x: &[E], params: &UnitParams, workspace: &Workspace) -> UnitSaved<E> {
         let mut pre = workspace.take(self.filter.out_len());
         let stats = match params.fixed {
             None => self.filter.forward_stats(x, params.weight, &mut pre),
@@ -194,7 +195,7 @@ impl Unit {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn activate(&self, params: &UnitParams, saved: &UnitSaved, y: &mut [f32]) {
+    pub fn activate<E: Element>(&self, params: &UnitParams, saved: &UnitSaved<E>, y: &mut [E]) {
         self.norm(params).forward(&saved.pre, &saved.stats, y);
     }
 
@@ -202,7 +203,12 @@ impl Unit {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn backward_norm(&self, params: &UnitParams, saved: &UnitSaved, d: &mut [f32]) -> NormGrads {
+    pub fn backward_norm<E: Element>(
+        &self,
+        params: &UnitParams,
+        saved: &UnitSaved<E>,
+        d: &mut [E],
+    ) -> NormGrads {
         self.norm(params).backward(&saved.pre, &saved.stats, d)
     }
 
@@ -210,13 +216,13 @@ impl Unit {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn backward_filter(
+    pub fn backward_filter<E: Element>(
         &self,
-        x: &[f32],
+        x: &[E],
         params: &UnitParams,
         norm: NormGrads,
-        d: &[f32],
-        dx: InputGrad,
+        d: &[E],
+        dx: InputGrad<E>,
     ) -> UnitGrads {
         let mut weight = vec![0.0; self.filter.weight_len()];
         self.filter.grad_weight(x, d, &mut weight);
@@ -243,7 +249,7 @@ impl Unit {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn infer(&self, x: &[f32], folded: &FoldedUnit, y: &mut [f32]) {
+    pub fn infer<E: Element>(&self, x: &[E], folded: &FoldedUnit, y: &mut [E]) {
         self.filter.forward(x, &folded.weight, Some(&folded.bias), self.act, y);
     }
 }

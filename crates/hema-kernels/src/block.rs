@@ -1,50 +1,20 @@
-//! The residual blocks of the mobile networks, inverted and fused, as one function forward and one backward each.
-//!
-//! * [`Block::mbconv`]: 1x1 expansion, depthwise, squeeze-excite, 1x1 projection.
-//! * [`Block::fused_mbconv`]: k x k expansion, 1x1 projection.
-//! * [`Block::conv`]: one k x k convolution.
-//!
-//! Each convolution is a [`Unit`]; the last of several has no activation. Where stride and channels allow, the input is added
-//! to the output, with stochastic depth's factor per image.
+//! A residual block of any kind as one function forward and one backward: a chain of [`Unit`]s, perhaps with squeeze-excite
+//! before the last. MBConv is 1x1 expansion, depthwise, squeeze-excite, 1x1 projection; Fused-MBConv a k x k expansion and a
+//! projection; a plain convolution a chain of one. Where asked, the input is added to the output, with stochastic depth's
+//! factor per image.
 //!
 //! Of the maps, only the convolutions' outputs are kept for backward. Activated maps are computed again: a training step's
 //! maps are far larger than any cache, so a map kept costs writing it to memory and reading it back, while a short-lived
 //! buffer, used again and again, never leaves the cache.
 
 use crate::act::Act;
-use crate::conv::{Conv2d, Pad};
-use crate::depthwise::Depthwise;
+use crate::element::Element;
 use crate::norm::{Stats, chunk};
-use crate::pool::{Map, mean_image, scale_add_image, scale_image};
+use crate::pool::{Map, add_scaled, mean_image, scale_add_image, scale_image};
 use crate::squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
-use crate::unit::{Filter, FoldedUnit, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
+use crate::unit::{FoldedUnit, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
 use crate::workspace::Workspace;
 use crate::{check_len, par_chunks};
-
-/// What the three kinds of block have in common.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BlockShape {
-    /// Images.
-    pub batch: usize,
-    /// Rows of the input.
-    pub height: usize,
-    /// Columns of the input.
-    pub width: usize,
-    /// Channels of the input.
-    pub inputs: usize,
-    /// Channels of the output.
-    pub outputs: usize,
-    /// Rows and columns of the spatial filter.
-    pub kernel: usize,
-    /// Its step.
-    pub stride: usize,
-    /// Zero padding of the map it sees.
-    pub pad: Pad,
-    /// Activation between layers.
-    pub act: Act,
-    /// Added to the variance by the normalisations.
-    pub eps: f32,
-}
 
 /// A residual block: a chain of [`Unit`]s, perhaps with squeeze-excite before the last.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,9 +37,9 @@ pub struct BlockParams<'a> {
 
 /// What a [`Block`]'s forward pass keeps.
 #[derive(Debug)]
-pub struct BlockSaved {
+pub struct BlockSaved<E> {
     /// Of each unit, in order.
-    pub units: Vec<UnitSaved>,
+    pub units: Vec<UnitSaved<E>>,
     squeeze: Option<SqueezeSaved>,
 }
 
@@ -88,40 +58,7 @@ pub struct FoldedBlock {
     units: Vec<FoldedUnit>,
 }
 
-impl BlockShape {
-    fn unit(&self, filter: Filter, act: Act) -> Unit {
-        Unit { filter, act, eps: self.eps }
-    }
-
-    /// A dense unit on the block's input.
-    fn dense(&self, outputs: usize, kernel: usize, stride: usize, pad: Pad, act: Act) -> Unit {
-        let Self { batch, height, width, inputs, .. } = *self;
-        let conv = Conv2d { batch, height, width, inputs, outputs, kernel, stride, pad };
-        self.unit(Filter::Dense(conv), act)
-    }
-
-    fn depthwise(&self, channels: usize) -> Depthwise {
-        let Self { batch, height, width, kernel, stride, pad, .. } = *self;
-        Depthwise { batch, height, width, channels, kernel, stride, pad }
-    }
-
-    /// A 1x1 unit without activation on a map of `height` x `width` x `inputs`.
-    fn project(&self, height: usize, width: usize, inputs: usize) -> Unit {
-        Self { height, width, inputs, ..*self }.dense(self.outputs, 1, 1, Pad::default(), Act::Identity)
-    }
-}
-
 impl Block {
-    fn new(shape: &BlockShape, units: Vec<Unit>, squeeze: Option<SqueezeExcite>) -> Self {
-        let out_len = units[units.len() - 1].filter.out_len();
-        let map = Map {
-            batch: shape.batch,
-            pixels: out_len / (shape.batch * shape.outputs),
-            channels: shape.outputs,
-        };
-        Self { units, squeeze, map, skip: shape.stride == 1 && shape.inputs == shape.outputs }
-    }
-
     /// Any chain of units, with squeeze-excite over `reduced` channels before the last one where that is not 0. With `skip` the
     /// input is added to the output.
     ///
@@ -142,39 +79,6 @@ impl Block {
             SqueezeExcite { map: map_of(before.out_len(), before.outputs()), reduced, act }
         });
         Self { map: map_of(last.out_len(), last.outputs()), units, squeeze, skip }
-    }
-
-    /// `hidden` channels between expansion and projection; no expansion if these are as many as the input has. Squeeze-excite
-    /// with `reduced` channels in the middle, none if 0.
-    pub fn mbconv(shape: &BlockShape, hidden: usize, reduced: usize) -> Self {
-        let mut units = Vec::new();
-        if hidden != shape.inputs {
-            units.push(shape.dense(hidden, 1, 1, Pad::default(), shape.act));
-        }
-        let depthwise = shape.depthwise(hidden);
-        let (height, width) = (depthwise.out_height(), depthwise.out_width());
-        units.push(shape.unit(Filter::Depthwise(depthwise), shape.act));
-        units.push(shape.project(height, width, hidden));
-        let map = Map { batch: shape.batch, pixels: height * width, channels: hidden };
-        let squeeze = (reduced > 0).then_some(SqueezeExcite { map, reduced, act: shape.act });
-        Self::new(shape, units, squeeze)
-    }
-
-    /// `hidden` channels between the k x k expansion and the projection.
-    pub fn fused_mbconv(shape: &BlockShape, hidden: usize) -> Self {
-        let expand = shape.dense(hidden, shape.kernel, shape.stride, shape.pad, shape.act);
-        let Filter::Dense(conv) = expand.filter else { unreachable!("made dense above") };
-        let project = shape.project(conv.out_height(), conv.out_width(), hidden);
-        Self::new(shape, vec![expand, project], None)
-    }
-
-    /// One k x k convolution.
-    pub fn conv(shape: &BlockShape) -> Self {
-        Self::new(
-            shape,
-            vec![shape.dense(shape.outputs, shape.kernel, shape.stride, shape.pad, shape.act)],
-            None,
-        )
     }
 
     /// The block's units, in order.
@@ -202,31 +106,31 @@ impl Block {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn forward(
+    pub fn forward<E: Element>(
         &self,
-        x: &[f32],
+        x: &[E],
         params: &BlockParams,
         keep: Option<&[f32]>,
         workspace: &Workspace,
-        y: &mut [f32],
-    ) -> BlockSaved {
+        y: &mut [E],
+    ) -> BlockSaved<E> {
         // one job for the pool: each operator called from another thread would put that thread to sleep and wake it again
         rayon::scope(|_| self.run_forward(x, params, keep, workspace, y))
     }
 
-    fn run_forward(
+    fn run_forward<E: Element>(
         &self,
-        x: &[f32],
+        x: &[E],
         params: &BlockParams,
         keep: Option<&[f32]>,
         workspace: &Workspace,
-        y: &mut [f32],
-    ) -> BlockSaved {
+        y: &mut [E],
+    ) -> BlockSaved<E> {
         self.check(params);
         let last = self.units.len() - 1;
         let mut units = Vec::with_capacity(self.units.len());
         let mut squeeze = None;
-        let mut current: Option<Vec<f32>> = None;
+        let mut current: Option<Vec<E>> = None;
         for (i, (unit, unit_params)) in self.units.iter().zip(&params.units).enumerate() {
             let saved = unit.convolve(current.as_deref().unwrap_or(x), unit_params, workspace);
             if i == last {
@@ -250,7 +154,14 @@ impl Block {
     }
 
     /// The block's output from the last convolution's, with the residual while each image is in the cache.
-    fn finish(&self, x: &[f32], params: &UnitParams, keep: Option<&[f32]>, saved: &UnitSaved, y: &mut [f32]) {
+    fn finish<E: Element>(
+        &self,
+        x: &[E],
+        params: &UnitParams,
+        keep: Option<&[f32]>,
+        saved: &UnitSaved<E>,
+        y: &mut [E],
+    ) {
         let unit = &self.units[self.units.len() - 1];
         if !self.skip {
             return unit.activate(params, saved, y);
@@ -258,8 +169,7 @@ impl Block {
         keep.inspect(|keep| check_len("keep", keep.len(), self.map.batch));
         let size = self.map.image();
         unit.norm(params).forward_chunks(&saved.pre, &saved.stats, size, y, |i, y| {
-            let keep = keep.map_or(1.0, |keep| keep[i]);
-            y.iter_mut().zip(&x[i * size..]).for_each(|(y, x)| *y = x + *y * keep);
+            add_scaled(&x[i * size..][..size], keep.map_or(1.0, |keep| keep[i]), y);
         });
     }
 
@@ -269,29 +179,29 @@ impl Block {
     /// # Panics
     /// If a length does not match the shape.
     #[allow(clippy::too_many_arguments)] // the forward pass's arguments and three more
-    pub fn backward(
+    pub fn backward<E: Element>(
         &self,
-        x: &[f32],
+        x: &[E],
         params: &BlockParams,
         keep: Option<&[f32]>,
-        saved: BlockSaved,
-        d: &mut [f32],
+        saved: BlockSaved<E>,
+        d: &mut [E],
         workspace: &Workspace,
-        dx: Option<&mut [f32]>,
+        dx: Option<&mut [E]>,
     ) -> BlockGrads {
         rayon::scope(|_| self.run_backward(x, params, keep, saved, d, workspace, dx))
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn run_backward(
+    fn run_backward<E: Element>(
         &self,
-        x: &[f32],
+        x: &[E],
         params: &BlockParams,
         keep: Option<&[f32]>,
-        saved: BlockSaved,
-        d: &mut [f32],
+        saved: BlockSaved<E>,
+        d: &mut [E],
         workspace: &Workspace,
-        dx: Option<&mut [f32]>,
+        dx: Option<&mut [E]>,
     ) -> BlockGrads {
         self.check(params);
         check_len("d", d.len(), self.out_len());
@@ -306,13 +216,13 @@ impl Block {
             Some(dx) => InputGrad::Store(dx),
         };
         if let Some(keep) = keep.filter(|_| self.skip) {
-            self.map.residual_backward(keep, d);
+            self.map.scale_images(keep, d);
         }
         let last = self.units.len() - 1;
         // set where a unit's normalisation is done already, together with the gate after it
         let mut ready = None;
         // the gradient of the output of the unit at hand, from the second one on
-        let mut current: Option<Vec<f32>> = None;
+        let mut current: Option<Vec<E>> = None;
         for i in (1..self.units.len()).rev() {
             let (before, unit) = (&self.units[i - 1], &self.units[i]);
             let (params_before, saved_before) = (&params.units[i - 1], &saved.units[i - 1]);
@@ -388,37 +298,34 @@ impl Block {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn infer(
+    pub fn infer<E: Element>(
         &self,
-        x: &[f32],
+        x: &[E],
         folded: &FoldedBlock,
         squeeze: Option<&SqueezeParams>,
         workspace: &Workspace,
-        y: &mut [f32],
+        y: &mut [E],
     ) {
         rayon::scope(|_| self.run_infer(x, folded, squeeze, workspace, y));
     }
 
-    fn run_infer(
+    fn run_infer<E: Element>(
         &self,
-        x: &[f32],
+        x: &[E],
         folded: &FoldedBlock,
         squeeze: Option<&SqueezeParams>,
         workspace: &Workspace,
-        y: &mut [f32],
+        y: &mut [E],
     ) {
         let last = self.units.len() - 1;
-        let mut current: Option<Vec<f32>> = None;
+        let mut current: Option<Vec<E>> = None;
         for (unit, folded) in self.units[..last].iter().zip(&folded.units) {
             let mut out = workspace.take(unit.filter.out_len());
             unit.infer(current.as_deref().unwrap_or(x), folded, &mut out);
             workspace.swap(&mut current, out);
         }
         if let (Some(layer), Some(params)) = (&self.squeeze, squeeze) {
-            let input = current.as_deref().unwrap_or(x);
-            let mut out = workspace.take(input.len());
-            layer.infer(input, params, &mut out);
-            workspace.swap(&mut current, out);
+            layer.infer(current.as_deref_mut().expect("a gate stands between two units"), params);
         }
         self.units[last].infer(current.as_deref().unwrap_or(x), &folded.units[last], y);
         if let Some(done) = current {
@@ -437,13 +344,13 @@ impl Block {
 }
 
 /// `y` = the unit's activated and gated output, averaging each image while it is in the cache.
-fn gated_forward(
+fn gated_forward<E: Element>(
     layer: &SqueezeExcite,
     unit: &Unit,
     unit_params: &UnitParams,
     params: &SqueezeParams,
-    saved: &UnitSaved,
-    y: &mut [f32],
+    saved: &UnitSaved<E>,
+    y: &mut [E],
 ) -> SqueezeSaved {
     let (image, c) = (layer.map.image(), layer.map.channels);
     let means = unit.norm(unit_params).forward_chunks(&saved.pre, &saved.stats, image, y, |_, y| {
@@ -458,13 +365,15 @@ fn gated_forward(
 
 #[cfg(test)]
 mod tests {
-    use super::{Block, BlockGrads, BlockParams, BlockShape};
+    use super::{Block, BlockGrads, BlockParams};
     use crate::act::Act;
-    use crate::conv::Pad;
-    use crate::reference::{assert_close, values};
+    use crate::conv::{Conv2d, Pad};
+    use crate::depthwise::Depthwise;
+    use crate::element::{Element, bf16};
+    use crate::reference::{assert_close, map, values, wide};
     use crate::simd::testing::at_every_level;
     use crate::squeeze::SqueezeParams;
-    use crate::unit::UnitParams;
+    use crate::unit::{Filter, Unit, UnitParams};
     use crate::workspace::Workspace;
 
     /// The block's input, then three tensors of each unit, then four of squeeze-excite.
@@ -507,27 +416,59 @@ mod tests {
         std::iter::once(dx).chain(units).chain(squeeze).collect()
     }
 
+    const ACT: Act = Act::Silu;
+
+    /// Chains of units on a map, made one unit at a time.
+    struct Chain {
+        batch: usize,
+        size: [usize; 2],
+        channels: usize,
+        units: Vec<Unit>,
+    }
+
+    impl Chain {
+        fn new(batch: usize, size: [usize; 2], channels: usize) -> Self {
+            Self { batch, size, channels, units: vec![] }
+        }
+
+        fn push(mut self, filter: Filter, size: [usize; 2], channels: usize, act: Act) -> Self {
+            self.units.push(Unit { filter, act, eps: 1e-3 });
+            Self { size, channels, ..self }
+        }
+
+        fn dense(self, outputs: usize, kernel: usize, stride: usize, act: Act) -> Self {
+            let ([height, width], batch, inputs) = (self.size, self.batch, self.channels);
+            let pad = Pad::same(height, width, kernel, stride);
+            let conv = Conv2d { batch, height, width, inputs, outputs, kernel, stride, pad };
+            self.push(Filter::Dense(conv), [conv.out_height(), conv.out_width()], outputs, act)
+        }
+
+        fn depthwise(self, kernel: usize, stride: usize) -> Self {
+            let ([height, width], batch, channels) = (self.size, self.batch, self.channels);
+            let pad = Pad::same(height, width, kernel, stride);
+            let conv = Depthwise { batch, height, width, channels, kernel, stride, pad };
+            self.push(Filter::Depthwise(conv), [conv.out_height(), conv.out_width()], channels, ACT)
+        }
+
+        fn project(self, outputs: usize) -> Self {
+            self.dense(outputs, 1, 1, Act::Identity)
+        }
+
+        fn block(self, reduced: usize, skip: bool) -> Block {
+            Block::chain(self.units, reduced, ACT, skip)
+        }
+    }
+
     fn blocks() -> Vec<Block> {
-        let shape = |inputs, outputs, kernel, stride| BlockShape {
-            batch: 3,
-            height: 5,
-            width: 6,
-            inputs,
-            outputs,
-            kernel,
-            stride,
-            pad: Pad::same(5, 6, kernel, stride),
-            act: Act::Silu,
-            eps: 1e-3,
-        };
+        let on = |channels| Chain::new(3, [5, 6], channels);
         vec![
-            Block::conv(&shape(3, 5, 3, 2)),
-            Block::conv(&shape(4, 4, 3, 1)),
-            Block::fused_mbconv(&shape(4, 4, 3, 1), 9),
-            Block::fused_mbconv(&shape(4, 6, 3, 2), 16),
-            Block::mbconv(&shape(4, 4, 5, 1), 24, 2),
-            Block::mbconv(&shape(6, 4, 3, 2), 18, 3),
-            Block::mbconv(&shape(6, 6, 3, 1), 6, 0),
+            on(3).dense(5, 3, 2, ACT).block(0, false),
+            on(4).dense(4, 3, 1, ACT).block(0, true),
+            on(4).dense(9, 3, 1, ACT).project(4).block(0, true),
+            on(4).dense(16, 3, 2, ACT).project(6).block(0, false),
+            on(4).dense(24, 1, 1, ACT).depthwise(5, 1).project(4).block(2, true),
+            on(6).dense(18, 1, 1, ACT).depthwise(3, 2).project(4).block(3, false),
+            on(6).depthwise(3, 1).project(6).block(0, true),
         ]
     }
 
@@ -575,21 +516,48 @@ mod tests {
         });
     }
 
+    /// On the same input, narrow maps give the results of wide ones up to their rounding.
+    #[test]
+    fn bf16_agrees_with_fp32() {
+        fn run<E: Element>(block: &Block, tensors: &[Vec<f32>], keep: Option<&[f32]>) -> Vec<Vec<f32>> {
+            let workspace = Workspace::default();
+            let x: Vec<E> = tensors[0].iter().map(|x| E::from_f32(*x)).collect();
+            let (mut y, mut dx) = (map::<E>(block.out_len(), 1), map::<E>(x.len(), 2));
+            let given = params(block, tensors);
+            let saved = block.forward(&x, &given, keep, &workspace, &mut y);
+            let stats: Vec<_> = saved.units.iter().map(|u| u.stats.clone()).collect();
+            let mut d = map::<E>(y.len(), 90);
+            let grads = block.backward(&x, &given, keep, saved, &mut d, &workspace, Some(&mut dx));
+            let mut inferred = y.clone();
+            let folded = block.fold(&given, &stats);
+            block.infer(&x, &folded, given.squeeze.as_ref(), &workspace, &mut inferred);
+            let mut all = in_order(wide(&dx), grads);
+            all.extend([wide(&y), wide(&inferred)]);
+            all
+        }
+        at_every_level(|level| {
+            for (number, block) in blocks().iter().enumerate() {
+                let mut tensors = tensors(block);
+                tensors.iter_mut().flatten().for_each(|x| *x = bf16::from_f32(*x).to_f32());
+                for keep in [None, Some([1.25, 0.0, 1.25].as_slice())] {
+                    let pairs =
+                        run::<f32>(block, &tensors, keep).into_iter().zip(run::<bf16>(block, &tensors, keep));
+                    for (i, (expected, found)) in pairs.enumerate() {
+                        let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
+                        let size = norm(&mut expected.iter().copied()).max(0.05);
+                        let distance = norm(&mut expected.iter().zip(&found).map(|(e, f)| e - f)) / size;
+                        let name = level.name();
+                        // each map between input and result was rounded to eight bits
+                        assert!(distance < 5e-2, "block {number} result {i} {name}: {distance}");
+                    }
+                }
+            }
+        });
+    }
+
     /// Large enough to be cut into many tasks.
     #[test]
     fn the_number_of_threads_changes_nothing() {
-        let shape = BlockShape {
-            batch: 8,
-            height: 13,
-            width: 13,
-            inputs: 24,
-            outputs: 24,
-            kernel: 3,
-            stride: 1,
-            pad: Pad::same(13, 13, 3, 1),
-            act: Act::Silu,
-            eps: 1e-3,
-        };
         let run = |block: &Block, threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
@@ -604,7 +572,9 @@ mod tests {
             })
         };
         at_every_level(|_| {
-            for block in [Block::mbconv(&shape, 100, 6), Block::fused_mbconv(&shape, 72)] {
+            let on = || Chain::new(8, [13, 13], 24);
+            let inverted = on().dense(100, 1, 1, ACT).depthwise(3, 1).project(24).block(6, true);
+            for block in [inverted, on().dense(72, 3, 1, ACT).project(24).block(0, true)] {
                 assert!(run(&block, 1) == run(&block, 5));
             }
         });
