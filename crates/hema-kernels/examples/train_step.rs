@@ -219,7 +219,7 @@ fn run<E: Element>(batch: usize, steps: usize) {
             for (layer, folded) in layers.iter().zip(&folded) {
                 let mut y = workspace.take(layer.block.out_len());
                 let input = map.as_deref().unwrap_or(x.as_slice());
-                layer.block.infer(input, folded, layer.squeeze_params().as_ref(), &workspace, &mut y);
+                layer.block.infer(input, folded, &workspace, &mut y);
                 map.replace(y).into_iter().for_each(|done| workspace.give(done));
             }
             if let Some(done) = map {

@@ -11,7 +11,7 @@ use crate::act::Act;
 use crate::element::Element;
 use crate::norm::{Stats, chunk};
 use crate::pool::{Map, add_scaled, mean_image, scale_add_image, scale_image};
-use crate::squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
+use crate::squeeze::{FoldedSqueeze, SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
 use crate::unit::{FoldedUnit, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
 use crate::workspace::Workspace;
 use crate::{check_len, par_chunks};
@@ -52,10 +52,17 @@ pub struct BlockGrads {
     pub squeeze: Option<SqueezeGrads>,
 }
 
-/// A [`Block`] with its normalisations folded into the convolutions.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FoldedBlock {
-    units: Vec<FoldedUnit>,
+/// A [`Block`]'s parameters for inference on maps of `E`: normalisations folded into the convolutions, weights in the kernels'
+/// order. It serves blocks of any batch and map.
+pub struct FoldedBlock<E> {
+    units: Vec<FoldedUnit<E>>,
+    squeeze: Option<FoldedSqueeze>,
+}
+
+impl<E: Element> std::fmt::Debug for FoldedBlock<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "FoldedBlock of {} units, {}", self.units.len(), E::NAME)
+    }
 }
 
 impl Block {
@@ -287,36 +294,23 @@ impl Block {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn fold(&self, params: &BlockParams, stats: &[Stats]) -> FoldedBlock {
+    pub fn fold<E: Element>(&self, params: &BlockParams, stats: &[Stats]) -> FoldedBlock<E> {
         self.check(params);
         assert_eq!(stats.len(), self.units.len(), "statistics of each unit expected");
         let units = self.units.iter().zip(&params.units).zip(stats).map(|((u, p), s)| u.fold(p, s)).collect();
-        FoldedBlock { units }
+        let squeeze = self.squeeze.as_ref().zip(params.squeeze.as_ref());
+        FoldedBlock { units, squeeze: squeeze.map(|(layer, params)| layer.fold(params)) }
     }
 
-    /// Inference; `squeeze` as in [`BlockParams`].
+    /// Inference.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn infer<E: Element>(
-        &self,
-        x: &[E],
-        folded: &FoldedBlock,
-        squeeze: Option<&SqueezeParams>,
-        workspace: &Workspace,
-        y: &mut [E],
-    ) {
-        rayon::scope(|_| self.run_infer(x, folded, squeeze, workspace, y));
+    pub fn infer<E: Element>(&self, x: &[E], folded: &FoldedBlock<E>, workspace: &Workspace, y: &mut [E]) {
+        rayon::scope(|_| self.run_infer(x, folded, workspace, y));
     }
 
-    fn run_infer<E: Element>(
-        &self,
-        x: &[E],
-        folded: &FoldedBlock,
-        squeeze: Option<&SqueezeParams>,
-        workspace: &Workspace,
-        y: &mut [E],
-    ) {
+    fn run_infer<E: Element>(&self, x: &[E], folded: &FoldedBlock<E>, workspace: &Workspace, y: &mut [E]) {
         let last = self.units.len() - 1;
         let mut current: Option<Vec<E>> = None;
         for (unit, folded) in self.units[..last].iter().zip(&folded.units) {
@@ -324,8 +318,8 @@ impl Block {
             unit.infer(current.as_deref().unwrap_or(x), folded, &mut out);
             workspace.swap(&mut current, out);
         }
-        if let (Some(layer), Some(params)) = (&self.squeeze, squeeze) {
-            layer.infer(current.as_deref_mut().expect("a gate stands between two units"), params);
+        if let (Some(layer), Some(folded)) = (&self.squeeze, &folded.squeeze) {
+            layer.infer(current.as_deref_mut().expect("a gate stands between two units"), folded);
         }
         self.units[last].infer(current.as_deref().unwrap_or(x), &folded.units[last], y);
         if let Some(done) = current {
@@ -530,7 +524,7 @@ mod tests {
             let grads = block.backward(&x, &given, keep, saved, &mut d, &workspace, Some(&mut dx));
             let mut inferred = y.clone();
             let folded = block.fold(&given, &stats);
-            block.infer(&x, &folded, given.squeeze.as_ref(), &workspace, &mut inferred);
+            block.infer(&x, &folded, &workspace, &mut inferred);
             let mut all = in_order(wide(&dx), grads);
             all.extend([wide(&y), wide(&inferred)]);
             all
@@ -591,7 +585,7 @@ mod tests {
                 let saved = block.forward(&tensors[0], &params, None, &workspace, &mut y);
                 let stats: Vec<_> = saved.units.into_iter().map(|u| u.stats).collect();
                 let folded = block.fold(&params, &stats);
-                block.infer(&tensors[0], &folded, params.squeeze.as_ref(), &workspace, &mut inferred);
+                block.infer(&tensors[0], &folded, &workspace, &mut inferred);
                 assert_close(&format!("block {number} {}", level.name()), &inferred, &y, 1e-5);
             }
         });

@@ -71,6 +71,13 @@ pub struct Conv2d {
     pub pad: Pad,
 }
 
+/// Weights of a [`Conv2d`]'s forward pass in the order the kernel reads them.
+pub(crate) struct PackedConv<E> {
+    packed: Packed<E>,
+    /// Its taps to be used, in the order of the table.
+    used: Vec<usize>,
+}
+
 /// Buffers of one task, reused by the tasks a thread runs after each other.
 struct Scratch<E> {
     table: Vec<*const E>,
@@ -149,13 +156,63 @@ impl Conv2d {
         Gather::new(x, self.inputs, self.batch, rows, columns)
     }
 
+    /// The weights in the order the kernel reads them, for any batch and map.
+    pub(crate) fn pack<E: Element>(&self, weight: &[f32]) -> PackedConv<E> {
+        check_len("weight", weight.len(), self.weight_len());
+        let (taps, c) = (self.taps(), self.inputs);
+        let at = Strides { tap: 1, k: taps, n: c * taps };
+        let all: Vec<usize> = (0..taps).collect();
+        if copies::<E>(c) {
+            PackedConv { packed: side_by_side(weight, &all, c, self.outputs, at), used: vec![0] }
+        } else {
+            PackedConv { packed: Packed::new(weight, taps, c, self.outputs, at), used: all }
+        }
+    }
+
     /// `y = x * weight (+ bias)`, then `act`. `x` is (batch, height, width, inputs), `y` (batch, `out_height`, `out_width`,
     /// outputs), `weight` (outputs, inputs, kernel, kernel), `bias` (outputs).
     ///
     /// # Panics
     /// If a length does not match the shape.
     pub fn forward<E: Element>(&self, x: &[E], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [E]) {
-        self.run_forward(x, weight, Epilogue { bias, act, add: false }, y, |_| ());
+        self.forward_packed(x, &self.pack(weight), bias, act, y);
+    }
+
+    /// [`Conv2d::forward`] with weights packed before. Where there are few pixels, the columns are cut up as well.
+    pub(crate) fn forward_packed<E: Element>(
+        &self,
+        x: &[E],
+        weight: &PackedConv<E>,
+        bias: Option<&[f32]>,
+        act: Act,
+        y: &mut [E],
+    ) {
+        const TASKS: usize = 4;
+        self.check_forward(x, y);
+        bias.inspect(|bias| check_len("bias", bias.len(), self.outputs));
+        let gather = self.gather(x);
+        let pixels = gather.pixels();
+        let block = self.block(pixels);
+        let (blocks, panels) = (pixels.div_ceil(block), weight.packed.panels());
+        let groups = TASKS.div_ceil(blocks).min(panels);
+        let base = SharedMut(y.as_mut_ptr());
+        let epilogue = Epilogue { bias, act, add: false };
+        let task = |scratch: &mut Scratch<E>, task: usize| {
+            let (i, group) = (task / groups, task % groups);
+            let (start, m) = (i * block, block.min(pixels - i * block));
+            let columns = group * panels / groups..(group + 1) * panels / groups;
+            self.fill(&gather, start, m, scratch);
+            let row = |pixel| base.get().wrapping_add(pixel * self.outputs);
+            scratch.out.extend((start..start + m).map(row));
+            // SAFETY: `fill` gives addresses of as many values as the packed weights have rows; the pixels' rows of `y` and the
+            // group's columns of them are this task's alone.
+            unsafe { product(&weight.packed, columns, &weight.used, &scratch.table, &scratch.out, epilogue) };
+        };
+        if blocks * groups == 1 {
+            task(&mut Scratch::new(), 0);
+        } else {
+            (0..blocks * groups).into_par_iter().for_each_init(Scratch::new, task);
+        }
     }
 
     /// [`Conv2d::forward`] without bias or activation that also returns the statistics of each output channel, gathered block
@@ -164,53 +221,48 @@ impl Conv2d {
     /// # Panics
     /// If a length does not match the shape.
     pub fn forward_stats<E: Element>(&self, x: &[E], weight: &[f32], y: &mut [E]) -> Stats {
-        let channels = self.outputs;
-        let partials =
-            self.run_forward(x, weight, Epilogue::default(), y, |block| Partial::of(block, channels));
-        Stats::merge(channels, &partials)
-    }
-
-    /// Runs the forward pass; `seen` is called with each finished block of the output, and its results returned in order.
-    fn run_forward<E: Element, T: Send>(
-        &self,
-        x: &[E],
-        weight: &[f32],
-        epilogue: Epilogue,
-        y: &mut [E],
-        seen: impl Fn(&[E]) -> T + Sync,
-    ) -> Vec<T> {
-        self.check();
-        check_len("x", x.len(), self.in_len());
-        check_len("weight", weight.len(), self.weight_len());
-        check_len("y", y.len(), self.out_len());
-        if let Some(bias) = epilogue.bias {
-            check_len("bias", bias.len(), self.outputs);
-        }
-        let (taps, copied) = (self.taps(), copies::<E>(self.inputs));
+        self.check_forward(x, y);
+        let weight = self.pack(weight);
         let gather = self.gather(x);
-        let at = Strides { tap: 1, k: taps, n: self.inputs * taps };
-        let all = gather.taps(self.kernel);
-        let (packed, used) = if copied {
-            (side_by_side(weight, &all, self.inputs, self.outputs, at), vec![0])
-        } else {
-            (Packed::<E>::new(weight, taps, self.inputs, self.outputs, at), all)
-        };
         let block = self.block(gather.pixels());
-        y.par_chunks_mut(block * self.outputs)
+        let partials: Vec<Partial> = y
+            .par_chunks_mut(block * self.outputs)
             .enumerate()
             .map_init(Scratch::new, |scratch, (i, y)| {
-                gather.fill(i * block, y.len() / self.outputs, &mut scratch.table);
-                if copied {
-                    gather.materialise(taps, &mut scratch.table, &mut scratch.im2col);
-                }
-                scratch.out.clear();
+                self.fill(&gather, i * block, y.len() / self.outputs, scratch);
                 scratch.out.extend(y.chunks_exact_mut(self.outputs).map(<[E]>::as_mut_ptr));
-                // SAFETY: `fill` gives addresses of `inputs` values (`materialise` of taps * inputs) for each tap and pixel;
-                // the output rows are distinct rows of this task's own chunk.
-                unsafe { product(&packed, &used, &scratch.table, &scratch.out, epilogue) };
-                seen(y)
+                let all = 0..weight.packed.panels();
+                // SAFETY: as in `forward_packed`; the output rows are those of this task's own chunk.
+                unsafe {
+                    product(
+                        &weight.packed,
+                        all,
+                        &weight.used,
+                        &scratch.table,
+                        &scratch.out,
+                        Epilogue::default(),
+                    );
+                };
+                Partial::of(y, self.outputs)
             })
-            .collect()
+            .collect();
+        Stats::merge(self.outputs, &partials)
+    }
+
+    #[track_caller]
+    fn check_forward<E>(&self, x: &[E], y: &[E]) {
+        self.check();
+        check_len("x", x.len(), self.in_len());
+        check_len("y", y.len(), self.out_len());
+    }
+
+    /// Makes the table of the forward pass for `m` pixels and empties that of the output.
+    fn fill<E: Element>(&self, gather: &Gather<E>, start: usize, m: usize, scratch: &mut Scratch<E>) {
+        gather.fill(start, m, &mut scratch.table);
+        if copies::<E>(self.inputs) {
+            gather.materialise(self.taps(), &mut scratch.table, &mut scratch.im2col);
+        }
+        scratch.out.clear();
     }
 
     /// Gradient of the input: `dx` like `x`, from `dy` like `y`.
@@ -269,9 +321,9 @@ impl Conv2d {
                     let x = gather.columns.first + gather.columns.step * column;
                     base.get().wrapping_add(((image * self.height + y) * self.width + x) * c)
                 }));
-                // SAFETY: addresses as in `run_forward`; a pixel of the input belongs to one class and one block of it, so
+                // SAFETY: addresses as in `forward_packed`; a pixel of the input belongs to one class and one block of it, so
                 // the output rows are this task's alone, and they lie in `dx` because row and column are within the map.
-                unsafe { product(packed, &used, &scratch.table, &scratch.out, epilogue) };
+                unsafe { product(packed, 0..packed.panels(), &used, &scratch.table, &scratch.out, epilogue) };
             });
         }
     }

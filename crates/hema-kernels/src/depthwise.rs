@@ -126,12 +126,28 @@ impl Depthwise {
     /// # Panics
     /// If a length does not match the shape, or the kernel or stride is not supported.
     pub fn forward<E: Element>(&self, x: &[E], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [E]) {
+        self.forward_packed(x, &self.pack(weight), bias, act, y);
+    }
+
+    /// The weights in the order the kernel reads them, for any batch and map.
+    pub(crate) fn pack(&self, weight: &[f32]) -> Vec<f32> {
+        check_len("weight", weight.len(), self.weight_len());
+        self.taps_first(weight, false)
+    }
+
+    /// [`Depthwise::forward`] with weights packed before.
+    pub(crate) fn forward_packed<E: Element>(
+        &self,
+        x: &[E],
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        act: Act,
+        y: &mut [E],
+    ) {
         self.check();
         check_len("weight", weight.len(), self.weight_len());
-        if let Some(bias) = bias {
-            check_len("bias", bias.len(), self.channels);
-        }
-        self.run(x, &self.taps_first(weight, false), Epilogue { bias, act, add: false }, y, |_| ());
+        bias.inspect(|bias| check_len("bias", bias.len(), self.channels));
+        self.run(x, weight, Epilogue { bias, act, add: false }, y, |_| ());
     }
 
     /// [`Depthwise::forward`] that also returns the statistics of each output channel.

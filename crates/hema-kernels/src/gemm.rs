@@ -21,6 +21,7 @@ use crate::simd::{Simd, lanes, simd_fn};
 use crate::workspace::scratch;
 use rayon::prelude::*;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// Vectors in a full panel of the right-hand side.
 const PANEL: usize = 3;
@@ -88,6 +89,13 @@ impl<E: Element> Packed<E> {
     }
 }
 
+impl<E> Packed<E> {
+    /// Panels its columns are cut into.
+    pub(crate) fn panels(&self) -> usize {
+        panels(self.n, self.lanes).count()
+    }
+}
+
 impl<E> Drop for Packed<E> {
     fn drop(&mut self) {
         scratch().give(std::mem::take(&mut self.words));
@@ -144,13 +152,14 @@ pub(crate) const fn padded_rows(m: usize) -> usize {
 /// The most rows a tile has.
 const TILE_ROWS: usize = 8;
 
-/// `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) + i][j] * b[taps[t]][j][..])` for `i < m`.
+/// For the columns of the given panels, `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) + i][j] * b[taps[t]][j][..])` for `i < m`.
 ///
 /// # Safety
 /// `rows` holds `taps.len() * padded_rows(m)` addresses of `b.k` readable values each; `out` holds `m` addresses of `b.n`
 /// values that only this call touches.
 pub(crate) unsafe fn product<E: Element>(
     b: &Packed<E>,
+    columns: Range<usize>,
     taps: &[usize],
     rows: &[*const E],
     out: &[*mut E],
@@ -161,12 +170,13 @@ pub(crate) unsafe fn product<E: Element>(
     assert!(!epilogue.add || epilogue.act == Act::Identity);
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == b.n));
     // SAFETY: the caller's conditions; the tables' sizes were just checked.
-    unsafe { product_simd(b, taps, rows, out, epilogue) }
+    unsafe { product_simd(b, columns, taps, rows, out, epilogue) }
 }
 
 simd_fn!(
     unsafe fn product_simd<E>(
         b: &Packed<E>,
+        columns: Range<usize>,
         taps: &[usize],
         rows: &[*const E],
         out: &[*mut E],
@@ -178,6 +188,7 @@ simd_fn!(
 unsafe fn product_body<S: Simd, E: Element>(
     s: S,
     b: &Packed<E>,
+    columns: Range<usize>,
     taps: &[usize],
     rows: &[*const E],
     out: &[*mut E],
@@ -185,11 +196,12 @@ unsafe fn product_body<S: Simd, E: Element>(
 ) {
     let (mut first, mut panel) = (0, b.words.as_ptr());
     let depth = b.k / E::PER_WORD;
-    for width in panels(b.n, S::LANES) {
+    for (i, width) in panels(b.n, S::LANES).enumerate() {
         let task = Tiles { taps, rows, out, depth, n: b.n, first, panel, epilogue };
         // SAFETY: the caller's conditions; `panel` is the packed panel of `width` vectors that starts at column `first`.
         unsafe {
             match (S::WIDE, width) {
+                _ if !columns.contains(&i) => {}
                 (true, 1) => task.run::<S, 8, 1>(s),
                 (true, 2) => task.run::<S, 8, 2>(s),
                 (true, _) => task.run::<S, 8, 3>(s),

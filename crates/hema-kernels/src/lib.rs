@@ -39,7 +39,7 @@ pub use norm::{Norm, NormGrads, Stats};
 pub use pool::Map;
 pub use simd::{Level, level};
 pub use squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
-pub use unit::{Filter, FoldedUnit, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
+pub use unit::{Filter, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
 pub use workspace::Workspace;
 
 use rayon::prelude::*;

@@ -4,7 +4,7 @@
 //! averages', are left to the block, which does them in the same go as the normalisation before.
 
 use crate::act::Act;
-use crate::conv::{Conv2d, Pad};
+use crate::conv::{Conv2d, PackedConv, Pad};
 use crate::element::Element;
 use crate::pool::Map;
 
@@ -30,6 +30,14 @@ pub struct SqueezeParams<'a> {
     pub expand_weight: &'a [f32],
     /// (channels)
     pub expand_bias: &'a [f32],
+}
+
+/// The layers' weights in the kernel's order.
+pub(crate) struct FoldedSqueeze {
+    reduce: PackedConv<f32>,
+    reduce_bias: Vec<f32>,
+    expand: PackedConv<f32>,
+    expand_bias: Vec<f32>,
 }
 
 /// What the forward pass keeps.
@@ -139,23 +147,31 @@ impl SqueezeExcite {
         (grads, dmean)
     }
 
+    /// The layers for inference.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub(crate) fn fold(&self, params: &SqueezeParams) -> FoldedSqueeze {
+        FoldedSqueeze {
+            reduce: self.reduce().pack(params.reduce_weight),
+            reduce_bias: params.reduce_bias.to_vec(),
+            expand: self.expand().pack(params.expand_weight),
+            expand_bias: params.expand_bias.to_vec(),
+        }
+    }
+
     /// Gates `x`, keeping nothing.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn infer<E: Element>(&self, x: &mut [E], params: &SqueezeParams) {
+    pub(crate) fn infer<E: Element>(&self, x: &mut [E], folded: &FoldedSqueeze) {
         let mut vectors = vec![0.0; self.map.batch * self.map.channels];
         self.map.mean(x, &mut vectors);
         let mut hidden = vec![0.0; self.map.batch * self.reduced];
-        self.reduce().forward(
-            &vectors,
-            params.reduce_weight,
-            Some(params.reduce_bias),
-            self.act,
-            &mut hidden,
-        );
-        let (weight, bias) = (params.expand_weight, Some(params.expand_bias));
-        self.expand().forward(&hidden, weight, bias, Act::Sigmoid, &mut vectors);
+        let bias = Some(folded.reduce_bias.as_slice());
+        self.reduce().forward_packed(&vectors, &folded.reduce, bias, self.act, &mut hidden);
+        let bias = Some(folded.expand_bias.as_slice());
+        self.expand().forward_packed(&hidden, &folded.expand, bias, Act::Sigmoid, &mut vectors);
         self.map.scale(x, &vectors);
     }
 }

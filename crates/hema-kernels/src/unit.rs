@@ -4,7 +4,7 @@
 //! activates. What backward needs is the convolution's output and the statistics; the input is the caller's to keep.
 
 use crate::act::Act;
-use crate::conv::Conv2d;
+use crate::conv::{Conv2d, PackedConv};
 use crate::depthwise::Depthwise;
 use crate::element::Element;
 use crate::norm::{Norm, NormGrads, Stats};
@@ -157,11 +157,15 @@ pub enum InputGrad<'a, E> {
     Add(&'a mut [E]),
 }
 
-/// Weights and bias of a unit whose normalisation has constant statistics, as one convolution.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FoldedUnit {
-    weight: Vec<f32>,
+/// A unit whose normalisation has constant statistics, as one convolution: weights in the kernel's order, and bias.
+pub(crate) struct FoldedUnit<E> {
+    weight: FoldedWeight<E>,
     bias: Vec<f32>,
+}
+
+enum FoldedWeight<E> {
+    Dense(PackedConv<E>),
+    Depthwise(Vec<f32>),
 }
 
 impl Unit {
@@ -238,10 +242,15 @@ impl Unit {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn fold(&self, params: &UnitParams, stats: &Stats) -> FoldedUnit {
+    pub(crate) fn fold<E: Element>(&self, params: &UnitParams, stats: &Stats) -> FoldedUnit<E> {
         let (scale, bias) = self.norm(params).fold(stats);
         let per_output = self.filter.weight_len() / self.filter.outputs();
-        let weight = params.weight.iter().enumerate().map(|(i, w)| w * scale[i / per_output]).collect();
+        let weight: Vec<f32> =
+            params.weight.iter().enumerate().map(|(i, w)| w * scale[i / per_output]).collect();
+        let weight = match self.filter {
+            Filter::Dense(c) => FoldedWeight::Dense(c.pack(&weight)),
+            Filter::Depthwise(d) => FoldedWeight::Depthwise(d.pack(&weight)),
+        };
         FoldedUnit { weight, bias }
     }
 
@@ -249,7 +258,14 @@ impl Unit {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn infer<E: Element>(&self, x: &[E], folded: &FoldedUnit, y: &mut [E]) {
-        self.filter.forward(x, &folded.weight, Some(&folded.bias), self.act, y);
+    pub(crate) fn infer<E: Element>(&self, x: &[E], folded: &FoldedUnit<E>, y: &mut [E]) {
+        let bias = Some(folded.bias.as_slice());
+        match (&self.filter, &folded.weight) {
+            (Filter::Dense(c), FoldedWeight::Dense(weight)) => c.forward_packed(x, weight, bias, self.act, y),
+            (Filter::Depthwise(d), FoldedWeight::Depthwise(weight)) => {
+                d.forward_packed(x, weight, bias, self.act, y);
+            }
+            _ => panic!("folded from a unit with the other kind of filter"),
+        }
     }
 }

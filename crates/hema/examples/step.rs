@@ -1,7 +1,7 @@
 //! Images per second of whole training steps (forward, loss, backward, AdamW) or of prediction, on random images of 96 pixels.
 //!
-//! `step train|predict MODEL BATCH [STEPS]` prints the median over the steps, after three that do not count. Peers are timed
-//! by the same loop in `benches/peers/`.
+//! `step train|predict MODEL BATCH [STEPS] [--bf16]` prints the median over the steps, after three that do not count, and the most
+//! memory the process has had. Peers are timed by the same loop in `benches/peers/`.
 
 #![allow(clippy::print_stdout)] // the result
 
@@ -12,7 +12,7 @@ use burn::tensor::{Distribution, Tensor};
 use hema::Device;
 use hema::loss::CrossEntropy;
 use hema::model::{ModelSpec, Network};
-use hema::nn::{Activation, Pass};
+use hema::nn::{Activation, Pass, Precision, Prepared};
 use hema::optim::Optimizer;
 use hema::recipe::Recipe;
 
@@ -20,7 +20,9 @@ const SIDE: usize = 96;
 const WARM_UP: usize = 3;
 
 fn main() -> Result<(), hema::core::Error> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (flags, words): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|a| a.starts_with("--"));
+    let precision = if flags.iter().any(|f| f == "--bf16") { Precision::Bf16 } else { Precision::Fp32 };
     let (mode, model, batch) = match &words[..] {
         [mode, model, batch, ..] => (mode.as_str(), model.clone(), number(batch)),
         _ => return Err(hema::core::Error::new("expected: train|predict MODEL BATCH [STEPS]")),
@@ -37,20 +39,33 @@ fn main() -> Result<(), hema::core::Error> {
         drop_path: 0.0,
     };
     let mut seconds = match mode {
-        "train" => train(&spec, batch, steps)?,
-        _ => predict(&spec, batch, steps)?,
+        "train" => train(&spec, precision, batch, steps)?,
+        _ => predict(&spec, precision, batch, steps)?,
     };
     seconds.drain(..WARM_UP);
     seconds.sort_by(f64::total_cmp);
-    println!("{:.1} images/s", batch as f64 / seconds[seconds.len() / 2]);
+    println!("{:.1} images/s, peak {:.0} MB", batch as f64 / seconds[seconds.len() / 2], peak_megabytes());
     Ok(())
+}
+
+/// The most resident memory so far, as Linux counts it; 0 elsewhere.
+fn peak_megabytes() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
+    kilobytes.unwrap_or(0.0) / 1024.0
 }
 
 fn number(word: &str) -> usize {
     word.parse().unwrap_or(1)
 }
 
-fn train(spec: &ModelSpec, batch: usize, steps: usize) -> Result<Vec<f64>, hema::core::Error> {
+fn train(
+    spec: &ModelSpec,
+    precision: Precision,
+    batch: usize,
+    steps: usize,
+) -> Result<Vec<f64>, hema::core::Error> {
     let device = Device::flex().autodiff();
     let recipe = Recipe::load("v2b0", &[] as &[&str])?;
     let mut network = Network::new(spec, 0, &device)?;
@@ -61,7 +76,7 @@ fn train(spec: &ModelSpec, batch: usize, steps: usize) -> Result<Vec<f64>, hema:
     let mut seconds = Vec::new();
     for step in 0..steps + WARM_UP {
         let start = Instant::now();
-        let logits = network.forward(images.clone(), &Pass::train(0, step as u64));
+        let logits = network.forward(images.clone(), &Pass::train(0, step as u64).with_precision(precision));
         let grads = loss.forward(logits, &labels, &device).backward();
         network = optimizer.step(network, grads, 1e-4)?;
         seconds.push(start.elapsed().as_secs_f64());
@@ -69,14 +84,21 @@ fn train(spec: &ModelSpec, batch: usize, steps: usize) -> Result<Vec<f64>, hema:
     Ok(seconds)
 }
 
-fn predict(spec: &ModelSpec, batch: usize, steps: usize) -> Result<Vec<f64>, hema::core::Error> {
+fn predict(
+    spec: &ModelSpec,
+    precision: Precision,
+    batch: usize,
+    steps: usize,
+) -> Result<Vec<f64>, hema::core::Error> {
     let device = Device::flex();
     let network = Network::new(spec, 0, &device)?.valid();
+    let prepared = Prepared::default();
     let images = Tensor::<4>::random([batch, SIDE, SIDE, 3], Distribution::Normal(0.0, 1.0), &device);
     let mut seconds = Vec::new();
     for _ in 0..steps + WARM_UP {
         let start = Instant::now();
-        let logits = network.forward(images.clone(), &Pass::predict()).into_data();
+        let pass = Pass::predict().with_precision(precision).with_prepared(&prepared);
+        let logits = network.forward(images.clone(), &pass).into_data();
         assert_eq!(logits.shape()[0], batch);
         seconds.push(start.elapsed().as_secs_f64());
     }

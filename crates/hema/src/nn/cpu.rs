@@ -3,6 +3,7 @@
 //! The kernels take what Burn's `Flex` back-end holds, contiguous `f32` buffers, so nothing is copied on the way in. What
 //! a kernel cannot do (an activation or a kind of convolution it lacks) is left to the composition.
 
+use std::marker::PhantomData;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -12,18 +13,53 @@ use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex, FlexDevice};
-use burn::tensor::{Shape, Tensor, TensorData};
+use burn::tensor::{FloatDType, Shape, Tensor, TensorData};
 use hema_kernels as kernels;
 use kernels::{
-    Act, Block, BlockParams, BlockSaved, Filter, Pad, SqueezeParams, Stats, UnitParams, Workspace,
+    Act, Block, BlockParams, BlockSaved, Filter, Pad, SqueezeParams, Stats, UnitParams, Workspace, bf16,
 };
 
 use super::layers::{Conv2d, SqueezeExcite};
 use super::ops::Unit;
-use super::pass::{Activation, Pass};
+use super::pass::{Activation, Pass, Precision};
 
 /// A buffer on the CPU.
 type Buffer = FloatTensor<Flex>;
+
+/// What maps are stored in, for the kernels and for Burn.
+trait Stored: kernels::Element {
+    const DTYPE: FloatDType;
+    /// The values of a contiguous buffer of this type.
+    fn values(buffer: &Buffer) -> &[Self];
+    /// The same to write to, where nobody else has the buffer.
+    fn values_mut(buffer: &mut Buffer) -> Option<&mut [Self]>;
+    fn buffer(values: Vec<Self>, shape: impl Into<Shape>) -> Buffer;
+    /// The memory of a buffer that nobody else has.
+    fn reclaim(buffer: Buffer) -> Option<Vec<Self>>;
+}
+
+macro_rules! stored {
+    ($type:ty, $dtype:ident) => {
+        impl Stored for $type {
+            const DTYPE: FloatDType = FloatDType::$dtype;
+
+            fn values(buffer: &Buffer) -> &[Self] {
+                buffer.as_slice::<Self>().expect("made contiguous, and of this type, when it was taken")
+            }
+            fn values_mut(buffer: &mut Buffer) -> Option<&mut [Self]> {
+                buffer.try_storage_mut::<Self>()
+            }
+            fn buffer(values: Vec<Self>, shape: impl Into<Shape>) -> Buffer {
+                Flex::float_from_data(TensorData::new(values, shape), &FlexDevice)
+            }
+            fn reclaim(buffer: Buffer) -> Option<Vec<Self>> {
+                if buffer.is_unique() { buffer.into_data().try_into_vec().ok() } else { None }
+            }
+        }
+    };
+}
+stored!(f32, F32);
+stored!(bf16, BF16);
 
 /// Buffers that live through a step are used again in the next one.
 static WORKSPACE: LazyLock<Workspace> = LazyLock::new(Workspace::default);
@@ -41,10 +77,25 @@ pub(super) fn block(
     pass: &Pass,
 ) -> Option<Tensor<4>> {
     let kernel = kernel(x.dims(), units, se, shortcut)?;
+    match pass.precision() {
+        Precision::Fp32 => run::<f32>(kernel, x, units, se, keep, pass),
+        Precision::Bf16 => run::<bf16>(kernel, x, units, se, keep, pass),
+    }
+}
+
+fn run<E: Stored>(
+    kernel: Block,
+    x: &Tensor<4>,
+    units: &[Unit],
+    se: Option<&SqueezeExcite>,
+    keep: Option<&[f32]>,
+    pass: &Pass,
+) -> Option<Tensor<4>> {
+    let x = if x.dtype() == E::DTYPE.into() { x.clone() } else { x.clone().cast(E::DTYPE) };
     if pass.is_training() && x.is_autodiff() {
-        train(kernel, x, units, se, keep, pass)
+        train::<E>(kernel, &x, units, se, keep, pass)
     } else {
-        predict(&kernel, x, units, se)
+        predict::<E>(&kernel, &x, units, se, pass)
     }
 }
 
@@ -154,27 +205,22 @@ impl Parameter<(Buffer, NodeGuard)> for Tracked {
     }
 }
 
-/// The values of a contiguous buffer.
-fn values(buffer: &Buffer) -> &[f32] {
-    buffer.as_slice::<f32>().expect("buffers are made contiguous, and of f32, when they are taken")
-}
-
 /// `fixed` holds the statistics of the units whose normalisation is frozen, one entry a unit.
 fn params<'a>(kernel: &Block, buffers: &'a [Buffer], fixed: &'a [Option<Stats>]) -> BlockParams<'a> {
     let (units, squeeze) = buffers.split_at(PER_UNIT * kernel.units().len());
     let unit = |(p, fixed): (&'a [Buffer], &'a Option<Stats>)| UnitParams {
-        weight: values(&p[0]),
-        gamma: values(&p[1]),
-        beta: values(&p[2]),
+        weight: f32::values(&p[0]),
+        gamma: f32::values(&p[1]),
+        beta: f32::values(&p[2]),
         fixed: fixed.as_ref(),
     };
     BlockParams {
         units: units.chunks_exact(PER_UNIT).zip(fixed).map(unit).collect(),
         squeeze: kernel.squeeze().map(|_| SqueezeParams {
-            reduce_weight: values(&squeeze[0]),
-            reduce_bias: values(&squeeze[1]),
-            expand_weight: values(&squeeze[2]),
-            expand_bias: values(&squeeze[3]),
+            reduce_weight: f32::values(&squeeze[0]),
+            reduce_bias: f32::values(&squeeze[1]),
+            expand_weight: f32::values(&squeeze[2]),
+            expand_bias: f32::values(&squeeze[3]),
         }),
     }
 }
@@ -188,21 +234,28 @@ fn output_shape(kernel: &Block, batch: usize) -> [usize; 4] {
     [batch, height, width, last.outputs()]
 }
 
-fn buffer(values: Vec<f32>, shape: impl Into<Shape>) -> Buffer {
-    Flex::float_from_data(TensorData::new(values, shape), &FlexDevice)
-}
-
 /// Normalisations folded into the convolutions.
-fn predict(kernel: &Block, x: &Tensor<4>, units: &[Unit], se: Option<&SqueezeExcite>) -> Option<Tensor<4>> {
+fn predict<E: Stored>(
+    kernel: &Block,
+    x: &Tensor<4>,
+    units: &[Unit],
+    se: Option<&SqueezeExcite>,
+    pass: &Pass,
+) -> Option<Tensor<4>> {
     let input = Plain.take(x.clone())?;
-    let buffers = parameters(units, se, &Plain)?;
-    let statistics: Vec<Stats> = units.iter().map(running_statistics).collect();
-    let of_batch = vec![None; units.len()];
-    let params = params(kernel, &buffers, &of_batch);
-    let folded = kernel.fold(&params, &statistics);
-    let mut y = vec![0.0; kernel.out_len()];
-    kernel.infer(values(&input), &folded, params.squeeze.as_ref(), &WORKSPACE, &mut y);
-    let y = Tensor::from_primitive::<Flex>(buffer(y, output_shape(kernel, x.dims()[0])));
+    let fold = || {
+        let buffers = parameters(units, se, &Plain)?;
+        let statistics: Vec<Stats> = units.iter().map(running_statistics).collect();
+        let of_batch = vec![None; units.len()];
+        Some(kernel.fold::<E>(&params(kernel, &buffers, &of_batch), &statistics))
+    };
+    let folded = pass.prepared().get(units[0].conv.weight.id, pass.precision(), fold)?;
+    let mut y = WORKSPACE.take::<E>(kernel.out_len());
+    kernel.infer(E::values(&input), &folded, &WORKSPACE, &mut y);
+    if let Some(done) = E::reclaim(input) {
+        WORKSPACE.give(done);
+    }
+    let y = Tensor::from_primitive::<Flex>(E::buffer(y, output_shape(kernel, x.dims()[0])));
     Some(if x.is_autodiff() { Tensor::from_inner(y) } else { y })
 }
 
@@ -212,7 +265,7 @@ fn running_statistics(unit: &Unit) -> Stats {
 }
 
 /// The training pass, registered with autodiff.
-fn train(
+fn train<E: Stored>(
     kernel: Block,
     x: &Tensor<4>,
     units: &[Unit],
@@ -225,11 +278,11 @@ fn train(
     let (mut buffers, guards): (Vec<Buffer>, Vec<NodeGuard>) = tensors.into_iter().unzip();
     let shapes = std::iter::once(Shape::from(x.dims())).chain(parameter_shapes(units, se)).collect();
     let x_buffer = buffers.remove(0);
-    let mut y = vec![0.0; kernel.out_len()];
+    let mut y = WORKSPACE.take::<E>(kernel.out_len());
     let fixed: Vec<Option<Stats>> =
         units.iter().map(|u| (!u.bn.uses_batch_statistics(pass)).then(|| running_statistics(u))).collect();
-    let saved =
-        kernel.forward(values(&x_buffer), &params(&kernel, &buffers, &fixed), keep, &WORKSPACE, &mut y);
+    let given = params(&kernel, &buffers, &fixed);
+    let saved = kernel.forward(E::values(&x_buffer), &given, keep, &WORKSPACE, &mut y);
     let moved = units.iter().zip(&saved.units).zip(&fixed).filter(|(_, fixed)| fixed.is_none());
     for ((unit, saved), _) in moved {
         let channels = saved.stats.mean.len();
@@ -237,7 +290,7 @@ fn train(
         let tensor = |v: &[f32]| Tensor::from_data(TensorData::new(v.to_vec(), [channels]), &device);
         unit.bn.update(tensor(&saved.stats.mean), tensor(&saved.stats.var), saved.pre.len() / channels);
     }
-    let y = buffer(y, output_shape(&kernel, x.dims()[0]));
+    let y = E::buffer(y, output_shape(&kernel, x.dims()[0]));
     let state = State {
         x: x_buffer,
         params: buffers,
@@ -249,11 +302,11 @@ fn train(
     };
     // the number of tensors is part of Burn's type of an operation
     let y = match guards.len() {
-        4 => register::<4>(guards, state, y),
-        7 => register::<7>(guards, state, y),
-        10 => register::<10>(guards, state, y),
-        11 => register::<11>(guards, state, y),
-        14 => register::<14>(guards, state, y),
+        4 => register::<E, 4>(guards, state, y),
+        7 => register::<E, 7>(guards, state, y),
+        10 => register::<E, 10>(guards, state, y),
+        11 => register::<E, 11>(guards, state, y),
+        14 => register::<E, 14>(guards, state, y),
         _ => None,
     }?;
     Some(Tensor::from_primitive::<Autodiff<Flex>>(y))
@@ -273,7 +326,7 @@ fn parameter_shapes(units: &[Unit], se: Option<&SqueezeExcite>) -> Vec<Shape> {
 
 /// What the backward pass needs of the forward pass.
 #[derive(Clone, Debug)]
-struct State {
+struct State<E> {
     kernel: Block,
     x: Buffer,
     params: Vec<Buffer>,
@@ -282,54 +335,70 @@ struct State {
     shapes: Vec<Shape>,
     keep: Option<Arc<Vec<f32>>>,
     /// Taken by the backward pass, of which there is one.
-    saved: Arc<Mutex<Option<BlockSaved>>>,
+    saved: Arc<Mutex<Option<BlockSaved<E>>>>,
 }
 
 #[derive(Debug)]
-struct BlockBackward;
+struct BlockBackward<E>(PhantomData<E>);
 
 type TrackedTensor = FloatTensor<Autodiff<Flex>>;
 
-fn register<const N: usize>(guards: Vec<NodeGuard>, state: State, y: Buffer) -> Option<TrackedTensor> {
+fn register<E: Stored, const N: usize>(
+    guards: Vec<NodeGuard>,
+    state: State<E>,
+    y: Buffer,
+) -> Option<TrackedTensor> {
     let guards: [NodeGuard; N] = guards.try_into().ok()?;
-    let prepared = Backward::<Flex, N>::prepare::<NoCheckpointing>(BlockBackward, guards);
+    let prepared = Backward::<Flex, N>::prepare::<NoCheckpointing>(BlockBackward(PhantomData), guards);
     Some(match prepared.compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish(state, y),
         OpsKind::UnTracked(prepared) => prepared.finish(y),
     })
 }
 
-impl<const N: usize> Backward<Flex, N> for BlockBackward {
-    type State = State;
+impl<E: Stored, const N: usize> Backward<Flex, N> for BlockBackward<E> {
+    type State = State<E>;
 
-    fn backward(self, ops: Ops<State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<State<E>, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let state = ops.state;
-        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let mut gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
         let taken = state.saved.lock().ok().and_then(|mut saved| saved.take());
         // a second backward pass over one graph has nothing to work on; Burn consumes its graphs, so there is none
         let Some(saved) = taken else { return };
-        let mut d = WORKSPACE.take(values(&gradient).len());
-        d.copy_from_slice(values(&gradient));
-        let mut dx = ops.parents[0].as_ref().map(|_| vec![0.0; state.kernel.in_len()]);
+        // the kernel works in the gradient's own memory, unless somebody else looks at it
+        let mut copy = None;
+        let d = match E::values_mut(&mut gradient) {
+            Some(d) => d,
+            None => copy.insert(E::values(&gradient).to_vec()),
+        };
+        let mut dx = ops.parents[0].as_ref().map(|_| WORKSPACE.take::<E>(state.kernel.in_len()));
         let found = state.kernel.backward(
-            values(&state.x),
+            E::values(&state.x),
             &params(&state.kernel, &state.params, &state.fixed),
             state.keep.as_deref().map(Vec::as_slice),
             saved,
-            &mut d,
+            d,
             &WORKSPACE,
             dx.as_deref_mut(),
         );
-        WORKSPACE.give(d);
+        // the block's input and the gradient of its output end here; the next step wants buffers just as long
+        for done in [gradient, state.x] {
+            if let Some(values) = E::reclaim(done) {
+                WORKSPACE.give(values);
+            }
+        }
         let of_units = found.units.into_iter().flat_map(|g| [g.weight, g.gamma, g.beta]);
         let of_squeeze = found
             .squeeze
             .into_iter()
             .flat_map(|g| [g.reduce_weight, g.reduce_bias, g.expand_weight, g.expand_bias]);
-        let all = std::iter::once(dx).chain(of_units.chain(of_squeeze).map(Some));
-        for ((parent, gradient), shape) in ops.parents.into_iter().zip(all).zip(state.shapes) {
-            if let (Some(parent), Some(gradient)) = (parent, gradient) {
-                grads.register::<Flex>(parent.id, buffer(gradient, shape));
+        let mut targets = ops.parents.into_iter().zip(state.shapes);
+        if let (Some((Some(input), shape)), Some(dx)) = (targets.next(), dx) {
+            grads.register::<Flex>(input.id, E::buffer(dx, shape));
+        }
+        for ((parent, shape), gradient) in targets.zip(of_units.chain(of_squeeze)) {
+            if let Some(parent) = parent {
+                grads.register::<Flex>(parent.id, f32::buffer(gradient, shape));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What a network is made of: one function a block operator. Model code calls these and never asks on which device.
 
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{Tensor, TensorData, activation, module};
+use burn::tensor::{DType, FloatDType, Tensor, TensorData, activation, module};
 
 use super::cpu;
 use super::layers::{BatchNorm, Conv2d, Hidden, Linear, SqueezeExcite};
@@ -47,6 +47,7 @@ pub(super) fn composition(
     keep: Option<Vec<f32>>,
     pass: &Pass,
 ) -> Tensor<4> {
+    let x = wide(x);
     let mut y = x.clone();
     for (i, unit) in units.iter().enumerate() {
         if let (Some(se), true) = (se, i + 1 == units.len()) {
@@ -62,6 +63,11 @@ pub(super) fn composition(
             y * Tensor::from_data(keep, &x.device()) + x
         }
     }
+}
+
+/// The tensor in 32 bits: what every operation but the kernels works on.
+pub(super) fn wide<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if x.dtype() == DType::F32 { x } else { x.cast(FloatDType::F32) }
 }
 
 /// Convolution alone: `[n, h, w, in]` to `[n, h', w', out]`.
@@ -81,7 +87,7 @@ fn convolve(x: Tensor<4>, conv: &Conv2d) -> Tensor<4> {
 
 /// Convolution with bias and activation, without normalisation.
 pub fn conv_act(x: Tensor<4>, conv: &Conv2d, act: Activation) -> Tensor<4> {
-    act.apply(convolve(x, conv))
+    act.apply(convolve(wide(x), conv))
 }
 
 /// Scales every channel of every image by its squeeze-and-excitation gate.
@@ -105,12 +111,12 @@ fn pointwise(x: Tensor<2>, conv: &Conv2d) -> Tensor<2> {
 /// Mean over the pixels: `[n, h, w, c]` to `[n, c]`.
 pub fn global_average_pool(x: Tensor<4>) -> Tensor<2> {
     let [n, h, w, c] = x.dims();
-    x.reshape([n, h * w, c]).mean_dim(1).reshape([n, c])
+    wide(x).reshape([n, h * w, c]).mean_dim(1).reshape([n, c])
 }
 
 /// Non-overlapping maximum over `k` x `k` pixels; an incomplete window at the edge is left out.
 pub fn max_pool(x: Tensor<4>, k: usize) -> Tensor<4> {
-    module::max_pool2d(x.permute([0, 3, 1, 2]), MaxPoolOptions::new([k; 2])).permute([0, 2, 3, 1])
+    module::max_pool2d(wide(x).permute([0, 3, 1, 2]), MaxPoolOptions::new([k; 2])).permute([0, 2, 3, 1])
 }
 
 /// A classification head: dropout before every dense layer, the hidden ones and the classifier.

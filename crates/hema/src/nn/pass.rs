@@ -1,7 +1,11 @@
 //! One forward pass: whether it trains, and where its randomness comes from.
 
+use std::any::Any;
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use burn::module::ParamId;
 use burn::tensor::{Tensor, activation};
 use hema_core::rng::{self, Purpose, Rng};
 use rand::RngExt;
@@ -48,17 +52,87 @@ impl Activation {
 #[derive(Debug)]
 pub struct Pass {
     randomness: Option<RefCell<Rng>>,
+    precision: Precision,
+    prepared: Prepared,
+}
+
+/// What feature maps are stored in. Parameters, statistics, sums and the loss are always of 32 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    Fp32,
+    /// `bf16`: the exponent of `f32` and eight significant bits. Half the memory, and up to twice the speed on processors that
+    /// multiply pairs of them.
+    Bf16,
+}
+
+impl Precision {
+    /// The name in recipes and options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fp32 => "fp32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    /// The faster one on this processor.
+    pub fn fastest() -> Self {
+        if hema_kernels::level().has_bf16() { Self::Bf16 } else { Self::Fp32 }
+    }
+}
+
+/// What prediction with a network computes once and uses for every batch: its convolutions with the normalisations folded in.
+/// It belongs to one network that does not change any more; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Prepared(Arc<Mutex<HashMap<(ParamId, Precision), Arc<dyn Any + Send + Sync>>>>);
+
+impl Prepared {
+    /// What was made for the block whose first weight is `id`; by `make`, at the first call.
+    pub(super) fn get<T: Any + Send + Sync>(
+        &self,
+        id: ParamId,
+        precision: Precision,
+        make: impl FnOnce() -> Option<T>,
+    ) -> Option<Arc<T>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(&(id, precision)) {
+            return Arc::clone(found).downcast().ok();
+        }
+        let made = Arc::new(make()?);
+        known.insert((id, precision), made.clone());
+        Some(made)
+    }
 }
 
 impl Pass {
     /// A pass that predicts: running statistics, no randomness.
     pub fn predict() -> Self {
-        Self { randomness: None }
+        Self { randomness: None, precision: Precision::Fp32, prepared: Prepared::default() }
     }
 
     /// The pass of one training step.
     pub fn train(seed: u64, step: u64) -> Self {
-        Self { randomness: Some(RefCell::new(rng::stream(seed, Purpose::Drop, step, 0))) }
+        Self { randomness: Some(RefCell::new(rng::stream(seed, Purpose::Drop, step, 0))), ..Self::predict() }
+    }
+
+    /// The pass with maps of the given precision.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// A predicting pass that uses, and adds to, what earlier ones through the same network prepared.
+    pub fn with_prepared(self, prepared: &Prepared) -> Self {
+        Self { prepared: prepared.clone(), ..self }
+    }
+
+    /// What maps are stored in.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    pub(super) fn prepared(&self) -> &Prepared {
+        &self.prepared
     }
 
     /// Whether this is a training pass.
