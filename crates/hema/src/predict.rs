@@ -187,8 +187,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::path::Path;
 
-    use burn::module::{ModuleVisitor, Param};
-    use burn::tensor::{Gradients, Tensor};
+    use burn::tensor::Gradients;
     use hema_core::data;
     use serde::Deserialize;
 
@@ -196,7 +195,7 @@ mod tests {
     use crate::loss::CrossEntropy;
     use crate::model::ModelSpec;
     use crate::recipe::{ClassWeights, Loss};
-    use crate::weights::{Array, Names, StateDict, state_dict};
+    use crate::weights::{Array, StateDict, state_dict};
 
     /// What timm makes of the fixture's images, see `scripts/reference/timm_parity.py`.
     #[derive(Deserialize)]
@@ -309,30 +308,13 @@ mod tests {
 
     /// Norm of the gradient of each top-level module; of the blocks, of each stage.
     fn gradient_norms(network: &Network, grads: &Gradients) -> BTreeMap<String, f64> {
-        struct Squares<'a> {
-            names: Names,
-            grads: &'a Gradients,
-            of_module: BTreeMap<String, f64>,
+        let mut squares = BTreeMap::<String, f64>::new();
+        for (name, norm) in weights::gradient_norms(network, grads) {
+            let parts = if name.starts_with("blocks.") { 2 } else { 1 };
+            let module: Vec<&str> = name.split('.').take(parts).collect();
+            *squares.entry(module.join(".")).or_default() += norm * norm;
         }
-        impl ModuleVisitor for Squares<'_> {
-            fn enter_module(&mut self, name: &str, container: &str) {
-                self.names.enter(name, container);
-            }
-            fn exit_module(&mut self, _: &str, container: &str) {
-                self.names.exit(container);
-            }
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let Some(gradient) = param.val().grad(self.grads) else { return };
-                let square: f64 = gradient.into_data().iter::<f64>().map(|g| g * g).sum();
-                let name = self.names.current();
-                let parts = if name.starts_with("blocks.") { 2 } else { 1 };
-                let module: Vec<&str> = name.split('.').take(parts).collect();
-                *self.of_module.entry(module.join(".")).or_default() += square;
-            }
-        }
-        let mut squares = Squares { names: Names::default(), grads, of_module: BTreeMap::new() };
-        network.visit(&mut squares);
-        squares.of_module.into_iter().map(|(name, square)| (name, square.sqrt())).collect()
+        squares.into_iter().map(|(name, square)| (name, square.sqrt())).collect()
     }
 
     fn distance(before: &StateDict, after: &StateDict, name: &str) -> f64 {

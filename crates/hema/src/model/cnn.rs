@@ -89,7 +89,7 @@ impl Cnn {
                 }
                 None => nn::conv_act(x, &stage.conv, Activation::Relu),
             };
-            x = nn::max_pool(x, 2);
+            x = nn::max_pool(x, 2, 2, Padding::Valid);
         }
         let features = if self.average { nn::global_average_pool(x) } else { x.flatten(1, 3) };
         nn::head(features, &self.hidden, &self.classifier, self.dropout, pass)

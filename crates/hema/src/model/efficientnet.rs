@@ -1,7 +1,8 @@
-//! EfficientNetV2 (Tan and Le, 2021, arXiv 2104.00298), by timm's architecture and names; the first EfficientNet
-//! family (Tan and Le, 2019, arXiv 1905.11946) is made of the same blocks.
+//! EfficientNet (Tan and Le, 2019, arXiv 1905.11946) and EfficientNetV2 (Tan and Le, 2021, arXiv 2104.00298), by timm's
+//! architectures and names.
 //!
-//! A variant is one [`Plan`]: its stages read like the paper's table.
+//! A family is one [`Base`], its stages as in the paper's table of the smallest network; a variant is one [`Plan`],
+//! which makes the stages wider and longer.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -11,34 +12,53 @@ use crate::nn::{
     self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, SqueezeExcite, Unit,
 };
 
-/// One variant of the family.
-struct Plan {
+/// The smallest network of a family.
+struct Base {
     /// Channels after the stem.
     stem: usize,
     /// Blocks between stem and head.
     stages: &'static [StagePlan],
     /// Channels after the head convolution: the features.
     features: usize,
-    /// TensorFlow's SAME padding and batch-norm epsilon 1e-3; else symmetric padding and 1e-5.
-    tensorflow: bool,
+    /// The share of a scaled number of channels that rounding must leave.
+    round_limit: f64,
 }
 
-/// One row of a variant's table: `repeat` blocks of one kind, the first with `stride`.
+/// One row of a family's table: `repeat` blocks of one kind, the first with `stride`.
 struct StagePlan(Kind, usize, usize, usize, usize, usize, f64);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     /// Convolution, batch normalisation, activation.
     Conv,
+    /// Depthwise k x k, squeeze-and-excitation, 1 x 1 projection.
+    Separable,
     /// Fused-MBConv: the expansion is a k x k convolution.
     Fused,
     /// MBConv: 1 x 1 expansion, depthwise k x k, squeeze-and-excitation, 1 x 1 projection.
     Mb,
 }
-use Kind::{Conv, Fused, Mb};
+use Kind::{Conv, Fused, Mb, Separable};
 
 #[rustfmt::skip]
-const V2_B0: Plan = Plan {
+const V1: Base = Base {
+    stem: 32,
+    stages: &[
+        //        kind       repeat kernel stride expand  out   squeeze-excite
+        StagePlan(Separable, 1,     3,     1,     1,      16,   0.25),
+        StagePlan(Mb,        2,     3,     2,     6,      24,   0.25),
+        StagePlan(Mb,        2,     5,     2,     6,      40,   0.25),
+        StagePlan(Mb,        3,     3,     2,     6,      80,   0.25),
+        StagePlan(Mb,        3,     5,     1,     6,      112,  0.25),
+        StagePlan(Mb,        4,     5,     2,     6,      192,  0.25),
+        StagePlan(Mb,        1,     3,     1,     6,      320,  0.25),
+    ],
+    features: 1280,
+    round_limit: 0.9,
+};
+
+#[rustfmt::skip]
+const V2: Base = Base {
     stem: 32,
     stages: &[
         //        kind   repeat kernel stride expand  out   squeeze-excite
@@ -50,17 +70,102 @@ const V2_B0: Plan = Plan {
         StagePlan(Mb,    8,     3,     2,     6,      192,  0.25),
     ],
     features: 1280,
-    tensorflow: true,
+    round_limit: 0.0,
 };
 
-/// The family's table.
-pub(super) const ARCHITECTURES: &[Architecture] = &[Architecture {
-    name: "tf_efficientnetv2_b0",
-    about: "EfficientNetV2-B0, 5.9 M parameters without its classifier; the best small start",
-    parameters: Some(7_139_704),
-    pretrained: true,
-    build: |spec, init| Ok(Network::EfficientNet(EfficientNet::new(spec, &V2_B0, init))),
-}];
+/// One variant of a family.
+struct Plan {
+    base: &'static Base,
+    /// Multiplies the channels of stem, stages and head.
+    width: f64,
+    /// Multiplies the blocks of a stage.
+    depth: f64,
+    padding: Padding,
+    /// Epsilon of the batch normalisations.
+    eps: f64,
+}
+
+impl Plan {
+    /// A network trained in PyTorch.
+    const fn new(base: &'static Base, width: f64, depth: f64) -> Self {
+        Self { base, width, depth, padding: Padding::Symmetric, eps: 1e-5 }
+    }
+
+    /// A network whose weights come from TensorFlow.
+    const fn tf(base: &'static Base, width: f64, depth: f64) -> Self {
+        Self { base, width, depth, padding: Padding::Same, eps: 1e-3 }
+    }
+
+    /// Channels times width, to the nearest multiple of eight; to the next one where that falls below the limit.
+    fn channels(&self, channels: usize) -> usize {
+        let scaled = channels as f64 * self.width;
+        let rounded = ((scaled + 4.0) as usize / 8 * 8).max(8);
+        if (rounded as f64) < self.base.round_limit * scaled { rounded + 8 } else { rounded }
+    }
+
+    /// Blocks times depth, rounded up.
+    fn repeat(&self, repeat: usize) -> usize {
+        (repeat as f64 * self.depth).ceil() as usize
+    }
+}
+
+/// The families' table.
+pub(super) const ARCHITECTURES: &[Architecture] = &[
+    Architecture {
+        name: "efficientnet_b0",
+        about: "EfficientNet-B0, 4.0 M parameters without its classifier",
+        parameters: Some(5_288_548),
+        pretrained: true,
+        build: |spec, init| {
+            Ok(Network::EfficientNet(EfficientNet::new(spec, &Plan::new(&V1, 1.0, 1.0), init)))
+        },
+    },
+    Architecture {
+        name: "tf_efficientnet_b0",
+        about: "EfficientNet-B0 with TensorFlow's padding, for the weights its authors published",
+        parameters: Some(5_288_548),
+        pretrained: true,
+        build: |spec, init| {
+            Ok(Network::EfficientNet(EfficientNet::new(spec, &Plan::tf(&V1, 1.0, 1.0), init)))
+        },
+    },
+    Architecture {
+        name: "tf_efficientnetv2_b0",
+        about: "EfficientNetV2-B0, 5.9 M parameters without its classifier; the best small start",
+        parameters: Some(7_139_704),
+        pretrained: true,
+        build: |spec, init| {
+            Ok(Network::EfficientNet(EfficientNet::new(spec, &Plan::tf(&V2, 1.0, 1.0), init)))
+        },
+    },
+    Architecture {
+        name: "tf_efficientnetv2_b1",
+        about: "EfficientNetV2-B1, 6.9 M parameters without its classifier",
+        parameters: Some(8_141_052),
+        pretrained: true,
+        build: |spec, init| {
+            Ok(Network::EfficientNet(EfficientNet::new(spec, &Plan::tf(&V2, 1.0, 1.1), init)))
+        },
+    },
+    Architecture {
+        name: "tf_efficientnetv2_b2",
+        about: "EfficientNetV2-B2, 8.7 M parameters without its classifier",
+        parameters: Some(10_096_086),
+        pretrained: true,
+        build: |spec, init| {
+            Ok(Network::EfficientNet(EfficientNet::new(spec, &Plan::tf(&V2, 1.1, 1.2), init)))
+        },
+    },
+    Architecture {
+        name: "tf_efficientnetv2_b3",
+        about: "EfficientNetV2-B3, 12.8 M parameters without its classifier",
+        parameters: Some(14_358_406),
+        pretrained: true,
+        build: |spec, init| {
+            Ok(Network::EfficientNet(EfficientNet::new(spec, &Plan::tf(&V2, 1.2, 1.4), init)))
+        },
+    },
+];
 
 /// The network; fields in timm's order and by timm's names.
 #[derive(Module, Debug)]
@@ -81,6 +186,8 @@ pub struct EfficientNet {
 pub enum Block {
     /// See [`ConvBlock`].
     Conv(ConvBlock),
+    /// See [`SeparableConv`].
+    Separable(SeparableConv),
     /// See [`FusedMbConv`].
     Fused(FusedMbConv),
     /// See [`MbConv`].
@@ -92,6 +199,17 @@ pub enum Block {
 pub struct ConvBlock {
     conv: Conv2d,
     bn1: BatchNorm,
+    shortcut: Shortcut,
+}
+
+/// Depthwise separable convolution (timm's `DepthwiseSeparableConv`): MBConv without an expansion.
+#[derive(Module, Debug)]
+pub struct SeparableConv {
+    conv_dw: Conv2d,
+    bn1: BatchNorm,
+    se: SqueezeExcite,
+    conv_pw: Conv2d,
+    bn2: BatchNorm,
     shortcut: Shortcut,
 }
 
@@ -136,17 +254,19 @@ const ACT: Activation = Activation::Silu;
 
 impl EfficientNet {
     fn new(spec: &ModelSpec, plan: &Plan, init: &mut Init) -> Self {
-        let padding = if plan.tensorflow { Padding::Same } else { Padding::Symmetric };
-        init.batch_norm_eps = if plan.tensorflow { 1e-3 } else { 1e-5 };
-        let conv_stem = init.conv(3, plan.stem, 3, 2, padding, 1);
-        let bn1 = init.batch_norm(plan.stem);
+        let Plan { base, padding, eps, .. } = *plan;
+        init.batch_norm_eps = eps;
+        let stem = plan.channels(base.stem);
+        let conv_stem = init.conv(3, stem, 3, 2, padding, 1);
+        let bn1 = init.batch_norm(stem);
 
-        let count: usize = plan.stages.iter().map(|stage| stage.1).sum();
-        let mut channels = plan.stem;
+        let count: usize = base.stages.iter().map(|stage| plan.repeat(stage.1)).sum();
+        let mut channels = stem;
         let mut index = 0;
         let mut blocks = Vec::new();
-        for &StagePlan(kind, repeat, kernel, first_stride, expand, out, se) in plan.stages {
-            let stage = (0..repeat).map(|i| {
+        for &StagePlan(kind, repeat, kernel, first_stride, expand, out, se) in base.stages {
+            let out = plan.channels(out);
+            let stage = (0..plan.repeat(repeat)).map(|i| {
                 let stride = if i == 0 { first_stride } else { 1 };
                 let shortcut = Shortcut {
                     present: stride == 1 && channels == out,
@@ -160,9 +280,10 @@ impl EfficientNet {
             blocks.push(stage.collect());
         }
 
-        let conv_head = init.conv(channels, plan.features, 1, 1, padding, 1);
-        let bn2 = init.batch_norm(plan.features);
-        let (hidden, classifier) = make_head(spec, plan.features, init);
+        let features = plan.channels(base.features);
+        let conv_head = init.conv(channels, features, 1, 1, padding, 1);
+        let bn2 = init.batch_norm(features);
+        let (hidden, classifier) = make_head(spec, features, init);
         Self { conv_stem, bn1, blocks, conv_head, bn2, hidden, classifier, dropout: spec.dropout }
     }
 
@@ -203,10 +324,20 @@ fn block(
     init: &mut Init,
 ) -> Block {
     let wide = input * expand;
+    // the reduction is a share of the block's input, not of the expanded map
+    let reduced = (input as f64 * se).round() as usize;
     match kind {
         Conv => Block::Conv(ConvBlock {
             conv: init.conv(input, out, kernel, stride, padding, 1),
             bn1: init.batch_norm(out),
+            shortcut,
+        }),
+        Separable => Block::Separable(SeparableConv {
+            conv_dw: init.conv(input, input, kernel, stride, padding, input),
+            bn1: init.batch_norm(input),
+            se: init.squeeze_excite(input, reduced, ACT),
+            conv_pw: init.conv(input, out, 1, 1, padding, 1),
+            bn2: init.batch_norm(out),
             shortcut,
         }),
         Fused => Block::Fused(FusedMbConv {
@@ -221,8 +352,7 @@ fn block(
             bn1: init.batch_norm(wide),
             conv_dw: init.conv(wide, wide, kernel, stride, padding, wide),
             bn2: init.batch_norm(wide),
-            // the reduction is a share of the block's input, not of the expanded map
-            se: init.squeeze_excite(wide, (input as f64 * se).round() as usize, ACT),
+            se: init.squeeze_excite(wide, reduced, ACT),
             conv_pwl: init.conv(wide, out, 1, 1, padding, 1),
             bn3: init.batch_norm(out),
             shortcut,
@@ -234,6 +364,10 @@ impl Block {
     fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
         match self {
             Self::Conv(b) => nn::block(x, &[active(&b.conv, &b.bn1)], None, b.shortcut.rate(), pass),
+            Self::Separable(b) => {
+                let units = [active(&b.conv_dw, &b.bn1), linear(&b.conv_pw, &b.bn2)];
+                nn::block(x, &units, Some(&b.se), b.shortcut.rate(), pass)
+            }
             Self::Fused(b) => {
                 let units = [active(&b.conv_exp, &b.bn1), linear(&b.conv_pwl, &b.bn2)];
                 nn::block(x, &units, None, b.shortcut.rate(), pass)

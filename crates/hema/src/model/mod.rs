@@ -6,6 +6,10 @@
 pub mod cnn;
 pub mod efficientnet;
 pub mod mlp;
+pub mod resnet;
+
+#[cfg(test)]
+mod parity;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -52,7 +56,7 @@ pub struct Architecture {
 
 /// Every architecture, by family.
 pub const ARCHITECTURES: &[&[Architecture]] =
-    &[mlp::ARCHITECTURES, cnn::ARCHITECTURES, efficientnet::ARCHITECTURES];
+    &[mlp::ARCHITECTURES, cnn::ARCHITECTURES, resnet::ARCHITECTURES, efficientnet::ARCHITECTURES];
 
 /// All architectures in order.
 pub fn architectures() -> impl Iterator<Item = &'static Architecture> {
@@ -67,6 +71,8 @@ pub enum Network {
     Mlp(mlp::Mlp),
     /// A plain convolutional network.
     Cnn(cnn::Cnn),
+    /// A residual network.
+    ResNet(resnet::ResNet),
     /// EfficientNet and EfficientNetV2.
     EfficientNet(efficientnet::EfficientNet),
 }
@@ -92,13 +98,14 @@ impl Network {
         match self {
             Self::Mlp(network) => network.forward(x, pass),
             Self::Cnn(network) => network.forward(x, pass),
+            Self::ResNet(network) => network.forward(x, pass),
             Self::EfficientNet(network) => network.forward(x, pass),
         }
     }
 }
 
-/// Names of the parameters that belong to the classification head, in every family.
-pub const HEAD_MODULES: [&str; 2] = ["hidden", "classifier"];
+/// The modules that make up the classification head, in every family; timm calls a residual network's classifier `fc`.
+pub const HEAD_MODULES: [&str; 3] = ["hidden", "classifier", "fc"];
 
 /// The hidden layers and the classifier that every family ends in.
 fn make_head(spec: &ModelSpec, features: usize, init: &mut Init) -> (Vec<Hidden>, Linear) {
@@ -170,8 +177,9 @@ pub(crate) mod tests {
             let x =
                 Tensor::<4>::random([3, 32, 32, 3], burn::tensor::Distribution::Normal(0.0, 1.0), &device);
             let grads = network.forward(x, &Pass::train(0, 0)).square().mean().backward();
-            let without = crate::weights::names_without_gradient(&network, &grads);
-            assert!(without.is_empty(), "{}: {without:?}", architecture.name);
+            for (name, norm) in crate::weights::gradient_norms(&network, &grads) {
+                assert!(norm != 0.0, "{}: {name}", architecture.name);
+            }
         }
     }
 

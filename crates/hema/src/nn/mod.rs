@@ -13,5 +13,5 @@ mod pass;
 
 pub use init::Init;
 pub use layers::{BatchNorm, Conv2d, Hidden, Linear, Padding, SqueezeExcite};
-pub use ops::{Unit, block, conv_act, global_average_pool, head, max_pool};
+pub use ops::{Unit, block, conv_act, drop_path, global_average_pool, head, max_pool};
 pub use pass::{Activation, Pass, Precision, Prepared};

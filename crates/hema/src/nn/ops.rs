@@ -4,7 +4,7 @@ use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{DType, FloatDType, Tensor, TensorData, activation, module};
 
 use super::cpu;
-use super::layers::{BatchNorm, Conv2d, Hidden, Linear, SqueezeExcite};
+use super::layers::{BatchNorm, Conv2d, Hidden, Linear, Padding, SqueezeExcite};
 use super::pass::{Activation, Pass};
 
 /// A convolution, the normalisation of its output, and an activation.
@@ -58,10 +58,7 @@ pub(super) fn composition(
     match (shortcut, keep) {
         (false, _) => y,
         (true, None) => y + x,
-        (true, Some(keep)) => {
-            let keep = TensorData::new(keep, [x.dims()[0], 1, 1, 1]);
-            y * Tensor::from_data(keep, &x.device()) + x
-        }
+        (true, Some(keep)) => keep_images(y, keep) + x,
     }
 }
 
@@ -114,9 +111,29 @@ pub fn global_average_pool(x: Tensor<4>) -> Tensor<2> {
     wide(x).reshape([n, h * w, c]).mean_dim(1).reshape([n, c])
 }
 
-/// Non-overlapping maximum over `k` x `k` pixels; an incomplete window at the edge is left out.
-pub fn max_pool(x: Tensor<4>, k: usize) -> Tensor<4> {
-    module::max_pool2d(wide(x).permute([0, 3, 1, 2]), MaxPoolOptions::new([k; 2])).permute([0, 2, 3, 1])
+/// Maximum over `kernel` x `kernel` pixels; an incomplete window beyond the padding is left out.
+pub fn max_pool(x: Tensor<4>, kernel: usize, stride: usize, padding: Padding) -> Tensor<4> {
+    let [_, height, width, _] = x.dims();
+    let mut options = MaxPoolOptions::new([kernel; 2]);
+    options.stride = [stride; 2];
+    options.padding = [height, width].map(|side| padding.amount(side, kernel, stride));
+    module::max_pool2d(wide(x).permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
+}
+
+/// Drops whole images of a map at the given rate, scaled so that prediction needs no change: stochastic depth of a
+/// branch whose sum is not [`block`]'s.
+pub fn drop_path(x: Tensor<4>, rate: f64, pass: &Pass) -> Tensor<4> {
+    match pass.mask(x.dims()[0], rate) {
+        Some(keep) => keep_images(wide(x), keep),
+        None => x,
+    }
+}
+
+/// Multiplies every image by its number.
+fn keep_images(x: Tensor<4>, keep: Vec<f32>) -> Tensor<4> {
+    let keep = TensorData::new(keep, [x.dims()[0], 1, 1, 1]);
+    let keep = Tensor::from_data(keep, &x.device());
+    x * keep
 }
 
 /// A classification head: dropout before every dense layer, the hidden ones and the classifier.

@@ -10,5 +10,5 @@ pub use file::{TensorFile, read, write};
 pub use pretrained::{find_pretrained, start_from};
 pub(crate) use state::Names;
 #[cfg(test)]
-pub(crate) use state::names_without_gradient;
+pub(crate) use state::gradient_norms;
 pub use state::{Array, LoadReport, StateDict, count_trainable, load, state_dict};

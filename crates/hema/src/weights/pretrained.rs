@@ -119,16 +119,22 @@ mod tests {
     #[test]
     fn a_backbone_loads_without_its_head_and_a_foreign_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("cnn_gap.test.safetensors");
         let device = Device::flex();
-        let source = Network::new(&spec("cnn_gap"), 1, &device).unwrap();
-        write(&path, &state_dict(&source), &BTreeMap::new()).unwrap();
+        let cases =
+            [("resnet18", "conv1.weight", "fc.bias"), ("cnn_gap", "stages.0.conv.weight", "classifier.bias")];
+        for (name, backbone, classifier) in cases {
+            let path = folder.path().join(format!("{name}.test.safetensors"));
+            let source = Network::new(&spec(name), 1, &device).unwrap();
+            write(&path, &state_dict(&source), &BTreeMap::new()).unwrap();
 
-        let wider = ModelSpec { classes: 3, ..spec("cnn_gap") };
-        let loaded = start_from(Network::new(&wider, 2, &device).unwrap(), &wider, &path).unwrap();
-        assert_eq!(state_dict(&loaded)["stages.0.conv.weight"], state_dict(&source)["stages.0.conv.weight"]);
-        assert_eq!(state_dict(&loaded)["classifier.bias"].shape, [3]);
+            let narrower = ModelSpec { classes: 3, ..spec(name) };
+            let fresh = Network::new(&narrower, 2, &device).unwrap();
+            let loaded = state_dict(&start_from(fresh, &narrower, &path).unwrap());
+            assert_eq!(loaded[backbone], state_dict(&source)[backbone]);
+            assert_eq!(loaded[classifier].shape, [3]);
+        }
 
+        let path = folder.path().join("cnn_gap.test.safetensors");
         let other = spec("tf_efficientnetv2_b0");
         let error = start_from(Network::new(&other, 2, &device).unwrap(), &other, &path).unwrap_err();
         assert!(error.to_string().contains("tensors of `tf_efficientnetv2_b0` are missing"), "{error}");

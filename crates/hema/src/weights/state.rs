@@ -151,15 +151,15 @@ pub fn count_trainable(network: &Network) -> usize {
         .sum()
 }
 
-/// Parameters that a backward pass left without a gradient, or with one of zeros alone.
+/// The norm of every parameter's gradient; zero for one that the backward pass did not reach.
 #[cfg(test)]
-pub(crate) fn names_without_gradient(network: &Network, grads: &burn::tensor::Gradients) -> Vec<String> {
-    struct Check<'a> {
+pub(crate) fn gradient_norms(network: &Network, grads: &burn::tensor::Gradients) -> BTreeMap<String, f64> {
+    struct Norms<'a> {
         names: Names,
         grads: &'a burn::tensor::Gradients,
-        without: Vec<String>,
+        of_parameter: BTreeMap<String, f64>,
     }
-    impl ModuleVisitor for Check<'_> {
+    impl ModuleVisitor for Norms<'_> {
         fn enter_module(&mut self, name: &str, container: &str) {
             self.names.enter(name, container);
         }
@@ -168,18 +168,18 @@ pub(crate) fn names_without_gradient(network: &Network, grads: &burn::tensor::Gr
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let name = self.names.current();
-            let reached = param
-                .val()
-                .grad(self.grads)
-                .is_some_and(|g| g.into_data().convert::<f32>().iter::<f32>().any(|v| v != 0.0));
-            if !is_statistic(&name) && !reached {
-                self.without.push(name);
+            if !is_statistic(&name) {
+                let square = param
+                    .val()
+                    .grad(self.grads)
+                    .map_or(0.0, |g| g.into_data().iter::<f64>().map(|g| g * g).sum());
+                self.of_parameter.insert(name, f64::sqrt(square));
             }
         }
     }
-    let mut check = Check { names: Names::default(), grads, without: vec![] };
-    network.visit(&mut check);
-    check.without
+    let mut visitor = Norms { names: Names::default(), grads, of_parameter: BTreeMap::new() };
+    network.visit(&mut visitor);
+    visitor.of_parameter
 }
 
 #[cfg(test)]

@@ -1,0 +1,118 @@
+//! Every network that timm has too computes what timm's does, gradients included: see `scripts/reference/timm_zoo.py`.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::Deserialize;
+
+use super::tests::spec;
+use super::{ModelSpec, Network, architectures};
+use crate::loss::CrossEntropy;
+use crate::nn::{Init, Pass};
+use crate::recipe::{ClassWeights, Loss};
+use crate::weights::{self, Array, LoadReport, state_dict};
+
+/// Images of one batch; the label of each is its number.
+const IMAGES: usize = 4;
+/// Their side in pixels.
+const SIZE: usize = 64;
+
+/// Largest difference, relative to what is expected.
+const TOLERANCE: f64 = 1e-4;
+/// That of gradients through ReLU, which jump where rounding carries an input across zero: a millionth more or less in
+/// every weight moves timm's own norms by up to 1e-2.
+const TOLERANCE_AT_KINKS: f64 = 3e-2;
+
+/// What timm makes of the formula's weights and images, in double precision.
+#[derive(Deserialize)]
+struct Timm {
+    loss: f64,
+    /// Of every parameter, in the order of their names.
+    gradient_norms: Vec<f64>,
+    /// With the running statistics that the training pass left.
+    logits: Vec<f64>,
+}
+
+#[test]
+fn networks_compute_what_timms_do() {
+    let fixture = include_str!("../../tests/fixtures/timm_zoo.json");
+    let mut fixture: BTreeMap<String, Timm> = serde_json::from_str(fixture).unwrap();
+    for architecture in architectures().filter(|a| a.parameters.is_some()) {
+        let name = architecture.name;
+        compare(name, &fixture.remove(name).unwrap_or_else(|| panic!("{name} is not in the fixture")));
+    }
+    assert!(fixture.is_empty(), "{:?}", fixture.keys());
+}
+
+fn compare(name: &str, expected: &Timm) {
+    let device = Device::flex().autodiff();
+    let network = network(name, &device);
+    let images = uniform("images", IMAGES * SIZE * SIZE * 3).map(|u| (2.0 * u) as f32).collect();
+    let images = Tensor::from_data(TensorData::new(images, [IMAGES, SIZE, SIZE, 3]), &device);
+
+    let labels: Vec<usize> = (0..IMAGES).collect();
+    let unsmoothed = Loss { label_smoothing: 0.0, class_weights: ClassWeights::None };
+    let loss = CrossEntropy::new(&unsmoothed, &[1; 8]);
+    let loss = loss.forward(network.forward(images.clone(), &Pass::train(0, 0)), &labels, &device);
+    let value: f32 = loss.clone().into_scalar();
+    assert_close(f64::from(value), expected.loss, TOLERANCE * expected.loss, &format!("{name}: loss"));
+
+    let norms = weights::gradient_norms(&network, &loss.backward());
+    assert_eq!(norms.len(), expected.gradient_norms.len(), "{name}");
+    // what normalisation cancels has a gradient of zero but for rounding
+    let whole = norms.values().map(|norm| norm * norm).sum::<f64>().sqrt();
+    let relative = if matches!(network, Network::ResNet(_)) { TOLERANCE_AT_KINKS } else { TOLERANCE };
+    for ((parameter, norm), expected) in norms.iter().zip(&expected.gradient_norms) {
+        let tolerance = relative * expected.max(1e-3 * whole);
+        assert_close(*norm, *expected, tolerance, &format!("{name}: gradient of {parameter}"));
+    }
+
+    let logits = network.forward(images, &Pass::predict()).into_data();
+    let largest = expected.logits.iter().fold(0.0, |m: f64, logit| m.max(logit.abs()));
+    assert_eq!(logits.iter::<f64>().count(), expected.logits.len(), "{name}");
+    for (i, (logit, expected)) in logits.iter::<f64>().zip(&expected.logits).enumerate() {
+        assert_close(logit, *expected, TOLERANCE * largest, &format!("{name}: logit {i}"));
+    }
+}
+
+fn assert_close(found: f64, expected: f64, tolerance: f64, what: &str) {
+    assert!((found - expected).abs() <= tolerance, "{what}: {found}, expected {expected}");
+}
+
+/// A network with the formula's weights, whose running statistics become those of its next training pass.
+fn network(name: &str, device: &Device) -> Network {
+    let architecture = architectures().find(|a| a.name == name).unwrap();
+    let mut init = Init::new(0, device);
+    init.batch_norm_momentum = 1.0;
+    let network = (architecture.build)(&ModelSpec { size: SIZE, ..spec(name) }, &mut init).unwrap();
+    let mut state = state_dict(&network);
+    for (name, array) in &mut state {
+        fill(name, array);
+    }
+    let (network, report) = weights::load(network, &state).unwrap();
+    assert_eq!(report, LoadReport::default());
+    network
+}
+
+/// Weights of convolutions and dense layers get variance 2 / fan-in, scales lie around one, the rest around zero.
+fn fill(name: &str, array: &mut Array) {
+    let fan_in: usize = array.shape[1..].iter().product();
+    let value = |u: f64| match array.shape.len() {
+        1 if name.ends_with("weight") => 1.0 + u / 2.0,
+        1 => u / 2.0,
+        _ => u * (6.0 / fan_in as f64).sqrt(),
+    };
+    array.values = uniform(name, array.values.len()).map(|u| value(u) as f32).collect();
+}
+
+/// Numbers in [-1, 1), multiples of 2^-23: SplitMix64, its state starting at the name's 64-bit FNV-1a hash.
+fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> {
+    let fnv = |state: u64, byte: u8| (state ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    let start = name.bytes().fold(0xcbf2_9ce4_8422_2325, fnv);
+    (1..=count as u64).map(move |i| {
+        let z = start.wrapping_add(i.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f64 / f64::from(1 << 23) - 1.0
+    })
+}
