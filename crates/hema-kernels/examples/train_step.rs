@@ -4,8 +4,8 @@
 #![allow(clippy::print_stdout)] // the result
 
 use hema_kernels::{
-    Act, Block, BlockParams, Conv2d, Depthwise, Element, Filter, Map, Pad, SqueezeParams, Stats, Unit,
-    UnitParams, Workspace, bf16,
+    Act, Block, BlockParams, Conv2d, Depthwise, Element, Filter, Map, Pad, Residual, SqueezeParams, Stats,
+    Unit, UnitParams, Workspace, bf16,
 };
 use std::time::{Duration, Instant};
 
@@ -89,7 +89,9 @@ fn network(batch: usize) -> Vec<Layer> {
                     (vec![expand, unit(Filter::Depthwise(middle), Act::Silu), project], inputs / 4)
                 }
             };
-            let block = Block::chain(units, reduced, Act::Silu, stride == 1 && inputs == outputs);
+            let skip = stride == 1 && inputs == outputs;
+            let residual = if skip { Residual::Input } else { Residual::None };
+            let block = Block::chain(units, reduced, Act::Silu, residual);
             let units = block.units().iter().map(|unit| {
                 let (n, c) = (unit.filter.weight_len(), unit.filter.outputs());
                 [values(n, (6.0 * c as f32 / n as f32).sqrt()), vec![1.0; c], vec![0.0; c]]
@@ -114,7 +116,7 @@ fn step<E: Element>(layers: &[Layer], x: &[E], workspace: &Workspace, times: &mu
         let start = Instant::now();
         let mut y = workspace.take(layer.block.out_len());
         let input = maps.last().map_or(x, Vec::as_slice);
-        saved.push(layer.block.forward(input, &layer.params(), None, workspace, &mut y));
+        saved.push(layer.block.forward(input, None, &layer.params(), None, workspace, &mut y));
         maps.push(y);
         times[layer.stage][0] += start.elapsed();
     }
@@ -135,12 +137,14 @@ fn step<E: Element>(layers: &[Layer], x: &[E], workspace: &Workspace, times: &mu
         let mut dx = workspace.take(layer.block.in_len());
         let grads = layer.block.backward(
             input.as_deref().unwrap_or(x),
+            &[],
             &layer.params(),
             None,
             saved.pop().expect("as many as layers"),
             &mut d,
             workspace,
             (i > 0).then_some(&mut dx),
+            None,
         );
         checksum += grads.units[0].weight[0];
         workspace.give(std::mem::replace(&mut d, dx));
@@ -219,7 +223,7 @@ fn run<E: Element>(batch: usize, steps: usize) {
             for (layer, folded) in layers.iter().zip(&folded) {
                 let mut y = workspace.take(layer.block.out_len());
                 let input = map.as_deref().unwrap_or(x.as_slice());
-                layer.block.infer(input, folded, &workspace, &mut y);
+                layer.block.infer(input, None, folded, &workspace, &mut y);
                 map.replace(y).into_iter().for_each(|done| workspace.give(done));
             }
             if let Some(done) = map {

@@ -1,14 +1,14 @@
 //! A residual block of any kind as one function forward and one backward: a chain of [`Unit`]s, perhaps with squeeze-excite
 //! before the last. MBConv is 1x1 expansion, depthwise, squeeze-excite, 1x1 projection; Fused-MBConv a k x k expansion and a
-//! projection; a plain convolution a chain of one. Where asked, the input is added to the output, with stochastic depth's
-//! factor per image.
+//! projection; a plain convolution a chain of one. Where asked, the input or another map is added to the output, with stochastic
+//! depth's factor per image, and the sum rectified.
 //!
 //! Of the maps, only the convolutions' outputs are kept for backward. Activated maps are computed again: a training step's
 //! maps are far larger than any cache, so a map kept costs writing it to memory and reading it back, while a short-lived
 //! buffer, used again and again, never leaves the cache.
 
 use crate::act::Act;
-use crate::element::Element;
+use crate::element::{Element, bf16};
 use crate::norm::{Stats, chunk};
 use crate::pool::{Map, add_scaled, mean_image, scale_add_image, scale_image};
 use crate::squeeze::{FoldedSqueeze, SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
@@ -23,7 +23,20 @@ pub struct Block {
     squeeze: Option<SqueezeExcite>,
     /// Of the block's output.
     map: Map,
-    skip: bool,
+    residual: Residual,
+    /// Whether the sum is rectified.
+    relu: bool,
+}
+
+/// What is added to the output of a [`Block`]'s last unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Residual {
+    /// Nothing.
+    None,
+    /// The block's input.
+    Input,
+    /// Another map of the output's shape, such as a projection of the input.
+    Other,
 }
 
 /// Parameters of a [`Block`].
@@ -66,17 +79,17 @@ impl<E: Element> std::fmt::Debug for FoldedBlock<E> {
 }
 
 impl Block {
-    /// Any chain of units, with squeeze-excite over `reduced` channels before the last one where that is not 0. With `skip` the
-    /// input is added to the output.
+    /// Any chain of units, with squeeze-excite over `reduced` channels before the last one where that is not 0.
     ///
     /// # Panics
-    /// If there is no unit, one does not fit the next, or `skip` joins maps of different shapes.
-    pub fn chain(units: Vec<Unit>, reduced: usize, act: Act, skip: bool) -> Self {
+    /// If there is no unit, one does not fit the next, or input and output are added and differ in shape.
+    pub fn chain(units: Vec<Unit>, reduced: usize, act: Act, residual: Residual) -> Self {
         let last = units.last().expect("a unit").filter;
         for pair in units.windows(2) {
             assert_eq!(pair[0].filter.out_len(), pair[1].filter.in_len(), "a unit does not fit the next");
         }
-        assert!(!skip || units[0].filter.in_len() == last.out_len(), "input and output differ in shape");
+        let (first, skip) = (units[0].filter, residual == Residual::Input);
+        assert!(!skip || first.in_len() == last.out_len(), "input and output differ in shape");
         let map_of = |len: usize, channels: usize| {
             let batch = last.batch();
             Map { batch, pixels: len / (batch * channels), channels }
@@ -85,7 +98,17 @@ impl Block {
             let before = units[units.len() - 2].filter;
             SqueezeExcite { map: map_of(before.out_len(), before.outputs()), reduced, act }
         });
-        Self { map: map_of(last.out_len(), last.outputs()), units, squeeze, skip }
+        Self { map: map_of(last.out_len(), last.outputs()), units, squeeze, residual, relu: false }
+    }
+
+    /// The block with `max(0, y)` after the sum.
+    pub fn with_relu(self) -> Self {
+        Self { relu: true, ..self }
+    }
+
+    /// Whether the sum is rectified; backward then wants the output.
+    pub fn rectifies(&self) -> bool {
+        self.relu
     }
 
     /// The block's units, in order.
@@ -108,32 +131,34 @@ impl Block {
         self.map.numel()
     }
 
-    /// Training forward pass. `keep` is stochastic depth's factor of each image, 0 or 1 / (1 - rate); blocks that do not add
-    /// their input ignore it.
+    /// Training forward pass. `shortcut` is what [`Residual::Other`] adds. `keep` is stochastic depth's factor of each image, 0 or
+    /// 1 / (1 - rate); blocks that add nothing ignore it.
     ///
     /// # Panics
     /// If a length does not match the shape.
     pub fn forward<E: Element>(
         &self,
         x: &[E],
+        shortcut: Option<&[E]>,
         params: &BlockParams,
         keep: Option<&[f32]>,
         workspace: &Workspace,
         y: &mut [E],
     ) -> BlockSaved<E> {
-        // one job for the pool: each operator called from another thread would put that thread to sleep and wake it again
-        rayon::scope(|_| self.run_forward(x, params, keep, workspace, y))
+        E::forward(self, x, shortcut, params, keep, workspace, y)
     }
 
     fn run_forward<E: Element>(
         &self,
         x: &[E],
+        shortcut: Option<&[E]>,
         params: &BlockParams,
         keep: Option<&[f32]>,
         workspace: &Workspace,
         y: &mut [E],
     ) -> BlockSaved<E> {
         self.check(params);
+        let shortcut = self.shortcut(x, shortcut);
         let last = self.units.len() - 1;
         let mut units = Vec::with_capacity(self.units.len());
         let mut squeeze = None;
@@ -141,7 +166,7 @@ impl Block {
         for (i, (unit, unit_params)) in self.units.iter().zip(&params.units).enumerate() {
             let saved = unit.convolve(current.as_deref().unwrap_or(x), unit_params, workspace);
             if i == last {
-                self.finish(x, unit_params, keep, &saved, y);
+                self.finish(shortcut, unit_params, keep, &saved, y);
             } else {
                 let mut out = workspace.take(unit.filter.out_len());
                 match (&self.squeeze, &params.squeeze) {
@@ -163,66 +188,88 @@ impl Block {
     /// The block's output from the last convolution's, with the residual while each image is in the cache.
     fn finish<E: Element>(
         &self,
-        x: &[E],
+        shortcut: Option<&[E]>,
         params: &UnitParams,
         keep: Option<&[f32]>,
         saved: &UnitSaved<E>,
         y: &mut [E],
     ) {
         let unit = &self.units[self.units.len() - 1];
-        if !self.skip {
-            return unit.activate(params, saved, y);
-        }
+        let Some(shortcut) = shortcut else { return unit.activate(params, saved, y) };
         keep.inspect(|keep| check_len("keep", keep.len(), self.map.batch));
         let size = self.map.image();
         unit.norm(params).forward_chunks(&saved.pre, &saved.stats, size, y, |i, y| {
-            add_scaled(&x[i * size..][..size], keep.map_or(1.0, |keep| keep[i]), y);
+            add_scaled(&shortcut[i * size..][..size], keep.map_or(1.0, |keep| keep[i]), self.relu, y);
         });
     }
 
-    /// Backward pass: `d` holds the gradient of the output and is used up; `dx` receives that of `x`, where it is wanted.
-    /// `x`, `params` and `keep` are the forward pass's. The buffers of `saved` go back to the workspace.
+    /// What is added to the last unit's output.
+    fn shortcut<'a, E>(&self, x: &'a [E], other: Option<&'a [E]>) -> Option<&'a [E]> {
+        match self.residual {
+            Residual::None => None,
+            Residual::Input => Some(x),
+            Residual::Other => {
+                let other = other.expect("the block adds another map to its output");
+                check_len("shortcut", other.len(), self.out_len());
+                Some(other)
+            }
+        }
+    }
+
+    /// Backward pass: `d` holds the gradient of the output and is used up; `dx` receives that of `x`, where it is wanted, and
+    /// `dshortcut` that of the other map a block adds. `x`, `params` and `keep` are the forward pass's, `y` its output, which only
+    /// blocks that rectify their sum look at. The buffers of `saved` go back to the workspace.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    #[allow(clippy::too_many_arguments)] // the forward pass's arguments and three more
+    #[allow(clippy::too_many_arguments)] // the forward pass's arguments and four more
     pub fn backward<E: Element>(
         &self,
         x: &[E],
+        y: &[E],
         params: &BlockParams,
         keep: Option<&[f32]>,
         saved: BlockSaved<E>,
         d: &mut [E],
         workspace: &Workspace,
         dx: Option<&mut [E]>,
+        dshortcut: Option<&mut [E]>,
     ) -> BlockGrads {
-        rayon::scope(|_| self.run_backward(x, params, keep, saved, d, workspace, dx))
+        E::backward(self, x, y, params, keep, saved, d, workspace, dx, dshortcut)
     }
 
     #[allow(clippy::too_many_arguments)]
     fn run_backward<E: Element>(
         &self,
         x: &[E],
+        y: &[E],
         params: &BlockParams,
         keep: Option<&[f32]>,
         saved: BlockSaved<E>,
         d: &mut [E],
         workspace: &Workspace,
         dx: Option<&mut [E]>,
+        dshortcut: Option<&mut [E]>,
     ) -> BlockGrads {
         self.check(params);
         check_len("d", d.len(), self.out_len());
+        if self.relu {
+            self.map.keep_positive(y, d);
+        }
+        if let Some(dshortcut) = dshortcut {
+            self.map.copy(d, dshortcut);
+        }
         let mut units = Vec::with_capacity(self.units.len());
         let mut squeeze = None;
         let dx = match dx {
             None => InputGrad::Unwanted,
-            Some(dx) if self.skip => {
+            Some(dx) if self.residual == Residual::Input => {
                 self.map.copy(d, dx);
                 InputGrad::Add(dx)
             }
             Some(dx) => InputGrad::Store(dx),
         };
-        if let Some(keep) = keep.filter(|_| self.skip) {
+        if let Some(keep) = keep.filter(|_| self.residual != Residual::None) {
             self.map.scale_images(keep, d);
         }
         let last = self.units.len() - 1;
@@ -253,7 +300,7 @@ impl Block {
                 None => before.activate(params_before, saved_before, &mut input),
             }
             let into = InputGrad::Store(&mut next);
-            units.push(unit.backward_filter(&input, &params.units[i], norm, d, into));
+            units.push(unit.backward_filter(&input, &params.units[i], norm, d, into, workspace));
             if let Some((layer, params, kept)) = gating {
                 let (grads, dmean) = layer.backward(&input, params, kept, &next);
                 squeeze = Some(grads);
@@ -279,7 +326,7 @@ impl Block {
         let (first, params, kept) = (&self.units[0], &params.units[0], &saved.units[0]);
         let d = current.as_deref_mut().unwrap_or(d);
         let norm = ready.take().unwrap_or_else(|| first.backward_norm(params, kept, d));
-        units.push(first.backward_filter(x, params, norm, d, dx));
+        units.push(first.backward_filter(x, params, norm, d, dx, workspace));
         if let Some(done) = current {
             workspace.give(done);
         }
@@ -295,6 +342,10 @@ impl Block {
     /// # Panics
     /// If a length does not match the shape.
     pub fn fold<E: Element>(&self, params: &BlockParams, stats: &[Stats]) -> FoldedBlock<E> {
+        E::fold(self, params, stats)
+    }
+
+    fn run_fold<E: Element>(&self, params: &BlockParams, stats: &[Stats]) -> FoldedBlock<E> {
         self.check(params);
         assert_eq!(stats.len(), self.units.len(), "statistics of each unit expected");
         let units = self.units.iter().zip(&params.units).zip(stats).map(|((u, p), s)| u.fold(p, s)).collect();
@@ -302,15 +353,29 @@ impl Block {
         FoldedBlock { units, squeeze: squeeze.map(|(layer, params)| layer.fold(params)) }
     }
 
-    /// Inference.
+    /// Inference; `shortcut` as in [`Block::forward`].
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn infer<E: Element>(&self, x: &[E], folded: &FoldedBlock<E>, workspace: &Workspace, y: &mut [E]) {
-        rayon::scope(|_| self.run_infer(x, folded, workspace, y));
+    pub fn infer<E: Element>(
+        &self,
+        x: &[E],
+        shortcut: Option<&[E]>,
+        folded: &FoldedBlock<E>,
+        workspace: &Workspace,
+        y: &mut [E],
+    ) {
+        E::infer(self, x, shortcut, folded, workspace, y);
     }
 
-    fn run_infer<E: Element>(&self, x: &[E], folded: &FoldedBlock<E>, workspace: &Workspace, y: &mut [E]) {
+    fn run_infer<E: Element>(
+        &self,
+        x: &[E],
+        shortcut: Option<&[E]>,
+        folded: &FoldedBlock<E>,
+        workspace: &Workspace,
+        y: &mut [E],
+    ) {
         let last = self.units.len() - 1;
         let mut current: Option<Vec<E>> = None;
         for (unit, folded) in self.units[..last].iter().zip(&folded.units) {
@@ -325,8 +390,8 @@ impl Block {
         if let Some(done) = current {
             workspace.give(done);
         }
-        if self.skip {
-            self.map.add(x, y);
+        if let Some(shortcut) = self.shortcut(x, shortcut) {
+            self.map.add(shortcut, self.relu, y);
         }
     }
 
@@ -336,6 +401,90 @@ impl Block {
         assert_eq!(params.squeeze.is_some(), self.squeeze.is_some(), "parameters of squeeze-excite");
     }
 }
+
+/// A block's functions for one type of map, compiled in this crate: were the generic ones called from others, each would compile
+/// every kernel again, for every instruction set.
+#[allow(clippy::too_many_arguments)] // those of the functions of `Block`
+pub(crate) trait Compiled: Sized {
+    fn forward(
+        block: &Block,
+        x: &[Self],
+        shortcut: Option<&[Self]>,
+        params: &BlockParams,
+        keep: Option<&[f32]>,
+        workspace: &Workspace,
+        y: &mut [Self],
+    ) -> BlockSaved<Self>;
+    fn backward(
+        block: &Block,
+        x: &[Self],
+        y: &[Self],
+        params: &BlockParams,
+        keep: Option<&[f32]>,
+        saved: BlockSaved<Self>,
+        d: &mut [Self],
+        workspace: &Workspace,
+        dx: Option<&mut [Self]>,
+        dshortcut: Option<&mut [Self]>,
+    ) -> BlockGrads;
+    fn fold(block: &Block, params: &BlockParams, stats: &[Stats]) -> FoldedBlock<Self>;
+    fn infer(
+        block: &Block,
+        x: &[Self],
+        shortcut: Option<&[Self]>,
+        folded: &FoldedBlock<Self>,
+        workspace: &Workspace,
+        y: &mut [Self],
+    );
+}
+
+macro_rules! compiled {
+    ($type:ty) => {
+        // one job for the pool: each operator called from another thread would put that thread to sleep and wake it again
+        impl Compiled for $type {
+            fn forward(
+                block: &Block,
+                x: &[Self],
+                shortcut: Option<&[Self]>,
+                params: &BlockParams,
+                keep: Option<&[f32]>,
+                workspace: &Workspace,
+                y: &mut [Self],
+            ) -> BlockSaved<Self> {
+                rayon::scope(|_| block.run_forward(x, shortcut, params, keep, workspace, y))
+            }
+            fn backward(
+                block: &Block,
+                x: &[Self],
+                y: &[Self],
+                params: &BlockParams,
+                keep: Option<&[f32]>,
+                saved: BlockSaved<Self>,
+                d: &mut [Self],
+                workspace: &Workspace,
+                dx: Option<&mut [Self]>,
+                dshortcut: Option<&mut [Self]>,
+            ) -> BlockGrads {
+                rayon::scope(|_| block.run_backward(x, y, params, keep, saved, d, workspace, dx, dshortcut))
+            }
+            fn fold(block: &Block, params: &BlockParams, stats: &[Stats]) -> FoldedBlock<Self> {
+                block.run_fold(params, stats)
+            }
+            fn infer(
+                block: &Block,
+                x: &[Self],
+                shortcut: Option<&[Self]>,
+                folded: &FoldedBlock<Self>,
+                workspace: &Workspace,
+                y: &mut [Self],
+            ) {
+                rayon::scope(|_| block.run_infer(x, shortcut, folded, workspace, y));
+            }
+        }
+    };
+}
+compiled!(f32);
+compiled!(bf16);
 
 /// `y` = the unit's activated and gated output, averaging each image while it is in the cache.
 fn gated_forward<E: Element>(
@@ -358,236 +507,4 @@ fn gated_forward<E: Element>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Block, BlockGrads, BlockParams};
-    use crate::act::Act;
-    use crate::conv::{Conv2d, Pad};
-    use crate::depthwise::Depthwise;
-    use crate::element::{Element, bf16};
-    use crate::reference::{assert_close, map, values, wide};
-    use crate::simd::testing::at_every_level;
-    use crate::squeeze::SqueezeParams;
-    use crate::unit::{Filter, Unit, UnitParams};
-    use crate::workspace::Workspace;
-
-    /// The block's input, then three tensors of each unit, then four of squeeze-excite.
-    fn tensors(block: &Block) -> Vec<Vec<f32>> {
-        let mut tensors = vec![values(block.in_len(), 1)];
-        for (i, unit) in block.units().iter().enumerate() {
-            let (seed, c) = (10 * i as u64, unit.filter.outputs());
-            tensors.push(values(unit.filter.weight_len(), 2 + seed));
-            tensors.push(values(c, 3 + seed).iter().map(|g| 1.0 + 0.3 * g).collect());
-            tensors.push(values(c, 4 + seed));
-        }
-        if let Some(s) = block.squeeze() {
-            let (c, r) = (s.map.channels, s.reduced);
-            tensors.extend([c * r, r, c * r, c].iter().enumerate().map(|(i, n)| values(*n, 5 + i as u64)));
-        }
-        tensors
-    }
-
-    fn params<'a>(block: &Block, tensors: &'a [Vec<f32>]) -> BlockParams<'a> {
-        let (units, squeeze) = tensors[1..].split_at(3 * block.units().len());
-        let units = units
-            .chunks(3)
-            .map(|t| UnitParams { weight: &t[0], gamma: &t[1], beta: &t[2], fixed: None })
-            .collect();
-        let squeeze = (!squeeze.is_empty()).then(|| SqueezeParams {
-            reduce_weight: &squeeze[0],
-            reduce_bias: &squeeze[1],
-            expand_weight: &squeeze[2],
-            expand_bias: &squeeze[3],
-        });
-        BlockParams { units, squeeze }
-    }
-
-    fn in_order(dx: Vec<f32>, grads: BlockGrads) -> Vec<Vec<f32>> {
-        let units = grads.units.into_iter().flat_map(|u| [u.weight, u.gamma, u.beta]);
-        let squeeze = grads
-            .squeeze
-            .into_iter()
-            .flat_map(|s| [s.reduce_weight, s.reduce_bias, s.expand_weight, s.expand_bias]);
-        std::iter::once(dx).chain(units).chain(squeeze).collect()
-    }
-
-    const ACT: Act = Act::Silu;
-
-    /// Chains of units on a map, made one unit at a time.
-    struct Chain {
-        batch: usize,
-        size: [usize; 2],
-        channels: usize,
-        units: Vec<Unit>,
-    }
-
-    impl Chain {
-        fn new(batch: usize, size: [usize; 2], channels: usize) -> Self {
-            Self { batch, size, channels, units: vec![] }
-        }
-
-        fn push(mut self, filter: Filter, size: [usize; 2], channels: usize, act: Act) -> Self {
-            self.units.push(Unit { filter, act, eps: 1e-3 });
-            Self { size, channels, ..self }
-        }
-
-        fn dense(self, outputs: usize, kernel: usize, stride: usize, act: Act) -> Self {
-            let ([height, width], batch, inputs) = (self.size, self.batch, self.channels);
-            let pad = Pad::same(height, width, kernel, stride);
-            let conv = Conv2d { batch, height, width, inputs, outputs, kernel, stride, pad };
-            self.push(Filter::Dense(conv), [conv.out_height(), conv.out_width()], outputs, act)
-        }
-
-        fn depthwise(self, kernel: usize, stride: usize) -> Self {
-            let ([height, width], batch, channels) = (self.size, self.batch, self.channels);
-            let pad = Pad::same(height, width, kernel, stride);
-            let conv = Depthwise { batch, height, width, channels, kernel, stride, pad };
-            self.push(Filter::Depthwise(conv), [conv.out_height(), conv.out_width()], channels, ACT)
-        }
-
-        fn project(self, outputs: usize) -> Self {
-            self.dense(outputs, 1, 1, Act::Identity)
-        }
-
-        fn block(self, reduced: usize, skip: bool) -> Block {
-            Block::chain(self.units, reduced, ACT, skip)
-        }
-    }
-
-    fn blocks() -> Vec<Block> {
-        let on = |channels| Chain::new(3, [5, 6], channels);
-        vec![
-            on(3).dense(5, 3, 2, ACT).block(0, false),
-            on(4).dense(4, 3, 1, ACT).block(0, true),
-            on(4).dense(9, 3, 1, ACT).project(4).block(0, true),
-            on(4).dense(16, 3, 2, ACT).project(6).block(0, false),
-            on(4).dense(24, 1, 1, ACT).depthwise(5, 1).project(4).block(2, true),
-            on(6).dense(18, 1, 1, ACT).depthwise(3, 2).project(4).block(3, false),
-            on(6).depthwise(3, 1).project(6).block(0, true),
-        ]
-    }
-
-    /// For each tensor, the slope of the loss along a direction, from the forward pass alone, against the gradient's.
-    #[test]
-    fn gradients_match_the_slopes_of_the_forward_pass() {
-        at_every_level(|level| {
-            for (number, block) in blocks().iter().enumerate() {
-                let workspace = Workspace::default();
-                let tensors = tensors(block);
-                let dy = values(block.out_len(), 90);
-                for keep in [None, Some([1.25, 0.0, 1.25].as_slice())] {
-                    let loss = |tensors: &[Vec<f32>]| -> f64 {
-                        let mut y = vec![9.0; dy.len()];
-                        block.forward(&tensors[0], &params(block, tensors), keep, &workspace, &mut y);
-                        y.iter().zip(&dy).map(|(y, d)| f64::from(*y) * f64::from(*d)).sum()
-                    };
-                    let mut y = vec![9.0; dy.len()];
-                    let given = params(block, &tensors);
-                    let saved = block.forward(&tensors[0], &given, keep, &workspace, &mut y);
-                    let (mut d, mut dx) = (dy.clone(), vec![9.0; block.in_len()]);
-                    let grads =
-                        block.backward(&tensors[0], &given, keep, saved, &mut d, &workspace, Some(&mut dx));
-                    for (i, grad) in in_order(dx, grads).iter().enumerate() {
-                        let direction = values(grad.len(), 91);
-                        let along = |step: f32| {
-                            let mut moved = tensors.clone();
-                            moved[i].iter_mut().zip(&direction).for_each(|(t, d)| *t += step * d);
-                            loss(&moved)
-                        };
-                        let slope = |step: f32| (along(step) - along(-step)) / (2.0 * f64::from(step));
-                        // the error's leading term cancels
-                        let expected = (4.0 * slope(0.004) - slope(0.008)) / 3.0;
-                        let found: f64 =
-                            grad.iter().zip(&direction).map(|(g, d)| f64::from(*g) * f64::from(*d)).sum();
-                        let size = grad.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt().max(0.05);
-                        assert!(
-                            (found - expected).abs() < 5e-3 * size,
-                            "block {number} tensor {i} {}: found {found}, expected {expected}",
-                            level.name()
-                        );
-                    }
-                }
-            }
-        });
-    }
-
-    /// On the same input, narrow maps give the results of wide ones up to their rounding.
-    #[test]
-    fn bf16_agrees_with_fp32() {
-        fn run<E: Element>(block: &Block, tensors: &[Vec<f32>], keep: Option<&[f32]>) -> Vec<Vec<f32>> {
-            let workspace = Workspace::default();
-            let x: Vec<E> = tensors[0].iter().map(|x| E::from_f32(*x)).collect();
-            let (mut y, mut dx) = (map::<E>(block.out_len(), 1), map::<E>(x.len(), 2));
-            let given = params(block, tensors);
-            let saved = block.forward(&x, &given, keep, &workspace, &mut y);
-            let stats: Vec<_> = saved.units.iter().map(|u| u.stats.clone()).collect();
-            let mut d = map::<E>(y.len(), 90);
-            let grads = block.backward(&x, &given, keep, saved, &mut d, &workspace, Some(&mut dx));
-            let mut inferred = y.clone();
-            let folded = block.fold(&given, &stats);
-            block.infer(&x, &folded, &workspace, &mut inferred);
-            let mut all = in_order(wide(&dx), grads);
-            all.extend([wide(&y), wide(&inferred)]);
-            all
-        }
-        at_every_level(|level| {
-            for (number, block) in blocks().iter().enumerate() {
-                let mut tensors = tensors(block);
-                tensors.iter_mut().flatten().for_each(|x| *x = bf16::from_f32(*x).to_f32());
-                for keep in [None, Some([1.25, 0.0, 1.25].as_slice())] {
-                    let pairs =
-                        run::<f32>(block, &tensors, keep).into_iter().zip(run::<bf16>(block, &tensors, keep));
-                    for (i, (expected, found)) in pairs.enumerate() {
-                        let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
-                        let size = norm(&mut expected.iter().copied()).max(0.05);
-                        let distance = norm(&mut expected.iter().zip(&found).map(|(e, f)| e - f)) / size;
-                        let name = level.name();
-                        // each map between input and result was rounded to eight bits
-                        assert!(distance < 5e-2, "block {number} result {i} {name}: {distance}");
-                    }
-                }
-            }
-        });
-    }
-
-    /// Large enough to be cut into many tasks.
-    #[test]
-    fn the_number_of_threads_changes_nothing() {
-        let run = |block: &Block, threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                let (tensors, workspace) = (tensors(block), Workspace::default());
-                let given = params(block, &tensors);
-                let (mut y, mut dx) = (vec![9.0; block.out_len()], vec![9.0; block.in_len()]);
-                let saved = block.forward(&tensors[0], &given, None, &workspace, &mut y);
-                let mut d = values(y.len(), 90);
-                let grads =
-                    block.backward(&tensors[0], &given, None, saved, &mut d, &workspace, Some(&mut dx));
-                (y, in_order(dx, grads))
-            })
-        };
-        at_every_level(|_| {
-            let on = || Chain::new(8, [13, 13], 24);
-            let inverted = on().dense(100, 1, 1, ACT).depthwise(3, 1).project(24).block(6, true);
-            for block in [inverted, on().dense(72, 3, 1, ACT).project(24).block(0, true)] {
-                assert!(run(&block, 1) == run(&block, 5));
-            }
-        });
-    }
-
-    #[test]
-    fn folded_blocks_give_the_same_output() {
-        at_every_level(|level| {
-            for (number, block) in blocks().iter().enumerate() {
-                let workspace = Workspace::default();
-                let tensors = tensors(block);
-                let params = params(block, &tensors);
-                let (mut y, mut inferred) = (vec![9.0; block.out_len()], vec![8.0; block.out_len()]);
-                let saved = block.forward(&tensors[0], &params, None, &workspace, &mut y);
-                let stats: Vec<_> = saved.units.into_iter().map(|u| u.stats).collect();
-                let folded = block.fold(&params, &stats);
-                block.infer(&tensors[0], &folded, &workspace, &mut inferred);
-                assert_close(&format!("block {number} {}", level.name()), &inferred, &y, 1e-5);
-            }
-        });
-    }
-}
+mod tests;

@@ -17,7 +17,7 @@
 use crate::act::Act;
 use crate::element::Element;
 use crate::gather::{Axis, FEW_CHANNELS, Gather, copies};
-use crate::gemm::{Epilogue, OuterRows, Packed, Strides, outer, padded_rows, product};
+use crate::gemm::{Epilogue, OuterRows, Packed, Strides, join_rows, outer, padded_rows, product};
 use crate::norm::{Partial, Stats};
 use crate::workspace::scratch;
 use crate::{SharedMut, check_len, par_chunks};
@@ -137,6 +137,11 @@ impl Conv2d {
                 && width + pad.left + pad.right >= kernel,
             "convolution: found {self:?}, expected positive sizes and a padded map no smaller than the filter"
         );
+    }
+
+    /// Whether the convolution is a product of two matrices, the pixels' rows as they lie in memory.
+    fn is_pointwise(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.pad == Pad::default()
     }
 
     fn taps(&self) -> usize {
@@ -342,8 +347,13 @@ impl Conv2d {
         let pixels = gather.pixels();
         let plan = WeightPlan::new(self, pixels, few);
         let size = plan.taps * plan.ps * plan.qs;
-        let mut sums = scratch().take::<f32>(plan.parts * size);
-        let base = SharedMut(sums.as_mut_ptr());
+        // one part in the weights' own order needs no sums of its own
+        let direct = plan.parts == 1 && plan.outputs_first && self.taps() == 1;
+        let mut sums = scratch().take::<f32>(if direct { 0 } else { plan.parts * size });
+        let base = SharedMut(if direct { dweight.as_mut_ptr() } else { sums.as_mut_ptr() });
+        // every group wants all columns; where these are a plain matrix they are joined once for all
+        let joined = (plan.groups > 1 && self.is_pointwise() && E::PER_WORD > 1)
+            .then(|| join_map(if plan.outputs_first { x } else { dy }, plan.qs));
         let tasks = plan.parts * plan.groups;
         (0..tasks).into_par_iter().for_each_init(Scratch::new, |scratch, task| {
             let (part, group) = (task / plan.groups, task % plan.groups);
@@ -377,12 +387,17 @@ impl Conv2d {
                 unsafe {
                     if plan.outputs_first {
                         a.set(&scratch.other, first_p, ps);
-                    } else {
+                    } else if joined.is_none() {
                         b.set(&scratch.other, 0, plan.qs);
+                    }
+                    if let Some(joined) = &joined {
+                        b.set_joined(&joined[start / 2 * plan.qs..][..m.div_ceil(2) * plan.qs], plan.qs);
                     }
                     for (t, addresses) in scratch.table.chunks_exact(padded_rows(m)).enumerate() {
                         if plan.outputs_first {
-                            b.set(&addresses[..m], 0, plan.qs);
+                            if joined.is_none() {
+                                b.set(&addresses[..m], 0, plan.qs);
+                            }
                         } else {
                             a.set(&addresses[..m], first_p, ps);
                         }
@@ -393,8 +408,13 @@ impl Conv2d {
                 start += m;
             }
         });
-        self.unpack(&plan, &sums, dweight);
+        if !direct {
+            self.unpack(&plan, &sums, dweight);
+        }
         scratch().give(sums);
+        if let Some(joined) = joined {
+            scratch().give(joined);
+        }
     }
 
     /// Adds the parts and brings them from [`WeightPlan`]'s order (part, tap, p, q) into (outputs, inputs, kernel, kernel).
@@ -434,6 +454,18 @@ fn side_by_side<E: Element>(weight: &[f32], taps: &[usize], k: usize, n: usize, 
     Packed::new(&rows, 1, depth, n, Strides { tap: 0, k: n, n: 1 })
 }
 
+/// Every two rows of `n` values joined to a row of words, as [`OuterRows`] does for a few rows at a time.
+fn join_map<E: Element>(map: &[E], n: usize) -> Vec<f32> {
+    const ROWS: usize = 64;
+    let mut words = scratch().take((map.len() / n).div_ceil(2) * n);
+    words.par_chunks_mut(ROWS / 2 * n).zip(map.par_chunks(ROWS * n)).for_each(|(words, map)| {
+        let rows: Vec<*const E> = map.chunks_exact(n).map(<[E]>::as_ptr).collect();
+        // SAFETY: the rows have n values, and there are n words for every two of them.
+        unsafe { join_rows(&rows, 0, n, words.as_mut_ptr()) };
+    });
+    words
+}
+
 /// How the gradient of the weights is cut up; a function of the shape alone.
 struct WeightPlan {
     /// Products per pixel: the taps, or 1 where they are copied side by side.
@@ -458,10 +490,12 @@ impl WeightPlan {
         const TILE: usize = 8;
         let (taps, inputs) = if few { (1, conv.inputs * conv.taps()) } else { (conv.taps(), conv.inputs) };
         let outputs = conv.outputs;
-        // the side that wastes fewer lanes becomes the vectors, and the longer one where neither does
+        // the side that wastes fewer lanes becomes the vectors; where neither does, the one that leaves the weights in order, or
+        // the longer one
         let cost = |p: usize, q: usize| p.next_multiple_of(TILE) * q.next_multiple_of(16);
         let (as_rows, as_columns) = (cost(outputs, inputs), cost(inputs, outputs));
-        let outputs_first = as_rows < as_columns || (as_rows == as_columns && inputs >= outputs);
+        let longer = conv.kernel == 1 || inputs >= outputs;
+        let outputs_first = as_rows < as_columns || (as_rows == as_columns && longer);
         let (ps, qs) = if outputs_first { (outputs, inputs) } else { (inputs, outputs) };
         // each part costs one more set of sums: few of them where the sums are large
         let affordable = ((1 << 20) / (taps * ps * qs)).clamp(1, TASKS);
@@ -469,7 +503,7 @@ impl WeightPlan {
         let part = pixels.div_ceil(parts).next_multiple_of(TILE);
         let groups = (TASKS / parts).min(ps.div_ceil(TILE)).max(1);
         let group_rows = ps.div_ceil(groups).next_multiple_of(TILE);
-        let block = ((1 << 16) / (inputs + outputs)).clamp(64, 256);
+        let block = ((1 << 16) / (inputs + outputs)).clamp(64, 256).next_multiple_of(TILE);
         Self { taps, outputs_first, ps, qs, parts, part, groups, group_rows, block }
     }
 }

@@ -4,6 +4,7 @@
 //! Only maps and the operands of products are ever narrow. Sums, statistics, parameters and their gradients are `f32`.
 
 use crate::act;
+use crate::block::Compiled;
 use crate::norm::for_vectors;
 use crate::simd::{Simd, simd_fn};
 use crate::workspace::{Shelf, Workspace, scratch};
@@ -12,7 +13,9 @@ pub use half::bf16;
 
 /// A type that maps are stored in.
 #[allow(private_bounds)] // sealed: kernels exist for the two types below
-pub trait Element: Storage + Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static {
+pub trait Element:
+    Storage + Compiled + Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static
+{
     /// The name of the precision.
     const NAME: &'static str;
     /// The nearest value.

@@ -365,6 +365,14 @@ impl OuterRows {
     }
 }
 
+impl OuterRows {
+    /// Rows of `n` words joined before, which must outlive their use.
+    pub(crate) fn set_joined(&mut self, words: &[f32], n: usize) {
+        self.rows.clear();
+        self.rows.extend(words.chunks_exact(n).map(<[f32]>::as_ptr));
+    }
+}
+
 /// `out[p][q] += sum over m of a[m][p] * b[m][q]` for `p < ps`, `q < qs`; `out` has rows of `qs` values.
 ///
 /// # Safety

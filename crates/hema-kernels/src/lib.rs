@@ -22,6 +22,7 @@ mod element;
 mod gather;
 mod gemm;
 mod norm;
+mod optim;
 mod pool;
 #[cfg(test)]
 mod reference;
@@ -31,11 +32,12 @@ mod unit;
 mod workspace;
 
 pub use act::Act;
-pub use block::{Block, BlockGrads, BlockParams, BlockSaved, FoldedBlock};
+pub use block::{Block, BlockGrads, BlockParams, BlockSaved, FoldedBlock, Residual};
 pub use conv::{Conv2d, Pad};
 pub use depthwise::Depthwise;
 pub use element::{Element, bf16, narrow, widen};
 pub use norm::{Norm, NormGrads, Stats};
+pub use optim::{AdamW, Lion, sum_of_squares};
 pub use pool::Map;
 pub use simd::{Level, level};
 pub use squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};

@@ -91,14 +91,27 @@ impl Map {
         });
     }
 
-    /// `y += x`.
+    /// `y += x`, then, with `relu`, `max(0, y)`.
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub fn add<E: Element>(&self, x: &[E], y: &mut [E]) {
+    pub fn add<E: Element>(&self, x: &[E], relu: bool, y: &mut [E]) {
         self.check_map("x", x);
         self.check_map("y", y);
-        par_chunks(y, self.image(), |i, y| add_scaled(&x[i * self.image()..][..y.len()], 1.0, y));
+        par_chunks(y, self.image(), |i, y| add_scaled(&x[i * self.image()..][..y.len()], 1.0, relu, y));
+    }
+
+    /// `d = 0` where `y` is not above 0: the gradient of `max(0, _)` from its output.
+    ///
+    /// # Panics
+    /// If lengths do not match the map.
+    pub fn keep_positive<E: Element>(&self, y: &[E], d: &mut [E]) {
+        self.check_map("y", y);
+        self.check_map("d", d);
+        par_chunks(d, self.image(), |i, d| {
+            // SAFETY: equally long by the slicing.
+            unsafe { keep_positive_slice(&y[i * self.image()..][..d.len()], d) }
+        });
     }
 
     /// `d *= keep[image]`: turns the gradient of a residual sum into that of the branch that stochastic depth scales.
@@ -147,11 +160,12 @@ pub(crate) fn scale_image<E: Element>(x: &mut [E], by: &[f32]) {
     unsafe { scale_rows(x, by) }
 }
 
-/// `y = x + keep * y`.
-pub(crate) fn add_scaled<E: Element>(x: &[E], keep: f32, y: &mut [E]) {
+/// `y = x + keep * y`, then, with `relu`, `max(0, y)`.
+pub(crate) fn add_scaled<E: Element>(x: &[E], keep: f32, relu: bool, y: &mut [E]) {
     check_len("x", x.len(), y.len());
+    let least = if relu { 0.0 } else { f32::NEG_INFINITY };
     // SAFETY: equally long.
-    unsafe { add_scaled_slice(x, keep, y) }
+    unsafe { add_scaled_slice(x, keep, least, y) }
 }
 
 #[inline(always)]
@@ -200,21 +214,39 @@ simd_fn!(
 );
 
 #[inline(always)]
-unsafe fn add_scaled_body<S: Simd, E: Element>(s: S, x: &[E], keep: f32, y: &mut [E]) {
+unsafe fn add_scaled_body<S: Simd, E: Element>(s: S, x: &[E], keep: f32, least: f32, y: &mut [E]) {
     let len = y.len();
-    let keep = s.splat(keep);
+    let (keep, least) = (s.splat(keep), s.splat(least));
     for_vectors!(S, len, |i, n| {
         // SAFETY: `n` values remain from i in both slices.
         unsafe {
             let y = y.as_mut_ptr().add(i);
-            E::store_n(s, y, n, s.fma(E::load_n(s, y, n), keep, E::load_n(s, x.as_ptr().add(i), n)));
+            let sum = s.fma(E::load_n(s, y, n), keep, E::load_n(s, x.as_ptr().add(i), n));
+            E::store_n(s, y, n, s.max(least, sum));
         }
     });
 }
 simd_fn!(
     /// # Safety
     /// `x` and `y` are equally long.
-    unsafe fn add_scaled_slice<E>(x: &[E], keep: f32, y: &mut [E]) = add_scaled_body
+    unsafe fn add_scaled_slice<E>(x: &[E], keep: f32, least: f32, y: &mut [E]) = add_scaled_body
+);
+
+#[inline(always)]
+unsafe fn keep_positive_body<S: Simd, E: Element>(s: S, y: &[E], d: &mut [E]) {
+    let len = d.len();
+    for_vectors!(S, len, |i, n| {
+        // SAFETY: `n` values remain from i in both slices.
+        unsafe {
+            let d = d.as_mut_ptr().add(i);
+            E::store_n(s, d, n, s.keep_positive(E::load_n(s, y.as_ptr().add(i), n), E::load_n(s, d, n)));
+        }
+    });
+}
+simd_fn!(
+    /// # Safety
+    /// `y` and `d` are equally long.
+    unsafe fn keep_positive_slice<E>(y: &[E], d: &mut [E]) = keep_positive_body
 );
 
 #[inline(always)]
@@ -302,10 +334,16 @@ mod tests {
                 }
                 assert_close("scale add", &y, &from(&|i| x[i] * by[vector(i)] + offset[vector(i)]), 1e-6);
                 y.copy_from_slice(&x);
-                add_scaled(&shortcut, 0.5, &mut y);
+                add_scaled(&shortcut, 0.5, false, &mut y);
                 assert_close("drop path", &y, &from(&|i| x[i] * 0.5 + shortcut[i]), 1e-6);
-                map.add(&dy, &mut y);
+                map.add(&dy, false, &mut y);
                 assert_close("add", &y, &from(&|i| x[i] * 0.5 + shortcut[i] + dy[i]), 1e-6);
+                map.copy(&dy, &mut y);
+                map.keep_positive(&x, &mut y);
+                assert_close("relu backward", &y, &from(&|i| if x[i] > 0.0 { dy[i] } else { 0.0 }), 1e-6);
+                y.copy_from_slice(&x);
+                map.add(&shortcut, true, &mut y);
+                assert_close("sum and relu", &y, &from(&|i| (x[i] + shortcut[i]).max(0.0)), 1e-6);
                 map.copy(&dy, &mut y);
                 map.scale_images(&keep, &mut y);
                 assert_close("drop path backward", &y, &from(&|i| dy[i] * keep[image(i)]), 1e-6);

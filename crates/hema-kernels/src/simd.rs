@@ -109,6 +109,7 @@ pub(crate) trait Simd: Copy {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `1 / a`, for normal `a` with a normal inverse, to within one unit in the last place or two.
     fn recip(self, a: Self::V) -> Self::V;
+    fn sqrt(self, a: Self::V) -> Self::V;
     /// `1 / a` to eleven bits.
     fn recip_rough(self, a: Self::V) -> Self::V;
     /// `a` rounded to the nearest integer.
@@ -209,6 +210,10 @@ impl Simd for Scalar {
     #[inline(always)]
     fn recip(self, a: Self::V) -> Self::V {
         a.map(|a| 1.0 / a)
+    }
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        a.map(f32::sqrt)
     }
     #[inline(always)]
     fn recip_rough(self, a: Self::V) -> Self::V {
@@ -387,6 +392,10 @@ mod x86 {
                 unsafe { _mm256_div_ps(_mm256_set1_ps(1.0), a) }
             }
             #[inline(always)]
+            fn sqrt(self, a: Self::V) -> Self::V {
+                unsafe { _mm256_sqrt_ps(a) }
+            }
+            #[inline(always)]
             fn recip_rough(self, a: Self::V) -> Self::V {
                 unsafe { _mm256_rcp_ps(a) }
             }
@@ -478,6 +487,10 @@ mod x86 {
                     let r = _mm512_rcp14_ps(a);
                     _mm512_fmadd_ps(r, _mm512_fnmadd_ps(a, r, _mm512_set1_ps(1.0)), r)
                 }
+            }
+            #[inline(always)]
+            fn sqrt(self, a: Self::V) -> Self::V {
+                unsafe { _mm512_sqrt_ps(a) }
             }
             #[inline(always)]
             fn recip_rough(self, a: Self::V) -> Self::V {

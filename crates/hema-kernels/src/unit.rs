@@ -88,7 +88,7 @@ impl Filter {
                 // its tiles overlap, so they cannot add; blocks that begin with a depthwise convolution are rare
                 let mut own = scratch().take(dx.len());
                 d.grad_input(dy, weight, &mut own);
-                d.in_map().add(&own, dx);
+                d.in_map().add(&own, false, dx);
                 scratch().give(own);
             }
         }
@@ -227,8 +227,9 @@ impl Unit {
         norm: NormGrads,
         d: &[E],
         dx: InputGrad<E>,
+        workspace: &Workspace,
     ) -> UnitGrads {
-        let mut weight = vec![0.0; self.filter.weight_len()];
+        let mut weight = workspace.take(self.filter.weight_len());
         self.filter.grad_weight(x, d, &mut weight);
         match dx {
             InputGrad::Unwanted => {}

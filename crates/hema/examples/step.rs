@@ -12,7 +12,7 @@ use burn::tensor::{Distribution, Tensor};
 use hema::Device;
 use hema::loss::CrossEntropy;
 use hema::model::{ModelSpec, Network};
-use hema::nn::{Activation, Pass, Precision, Prepared};
+use hema::nn::{Activation, Pass, Precision, Prepared, on_pool};
 use hema::optim::Optimizer;
 use hema::recipe::Recipe;
 
@@ -76,9 +76,12 @@ fn train(
     let mut seconds = Vec::new();
     for step in 0..steps + WARM_UP {
         let start = Instant::now();
-        let logits = network.forward(images.clone(), &Pass::train(0, step as u64).with_precision(precision));
-        let grads = loss.forward(logits, &labels, &device).backward();
-        network = optimizer.step(network, grads, 1e-4)?;
+        network = on_pool(|| {
+            let pass = Pass::train(0, step as u64).with_precision(precision);
+            let logits = network.forward(images.clone(), &pass);
+            let grads = loss.forward(logits, &labels, &device).backward();
+            optimizer.step(network, grads, 1e-4)
+        })?;
         seconds.push(start.elapsed().as_secs_f64());
     }
     Ok(seconds)
@@ -98,7 +101,7 @@ fn predict(
     for _ in 0..steps + WARM_UP {
         let start = Instant::now();
         let pass = Pass::predict().with_precision(precision).with_prepared(&prepared);
-        let logits = network.forward(images.clone(), &pass).into_data();
+        let logits = on_pool(|| network.forward(images.clone(), &pass).into_data());
         assert_eq!(logits.shape()[0], batch);
         seconds.push(start.elapsed().as_secs_f64());
     }

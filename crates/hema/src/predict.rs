@@ -12,7 +12,7 @@ use hema_core::preprocess::Preprocess;
 use crate::bundle::{Bundle, Manifest};
 use crate::loader::{self, Edit, Flow};
 use crate::model::Network;
-use crate::nn::Pass;
+use crate::nn::{Pass, Precision, Prepared, on_pool};
 use crate::weights;
 
 /// Images a forward pass takes at once.
@@ -24,6 +24,7 @@ pub struct Predictor {
     members: Vec<Member>,
     classes: Vec<String>,
     device: Device,
+    precision: Precision,
 }
 
 #[derive(Debug)]
@@ -31,6 +32,7 @@ struct Member {
     network: Network,
     preprocess: Preprocess,
     temperature: f64,
+    prepared: Prepared,
 }
 
 /// A data set as every member needs it: decoded once for each distinct size, crop and filter.
@@ -55,8 +57,11 @@ impl Predictor {
         classes: &[String],
         device: &Device,
     ) -> Self {
-        let member = Member { network: network.valid(), preprocess: preprocess.clone(), temperature: 1.0 };
-        Self { members: vec![member], classes: classes.to_vec(), device: device.clone().without_autodiff() }
+        let network = network.valid();
+        let preprocess = preprocess.clone();
+        let member = Member { network, preprocess, temperature: 1.0, prepared: Prepared::default() };
+        let device = device.clone().without_autodiff();
+        Self { members: vec![member], classes: classes.to_vec(), device, precision: Precision::Fp32 }
     }
 
     /// Opens one or several models; several are an ensemble with equal weights.
@@ -90,6 +95,7 @@ impl Predictor {
                 network,
                 preprocess: bundle.manifest.preprocess.clone(),
                 temperature: bundle.manifest.temperature,
+                prepared: Prepared::default(),
             });
             manifests.push(bundle.manifest);
         }
@@ -97,7 +103,12 @@ impl Predictor {
             Some(first) => first.classes.clone(),
             None => return Err(Error::new("no model was given")),
         };
-        Ok((Self { members, classes, device: device.clone() }, manifests))
+        Ok((Self { members, classes, device: device.clone(), precision: Precision::Fp32 }, manifests))
+    }
+
+    /// The predictor with feature maps of the given precision; 32 bits by default.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// Class names in the order of the probabilities.
@@ -162,8 +173,11 @@ impl Predictor {
             let mut rows = mean.chunks_exact_mut(self.classes.len());
             loader::for_each_batch(data, &order, BATCH, &member.preprocess, edit, |batch| {
                 let images = batch.samples.len();
-                let logits = member.network.forward(batch.into_tensor(&self.device), &Pass::predict());
-                let probabilities = activation::softmax(logits / member.temperature, 1).into_data();
+                let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
+                let probabilities = on_pool(|| {
+                    let logits = member.network.forward(batch.into_tensor(&self.device), &pass);
+                    activation::softmax(logits / member.temperature, 1).into_data()
+                });
                 let mut values = probabilities.iter::<f32>();
                 for row in rows.by_ref().take(images) {
                     for (sum, value) in row.iter_mut().zip(values.by_ref()) {

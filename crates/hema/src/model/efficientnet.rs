@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 
 use super::{Architecture, ModelSpec, Network, make_head};
 use crate::nn::{
-    self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, SqueezeExcite, Unit,
+    self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, Residual, SqueezeExcite, Unit,
 };
 
 /// The smallest network of a family.
@@ -244,9 +244,8 @@ pub struct Shortcut {
 }
 
 impl Shortcut {
-    /// The rate of stochastic depth, where there is a shortcut.
-    fn rate(&self) -> Option<f64> {
-        self.present.then_some(self.drop_path)
+    fn residual(&self) -> Option<Residual> {
+        self.present.then_some(Residual::input(self.drop_path))
     }
 }
 
@@ -363,19 +362,19 @@ fn block(
 impl Block {
     fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
         match self {
-            Self::Conv(b) => nn::block(x, &[active(&b.conv, &b.bn1)], None, b.shortcut.rate(), pass),
+            Self::Conv(b) => nn::block(x, &[active(&b.conv, &b.bn1)], None, b.shortcut.residual(), pass),
             Self::Separable(b) => {
                 let units = [active(&b.conv_dw, &b.bn1), linear(&b.conv_pw, &b.bn2)];
-                nn::block(x, &units, Some(&b.se), b.shortcut.rate(), pass)
+                nn::block(x, &units, Some(&b.se), b.shortcut.residual(), pass)
             }
             Self::Fused(b) => {
                 let units = [active(&b.conv_exp, &b.bn1), linear(&b.conv_pwl, &b.bn2)];
-                nn::block(x, &units, None, b.shortcut.rate(), pass)
+                nn::block(x, &units, None, b.shortcut.residual(), pass)
             }
             Self::Mb(b) => {
                 let units =
                     [active(&b.conv_pw, &b.bn1), active(&b.conv_dw, &b.bn2), linear(&b.conv_pwl, &b.bn3)];
-                nn::block(x, &units, Some(&b.se), b.shortcut.rate(), pass)
+                nn::block(x, &units, Some(&b.se), b.shortcut.residual(), pass)
             }
         }
     }

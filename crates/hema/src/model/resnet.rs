@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::{Architecture, ModelSpec, Network, make_head};
-use crate::nn::{self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, Unit};
+use crate::nn::{self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, Residual, Unit};
 
 /// Channels of the four stages; the stem has as many as the first.
 const WIDTHS: [usize; 4] = [64, 128, 256, 512];
@@ -108,15 +108,11 @@ impl BasicBlock {
 
     fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
         let units = [active(&self.conv1, &self.bn1), linear(&self.conv2, &self.bn2)];
-        let sum = match &self.downsample {
-            None => nn::block(x, &units, None, Some(self.drop_path), pass),
-            Some((conv, bn)) => {
-                let shortcut = nn::block(x.clone(), &[linear(conv, bn)], None, None, pass);
-                let branch = nn::block(x, &units, None, None, pass);
-                nn::drop_path(branch, self.drop_path, pass) + shortcut
-            }
-        };
-        Activation::Relu.apply(sum)
+        let project =
+            |(conv, bn): &(Conv2d, BatchNorm)| nn::block(x.clone(), &[linear(conv, bn)], None, None, pass);
+        let other = self.downsample.as_ref().map(project);
+        let residual = Residual { other, drop_path: self.drop_path, relu: true };
+        nn::block(x, &units, None, Some(residual), pass)
     }
 }
 

@@ -13,14 +13,14 @@ use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex, FlexDevice};
-use burn::tensor::{FloatDType, Shape, Tensor, TensorData};
+use burn::tensor::{DType, FloatDType, Shape, Tensor, TensorData};
 use hema_kernels as kernels;
 use kernels::{
     Act, Block, BlockParams, BlockSaved, Filter, Pad, SqueezeParams, Stats, UnitParams, Workspace, bf16,
 };
 
 use super::layers::{Conv2d, SqueezeExcite};
-use super::ops::Unit;
+use super::ops::{Residual, Unit};
 use super::pass::{Activation, Pass, Precision};
 
 /// A buffer on the CPU.
@@ -64,6 +64,19 @@ stored!(bf16, BF16);
 /// Buffers that live through a step are used again in the next one.
 static WORKSPACE: LazyLock<Workspace> = LazyLock::new(Workspace::default);
 
+/// Runs a step as one job of the thread pool. Each parallel pass that starts outside the pool would put the calling thread to
+/// sleep and wake it again, a few hundred times a step.
+pub fn on_pool<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    rayon::scope(|_| f())
+}
+
+/// Lets a later step use the memory of a tensor that is done with, if nobody else has it.
+pub(crate) fn recycle(buffer: Buffer) {
+    if let Some(values) = f32::reclaim(buffer) {
+        WORKSPACE.give(values);
+    }
+}
+
 /// Parameters of a unit: weight, scale, shift.
 const PER_UNIT: usize = 3;
 
@@ -72,14 +85,15 @@ pub(super) fn block(
     x: &Tensor<4>,
     units: &[Unit],
     se: Option<&SqueezeExcite>,
-    shortcut: bool,
+    residual: Option<&Residual>,
     keep: Option<&[f32]>,
     pass: &Pass,
 ) -> Option<Tensor<4>> {
-    let kernel = kernel(x.dims(), units, se, shortcut)?;
+    let kernel = kernel(x.dims(), units, se, residual)?;
+    let other = residual.and_then(|r| r.other.as_ref());
     match pass.precision() {
-        Precision::Fp32 => run::<f32>(kernel, x, units, se, keep, pass),
-        Precision::Bf16 => run::<bf16>(kernel, x, units, se, keep, pass),
+        Precision::Fp32 => run::<f32>(kernel, x, units, se, other, keep, pass),
+        Precision::Bf16 => run::<bf16>(kernel, x, units, se, other, keep, pass),
     }
 }
 
@@ -88,19 +102,27 @@ fn run<E: Stored>(
     x: &Tensor<4>,
     units: &[Unit],
     se: Option<&SqueezeExcite>,
+    other: Option<&Tensor<4>>,
     keep: Option<&[f32]>,
     pass: &Pass,
 ) -> Option<Tensor<4>> {
-    let x = if x.dtype() == E::DTYPE.into() { x.clone() } else { x.clone().cast(E::DTYPE) };
+    let stored =
+        |x: &Tensor<4>| if x.dtype() == E::DTYPE.into() { x.clone() } else { x.clone().cast(E::DTYPE) };
+    let (x, other) = (stored(x), other.map(stored));
     if pass.is_training() && x.is_autodiff() {
-        train::<E>(kernel, &x, units, se, keep, pass)
+        train::<E>(kernel, &x, units, se, other, keep, pass)
     } else {
-        predict::<E>(&kernel, &x, units, se, pass)
+        predict::<E>(&kernel, &x, units, se, other, pass)
     }
 }
 
 /// The kernel of a block's shape.
-fn kernel(dims: [usize; 4], units: &[Unit], se: Option<&SqueezeExcite>, shortcut: bool) -> Option<Block> {
+fn kernel(
+    dims: [usize; 4],
+    units: &[Unit],
+    se: Option<&SqueezeExcite>,
+    residual: Option<&Residual>,
+) -> Option<Block> {
     // the longest chain is MBConv's; a gate stands between two units
     if !(1 + usize::from(se.is_some())..=3).contains(&units.len()) {
         return None;
@@ -119,7 +141,13 @@ fn kernel(dims: [usize; 4], units: &[Unit], se: Option<&SqueezeExcite>, shortcut
         Some(se) => (se.conv_reduce.weight.dims()[0], act(se.act)?),
         None => (0, Act::Identity),
     };
-    Some(Block::chain(chain, reduced, gate, shortcut))
+    let added = match residual {
+        None => kernels::Residual::None,
+        Some(Residual { other: None, .. }) => kernels::Residual::Input,
+        Some(_) => kernels::Residual::Other,
+    };
+    let block = Block::chain(chain, reduced, gate, added);
+    Some(if residual.is_some_and(|r| r.relu) { block.with_relu() } else { block })
 }
 
 fn filter(conv: &Conv2d, batch: usize, height: usize, width: usize) -> Option<Filter> {
@@ -240,9 +268,14 @@ fn predict<E: Stored>(
     x: &Tensor<4>,
     units: &[Unit],
     se: Option<&SqueezeExcite>,
+    other: Option<Tensor<4>>,
     pass: &Pass,
 ) -> Option<Tensor<4>> {
     let input = Plain.take(x.clone())?;
+    let other = match other {
+        Some(other) => Some(Plain.take(other)?),
+        None => None,
+    };
     let fold = || {
         let buffers = parameters(units, se, &Plain)?;
         let statistics: Vec<Stats> = units.iter().map(running_statistics).collect();
@@ -251,10 +284,7 @@ fn predict<E: Stored>(
     };
     let folded = pass.prepared().get(units[0].conv.weight.id, pass.precision(), fold)?;
     let mut y = WORKSPACE.take::<E>(kernel.out_len());
-    kernel.infer(E::values(&input), &folded, &WORKSPACE, &mut y);
-    if let Some(done) = E::reclaim(input) {
-        WORKSPACE.give(done);
-    }
+    kernel.infer(E::values(&input), other.as_ref().map(E::values), &folded, &WORKSPACE, &mut y);
     let y = Tensor::from_primitive::<Flex>(E::buffer(y, output_shape(kernel, x.dims()[0])));
     Some(if x.is_autodiff() { Tensor::from_inner(y) } else { y })
 }
@@ -270,19 +300,28 @@ fn train<E: Stored>(
     x: &Tensor<4>,
     units: &[Unit],
     se: Option<&SqueezeExcite>,
+    other: Option<Tensor<4>>,
     keep: Option<&[f32]>,
     pass: &Pass,
 ) -> Option<Tensor<4>> {
     let mut tensors = vec![Tracked.take(x.clone())?];
+    let mut shapes = vec![x.shape()];
+    if let Some(other) = other {
+        shapes.push(other.shape());
+        tensors.push(Tracked.take(other)?);
+    }
+    let maps = tensors.len();
     tensors.extend(parameters(units, se, &Tracked)?);
+    shapes.extend(parameter_shapes(units, se));
     let (mut buffers, guards): (Vec<Buffer>, Vec<NodeGuard>) = tensors.into_iter().unzip();
-    let shapes = std::iter::once(Shape::from(x.dims())).chain(parameter_shapes(units, se)).collect();
+    let other = (maps == 2).then(|| buffers.remove(1));
     let x_buffer = buffers.remove(0);
     let mut y = WORKSPACE.take::<E>(kernel.out_len());
     let fixed: Vec<Option<Stats>> =
         units.iter().map(|u| (!u.bn.uses_batch_statistics(pass)).then(|| running_statistics(u))).collect();
     let given = params(&kernel, &buffers, &fixed);
-    let saved = kernel.forward(E::values(&x_buffer), &given, keep, &WORKSPACE, &mut y);
+    let shortcut = other.as_ref().map(E::values);
+    let saved = kernel.forward(E::values(&x_buffer), shortcut, &given, keep, &WORKSPACE, &mut y);
     let moved = units.iter().zip(&saved.units).zip(&fixed).filter(|(_, fixed)| fixed.is_none());
     for ((unit, saved), _) in moved {
         let channels = saved.stats.mean.len();
@@ -292,6 +331,8 @@ fn train<E: Stored>(
     }
     let y = E::buffer(y, output_shape(&kernel, x.dims()[0]));
     let state = State {
+        maps,
+        y: kernel.rectifies().then(|| y.clone()),
         x: x_buffer,
         params: buffers,
         fixed,
@@ -304,6 +345,7 @@ fn train<E: Stored>(
     let y = match guards.len() {
         4 => register::<E, 4>(guards, state, y),
         7 => register::<E, 7>(guards, state, y),
+        8 => register::<E, 8>(guards, state, y),
         10 => register::<E, 10>(guards, state, y),
         11 => register::<E, 11>(guards, state, y),
         14 => register::<E, 14>(guards, state, y),
@@ -328,10 +370,14 @@ fn parameter_shapes(units: &[Unit], se: Option<&SqueezeExcite>) -> Vec<Shape> {
 #[derive(Clone, Debug)]
 struct State<E> {
     kernel: Block,
+    /// How many of the tensors are maps: the input, and perhaps the other one that is added.
+    maps: usize,
     x: Buffer,
+    /// The output, where the kernel wants it again.
+    y: Option<Buffer>,
     params: Vec<Buffer>,
     fixed: Vec<Option<Stats>>,
-    /// Of the input and every parameter.
+    /// Of the maps and every parameter.
     shapes: Vec<Shape>,
     keep: Option<Arc<Vec<f32>>>,
     /// Taken by the backward pass, of which there is one.
@@ -372,14 +418,18 @@ impl<E: Stored, const N: usize> Backward<Flex, N> for BlockBackward<E> {
             None => copy.insert(E::values(&gradient).to_vec()),
         };
         let mut dx = ops.parents[0].as_ref().map(|_| WORKSPACE.take::<E>(state.kernel.in_len()));
+        let other = ops.parents[..state.maps].get(1).and_then(Option::as_ref);
+        let mut dother = other.map(|_| WORKSPACE.take::<E>(state.kernel.out_len()));
         let found = state.kernel.backward(
             E::values(&state.x),
+            state.y.as_ref().map_or(&[], E::values),
             &params(&state.kernel, &state.params, &state.fixed),
             state.keep.as_deref().map(Vec::as_slice),
             saved,
             d,
             &WORKSPACE,
             dx.as_deref_mut(),
+            dother.as_deref_mut(),
         );
         // the block's input and the gradient of its output end here; the next step wants buffers just as long
         for done in [gradient, state.x] {
@@ -393,13 +443,62 @@ impl<E: Stored, const N: usize> Backward<Flex, N> for BlockBackward<E> {
             .into_iter()
             .flat_map(|g| [g.reduce_weight, g.reduce_bias, g.expand_weight, g.expand_bias]);
         let mut targets = ops.parents.into_iter().zip(state.shapes);
-        if let (Some((Some(input), shape)), Some(dx)) = (targets.next(), dx) {
-            grads.register::<Flex>(input.id, E::buffer(dx, shape));
+        for (map, gradient) in targets.by_ref().take(state.maps).zip([dx, dother]) {
+            if let ((Some(parent), shape), Some(gradient)) = (map, gradient) {
+                grads.register::<Flex>(parent.id, E::buffer(gradient, shape));
+            }
         }
         for ((parent, shape), gradient) in targets.zip(of_units.chain(of_squeeze)) {
             if let Some(parent) = parent {
                 grads.register::<Flex>(parent.id, f32::buffer(gradient, shape));
             }
+        }
+    }
+}
+
+/// Mean over the pixels, `[n, h, w, c]` to `[n, c]`, in 32 bits whatever the map is stored in.
+pub(super) fn global_average_pool(x: &Tensor<4>) -> Option<Tensor<2>> {
+    match x.dtype() {
+        DType::F32 => pool::<f32>(x),
+        DType::BF16 => pool::<bf16>(x),
+        _ => None,
+    }
+}
+
+fn pool<E: Stored>(x: &Tensor<4>) -> Option<Tensor<2>> {
+    let [batch, height, width, channels] = x.dims();
+    let map = kernels::Map { batch, pixels: height * width, channels };
+    let mean = |x: &Buffer| {
+        let mut y = vec![0.0; batch * channels];
+        map.mean(E::values(x), &mut y);
+        f32::buffer(y, [batch, channels])
+    };
+    if !x.is_autodiff() {
+        return Some(Tensor::from_primitive::<Flex>(mean(&Plain.take(x.clone())?)));
+    }
+    let (buffer, guard) = Tracked.take(x.clone())?;
+    let y = mean(&buffer);
+    let prepared = PoolBackward::<E>(PhantomData).prepare::<NoCheckpointing>([guard]);
+    let y = match prepared.compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish((map, x.shape()), y),
+        OpsKind::UnTracked(prepared) => prepared.finish(y),
+    };
+    Some(Tensor::from_primitive::<Autodiff<Flex>>(y))
+}
+
+#[derive(Debug)]
+struct PoolBackward<E>(PhantomData<E>);
+
+impl<E: Stored> Backward<Flex, 1> for PoolBackward<E> {
+    type State = (kernels::Map, Shape);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (map, shape) = ops.state;
+        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        if let [Some(parent)] = ops.parents {
+            let mut dx = WORKSPACE.take::<E>(map.numel());
+            map.mean_backward(f32::values(&gradient), &mut dx);
+            grads.register::<Flex>(parent.id, E::buffer(dx, shape));
         }
     }
 }
@@ -504,11 +603,13 @@ mod tests {
                 .into_data();
             let [x1, x2] = [0, 1].map(|_| Param::from_tensor(Tensor::<4>::from_data(data.clone(), &device)));
             let keep = shortcut.then(|| vec![0.0, 1.25, 1.25]);
+            let residual = shortcut.then(|| Residual::input(0.2));
             let pass = Pass::train(0, 0);
 
-            let y1 = block(&x1.val(), &fused.units(), fused.se.as_ref(), shortcut, keep.as_deref(), &pass)
-                .unwrap();
-            let y2 = composition(x2.val(), &composed.units(), composed.se.as_ref(), shortcut, keep, &pass);
+            let (units, se) = (fused.units(), fused.se.as_ref());
+            let y1 = block(&x1.val(), &units, se, residual.as_ref(), keep.as_deref(), &pass).unwrap();
+            let (units, se) = (composed.units(), composed.se.as_ref());
+            let y2 = composition(x2.val(), &units, se, residual.clone(), keep, &pass);
             assert_close(y1.clone(), y2.clone(), &what);
             let weights = Tensor::<4>::random(y1.dims(), Distribution::Normal(0.0, 1.0), &device);
             let g1 = (y1 * weights.clone()).sum().backward();
@@ -543,8 +644,8 @@ mod tests {
             let (fused, composed) = (fused.valid(), composed.valid());
             let pass = Pass::predict();
             let x = x1.val().inner();
-            let y1 = block(&x, &fused.units(), fused.se.as_ref(), shortcut, None, &pass).unwrap();
-            let y2 = composition(x, &composed.units(), composed.se.as_ref(), shortcut, None, &pass);
+            let y1 = block(&x, &fused.units(), fused.se.as_ref(), residual.as_ref(), None, &pass).unwrap();
+            let y2 = composition(x, &composed.units(), composed.se.as_ref(), residual, None, &pass);
             assert_close(y1, y2, &format!("{what}: prediction"));
         }
     }

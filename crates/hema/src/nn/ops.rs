@@ -18,9 +18,26 @@ pub struct Unit<'a> {
     pub act: Activation,
 }
 
+/// What is added to the output of a chain of units, and what follows the sum.
+#[derive(Clone, Debug)]
+pub struct Residual {
+    /// The map that is added, of the output's shape; `None` for the chain's input.
+    pub other: Option<Tensor<4>>,
+    /// The rate at which the chain is dropped for whole images (stochastic depth, Huang et al., 2016).
+    pub drop_path: f64,
+    /// Whether the sum is rectified, as in `ResNet`.
+    pub relu: bool,
+}
+
+impl Residual {
+    /// The plain sum with the chain's input.
+    pub fn input(drop_path: f64) -> Self {
+        Self { other: None, drop_path, relu: false }
+    }
+}
+
 /// A chain of units, `[n, h, w, in]` to `[n, h', w', out]`: squeeze-and-excitation gates the map before the last unit, and
-/// a shortcut adds the input to the output. The shortcut's number is the rate at which the chain is dropped for whole
-/// images (stochastic depth, Huang et al., 2016).
+/// `residual` is added to the output.
 ///
 /// On the CPU one kernel computes the whole block; elsewhere it is the composition of Burn operations that tests hold
 /// the kernel against.
@@ -28,13 +45,13 @@ pub fn block(
     x: Tensor<4>,
     units: &[Unit],
     se: Option<&SqueezeExcite>,
-    shortcut: Option<f64>,
+    residual: Option<Residual>,
     pass: &Pass,
 ) -> Tensor<4> {
-    let keep = shortcut.and_then(|rate| pass.mask(x.dims()[0], rate));
-    match cpu::block(&x, units, se, shortcut.is_some(), keep.as_deref(), pass) {
+    let keep = residual.as_ref().and_then(|r| pass.mask(x.dims()[0], r.drop_path));
+    match cpu::block(&x, units, se, residual.as_ref(), keep.as_deref(), pass) {
         Some(y) => y,
-        None => composition(x, units, se, shortcut.is_some(), keep, pass),
+        None => composition(x, units, se, residual, keep, pass),
     }
 }
 
@@ -43,7 +60,7 @@ pub(super) fn composition(
     x: Tensor<4>,
     units: &[Unit],
     se: Option<&SqueezeExcite>,
-    shortcut: bool,
+    residual: Option<Residual>,
     keep: Option<Vec<f32>>,
     pass: &Pass,
 ) -> Tensor<4> {
@@ -55,11 +72,13 @@ pub(super) fn composition(
         }
         y = unit.act.apply(unit.bn.forward(convolve(y, unit.conv), pass));
     }
-    match (shortcut, keep) {
-        (false, _) => y,
-        (true, None) => y + x,
-        (true, Some(keep)) => keep_images(y, keep) + x,
-    }
+    let Some(residual) = residual else { return y };
+    let branch = match keep {
+        Some(keep) => keep_images(y, keep),
+        None => y,
+    };
+    let sum = branch + residual.other.map_or(x, wide);
+    if residual.relu { activation::relu(sum) } else { sum }
 }
 
 /// The tensor in 32 bits: what every operation but the kernels works on.
@@ -107,6 +126,9 @@ fn pointwise(x: Tensor<2>, conv: &Conv2d) -> Tensor<2> {
 
 /// Mean over the pixels: `[n, h, w, c]` to `[n, c]`.
 pub fn global_average_pool(x: Tensor<4>) -> Tensor<2> {
+    if let Some(y) = cpu::global_average_pool(&x) {
+        return y;
+    }
     let [n, h, w, c] = x.dims();
     wide(x).reshape([n, h * w, c]).mean_dim(1).reshape([n, c])
 }
@@ -118,15 +140,6 @@ pub fn max_pool(x: Tensor<4>, kernel: usize, stride: usize, padding: Padding) ->
     options.stride = [stride; 2];
     options.padding = [height, width].map(|side| padding.amount(side, kernel, stride));
     module::max_pool2d(wide(x).permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
-}
-
-/// Drops whole images of a map at the given rate, scaled so that prediction needs no change: stochastic depth of a
-/// branch whose sum is not [`block`]'s.
-pub fn drop_path(x: Tensor<4>, rate: f64, pass: &Pass) -> Tensor<4> {
-    match pass.mask(x.dims()[0], rate) {
-        Some(keep) => keep_images(wide(x), keep),
-        None => x,
-    }
 }
 
 /// Multiplies every image by its number.

@@ -4,6 +4,7 @@
 //! read by another process.
 
 mod adamw;
+mod cpu;
 mod lion;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ pub trait Rule: Sync {
     fn betas(&self) -> [f64; 2];
     /// One step of one weight, flattened. `state` holds one array a slot, zeros before the first step.
     fn update(&self, step: &Step, weight: Tensor<1>, grad: Tensor<1>, state: &mut [Tensor<1>]) -> Tensor<1>;
+    /// The same as one pass over memory, where the tensors are on the CPU.
+    fn update_in_place(&self, step: &Step, weight: &mut [f32], grad: &[f32], state: &mut [&mut [f32]]);
 }
 
 /// The numbers of one step of one weight.
@@ -42,6 +45,8 @@ pub struct Step {
     pub betas: [f64; 2],
     /// Number of this step, from 1.
     pub number: u64,
+    /// Factor of the gradient: below 1 where its norm is clipped.
+    pub scale: f64,
 }
 
 /// Every optimizer.
@@ -131,22 +136,19 @@ impl Optimizer {
 fn global_norm(network: &Network, grads: &GradientsParams) -> f64 {
     struct SumOfSquares<'a> {
         grads: &'a GradientsParams,
-        sums: Vec<Tensor<1>>,
+        sum: f64,
     }
     impl ModuleVisitor for SumOfSquares<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(grad) = self.grads.get::<D>(param.id) {
-                self.sums.push(grad.square().sum());
+                self.sum += cpu::sum_of_squares(&grad)
+                    .unwrap_or_else(|| grad.square().sum().into_data().iter::<f64>().sum());
             }
         }
     }
-    let mut visitor = SumOfSquares { grads, sums: vec![] };
+    let mut visitor = SumOfSquares { grads, sum: 0.0 };
     network.visit(&mut visitor);
-    if visitor.sums.is_empty() {
-        return 0.0;
-    }
-    let sums = Tensor::cat(visitor.sums, 0).into_data();
-    sums.iter::<f64>().sum::<f64>().sqrt()
+    visitor.sum.sqrt()
 }
 
 struct Update<'a> {
@@ -174,14 +176,15 @@ impl ModuleMapper for Update<'_> {
             weight_decay: if D > 1 { optimizer.weight_decay } else { 0.0 },
             betas: optimizer.betas,
             number: optimizer.steps,
+            scale: self.scale,
         };
         let grad = grad.flatten::<1>(0, D - 1);
-        let grad = if self.scale < 1.0 { grad * self.scale } else { grad };
         let zeros = || vec![grad.zeros_like(); optimizer.rule.slots().len()];
         let state = optimizer.state.entry(self.names.current()).or_insert_with(zeros);
         let (id, weight, mapper) = param.consume();
         let shape = weight.shape();
-        let weight = optimizer.rule.update(&step, weight.inner().flatten(0, D - 1), grad, state);
+        let weight = weight.inner().flatten(0, D - 1);
+        let weight = cpu::update(optimizer.rule, &step, weight, grad, state);
         let weight = Tensor::from_inner(weight.reshape(shape)).require_grad();
         Param::from_mapped_value(id, weight, mapper)
     }
@@ -197,17 +200,21 @@ mod tests {
         let mut weight = Tensor::<1>::from_floats([0.5, -1.0], &device);
         let mut state: Vec<Tensor<1>> = rule.slots().iter().map(|_| weight.zeros_like()).collect();
         let mut expected = [0.5, -1.0];
+        let mut in_place = vec![vec![0.0; 2]; rule.slots().len()];
         let mut expected_state = vec![vec![0.0; rule.slots().len()]; 2];
         for number in 1..=5 {
             let grads = [0.3 * number as f64 - 0.7, 0.01 / number as f64];
-            let step = Step { lr: 0.1, weight_decay: 0.05, betas: rule.betas(), number };
+            let step = Step { lr: 0.1, weight_decay: 0.05, betas: rule.betas(), number, scale: 0.5 };
             let grad = Tensor::<1>::from_floats(grads.map(|g| g as f32), &device);
+            let mut values: Vec<f32> = weight.to_data().try_into_vec().unwrap();
             weight = rule.update(&step, weight, grad, &mut state);
+            let mut slots: Vec<&mut [f32]> = in_place.iter_mut().map(Vec::as_mut_slice).collect();
+            rule.update_in_place(&step, &mut values, &grads.map(|g| g as f32), &mut slots);
             for i in 0..2 {
                 expected[i] = formula(&step, expected[i], grads[i], &mut expected_state[i]);
             }
             let found: Vec<f32> = weight.to_data().try_into_vec().unwrap();
-            for (f, e) in found.iter().zip(expected) {
+            for (f, e) in found.iter().chain(&values).zip(expected.iter().chain(&expected)) {
                 assert!((f64::from(*f) - e).abs() < 1e-5, "{} step {number}: {f}, expected {e}", rule.name());
             }
         }
@@ -217,6 +224,7 @@ mod tests {
     fn adamw_follows_loshchilov_and_hutter() {
         assert_follows(&adamw::AdamW, |step, weight, grad, state| {
             let [b1, b2] = step.betas;
+            let grad = grad * step.scale;
             state[0] = b1 * state[0] + (1.0 - b1) * grad;
             state[1] = b2 * state[1] + (1.0 - b2) * grad * grad;
             let mean = state[0] / (1.0 - b1.powi(step.number as i32));
@@ -229,6 +237,7 @@ mod tests {
     fn lion_follows_chen_et_al() {
         assert_follows(&lion::Lion, |step, weight, grad, state| {
             let [b1, b2] = step.betas;
+            let grad = grad * step.scale;
             let direction = (b1 * state[0] + (1.0 - b1) * grad).signum();
             state[0] = b2 * state[0] + (1.0 - b2) * grad;
             weight - step.lr * step.weight_decay * weight - step.lr * direction

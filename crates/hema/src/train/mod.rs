@@ -253,7 +253,7 @@ impl<'a> Run<'a> {
         loader::for_each_batch(task.train, remaining, stage.batch_size, &preprocess, Some(&edit), |batch| {
             let samples = batch.samples.len();
             self.position.lr = schedule.lr_at(self.position.stage_step, total_steps);
-            let loss = self.step(batch)?;
+            let loss = on_pool(|| self.step(batch))?;
 
             self.position.loss_sum += loss * samples as f64;
             self.position.images += samples as u64;
