@@ -1,0 +1,48 @@
+"""timm's networks as ONNX files, made once and kept."""
+
+import numpy
+import onnxruntime
+import openvino
+import timm
+import torch
+
+import measure
+
+
+def export(name, path):
+    torch.manual_seed(0)
+    model = timm.create_model(name, num_classes=measure.CLASSES)
+    settle(model)
+    images = torch.randn(4, 3, measure.SIDE, measure.SIDE)
+    with torch.inference_mode():
+        expected = model(images).numpy()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unchecked = path.with_suffix(".unchecked")
+    shapes = {"x": {0: torch.export.Dim("batch")}}
+    torch.onnx.export(model, (images,), unchecked, input_names=["images"], dynamic_shapes=shapes, external_data=False, verbose=False)
+    check(unchecked, images.numpy(), expected)
+    unchecked.rename(path)
+
+
+def settle(model):
+    """Gives batch norm the statistics of noise: with those of a new network the logits vanish, and would agree whatever came before."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        model.train()(torch.randn(32, 3, measure.SIDE, measure.SIDE))
+    model.eval()
+
+
+def check(path, images, expected):
+    """Both runtimes must give PyTorch's logits."""
+    session = onnxruntime.InferenceSession(path)
+    agree("ONNX Runtime", session.run(None, {"images": images})[0], expected, 1e-3)
+    for precision, tolerance in [("f32", 1e-3), ("bf16", 0.1)]:
+        model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+        agree(f"OpenVINO {precision}", model(images)[0], expected, tolerance)
+
+
+def agree(runtime, found, expected, tolerance):
+    error = numpy.abs(found - expected).max() / numpy.abs(expected).max()
+    assert error < tolerance, f"{runtime} differs from PyTorch by {error:.1e} of the largest logit"
