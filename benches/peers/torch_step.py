@@ -11,6 +11,7 @@ os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(measure.CACHE / "inductor")
 
 import timm
 import torch
+import torch._inductor.config
 
 
 def main():
@@ -24,7 +25,9 @@ def main():
     precision = torch.autocast("cpu", torch.bfloat16) if args.bf16 else contextlib.nullcontext()
     model.train(args.mode == "train")
     # Freezing makes the weights constants of the graph: it folds batch norm and lays the weights out for the convolutions.
-    forward = torch.compile(model, options={"freezing": args.mode == "predict"}) if args.compile else model
+    # As an option of `torch.compile` it would have no effect.
+    torch._inductor.config.freezing = args.mode == "predict"
+    forward = torch.compile(model) if args.compile else model
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=True)
 
     def train():
