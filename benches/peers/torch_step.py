@@ -1,39 +1,34 @@
 #!/usr/bin/env python3
-"""Images per second of timm's networks in PyTorch: the loop of crates/hema/examples/step.rs.
+"""Images per second of timm's networks in PyTorch: the loop of crates/hema/examples/step.rs."""
 
-    torch_step.py train|predict MODEL BATCH [STEPS] [--compile] [--bf16] [--channels-last]
-"""
-
-import argparse
 import contextlib
-import statistics
-import time
+import os
+
+import measure
+
+# Compiled code is kept, so that only the first process of a kind compiles.
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(measure.CACHE / "inductor"))
 
 import timm
 import torch
-
-WARM_UP = 3
+import torch._inductor.config
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("mode", choices=["train", "predict"])
-    arguments.add_argument("model")
-    arguments.add_argument("batch", type=int)
-    arguments.add_argument("steps", type=int, nargs="?", default=10)
-    for flag in ["--compile", "--bf16", "--channels-last"]:
-        arguments.add_argument(flag, action="store_true")
-    args = arguments.parse_args()
-
+    args = measure.arguments(__doc__, ["--compile", "--bf16", "--channels-last"])
     torch.manual_seed(0)
+    torch.set_num_threads(measure.THREADS)
     layout = torch.channels_last if args.channels_last else torch.contiguous_format
-    model = timm.create_model(args.model, num_classes=8).to(memory_format=layout)
-    images = torch.randn(args.batch, 3, 96, 96).to(memory_format=layout)
-    labels = torch.arange(args.batch) % 8
+    model = timm.create_model(args.model, num_classes=measure.CLASSES).to(memory_format=layout)
+    images = torch.randn(args.batch, 3, measure.SIDE, measure.SIDE).to(memory_format=layout)
+    labels = torch.arange(args.batch) % measure.CLASSES
     precision = torch.autocast("cpu", torch.bfloat16) if args.bf16 else contextlib.nullcontext()
-    model = model.train() if args.mode == "train" else model.eval()
+    model.train(args.mode == "train")
+    # Freezing makes the weights constants of the graph: it folds batch norm and lays the weights out for the convolutions.
+    # As an option of `torch.compile` it would have no effect.
+    torch._inductor.config.freezing = args.mode == "predict"
     forward = torch.compile(model) if args.compile else model
-    optimizer = torch.optim.AdamW(model.parameters(), 1e-4)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=True)
 
     def train():
         with precision:
@@ -47,13 +42,7 @@ def main():
         with torch.inference_mode(), precision:
             forward(images).float()
 
-    step = train if args.mode == "train" else predict
-    seconds = []
-    for _ in range(args.steps + WARM_UP):
-        start = time.perf_counter()
-        step()
-        seconds.append(time.perf_counter() - start)
-    print(f"{args.batch / statistics.median(seconds[WARM_UP:]):.1f} images/s")
+    measure.report(train if args.mode == "train" else predict, args.batch, args.steps)
 
 
 main()
