@@ -157,6 +157,29 @@ fn step<E: Element>(layers: &[Layer], x: &[E], workspace: &Workspace, times: &mu
     checksum
 }
 
+/// Floating-point operations and bytes that the passes over maps and weights must move, forward and backward: every pass counts
+/// what it reads and writes, as if no cache kept anything between two passes.
+fn costs<'a, E: Element>(layers: impl Iterator<Item = &'a Layer>) -> [(f64, f64); 2] {
+    let mut costs = [(0.0, 0.0); 2];
+    for layer in layers {
+        for (i, unit) in layer.block.units().iter().enumerate() {
+            let (input, output) = (unit.filter.in_len() as f64, unit.filter.out_len() as f64);
+            let weights = unit.filter.weight_len() as f64;
+            let macs = output * weights / unit.filter.outputs() as f64;
+            // convolution; normalisation with activation
+            let forward = (input + output) + 2.0 * output;
+            // two passes of the normalisation, both gradients, and the input computed again unless it is the block's own
+            let again = if i > 0 { 2.0 * input } else { 0.0 };
+            let backward = 6.0 * output + 2.0 * (input + output) + again;
+            for (cost, map, times) in [(0, forward, 1.0), (1, backward, 2.0)] {
+                costs[cost].0 += 2.0 * times * macs;
+                costs[cost].1 += map * size_of::<E>() as f64 + 4.0 * times * weights;
+            }
+        }
+    }
+    costs
+}
+
 /// Quickest, median and slowest rate.
 fn rates(batch: usize, mut times: Vec<Duration>) -> String {
     times.sort();
@@ -199,9 +222,22 @@ fn run<E: Element>(batch: usize, steps: usize) {
         })
         .collect();
     println!("{} {} batch {batch}, checksum {checksum}", hema_kernels::level().name(), E::NAME);
-    for (i, [forward, backward]) in stages.iter().enumerate() {
-        let ms = |t: &Duration| t.as_secs_f64() * 1e3 / steps as f64;
-        println!("stage {i}: forward {:5.1} ms, backward {:5.1} ms", ms(forward), ms(backward));
+    println!("stage      forward: ms  MFLOP/image  GFLOP/s  MB  GB/s      backward: the same");
+    for (i, times) in stages.iter().enumerate() {
+        let costs = costs::<E>(layers.iter().filter(|layer| layer.stage == i));
+        print!("{i:5}");
+        for (time, (flops, bytes)) in times.iter().zip(costs) {
+            let seconds = time.as_secs_f64() / steps as f64;
+            print!(
+                "      {:11.2}  {:11.1}  {:7.0}  {:4.0}  {:4.0}",
+                seconds * 1e3,
+                flops / batch as f64 * 1e-6,
+                flops / seconds * 1e-9,
+                bytes * 1e-6,
+                bytes / seconds * 1e-9
+            );
+        }
+        println!();
     }
     println!("training: {}", rates(batch, times));
 

@@ -100,8 +100,10 @@ fn predict(
     let mut seconds = Vec::new();
     for _ in 0..steps + WARM_UP {
         let start = Instant::now();
-        let pass = Pass::predict().with_precision(precision).with_prepared(&prepared);
-        let logits = on_pool(|| network.forward(images.clone(), &pass).into_data());
+        let logits = on_pool(|| {
+            let pass = Pass::predict().with_precision(precision).with_prepared(&prepared);
+            network.forward(images.clone(), &pass).into_data()
+        });
         assert_eq!(logits.shape()[0], batch);
         seconds.push(start.elapsed().as_secs_f64());
     }

@@ -173,8 +173,8 @@ impl Predictor {
             let mut rows = mean.chunks_exact_mut(self.classes.len());
             loader::for_each_batch(data, &order, BATCH, &member.preprocess, edit, |batch| {
                 let images = batch.samples.len();
-                let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
                 let probabilities = on_pool(|| {
+                    let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
                     let logits = member.network.forward(batch.into_tensor(&self.device), &pass);
                     activation::softmax(logits / member.temperature, 1).into_data()
                 });
@@ -272,17 +272,29 @@ mod tests {
     fn probabilities_are_those_of_timm() {
         let device = Device::flex();
         let Some(network) = network(&device) else { return };
-        let predictor = predictor(&network, &device);
-        let found = predictor.predict(&views(&predictor), None, &mut |_| ()).unwrap();
         let expected = timm().probabilities;
-        assert_eq!(found.len(), expected.len());
-        for (i, (f, e)) in found.iter().zip(&expected).enumerate() {
-            assert!((f - e).abs() < 1e-4, "image {}, class {}: {f}, expected {e}", i / 8, i % 8);
+        for (precision, tolerance) in [(Precision::Fp32, 1e-4), (Precision::Bf16, 2e-2)] {
+            let predictor = predictor(&network, &device).with_precision(precision);
+            let found = predictor.predict(&views(&predictor), None, &mut |_| ()).unwrap();
+            assert_eq!(found.len(), expected.len());
+            for (i, (f, e)) in found.iter().zip(&expected).enumerate() {
+                let what = format!("{precision:?}, image {}, class {}", i / 8, i % 8);
+                assert!((f - e).abs() < tolerance, "{what}: {f}, expected {e}");
+            }
         }
     }
 
     #[test]
     fn a_training_pass_is_that_of_timm() {
+        compare_training_pass(Precision::Fp32, 1e-3);
+        compare_training_pass(Precision::Bf16, 2e-2);
+    }
+
+    fn compare_training_pass(precision: Precision, tolerance: f64) {
+        let assert_close = |found: f64, expected: f64, name: &str| {
+            let what = format!("{precision:?} {name}");
+            assert!((found / expected - 1.0).abs() < tolerance, "{what}: {found}, expected {expected}");
+        };
         let device = Device::flex().autodiff();
         let Some(network) = network(&device) else { return };
         let before = state_dict(&network);
@@ -296,7 +308,8 @@ mod tests {
         let expected = timm().training;
         let mut passes = 0;
         loader::for_each_batch(data, &order, order.len(), &Preprocess::imagenet(96), None, |batch| {
-            let logits = network.forward(batch.into_tensor(&device), &Pass::train(0, 0));
+            let pass = Pass::train(0, 0).with_precision(precision);
+            let logits = network.forward(batch.into_tensor(&device), &pass);
             let loss = loss.forward(logits, &labels, &device);
             let value: f32 = loss.clone().into_scalar();
             assert_close(f64::from(value), expected.loss, "loss");
@@ -314,10 +327,6 @@ mod tests {
         for (name, moved) in &expected.statistics_moved {
             assert_close(distance(&before, &after, name), *moved, name);
         }
-    }
-
-    fn assert_close(found: f64, expected: f64, name: &str) {
-        assert!((found / expected - 1.0).abs() < 1e-3, "{name}: {found}, expected {expected}");
     }
 
     /// Norm of the gradient of each top-level module; of the blocks, of each stage.

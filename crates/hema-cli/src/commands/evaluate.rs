@@ -15,7 +15,7 @@ use hema::evaluate::{Subject, evaluate};
 use hema::predict::{Predictor, Views};
 use hema::train::device_name;
 
-use super::{Memory, OnBadImage, command_line, load, report, warn_skipped};
+use super::{Memory, OnBadImage, Precision, command_line, load, report, warn_skipped};
 use crate::output::{Printer, percent, table};
 use crate::run_info::{EVALUATION, REPORT, SPLIT, write_json};
 
@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// What to do with an image that cannot be read
     #[arg(long, value_enum, default_value = "fail")]
     on_bad_image: OnBadImage,
+    /// What feature maps are stored in
+    #[arg(long, value_enum, default_value = "fp32")]
+    precision: Precision,
     #[command(flatten)]
     memory: Memory,
 }
@@ -58,6 +61,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
     let device = Device::flex();
     let (predictor, manifests) = Predictor::open(&models, &device)?;
+    let predictor = predictor.with_precision(args.precision.into());
     let source = data::open(&args.data)?.with_classes(predictor.classes(), Unknown::Fail)?;
     let (part, indices) = choose_part(args, &source)?;
 

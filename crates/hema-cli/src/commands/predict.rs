@@ -10,7 +10,7 @@ use hema::core::file;
 use hema::core::metrics::argmax;
 use hema::predict::Predictor;
 
-use super::{Memory, OnBadImage, load, warn_skipped};
+use super::{Memory, OnBadImage, Precision, load, warn_skipped};
 use crate::output::{Printer, table};
 
 /// Classify new images
@@ -30,6 +30,9 @@ pub(crate) struct Args {
     /// What to do with an image that cannot be read
     #[arg(long, value_enum, default_value = "fail")]
     on_bad_image: OnBadImage,
+    /// What feature maps are stored in
+    #[arg(long, value_enum, default_value = "fp32")]
+    precision: Precision,
     #[command(flatten)]
     memory: Memory,
 }
@@ -40,6 +43,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     }
     let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
     let (predictor, _) = Predictor::open(&models, &Device::flex())?;
+    let predictor = predictor.with_precision(args.precision.into());
     let source = data::open_many(&args.input)?.with_classes(predictor.classes(), Unknown::Unlabel)?;
     let options = args.memory.options(args.on_bad_image);
     let views = load(printer, source.len(), |progress| predictor.load(&source, None, &options, progress))?;

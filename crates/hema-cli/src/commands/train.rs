@@ -235,7 +235,8 @@ pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Option
         printer.warn("Ctrl-C cannot be caught here: it will end the run without a checkpoint");
     }
     let recipe = task.recipe;
-    printer.note(&format!("training {} into {}", recipe.model.name, task.out.display()));
+    let precision = recipe.precision.on_this_machine().name();
+    printer.note(&format!("training {} in {precision} into {}", recipe.model.name, task.out.display()));
     let mut observer = Watch { printer, bar: None, metric: recipe.select.metric.clone(), accuracy: None };
     match train::fit(task, resume, &mut observer, &stop)? {
         Outcome::Finished { best_epoch, best } => {

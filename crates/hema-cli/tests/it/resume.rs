@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 use crate::support::{Place, Said, shape};
 
 /// A run that takes long enough to be interrupted.
-const LONG: &str = "train --recipe cnn --set model.name=cnn_gap --set data.size=24 --set stage.all.epochs=40 \
+const LONG: &str = "train --recipe cnn --set model.name=cnn_gap --set precision=fp32 --set data.size=24 --set stage.all.epochs=40 \
                     --set stage.all.batch_size=16 --set stage.all.patience=40 --data cells";
 
 /// Starts a run and presses Ctrl-C when a line of stderr begins with `moment`.
@@ -46,7 +46,7 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
     assert_snapshot!(lines.join("\n"), @r"
     train: # images of # pixels (# MB in memory)
     val: # images of # pixels (# MB in memory)
-    training cnn_gap into run
+    training cnn_gap in fp32 into run
     interrupted after step # everything is saved
     continue with: hema train --resume --out run
     ");

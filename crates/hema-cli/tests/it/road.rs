@@ -22,7 +22,7 @@ fn a_run_says_how_it_goes_and_leaves_everything_behind() {
     assert_snapshot!(shape(&said.err), @r"
     train: # images of # pixels (# MB in memory)
     val: # images of # pixels (# MB in memory)
-    training cnn_gap into run
+    training cnn_gap in fp32 into run
     train epoch # loss # val loss # val accuracy # % # images/s # s best accuracy so far
     done: best validation accuracy # in epoch #
     judging the model of epoch # on the validation images

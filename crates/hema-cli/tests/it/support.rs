@@ -13,7 +13,7 @@ use crate::files;
 pub(crate) const HEMA: &str = env!("CARGO_BIN_EXE_hema");
 
 /// What `hema train` is given for a run of a fraction of a second.
-pub(crate) const QUICK: &str = "--recipe cnn --set model.name=cnn_gap --set data.size=24 \
+pub(crate) const QUICK: &str = "--recipe cnn --set model.name=cnn_gap --set precision=fp32 --set data.size=24 \
                                 --set stage.all.epochs=1 --set stage.all.batch_size=16";
 
 /// A temporary folder that commands run in, so that the paths they print are short and always the same.

@@ -101,8 +101,13 @@ impl BatchNorm {
     pub fn update(&self, mean: Tensor<1>, variance: Tensor<1>, count: usize) {
         let unbiased = if count > 1 { count as f64 / (count - 1) as f64 } else { 1.0 };
         let blend = |old: Tensor<1>, new: Tensor<1>| old * (1.0 - self.momentum) + new * self.momentum;
-        self.running_mean.update(blend(self.running_mean.value_sync(), mean));
-        self.running_var.update(blend(self.running_var.value_sync(), variance * unbiased));
+        // Burn keeps an update apart for each thread until it is asked for; steps run on whichever thread of the pool is free
+        let update = |state: &RunningState<Tensor<1>>, new| {
+            state.update(blend(state.value_sync(), new));
+            state.value_sync();
+        };
+        update(&self.running_mean, mean);
+        update(&self.running_var, variance * unbiased);
     }
 }
 

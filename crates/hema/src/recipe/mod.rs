@@ -13,7 +13,7 @@ use hema_core::error::{Error, Result};
 use hema_core::preprocess::{Crop, Filter, Preprocess};
 use serde::{Deserialize, Serialize};
 
-use crate::nn::Activation;
+use crate::nn::{self, Activation};
 use crate::schedule::{Schedule, Shape};
 
 mod check;
@@ -34,6 +34,9 @@ pub struct Recipe {
     /// Seed of every random choice: split, initial weights, order, augmentation, dropout.
     #[serde(default)]
     pub seed: u64,
+    /// What feature maps are stored in while training; validation and prediction are in 32 bits.
+    #[serde(default)]
+    pub precision: Precision,
     /// How images are read.
     #[serde(default)]
     pub data: Data,
@@ -51,6 +54,30 @@ pub struct Recipe {
     /// Which epoch's weights are kept.
     #[serde(default)]
     pub select: Select,
+}
+
+/// What feature maps are stored in while training. Weights, statistics and sums are always of 32 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// `bf16` where the processor multiplies pairs of them, else `fp32`.
+    #[default]
+    Auto,
+    /// 32 bits.
+    Fp32,
+    /// `bf16`: half the memory; slow on processors that have to emulate it.
+    Bf16,
+}
+
+impl Precision {
+    /// The precision on the machine at hand.
+    pub fn on_this_machine(self) -> nn::Precision {
+        match self {
+            Self::Auto => nn::Precision::fastest(),
+            Self::Fp32 => nn::Precision::Fp32,
+            Self::Bf16 => nn::Precision::Bf16,
+        }
+    }
 }
 
 /// `[data]`: how images are read, and how a data set without a split of its own is split.

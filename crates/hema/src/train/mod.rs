@@ -31,7 +31,7 @@ use crate::bundle::{self, Bundle, Manifest};
 use crate::loader::{self, Flow};
 use crate::loss::CrossEntropy;
 use crate::model::{ModelSpec, Network};
-use crate::nn::Pass;
+use crate::nn::{Pass, on_pool};
 use crate::optim::Optimizer;
 use crate::predict::Predictor;
 use crate::recipe::{Recipe, Stage, Weights};
@@ -282,7 +282,9 @@ impl<'a> Run<'a> {
         let data = self.task.train;
         let labels: Vec<usize> = batch.samples.iter().filter_map(|&sample| data.label(sample)).collect();
         let first = data.entry(batch.samples[0]).path.clone();
-        let pass = Pass::train(self.task.recipe.seed, self.position.step);
+        let recipe = self.task.recipe;
+        let pass =
+            Pass::train(recipe.seed, self.position.step).with_precision(recipe.precision.on_this_machine());
         let logits = self.network.forward(batch.into_tensor(&self.device), &pass);
         let loss = self.loss.forward(logits, &labels, &self.device);
         let value: f64 = loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);

@@ -107,15 +107,23 @@ const FOREVER: u64 = u64::MAX;
 
 #[test]
 fn a_resumed_run_ends_with_the_same_weights_to_the_bit() {
+    for precision in PRECISIONS {
+        resume(&recipe(&[precision]));
+    }
+}
+
+/// Maps of either type, on any machine.
+const PRECISIONS: [&str; 2] = ["precision=fp32", "precision=bf16"];
+
+fn resume(recipe: &Recipe) {
     let fixture = Fixture::new();
-    let recipe = recipe(&[]);
-    let whole = fixture.run("whole", &recipe, false, FOREVER).unwrap();
+    let whole = fixture.run("whole", recipe, false, FOREVER).unwrap();
 
     // five batches an epoch: stops inside the first stage, at an epoch's last step, and inside the last epoch
-    assert_eq!(fixture.run("parts", &recipe, false, 2).unwrap(), Outcome::Interrupted { step: 2 });
-    assert_eq!(fixture.run("parts", &recipe, true, 3).unwrap(), Outcome::Interrupted { step: 5 });
-    assert_eq!(fixture.run("parts", &recipe, true, 7).unwrap(), Outcome::Interrupted { step: 12 });
-    assert_eq!(fixture.run("parts", &recipe, true, FOREVER).unwrap(), whole);
+    assert_eq!(fixture.run("parts", recipe, false, 2).unwrap(), Outcome::Interrupted { step: 2 });
+    assert_eq!(fixture.run("parts", recipe, true, 3).unwrap(), Outcome::Interrupted { step: 5 });
+    assert_eq!(fixture.run("parts", recipe, true, 7).unwrap(), Outcome::Interrupted { step: 12 });
+    assert_eq!(fixture.run("parts", recipe, true, FOREVER).unwrap(), whole);
 
     assert_eq!(fixture.tensors("whole"), fixture.tensors("parts"));
     let history = |name: &str| History::read(&fixture.out(name).join("metrics.csv")).unwrap();
@@ -151,9 +159,14 @@ fn a_frozen_backbone_stays_as_it_was_and_its_head_learns() {
 
 #[test]
 fn a_run_learns_and_its_model_predicts() {
+    for precision in PRECISIONS {
+        learn(&recipe(&["stage.1.epochs=12", precision]));
+    }
+}
+
+fn learn(recipe: &Recipe) {
     let fixture = Fixture::new();
-    let recipe = recipe(&["stage.1.epochs=12"]);
-    let Outcome::Finished { best, .. } = fixture.run("run", &recipe, false, FOREVER).unwrap() else {
+    let Outcome::Finished { best, .. } = fixture.run("run", recipe, false, FOREVER).unwrap() else {
         panic!("interrupted")
     };
     assert!(best > 0.5, "{best}");
