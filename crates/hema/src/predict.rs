@@ -273,7 +273,7 @@ mod tests {
         let device = Device::flex();
         let Some(network) = network(&device) else { return };
         let expected = timm().probabilities;
-        for (precision, tolerance) in [(Precision::Fp32, 1e-4), (Precision::Bf16, 2e-2)] {
+        for (precision, tolerance) in [(Precision::Fp32, 1e-4), (Precision::Bf16, 8e-2)] {
             let predictor = predictor(&network, &device).with_precision(precision);
             let found = predictor.predict(&views(&predictor), None, &mut |_| ()).unwrap();
             assert_eq!(found.len(), expected.len());
@@ -287,7 +287,8 @@ mod tests {
     #[test]
     fn a_training_pass_is_that_of_timm() {
         compare_training_pass(Precision::Fp32, 1e-3);
-        compare_training_pass(Precision::Bf16, 2e-2);
+        // PyTorch's own bf16 is off by 2 % in the loss here, and by 0.065 in a probability
+        compare_training_pass(Precision::Bf16, 5e-2);
     }
 
     fn compare_training_pass(precision: Precision, tolerance: f64) {

@@ -105,7 +105,7 @@ impl Chain {
         Block::chain(self.units, reduced, ACT, residual)
     }
 
-    /// As in ResNet: another map is added, and the sum rectified.
+    /// As in `ResNet`: another map is added, and the sum rectified.
     fn joined(self) -> Block {
         Block::chain(self.units, 0, ACT, Residual::Other).with_relu()
     }

@@ -85,7 +85,10 @@ impl Precision {
 /// What prediction with a network computes once and uses for every batch: its convolutions with the normalisations folded in.
 /// It belongs to one network that does not change any more; clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Prepared(Arc<Mutex<HashMap<(ParamId, Precision), Arc<dyn Any + Send + Sync>>>>);
+pub struct Prepared(Arc<Mutex<HashMap<(ParamId, Precision), Made>>>);
+
+/// What was made for one block, of a type that its maker knows.
+type Made = Arc<dyn Any + Send + Sync>;
 
 impl Prepared {
     /// What was made for the block whose first weight is `id`; by `make`, at the first call.
