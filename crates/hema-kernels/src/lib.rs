@@ -21,6 +21,7 @@ mod depthwise;
 mod element;
 mod gather;
 mod gemm;
+mod max_pool;
 mod norm;
 mod optim;
 mod pool;
@@ -36,6 +37,7 @@ pub use block::{Block, BlockGrads, BlockParams, BlockSaved, FoldedBlock, Residua
 pub use conv::{Conv2d, Pad};
 pub use depthwise::Depthwise;
 pub use element::{Element, bf16, narrow, widen};
+pub use max_pool::MaxPool;
 pub use norm::{Norm, NormGrads, Stats};
 pub use optim::{AdamW, Lion, sum_of_squares};
 pub use pool::Map;

@@ -5,8 +5,22 @@ use crate::element::{Element, bf16};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Free buffers of one type, by length.
-pub(crate) type Shelf<E> = Mutex<BTreeMap<usize, Vec<Vec<E>>>>;
+/// Buffers of one type, by length.
+pub(crate) type Shelf<E> = Mutex<BTreeMap<usize, Stack<E>>>;
+
+/// Buffers of one length.
+#[derive(Debug)]
+pub(crate) struct Stack<E> {
+    free: Vec<Vec<E>>,
+    /// How many were taken and not given back.
+    out: usize,
+}
+
+impl<E> Default for Stack<E> {
+    fn default() -> Self {
+        Self { free: Vec::new(), out: 0 }
+    }
+}
 
 /// A store of buffers by type and length, to share among all blocks of a network.
 #[derive(Debug, Default)]
@@ -18,14 +32,21 @@ pub struct Workspace {
 impl Workspace {
     /// A buffer of `len` values, whatever they are: one given back before, or a new one.
     pub fn take<E: Element>(&self, len: usize) -> Vec<E> {
-        let mut free = E::shelf(self).lock().unwrap_or_else(PoisonError::into_inner);
-        free.get_mut(&len).and_then(Vec::pop).unwrap_or_else(|| vec![E::default(); len])
+        let mut shelf = E::shelf(self).lock().unwrap_or_else(PoisonError::into_inner);
+        let stack = shelf.entry(len).or_default();
+        stack.out += 1;
+        stack.free.pop().unwrap_or_else(|| vec![E::default(); len])
     }
 
-    /// Gives a buffer back for a later [`Workspace::take`].
+    /// Gives a buffer back for a later [`Workspace::take`]. Where none of its length is missing it is freed: buffers from elsewhere
+    /// would pile up.
     pub fn give<E: Element>(&self, buffer: Vec<E>) {
-        let mut free = E::shelf(self).lock().unwrap_or_else(PoisonError::into_inner);
-        free.entry(buffer.len()).or_default().push(buffer);
+        let mut shelf = E::shelf(self).lock().unwrap_or_else(PoisonError::into_inner);
+        let stack = shelf.entry(buffer.len()).or_default();
+        if stack.out > 0 {
+            stack.out -= 1;
+            stack.free.push(buffer);
+        }
     }
 
     /// Puts `buffer` in the place of the one `held`, which it gives back.
@@ -57,5 +78,17 @@ mod tests {
         let again = workspace.take::<f32>(3);
         assert_eq!(again.as_ptr(), address);
         assert_eq!(workspace.take::<f32>(3).len(), 3);
+    }
+
+    #[test]
+    fn buffers_from_elsewhere_do_not_pile_up() {
+        let workspace = Workspace::default();
+        let ours = workspace.take::<f32>(3);
+        let theirs = vec![1.0f32; 3];
+        let address = theirs.as_ptr();
+        workspace.give(theirs);
+        workspace.give(ours);
+        assert_eq!(workspace.take::<f32>(3).as_ptr(), address);
+        assert_eq!(workspace.take::<f32>(3), [0.0; 3]);
     }
 }

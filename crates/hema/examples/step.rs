@@ -38,13 +38,15 @@ fn main() -> Result<(), hema::core::Error> {
         dropout: 0.0,
         drop_path: 0.0,
     };
+    let before = peak_megabytes();
     let mut seconds = match mode {
         "train" => train(&spec, precision, batch, steps)?,
         _ => predict(&spec, precision, batch, steps)?,
     };
     seconds.drain(..WARM_UP);
     seconds.sort_by(f64::total_cmp);
-    println!("{:.1} images/s, peak {:.0} MB", batch as f64 / seconds[seconds.len() / 2], peak_megabytes());
+    let (rate, peak) = (batch as f64 / seconds[seconds.len() / 2], peak_megabytes());
+    println!("{rate:.1} images/s, peak {peak:.0} MB, {:.0} MB above the start", peak - before);
     Ok(())
 }
 
@@ -53,7 +55,7 @@ fn peak_megabytes() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
-    kilobytes.unwrap_or(0.0) / 1024.0
+    kilobytes.unwrap_or(0.0) * 1024.0 / 1e6
 }
 
 fn number(word: &str) -> usize {

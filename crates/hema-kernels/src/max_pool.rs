@@ -1,0 +1,192 @@
+//! Maximum over windows of an NHWC map. Padding never wins; of equal values the first of the window does, as in PyTorch.
+//!
+//! The forward pass keeps which tap won, one byte a value; backward hands each gradient to that tap.
+
+use crate::conv::Pad;
+use crate::element::Element;
+use crate::{check_len, par_chunks};
+use rayon::prelude::*;
+
+/// The shape of a max pooling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxPool {
+    /// Images.
+    pub batch: usize,
+    /// Rows of the input.
+    pub height: usize,
+    /// Columns of the input.
+    pub width: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Rows and columns of the window, at most 15.
+    pub kernel: usize,
+    /// Its step in both directions.
+    pub stride: usize,
+    /// Padding of the input, less than the window on each side.
+    pub pad: Pad,
+}
+
+impl MaxPool {
+    /// Rows of the output.
+    pub fn out_height(&self) -> usize {
+        (self.height + self.pad.top + self.pad.bottom - self.kernel) / self.stride + 1
+    }
+
+    /// Columns of the output.
+    pub fn out_width(&self) -> usize {
+        (self.width + self.pad.left + self.pad.right - self.kernel) / self.stride + 1
+    }
+
+    /// Values in the input (batch, height, width, channels).
+    pub fn in_len(&self) -> usize {
+        self.batch * self.height * self.width * self.channels
+    }
+
+    /// Values in the output (batch, `out_height`, `out_width`, channels).
+    pub fn out_len(&self) -> usize {
+        self.batch * self.out_height() * self.out_width() * self.channels
+    }
+
+    #[track_caller]
+    fn check(&self) {
+        let Self { batch, height, width, channels, kernel, stride, pad } = *self;
+        assert!(
+            [batch, height, width, channels, kernel, stride].into_iter().all(|n| n > 0)
+                && kernel < 16
+                && [pad.top, pad.left, pad.bottom, pad.right].into_iter().all(|p| p < kernel)
+                && height + pad.top + pad.bottom >= kernel
+                && width + pad.left + pad.right >= kernel,
+            "max pooling: found {self:?}, expected positive sizes, a window of at most 15 and less padding than that"
+        );
+    }
+
+    /// First input pixel of tap (kh, kw) for output pixel (row, column) of an image, if it is not padding.
+    fn pixel(&self, row: usize, column: usize, tap: usize) -> Option<usize> {
+        let h = (row * self.stride + tap / self.kernel).checked_sub(self.pad.top)?;
+        let w = (column * self.stride + tap % self.kernel).checked_sub(self.pad.left)?;
+        (h < self.height && w < self.width).then_some(h * self.width + w)
+    }
+
+    /// `y` = the maxima of `x`, and `winners`, like `y`, the number of the tap that each is from.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn forward<E: Element>(&self, x: &[E], y: &mut [E], winners: &mut [u8]) {
+        self.check();
+        check_len("x", x.len(), self.in_len());
+        check_len("y", y.len(), self.out_len());
+        check_len("winners", winners.len(), y.len());
+        let (height, c) = (self.out_height(), self.channels);
+        let line = self.out_width() * c;
+        let image = self.height * self.width * c;
+        y.par_chunks_mut(line).zip(winners.par_chunks_mut(line)).enumerate().for_each(|(i, (y, winners))| {
+            let x = &x[i / height * image..][..image];
+            let mut best = vec![0.0f32; c];
+            let outputs = y.chunks_exact_mut(c).zip(winners.chunks_exact_mut(c));
+            for (column, (y, winners)) in outputs.enumerate() {
+                best.fill(f32::NEG_INFINITY);
+                for tap in 0..self.kernel * self.kernel {
+                    let Some(pixel) = self.pixel(i % height, column, tap) else { continue };
+                    let x = &x[pixel * c..][..c];
+                    for ((best, winner), x) in best.iter_mut().zip(&mut *winners).zip(x) {
+                        let x = x.to_f32();
+                        // a NaN wins, so that it is not lost
+                        let wins = x > *best || x.is_nan() || *best == f32::NEG_INFINITY;
+                        *best = if wins { x } else { *best };
+                        *winner = if wins { tap as u8 } else { *winner };
+                    }
+                }
+                y.iter_mut().zip(&best).for_each(|(y, best)| *y = E::from_f32(*best));
+            }
+        });
+    }
+
+    /// Gradient of the input: `dx` like `x`, from `dy` and the winners of the forward pass.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn backward<E: Element>(&self, dy: &[E], winners: &[u8], dx: &mut [E]) {
+        self.check();
+        check_len("dy", dy.len(), self.out_len());
+        check_len("winners", winners.len(), dy.len());
+        check_len("dx", dx.len(), self.in_len());
+        let (out_width, c) = (self.out_width(), self.channels);
+        let outputs = self.out_height() * out_width * c;
+        par_chunks(dx, self.height * self.width * c, |i, dx| {
+            let mut sums = vec![0.0f32; dx.len()];
+            let (dy, winners) = (&dy[i * outputs..][..outputs], &winners[i * outputs..][..outputs]);
+            for (pixel, (dy, winners)) in dy.chunks_exact(c).zip(winners.chunks_exact(c)).enumerate() {
+                let (row, column) = (pixel / out_width, pixel % out_width);
+                for (channel, (dy, winner)) in dy.iter().zip(winners).enumerate() {
+                    if let Some(from) = self.pixel(row, column, usize::from(*winner)) {
+                        sums[from * c + channel] += dy.to_f32();
+                    }
+                }
+            }
+            dx.iter_mut().zip(sums).for_each(|(dx, sum)| *dx = E::from_f32(sum));
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MaxPool;
+    use crate::conv::Pad;
+    use crate::element::{Element, bf16};
+    use crate::reference::{assert_close, map, wide};
+
+    #[test]
+    fn the_first_largest_value_of_a_window_gets_the_gradient() {
+        check::<f32>();
+        check::<bf16>();
+    }
+
+    fn check<E: Element>() {
+        for (height, width, kernel, stride, pad) in
+            [(7, 6, 3, 2, 1), (5, 5, 2, 2, 0), (4, 9, 3, 1, 1), (1, 1, 3, 2, 1)]
+        {
+            let shape = MaxPool { batch: 2, height, width, channels: 5, kernel, stride, pad: Pad::all(pad) };
+            // few different values, so that windows have ties
+            let x: Vec<E> =
+                map::<f32>(shape.in_len(), 1).iter().map(|v| E::from_f32((v * 3.0).round())).collect();
+            let dy = map::<E>(shape.out_len(), 2);
+            let (mut y, mut dx) = (map::<E>(shape.out_len(), 3), map::<E>(shape.in_len(), 4));
+            let mut winners = vec![99; y.len()];
+            shape.forward(&x, &mut y, &mut winners);
+            shape.backward(&dy, &winners, &mut dx);
+
+            let (mut expected, mut gradient) = (vec![], vec![0.0; x.len()]);
+            let (out_height, out_width) = (shape.out_height(), shape.out_width());
+            for i in 0..2 * out_height * out_width * 5 {
+                let (channel, column, row) = (i % 5, i / 5 % out_width, i / 5 / out_width % out_height);
+                let image = i / (5 * out_width * out_height);
+                let mut best: Option<(f32, usize)> = None;
+                for tap in 0..kernel * kernel {
+                    let h = (row * stride + tap / kernel) as isize - pad as isize;
+                    let w = (column * stride + tap % kernel) as isize - pad as isize;
+                    if h < 0 || w < 0 || h >= height as isize || w >= width as isize {
+                        continue;
+                    }
+                    let at = ((image * height + h as usize) * width + w as usize) * 5 + channel;
+                    if best.is_none_or(|(value, _)| x[at].to_f32() > value) {
+                        best = Some((x[at].to_f32(), at));
+                    }
+                }
+                let (value, at) = best.unwrap();
+                expected.push(value);
+                gradient[at] += dy[i].to_f32();
+            }
+            assert_close(E::NAME, &wide(&y), &expected, 0.0);
+            assert_close(E::NAME, &wide(&dx), &gradient, 1e-2);
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_a_number_is_not_lost() {
+        let shape =
+            MaxPool { batch: 1, height: 2, width: 2, channels: 1, kernel: 2, stride: 2, pad: Pad::default() };
+        let mut y = [0.0f32];
+        shape.forward(&[1.0, f32::NAN, 0.5, 0.0], &mut y, &mut [0]);
+        assert!(y[0].is_nan());
+    }
+}

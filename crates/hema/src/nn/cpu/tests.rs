@@ -1,0 +1,135 @@
+//! The kernel of a block against the composition of Burn operations.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Distribution};
+
+use super::*;
+use crate::nn::init::Init;
+use crate::nn::layers::{BatchNorm, Padding};
+use crate::nn::ops::composition;
+
+/// Kind, kernel, stride, channels, squeeze-and-excitation, shortcut.
+type Case = (&'static str, usize, usize, [usize; 2], bool, bool);
+
+const CASES: &[Case] = &[
+    ("conv", 3, 1, [5, 5], false, true),
+    ("conv", 3, 2, [3, 7], false, false),
+    ("fused", 3, 2, [4, 6], false, false),
+    ("fused", 3, 1, [8, 8], false, true),
+    ("mb", 3, 1, [8, 8], true, true),
+    ("mb", 5, 2, [6, 9], true, false),
+    ("mb", 3, 1, [4, 4], false, true),
+    ("flat", 3, 1, [8, 8], true, true),
+];
+
+#[derive(Module, Debug)]
+struct Parts {
+    convs: Vec<Conv2d>,
+    bns: Vec<BatchNorm>,
+    se: Option<SqueezeExcite>,
+}
+
+impl Parts {
+    fn new(kind: &str, kernel: usize, stride: usize, [i, o]: [usize; 2], se: bool, device: &Device) -> Self {
+        let mut init = Init::new(7, device);
+        let wide = 3 * i;
+        let convs = match kind {
+            "conv" => vec![init.conv(i, o, kernel, stride, Padding::Same, 1)],
+            "fused" => vec![
+                init.conv(i, wide, kernel, stride, Padding::Same, 1),
+                init.conv(wide, o, 1, 1, Padding::Same, 1),
+            ],
+            "flat" => vec![
+                init.conv(i, i, kernel, stride, Padding::Symmetric, i),
+                init.conv(i, o, 1, 1, Padding::Same, 1),
+            ],
+            _ => vec![
+                init.conv(i, wide, 1, 1, Padding::Same, 1),
+                init.conv(wide, wide, kernel, stride, Padding::Same, wide),
+                init.conv(wide, o, 1, 1, Padding::Same, 1),
+            ],
+        };
+        let bns = convs.iter().map(|c| init.batch_norm(c.weight.dims()[0])).collect();
+        let gated = if kind == "flat" { i } else { wide };
+        Self { convs, bns, se: se.then(|| init.squeeze_excite(gated, 2, Activation::Silu)) }
+    }
+
+    fn units(&self) -> Vec<Unit<'_>> {
+        let last = self.convs.len() - 1;
+        let act = |i| if i == last && last > 0 { Activation::Identity } else { Activation::Silu };
+        let pairs = self.convs.iter().zip(&self.bns).enumerate();
+        pairs.map(|(i, (conv, bn))| Unit { conv, bn, act: act(i) }).collect()
+    }
+}
+
+fn assert_close<const D: usize>(found: Tensor<D>, expected: Tensor<D>, what: &str) {
+    assert_eq!(found.dims(), expected.dims(), "{what}");
+    let difference: f32 = (found - expected.clone()).abs().max().into_scalar();
+    let scale: f32 = expected.abs().max().into_scalar();
+    assert!(difference <= 1e-4 * scale.max(1e-2), "{what}: off by {difference} of {scale}");
+}
+
+#[test]
+fn the_kernel_agrees_with_the_composition_gradients_included() {
+    for frozen in [false, true] {
+        compare(frozen);
+    }
+}
+
+fn compare(frozen: bool) {
+    let device = Device::flex().autodiff();
+    for &(kind, kernel, stride, channels, se, shortcut) in CASES {
+        let what = format!("{kind} {kernel} {stride} {channels:?} {se} {shortcut} frozen: {frozen}");
+        let [fused, composed] = [0, 1].map(|_| {
+            let mut parts = Parts::new(kind, kernel, stride, channels, se, &device);
+            for bn in &mut parts.bns {
+                bn.training = burn::module::Param::from_bool(!frozen);
+            }
+            parts
+        });
+        let data =
+            Tensor::<4>::random([3, 7, 6, channels[0]], Distribution::Normal(0.0, 1.0), &device).into_data();
+        let [x1, x2] = [0, 1].map(|_| Param::from_tensor(Tensor::<4>::from_data(data.clone(), &device)));
+        let keep = shortcut.then(|| vec![0.0, 1.25, 1.25]);
+        let residual = shortcut.then(|| Residual::input(0.2));
+        let pass = Pass::train(0, 0);
+
+        let (units, se) = (fused.units(), fused.se.as_ref());
+        let y1 = block(&x1.val(), &units, se, residual.as_ref(), keep.as_deref(), &pass).unwrap();
+        let (units, se) = (composed.units(), composed.se.as_ref());
+        let y2 = composition(x2.val(), &units, se, residual.clone(), keep, &pass);
+        assert_close(y1.clone(), y2.clone(), &what);
+        let weights = Tensor::<4>::random(y1.dims(), Distribution::Normal(0.0, 1.0), &device);
+        let g1 = (y1 * weights.clone()).sum().backward();
+        let g2 = (y2 * weights).sum().backward();
+
+        assert_close(x1.val().grad(&g1).unwrap(), x2.val().grad(&g2).unwrap(), &format!("{what}: input"));
+        let pairs = fused.convs.iter().zip(&composed.convs).zip(fused.bns.iter().zip(&composed.bns));
+        for ((c1, c2), (b1, b2)) in pairs {
+            let grad = |c: &Conv2d, g| c.weight.val().grad(g).unwrap();
+            assert_close(grad(c1, &g1), grad(c2, &g2), &format!("{what}: convolution"));
+            for (p1, p2) in [(&b1.weight, &b2.weight), (&b1.bias, &b2.bias)] {
+                let what = format!("{what}: normalisation");
+                assert_close(p1.val().grad(&g1).unwrap(), p2.val().grad(&g2).unwrap(), &what);
+            }
+            assert_close(b1.running_mean.value_sync(), b2.running_mean.value_sync(), &what);
+            assert_close(b1.running_var.value_sync(), b2.running_var.value_sync(), &what);
+        }
+        if let (Some(s1), Some(s2)) = (&fused.se, &composed.se) {
+            for (c1, c2) in [(&s1.conv_reduce, &s2.conv_reduce), (&s1.conv_expand, &s2.conv_expand)] {
+                let what = format!("{what}: squeeze-excite");
+                assert_close(c1.weight.val().grad(&g1).unwrap(), c2.weight.val().grad(&g2).unwrap(), &what);
+                let [b1, b2] = [c1, c2].map(|c| c.bias.as_ref().unwrap().val());
+                assert_close(b1.grad(&g1).unwrap(), b2.grad(&g2).unwrap(), &what);
+            }
+        }
+
+        // prediction, with the statistics that training has moved
+        let (fused, composed) = (fused.valid(), composed.valid());
+        let pass = Pass::predict();
+        let x = x1.val().inner();
+        let y1 = block(&x, &fused.units(), fused.se.as_ref(), residual.as_ref(), None, &pass).unwrap();
+        let y2 = composition(x, &composed.units(), composed.se.as_ref(), residual, None, &pass);
+        assert_close(y1, y2, &format!("{what}: prediction"));
+    }
+}
