@@ -88,7 +88,8 @@ mod tests {
         let address = theirs.as_ptr();
         workspace.give(theirs);
         workspace.give(ours);
-        assert_eq!(workspace.take::<f32>(3).as_ptr(), address);
+        let again = workspace.take::<f32>(3);
+        assert_eq!(again.as_ptr(), address);
         assert_eq!(workspace.take::<f32>(3), [0.0; 3]);
     }
 }

@@ -38,22 +38,28 @@ fn main() -> Result<(), hema::core::Error> {
         dropout: 0.0,
         drop_path: 0.0,
     };
-    let before = peak_megabytes();
-    let mut seconds = match mode {
+    let Run { mut seconds, start } = match mode {
         "train" => train(&spec, precision, batch, steps)?,
         _ => predict(&spec, precision, batch, steps)?,
     };
     seconds.drain(..WARM_UP);
     seconds.sort_by(f64::total_cmp);
-    let (rate, peak) = (batch as f64 / seconds[seconds.len() / 2], peak_megabytes());
-    println!("{rate:.1} images/s, peak {peak:.0} MB, {:.0} MB above the start", peak - before);
+    let (rate, peak) = (batch as f64 / seconds[seconds.len() / 2], megabytes("VmHWM:"));
+    println!("{rate:.1} images/s, peak {peak:.0} MB, {:.0} MB above the start", peak - start);
     Ok(())
 }
 
-/// The most resident memory so far, as Linux counts it; 0 elsewhere.
-fn peak_megabytes() -> f64 {
+/// What a run took.
+struct Run {
+    seconds: Vec<f64>,
+    /// Resident megabytes before the first step.
+    start: f64,
+}
+
+/// Resident memory as Linux counts it, now (`VmRSS:`) or at most so far (`VmHWM:`); 0 elsewhere.
+fn megabytes(which: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(which));
     let kilobytes = line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
     kilobytes.unwrap_or(0.0) * 1024.0 / 1e6
 }
@@ -67,7 +73,7 @@ fn train(
     precision: Precision,
     batch: usize,
     steps: usize,
-) -> Result<Vec<f64>, hema::core::Error> {
+) -> Result<Run, hema::core::Error> {
     let device = Device::flex().autodiff();
     let recipe = Recipe::load("v2b0", &[] as &[&str])?;
     let mut network = Network::new(spec, 0, &device)?;
@@ -75,6 +81,7 @@ fn train(
     let loss = CrossEntropy::new(&recipe.loss, &[1; 8]);
     let labels: Vec<usize> = (0..batch).map(|i| i % 8).collect();
     let images = Tensor::<4>::random([batch, SIDE, SIDE, 3], Distribution::Normal(0.0, 1.0), &device);
+    let start = megabytes("VmRSS:");
     let mut seconds = Vec::new();
     for step in 0..steps + WARM_UP {
         let start = Instant::now();
@@ -86,7 +93,7 @@ fn train(
         })?;
         seconds.push(start.elapsed().as_secs_f64());
     }
-    Ok(seconds)
+    Ok(Run { seconds, start })
 }
 
 fn predict(
@@ -94,11 +101,12 @@ fn predict(
     precision: Precision,
     batch: usize,
     steps: usize,
-) -> Result<Vec<f64>, hema::core::Error> {
+) -> Result<Run, hema::core::Error> {
     let device = Device::flex();
     let network = Network::new(spec, 0, &device)?.valid();
     let prepared = Prepared::default();
     let images = Tensor::<4>::random([batch, SIDE, SIDE, 3], Distribution::Normal(0.0, 1.0), &device);
+    let start = megabytes("VmRSS:");
     let mut seconds = Vec::new();
     for _ in 0..steps + WARM_UP {
         let start = Instant::now();
@@ -109,5 +117,5 @@ fn predict(
         assert_eq!(logits.shape()[0], batch);
         seconds.push(start.elapsed().as_secs_f64());
     }
-    Ok(seconds)
+    Ok(Run { seconds, start })
 }
