@@ -19,6 +19,8 @@ mod block;
 mod conv;
 mod depthwise;
 mod element;
+#[cfg(all(test, unix))]
+mod fuzz;
 mod gather;
 mod gemm;
 mod max_pool;

@@ -273,6 +273,7 @@ mod tests {
         let device = Device::flex();
         let Some(network) = network(&device) else { return };
         let expected = timm().probabilities;
+        // PyTorch's own bf16 is off by up to 0.065 here
         for (precision, tolerance) in [(Precision::Fp32, 1e-4), (Precision::Bf16, 8e-2)] {
             let predictor = predictor(&network, &device).with_precision(precision);
             let found = predictor.predict(&views(&predictor), None, &mut |_| ()).unwrap();
@@ -287,8 +288,8 @@ mod tests {
     #[test]
     fn a_training_pass_is_that_of_timm() {
         compare_training_pass(Precision::Fp32, 1e-3);
-        // PyTorch's own bf16 is off by 2 % in the loss here, and by 0.065 in a probability
-        compare_training_pass(Precision::Bf16, 5e-2);
+        // PyTorch's own bf16 is off by 2 % in the loss and by 14 % in the norm of the first layer's gradient
+        compare_training_pass(Precision::Bf16, 0.15);
     }
 
     fn compare_training_pass(precision: Precision, tolerance: f64) {

@@ -16,7 +16,7 @@ use burn::tensor::{Device, Tensor};
 use hema_core::error::{Error, Result, suggest};
 use serde::{Deserialize, Serialize};
 
-use crate::nn::{Activation, Hidden, Init, Linear, Pass};
+use crate::nn::{self, Activation, Hidden, Init, Linear, Pass};
 
 /// What it takes to build a network; stored in the bundle beside its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,9 +97,9 @@ impl Network {
     pub fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
         match self {
             Self::Mlp(network) => network.forward(x, pass),
-            Self::Cnn(network) => network.forward(x, pass),
-            Self::ResNet(network) => network.forward(x, pass),
-            Self::EfficientNet(network) => network.forward(x, pass),
+            Self::Cnn(network) => network.forward(nn::input(x, pass), pass),
+            Self::ResNet(network) => network.forward(nn::input(x, pass), pass),
+            Self::EfficientNet(network) => network.forward(nn::input(x, pass), pass),
         }
     }
 }

@@ -15,5 +15,5 @@ pub use cpu::on_pool;
 pub(crate) use cpu::recycle;
 pub use init::Init;
 pub use layers::{BatchNorm, Conv2d, Hidden, Linear, Padding, SqueezeExcite};
-pub use ops::{Residual, Unit, block, conv_act, global_average_pool, head, max_pool};
+pub use ops::{Residual, Unit, block, conv_act, global_average_pool, head, input, max_pool};
 pub use pass::{Activation, Pass, Precision, Prepared};

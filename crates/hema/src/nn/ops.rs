@@ -5,7 +5,7 @@ use burn::tensor::{DType, FloatDType, Tensor, TensorData, activation, module};
 
 use super::cpu;
 use super::layers::{BatchNorm, Conv2d, Hidden, Linear, Padding, SqueezeExcite};
-use super::pass::{Activation, Pass};
+use super::pass::{Activation, Pass, Precision};
 
 /// A convolution, the normalisation of its output, and an activation.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,14 @@ impl Residual {
     /// The plain sum with the chain's input.
     pub fn input(drop_path: f64) -> Self {
         Self { other: None, drop_path, relu: false }
+    }
+}
+
+/// Images as the pass stores maps: constants, through which no gradient flows.
+pub fn input(x: Tensor<4>, pass: &Pass) -> Tensor<4> {
+    match pass.precision() {
+        Precision::Fp32 => x,
+        Precision::Bf16 => cpu::narrow(&x).unwrap_or_else(|| x.cast(FloatDType::BF16)),
     }
 }
 

@@ -84,6 +84,15 @@ pub(crate) fn recycle(buffer: Buffer) {
 /// Parameters of a unit: weight, scale, shift.
 const PER_UNIT: usize = 3;
 
+/// The values in `bf16`, outside any graph.
+pub(super) fn narrow(x: &Tensor<4>) -> Option<Tensor<4>> {
+    let wide = Plain.take(x.clone())?;
+    let mut values = WORKSPACE.take::<bf16>(x.shape().num_elements());
+    kernels::narrow(f32::values(&wide), &mut values);
+    let y = Tensor::from_primitive::<Flex>(bf16::buffer(values, x.shape()));
+    Some(if x.is_autodiff() { Tensor::from_inner(y) } else { y })
+}
+
 /// The block as one kernel; `None` where the tensors are not on the CPU or the kernel cannot do it.
 pub(super) fn block(
     x: &Tensor<4>,
