@@ -81,16 +81,16 @@ pub(in crate::nn) fn max_pool(
 }
 
 fn max_pool_of<E: Stored>(x: &Tensor<4>, pool: kernels::MaxPool) -> Option<Tensor<4>> {
-    let run = |x: &Buffer| {
-        let (mut y, mut winners) = (WORKSPACE.take::<E>(pool.out_len()), vec![0; pool.out_len()]);
+    let run = |x: &Buffer, winners: usize| {
+        let (mut y, mut winners) = (WORKSPACE.take::<E>(pool.out_len()), vec![0; winners]);
         pool.forward(E::values(x), &mut y, &mut winners);
         (E::buffer(y, [pool.batch, pool.out_height(), pool.out_width(), pool.channels]), winners)
     };
     if !x.is_autodiff() {
-        return Some(Tensor::from_primitive::<Flex>(run(&Plain.take(x.clone())?).0));
+        return Some(Tensor::from_primitive::<Flex>(run(&Plain.take(x.clone())?, 0).0));
     }
     let (buffer, guard) = Tracked.take(x.clone())?;
-    let (y, winners) = run(&buffer);
+    let (y, winners) = run(&buffer, pool.out_len());
     let prepared = MaxPoolBackward::<E>(PhantomData).prepare::<NoCheckpointing>([guard]);
     let y = match prepared.compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish((pool, winners, x.shape()), y),
