@@ -12,6 +12,9 @@
 //! * [`outer`]: `out[p][q] += sum over m of a[m][p] * b[m][q]`, the gradient of the weights. Rows of both sides are read in
 //!   place; the sums of an 8 x 3-vector tile stay in registers over the rows of the block.
 //!
+//! Both take 32 bits of a row at a time, a *word*: one `f32`, or a pair of `bf16` that one instruction multiplies and adds. For the
+//! outer product the pair is a value and its neighbour in the next row, joined beforehand ([`OuterRows`]).
+//!
 //! Left out on purpose: blocking over K (a packed panel of our largest K fits L2) and alpha/beta.
 
 use crate::act::{Act, Activation, with_activation};
