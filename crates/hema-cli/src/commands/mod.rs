@@ -47,7 +47,7 @@ impl From<OnBadImage> for data::OnBadImage {
 pub(crate) enum Precision {
     /// 32 bits
     Fp32,
-    /// 8 significant bits: up to twice as fast on processors with AVX-512 BF16, and a decision in a thousand may change
+    /// 8 significant bits: up to twice as fast on processors with AVX-512 BF16; close decisions may change
     Bf16,
 }
 
