@@ -165,18 +165,6 @@ pub fn narrow<E: Element>(x: &[f32], y: &mut [E]) {
     });
 }
 
-/// `y = x`.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn widen<E: Element>(x: &[E], y: &mut [f32]) {
-    check_len("y", y.len(), x.len());
-    par_chunks(y, CHUNK, |i, y| {
-        // SAFETY: equally long by the slicing.
-        unsafe { widen_slice(&x[i * CHUNK..][..y.len()], y) }
-    });
-}
-
 #[inline(always)]
 unsafe fn narrow_body<S: Simd, E: Element>(s: S, x: &[f32], y: &mut [E]) {
     let n = y.len();
@@ -191,24 +179,10 @@ simd_fn!(
     unsafe fn narrow_slice<E>(x: &[f32], y: &mut [E]) = narrow_body
 );
 
-#[inline(always)]
-unsafe fn widen_body<S: Simd, E: Element>(s: S, x: &[E], y: &mut [f32]) {
-    let n = y.len();
-    for_vectors!(S, n, |i, left| {
-        // SAFETY: `left` values remain from i in both slices.
-        unsafe { s.store_n(y.as_mut_ptr().add(i), left, E::load_n(s, x.as_ptr().add(i), left)) };
-    });
-}
-simd_fn!(
-    /// # Safety
-    /// `x` and `y` are equally long.
-    unsafe fn widen_slice<E>(x: &[E], y: &mut [f32]) = widen_body
-);
-
 #[cfg(test)]
 mod tests {
-    use super::{bf16, narrow, widen};
-    use crate::reference::values;
+    use super::{bf16, narrow};
+    use crate::reference::{values, wide};
     use crate::simd::testing::at_every_level;
 
     #[test]
@@ -227,10 +201,9 @@ mod tests {
                     f32::from_bits(0x7FFF_FFFF),
                 ];
                 x.iter_mut().zip(special).for_each(|(x, special)| *x = special);
-                let (mut y, mut back) = (vec![bf16::ONE; n], vec![9.0; n]);
+                let mut y = vec![bf16::ONE; n];
                 narrow(&x, &mut y);
-                widen(&y, &mut back);
-                for (i, (x, found)) in x.iter().zip(back).enumerate() {
+                for (i, (x, found)) in x.iter().zip(wide(&y)).enumerate() {
                     let expected = bf16::from_f32(*x).to_f32();
                     assert!(
                         found == expected || (found.is_nan() && expected.is_nan()),

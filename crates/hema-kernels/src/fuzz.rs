@@ -182,7 +182,7 @@ fn pooling<E: Element>(random: &mut Random) {
     assert!((sum(&dx) - sum(&y)).abs() <= 1e-2 * size, "{pool:?}");
 }
 
-/// An inverted residual block, which uses every pass over maps.
+/// An inverted residual block without gate: every pass over maps but the gate's.
 fn block<E: Element>(random: &mut Random) {
     let (batch, height, width) = (random.between(1, 3), random.between(1, 7), random.between(1, 7));
     let (inputs, hidden) = (random.between(1, 24), random.between(1, 50));

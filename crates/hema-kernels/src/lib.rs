@@ -38,7 +38,7 @@ pub use act::Act;
 pub use block::{Block, BlockGrads, BlockParams, BlockSaved, FoldedBlock, Residual};
 pub use conv::{Conv2d, Pad};
 pub use depthwise::Depthwise;
-pub use element::{Element, bf16, narrow, widen};
+pub use element::{Element, bf16, narrow};
 pub use max_pool::MaxPool;
 pub use norm::{Norm, NormGrads, Stats};
 pub use optim::{AdamW, Lion, sum_of_squares};

@@ -12,7 +12,7 @@ mod ops;
 mod pass;
 
 pub use cpu::on_pool;
-pub(crate) use cpu::recycle;
+pub(crate) use cpu::{Buffer, Parameter, Plain, Stored, recycle};
 pub use init::Init;
 pub use layers::{BatchNorm, Conv2d, Hidden, Linear, Padding, SqueezeExcite};
 pub use ops::{Residual, Unit, block, conv_act, global_average_pool, head, input, max_pool};

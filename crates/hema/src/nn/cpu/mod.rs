@@ -28,10 +28,10 @@ use super::pass::{Activation, Pass, Precision};
 pub(super) use pool::{global_average_pool, max_pool};
 
 /// A buffer on the CPU.
-type Buffer = FloatTensor<Flex>;
+pub(crate) type Buffer = FloatTensor<Flex>;
 
 /// What maps are stored in, for the kernels and for Burn.
-trait Stored: kernels::Element {
+pub(crate) trait Stored: kernels::Element {
     const DTYPE: FloatDType;
     /// The values of a contiguous buffer of this type.
     fn values(buffer: &Buffer) -> &[Self];
@@ -223,12 +223,12 @@ fn parameters<T>(units: &[Unit], se: Option<&SqueezeExcite>, f: &impl Parameter<
 }
 
 /// How a parameter of any rank becomes a `T`.
-trait Parameter<T> {
+pub(crate) trait Parameter<T> {
     fn take<const D: usize>(&self, tensor: Tensor<D>) -> Option<T>;
 }
 
 /// Plain buffers.
-struct Plain;
+pub(crate) struct Plain;
 
 impl Parameter<Buffer> for Plain {
     fn take<const D: usize>(&self, tensor: Tensor<D>) -> Option<Buffer> {
@@ -354,14 +354,17 @@ fn train<E: Stored>(
         saved: Arc::new(Mutex::new(Some(saved))),
         kernel,
     };
-    // the number of tensors is part of Burn's type of an operation
+    // the number of tensors is part of Burn's type of an operation; every one that `kernel` lets through has a line
     let y = match guards.len() {
         4 => register::<E, 4>(guards, state, y),
+        5 => register::<E, 5>(guards, state, y),
         7 => register::<E, 7>(guards, state, y),
         8 => register::<E, 8>(guards, state, y),
         10 => register::<E, 10>(guards, state, y),
         11 => register::<E, 11>(guards, state, y),
+        12 => register::<E, 12>(guards, state, y),
         14 => register::<E, 14>(guards, state, y),
+        15 => register::<E, 15>(guards, state, y),
         _ => None,
     }?;
     Some(Tensor::from_primitive::<Autodiff<Flex>>(y))
