@@ -8,6 +8,7 @@ pub mod file;
 pub mod rng;
 pub mod sample;
 
+pub mod audit;
 pub mod data;
 pub mod preprocess;
 pub mod split;

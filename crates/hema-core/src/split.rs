@@ -200,6 +200,12 @@ impl Split {
         Part::ALL.map(|part| self.rows.iter().filter(|r| r.part == part).count() as u64)
     }
 
+    /// The part of every entry of a source, `None` where the split does not name it.
+    pub fn parts(&self, source: &Source) -> Vec<Option<Part>> {
+        let parts = self.part_by_path();
+        source.entries().iter().map(|e| parts.get(e.path.as_str()).copied()).collect()
+    }
+
     fn part_by_path(&self) -> HashMap<&str, Part> {
         self.rows.iter().map(|r| (r.path.as_str(), r.part)).collect()
     }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -28,6 +27,9 @@ pub enum OnBadImage {
 
 const SKIP_HINT: &str = "leave unreadable images out with `--on-bad-image skip`, in training with \
                          `--set data.on_bad_image=skip`";
+
+/// Most bytes of decoded images that wait for their turn.
+const BATCH_BYTES: usize = 64 << 20;
 
 /// How a data set is loaded.
 #[derive(Clone, Copy, Debug)]
@@ -85,21 +87,7 @@ impl Dataset {
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Self> {
         preprocess.validate()?;
-        let all: Vec<usize>;
-        let indices = if let Some(indices) = indices {
-            indices
-        } else {
-            all = (0..source.len()).collect();
-            &all
-        };
-        if let Some(beyond) = indices.iter().find(|i| **i >= source.len()) {
-            return Err(
-                Error::new(format!("image {beyond} was asked for of {}", source.len())).at(source.path())
-            );
-        }
-        let mut order = indices.to_vec();
-        order.sort_by_key(|i| (source.places[*i].reading_order(), *i));
-        order.dedup();
+        let order = source.reading_order(indices)?;
 
         let stride = preprocess.size * preprocess.size * 3;
         let mut pixels = Filling::new(order.len() as u64 * stride as u64, options.memory_budget)?;
@@ -108,11 +96,15 @@ impl Dataset {
         // row in the store of every source index
         let mut row_of = vec![None; source.len()];
         let done = AtomicUsize::new(0);
-        for_each_image(
-            source,
+        let in_flight = (BATCH_BYTES / stride).clamp(1, 1024);
+        source.visit(
             &order,
-            preprocess,
-            &|| progress(done.fetch_add(1, Ordering::Relaxed) + 1),
+            in_flight,
+            |_, picture| {
+                let image = picture.and_then(|picture| preprocess.apply(&picture.image));
+                progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+                image
+            },
             |i, image| match (image, options.on_bad_image) {
                 (Ok(image), _) => {
                     row_of[i] = Some(entries.len());
@@ -139,7 +131,10 @@ impl Dataset {
             height: preprocess.size,
             skipped,
         };
-        let rows = indices.iter().filter_map(|i| row_of[*i]).collect();
+        let rows = match indices {
+            Some(indices) => indices.iter().filter_map(|i| row_of[*i]).collect(),
+            None => row_of.into_iter().flatten().collect(),
+        };
         Ok(Self { shared: Arc::new(shared), rows })
     }
 
@@ -260,42 +255,4 @@ impl Dataset {
             hex
         }))
     }
-}
-
-/// Calls `each` with every preprocessed image in `order`. Bytes that must be read in turn are read by this thread, a
-/// batch at a time; everything else happens on all threads.
-fn for_each_image(
-    source: &Source,
-    order: &[usize],
-    preprocess: &Preprocess,
-    finished: &(dyn Fn() + Sync),
-    mut each: impl FnMut(usize, Result<Image>) -> Result<()>,
-) -> Result<()> {
-    /// Most compressed bytes and most decoded bytes of one batch.
-    const BATCH_BYTES: usize = 64 << 20;
-    let longest = (BATCH_BYTES / (preprocess.size * preprocess.size * 3)).clamp(1, 1024);
-    let mut cursor = None;
-    let mut next = 0;
-    while next < order.len() {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        while next < order.len() && batch.len() < longest && bytes < BATCH_BYTES {
-            let place = &source.places[order[next]];
-            let fetched = place.fetch(&mut cursor).map_err(|e| e.at(source.location(order[next])))?;
-            bytes += fetched.len();
-            batch.push((order[next], fetched));
-            next += 1;
-        }
-        let images: Vec<(usize, Result<Image>)> = batch
-            .into_par_iter()
-            .map(|(i, fetched)| {
-                let image = source.places[i].image(fetched).and_then(|image| preprocess.apply(&image));
-                finished();
-                (i, image)
-            })
-            .collect();
-        for (i, image) in images {
-            each(i, image)?;
-        }
-    }
-    Ok(())
 }

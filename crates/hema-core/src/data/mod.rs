@@ -24,6 +24,8 @@ mod npz;
 mod place;
 mod source;
 mod store;
+mod visit;
+pub mod write;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ pub use classes::{same_class, standard_classes};
 pub use dataset::{Dataset, LoadOptions, OnBadImage, Skipped};
 pub use decode::decode;
 pub use source::{Entry, Source, Unknown};
+pub use visit::Picture;
 
 use crate::error::{Error, Result};
 use crate::file;

@@ -10,8 +10,8 @@ use flate2::read::DeflateDecoder;
 use super::blob::{Blob, Cursor};
 use super::decode;
 use super::npz::PixelLayout;
+use super::visit::Picture;
 use crate::error::{Error, Result};
-use crate::sample::Image;
 
 /// Largest picture file accepted, in bytes.
 pub(super) const MAX_FILE: u64 = 256 << 20;
@@ -73,16 +73,17 @@ impl Place {
         Ok(Fetched::Bytes(bytes))
     }
 
-    /// The entry's image at full size.
-    pub(super) fn image(&self, fetched: Fetched) -> Result<Image> {
+    /// The entry at full size, with its file where it has one.
+    pub(super) fn picture(&self, fetched: Fetched) -> Result<Picture> {
         let bytes = match fetched {
             Fetched::Bytes(bytes) => bytes,
             Fetched::Later => self.read()?,
         };
-        match self {
-            Self::Span { coding: Coding::Pixels(layout), .. } => layout.image(bytes),
-            _ => decode::decode(&self.unpack(bytes)?),
+        if let Self::Span { coding: Coding::Pixels(layout), .. } = self {
+            return Ok(Picture { image: layout.image(bytes)?, file: None });
         }
+        let file = self.unpack(bytes)?;
+        Ok(Picture { image: decode::decode(&file)?, file: Some(file) })
     }
 
     /// The entry's file, byte for byte.

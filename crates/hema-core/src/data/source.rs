@@ -167,7 +167,10 @@ impl Source {
     /// # Errors
     /// An image that cannot be read, with its path. `index` must be below [`Source::len`].
     pub fn image(&self, index: usize) -> Result<Image> {
-        self.places[index].image(Fetched::Later).map_err(|e| e.at(self.location(index)))
+        self.places[index]
+            .picture(Fetched::Later)
+            .map(|picture| picture.image)
+            .map_err(|e| e.at(self.location(index)))
     }
 
     /// Where an entry is, for messages: its file, or the archive's path and its own under it.

@@ -1,0 +1,98 @@
+//! What a check is, and the table of all of them.
+
+use super::measure::Measured;
+use super::unreadable;
+use crate::data::Source;
+use crate::error::{Error, Result, suggest};
+use crate::split::Part;
+
+/// One kind of fault that is looked for.
+pub struct Check {
+    /// Its name in tables, files and on the command line.
+    pub name: &'static str,
+    /// What it finds, in a line.
+    pub about: &'static str,
+    /// What a person should do about it, in a sentence.
+    pub advice: &'static str,
+    /// Images whose score is below it are found.
+    pub threshold: f64,
+    /// Finds the images that score below a threshold.
+    pub run: fn(&Check, &Evidence, f64) -> Vec<Finding>,
+}
+
+/// Every check, in the order they are reported.
+pub const CHECKS: &[Check] = &[unreadable::CHECK];
+
+/// The check of that name.
+///
+/// # Errors
+/// An unknown name, with the nearest one.
+pub fn find_check(name: &str) -> Result<&'static Check> {
+    CHECKS.iter().find(|check| check.name == name).ok_or_else(|| {
+        Error::new(format!("there is no audit check called `{name}`"))
+            .hint(suggest(name, CHECKS.iter().map(|check| check.name)))
+    })
+}
+
+/// What checks judge by.
+pub struct Evidence<'a> {
+    /// The data set.
+    pub source: &'a Source,
+    /// The part of every entry.
+    pub parts: &'a [Option<Part>],
+    /// What was measured of every entry, or why it cannot be read.
+    pub measured: &'a [Result<Measured, String>],
+    /// What a model says of the images, where one was given.
+    pub model: Option<&'a ModelEvidence>,
+}
+
+/// What a model says of every entry of a source.
+pub struct ModelEvidence {
+    /// Probability of each class, in the source's class order; `None` where the image was not predicted.
+    pub probabilities: Vec<Option<Vec<f32>>>,
+    /// Pooled features before the classifier; `None` where the image was not predicted.
+    pub embeddings: Vec<Option<Vec<f32>>>,
+    /// Whether every image was predicted by a model that had not been trained on it.
+    pub out_of_fold: bool,
+}
+
+/// One fault of one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Name of the check.
+    pub check: &'static str,
+    /// Index of the image's entry.
+    pub image: usize,
+    /// How sound the image is in this respect: 0 (bad) to 1 (fine).
+    pub score: f64,
+    /// Number, within the check, of the group of images that were found together.
+    pub cluster: Option<usize>,
+    /// The entry it was compared with: the copy that stays, the other label's image ...
+    pub partner: Option<usize>,
+    /// What is wrong, in words and numbers.
+    pub detail: String,
+    /// What the policy does with the image.
+    pub action: Action,
+}
+
+/// What is to be done with an image that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// It stays.
+    Keep,
+    /// A person should look at it; it stays until then.
+    Review,
+    /// It does not go into the cleaned set.
+    Drop,
+}
+
+impl Action {
+    /// Every action with its name in `findings.csv`.
+    pub const NAMES: [(Self, &'static str); 3] =
+        [(Self::Keep, "keep"), (Self::Review, "review"), (Self::Drop, "drop")];
+
+    /// Its name in `findings.csv`.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize].1
+    }
+}

@@ -1,0 +1,106 @@
+//! What is wrong with a data set, found before a model learns it.
+//!
+//! One pass over the images measures each once ([`Measured`]); every check then reads those measurements ([`Evidence`])
+//! and names images ([`Finding`]). [`CHECKS`] is the table of all checks, a file each. A finding says what to do about
+//! its image ([`Action`]); `policy` turns findings into the list of images that stay.
+//!
+//! Left out on purpose: changing data in place, and running models: what a model says of the images is handed in.
+
+mod check;
+mod measure;
+mod unreadable;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub use check::{Action, CHECKS, Check, Evidence, Finding, ModelEvidence, find_check};
+pub use measure::Measured;
+
+use crate::data::Source;
+use crate::error::Result;
+use crate::split::{Part, Split};
+
+/// Images that are being measured at a time: enough to keep all threads busy.
+const IN_FLIGHT: usize = 1024;
+
+/// A threshold for one check, in place of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// Name of the check.
+    pub check: String,
+    /// Images whose score is below it are found.
+    pub value: f64,
+}
+
+/// What was found.
+pub struct Audit {
+    /// Everything found, in the order of [`CHECKS`], worst first within a check, clusters together.
+    pub findings: Vec<Finding>,
+    /// What was measured of every entry, or why it could not be read.
+    pub measured: Vec<Result<Measured, String>>,
+    /// The part every entry belongs to, where the data is split.
+    pub parts: Vec<Option<Part>>,
+}
+
+/// Measures every image of `source` and runs every check. `split` is the split that leaks are looked for in, by default
+/// the data's own; `model` is what a model says of the images. `progress` is called with the number of images measured.
+///
+/// # Errors
+/// A shared file that cannot be read any further; a split that does not fit the data; an unknown check in `thresholds`.
+pub fn audit(
+    source: &Source,
+    split: Option<&Split>,
+    model: Option<&ModelEvidence>,
+    thresholds: &[Threshold],
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Audit> {
+    for threshold in thresholds {
+        find_check(&threshold.check)?;
+    }
+    let parts = parts(source, split)?;
+    let measured = measure_all(source, progress)?;
+    let evidence = Evidence { source, parts: &parts, measured: &measured, model };
+    let mut findings = Vec::new();
+    for check in CHECKS {
+        let own = thresholds.iter().rfind(|threshold| threshold.check == check.name);
+        findings.extend((check.run)(check, &evidence, own.map_or(check.threshold, |own| own.value)));
+    }
+    Ok(Audit { findings, measured, parts })
+}
+
+/// The part of every entry: by the split given, else by the data's own.
+fn parts(source: &Source, split: Option<&Split>) -> Result<Vec<Option<Part>>> {
+    let inside;
+    let split = if split.is_some() {
+        split
+    } else {
+        inside = source.read_split_inside()?;
+        inside.as_ref()
+    };
+    Ok(split.map_or_else(|| vec![None; source.len()], |split| split.parts(source)))
+}
+
+/// Measures every image, on all threads; an image that cannot be read leaves its reason.
+///
+/// # Errors
+/// A shared file that cannot be read any further.
+pub fn measure_all(
+    source: &Source,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Vec<Result<Measured, String>>> {
+    let mut measured: Vec<Option<Result<Measured, String>>> = (0..source.len()).map(|_| None).collect();
+    let done = AtomicUsize::new(0);
+    source.visit(
+        &source.reading_order(None)?,
+        IN_FLIGHT,
+        |_, picture| {
+            let measured = picture.map(|picture| Measured::of(&picture)).map_err(|e| e.to_string());
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+            measured
+        },
+        |i, result| {
+            measured[i] = Some(result);
+            Ok(())
+        },
+    )?;
+    Ok(measured.into_iter().flatten().collect())
+}

@@ -1,0 +1,27 @@
+//! Pictures that cannot be decoded: truncated, damaged, empty, or no pictures at all.
+
+use super::check::{Action, Check, Evidence, Finding};
+
+pub(super) const CHECK: Check = Check {
+    name: "unreadable",
+    about: "truncated, damaged or empty files",
+    advice: "Copy or download them again; they cannot be used as they are.",
+    threshold: 1.0,
+    run,
+};
+
+fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
+    let unreadable = evidence.measured.iter().enumerate().filter_map(|(image, measured)| {
+        let reason = measured.as_ref().err().filter(|_| threshold > 0.0)?;
+        Some(Finding {
+            check: check.name,
+            image,
+            score: 0.0,
+            cluster: None,
+            partner: None,
+            detail: reason.clone(),
+            action: Action::Drop,
+        })
+    });
+    unreadable.collect()
+}

@@ -1,0 +1,74 @@
+//! Going over many images of a source once: bytes in reading order, everything else on all threads, and no more memory
+//! than one batch takes.
+
+use rayon::prelude::*;
+
+use super::source::Source;
+use crate::error::{Error, Result};
+use crate::sample::Image;
+
+/// Most compressed bytes of one batch.
+const BATCH_BYTES: usize = 64 << 20;
+
+/// One image of a source, decoded at full size.
+pub struct Picture {
+    /// The pixels.
+    pub image: Image,
+    /// The picture file as it lies in the data, byte for byte; `None` for an image of an array.
+    pub file: Option<Vec<u8>>,
+}
+
+impl Source {
+    /// The order in which a source's entries are read fastest, going forward through every shared file: `indices`
+    /// sorted and without repetition, or every entry.
+    ///
+    /// # Errors
+    /// An index beyond the source.
+    pub fn reading_order(&self, indices: Option<&[usize]>) -> Result<Vec<usize>> {
+        let mut order = indices.map_or_else(|| (0..self.len()).collect(), <[usize]>::to_vec);
+        if let Some(beyond) = order.iter().find(|i| **i >= self.len()) {
+            return Err(Error::new(format!("image {beyond} was asked for of {}", self.len())).at(self.path()));
+        }
+        order.sort_by_key(|i| (self.places[*i].reading_order(), *i));
+        order.dedup();
+        Ok(order)
+    }
+
+    /// Reads the entries of `order` (see [`Source::reading_order`]), turns each into whatever `work` makes of it, on all
+    /// threads, and hands the results to `each` on this thread, in that order. No more than `in_flight` results wait at
+    /// a time. An entry that cannot be read reaches `work` as the error, with its path.
+    ///
+    /// # Errors
+    /// A shared file that cannot be read any further; whatever `each` returns.
+    pub fn visit<T: Send>(
+        &self,
+        order: &[usize],
+        in_flight: usize,
+        work: impl Fn(usize, Result<Picture>) -> T + Sync,
+        mut each: impl FnMut(usize, T) -> Result<()>,
+    ) -> Result<()> {
+        let mut cursor = None;
+        let mut next = 0;
+        while next < order.len() {
+            let (mut batch, mut bytes) = (Vec::new(), 0);
+            while next < order.len() && batch.len() < in_flight.max(1) && bytes < BATCH_BYTES {
+                let place = &self.places[order[next]];
+                let fetched = place.fetch(&mut cursor).map_err(|e| e.at(self.location(order[next])))?;
+                bytes += fetched.len();
+                batch.push((order[next], fetched));
+                next += 1;
+            }
+            let results: Vec<(usize, T)> = batch
+                .into_par_iter()
+                .map(|(i, fetched)| {
+                    let picture = self.places[i].picture(fetched).map_err(|e| e.at(self.location(i)));
+                    (i, work(i, picture))
+                })
+                .collect();
+            for (i, result) in results {
+                each(i, result)?;
+            }
+        }
+        Ok(())
+    }
+}
