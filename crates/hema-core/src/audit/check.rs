@@ -56,14 +56,14 @@ pub struct ModelEvidence {
     pub out_of_fold: bool,
 }
 
-/// One fault of one image.
+/// One fault of one image, or of the data set as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// Name of the check.
     pub check: &'static str,
-    /// Index of the image's entry.
-    pub image: usize,
-    /// How sound the image is in this respect: 0 (bad) to 1 (fine).
+    /// Index of the image's entry; `None` where the data set as a whole is at fault.
+    pub image: Option<usize>,
+    /// How sound the image or the data set is in this respect: 0 (bad) to 1 (fine).
     pub score: f64,
     /// Number, within the check, of the group of images that were found together.
     pub cluster: Option<usize>,
@@ -73,6 +73,26 @@ pub struct Finding {
     pub detail: String,
     /// What the policy does with the image.
     pub action: Action,
+}
+
+impl Check {
+    /// An image that a person should look at.
+    pub(super) fn image(&self, image: usize, score: f64, detail: String) -> Finding {
+        Finding { image: Some(image), ..self.data_set(score, detail) }
+    }
+
+    /// A fault of the data set as a whole that a person should know of.
+    pub(super) fn data_set(&self, score: f64, detail: String) -> Finding {
+        Finding {
+            check: self.name,
+            image: None,
+            score,
+            cluster: None,
+            partner: None,
+            detail,
+            action: Action::Review,
+        }
+    }
 }
 
 /// What is to be done with an image that was found.

@@ -13,15 +13,7 @@ pub(super) const CHECK: Check = Check {
 fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
     let unreadable = evidence.measured.iter().enumerate().filter_map(|(image, measured)| {
         let reason = measured.as_ref().err().filter(|_| threshold > 0.0)?;
-        Some(Finding {
-            check: check.name,
-            image,
-            score: 0.0,
-            cluster: None,
-            partner: None,
-            detail: reason.clone(),
-            action: Action::Drop,
-        })
+        Some(Finding { action: Action::Drop, ..check.image(image, 0.0, reason.clone()) })
     });
     unreadable.collect()
 }
