@@ -31,6 +31,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Quickstart(commands::quickstart::Args),
+    Audit(commands::audit::Args),
     Train(commands::train::Args),
     Evaluate(commands::evaluate::Args),
     Predict(commands::predict::Args),
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     let printer = Printer::new(cli.json);
     let result = match cli.command {
         Command::Quickstart(args) => commands::quickstart::run(&args, &printer),
+        Command::Audit(args) => commands::audit::run(&args, &printer),
         Command::Train(args) => commands::train::run(&args, &printer),
         Command::Evaluate(args) => commands::evaluate::run(&args, &printer).map(|()| Status::Done),
         Command::Predict(args) => commands::predict::run(&args, &printer).map(|()| Status::Done),
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
     };
     match result.and_then(|status| printer.finish().map(|()| status)) {
         Ok(Status::Done) => ExitCode::SUCCESS,
+        Ok(Status::FoundWanting) => ExitCode::from(1),
         // as a shell reports SIGINT: `hema train ... && hema evaluate ...` must not go on with half a model
         Ok(Status::Interrupted) => ExitCode::from(130),
         Err(error) => {

@@ -1,5 +1,6 @@
 //! `hema list`: every name that a recipe or a flag can hold, out of the tables that the code itself uses.
 
+use hema::core::audit::CHECKS;
 use hema::core::augment::AUGMENTATIONS;
 use hema::core::corrupt::{CORRUPTIONS, SUITES};
 use hema::core::error::{Error, Result, suggest};
@@ -10,7 +11,7 @@ use hema::recipe::SHIPPED;
 
 use crate::output::Printer;
 
-/// List what is there: models, augmentations, corruptions, suites, optimizers, metrics, recipes
+/// List what is there: models, audit checks, augmentations, corruptions, suites, optimizers, metrics, recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What to list; everything when left out
@@ -26,6 +27,7 @@ pub(crate) type Kind = (&'static str, fn() -> Rows);
 /// Everything that can be listed.
 pub(crate) const KINDS: &[Kind] = &[
     ("models", || model::architectures().map(|a| (a.name, a.about.into())).collect()),
+    ("checks", || CHECKS.iter().map(|check| (check.name, check.about.into())).collect()),
     ("augmentations", || AUGMENTATIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
     ("corruptions", || CORRUPTIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
     ("suites", || SUITES.iter().map(|s| (s.name, s.about.into())).collect()),

@@ -1,5 +1,6 @@
 //! The commands, one file each: `Args` and `run`. What several share is here.
 
+pub(crate) mod audit;
 pub(crate) mod evaluate;
 pub(crate) mod list;
 pub(crate) mod predict;
@@ -20,6 +21,8 @@ use crate::output::Printer;
 pub(crate) enum Status {
     /// It is done.
     Done,
+    /// It is done, and the data or model was found wanting.
+    FoundWanting,
     /// Ctrl-C stopped it; what it had done is saved.
     Interrupted,
 }

@@ -7,13 +7,19 @@
 //! Left out on purpose: changing data in place, and running models: what a model says of the images is handed in.
 
 mod check;
+mod findings_csv;
 mod measure;
+mod policy;
+mod record;
 mod unreadable;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use check::{Action, CHECKS, Check, Evidence, Finding, ModelEvidence, find_check};
+pub use findings_csv::{read_findings, write_findings};
 pub use measure::Measured;
+pub use policy::kept;
+pub use record::{AUDIT_FORMAT, AuditRecord, CheckSummary, ClassSummary, Counts, FindingRecord, Summary};
 
 use crate::data::Source;
 use crate::error::Result;
@@ -68,7 +74,10 @@ pub fn audit(
 }
 
 /// The part of every entry: by the split given, else by the data's own.
-fn parts(source: &Source, split: Option<&Split>) -> Result<Vec<Option<Part>>> {
+///
+/// # Errors
+/// A split of the data's own that cannot be read.
+pub fn parts(source: &Source, split: Option<&Split>) -> Result<Vec<Option<Part>>> {
     let inside;
     let split = if split.is_some() {
         split

@@ -1,0 +1,212 @@
+//! `findings.csv`: what was found, one row a finding, for a person to read and to edit.
+//!
+//! The column `action` decides what happens to the image; a file whose actions a person has changed is read back in
+//! place of a new audit. Columns a person adds are ignored.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::check::{Action, Finding, find_check};
+use super::record::FindingRecord;
+use crate::data::Source;
+use crate::error::{Error, Result, suggest};
+use crate::file;
+
+/// The columns, in the order they are written.
+const COLUMNS: [&str; 7] = ["path", "check", "score", "cluster", "partner", "detail", "action"];
+
+/// Writes findings, one row each. A finding about the data set as a whole has an empty path.
+///
+/// # Errors
+/// Any error of the file system.
+pub fn write_findings(path: &Path, findings: &[Finding], source: &Source) -> Result<()> {
+    file::write_atomic(path, |out| {
+        let mut out = csv::WriterBuilder::new().has_headers(false).from_writer(out);
+        out.write_record(COLUMNS).map_err(file::csv_error)?;
+        for finding in findings {
+            out.serialize(FindingRecord::new(finding, source)).map_err(file::csv_error)?;
+        }
+        out.flush()
+    })
+}
+
+/// Reads findings about `source`, perhaps edited. Only `path`, `check` and `action` must be there.
+///
+/// # Errors
+/// A file that cannot be read, a missing column, an image that the data lacks, an unknown check or action, a score or
+/// cluster that is no number; each with its row as a spreadsheet numbers them.
+pub fn read_findings(path: &Path, source: &Source) -> Result<Vec<Finding>> {
+    let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}")).at(path);
+    let mut reader = csv::Reader::from_reader(file::open(path)?);
+    let header = reader.headers().map_err(bad)?.clone();
+    let column = |name: &str| header.iter().position(|c| c.trim_start_matches('\u{feff}').trim() == name);
+    let required = |name: &str| {
+        column(name).ok_or_else(|| {
+            let found = header.iter().collect::<Vec<_>>().join(",");
+            Error::new(format!("has no column `{name}` (found: {found}; expected {})", COLUMNS.join(",")))
+                .at(path)
+                .hint("edit the findings.csv of `hema audit --out`, and save it with commas between columns")
+        })
+    };
+    let (path_column, check_column, action_column) =
+        (required("path")?, required("check")?, required("action")?);
+    let [score_column, cluster_column, partner_column, detail_column] =
+        ["score", "cluster", "partner", "detail"].map(column);
+
+    let images: HashMap<&str, usize> =
+        source.entries().iter().enumerate().map(|(i, entry)| (entry.path.as_str(), i)).collect();
+    let find_image = |name: &str| {
+        images.get(name).copied().ok_or_else(|| {
+            Error::new(format!("`{name}` is not in the data"))
+                .hint("apply findings to the data they were found in")
+        })
+    };
+    let mut findings = Vec::new();
+    for (i, record) in reader.records().enumerate() {
+        let record = record.map_err(bad)?;
+        let cell = |column: Option<usize>| column.map(|c| &record[c]).filter(|text| !text.is_empty());
+        let finding = || -> Result<Finding> {
+            Ok(Finding {
+                check: find_check(record[check_column].trim())?.name,
+                image: cell(Some(path_column)).map(find_image).transpose()?,
+                score: cell(score_column).map_or(Ok(0.0), |text| number(text, "score"))?,
+                cluster: cell(cluster_column).map(|text| number(text, "cluster")).transpose()?,
+                partner: cell(partner_column).map(find_image).transpose()?,
+                detail: cell(detail_column).unwrap_or_default().to_owned(),
+                action: action(&record[action_column])?,
+            })
+        };
+        findings.push(finding().map_err(|e| {
+            // the header is row 1
+            let located = Error::new(format!("row {}: {e}", i + 2)).at(path);
+            match e.hint_text() {
+                Some(hint) => located.hint(hint),
+                None => located,
+            }
+        })?);
+    }
+    Ok(findings)
+}
+
+fn number<T: std::str::FromStr>(text: &str, column: &str) -> Result<T> {
+    text.trim().parse().map_err(|_| Error::new(format!("{column} is `{text}` (expected a number)")))
+}
+
+fn action(text: &str) -> Result<Action> {
+    let name = text.trim();
+    let known = Action::NAMES.iter().find(|(_, known)| known.eq_ignore_ascii_case(name));
+    known.map(|(action, _)| *action).ok_or_else(|| {
+        Error::new(format!("action is `{name}` (expected keep, review or drop)"))
+            .hint(suggest(name, Action::NAMES.iter().map(|(_, name)| *name)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Images whose names hold everything that CSV must quote; nothing is decoded.
+    fn source(folder: &Path) -> Source {
+        let names = ["a.png", "b,\"c\".png", "d\ne.png", "=f().png", " g .png"];
+        for name in names {
+            std::fs::create_dir_all(folder.join("data/cells")).unwrap();
+            std::fs::write(folder.join("data/cells").join(name), "no picture").unwrap();
+        }
+        crate::data::open(&folder.join("data")).unwrap()
+    }
+
+    fn findings() -> Vec<Finding> {
+        let finding = |image, cluster, partner, action| Finding {
+            check: "unreadable",
+            image,
+            score: 0.25,
+            cluster,
+            partner,
+            detail: "two\nlines, \"quoted\"".to_owned(),
+            action,
+        };
+        vec![
+            finding(None, None, None, Action::Review),
+            finding(Some(0), Some(3), Some(1), Action::Drop),
+            finding(Some(1), Some(3), Some(2), Action::Keep),
+            finding(Some(2), None, Some(4), Action::Drop),
+            finding(Some(3), None, None, Action::Review),
+            finding(Some(4), None, None, Action::Drop),
+        ]
+    }
+
+    #[test]
+    fn findings_survive_a_round_trip_whatever_the_images_are_called() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = source(folder.path());
+        let path = folder.path().join("findings.csv");
+        write_findings(&path, &findings(), &source).unwrap();
+        assert_eq!(read_findings(&path, &source).unwrap(), findings());
+
+        write_findings(&path, &[], &source).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "path,check,score,cluster,partner,detail,action\n"
+        );
+        assert_eq!(read_findings(&path, &source).unwrap(), []);
+    }
+
+    #[test]
+    fn a_file_that_a_person_has_edited_is_understood() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = source(folder.path());
+        let path = folder.path().join("findings.csv");
+        let text = "\u{feff}action,note,check,path\r\n Drop ,blurred to me,unreadable,cells/a.png\r\nkeep,,unreadable,\r\n";
+        std::fs::write(&path, text).unwrap();
+        let found: Vec<_> =
+            read_findings(&path, &source).unwrap().iter().map(|f| (f.image, f.action)).collect();
+        let image = source.entries().iter().position(|e| e.path == "cells/a.png");
+        assert_eq!(found, [(image, Action::Drop), (None, Action::Keep)]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said_with_its_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = source(folder.path());
+        let path = folder.path().join("findings.csv");
+        let error = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let error = read_findings(&path, &source).unwrap_err();
+            let message = error.to_string().replace(&format!("{}: ", path.display()), "");
+            (message, error.hint_text().unwrap_or_default().to_owned())
+        };
+        let said = |text: &str, message: &str, hint: &str| {
+            let found = error(text);
+            assert!(found.0.starts_with(message) && found.1.contains(hint), "{found:?}");
+        };
+        said(
+            "path;check;action\n",
+            "has no column `path` (found: path;check;action; expected path,check,",
+            "commas",
+        );
+        said("path,check\n", "has no column `action`", "hema audit --out");
+        let rows = "path,check,action,score\ncells/a.png,unreadable,drop,0\n";
+        said(&format!("{rows}z.png,unreadable,drop,0\n"), "row 3: `z.png` is not in the data", "apply");
+        said(
+            &format!("{rows}cells/a.png,unredable,drop,0\n"),
+            "row 3: there is no audit check called",
+            "unreadable",
+        );
+        said(
+            &format!("{rows}cells/a.png,unreadable,delete,0\n"),
+            "row 3: action is `delete` (expected keep, review or drop)",
+            "",
+        );
+        said(
+            &format!("{rows}cells/a.png,unreadable,,0\n"),
+            "row 3: action is `` (expected keep, review or drop)",
+            "",
+        );
+        said(
+            &format!("{rows}cells/a.png,unreadable,drop,low\n"),
+            "row 3: score is `low` (expected a number)",
+            "",
+        );
+        said(&format!("{rows}a.png\n"), "is not a readable CSV file", "");
+    }
+}

@@ -1,0 +1,208 @@
+//! What an audit leaves behind for people and programs: counts per check and per class, and every finding by its path.
+
+use serde::Serialize;
+
+use super::check::{Action, CHECKS, Finding};
+use super::policy;
+use crate::data::Source;
+use crate::provenance::Provenance;
+use crate::split::Part;
+
+/// Format number of [`AuditRecord`]; raised when a field changes its meaning.
+pub const AUDIT_FORMAT: u32 = 1;
+
+/// Everything found in one data set, as `audit.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct AuditRecord {
+    /// Format number, see [`AUDIT_FORMAT`].
+    pub format: u32,
+    /// Who made this record, from what.
+    pub provenance: Provenance,
+    /// Path of the data set, as given.
+    pub data: String,
+    /// The counts.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// Every finding.
+    pub findings: Vec<FindingRecord>,
+}
+
+/// An audit in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// Images in the data.
+    pub images: u64,
+    /// Images that the policy drops.
+    pub drop: u64,
+    /// Images that stay until a person has looked at them.
+    pub review: u64,
+    /// Every check, in the order of [`CHECKS`].
+    pub checks: Vec<CheckSummary>,
+    /// Every class in label order, then the images without a label where there are any.
+    pub classes: Vec<ClassSummary>,
+}
+
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CheckSummary {
+    /// Its name.
+    pub name: &'static str,
+    /// Images found.
+    pub images: u64,
+    /// Of these, images that it drops.
+    pub drop: u64,
+    /// Of these, images that a person should look at.
+    pub review: u64,
+    /// Findings about the data set as a whole.
+    pub data_set: u64,
+    /// The worst finding, by its position in the list.
+    #[serde(skip)]
+    pub worst: Option<usize>,
+}
+
+/// The images of one class.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassSummary {
+    /// Its name; `None` for the images without a label.
+    pub name: Option<String>,
+    /// Images in the data.
+    pub before: Counts,
+    /// Images that stay.
+    pub after: Counts,
+}
+
+/// A number of images, and how many of them each part has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// All of them, also those in no part.
+    pub all: u64,
+    /// In the order of [`Part::ALL`].
+    pub parts: [u64; 3],
+}
+
+/// One finding with paths in place of indices.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FindingRecord {
+    /// Path of the image; empty where the data set as a whole is at fault.
+    pub path: String,
+    /// Name of the check.
+    pub check: &'static str,
+    /// How sound the image is in this respect: 0 (bad) to 1 (fine).
+    pub score: f64,
+    /// Number of the group of images that were found together.
+    pub cluster: Option<usize>,
+    /// Path of the image it was compared with.
+    pub partner: Option<String>,
+    /// What is wrong, in words and numbers.
+    pub detail: String,
+    /// Name of the action.
+    pub action: &'static str,
+}
+
+impl AuditRecord {
+    /// The record of findings in a source.
+    pub fn new(
+        source: &Source,
+        findings: &[Finding],
+        parts: &[Option<Part>],
+        provenance: Provenance,
+    ) -> Self {
+        Self {
+            format: AUDIT_FORMAT,
+            provenance,
+            data: source.path().display().to_string(),
+            summary: Summary::new(source, findings, parts),
+            findings: findings.iter().map(|finding| FindingRecord::new(finding, source)).collect(),
+        }
+    }
+}
+
+impl FindingRecord {
+    /// A finding with the paths of its images. Scores have six decimals.
+    pub fn new(finding: &Finding, source: &Source) -> Self {
+        let path = |image: usize| source.entries()[image].path.clone();
+        Self {
+            path: finding.image.map(path).unwrap_or_default(),
+            check: finding.check,
+            score: (finding.score * 1e6).round() / 1e6,
+            cluster: finding.cluster,
+            partner: finding.partner.map(path),
+            detail: finding.detail.clone(),
+            action: finding.action.name(),
+        }
+    }
+}
+
+impl Summary {
+    /// Counts findings, and images before and after the policy.
+    pub fn new(source: &Source, findings: &[Finding], parts: &[Option<Part>]) -> Self {
+        let kept = policy::kept(findings, source.len());
+        let mut review = vec![false; source.len()];
+        for finding in findings.iter().filter(|finding| finding.action == Action::Review) {
+            finding.image.into_iter().for_each(|image| review[image] = kept[image]);
+        }
+        let count = |flags: &[bool], wanted| flags.iter().filter(|flag| **flag == wanted).count() as u64;
+        Self {
+            images: source.len() as u64,
+            drop: count(&kept, false),
+            review: count(&review, true),
+            checks: CHECKS.iter().map(|check| CheckSummary::new(check.name, findings)).collect(),
+            classes: classes(source, parts, &kept),
+        }
+    }
+
+    /// Whether images of some class belong to a part.
+    pub fn is_split(&self) -> bool {
+        self.classes.iter().any(|class| class.before.parts.iter().any(|count| *count > 0))
+    }
+}
+
+impl CheckSummary {
+    fn new(name: &'static str, findings: &[Finding]) -> Self {
+        let mut own = Self { name, images: 0, drop: 0, review: 0, data_set: 0, worst: None };
+        // an image that a check names twice counts once, by its strictest action
+        let mut images: Vec<(usize, Action)> = Vec::new();
+        for (i, finding) in findings.iter().enumerate().filter(|(_, finding)| finding.check == name) {
+            own.worst.get_or_insert(i);
+            match finding.image {
+                Some(image) => images.push((image, finding.action)),
+                None => own.data_set += 1,
+            }
+        }
+        images.sort_unstable_by_key(|(image, action)| (*image, std::cmp::Reverse(*action)));
+        images.dedup_by_key(|(image, _)| *image);
+        let count = |wanted| images.iter().filter(|(_, action)| *action == wanted).count() as u64;
+        Self { images: images.len() as u64, drop: count(Action::Drop), review: count(Action::Review), ..own }
+    }
+
+    /// Whether the check found anything.
+    pub fn found(&self) -> bool {
+        self.worst.is_some()
+    }
+}
+
+fn classes(source: &Source, parts: &[Option<Part>], kept: &[bool]) -> Vec<ClassSummary> {
+    let names = source.classes().iter().cloned().map(Some).chain([None]);
+    let mut classes: Vec<ClassSummary> = names
+        .map(|name| ClassSummary { name, before: Counts::default(), after: Counts::default() })
+        .collect();
+    let unlabelled = classes.len() - 1;
+    for ((entry, part), kept) in source.entries().iter().zip(parts).zip(kept) {
+        let class = &mut classes[entry.label.unwrap_or(unlabelled)];
+        class.before.add(*part);
+        if *kept {
+            class.after.add(*part);
+        }
+    }
+    classes.retain(|class| class.name.is_some() || class.before.all > 0);
+    classes
+}
+
+impl Counts {
+    fn add(&mut self, part: Option<Part>) {
+        self.all += 1;
+        if let Some(part) = part {
+            self.parts[part as usize] += 1;
+        }
+    }
+}
