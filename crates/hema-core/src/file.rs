@@ -54,7 +54,7 @@ pub fn create_folder(folder: &Path) -> Result<()> {
     })
 }
 
-fn write_error(path: &Path, error: &std::io::Error) -> Error {
+pub(crate) fn write_error(path: &Path, error: &std::io::Error) -> Error {
     let wrapped = Error::new(format!("cannot be written: {error}")).at(path);
     match error.kind() {
         std::io::ErrorKind::StorageFull
@@ -79,7 +79,7 @@ pub fn csv_error(error: csv::Error) -> std::io::Error {
 }
 
 /// Temporary files are private (0600); an artefact gets the permissions any new file would have.
-fn readable_by_others(path: &Path) {
+pub(crate) fn readable_by_others(path: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

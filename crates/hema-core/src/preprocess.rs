@@ -104,6 +104,25 @@ impl Visitor<'_> for CropVisitor {
     }
 }
 
+impl Crop {
+    /// The region kept; `None` when that is the whole image.
+    ///
+    /// # Errors
+    /// A crop of 0 pixels.
+    pub fn apply(self, image: &Image) -> Result<Option<Image>> {
+        let (width, height) = (image.width(), image.height());
+        let (kept_width, kept_height) = match self {
+            Self::None => (width, height),
+            Self::Square => (width.min(height), width.min(height)),
+            Self::Pixels(side) => (width.min(side), height.min(side)),
+        };
+        if (kept_width, kept_height) == (width, height) {
+            return Ok(None);
+        }
+        centre_crop(image, kept_width, kept_height).map(Some)
+    }
+}
+
 impl Preprocess {
     /// Channel means of `ImageNet`, which pretrained backbones expect.
     pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -147,17 +166,8 @@ impl Preprocess {
     /// # Errors
     /// When `size` is 0.
     pub fn apply(&self, image: &Image) -> Result<Image> {
-        let (width, height) = (image.width(), image.height());
-        let (crop_width, crop_height) = match self.crop {
-            Crop::None => (width, height),
-            Crop::Square => (width.min(height), width.min(height)),
-            Crop::Pixels(side) => (width.min(side), height.min(side)),
-        };
-        if (crop_width, crop_height) == (width, height) {
-            return resize(image, self.size, self.size, self.filter);
-        }
-        let cropped = centre_crop(image, crop_width, crop_height)?;
-        resize(&cropped, self.size, self.size, self.filter)
+        let cropped = self.crop.apply(image)?;
+        resize(cropped.as_ref().unwrap_or(image), self.size, self.size, self.filter)
     }
 
     /// Scales pixels to a model's input: bytes `[...][rgb]` become `(v / 255 - mean) / std`, in the same order.

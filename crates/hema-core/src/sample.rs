@@ -71,6 +71,18 @@ impl Image {
         Ok(png)
     }
 
+    /// The image as a JPEG file of a quality from 1 to 100, with colour at full resolution.
+    ///
+    /// # Errors
+    /// When the encoder fails, as it does for sides beyond its format's limits.
+    pub fn to_jpeg(&self, quality: u8) -> Result<Vec<u8>> {
+        let mut jpeg = Vec::new();
+        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, quality)
+            .write_image(&self.pixels, self.width as u32, self.height as u32, image::ExtendedColorType::Rgb8)
+            .map_err(|e| Error::new(format!("{self:?} cannot be encoded as JPEG: {e}")))?;
+        Ok(jpeg)
+    }
+
     /// The colour at column `x`, row `y`; both must lie inside.
     pub fn rgb(&self, x: usize, y: usize) -> [u8; 3] {
         let i = (y * self.width + x) * 3;

@@ -210,7 +210,7 @@ impl Split {
         self.rows.iter().map(|r| (r.path.as_str(), r.part)).collect()
     }
 
-    fn check_against(&self, source: &Source) -> Result<()> {
+    pub(crate) fn check_against(&self, source: &Source) -> Result<()> {
         let entries: HashMap<&str, &Entry> = source.entries().iter().map(|e| (e.path.as_str(), e)).collect();
         let lacking = |r: &&Row| !entries.contains_key(r.path.as_str());
         let relabelled = |r: &&Row| {

@@ -12,15 +12,15 @@ use std::sync::Arc;
 
 use super::blob::{Blob, FilePart, Packing, Stream};
 use super::decode::has_picture_name;
-use super::layout::{Listing, is_ignored, is_split};
+use super::layout::{Listing, is_ignored, is_table};
 use super::place::{Coding, Place, check_file_size};
 use crate::error::{Error, Result};
 use crate::file;
 
 /// Most bytes of tar headers between two members; a longer run would be read into memory.
 const MAX_HEADERS: u64 = 1 << 20;
-/// Largest `split.csv` read, in bytes.
-const MAX_SPLIT: u64 = 64 << 20;
+/// Largest `split.csv` or `groups.csv` read, in bytes.
+const MAX_TABLE: u64 = 64 << 20;
 
 /// A file in a zip archive.
 pub(super) struct Member {
@@ -93,9 +93,9 @@ pub(super) fn list_zip(path: &Path, members: Vec<Member>) -> Result<Listing> {
         if has_picture_name(&member.name) {
             check_file_size(member.size.max(member.packed)).map_err(at)?;
             listing.pictures.push((member.name.clone(), member.place(&blob)));
-        } else if is_split(&member.name) && member.size.max(member.packed) <= MAX_SPLIT {
+        } else if is_table(&member.name) && member.size.max(member.packed) <= MAX_TABLE {
             let text = member.place(&blob).read_file().map_err(at)?;
-            listing.splits.push((member.name, text));
+            listing.tables.push((member.name, text));
         }
     }
     Ok(listing)
@@ -167,10 +167,10 @@ impl Walk<'_> {
             let blob = Arc::clone(&self.blob);
             let place = Place::Span { blob, offset, len: size as usize, coding: Coding::Picture };
             listing.pictures.push((name, place));
-        } else if is_split(&name) && size <= MAX_SPLIT {
+        } else if is_table(&name) && size <= MAX_TABLE {
             let mut text = Vec::new();
             entry.read_to_end(&mut text).map_err(|e| damaged_tar(self.path, &e))?;
-            listing.splits.push((name, text));
+            listing.tables.push((name, text));
         }
         Ok(())
     }

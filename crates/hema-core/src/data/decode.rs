@@ -21,6 +21,18 @@ const MAX_ALLOCATION: u64 = MAX_AREA * 8;
 const FORMATS: [ImageFormat; 5] =
     [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP];
 
+/// What the names of picture files end in; the first of a format is the one written.
+const EXTENSIONS: [(&str, ImageFormat); 8] = [
+    ("jpg", ImageFormat::Jpeg),
+    ("jpeg", ImageFormat::Jpeg),
+    ("jfif", ImageFormat::Jpeg),
+    ("png", ImageFormat::Png),
+    ("bmp", ImageFormat::Bmp),
+    ("tif", ImageFormat::Tiff),
+    ("tiff", ImageFormat::Tiff),
+    ("webp", ImageFormat::WebP),
+];
+
 /// Whether bytes begin like a picture file of a known format.
 pub(super) fn is_picture(start: &[u8]) -> bool {
     image::guess_format(start).is_ok_and(|format| FORMATS.contains(&format))
@@ -28,8 +40,24 @@ pub(super) fn is_picture(start: &[u8]) -> bool {
 
 /// Whether a file name ends like a picture's.
 pub(super) fn has_picture_name(name: &str) -> bool {
-    const EXTENSIONS: [&str; 8] = ["jpg", "jpeg", "jfif", "png", "bmp", "tif", "tiff", "webp"];
-    name.rsplit_once('.').is_some_and(|(_, end)| EXTENSIONS.contains(&end.to_ascii_lowercase().as_str()))
+    format_of_name(name).is_some()
+}
+
+/// Whether a file name's ending is one of the format that `extension` stands for.
+pub(super) fn is_named(name: &str, extension: &str) -> bool {
+    let wanted = EXTENSIONS.iter().find(|(end, _)| *end == extension).map(|(_, format)| *format);
+    wanted.is_some() && format_of_name(name) == wanted
+}
+
+/// What the name of a picture file with these bytes should end in.
+pub(super) fn extension(bytes: &[u8]) -> &'static str {
+    let format = image::guess_format(bytes).ok();
+    EXTENSIONS.iter().find(|(_, known)| Some(*known) == format).map_or("png", |(end, _)| end)
+}
+
+fn format_of_name(name: &str) -> Option<ImageFormat> {
+    let (_, end) = name.rsplit_once('.')?;
+    EXTENSIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(end)).map(|(_, format)| *format)
 }
 
 /// Decodes a JPEG, PNG, BMP, TIFF or WebP file.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::decode::has_picture_name;
-use super::layout::{Listing, is_ignored, is_split};
+use super::layout::{Listing, is_ignored, is_table};
 use super::place::Place;
 use crate::error::{Error, Result};
 
@@ -35,9 +35,9 @@ fn visit(folder: &Path, prefix: &str, visited: &mut HashSet<PathBuf>, listing: &
             visit(&file.path(), &format!("{name}/"), visited, listing)?;
         } else if has_picture_name(&name) {
             listing.pictures.push((name, Place::File(file.path())));
-        } else if is_split(&name) {
+        } else if is_table(&name) {
             let text = fs::read(file.path()).map_err(|e| Error::io(file.path(), &e))?;
-            listing.splits.push((name, text));
+            listing.tables.push((name, text));
         }
     }
     Ok(())

@@ -1,11 +1,12 @@
 //! From the paths of picture files to labels: the first folder is the class.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::classes;
 use super::place::Place;
 use super::source::{Entry, Source};
+use crate::error::{Error, Result};
 use crate::split::Part;
 
 /// The files that a folder or an archive holds, by their path under it (`/` between folders).
@@ -13,8 +14,8 @@ use crate::split::Part;
 pub(super) struct Listing {
     /// Picture files.
     pub(super) pictures: Vec<(String, Place)>,
-    /// Path and text of every `split.csv`.
-    pub(super) splits: Vec<(String, Vec<u8>)>,
+    /// Path and text of every `split.csv` and `groups.csv`.
+    pub(super) tables: Vec<(String, Vec<u8>)>,
 }
 
 /// What was listed.
@@ -31,14 +32,14 @@ pub(super) fn is_ignored(name: &str) -> bool {
     name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX")
 }
 
-/// Whether a file is a split that lies beside the pictures.
-pub(super) fn is_split(name: &str) -> bool {
-    name.rsplit('/').next() == Some("split.csv")
+/// Whether a file may say something of the pictures it lies beside.
+pub(super) fn is_table(name: &str) -> bool {
+    matches!(name.rsplit('/').next(), Some("split.csv" | "groups.csv"))
 }
 
 /// Makes a source of a listing. Pictures without a folder are unlabelled; folders named `train`, `val` and `test`, when
 /// there is nothing else, are parts, with the classes below them.
-pub(super) fn arrange(path: &Path, mut listing: Listing, root: Root) -> Source {
+pub(super) fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Source> {
     listing.pictures.sort_by(|a, b| a.0.cmp(&b.0));
     // an archive may hold a file twice: the later one replaces the earlier, as when it is unpacked
     listing.pictures.dedup_by(|later, earlier| {
@@ -69,18 +70,39 @@ pub(super) fn arrange(path: &Path, mut listing: Listing, root: Root) -> Source {
     for (entry, class) in entries.iter_mut().zip(class_names) {
         entry.label = class.map(|name| classes.labels[&name]);
     }
-    Source {
+    let mut table = |wanted: &str| {
+        let found = listing.tables.iter().position(|(name, _)| under_top(name) == wanted);
+        found.map(|found| listing.tables.swap_remove(found).1)
+    };
+    if let Some(text) = table("groups.csv") {
+        group(&mut entries, &text).map_err(|e| e.at(path.join("groups.csv")))?;
+    }
+    Ok(Source {
         path: path.to_path_buf(),
         classes: classes.names,
         numeric: classes.numeric,
         entries,
         places: listing.pictures.into_iter().map(|(_, place)| place).collect(),
-        split_csv: listing
-            .splits
-            .into_iter()
-            .find(|(name, _)| under_top(name) == "split.csv")
-            .map(|(_, text)| text),
+        split_csv: table("split.csv"),
+    })
+}
+
+/// Gives entries the groups of a `groups.csv`; a file of that name with other columns is something else.
+fn group(entries: &mut [Entry], text: &[u8]) -> Result<()> {
+    let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}"));
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+    let header = reader.headers().map_err(bad)?;
+    let column = |name: &str| header.iter().position(|c| c.trim_start_matches('\u{feff}') == name);
+    let (Some(path), Some(group)) = (column("path"), column("group")) else { return Ok(()) };
+    let mut groups = HashMap::new();
+    for row in reader.records() {
+        let row = row.map_err(bad)?;
+        groups.insert(row[path].to_owned(), row[group].to_owned());
     }
+    for entry in entries {
+        entry.group = groups.remove(&entry.path).filter(|group| !group.is_empty());
+    }
+    Ok(())
 }
 
 /// The part that a path's first folder names.

@@ -9,7 +9,7 @@
 //! | CSV manifest `path,label[,split][,group]` | `manifest` |
 //!
 //! The form is told by a file's contents, not its name. `layout` turns paths into labels, `classes` orders class
-//! names. Left out on purpose: downloading, writing, and formats with boxes or masks.
+//! names. `write` writes the same forms. Left out on purpose: downloading, and formats with boxes or masks.
 
 mod archive;
 mod blob;
@@ -47,14 +47,14 @@ use layout::Root;
 /// and data without a single image.
 pub fn open(path: &Path) -> Result<Source> {
     let source = match recognise(path)? {
-        Form::Folder => layout::arrange(path, folder::list(path)?, Root::Folder),
-        Form::Tar { gzip } => layout::arrange(path, archive::list_tar(path, gzip)?, Root::Archive),
+        Form::Folder => layout::arrange(path, folder::list(path)?, Root::Folder)?,
+        Form::Tar { gzip } => layout::arrange(path, archive::list_tar(path, gzip)?, Root::Archive)?,
         Form::Zip => {
             let members = archive::zip_members(path)?;
             if members.iter().any(|m| m.array_key().is_some()) {
                 npz::open(path, &members)?
             } else {
-                layout::arrange(path, archive::list_zip(path, members)?, Root::Archive)
+                layout::arrange(path, archive::list_zip(path, members)?, Root::Archive)?
             }
         }
         Form::Manifest => manifest::open(path)?,

@@ -1,7 +1,7 @@
 //! Numpy arrays: the header of a `.npy` file and the numbers behind it.
 //!
 //! Left out on purpose: object arrays (they are Python programs in disguise), structured, text, complex and
-//! half-precision arrays, and writing.
+//! half-precision arrays.
 
 use std::io::Read;
 
@@ -40,60 +40,18 @@ pub(super) enum Kind {
 impl Header {
     /// Reads a header of format 1, 2 or 3.
     pub(super) fn read(reader: &mut dyn Read) -> Result<Self> {
-        let short = |_| Error::new("ends within its header");
-        let mut start = [0; 8];
-        reader.read_exact(&mut start).map_err(short)?;
-        if &start[..6] != b"\x93NUMPY" {
-            return Err(Error::new("does not begin like a numpy array"));
-        }
-        let (len, prefix) = match start[6] {
-            1 => {
-                let mut len = [0; 2];
-                reader.read_exact(&mut len).map_err(short)?;
-                (usize::from(u16::from_le_bytes(len)), 10)
-            }
-            2 | 3 => {
-                let mut len = [0; 4];
-                reader.read_exact(&mut len).map_err(short)?;
-                (u32::from_le_bytes(len) as usize, 12)
-            }
-            version => {
-                return Err(Error::new(format!("has numpy format version {version} (expected 1, 2 or 3)")));
-            }
-        };
-        if len > MAX_HEADER {
-            return Err(Error::new(format!(
-                "claims a header of {len} bytes (at most {MAX_HEADER} are read)"
-            )));
-        }
-        let mut text = vec![0; len];
-        reader.read_exact(&mut text).map_err(short)?;
-        Self::parse(&String::from_utf8_lossy(&text), (prefix + len) as u64)
+        let (text, len) = read_dictionary(reader)?;
+        Self::parse(&text, len)
     }
 
     /// Parses the Python dictionary that a header is.
     fn parse(text: &str, len: u64) -> Result<Self> {
-        let value = |key: &str| {
-            let (_, after) = text
-                .split_once(&format!("'{key}':"))
-                .ok_or_else(|| Error::new(format!("has no `{key}` in its header")))?;
-            Ok::<&str, Error>(after.trim_start())
-        };
-        let descr = value("descr")?;
-        let dtype = match descr.strip_prefix('\'').and_then(|rest| rest.split_once('\'')) {
-            Some((name, _)) => Dtype::parse(name)?,
+        let dtype = match type_name(text)? {
+            Some(name) => Dtype::parse(name)?,
             None => return Err(Error::new("is a structured array (expected plain numbers)")),
         };
-        let fortran_order = value("fortran_order")?.starts_with("True");
-        let shape = value("shape")?
-            .strip_prefix('(')
-            .and_then(|rest| rest.split_once(')'))
-            .and_then(|(inside, _)| {
-                let sides = inside.split(',').map(str::trim).filter(|side| !side.is_empty());
-                sides.map(|side| side.trim_end_matches('L').parse().ok()).collect::<Option<Vec<usize>>>()
-            })
-            .ok_or_else(|| Error::new("has no readable `shape` in its header"))?;
-        let header = Self { dtype, fortran_order, shape, len };
+        let fortran_order = value(text, "fortran_order")?.starts_with("True");
+        let header = Self { dtype, fortran_order, shape: shape(text)?, len };
         header.data_len()?;
         Ok(header)
     }
@@ -106,6 +64,80 @@ impl Header {
             Error::new(format!("claims the shape {}, more than any memory holds", shape_text(&self.shape)))
         })
     }
+}
+
+/// Reads the Python dictionary that a header is, and its length with all before it.
+fn read_dictionary(reader: &mut dyn Read) -> Result<(String, u64)> {
+    let short = |_| Error::new("ends within its header");
+    let mut start = [0; 8];
+    reader.read_exact(&mut start).map_err(short)?;
+    if &start[..6] != b"\x93NUMPY" {
+        return Err(Error::new("does not begin like a numpy array"));
+    }
+    let (len, prefix) = match start[6] {
+        1 => {
+            let mut len = [0; 2];
+            reader.read_exact(&mut len).map_err(short)?;
+            (usize::from(u16::from_le_bytes(len)), 10)
+        }
+        2 | 3 => {
+            let mut len = [0; 4];
+            reader.read_exact(&mut len).map_err(short)?;
+            (u32::from_le_bytes(len) as usize, 12)
+        }
+        version => {
+            return Err(Error::new(format!("has numpy format version {version} (expected 1, 2 or 3)")));
+        }
+    };
+    if len > MAX_HEADER {
+        return Err(Error::new(format!("claims a header of {len} bytes (at most {MAX_HEADER} are read)")));
+    }
+    let mut text = vec![0; len];
+    reader.read_exact(&mut text).map_err(short)?;
+    Ok((String::from_utf8_lossy(&text).into_owned(), (prefix + len) as u64))
+}
+
+/// What follows a key of the dictionary.
+fn value<'a>(text: &'a str, key: &str) -> Result<&'a str> {
+    let (_, after) = text
+        .split_once(&format!("'{key}':"))
+        .ok_or_else(|| Error::new(format!("has no `{key}` in its header")))?;
+    Ok(after.trim_start())
+}
+
+/// The name of the type, such as `<f4`; `None` for a structured one.
+fn type_name(text: &str) -> Result<Option<&str>> {
+    let quoted = value(text, "descr")?.strip_prefix('\'').and_then(|rest| rest.split_once('\''));
+    Ok(quoted.map(|(name, _)| name))
+}
+
+fn shape(text: &str) -> Result<Vec<usize>> {
+    value(text, "shape")?
+        .strip_prefix('(')
+        .and_then(|rest| rest.split_once(')'))
+        .and_then(|(inside, _)| {
+            let sides = inside.split(',').map(str::trim).filter(|side| !side.is_empty());
+            sides.map(|side| side.trim_end_matches('L').parse().ok()).collect::<Option<Vec<usize>>>()
+        })
+        .ok_or_else(|| Error::new("has no readable `shape` in its header"))
+}
+
+/// Reads a list of texts, at most `most`, each of at most 1,000 characters; `None` when the array holds something else.
+pub(super) fn read_texts(reader: &mut dyn Read, most: usize) -> Result<Option<Vec<String>>> {
+    let (text, _) = read_dictionary(reader)?;
+    let longest = type_name(&text)?.and_then(|name| name.strip_prefix("<U")?.parse().ok());
+    let (Some(longest @ 1..=1000), [count]) = (longest, &shape(&text)?[..]) else { return Ok(None) };
+    if *count > most {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; count * longest * 4];
+    reader.read_exact(&mut bytes).map_err(|_| Error::new("ends within its texts"))?;
+    let character = |bytes: &[u8; 4]| char::from_u32(u32::from_le_bytes(*bytes)).unwrap_or('\u{fffd}');
+    let one = |bytes: &[u8]| {
+        let characters: String = bytes.as_chunks().0.iter().map(character).collect();
+        characters.trim_end_matches('\0').to_owned()
+    };
+    Ok(Some(bytes.chunks_exact(longest * 4).map(one).collect()))
 }
 
 impl Dtype {
@@ -162,6 +194,18 @@ impl Dtype {
             each(value(number));
         }
     }
+}
+
+/// The bytes before the numbers of an array in C order, as numpy writes them: format 1, a multiple of 64.
+pub(super) fn header(dtype: &str, shape: &[usize]) -> Vec<u8> {
+    const BEFORE: usize = 10;
+    let text = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': {}, }}", shape_text(shape));
+    // a line feed ends it
+    let len = (BEFORE + text.len() + 1).next_multiple_of(64) - BEFORE;
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((len as u16).to_le_bytes());
+    bytes.extend(format!("{text:<width$}\n", width = len - 1).bytes());
+    bytes
 }
 
 /// A shape as numpy prints it.

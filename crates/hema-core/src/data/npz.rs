@@ -1,8 +1,10 @@
-//! Numpy archives: `images` with or without `labels`, or `MedMNIST`'s `train_images`, `train_labels`, `val_images`, ...
+//! Numpy archives: `images` with or without `labels`, or `MedMNIST`'s `train_images`, `train_labels`, `val_images`, ... `class_names`, an array of texts,
+//! names the labels.
 //!
 //! Images are read from the archive one by one when they are needed; only arrays in Fortran order, whose images lie
 //! scattered, are held in memory.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -77,8 +79,11 @@ pub(super) fn open(path: &Path, members: &[Member]) -> Result<Source> {
         let message = format!("has no array `images` or `train_images` (found: {})", keys.join(", "));
         return Err(Error::new(message).at(path));
     }
-    let last = source.entries.iter().filter_map(|e| e.label).max();
-    source.classes = classes::numbered(last.map_or(0, |last| last + 1));
+    let labels = source.entries.iter().filter_map(|e| e.label).max().map_or(0, |last| last + 1);
+    source.classes = classes::numbered(labels);
+    if let Some(names) = archive.class_names(labels).map_err(|e| e.at(path.join("class_names")))? {
+        (source.classes, source.numeric) = (names, false);
+    }
     Ok(source)
 }
 
@@ -95,6 +100,22 @@ impl Archive<'_> {
 
     fn has_images(&self) -> bool {
         ["images", "train_images", "val_images", "test_images"].iter().any(|key| self.member(key).is_some())
+    }
+
+    /// The names of labels, where the archive gives them in an array of texts.
+    fn class_names(&self, labels: usize) -> Result<Option<Vec<String>>> {
+        let Some(member) = self.member("class_names") else { return Ok(None) };
+        let Some(names) = npy::read_texts(&mut *self.reader(member), classes::MAX_LABEL as usize + 1)? else {
+            return Ok(None);
+        };
+        let different: HashSet<&String> = names.iter().collect();
+        if names.len() < labels || different.len() < names.len() {
+            let message = format!("names {} classes for {labels} labels", different.len());
+            return Err(
+                Error::new(message).hint("give every label one name of its own, or leave the array out")
+            );
+        }
+        Ok(Some(names))
     }
 
     /// Adds the images of one array, if there is one, with their labels, if there are any.

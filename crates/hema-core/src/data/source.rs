@@ -161,6 +161,26 @@ impl Source {
         self.split_csv.as_ref().map(parse).transpose()
     }
 
+    /// Gives the entries the parts that a split names; the others have none.
+    ///
+    /// # Errors
+    /// A split that names files the data lacks, or under another label.
+    pub fn with_split(mut self, split: &Split) -> Result<Self> {
+        split.check_against(&self)?;
+        let parts = split.parts(&self);
+        for (entry, part) in self.entries.iter_mut().zip(parts) {
+            entry.part = part;
+        }
+        Ok(self)
+    }
+
+    /// The same entries without their parts.
+    pub fn without_parts(mut self) -> Self {
+        self.entries.iter_mut().for_each(|entry| entry.part = None);
+        self.split_csv = None;
+        self
+    }
+
     /// Decodes one image at full size. In a compressed archive or array this reads everything before it; to read many
     /// images, load a [`Dataset`](super::Dataset).
     ///
@@ -171,6 +191,14 @@ impl Source {
             .picture(Fetched::Later)
             .map(|picture| picture.image)
             .map_err(|e| e.at(self.location(index)))
+    }
+
+    /// The file of its own that an entry is, if it is one.
+    pub fn file(&self, index: usize) -> Option<&Path> {
+        match &self.places[index] {
+            Place::File(path) => Some(path),
+            Place::Span { .. } => None,
+        }
     }
 
     /// Where an entry is, for messages: its file, or the archive's path and its own under it.

@@ -6,3 +6,4 @@ mod hostile;
 mod numpy;
 mod pictures;
 mod real;
+mod writing;

@@ -1,10 +1,28 @@
-//! Data sets written in the forms that they are read in, an image at a time, so that any number of images takes
-//! constant memory.
+//! Data sets written in the forms that they are read in, an image at a time: memory does not grow with the images, but
+//! for their names.
 //!
-//! Left out on purpose: changing an existing data set.
+//! | form | module |
+//! |---|---|
+//! | image folder; `.tar`, `.tar.gz` and `.zip` of one | `tree`, with `names` |
+//! | numpy `.npz` | `npz` |
+//! | CSV manifest | `manifest` |
+//!
+//! [`FORMS`] is the table of all. [`copy`] takes a source's images to a writer. Whatever is written stands complete under
+//! its name or not at all (`target`). Left out on purpose: changing or replacing an existing data set.
+
+mod copy;
+mod manifest;
+mod names;
+mod npz;
+mod target;
+mod tree;
+
+use std::path::Path;
+
+pub use copy::{Change, Encoding, copy};
 
 use crate::data::Entry;
-use crate::error::Result;
+use crate::error::{Error, Result, suggest};
 use crate::sample::Image;
 
 /// One image on its way into a data set.
@@ -13,8 +31,11 @@ pub struct Record<'a> {
     pub entry: &'a Entry,
     /// Its pixels.
     pub image: &'a Image,
-    /// Its picture file, when that holds exactly these pixels and may be kept as it is.
+    /// A picture file of exactly these pixels, to be kept byte for byte; without one, forms of files write PNG.
     pub file: Option<&'a [u8]>,
+    /// Where on disk a file of exactly these pixels lies, see [`Source::file`](crate::data::Source::file). Manifests
+    /// name it.
+    pub location: Option<&'a Path>,
 }
 
 /// A data set being written. What is not finished leaves nothing behind.
@@ -22,12 +43,131 @@ pub trait Writer {
     /// Adds one image.
     ///
     /// # Errors
-    /// An image that the form cannot hold (another size in an array, a name used twice); a full disk.
+    /// An image that the form cannot hold (another size in an array, no file to name in a manifest); a full disk.
     fn push(&mut self, record: &Record) -> Result<()>;
+
+    /// Whether it has any use for picture files; else pixels are enough.
+    fn wants_files(&self) -> bool {
+        true
+    }
 
     /// Completes the data set and puts it in its place.
     ///
     /// # Errors
-    /// Any error of the file system.
+    /// Any error of the file system; a name that was taken in the meantime.
     fn finish(self: Box<Self>) -> Result<()>;
+}
+
+/// What can be chosen about a data set to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Deflate the arrays of a `.npz`, as `numpy.savez_compressed` does.
+    pub compress: bool,
+    /// Bytes of picture files in one shard, about, in forms that have shards.
+    pub shard_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { compress: false, shard_bytes: 256 << 20 }
+    }
+}
+
+/// A form that data sets are written in.
+pub struct Form {
+    /// Its name in `--to`.
+    pub name: &'static str,
+    /// What its file names end in; the first is the usual one. Empty for a folder.
+    pub extensions: &'static [&'static str],
+    /// What it is, and what it keeps beside pixels and labels.
+    pub about: &'static str,
+    create: Create,
+}
+
+type Create = fn(&Path, &[String], &Options) -> Result<Box<dyn Writer>>;
+
+/// Every form.
+pub const FORMS: &[Form] = &[
+    Form {
+        name: "folder",
+        extensions: &[],
+        about: "one folder per class; parts in its split.csv, groups in its groups.csv",
+        create: tree::folder,
+    },
+    Form {
+        name: "tar",
+        extensions: &["tar"],
+        about: "a folder, packed; the fastest form to read",
+        create: tree::tar,
+    },
+    Form {
+        name: "tar.gz",
+        extensions: &["tar.gz", "tgz"],
+        about: "a folder, packed and compressed",
+        create: tree::tar_gz,
+    },
+    Form { name: "zip", extensions: &["zip"], about: "a folder, packed", create: tree::zip },
+    Form {
+        name: "npz",
+        extensions: &["npz"],
+        about: "numpy arrays images (N, H, W, 3) and labels (N, 1), or MedMNIST's train_images, ... where images have \
+                parts; keeps neither names nor groups",
+        create: npz::create,
+    },
+    Form {
+        name: "manifest",
+        extensions: &["csv"],
+        about: "CSV that names existing picture files: path,label,split,group",
+        create: manifest::create,
+    },
+];
+
+impl Form {
+    /// The form of that name.
+    ///
+    /// # Errors
+    /// An unknown name.
+    pub fn find(name: &str) -> Result<&'static Self> {
+        FORMS.iter().find(|form| form.name == name).ok_or_else(|| {
+            Error::new(format!("unknown form `{name}`"))
+                .hint(suggest(name, FORMS.iter().map(|form| form.name)))
+        })
+    }
+
+    /// The form that a file name asks for; a name without an extension is a folder's.
+    ///
+    /// # Errors
+    /// An extension of no form.
+    pub fn of_path(path: &Path) -> Result<&'static Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let ends = |form: &&Form| form.extensions.iter().any(|end| name.ends_with(&format!(".{end}")));
+        match FORMS.iter().find(ends) {
+            Some(form) => Ok(form),
+            None if !name.contains('.') => Self::find("folder"),
+            None => {
+                let known: Vec<String> =
+                    FORMS.iter().flat_map(|form| form.extensions).map(|end| format!(".{end}")).collect();
+                Err(Error::new(format!(
+                    "its name tells no form (expected {}, or none for a folder)",
+                    known.join(", ")
+                ))
+                .at(path)
+                .hint("name the form with --to"))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Begins a data set of a form; `classes` are the names of its labels, in their order.
+///
+/// # Errors
+/// A path that exists, or where nothing can be written; class names that the form cannot hold.
+pub fn create(path: &Path, form: &Form, classes: &[String], options: &Options) -> Result<Box<dyn Writer>> {
+    (form.create)(path, classes, options)
 }

@@ -1,0 +1,59 @@
+//! CSV manifests of picture files that lie on the disk: `path,label,split,group`. Paths are relative to the manifest
+//! where the files lie beside or below it, so that both can be moved together.
+
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::{Options, Record, Writer, target};
+use crate::error::{Error, Result};
+use crate::file;
+
+pub(super) fn create(path: &Path, classes: &[String], _: &Options) -> Result<Box<dyn Writer>> {
+    let fail = |e: std::io::Error| file::write_error(path, &e);
+    let absolute = std::path::absolute(path).map_err(fail)?;
+    let mut rows = csv::Writer::from_writer(BufWriter::new(target::new_file(path)?));
+    rows.write_record(["path", "label", "split", "group"]).map_err(|e| fail(file::csv_error(e)))?;
+    let folder = absolute.parent().unwrap_or(&absolute).to_path_buf();
+    Ok(Box::new(Manifest { path: path.to_path_buf(), folder, classes: classes.to_vec(), rows }))
+}
+
+struct Manifest {
+    path: PathBuf,
+    /// The folder it lies in, from the root.
+    folder: PathBuf,
+    classes: Vec<String>,
+    rows: csv::Writer<BufWriter<NamedTempFile>>,
+}
+
+impl Writer for Manifest {
+    fn push(&mut self, record: &Record) -> Result<()> {
+        let entry = record.entry;
+        let location = record.location.ok_or_else(|| {
+            Error::new("is no file of its own, which a manifest could name")
+                .at(&entry.path)
+                .hint("write a folder, an archive or an array instead")
+        })?;
+        let fail = |e: std::io::Error| file::write_error(&self.path, &e);
+        let absolute = std::path::absolute(location).map_err(fail)?;
+        let below = absolute.strip_prefix(&self.folder).unwrap_or(&absolute);
+        let name = below.to_str().filter(|name| name.trim() == *name).ok_or_else(|| {
+            Error::new("has a name that a manifest cannot hold (no UTF-8, or spaces around it)").at(location)
+        })?;
+        let label = entry.label.map_or("", |label| &self.classes[label]);
+        let part = entry.part.map(|part| part.to_string()).unwrap_or_default();
+        let row = [name, label, &part, entry.group.as_deref().unwrap_or("")];
+        self.rows.write_record(row).map_err(|e| fail(file::csv_error(e)))
+    }
+
+    fn wants_files(&self) -> bool {
+        false
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        let fail = |e: std::io::Error| file::write_error(&self.path, &e);
+        let out = self.rows.into_inner().map_err(|e| fail(e.into_error()))?;
+        target::publish(out.into_inner().map_err(|e| fail(e.into_error()))?, &self.path)
+    }
+}

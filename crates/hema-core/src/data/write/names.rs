@@ -1,0 +1,88 @@
+//! The path that an image gets below the root of a folder: `<class>/<name>`, or `<name>` without a label, so that
+//! reading it back gives the same label. Names stay as they were as far as they can.
+
+use std::collections::HashSet;
+
+use crate::data::decode::{has_picture_name, is_named};
+use crate::data::{Entry, layout, same_class};
+use crate::error::{Error, Result};
+use crate::split::Part;
+
+/// Hands out paths, none of them twice.
+pub(super) struct Names {
+    classes: Vec<String>,
+    /// In lower case: some disks cannot tell `a.png` from `A.png`.
+    taken: HashSet<String>,
+}
+
+impl Names {
+    /// Checks that every class can be a folder.
+    pub(super) fn new(classes: &[String]) -> Result<Self> {
+        for name in classes {
+            let odd = name.trim() != name
+                || name.contains(|c: char| c.is_control() || matches!(c, '/' | '\\'))
+                || name.ends_with(':');
+            if odd || name.is_empty() || layout::is_ignored(name) || name.parse::<Part>().is_ok() {
+                return Err(Error::new(format!("class `{}` cannot be a folder's name", name.escape_debug()))
+                    .hint("rename the class, or write an array or Parquet"));
+            }
+        }
+        Ok(Self { classes: classes.to_vec(), taken: HashSet::new() })
+    }
+
+    /// A path for a picture of the kind that `extension` names.
+    pub(super) fn claim(&mut self, entry: &Entry, extension: &str) -> String {
+        let class = entry.label.map(|label| self.classes[label].as_str());
+        let below = below_class(&entry.path, class);
+        let parts = below.split('/').filter(|part| !matches!(*part, "" | "." | "..")).map(tame);
+        let mut name = parts.collect::<Vec<_>>().join(if class.is_some() { "/" } else { "_" });
+        // folders below the only class would be taken for classes
+        if self.classes.len() == 1 {
+            name = name.replace('/', "_");
+        }
+        if !is_named(&name, extension) {
+            let stem =
+                if has_picture_name(&name) { name.rsplit_once('.').map(|(stem, _)| stem) } else { None };
+            let stem = stem.unwrap_or(&name);
+            name = format!("{}.{extension}", if stem.is_empty() { "_" } else { stem });
+        }
+        if let Some(class) = class {
+            name = format!("{class}/{name}");
+        }
+        self.unique(name)
+    }
+
+    /// The name, with a number before its extension if it was given away before.
+    fn unique(&mut self, name: String) -> String {
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
+        let numbered = (2..).map(|number: u64| format!("{stem}-{number}.{extension}"));
+        let free =
+            std::iter::once(name.clone()).chain(numbered).find(|n| self.taken.insert(n.to_lowercase()));
+        free.unwrap_or(name)
+    }
+}
+
+/// What follows the class's folder in a path, or all of it where there is no such folder.
+fn below_class<'a>(path: &'a str, class: Option<&str>) -> &'a str {
+    let Some(class) = class else { return path };
+    let mut rest = path;
+    while let Some((folder, below)) = rest.split_once('/') {
+        if same_class(folder, class) {
+            return below;
+        }
+        rest = below;
+    }
+    path
+}
+
+/// A part of a path without what would hide it, split it or break a line. `images[7]`, an array's seventh image,
+/// becomes `images_000007`, which sorts in the array's order.
+fn tame(part: &str) -> String {
+    let array = part.strip_suffix(']').and_then(|part| part.split_once('['));
+    if let Some((key, Ok(index))) = array.map(|(key, index)| (key, index.parse::<u64>())) {
+        return format!("{key}_{index:06}");
+    }
+    let visible = part.strip_prefix('.').map(|rest| format!("_{rest}"));
+    let part = visible.as_deref().unwrap_or(part).replace(|c: char| c.is_control() || c == '\\', "_");
+    if part == "__MACOSX" { "_MACOSX".to_owned() } else { part }
+}
