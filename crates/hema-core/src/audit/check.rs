@@ -1,7 +1,7 @@
 //! What a check is, and the table of all of them.
 
 use super::measure::Measured;
-use super::unreadable;
+use super::{light, sharpness, size, unreadable};
 use crate::data::Source;
 use crate::error::{Error, Result, suggest};
 use crate::split::Part;
@@ -21,7 +21,16 @@ pub struct Check {
 }
 
 /// Every check, in the order they are reported.
-pub const CHECKS: &[Check] = &[unreadable::CHECK];
+pub const CHECKS: &[Check] = &[
+    unreadable::CHECK,
+    size::ODD_SIZE,
+    size::ODD_ASPECT,
+    light::TOO_DARK,
+    light::TOO_BRIGHT,
+    light::LOW_INFORMATION,
+    sharpness::BLURRY,
+    sharpness::OVER_COMPRESSED,
+];
 
 /// The check of that name.
 ///
@@ -44,6 +53,13 @@ pub struct Evidence<'a> {
     pub measured: &'a [Result<Measured, String>],
     /// What a model says of the images, where one was given.
     pub model: Option<&'a ModelEvidence>,
+}
+
+impl Evidence<'_> {
+    /// A number of every image; `None` where it cannot be read or has none.
+    pub(super) fn values(&self, value: impl Fn(&Measured) -> Option<f64>) -> Vec<Option<f64>> {
+        self.measured.iter().map(|measured| value(measured.as_ref().ok()?)).collect()
+    }
 }
 
 /// What a model says of every entry of a source.

@@ -11,14 +11,27 @@ mod findings_csv;
 mod measure;
 mod policy;
 mod record;
+
+// what is measured
+mod colour;
+mod quality;
+
+// the checks, and what they share
+mod fault;
+mod light;
+mod robust;
+mod sharpness;
+mod size;
 mod unreadable;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use check::{Action, CHECKS, Check, Evidence, Finding, ModelEvidence, find_check};
+pub use colour::Colour;
 pub use findings_csv::{read_findings, write_findings};
 pub use measure::Measured;
 pub use policy::kept;
+pub use quality::Quality;
 pub use record::{AUDIT_FORMAT, AuditRecord, CheckSummary, ClassSummary, Counts, FindingRecord, Summary};
 
 use crate::data::Source;

@@ -1,0 +1,61 @@
+//! Pictures that are too dark, too bright, or show next to nothing.
+
+use super::check::Check;
+use super::fault::{Fault, HALF_WAY, find};
+use super::robust::Limits;
+
+pub(super) const TOO_DARK: Check = Check {
+    name: "too_dark",
+    about: "images whose background is dark, among the others of the set",
+    advice: "Look at them: drop them, or take the picture again with more light.",
+    threshold: HALF_WAY,
+    run: |check, evidence, threshold| find(check, evidence, threshold, DARK),
+};
+
+pub(super) const TOO_BRIGHT: Check = Check {
+    name: "too_bright",
+    about: "images that are washed out or clipped at white, among the others of the set",
+    advice: "Look at them: what is clipped cannot be brought back.",
+    threshold: HALF_WAY,
+    run: |check, evidence, threshold| find(check, evidence, threshold, BRIGHT),
+};
+
+pub(super) const LOW_INFORMATION: Check = Check {
+    name: "low_information",
+    about: "images of nearly one colour, or of a few",
+    advice: "Look at them: there is probably no cell to be seen.",
+    threshold: HALF_WAY,
+    run: |check, evidence, threshold| find(check, evidence, threshold, EMPTY),
+};
+
+const DARK: &[Fault] = &[Fault {
+    value: |m| Some(f64::from(m.quality.brightest)),
+    limits: Limits { surely: 24.0, fine: 160.0 },
+    detail: |m| format!("99 % of its pixels are darker than {} of 255", m.quality.brightest),
+}];
+
+const BRIGHT: &[Fault] = &[
+    Fault {
+        value: |m| Some(f64::from(m.quality.darkest)),
+        limits: Limits { surely: 215.0, fine: 110.0 },
+        detail: |m| format!("99 % of its pixels are brighter than {} of 255", m.quality.darkest),
+    },
+    Fault {
+        value: |m| Some(m.quality.clipped),
+        limits: Limits { surely: 0.9, fine: 0.05 },
+        detail: |m| format!("{:.0} % of its pixels are clipped at white", 100.0 * m.quality.clipped),
+    },
+];
+
+const EMPTY: &[Fault] = &[
+    Fault {
+        value: |m| Some(m.quality.contrast()),
+        limits: Limits { surely: 8.0, fine: 48.0 },
+        detail: |m| format!("its darkest and brightest pixels are {:.0} levels apart", m.quality.contrast()),
+    },
+    Fault {
+        value: |m| Some(m.quality.entropy),
+        limits: Limits { surely: 0.5, fine: 2.5 },
+        detail: |m| format!("{:.1} bits of information a pixel", m.quality.entropy),
+    },
+];
