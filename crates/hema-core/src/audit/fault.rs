@@ -48,3 +48,169 @@ pub(super) fn below(
     findings.sort_by(|a, b| a.score.total_cmp(&b.score));
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    use image::codecs::jpeg::JpegEncoder;
+
+    use crate::audit::{CHECKS, Evidence, Measured, find_check};
+    use crate::data::{self, Picture};
+    use crate::preprocess::{Filter, resize};
+    use crate::sample::Image;
+    use crate::synthetic;
+
+    /// Cells of every class as they come from a good microscope.
+    fn cells() -> Vec<Image> {
+        synthetic::images(&[8; 8], 96, 3).into_iter().map(|(_, image, _)| image).collect()
+    }
+
+    fn picture(image: &Image) -> Picture {
+        Picture { image: image.clone(), file: None }
+    }
+
+    /// Indices of the pictures that a check finds.
+    fn found(check: &str, pictures: &[Picture]) -> Vec<usize> {
+        let folder = tempfile::tempdir().unwrap();
+        let rows: String = (0..pictures.len()).map(|i| format!("{i:03}.png\n")).collect();
+        let manifest = folder.path().join("m.csv");
+        std::fs::write(&manifest, format!("path\n{rows}")).unwrap();
+        let source = data::open(&manifest).unwrap();
+        let measured: Vec<Result<Measured, String>> = pictures.iter().map(|p| Ok(Measured::of(p))).collect();
+        let parts = vec![None; pictures.len()];
+        let evidence = Evidence { source: &source, parts: &parts, measured: &measured, model: None };
+        let check = find_check(check).unwrap();
+        let findings = (check.run)(check, &evidence, check.threshold);
+        assert!(findings.is_sorted_by(|a, b| a.score <= b.score), "worst first");
+        assert!(findings.iter().all(|finding| !finding.detail.is_empty()));
+        let mut images: Vec<usize> = findings.iter().filter_map(|finding| finding.image).collect();
+        images.sort_unstable();
+        images
+    }
+
+    /// Indices that a check finds when a spoiled copy of every eighth cell is added.
+    fn found_among_cells(check: &str, spoil: impl Fn(&Image) -> Picture) -> (Vec<usize>, Vec<usize>) {
+        let mut pictures: Vec<Picture> = cells().iter().map(picture).collect();
+        let spoiled: Vec<Picture> = cells().iter().step_by(8).map(spoil).collect();
+        let expected = (pictures.len()..pictures.len() + spoiled.len()).collect();
+        pictures.extend(spoiled);
+        (found(check, &pictures), expected)
+    }
+
+    fn each_pixel(image: &Image, change: impl Fn(f64) -> f64) -> Picture {
+        let mut image = image.clone();
+        for value in image.pixels_mut() {
+            *value = change(f64::from(*value)) as u8;
+        }
+        picture(&image)
+    }
+
+    fn jpeg(image: &Image, quality: u8) -> Picture {
+        let mut file = Vec::new();
+        let (width, height) = (image.width() as u32, image.height() as u32);
+        JpegEncoder::new_with_quality(&mut file, quality)
+            .encode(image.pixels(), width, height, image::ExtendedColorType::Rgb8)
+            .unwrap();
+        Picture { image: data::decode(&file).unwrap(), file: Some(file) }
+    }
+
+    #[test]
+    fn good_pictures_are_left_alone() {
+        let pictures: Vec<Picture> = cells().iter().map(picture).collect();
+        for check in CHECKS.iter().filter(|check| check.threshold == super::HALF_WAY) {
+            assert_eq!(found(check.name, &pictures), [], "{}", check.name);
+        }
+    }
+
+    #[test]
+    fn dark_pictures_are_found() {
+        let (found, expected) = found_among_cells("too_dark", |image| each_pixel(image, |v| v * 0.3));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_set_that_is_dark_as_a_whole_has_no_dark_pictures() {
+        let pictures: Vec<Picture> = cells().iter().map(|image| each_pixel(image, |v| v * 0.3)).collect();
+        assert_eq!(found("too_dark", &pictures), []);
+    }
+
+    #[test]
+    fn washed_out_and_clipped_pictures_are_found() {
+        let washed = |image: &Image| each_pixel(image, |v| 255.0 - 0.3 * (255.0 - v));
+        let clipped = |image: &Image| each_pixel(image, |v| v * 2.2);
+        for (found, expected) in
+            [found_among_cells("too_bright", washed), found_among_cells("too_bright", clipped)]
+        {
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn empty_pictures_are_found_and_not_called_bright() {
+        let empty = |image: &Image| picture(&Image::filled(96, 96, image.rgb(0, 0)));
+        let (found, expected) = found_among_cells("low_information", empty);
+        assert_eq!(found, expected);
+        assert_eq!(found_among_cells("too_bright", empty).0, []);
+    }
+
+    #[test]
+    fn blurred_pictures_are_found_even_when_compressed_again() {
+        // a quarter of the size and back is a blur of about two pixels in radius
+        let blur = |image: &Image| {
+            resize(&resize(image, 12, 12, Filter::Bicubic).unwrap(), 96, 96, Filter::Bicubic).unwrap()
+        };
+        for (found, expected) in [
+            found_among_cells("blurry", |image| picture(&blur(image))),
+            found_among_cells("blurry", |image| jpeg(&blur(image), 75)),
+        ] {
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn heavy_compression_is_found_in_the_file_and_in_the_pixels() {
+        let (found, expected) = found_among_cells("over_compressed", |image| jpeg(image, 10));
+        assert_eq!(found, expected);
+        let stored_without_loss = |image: &Image| picture(&jpeg(image, 5).image);
+        let (found, expected) = found_among_cells("over_compressed", stored_without_loss);
+        assert_eq!(found, expected);
+        assert_eq!(found_among_cells("over_compressed", |image| jpeg(image, 75)).0, []);
+    }
+
+    #[test]
+    fn other_sizes_and_proportions_are_found() {
+        let resized = |width, height| {
+            move |image: &Image| picture(&resize(image, width, height, Filter::Bilinear).unwrap())
+        };
+        for (check, width, height) in [("odd_size", 400, 400), ("odd_size", 9, 9), ("odd_aspect", 96, 40)] {
+            let (found, expected) = found_among_cells(check, resized(width, height));
+            assert_eq!(found, expected, "{check}");
+        }
+        assert_eq!(found_among_cells("odd_size", resized(120, 120)).0, []);
+    }
+
+    #[test]
+    fn tiny_and_extreme_pictures_can_be_measured() {
+        let mut pictures = Vec::new();
+        for (width, height) in [(1, 1), (2, 1), (1, 300), (17, 16), (300, 65)] {
+            for rgb in [[0; 3], [255; 3], [0, 255, 0]] {
+                pictures.push(picture(&Image::filled(width, height, rgb)));
+            }
+        }
+        for check in CHECKS {
+            found(check.name, &pictures);
+        }
+        // files that only begin like a JPEG
+        for file in [&[0xff, 0xd8][..], &[0xff, 0xd8, 0xff, 0xdb, 0, 0, 1], &[0xff, 0xd8, 0xff, 0xdb, 0, 9, 0x10, 1, 2]] {
+            let measured = Measured::of(&Picture { file: Some(file.to_vec()), ..picture(&Image::filled(9, 9, [7; 3])) });
+            assert_eq!(measured.quality.jpeg_quality, None);
+        }
+    }
+
+    #[test]
+    fn the_quality_setting_is_read_from_the_file() {
+        for quality in [10, 35, 60, 90] {
+            let found = Measured::of(&jpeg(&cells()[0], quality)).quality.jpeg_quality.unwrap();
+            assert!((found - f64::from(quality)).abs() < 1.0, "{quality}: {found}");
+        }
+    }
+}

@@ -14,8 +14,8 @@ pub(super) const TOO_DARK: Check = Check {
 
 pub(super) const TOO_BRIGHT: Check = Check {
     name: "too_bright",
-    about: "images that are washed out or clipped at white, among the others of the set",
-    advice: "Look at them: what is clipped cannot be brought back.",
+    about: "images that are washed out, clipped at white, or without anything dark, among the others of the set",
+    advice: "Look at them: what is clipped cannot be brought back, and where nothing is dark there may be no cell.",
     threshold: HALF_WAY,
     run: |check, evidence, threshold| find(check, evidence, threshold, BRIGHT),
 };
@@ -36,22 +36,26 @@ const DARK: &[Fault] = &[Fault {
 
 const BRIGHT: &[Fault] = &[
     Fault {
-        value: |m| Some(f64::from(m.quality.darkest)),
-        limits: Limits { surely: 215.0, fine: 110.0 },
+        // where there is nothing to see, there is nothing dark either
+        value: |m| (m.quality.contrast() > NOTHING).then(|| f64::from(m.quality.darkest)),
+        limits: Limits { surely: 185.0, fine: 110.0 },
         detail: |m| format!("99 % of its pixels are brighter than {} of 255", m.quality.darkest),
     },
     Fault {
         value: |m| Some(m.quality.clipped),
-        limits: Limits { surely: 0.9, fine: 0.05 },
+        limits: Limits { surely: 0.95, fine: 0.05 },
         detail: |m| format!("{:.0} % of its pixels are clipped at white", 100.0 * m.quality.clipped),
     },
 ];
 
+/// A contrast at which an image shows nothing.
+const NOTHING: f64 = 0.02;
+
 const EMPTY: &[Fault] = &[
     Fault {
         value: |m| Some(m.quality.contrast()),
-        limits: Limits { surely: 8.0, fine: 48.0 },
-        detail: |m| format!("its darkest and brightest pixels are {:.0} levels apart", m.quality.contrast()),
+        limits: Limits { surely: NOTHING, fine: 0.15 },
+        detail: |m| format!("its contrast is {:.0} % of its brightness", 100.0 * m.quality.contrast()),
     },
     Fault {
         value: |m| Some(m.quality.entropy),

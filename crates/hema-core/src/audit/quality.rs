@@ -44,9 +44,9 @@ impl Quality {
         }
     }
 
-    /// Distance between the darkest and the brightest.
+    /// Distance between the darkest and the brightest, relative to the brightest: 0 to 1, whatever the exposure.
     pub fn contrast(&self) -> f64 {
-        f64::from(self.brightest - self.darkest)
+        f64::from(self.brightest - self.darkest) / f64::from(self.brightest.max(1))
     }
 }
 

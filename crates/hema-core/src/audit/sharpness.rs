@@ -44,7 +44,7 @@ const COMPRESSED: &[Fault] = &[
     },
     Fault {
         value: |m| m.quality.blockiness,
-        limits: Limits { surely: 4.0, fine: 1.0 },
+        limits: Limits { surely: 5.5, fine: 1.5 },
         detail: |m| {
             let step = m.quality.blockiness.unwrap_or_default();
             format!("the borders of its 8 x 8 blocks stand out by {step:.1} levels")
