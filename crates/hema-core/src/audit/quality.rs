@@ -152,8 +152,10 @@ fn grid(steps: &[u32], length: usize) -> f64 {
     phases[BLOCK - 1] - phases[BLOCK / 2]
 }
 
-/// Sum of the 64 steps of the luma table that quality 50 stands for (ITU-T T.81, table K.1).
-const STANDARD_TABLE_SUM: f64 = 3688.0;
+/// Steps at the start of a quantisation table that tell its quality: the coarsest tables end in steps cut off at 255.
+const TELLING: usize = 10;
+/// Sum of those steps in the luma table of quality 50 (ITU-T T.81, table K.1).
+const STANDARD_SUM: f64 = 132.0;
 
 /// The quality setting that a JPEG file's first quantisation table stands for, by the formula of the Independent JPEG
 /// Group's software, which nearly all encoders follow; `None` for other files.
@@ -169,12 +171,12 @@ fn jpeg_quality(file: &[u8]) -> Option<f64> {
             QUANTISATION => {
                 let (precision, table) = segment.split_first()?;
                 let sum: u32 = if precision >> 4 == 0 {
-                    table.get(..64)?.iter().map(|step| u32::from(*step)).sum()
+                    table.get(..TELLING)?.iter().map(|step| u32::from(*step)).sum()
                 } else {
-                    let steps = table.get(..128)?.as_chunks::<2>().0.iter();
-                    steps.map(|step| u32::from(u16::from_be_bytes(*step))).sum()
+                    let steps = table.as_chunks::<2>().0.get(..TELLING)?;
+                    steps.iter().map(|step| u32::from(u16::from_be_bytes(*step))).sum()
                 };
-                let percent = 100.0 * f64::from(sum) / STANDARD_TABLE_SUM;
+                let percent = 100.0 * f64::from(sum) / STANDARD_SUM;
                 let quality = if percent <= 100.0 { 100.0 - percent / 2.0 } else { 5000.0 / percent };
                 return Some(quality.clamp(1.0, 100.0));
             }
