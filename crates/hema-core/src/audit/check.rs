@@ -1,7 +1,11 @@
 //! What a check is, and the table of all of them.
 
+use super::duplicates::Duplicates;
 use super::measure::Measured;
-use super::{light, sharpness, size, unreadable};
+use super::{
+    cross_split_leak, exact_duplicate, foreign_cluster, label_conflict, light, near_duplicate, sharpness,
+    size, unreadable,
+};
 use crate::data::Source;
 use crate::error::{Error, Result, suggest};
 use crate::split::Part;
@@ -23,6 +27,11 @@ pub struct Check {
 /// Every check, in the order they are reported.
 pub const CHECKS: &[Check] = &[
     unreadable::CHECK,
+    foreign_cluster::CHECK,
+    label_conflict::CHECK,
+    cross_split_leak::CHECK,
+    exact_duplicate::CHECK,
+    near_duplicate::CHECK,
     size::ODD_SIZE,
     size::ODD_ASPECT,
     light::TOO_DARK,
@@ -31,6 +40,15 @@ pub const CHECKS: &[Check] = &[
     sharpness::BLURRY,
     sharpness::OVER_COMPRESSED,
 ];
+
+/// A threshold for one check, in place of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// Name of the check.
+    pub check: String,
+    /// Images whose score is below it are found.
+    pub value: f64,
+}
 
 /// The check of that name.
 ///
@@ -51,6 +69,8 @@ pub struct Evidence<'a> {
     pub parts: &'a [Option<Part>],
     /// What was measured of every entry, or why it cannot be read.
     pub measured: &'a [Result<Measured, String>],
+    /// The groups of images that show the same picture.
+    pub duplicates: &'a Duplicates,
     /// What a model says of the images, where one was given.
     pub model: Option<&'a ModelEvidence>,
 }
@@ -92,6 +112,11 @@ pub struct Finding {
 }
 
 impl Check {
+    /// Its threshold: the last of `own` that is for it, else the default.
+    pub(super) fn threshold_among(&self, own: &[Threshold]) -> f64 {
+        own.iter().rfind(|own| own.check == self.name).map_or(self.threshold, |own| own.value)
+    }
+
     /// An image that a person should look at.
     pub(super) fn image(&self, image: usize, score: f64, detail: String) -> Finding {
         Finding { image: Some(image), ..self.data_set(score, detail) }

@@ -53,7 +53,7 @@ pub(super) fn below(
 mod tests {
     use image::codecs::jpeg::JpegEncoder;
 
-    use crate::audit::{CHECKS, Evidence, Measured, find_check};
+    use crate::audit::{CHECKS, Duplicates, Evidence, Measured, find_check};
     use crate::data::{self, Picture};
     use crate::preprocess::{Filter, resize};
     use crate::sample::Image;
@@ -79,7 +79,14 @@ mod tests {
         let source = data::open(&manifest).unwrap();
         let measured: Vec<Result<Measured, String>> = pictures.iter().map(|p| Ok(Measured::of(p))).collect();
         let parts = vec![None; pictures.len()];
-        let evidence = Evidence { source: &source, parts: &parts, measured: &measured, model: None };
+        let duplicates = Duplicates::find(&source, &parts, &measured, &[]);
+        let evidence = Evidence {
+            source: &source,
+            parts: &parts,
+            measured: &measured,
+            duplicates: &duplicates,
+            model: None,
+        };
         let check = find_check(check).unwrap();
         let findings = (check.run)(check, &evidence, check.threshold);
         assert!(findings.is_sorted_by(|a, b| a.score <= b.score), "worst first");

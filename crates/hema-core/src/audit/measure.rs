@@ -1,6 +1,7 @@
 //! What is measured of an image while it is decoded; the image itself is not kept.
 
 use super::colour::Colour;
+use super::fingerprint::Fingerprint;
 use super::quality::{Luma, Quality};
 use crate::data::Picture;
 
@@ -15,6 +16,8 @@ pub struct Measured {
     pub quality: Quality,
     /// Colours of background and stain.
     pub colour: Colour,
+    /// What tells whether another image shows the same picture.
+    pub(super) fingerprint: Fingerprint,
 }
 
 impl Measured {
@@ -27,6 +30,7 @@ impl Measured {
             height: image.height() as u32,
             quality: Quality::of(picture, &luma),
             colour: Colour::of(image, &luma),
+            fingerprint: Fingerprint::of(picture),
         }
     }
 }

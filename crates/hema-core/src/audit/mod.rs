@@ -14,11 +14,25 @@ mod record;
 
 // what is measured
 mod colour;
+mod fingerprint;
 mod quality;
+mod thumbnail;
+
+// which images show the same picture
+mod copies;
+mod duplicates;
+mod hash;
+mod orientation;
+mod search;
 
 // the checks, and what they share
+mod cross_split_leak;
+mod exact_duplicate;
 mod fault;
+mod foreign_cluster;
+mod label_conflict;
 mod light;
+mod near_duplicate;
 mod robust;
 mod sharpness;
 mod size;
@@ -26,8 +40,10 @@ mod unreadable;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub use check::{Action, CHECKS, Check, Evidence, Finding, ModelEvidence, find_check};
+pub use check::{Action, CHECKS, Check, Evidence, Finding, ModelEvidence, Threshold, find_check};
 pub use colour::Colour;
+pub use copies::copies;
+pub use duplicates::Duplicates;
 pub use findings_csv::{read_findings, write_findings};
 pub use measure::Measured;
 pub use policy::kept;
@@ -40,15 +56,6 @@ use crate::split::{Part, Split};
 
 /// Images that are being measured at a time: enough to keep all threads busy.
 const IN_FLIGHT: usize = 1024;
-
-/// A threshold for one check, in place of its own.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Threshold {
-    /// Name of the check.
-    pub check: String,
-    /// Images whose score is below it are found.
-    pub value: f64,
-}
 
 /// What was found.
 pub struct Audit {
@@ -77,11 +84,11 @@ pub fn audit(
     }
     let parts = parts(source, split)?;
     let measured = measure_all(source, progress)?;
-    let evidence = Evidence { source, parts: &parts, measured: &measured, model };
+    let duplicates = Duplicates::find(source, &parts, &measured, thresholds);
+    let evidence = Evidence { source, parts: &parts, measured: &measured, duplicates: &duplicates, model };
     let mut findings = Vec::new();
     for check in CHECKS {
-        let own = thresholds.iter().rfind(|threshold| threshold.check == check.name);
-        findings.extend((check.run)(check, &evidence, own.map_or(check.threshold, |own| own.value)));
+        findings.extend((check.run)(check, &evidence, check.threshold_among(thresholds)));
     }
     Ok(Audit { findings, measured, parts })
 }

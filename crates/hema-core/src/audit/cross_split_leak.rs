@@ -1,0 +1,29 @@
+//! Copies in different parts of a split: a model that was trained on one half of such a pair is judged by the other.
+
+use super::check::{Action, Check, Evidence, Finding};
+use super::copies::Copied;
+use super::duplicates::Kind;
+
+pub(super) const CHECK: Check = Check {
+    name: "cross_split_leak",
+    about: "the same picture, or nearly the same, in different parts of the split",
+    advice: "Drop the copies, or split again with all copies in one part.",
+    threshold: 1.0,
+    run,
+};
+
+fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
+    evidence.duplicates.report(&[Kind::SameLabel, Kind::Conflict], threshold, |duplicated| {
+        let kept = duplicated.group.kept;
+        let finding = |copied: &Copied| {
+            let (own, other) = (evidence.parts[copied.image]?, evidence.parts[kept]?);
+            let detail = format!("in {own}, but a copy (similarity {:.4}) is in {other}", copied.similarity);
+            (own != other).then(|| Finding {
+                partner: Some(kept),
+                action: Action::Drop,
+                ..check.image(copied.image, 1.0 - copied.similarity, detail)
+            })
+        };
+        duplicated.group.copies.iter().filter_map(finding).collect()
+    })
+}
