@@ -31,6 +31,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Quickstart(commands::quickstart::Args),
+    Data(commands::data::Args),
     Audit(commands::audit::Args),
     Train(commands::train::Args),
     Evaluate(commands::evaluate::Args),
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     let printer = Printer::new(cli.json);
     let result = match cli.command {
         Command::Quickstart(args) => commands::quickstart::run(&args, &printer),
+        Command::Data(args) => commands::data::run(&args, &printer),
         Command::Audit(args) => commands::audit::run(&args, &printer),
         Command::Train(args) => commands::train::run(&args, &printer),
         Command::Evaluate(args) => commands::evaluate::run(&args, &printer).map(|()| Status::Done),

@@ -41,11 +41,16 @@ fn commands(text: &mut String) {
     text.push_str("\n## Commands\n");
     let mut program = crate::Cli::command().term_width(100);
     program.build();
-    for command in program.get_subcommands_mut().filter(|c| c.get_name() != "help") {
-        let name = command.get_name().to_owned();
+    subcommands(&mut program, "hema", text);
+}
+
+fn subcommands(command: &mut clap::Command, name: &str, text: &mut String) {
+    for command in command.get_subcommands_mut().filter(|c| c.get_name() != "help") {
+        let name = format!("{name} {}", command.get_name());
         let help = command.render_long_help().to_string();
         let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
-        write!(text, "\n### hema {name}\n\n```text\n{}\n```\n", lines.join("\n").trim()).unwrap();
+        write!(text, "\n### {name}\n\n```text\n{}\n```\n", lines.join("\n").trim()).unwrap();
+        subcommands(command, &name, text);
     }
 }
 

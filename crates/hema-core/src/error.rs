@@ -37,6 +37,11 @@ impl Error {
         self
     }
 
+    /// The message, without the path before it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The hint, without its `hint: ` prefix.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()

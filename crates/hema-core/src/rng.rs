@@ -27,6 +27,8 @@ pub enum Purpose {
     Bootstrap = 7,
     /// Splitting a data set.
     Split = 8,
+    /// Choosing images to look at.
+    Look = 12,
 }
 
 /// The stream of random numbers for one purpose, epoch and index under a seed.

@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let count = indices.as_ref().map_or(source.len(), Vec::len);
     let views =
         load(printer, count, |progress| predictor.load(&source, indices.as_deref(), &options, progress))?;
-    warn_skipped(printer, views.first());
+    warn_skipped(printer, views.first().skipped());
 
     let judged = Judged { model: args.model.clone(), data: args.data.display().to_string(), part };
     let evaluation = judge(&judged, &models, &predictor, &manifests, &views, &suites, &device, printer)?;

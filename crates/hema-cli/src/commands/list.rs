@@ -3,6 +3,7 @@
 use hema::core::audit::CHECKS;
 use hema::core::augment::AUGMENTATIONS;
 use hema::core::corrupt::{CORRUPTIONS, SUITES};
+use hema::core::data::write::FORMS;
 use hema::core::error::{Error, Result, suggest};
 use hema::core::metrics::METRICS;
 use hema::model;
@@ -11,7 +12,7 @@ use hema::recipe::SHIPPED;
 
 use crate::output::Printer;
 
-/// List what is there: models, audit checks, augmentations, corruptions, suites, optimizers, metrics, recipes
+/// List what is there: models, audit checks, augmentations, corruptions, suites, optimizers, metrics, forms, recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What to list; everything when left out
@@ -33,6 +34,7 @@ pub(crate) const KINDS: &[Kind] = &[
     ("suites", || SUITES.iter().map(|s| (s.name, s.about.into())).collect()),
     ("optimizers", || RULES.iter().map(|rule| (rule.name(), rule.about().into())).collect()),
     ("metrics", || METRICS.iter().map(|m| (m.name, m.about.into())).collect()),
+    ("forms", || FORMS.iter().map(|form| (form.name, form.about.into())).collect()),
     ("recipes", || SHIPPED.iter().map(|r| (r.name, r.about())).collect()),
 ];
 

@@ -1,6 +1,7 @@
 //! The commands, one file each: `Args` and `run`. What several share is here.
 
 pub(crate) mod audit;
+pub(crate) mod data;
 pub(crate) mod evaluate;
 pub(crate) mod list;
 pub(crate) mod predict;
@@ -9,9 +10,11 @@ pub(crate) mod report;
 pub(crate) mod train;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
-use hema::core::data::{self, Dataset, LoadOptions, Skipped};
+use hema::core::data::{self as core_data, Dataset, LoadOptions, Skipped};
 use hema::core::error::Result;
 
 use crate::output::Printer;
@@ -36,7 +39,7 @@ pub(crate) enum OnBadImage {
     Fail,
 }
 
-impl From<OnBadImage> for data::OnBadImage {
+impl From<OnBadImage> for core_data::OnBadImage {
     fn from(choice: OnBadImage) -> Self {
         match choice {
             OnBadImage::Skip => Self::Skip,
@@ -73,7 +76,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// How images are loaded within this memory.
-    pub(crate) fn options(&self, on_bad_image: impl Into<data::OnBadImage>) -> LoadOptions {
+    pub(crate) fn options(&self, on_bad_image: impl Into<core_data::OnBadImage>) -> LoadOptions {
         LoadOptions {
             on_bad_image: on_bad_image.into(),
             memory_budget: (self.gigabytes.max(0.0) * 1e9) as u64,
@@ -91,6 +94,22 @@ pub(crate) fn command_line() -> String {
     words.join(" ")
 }
 
+/// A flag that Ctrl-C sets; `else_it_will` says what it does where it cannot be caught.
+pub(crate) fn ctrl_c(printer: &Printer, else_it_will: &str) -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&stop);
+    let listening = ctrlc::set_handler(move || {
+        // a second Ctrl-C does not wait
+        if handler.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    });
+    if listening.is_err() {
+        printer.warn(&format!("Ctrl-C cannot be caught here: it will {else_it_will}"));
+    }
+    stop
+}
+
 /// Decodes images with a bar, and says what was skipped.
 pub(crate) fn load<T>(
     printer: &Printer,
@@ -104,8 +123,7 @@ pub(crate) fn load<T>(
 }
 
 /// Names the images that were left out.
-pub(crate) fn warn_skipped(printer: &Printer, data: &Dataset) {
-    let skipped: &[Skipped] = data.skipped();
+pub(crate) fn warn_skipped(printer: &Printer, skipped: &[Skipped]) {
     let Some(first) = skipped.first() else { return };
     let (path, reason) = (first.path.display(), &first.reason);
     printer.warn(&match skipped.len() {

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let source = data::open_many(&args.input)?.with_classes(predictor.classes(), Unknown::Unlabel)?;
     let options = args.memory.options(args.on_bad_image);
     let views = load(printer, source.len(), |progress| predictor.load(&source, None, &options, progress))?;
-    warn_skipped(printer, views.first());
+    warn_skipped(printer, views.first().skipped());
 
     let images = views.first().len();
     let progress = printer.progress("predicting", (images * models.len()) as u64);

@@ -1,8 +1,6 @@
 //! `hema train`: a recipe and a data set in, a run directory out.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use hema::Device;
 use hema::core::augment;
@@ -15,7 +13,7 @@ use hema::run_log::Epoch;
 use hema::train::{self, Observer, Outcome, Task};
 
 use super::evaluate::{self, Judged};
-use super::{Memory, Status, command_line, describe, load, warn_skipped};
+use super::{Memory, Status, command_line, ctrl_c, describe, load, warn_skipped};
 use crate::output::{Printer, Progress, percent};
 use crate::run_info::{RunInfo, SPLIT};
 
@@ -211,7 +209,7 @@ impl Parts {
             let data = load(printer, part.len(), |progress| {
                 Dataset::load(source, Some(&part), &preprocess, &options, progress)
             })?;
-            warn_skipped(printer, &data);
+            warn_skipped(printer, data.skipped());
             Ok::<_, Error>(data)
         });
         let (train, val) = (train?, val?);
@@ -223,17 +221,7 @@ impl Parts {
 
 /// Trains with progress and Ctrl-C; the epoch of the best model, or nothing when interrupted.
 pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Option<u64>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&stop);
-    let listening = ctrlc::set_handler(move || {
-        // a second Ctrl-C does not wait
-        if handler.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    });
-    if listening.is_err() {
-        printer.warn("Ctrl-C cannot be caught here: it will end the run without a checkpoint");
-    }
+    let stop = ctrl_c(printer, "end the run without a checkpoint");
     let recipe = task.recipe;
     let precision = recipe.precision.on_this_machine().name();
     printer.note(&format!("training {} in {precision} into {}", recipe.model.name, task.out.display()));

@@ -112,7 +112,7 @@ impl Dataset {
                     pixels.push(image.pixels())
                 }
                 (Err(e), OnBadImage::Skip) => {
-                    skipped.push(Skipped { path: source.location(i), reason: e.to_string() });
+                    skipped.push(Skipped { path: source.location(i), reason: e.message().to_owned() });
                     Ok(())
                 }
                 (Err(e), OnBadImage::Fail) => Err(e.at(source.location(i)).hint(SKIP_HINT)),

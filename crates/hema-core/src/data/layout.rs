@@ -79,6 +79,7 @@ pub(super) fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<S
     }
     Ok(Source {
         path: path.to_path_buf(),
+        form: "",
         classes: classes.names,
         numeric: classes.numeric,
         entries,

@@ -51,6 +51,7 @@ pub(super) fn open(path: &Path) -> Result<Source> {
     }
     Ok(Source {
         path: path.to_path_buf(),
+        form: "",
         classes: classes.names,
         numeric: classes.numeric,
         entries,

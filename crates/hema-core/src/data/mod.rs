@@ -17,6 +17,7 @@ mod classes;
 mod dataset;
 mod decode;
 mod folder;
+pub mod info;
 mod layout;
 mod manifest;
 mod npy;
@@ -46,12 +47,14 @@ use layout::Root;
 /// A path that does not exist or is in no known form, a damaged or unsafe archive, arrays that do not fit together,
 /// and data without a single image.
 pub fn open(path: &Path) -> Result<Source> {
-    let source = match recognise(path)? {
+    let mut form = recognise(path)?;
+    let mut source = match form {
         Form::Folder => layout::arrange(path, folder::list(path)?, Root::Folder)?,
         Form::Tar { gzip } => layout::arrange(path, archive::list_tar(path, gzip)?, Root::Archive)?,
-        Form::Zip => {
+        Form::Zip | Form::Npz => {
             let members = archive::zip_members(path)?;
             if members.iter().any(|m| m.array_key().is_some()) {
+                form = Form::Npz;
                 npz::open(path, &members)?
             } else {
                 layout::arrange(path, archive::list_zip(path, members)?, Root::Archive)?
@@ -63,6 +66,7 @@ pub fn open(path: &Path) -> Result<Source> {
     if source.is_empty() {
         return Err(Error::new("holds no images").at(path).hint(FORMS));
     }
+    source.form = form.name();
     Ok(source)
 }
 
@@ -82,12 +86,28 @@ pub fn open_many(paths: &[PathBuf]) -> Result<Source> {
 const FORMS: &str = "give an image folder (one folder per class), a .tar, .tar.gz or .zip of one, a .npz with \
                      `images` and `labels`, a CSV manifest (path,label) or images";
 
+#[derive(Clone, Copy)]
 enum Form {
     Folder,
     Tar { gzip: bool },
     Zip,
+    Npz,
     Manifest,
     Picture,
+}
+
+impl Form {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Folder => "image folder",
+            Self::Tar { gzip: false } => "tar archive",
+            Self::Tar { gzip: true } => "compressed tar archive",
+            Self::Zip => "zip archive",
+            Self::Npz => "numpy arrays",
+            Self::Manifest => "CSV manifest",
+            Self::Picture => "single image",
+        }
+    }
 }
 
 /// Tells the form of an input by its first bytes; a CSV file by its name.

@@ -61,6 +61,7 @@ pub(super) fn open(path: &Path, members: &[Member]) -> Result<Source> {
     let archive = Archive { path, file: Arc::new(file::open(path)?), members };
     let mut source = Source {
         path: path.to_path_buf(),
+        form: "",
         classes: Vec::new(),
         numeric: true,
         entries: Vec::new(),

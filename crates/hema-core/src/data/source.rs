@@ -25,6 +25,8 @@ pub struct Entry {
 /// An opened data set: class names and entries, in order of their paths.
 pub struct Source {
     pub(super) path: PathBuf,
+    /// What it is, for people.
+    pub(super) form: &'static str,
     pub(super) classes: Vec<String>,
     /// Labels came as numbers, so that they also fit a class list with other names.
     pub(super) numeric: bool,
@@ -50,6 +52,7 @@ impl Source {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         Self {
             path: path.to_path_buf(),
+            form: "",
             classes: Vec::new(),
             numeric: false,
             entries: vec![Entry { path: name, label: None, part: None, group: None }],
@@ -69,6 +72,7 @@ impl Source {
         }
         let mut merged = Self {
             path: PathBuf::new(),
+            form: "several inputs",
             classes: united.names,
             numeric,
             entries: Vec::new(),
@@ -92,6 +96,11 @@ impl Source {
     /// The input's path as given; empty when several were opened together.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the input is: an image folder, a tar archive, ...
+    pub fn form(&self) -> &'static str {
+        self.form
     }
 
     /// Class names in label order; empty when nothing is labelled.

@@ -76,7 +76,7 @@ pub fn copy(
                     location: source.file(i).filter(|_| ready.is_original),
                 })?,
                 (Err(e), OnBadImage::Skip) => {
-                    skipped.push(Skipped { path: source.location(i), reason: e.to_string() });
+                    skipped.push(Skipped { path: source.location(i), reason: e.message().to_owned() });
                 }
                 (Err(e), OnBadImage::Fail) => return Err(e.at(source.location(i)).hint(SKIP_HINT)),
             }

@@ -1,0 +1,150 @@
+//! `hema data convert`: the same images in another form.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use hema::core::data::write::{self, Change, Encoding, Form, Options};
+use hema::core::data::{self, Skipped, Source};
+use hema::core::error::{Error, Result};
+use hema::core::preprocess::{Crop, Filter};
+use hema::core::split::{Part, Split};
+
+use crate::commands::{OnBadImage, Status, ctrl_c, warn_skipped};
+use crate::output::Printer;
+
+/// Write a data set in another form: folder, archive, array, shards
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Image folder, archive, .npz or CSV manifest
+    input: PathBuf,
+    /// What to write; must not exist
+    output: PathBuf,
+    /// Form to write (see `hema list forms`); by default what the name of the output ends in, a folder without an ending
+    #[arg(long, value_name = "FORM")]
+    to: Option<String>,
+    /// Region kept of every image: none (all of it), square or a number of pixels
+    #[arg(long, default_value = "none", value_parser = parse_crop)]
+    crop: Crop,
+    /// Resize to squares of this many pixels
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    size: Option<u16>,
+    /// Filter for resizing
+    #[arg(long, value_parser = parse_filter, default_value = "bicubic", value_name = "bilinear|bicubic|lanczos")]
+    filter: Filter,
+    /// Write JPEG files of this quality; without it nothing is lost: files stay as they are, changed images become PNG
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+    quality: Option<u8>,
+    /// Deflate the arrays of a .npz
+    #[arg(long)]
+    compress: bool,
+    /// CSV with the columns path and split, or `none` to leave parts out; by default the split inside the data
+    #[arg(long, value_name = "FILE")]
+    split: Option<PathBuf>,
+    /// Write only this part, as a data set without parts; several, separated by commas, keep theirs
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    part: Vec<Part>,
+    /// What to do with an image that cannot be read
+    #[arg(long, value_enum, default_value = "fail")]
+    on_bad_image: OnBadImage,
+}
+
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
+    let form = match &args.to {
+        Some(name) => Form::find(name)?,
+        None => Form::of_path(&args.output)?,
+    };
+    let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
+    let (source, chosen) = choose(source, &args.part)?;
+    let options = Options { compress: args.compress, ..Options::default() };
+    let mut writer = write::create(&args.output, form, source.classes(), &options)?;
+
+    let order = source.reading_order(Some(&chosen))?;
+    let stop = ctrl_c(printer, "leave a temporary file beside the output");
+    let progress = printer.progress("converting", order.len() as u64);
+    let copied =
+        write::copy(&source, &order, &change(args), args.on_bad_image.into(), writer.as_mut(), |done| {
+            progress.set(done as u64, "images");
+            if stop.load(Ordering::Relaxed) { Err(Error::new("interrupted")) } else { Ok(()) }
+        });
+    progress.clear();
+    if stop.load(Ordering::Relaxed) {
+        printer.note("interrupted; nothing was written");
+        return Ok(Status::Interrupted);
+    }
+    let skipped = copied?;
+    writer.finish()?;
+    warn_skipped(printer, &skipped);
+    report(args, form, order.len() - skipped.len(), &skipped, printer)?;
+    Ok(Status::Done)
+}
+
+fn change(args: &Args) -> Change {
+    Change {
+        crop: args.crop,
+        size: args.size.map(usize::from),
+        filter: args.filter,
+        encoding: args.quality.map_or(Encoding::Exact, Encoding::Jpeg),
+    }
+}
+
+/// The source with the parts that its images will have.
+fn with_parts(source: Source, split: Option<&Path>) -> Result<Source> {
+    match split {
+        Some(none) if none == Path::new("none") => Ok(source.without_parts()),
+        Some(path) => source.with_split(&Split::read(path)?),
+        None => match source.read_split_inside()? {
+            Some(split) => source.with_split(&split),
+            None => Ok(source),
+        },
+    }
+}
+
+/// The images of the parts asked for, all when there are none. A single part is a data set of its own, without parts.
+fn choose(source: Source, wanted: &[Part]) -> Result<(Source, Vec<usize>)> {
+    let is_wanted =
+        |i: &usize| wanted.is_empty() || source.entries()[*i].part.is_some_and(|p| wanted.contains(&p));
+    let chosen: Vec<usize> = (0..source.len()).filter(is_wanted).collect();
+    if chosen.is_empty() {
+        let names = wanted.iter().map(Part::to_string).collect::<Vec<_>>().join(",");
+        return Err(Error::new(format!("no image belongs to the part {names}"))
+            .at(source.path())
+            .hint("give a split with --split"));
+    }
+    Ok((if wanted.len() == 1 { source.without_parts() } else { source }, chosen))
+}
+
+fn report(args: &Args, form: &Form, images: usize, skipped: &[Skipped], printer: &Printer) -> Result<()> {
+    let out = args.output.display();
+    if !printer.is_json() {
+        printer.result(&format!("{images} images: {out} ({})", form.name));
+        return Ok(());
+    }
+    let skipped: Vec<_> =
+        skipped.iter().map(|s| serde_json::json!({"path": s.path, "reason": s.reason})).collect();
+    let result =
+        serde_json::json!({"out": out.to_string(), "form": form.name, "images": images, "skipped": skipped});
+    printer.result(&serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))?);
+    Ok(())
+}
+
+fn parse_crop(text: &str) -> Result<Crop, String> {
+    match text {
+        "none" => Ok(Crop::None),
+        "square" => Ok(Crop::Square),
+        pixels => pixels
+            .parse()
+            .ok()
+            .filter(|pixels| *pixels > 0)
+            .map(Crop::Pixels)
+            .ok_or_else(|| "expected none, square or a number of pixels".to_owned()),
+    }
+}
+
+fn parse_filter(text: &str) -> Result<Filter, String> {
+    match text {
+        "bilinear" => Ok(Filter::Bilinear),
+        "bicubic" => Ok(Filter::Bicubic),
+        "lanczos" => Ok(Filter::Lanczos),
+        _ => Err("expected bilinear, bicubic or lanczos".to_owned()),
+    }
+}
