@@ -1,18 +1,20 @@
 //! `hema audit`: what is wrong with a data set, and a copy without it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use hema::core::audit::{
     self, Action, AuditRecord, CheckSummary, Counts, Finding, Summary, Threshold, find_check,
 };
-use hema::core::data::{self, Source};
+use hema::core::data::write::{self, Change, Form, Writer};
+use hema::core::data::{self, OnBadImage, Source};
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::provenance::Provenance;
+use hema::core::report::{AuditReport, render_audit};
 use hema::core::split::{Part, Split};
 
-use super::{Status, command_line};
+use super::{Status, command_line, title};
 use crate::output::{Printer, printable, table};
 use crate::run_info::write_json;
 
@@ -22,6 +24,12 @@ const FINDINGS: &str = "findings.csv";
 /// Name of the record inside an audit's folder.
 const RECORD: &str = "audit.json";
 
+/// Name of the page inside an audit's folder.
+const PAGE: &str = "audit.html";
+
+/// Most characters of an example in the table.
+const EXAMPLE: usize = 110;
+
 /// Find what is wrong with a data set: duplicates, foreign images, conflicting labels, leaks, spoilt images
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -30,6 +38,9 @@ pub(crate) struct Args {
     /// Folder for findings.csv, audit.json and audit.html
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Data set to write with the images that stay: a folder, or .tar, .tar.gz, .zip, .npz or .csv by its name
+    #[arg(long, value_name = "CLEAN")]
+    write: Option<PathBuf>,
     /// Take the findings of this file, perhaps edited, in place of a new audit
     #[arg(long, value_name = "FILE", conflicts_with = "threshold")]
     apply: Option<PathBuf>,
@@ -67,51 +78,115 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(out) = &args.out {
         file::create_folder(out)?;
     }
-    let source = data::open(&args.data)?;
-    let split = args.split.as_deref().map(|path| read_split(path, &source)).transpose()?;
-    let found = find(args, &source, split.as_ref(), printer)?;
+    let source = open(args)?;
+    // a name that is taken is found before the work, not after it
+    let writer = args.write.as_deref().map(|path| begin(path, &source)).transpose()?;
+    let findings = match &args.apply {
+        Some(path) => audit::read_findings(path, &source)?,
+        None => find(args, &source, printer)?,
+    };
+    let parts = audit::parts(&source, None)?;
     let provenance = Provenance::now(command_line(), "CPU");
-    let record = AuditRecord::new(&source, &found.findings, &found.parts, provenance);
-    if let Some(out) = &args.out {
-        if args.apply.is_none() {
-            audit::write_findings(&out.join(FINDINGS), &found.findings, &source)?;
-        }
-        write_json(&out.join(RECORD), &record)?;
-    }
+    let record = AuditRecord::new(&source, &findings, &parts, provenance);
     print(&record, printer)?;
-    let wanting = found.findings.iter().any(|finding| finding.action != Action::Keep);
+    if let Some(out) = &args.out {
+        write_findings(args, out, &source, &findings, &parts, &record, printer)?;
+    }
+    if let (Some(path), Some(writer)) = (&args.write, writer) {
+        write_clean(path, writer, &source, &findings, printer)?;
+    }
+    let wanting = findings.iter().any(|finding| finding.action != Action::Keep);
     Ok(if args.strict && wanting { Status::FoundWanting } else { Status::Done })
 }
 
-/// Findings, and the part of every image.
-struct Found {
-    findings: Vec<Finding>,
-    parts: Vec<Option<Part>>,
+/// The data, each image with its part.
+fn open(args: &Args) -> Result<Source> {
+    let source = data::open(&args.data)?;
+    let split = match &args.split {
+        Some(path) => Some(Split::read(path)?),
+        None => source.read_split_inside()?,
+    };
+    match split {
+        Some(split) => source.with_split(&split),
+        None => Ok(source),
+    }
 }
 
-/// A split that names at least some of the images.
-fn read_split(path: &std::path::Path, source: &Source) -> Result<Split> {
-    let split = Split::read(path)?;
-    if split.ignored(source) == source.len() {
-        return Err(Error::new("names none of the images")
-            .at(path)
-            .hint("use the split with the data it was made from"));
+/// Begins the cleaned set, which must not lie inside the data: it would be part of it the next time.
+fn begin(path: &Path, source: &Source) -> Result<Box<dyn Writer>> {
+    let absolute = std::path::absolute(path).map_err(|e| Error::io(path, &e))?;
+    let real = |path: &Path| path.canonicalize().ok();
+    let existing = absolute.ancestors().find_map(real);
+    if let (Some(data), Some(existing)) = (real(source.path()), existing)
+        && existing.starts_with(&data)
+    {
+        return Err(Error::new("lies inside the data itself").at(path).hint("choose another --write"));
     }
-    Ok(split)
+    write::create(path, Form::of_path(path)?, source.classes(), &write::Options::default())
 }
 
-/// Audits the data, or reads what an earlier audit and a person after it have found.
-fn find(args: &Args, source: &Source, split: Option<&Split>, printer: &Printer) -> Result<Found> {
-    if let Some(path) = &args.apply {
-        let findings = audit::read_findings(path, source)?;
-        return Ok(Found { findings, parts: audit::parts(source, split)? });
-    }
+/// Audits the data.
+fn find(args: &Args, source: &Source, printer: &Printer) -> Result<Vec<Finding>> {
     let thresholds: Vec<Threshold> = args.threshold.iter().map(|own| own.0.clone()).collect();
     let progress = printer.progress("auditing", source.len() as u64);
-    let audited = audit::audit(source, split, None, &thresholds, &|done| progress.set(done as u64, "images"));
+    let audited = audit::audit(source, None, None, &thresholds, &|done| progress.set(done as u64, "images"));
     progress.clear();
-    let audited = audited?;
-    Ok(Found { findings: audited.findings, parts: audited.parts })
+    Ok(audited?.findings)
+}
+
+/// Writes the findings as a table, as a record and as a page. A file of findings that was read is left as it is.
+fn write_findings(
+    args: &Args,
+    out: &Path,
+    source: &Source,
+    findings: &[Finding],
+    parts: &[Option<Part>],
+    record: &AuditRecord,
+    printer: &Printer,
+) -> Result<()> {
+    let table = args.apply.clone().unwrap_or_else(|| out.join(FINDINGS));
+    if args.apply.is_none() {
+        audit::write_findings(&table, findings, source)?;
+    }
+    write_json(&out.join(RECORD), record)?;
+    let title = format!("Audit of {}", title(&args.data));
+    let findings_file = table.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let report = AuditReport { title, source, findings, parts, record, findings_file };
+    let page = render_audit(&report)?;
+    let path = out.join(PAGE);
+    file::write_atomic(&path, |w| w.write_all(page.as_bytes()))?;
+    printer.note(&format!("report: {}", path.display()));
+    Ok(())
+}
+
+/// Writes the images that stay.
+fn write_clean(
+    path: &Path,
+    mut writer: Box<dyn Writer>,
+    source: &Source,
+    findings: &[Finding],
+    printer: &Printer,
+) -> Result<()> {
+    let kept = audit::kept(findings, source.len());
+    let stay: Vec<usize> = (0..source.len()).filter(|image| kept[*image]).collect();
+    if stay.is_empty() {
+        return Err(Error::new("would hold no image: the findings drop all of them").at(path));
+    }
+    let progress = printer.progress("writing", stay.len() as u64);
+    let order = source.reading_order(Some(&stay))?;
+    let copied = write::copy(source, &order, &Change::default(), OnBadImage::Skip, writer.as_mut(), |done| {
+        progress.set(done as u64, "images");
+        Ok(())
+    });
+    progress.clear();
+    let skipped = copied?;
+    writer.finish()?;
+    if let Some(first) = skipped.first() {
+        let (path, reason) = (first.path.display(), &first.reason);
+        printer.warn(&format!("{} unreadable images were left out, first {path}: {reason}", skipped.len()));
+    }
+    printer.note(&format!("{} images that stay: {}", stay.len() - skipped.len(), path.display()));
+    Ok(())
 }
 
 /// Prints what was found: short tables for people, the whole record for machines.
@@ -156,11 +231,16 @@ fn checks_table(record: &AuditRecord) -> String {
     lines.join("\n")
 }
 
+/// What was found, where, in what is left of a line.
 fn example(record: &AuditRecord, finding: usize) -> String {
     let finding = &record.findings[finding];
-    match finding.path.as_str() {
+    let text = match finding.path.as_str() {
         "" => printable(&finding.detail),
         path => format!("{}: {}", printable(path), printable(&finding.detail)),
+    };
+    match text.char_indices().nth(EXAMPLE) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The `hema` command as people run it: exit status, stdout and stderr of the real program in a folder of its own.
 
+mod audit;
 mod data;
 mod disk;
 mod files;

@@ -51,8 +51,10 @@ pub struct CheckSummary {
     pub images: u64,
     /// Of these, images that it drops.
     pub drop: u64,
-    /// Of these, images that a person should look at.
+    /// Of these, images that stay until a person has looked at them.
     pub review: u64,
+    /// Of these, images that another check drops.
+    pub elsewhere: u64,
     /// Findings about the data set as a whole.
     pub data_set: u64,
     /// The worst finding, by its position in the list.
@@ -146,7 +148,7 @@ impl Summary {
             images: source.len() as u64,
             drop: count(&kept, false),
             review: count(&review, true),
-            checks: CHECKS.iter().map(|check| CheckSummary::new(check.name, findings)).collect(),
+            checks: CHECKS.iter().map(|check| CheckSummary::new(check.name, findings, &kept)).collect(),
             classes: classes(source, parts, &kept),
         }
     }
@@ -158,8 +160,8 @@ impl Summary {
 }
 
 impl CheckSummary {
-    fn new(name: &'static str, findings: &[Finding]) -> Self {
-        let mut own = Self { name, images: 0, drop: 0, review: 0, data_set: 0, worst: None };
+    fn new(name: &'static str, findings: &[Finding], kept: &[bool]) -> Self {
+        let mut own = Self { name, images: 0, drop: 0, review: 0, elsewhere: 0, data_set: 0, worst: None };
         // an image that a check names twice counts once, by its strictest action
         let mut images: Vec<(usize, Action)> = Vec::new();
         for (i, finding) in findings.iter().enumerate().filter(|(_, finding)| finding.check == name) {
@@ -171,8 +173,16 @@ impl CheckSummary {
         }
         images.sort_unstable_by_key(|(image, action)| (*image, std::cmp::Reverse(*action)));
         images.dedup_by_key(|(image, _)| *image);
-        let count = |wanted| images.iter().filter(|(_, action)| *action == wanted).count() as u64;
-        Self { images: images.len() as u64, drop: count(Action::Drop), review: count(Action::Review), ..own }
+        let count = |wanted: fn(Action, bool) -> bool| {
+            images.iter().filter(|(image, action)| wanted(*action, kept[*image])).count() as u64
+        };
+        Self {
+            images: images.len() as u64,
+            drop: count(|action, _| action == Action::Drop),
+            review: count(|action, kept| action == Action::Review && kept),
+            elsewhere: count(|action, kept| action != Action::Drop && !kept),
+            ..own
+        }
     }
 
     /// Whether the check found anything.

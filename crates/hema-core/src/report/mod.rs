@@ -1,12 +1,14 @@
-//! One self-contained HTML page that says how good a model is, where it fails and where the numbers come from.
+//! One self-contained HTML page that says how good a model is, where it fails and where the numbers come from; and
+//! one that shows what an audit found (`audit`).
 //!
 //! The page needs nothing but itself: no script, no font, no picture and no address outside the file, and its own
 //! content policy forbids the browser to fetch any. Every figure is a table or an inline SVG drawn by a small
 //! function of this folder, and carries the sentence a laboratory person needs to read it.
 //!
 //! Left out on purpose: computing scores (that is [`crate::metrics`]; only means over conditions are taken here),
-//! reading and writing files, and anything interactive beyond links and blocks that fold.
+//! writing files, and anything interactive beyond links and blocks that fold.
 
+mod audit;
 mod classes;
 mod compare;
 mod curves;
@@ -20,6 +22,9 @@ mod svg;
 mod tests;
 mod verdict;
 
+use std::borrow::Cow;
+
+pub use audit::{AuditReport, render_audit};
 use base64::Engine as _;
 
 use crate::error::Result;
@@ -75,15 +80,22 @@ const THUMBNAIL_SIDE: usize = 128;
 /// # Errors
 /// When the PNG encoder fails.
 pub fn thumbnail_png_base64(image: &Image) -> Result<String> {
+    Ok(base64(&shrink(image, THUMBNAIL_SIDE)?.to_png()?))
+}
+
+/// The image, at most `longest_side` pixels a side.
+fn shrink(image: &Image, longest_side: usize) -> Result<Cow<'_, Image>> {
     let (width, height) = (image.width(), image.height());
     let longest = width.max(height);
-    let png = if longest > THUMBNAIL_SIDE {
-        let shrink = |side: usize| (side * THUMBNAIL_SIDE / longest).max(1);
-        resize(image, shrink(width), shrink(height), Filter::Bilinear)?.to_png()?
-    } else {
-        image.to_png()?
-    };
-    Ok(base64::engine::general_purpose::STANDARD.encode(png))
+    if longest <= longest_side {
+        return Ok(Cow::Borrowed(image));
+    }
+    let shrink = |side: usize| (side * longest_side / longest).max(1);
+    resize(image, shrink(width), shrink(height), Filter::Bilinear).map(Cow::Owned)
+}
+
+fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 /// The page: one run in full, or several side by side first and then each in full.

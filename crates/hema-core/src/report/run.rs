@@ -32,9 +32,9 @@ impl Place {
     }
 
     /// Links to the sections that have content.
-    fn contents(&self, sections: &[(&str, String, String)]) -> String {
+    pub(super) fn contents(&self, sections: &[(&str, String, String)]) -> String {
         let links = each(sections.iter().filter(|s| !s.2.is_empty()), |(slug, _, _)| {
-            format!("<a href=\"#{}{slug}\">{}</a>", self.prefix, capital(slug))
+            format!("<a href=\"#{}{slug}\">{}</a>", self.prefix, capital(&words(slug)))
         });
         format!("<nav aria-label=\"Sections\">{links}</nav>")
     }
@@ -72,12 +72,12 @@ fn condition_name(condition: &Condition) -> String {
     }
 }
 
-fn facts(rows: &[(&str, String)]) -> String {
+pub(super) fn facts(rows: &[(&str, String)]) -> String {
     let rows = each(rows, |(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>"));
     format!("<dl>{rows}</dl>")
 }
 
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     format!("<code>{}</code>", escape(text))
 }
 
@@ -255,7 +255,7 @@ fn provenance(run: &RunReport, level: u8) -> String {
     )
 }
 
-fn stamp(title: &str, level: u8, p: &Provenance) -> String {
+pub(super) fn stamp(title: &str, level: u8, p: &Provenance) -> String {
     let changed = if p.dirty { " with uncommitted changes" } else { "" };
     let facts = facts(&[
         ("Command", command(&p.command)),

@@ -32,7 +32,8 @@ fn numbers(findings: &Findings) -> String {
     headline + &clean.unwrap_or_default() + &cost.unwrap_or_default()
 }
 
-fn number(label: &str, value: &str, note: &str) -> String {
+/// One headline number with its name above and a note below.
+pub(super) fn number(label: &str, value: &str, note: &str) -> String {
     format!("<p class=\"number\"><span>{label}</span> <strong>{value}</strong> <small>{note}</small></p>")
 }
 

@@ -1,0 +1,221 @@
+//! `hema audit`: what it says, what it leaves behind, and that a person has the last word.
+//!
+//! The data holds one fault, a picture cut short, so that nothing here depends on which checks there are.
+
+use insta::assert_snapshot;
+
+use crate::files;
+use crate::support::{Place, Said};
+
+/// A folder with `cells/`, one of which is cut short.
+fn with_a_bad_picture() -> Place {
+    let place = Place::with_cells();
+    place.write("cells/ig/0000.png", files::truncated_jpeg());
+    place
+}
+
+/// The row of a table that begins with a word.
+#[track_caller]
+fn row(said: &Said, first: &str) -> String {
+    let row = said.out.lines().find(|line| line.split_whitespace().next() == Some(first));
+    row.unwrap_or_else(|| panic!("no {first}: {said:?}")).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A file of findings with these rows.
+fn findings(place: &Place, rows: &str) {
+    place.write("findings.csv", format!("path,check,action\n{rows}"));
+}
+
+/// The images of a data set, by `hema audit`.
+fn images(place: &Place, data: &str) -> u64 {
+    place.hema(&format!("audit {data} --json")).json()["images"].as_u64().unwrap()
+}
+
+#[test]
+fn it_says_what_was_found_and_writes_nothing_unasked() {
+    let place = with_a_bad_picture();
+    let said = place.hema("audit cells").succeeds();
+    assert!(said.out.starts_with("64 images of cells: 1 to drop, "), "{said:?}");
+    let reason = "is a truncated JPEG image (it ends before its end-of-image marker)";
+    assert_eq!(
+        row(&said, "unreadable"),
+        format!("unreadable 1 1 0 ig/0000.png: cells/ig/0000.png: {reason}")
+    );
+    assert_eq!((row(&said, "ig"), row(&said, "platelet")), ("ig 8 7".into(), "platelet 8 8".into()));
+    assert_eq!(place.list(".").len(), 1, "{:?}", place.list("."));
+
+    let checks = place.hema("list checks").succeeds();
+    assert!(row(&checks, "unreadable").contains("truncated, damaged or empty files"));
+}
+
+#[test]
+fn strict_turns_findings_into_a_status() {
+    let place = with_a_bad_picture();
+    assert_eq!(place.hema("audit cells --strict").status, Some(1));
+    findings(&place, "ig/0000.png,unreadable,review\n");
+    assert_eq!(place.hema("audit cells --strict --apply findings.csv").status, Some(1));
+    findings(&place, "ig/0000.png,unreadable,keep\n");
+    assert_eq!(place.hema("audit cells --strict --apply findings.csv").status, Some(0));
+}
+
+#[test]
+fn the_folder_holds_a_table_a_record_and_a_page() {
+    let place = with_a_bad_picture();
+    let said = place.hema("audit cells --out found --json").succeeds();
+    assert_eq!(said.err, "report: found/audit.html\n");
+    let files: Vec<String> = place.list("found").into_iter().collect();
+    assert_eq!(files, ["audit.html", "audit.json", "findings.csv"]);
+    let table = place.read("found/findings.csv");
+    assert!(table.starts_with("path,check,score,cluster,partner,detail,action\n"));
+    assert!(table.contains("\nig/0000.png,unreadable,0.0,,,cells/ig/0000.png: is a truncated"), "{table}");
+
+    let record: serde_json::Value = serde_json::from_str(&place.read("found/audit.json")).unwrap();
+    assert_eq!(record, said.json());
+    let counts = ["format", "images", "drop"].map(|key| record[key].as_u64().unwrap());
+    assert_eq!(counts, [1, 64, 1]);
+    assert_eq!(record["classes"][3]["name"], "ig");
+    assert_eq!(record["classes"][3]["after"]["all"], 7);
+    assert_eq!(record["provenance"]["command"], "hema audit cells --out found --json");
+
+    let page = place.read("found/audit.html");
+    assert!(page.contains("<h1>Audit of cells</h1>") && page.contains("1 of 64 images should go"));
+}
+
+#[test]
+fn the_cleaned_set_holds_what_stays_in_any_form() {
+    let place = with_a_bad_picture();
+    for clean in ["clean", "clean.tar", "clean.zip", "clean.npz", "clean.csv"] {
+        let said = place.hema(&format!("audit cells --write {clean}")).succeeds();
+        assert_eq!(said.err, format!("63 images that stay: {clean}\n"));
+        assert_eq!(images(&place, clean), 63);
+    }
+    assert_eq!(place.list("clean/ig").len(), 7);
+    let same = std::fs::read(place.path("clean/ig/0001.png")).unwrap();
+    assert_eq!(same, std::fs::read(place.path("cells/ig/0001.png")).unwrap(), "byte for byte");
+    assert!(place.read("clean.csv").contains("\ncells/platelet/0000.png,platelet,,\n"));
+    assert_eq!(place.list("cells/ig").len(), 8, "the data is as it was");
+}
+
+#[test]
+fn parts_reach_the_cleaned_set() {
+    let place = with_a_bad_picture();
+    place.write("split.csv", "path,split\nig/0000.png,train\nig/0001.png,train\nig/0002.png,test\n");
+    let said = place.hema("audit cells --split split.csv --write clean").succeeds();
+    assert_eq!(row(&said, "ig"), "ig 8 7 1 0 1");
+    assert_eq!(
+        place.read("clean/split.csv"),
+        "path,label,split\nig/0001.png,ig,train\nig/0002.png,ig,test\n"
+    );
+
+    place.write("other.csv", "path,split\nnowhere.png,train\n");
+    let error = place.hema("audit cells --split other.csv").error();
+    assert!(error.contains("other.csv: 1 of its 1 files are not in the data"), "{error}");
+}
+
+#[test]
+fn a_person_has_the_last_word() {
+    let place = with_a_bad_picture();
+    place.hema("audit cells --out found").succeeds();
+    let table = place.read("found/findings.csv");
+    let edited = format!("{table}basophil/0003.png,unreadable,0,,,out of focus to me,drop\n");
+    place.write("found/findings.csv", &edited);
+    let words = "audit cells --apply found/findings.csv --out found --write clean";
+    let said = place.hema(words).succeeds();
+    assert!(said.out.starts_with("64 images of cells: 2 to drop, "), "{said:?}");
+    assert_eq!(place.read("found/findings.csv"), edited, "what a person wrote is left as it is");
+    assert!(place.read("found/audit.html").contains("out of focus to me"));
+    assert!(!place.list("clean/basophil").contains("0003.png"));
+    assert_eq!(images(&place, "clean"), 62);
+
+    // what cannot be read cannot be kept
+    findings(&place, "ig/0000.png,unreadable,keep\n");
+    let said = place.hema("audit cells --apply findings.csv --write kept").succeeds();
+    let warning = "warning: 1 unreadable images were left out, first cells/ig/0000.png: ";
+    assert!(said.err.starts_with(warning) && said.err.ends_with("63 images that stay: kept\n"), "{said:?}");
+}
+
+#[test]
+fn findings_that_make_no_sense_are_refused() {
+    let place = Place::with_cells();
+    let error = |rows: &str| {
+        findings(&place, rows);
+        place.hema("audit cells --apply findings.csv --write clean").error()
+    };
+    assert_snapshot!(error("ig/0000.png,unreadable,delete\n"), @r"
+    error: findings.csv: row 2: action is `delete` (expected keep, review or drop)
+    hint: known: keep, review, drop
+    ");
+    assert_snapshot!(error("ig/0000.png,unreadable,drop\nig/9.png,unreadable,drop\n"), @r"
+    error: findings.csv: row 3: `ig/9.png` is not in the data
+    hint: apply findings to the data they were found in
+    ");
+    assert_snapshot!(error("ig/0000.png,unreadible,drop\n"), @r"
+    error: findings.csv: row 2: there is no audit check called `unreadible`
+    hint: did you mean `unreadable`?
+    ");
+    place.write("findings.csv", "path,check\n");
+    let error = place.hema("audit cells --apply findings.csv").error();
+    assert!(error.starts_with("error: findings.csv: has no column `action` (found: path,check;"), "{error}");
+    assert_eq!(place.list(".").len(), 2, "{:?}", place.list("."));
+}
+
+#[test]
+fn nothing_is_overwritten_and_nothing_is_left_half_written() {
+    let place = with_a_bad_picture();
+    place.write("there/file.txt", "mine");
+    place.write("there.npz", "mine");
+    for (clean, found) in [
+        ("there", "there: exists already"),
+        ("there.npz", "there.npz: exists already"),
+        ("cells", "cells: lies inside the data itself"),
+        ("cells/clean.tar", "cells/clean.tar: lies inside the data itself"),
+        ("clean.xyz", "clean.xyz: its name tells no form"),
+    ] {
+        let error = place.hema(&format!("audit cells --write {clean}")).error();
+        assert!(error.starts_with(&format!("error: {found}")), "{error}");
+    }
+    let error = place.hema("audit cells --write there.npz/clean").error();
+    assert!(error.contains("there.npz: is a file, expected a folder"), "{error}");
+    let error = place.hema("audit cells --out there.npz").error();
+    assert!(error.starts_with("error: there.npz: is a file, expected a folder"), "{error}");
+    assert_eq!((place.read("there/file.txt"), place.read("there.npz")), ("mine".into(), "mine".into()));
+
+    place.write("one/ig/0.png", files::one_png());
+    findings(&place, "0.png,unreadable,drop\n");
+    place.write("one/ig/1.png", "no picture");
+    findings(&place, "ig/0.png,unreadable,drop\nig/1.png,unreadable,drop\n");
+    let said = place.hema("audit one --apply findings.csv --write none");
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(said.err.contains("none: would hold no image: the findings drop all of them"), "{said:?}");
+    assert!(!place.path("none").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn names_made_in_bad_faith_steer_neither_terminal_nor_page() {
+    let place = with_a_bad_picture();
+    let name = "\u{1b}]0;<script>alert(1)\n\"',.png";
+    place.write(&format!("cells/ig/{name}"), "no picture");
+    let said = place.hema("audit cells --out found --write clean").succeeds();
+    assert!(!said.out.contains('\u{1b}'), "{said:?}");
+    assert_eq!(row(&said, "unreadable").split(' ').nth(1), Some("2"), "the name takes one line: {said:?}");
+    assert!(!place.read("found/audit.html").contains("<script"));
+    let again = place.hema("audit cells --apply found/findings.csv --json").succeeds();
+    assert_eq!(again.json()["drop"], 2);
+}
+
+#[test]
+fn thresholds_are_checked_and_heeded() {
+    let place = with_a_bad_picture();
+    let said = place.hema("audit cells --threshold unreadable=0").succeeds();
+    assert!(said.out.starts_with("64 images of cells: 0 to drop, "), "{said:?}");
+    for (threshold, found) in [
+        ("unreadable", "expected CHECK=VALUE"),
+        ("unreadible=0.5", "did you mean `unreadable`?"),
+        ("unreadable=much", "`much` is no number"),
+        ("unreadable=2", "expected 0 to 1"),
+    ] {
+        let said = place.hema(&format!("audit cells --threshold {threshold}"));
+        assert!(said.status == Some(2) && said.err.contains(found), "{said:?}");
+    }
+}
