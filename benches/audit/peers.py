@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Audits a folder with a peer: writes what it finds as CSV and prints the seconds it took, imports left out.
+
+usage: peers.py cleanvision|fastdup DATA OUT.csv
+
+Columns: path under DATA, check (the peer's own name), group (a number that images found together share).
+Images that cannot be decoded are hidden from cleanvision, which would stop at the first.
+"""
+
+import csv
+import pathlib
+import sys
+import tempfile
+import time
+
+CORES = 2
+NEAR = 0.96  # fastdup's default for its connected components
+
+
+def pictures(data):
+    return sorted(path for path in data.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+
+
+def decodable(path):
+    from PIL import Image
+
+    try:
+        Image.open(path).load()
+    except OSError:
+        return False
+    return True
+
+
+def cleanvision(data):
+    from cleanvision import Imagelab
+
+    paths = [str(path) for path in pictures(data) if decodable(path)]
+    start = time.perf_counter()
+    lab = Imagelab(filepaths=paths)
+    lab.find_issues(n_jobs=CORES, verbose=False)
+    seconds = time.perf_counter() - start
+    rows = []
+    for issue in (name for name in lab.issues if name.startswith("is_") and "duplicates" not in name):
+        rows += [(path, issue.removeprefix("is_").removesuffix("_issue"), "") for path in lab.issues.index[lab.issues[issue]]]
+    for check in ("exact_duplicates", "near_duplicates"):
+        for group, members in enumerate(lab.info[check]["sets"]):
+            rows += [(path, check, group) for path in members]
+    return seconds, rows
+
+
+def fastdup(data):
+    import fastdup as library
+
+    with tempfile.TemporaryDirectory() as work:
+        start = time.perf_counter()
+        run = library.create(input_dir=str(data), work_dir=work)
+        run.run(overwrite=True, num_threads=CORES, verbose=False)
+        seconds = time.perf_counter() - start
+        rows = [(path, "unreadable", "") for path in run.invalid_instances()["filename"]]
+        pairs = run.similarity()
+        for group, pair in enumerate(pairs[pairs["distance"] >= NEAR].itertuples()):
+            rows += [(path, "duplicates", group) for path in (pair.filename_from, pair.filename_to)]
+    return seconds, rows
+
+
+def main():
+    peer, data, out = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
+    seconds, rows = {"cleanvision": cleanvision, "fastdup": fastdup}[peer](data)
+    with open(out, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "check", "group"])
+        for path, check, group in rows:
+            writer.writerow([pathlib.Path(path).resolve().relative_to(data.resolve()), check, group])
+    print(f"\n{seconds:.2f} seconds")
+
+
+if __name__ == "__main__":
+    main()
