@@ -5,28 +5,34 @@
 //! pictures, each a little different from the last, is cut where the difference adds up.
 //!
 //! Images are gone through in the order in which they would be kept. Equal pixels are known by their digest; what is left
-//! is looked for in an index of the perceptual hashes of the images kept so far, in all eight orientations, and
-//! what is found is judged by its thumbnail. Copies never enter the index: the time does not depend on how many
+//! is looked for in an index of the perceptual hashes of the images kept so far, and what is found is judged by its
+//! thumbnail, in all eight orientations. Copies never enter the index: the time does not depend on how many
 //! copies a picture has.
 
+use std::cell::LazyCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
-use super::fingerprint::{Digest, Fingerprint};
+use super::fingerprint::Digest;
 use super::hash::{Spectrum, Transform};
 use super::measure::Measured;
 use super::orientation::Orientation;
-use super::search::HammingIndex;
+use super::search::{HammingIndex, Radius};
+use super::thumbnail::Thumbnail;
 use crate::split::Part;
 
 /// Images that differ less, in 1 less their similarity, show the same picture. Among real cells, copies of every usual
 /// kind differ by less than 0.01 and the most similar two of 14,000 by 0.029.
 pub(super) const LARGEST_DIFFERENCE: f64 = 0.02;
 
-/// Most hashes a picture is compared with in one orientation, nearest quarters first. Sets of cells have a handful; only
-/// a set made to have the same hash in thousands of different pictures has more.
-const MOST_CANDIDATES: usize = 4096;
+/// Most pictures with a near hash that a picture is compared with. Sets of cells have a handful; only a set made to have
+/// the same hash in thousands of different pictures has more.
+const MOST_CANDIDATES: usize = 1024;
+
+/// How much the lowest frequencies of a copy may differ, where neither picture has highlights and where one has.
+const CLOSE: f32 = 0.05;
+const LOOSE: f32 = 0.15;
 
 /// Images that show the same picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +94,7 @@ pub(super) fn groups(
         let Ok(Measured { fingerprint, .. }) = &measured[image] else { continue };
         let original = *by_pixels.entry(fingerprint.pixels).or_insert_with(|| {
             let own = Copied { image, similarity: 1.0, orientation: upright };
-            pictures.find_or_insert(image, fingerprint).unwrap_or(own)
+            pictures.find_or_insert(image, &fingerprint.thumbnail).unwrap_or(own)
         });
         if original.image != image {
             by_kept.entry(original.image).or_default().push(Copied { image, ..original });
@@ -115,55 +121,83 @@ fn order_of_keeping(measured: &[Result<Measured, String>], parts: &[Option<Part>
 struct Pictures<'a> {
     largest_difference: f64,
     transform: Transform,
-    index: HammingIndex,
-    known: Vec<(usize, &'a Fingerprint)>,
+    all: Index<'a>,
+    /// Those with highlights, where a copy can differ in more bits.
+    bright: Index<'a>,
+}
+
+/// The hashes of pictures, and what they are of.
+struct Index<'a> {
+    hashes: HammingIndex,
+    pictures: Vec<(usize, &'a Thumbnail)>,
 }
 
 impl<'a> Pictures<'a> {
     fn new(largest_difference: f64) -> Self {
-        Self {
-            largest_difference,
-            transform: Transform::new(),
-            index: HammingIndex::new(),
-            known: Vec::new(),
-        }
+        Self { largest_difference, transform: Transform::new(), all: Index::new(), bright: Index::new() }
     }
 
     /// The picture most like an image and how they are alike, or nothing; then the image is a picture of its own.
-    fn find_or_insert(&mut self, image: usize, fingerprint: &'a Fingerprint) -> Option<Copied> {
-        if fingerprint.thumbnail.is_flat() {
+    fn find_or_insert(&mut self, image: usize, thumbnail: &'a Thumbnail) -> Option<Copied> {
+        if thumbnail.is_flat() {
             return None;
         }
-        let spectrum = Spectrum::of(&fingerprint.thumbnail, &self.transform);
-        let found = self.find(fingerprint, &spectrum);
+        let spectrum = Spectrum::of(thumbnail, &self.transform);
+        let found = self.find(thumbnail, &spectrum);
         if found.is_none() {
-            self.index.insert(spectrum.hash(Orientation::ALL[0]));
-            self.known.push((image, fingerprint));
+            let hash = spectrum.hash();
+            self.all.insert(hash, image, thumbnail);
+            if thumbnail.has_highlights() {
+                self.bright.insert(hash, image, thumbnail);
+            }
         }
         found
     }
 
-    fn find(&self, fingerprint: &Fingerprint, spectrum: &Spectrum) -> Option<Copied> {
+    fn find(&self, thumbnail: &Thumbnail, spectrum: &Spectrum) -> Option<Copied> {
         let mut best: Option<Copied> = None;
-        for orientation in Orientation::ALL {
-            let mut oriented = None;
-            let mut left = MOST_CANDIDATES;
-            let _ = self.index.near(spectrum.hash(orientation), |number| {
-                let (image, known) = self.known[number];
-                let oriented = oriented.get_or_insert_with(|| fingerprint.thumbnail.oriented(orientation));
-                let similarity = f64::from(oriented.similarity(&known.thumbnail)).min(1.0);
-                // the first by the order of keeping where two are alike
+        let laid = LazyCell::new(|| Orientation::ALL.map(|orientation| thumbnail.oriented(orientation)));
+        let mut compare = |image: usize, picture: &Thumbnail| {
+            for (orientation, laid) in Orientation::ALL.into_iter().zip(laid.iter()) {
+                let similarity = f64::from(laid.similarity(picture)).min(1.0);
+                // the first by path where two are alike
                 let beaten = best.is_some_and(|best| {
                     (similarity, Reverse(image)) <= (best.similarity, Reverse(best.image))
                 });
                 if 1.0 - similarity < self.largest_difference && !beaten {
                     best = Some(Copied { image, similarity, orientation });
                 }
-                left -= 1;
-                if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            });
+            }
+        };
+        if thumbnail.has_highlights() {
+            spectrum.hashes(LOOSE).for_each(|hash| self.all.near(hash, Radius::Eleven, &mut compare));
+        } else {
+            spectrum.hashes(CLOSE).for_each(|hash| self.all.near(hash, Radius::Seven, &mut compare));
+            spectrum.hashes(LOOSE).for_each(|hash| self.bright.near(hash, Radius::Eleven, &mut compare));
         }
         best
+    }
+}
+
+impl<'a> Index<'a> {
+    fn new() -> Self {
+        Self { hashes: HammingIndex::new(), pictures: Vec::new() }
+    }
+
+    fn insert(&mut self, hash: u64, image: usize, thumbnail: &'a Thumbnail) {
+        self.hashes.insert(hash);
+        self.pictures.push((image, thumbnail));
+    }
+
+    /// Calls `compare` with the pictures whose hashes are near, or as many of them as are looked at.
+    fn near(&self, hash: u64, radius: Radius, mut compare: impl FnMut(usize, &Thumbnail)) {
+        let mut left = MOST_CANDIDATES;
+        let _ = self.hashes.near(hash, radius, |number| {
+            let (image, thumbnail) = self.pictures[number];
+            compare(image, thumbnail);
+            left -= 1;
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
     }
 }
 

@@ -2,58 +2,86 @@
 //!
 //! Multi-index hashing (Norouzi, Punjani and Fleet, *Fast Search in Hamming Space with Multi-Index Hashing*, CVPR 2012):
 //! hashes are cut into four quarters of 16 bits, each quarter with a table of the hashes that have it. Two hashes that
-//! differ in at most 11 bits differ in at most 2 in some quarter, so 137 look-ups in each of four tables find
-//! all. With hashes spread as evenly as those of cells, a look-up meets n / 65,536 of them.
+//! differ in at most 7 bits differ in at most 1 in some quarter, so 17 look-ups in each of the four tables find
+//! all; within 11 bits it takes 137. With hashes spread evenly, a look-up meets n / 65,536 of them.
 
 use std::ops::ControlFlow;
 
-/// The largest distance that is searched: with 12 differing bits, each quarter could have 3.
-pub(super) const RADIUS: u32 = 11;
-
 const QUARTERS: usize = 4;
 const QUARTER_BITS: usize = 16;
-const QUARTER_RADIUS: u32 = RADIUS / QUARTERS as u32;
-/// Ways to change at most two of 16 bits.
-const CHANGES: usize = 1 + QUARTER_BITS + QUARTER_BITS * (QUARTER_BITS - 1) / 2;
-const NONE: u32 = u32::MAX;
+
+/// How far from a hash is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Radius {
+    /// At most 7 bits: with 8, each quarter could have 2.
+    Seven,
+    /// At most 11 bits: with 12, each quarter could have 3.
+    Eleven,
+}
+
+impl Radius {
+    fn bits(self) -> u32 {
+        match self {
+            Self::Seven => 7,
+            Self::Eleven => 11,
+        }
+    }
+
+    /// Bits that differ at most in the most similar quarter.
+    fn bits_of_quarter(self) -> u32 {
+        self.bits() / QUARTERS as u32
+    }
+
+    /// Every way to change so many bits of a quarter, and none.
+    fn changes(self) -> &'static [u16] {
+        match self {
+            Self::Seven => &CHANGES[..=QUARTER_BITS],
+            Self::Eleven => &CHANGES,
+        }
+    }
+}
 
 /// Hashes that can be searched; they are numbered in the order they came in.
 pub(super) struct HammingIndex {
     hashes: Vec<u64>,
-    /// Of every quarter and value of it, the newest hash that has it.
-    newest: [Vec<u32>; QUARTERS],
-    /// Of every quarter and hash, the next older one with the same value.
-    older: [Vec<u32>; QUARTERS],
+    /// Of every quarter and value of it, the hashes that have it, with their numbers.
+    tables: [Vec<Vec<(u64, u32)>>; QUARTERS],
 }
 
 impl HammingIndex {
     /// An index without hashes.
     pub(super) fn new() -> Self {
-        let empty = || std::array::from_fn(|_| Vec::new());
-        let newest = std::array::from_fn(|_| vec![NONE; 1 << QUARTER_BITS]);
-        Self { hashes: Vec::new(), newest, older: empty() }
+        Self { hashes: Vec::new(), tables: std::array::from_fn(|_| vec![Vec::new(); 1 << QUARTER_BITS]) }
     }
 
     /// Adds a hash.
     pub(super) fn insert(&mut self, hash: u64) {
         let number = self.hashes.len() as u32;
-        for (i, (newest, older)) in self.newest.iter_mut().zip(&mut self.older).enumerate() {
-            older.push(std::mem::replace(&mut newest[quarter(hash, i)], number));
+        for (i, table) in self.tables.iter_mut().enumerate() {
+            table[quarter(hash, i)].push((hash, number));
         }
         self.hashes.push(hash);
     }
 
-    /// Calls `found` with the number of every hash at most [`RADIUS`] bits from `hash`, once each, until it breaks.
-    pub(super) fn near(&self, hash: u64, mut found: impl FnMut(usize) -> ControlFlow<()>) -> ControlFlow<()> {
-        for (i, (newest, older)) in self.newest.iter().zip(&self.older).enumerate() {
-            for change in CHANGED {
-                let mut number = newest[quarter(hash, i) ^ usize::from(change)];
-                while number != NONE {
-                    let differing = hash ^ self.hashes[number as usize];
-                    if differing.count_ones() <= RADIUS && first_near_quarter(differing) == i {
-                        found(number as usize)?;
+    /// Calls `found` with the number of every hash within a radius of `hash`, once each, until it breaks.
+    pub(super) fn near(
+        &self,
+        hash: u64,
+        radius: Radius,
+        mut found: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        if self.hashes.len() <= QUARTERS * radius.changes().len() {
+            // comparing all takes fewer steps
+            let is_near = |(_, other): &(usize, &u64)| (hash ^ **other).count_ones() <= radius.bits();
+            return self.hashes.iter().enumerate().filter(is_near).try_for_each(|(number, _)| found(number));
+        }
+        for (i, table) in self.tables.iter().enumerate() {
+            for change in radius.changes() {
+                for (other, number) in &table[quarter(hash, i) ^ usize::from(*change)] {
+                    let differing = hash ^ other;
+                    if differing.count_ones() <= radius.bits() && first_near_quarter(differing, radius) == i {
+                        found(*number as usize)?;
                     }
-                    number = older[number as usize];
                 }
             }
         }
@@ -66,28 +94,32 @@ fn quarter(hash: u64, i: usize) -> usize {
 }
 
 /// The first quarter by whose table a hash with these differing bits is found.
-fn first_near_quarter(differing: u64) -> usize {
-    let is_near = |i: &usize| quarter(differing, *i).count_ones() <= QUARTER_RADIUS;
+fn first_near_quarter(differing: u64, radius: Radius) -> usize {
+    let is_near = |i: &usize| quarter(differing, *i).count_ones() <= radius.bits_of_quarter();
     (0..QUARTERS).find(is_near).unwrap_or(QUARTERS)
 }
 
-/// Every way to change at most [`QUARTER_RADIUS`] bits of a quarter.
-const CHANGED: [u16; CHANGES] = changed();
-
-const fn changed() -> [u16; CHANGES] {
-    let mut changes = [0; CHANGES];
-    let (mut n, mut bits) = (0, 0_u16);
-    loop {
-        if bits.count_ones() <= QUARTER_RADIUS {
-            changes[n] = bits;
-            n += 1;
-        }
-        if bits == u16::MAX {
-            return changes;
-        }
-        bits += 1;
+/// Every way to change at most two bits of a quarter, by the number of bits.
+const CHANGES: [u16; 1 + QUARTER_BITS + QUARTER_BITS * (QUARTER_BITS - 1) / 2] = {
+    let mut changes = [0; _];
+    let (mut n, mut a) = (1, 0);
+    while a < QUARTER_BITS {
+        changes[n] = 1 << a;
+        n += 1;
+        a += 1;
     }
-}
+    a = 0;
+    while a < QUARTER_BITS {
+        let mut b = 0;
+        while b < a {
+            changes[n] = 1 << a | 1 << b;
+            n += 1;
+            b += 1;
+        }
+        a += 1;
+    }
+    changes
+};
 
 #[cfg(test)]
 mod tests {
@@ -95,10 +127,12 @@ mod tests {
     use crate::rng::{Purpose, stream};
     use rand::RngExt as _;
 
+    const RADII: [Radius; 2] = [Radius::Seven, Radius::Eleven];
+
     /// What the index finds, in the order of the numbers.
-    fn near(index: &HammingIndex, hash: u64) -> Vec<usize> {
+    fn near(index: &HammingIndex, hash: u64, radius: Radius) -> Vec<usize> {
         let mut found = Vec::new();
-        let _ = index.near(hash, |number| {
+        let _ = index.near(hash, radius, |number| {
             found.push(number);
             ControlFlow::Continue(())
         });
@@ -114,8 +148,8 @@ mod tests {
         index
     }
 
-    fn by_comparing_all(hashes: &[u64], hash: u64) -> Vec<usize> {
-        (0..hashes.len()).filter(|i| (hashes[*i] ^ hash).count_ones() <= RADIUS).collect()
+    fn by_comparing_all(hashes: &[u64], hash: u64, radius: Radius) -> Vec<usize> {
+        (0..hashes.len()).filter(|i| (hashes[*i] ^ hash).count_ones() <= radius.bits()).collect()
     }
 
     #[test]
@@ -129,31 +163,47 @@ mod tests {
                 (0..flips).fold(centres[i % 40], |hash, _| hash ^ (1 << rng.random_range(0..64)))
             })
             .collect();
-        let index = index(&hashes);
-        let mut pairs = 0;
-        for hash in hashes.iter().chain(&centres).copied() {
-            let found = near(&index, hash);
-            assert_eq!(found, by_comparing_all(&hashes, hash));
-            pairs += found.len();
+        for hashes in [&hashes[..], &hashes[..500], &hashes[..60]] {
+            let index = index(hashes);
+            for radius in RADII {
+                let mut pairs = 0;
+                for hash in hashes.iter().chain(&centres).copied() {
+                    let found = near(&index, hash, radius);
+                    assert_eq!(found, by_comparing_all(hashes, hash, radius));
+                    pairs += found.len();
+                }
+                assert!(pairs > hashes.len() + centres.len(), "{pairs} of {}", hashes.len());
+            }
         }
-        assert!(pairs > 20_000, "{pairs}");
     }
 
     #[test]
     fn distances_at_the_radius_are_found_however_the_bits_lie() {
-        for bits in [0x7ff, 0x7ff << 16, 0x7ff << 53, 0x0007_0007_0007_0003, 0x0003_0007_0007_0007] {
-            assert_eq!(near(&index(&[bits, bits | 1 << 50 | 1 << 33 | 1 << 14]), 0), [0]);
+        // enough others that the tables are used
+        let others: Vec<u64> = (0..1000_u64).map(|i| !(i << 54 | i)).collect();
+        for (radius, bits, beyond) in [
+            (Radius::Seven, 0x7f, 0x80),
+            (Radius::Seven, 0x7f << 48, 1),
+            (Radius::Seven, 0x0001_0003_0003_0003, 1 << 52),
+            (Radius::Eleven, 0x7ff, 0x800),
+            (Radius::Eleven, 0x7ff << 53, 1),
+            (Radius::Eleven, 0x0003_0007_0007_0007, 1 << 52),
+        ] {
+            let index = index(&[&[bits, bits | beyond], &others[..]].concat());
+            assert_eq!(near(&index, 0, radius), [0], "{bits:x}");
         }
     }
 
     #[test]
     fn equal_hashes_and_none_at_all_are_fine_and_a_search_can_be_ended() {
         let index = index(&[5; 1000]);
-        assert_eq!(near(&index, 5), (0..1000).collect::<Vec<_>>());
-        assert_eq!(near(&index, !5), [0; 0]);
-        assert_eq!(near(&HammingIndex::new(), 0), [0; 0]);
+        for radius in RADII {
+            assert_eq!(near(&index, 5, radius), (0..1000).collect::<Vec<_>>());
+            assert_eq!(near(&index, !5, radius), [0; 0]);
+            assert_eq!(near(&HammingIndex::new(), 0, radius), [0; 0]);
+        }
         let mut seen = 0;
-        let ended = index.near(5, |_| {
+        let ended = index.near(5, Radius::Seven, |_| {
             seen += 1;
             if seen < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });

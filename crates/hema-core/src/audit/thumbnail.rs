@@ -72,8 +72,7 @@ impl Thumbnail {
         /// Where plain correlation is less, no highlight explains it.
         const WORTH_A_LOOK: f32 = 0.85;
         let plain = dot(&self.cells, &other.cells) as f32 / (self.norm * other.norm).max(1.0);
-        let highlights = self.brightest() > HIGHLIGHT || other.brightest() > HIGHLIGHT;
-        if plain < WORTH_A_LOOK || !highlights {
+        if plain < WORTH_A_LOOK || !(self.has_highlights() || other.has_highlights()) {
             return plain;
         }
         let (own, others) = (self.levels(), other.levels());
@@ -84,9 +83,10 @@ impl Thumbnail {
         self.cells.map(|cell| self.mean + f32::from(cell) * self.step)
     }
 
-    fn brightest(&self) -> f32 {
+    /// Whether some of the picture may be cut off at white.
+    pub(super) fn has_highlights(&self) -> bool {
         let brightest = self.cells.iter().max().map_or(0, |cell| *cell);
-        self.mean + f32::from(brightest) * self.step
+        self.mean + f32::from(brightest) * self.step > HIGHLIGHT
     }
 }
 
