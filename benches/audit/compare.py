@@ -13,6 +13,7 @@ import collections
 import csv
 import pathlib
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -62,18 +63,20 @@ class Found:
 
 
 def run_hema(data, out):
-    start = time.perf_counter()
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([HEMA, "audit", data, "--out", out / "hema"], check=True, capture_output=True)
-    return time.perf_counter() - start, read(out / "hema/findings.csv")
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return (seconds, cpu), read(out / "hema/findings.csv")
 
 
 def run_peer(peer, data, out):
     table = out / f"{peer}.csv"
     done = subprocess.run([sys.executable, HERE / "peers.py", peer, data, table], capture_output=True, text=True)
-    seconds = re.search(r"([\d.]+) seconds", done.stdout)
-    if done.returncode or not seconds:
+    took = re.search(r"([\d.]+) seconds, ([\d.]+) of CPU", done.stdout)
+    if done.returncode or not took:
         raise SystemExit(f"{peer} failed: {done.stderr.strip().splitlines()[-1:]}")
-    return float(seconds[1]), read(table)
+    return (float(took[1]), float(took[2])), read(table)
 
 
 def picture_of(truth):
@@ -138,7 +141,7 @@ def main():
             took, rows = audit()
             seconds[tool].append(took)
             found[tool] = Found(tool, rows)
-            print(f"round {number + 1}: {tool} took {took:.1f} s", file=sys.stderr)
+            print(f"round {number + 1}: {tool} took {took[0]:.1f} s, {took[1]:.1f} s of CPU", file=sys.stderr)
 
     rows = [[fault, *(share(recall_of_copies(found[tool], fault, truth)) for tool in tools)] for fault in COPIES]
     print_table(["copies found", *tools], rows)
@@ -161,9 +164,13 @@ def main():
     header = ["damage", *(f"{tool} {figure}" for tool in tools for figure in ("recall", "precision"))]
     print_table(header, rows)
 
-    ratio = lambda tool: statistics.median(peer / own for peer, own in zip(seconds[tool], seconds["hema"]))
-    rows = [[tool, f"{statistics.median(seconds[tool]):.1f}", f"{ratio(tool):.1f}"] for tool in tools]
-    print_table(["tool", "seconds", "times hema's"], rows)
+    def figures(tool, kind):
+        """Median seconds, and how many times hema's, as the median over the rounds."""
+        own, peers = ([took[kind] for took in seconds[name]] for name in ("hema", tool))
+        return f"{statistics.median(peers):.1f}", f"{statistics.median(p / o for p, o in zip(peers, own)):.1f}"
+
+    rows = [[tool, *figures(tool, 0), *figures(tool, 1)] for tool in tools]
+    print_table(["tool", "seconds", "times hema's", "CPU seconds", "times hema's"], rows)
 
 
 if __name__ == "__main__":
