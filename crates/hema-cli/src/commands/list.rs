@@ -9,10 +9,11 @@ use hema::core::metrics::METRICS;
 use hema::model;
 use hema::optim::RULES;
 use hema::recipe::SHIPPED;
+use hema_fetch::sets::SETS;
 
 use crate::output::Printer;
 
-/// List what is there: models, audit checks, augmentations, corruptions, suites, optimizers, metrics, forms, recipes
+/// List what is there: models, audit checks, augmentations, corruptions, suites, optimizers, metrics, datasets, forms, recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What to list; everything when left out
@@ -34,6 +35,7 @@ pub(crate) const KINDS: &[Kind] = &[
     ("suites", || SUITES.iter().map(|s| (s.name, s.about.into())).collect()),
     ("optimizers", || RULES.iter().map(|rule| (rule.name(), rule.about().into())).collect()),
     ("metrics", || METRICS.iter().map(|m| (m.name, m.about.into())).collect()),
+    ("datasets", || SETS.iter().map(|s| (s.name, format!("{} ({})", s.about, s.licence))).collect()),
     ("forms", || FORMS.iter().map(|form| (form.name, form.about.into())).collect()),
     ("recipes", || SHIPPED.iter().map(|r| (r.name, r.about())).collect()),
 ];

@@ -3,10 +3,13 @@
 mod audit;
 mod data;
 mod disk;
+mod fetch;
 mod files;
 mod hostile_data;
 mod hostile_models;
 mod hostile_recipes;
 mod resume;
 mod road;
+#[path = "../../../hema-fetch/tests/it/server.rs"]
+mod server;
 mod support;

@@ -1,6 +1,7 @@
-//! `hema data`: data sets as they are, one file per subcommand.
+//! `hema data`: data sets before anything is trained on them, one file per subcommand.
 
 mod convert;
+mod fetch;
 mod info;
 
 use clap::Subcommand;
@@ -9,7 +10,7 @@ use hema::core::error::Result;
 use super::Status;
 use crate::output::Printer;
 
-/// Look at data sets and change their form
+/// Fetch data sets, look at them and change their form
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -18,12 +19,14 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    Fetch(fetch::Args),
     Convert(convert::Args),
     Info(info::Args),
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     match &args.command {
+        Command::Fetch(args) => fetch::run(args, printer).map(|()| Status::Done),
         Command::Convert(args) => convert::run(args, printer),
         Command::Info(args) => info::run(args, printer).map(|()| Status::Done),
     }

@@ -1,0 +1,141 @@
+//! `hema data fetch`: public data sets from their homes, with licence and citation.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use hema::core::error::{Error, Result};
+use hema_fetch::sets::{self, Fetched, PublicSet, SETS};
+use hema_fetch::{Event, Options, Outcome};
+
+use crate::output::{Printer, Progress};
+
+/// Fetch public data sets from their homes, with their licence and citation
+///
+/// An interrupted download goes on where it stopped.
+#[derive(clap::Args)]
+#[command(after_long_help = ENVIRONMENT)]
+pub(crate) struct Args {
+    /// Names of data sets
+    #[arg(required_unless_present = "list", value_name = "NAME")]
+    names: Vec<String>,
+    /// Folder to put them in, a folder each
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    out: PathBuf,
+    /// List what there is, with licences
+    #[arg(long, conflicts_with = "names")]
+    list: bool,
+}
+
+const ENVIRONMENT: &str = "\
+Environment:
+  HEMA_MIRROR    address of a folder that has the files, used instead of their homes
+  HTTPS_PROXY    proxy; ALL_PROXY and NO_PROXY work too
+  SSL_CERT_FILE  PEM file of the certificate authorities to trust instead of the built-in ones";
+
+/// The variable that names a mirror.
+const MIRROR: &str = "HEMA_MIRROR";
+
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+    if args.list {
+        return list(printer);
+    }
+    let wanted: Vec<&PublicSet> = args.names.iter().map(|name| sets::find(name)).collect::<Result<_>>()?;
+    let mirror = std::env::var(MIRROR).ok().filter(|mirror| !mirror.is_empty());
+    let mut results = Vec::new();
+    for set in wanted {
+        announce(set, printer);
+        let fetched = fetch(set, &args.out, mirror.as_deref(), printer)?;
+        if printer.is_json() {
+            results.push(json(set, &fetched));
+        } else {
+            printer.result(&fetched.data.display().to_string());
+        }
+        printer.note(&format!("look at it with: hema data info {}", fetched.data.display()));
+    }
+    if printer.is_json() {
+        printer.result(&serde_json::to_string_pretty(&results).map_err(|e| Error::new(e.to_string()))?);
+    }
+    Ok(())
+}
+
+/// Says what is about to be fetched and on what terms.
+fn announce(set: &PublicSet, printer: &Printer) {
+    let PublicSet { name, about, size, home, licence, citation, .. } = set;
+    printer.note(&format!("{name}: {about}; {size} from {home}"));
+    printer.note(&format!("licence: {licence}"));
+    printer.note(&format!("cite: {citation}"));
+}
+
+fn fetch(set: &PublicSet, out: &Path, mirror: Option<&str>, printer: &Printer) -> Result<Fetched> {
+    let progress: RefCell<Option<Progress>> = RefCell::new(None);
+    let clear = || {
+        if let Some(progress) = progress.take() {
+            progress.clear();
+        }
+    };
+    let fetched = set.fetch(out, mirror, &Options::default(), &mut |event| match event {
+        Event::Bytes { done, total } => {
+            let mut progress = progress.borrow_mut();
+            let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+            if progress.is_none() && done > 0 {
+                printer.note(&format!("going on after {} MB", done / 1_000_000));
+            }
+            progress
+                .get_or_insert_with(|| printer.progress(set.name, megabytes(total.unwrap_or(0))))
+                .set(megabytes(done), "MB");
+        }
+        Event::Retry { why, wait } => {
+            clear();
+            printer.warn(&match wait.as_secs() {
+                0 => format!("{why}; trying again"),
+                seconds => format!("{why}; trying again in {seconds} s"),
+            });
+        }
+    });
+    clear();
+    let fetched = fetched?;
+    let file = fetched.file.display();
+    match fetched.outcome {
+        Outcome::Downloaded => printer.note(&format!("downloaded {file}")),
+        Outcome::Present => printer.note(&format!("{file} is there already")),
+    }
+    printer.note(&format!("SHA-256 {}", fetched.sha256));
+    printer.note(&format!("checked: {}", fetched.proof));
+    Ok(fetched)
+}
+
+fn json(set: &PublicSet, fetched: &Fetched) -> serde_json::Value {
+    serde_json::json!({
+        "name": set.name,
+        "data": fetched.data,
+        "file": fetched.file,
+        "sha256": fetched.sha256,
+        "proof": fetched.proof,
+        "downloaded": fetched.outcome == Outcome::Downloaded,
+        "home": set.home,
+        "licence": set.licence,
+        "citation": set.citation,
+    })
+}
+
+/// Everything that can be fetched.
+fn list(printer: &Printer) -> Result<()> {
+    if printer.is_json() {
+        let rows: Vec<_> = SETS
+            .iter()
+            .map(|set| {
+                let PublicSet { name, about, contents, size, home, licence, citation, .. } = set;
+                serde_json::json!({"name": name, "about": about, "contents": contents, "size": size, "home": home,
+                                   "licence": licence, "citation": citation})
+            })
+            .collect();
+        printer.result(&serde_json::to_string_pretty(&rows).map_err(|e| Error::new(e.to_string()))?);
+        return Ok(());
+    }
+    for set in SETS {
+        let rows = [("size", set.size), ("home", set.home), ("licence", set.licence), ("cite", set.citation)];
+        let rows: Vec<String> = rows.iter().map(|(key, value)| format!("  {key}: {value}")).collect();
+        printer.result(&format!("{}: {}\n  {}\n{}\n", set.name, set.about, set.contents, rows.join("\n")));
+    }
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! One request: whatever of the file is still missing, appended to what is there.
+
+use std::io::{ErrorKind, Read};
+use std::time::Duration;
+
+use hema_core::error::{Error, Result};
+use hema_core::file;
+use ureq::http::{HeaderMap, StatusCode, header};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body, Timeout};
+
+use crate::download::{Event, Options, Proof, Request};
+use crate::partial::{Partial, Version};
+
+/// Why an attempt did not bring the whole file.
+pub(crate) enum Failure {
+    /// The line or the server may do better next time, perhaps after the time that the server asks for.
+    Passing { why: String, wait: Option<Duration> },
+    /// There is no way to the server: no network, no such host, nobody listening.
+    Unreachable(String),
+    /// This address will not give the file.
+    Final(String),
+    /// The file came whole but is not what was asked for.
+    Spoiled(String),
+    /// It is not the network: nothing can be written here.
+    Local(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Local(error)
+    }
+}
+
+/// What makes requests. Proxies come from the environment.
+pub(crate) fn agent(options: &Options) -> Result<Agent> {
+    let config = Agent::config_builder()
+        .user_agent(concat!("hema/", env!("CARGO_PKG_VERSION")))
+        .http_status_as_error(false)
+        .timeout_resolve(Some(options.connect))
+        .timeout_connect(Some(options.connect))
+        .timeout_per_read(Some(options.stall))
+        .tls_config(TlsConfig::builder().root_certs(authorities()?).build())
+        // a connection that has failed is not used again
+        .max_idle_connections(0);
+    Ok(config.build().new_agent())
+}
+
+/// The certificate authorities of `SSL_CERT_FILE`, else the built-in list.
+fn authorities() -> Result<RootCerts> {
+    let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else {
+        return Ok(RootCerts::WebPki);
+    };
+    let mut text = Vec::new();
+    file::open(path.as_ref())?.read_to_end(&mut text).map_err(|e| Error::io(&path, &e))?;
+    let certificates: Vec<Certificate> = parse_pem(&text)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(Error::new("holds no certificate (SSL_CERT_FILE names it; expected PEM)").at(&path));
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
+}
+
+/// Asks `url` once for what is missing. When it comes back well, all the bytes that the server promised are there.
+pub(crate) fn attempt(
+    agent: &Agent,
+    url: &str,
+    request: &Request,
+    partial: &mut Partial,
+    report: &mut dyn FnMut(Event),
+) -> Result<(), Failure> {
+    let version = partial.version().filter(|version| version.url == url);
+    // without a checksum, only bytes known to be of the same version may be joined
+    if partial.len() > 0 && !request.proof.is_checksum() && version.is_none() {
+        partial.restart(None)?;
+    }
+    let if_range = version.filter(|_| !request.proof.is_checksum());
+    let start = partial.len();
+    let response = ask(agent, url, start, if_range.as_ref())?;
+    let headers = response.headers();
+    let total = match response.status() {
+        StatusCode::OK => {
+            let total = number(headers, header::CONTENT_LENGTH);
+            check_size(total, request)?;
+            partial.restart(version_of(url, headers).as_ref())?;
+            total
+        }
+        StatusCode::PARTIAL_CONTENT => {
+            let range = content_range(headers);
+            let joins = range.is_some_and(|(first, _)| first == Some(start));
+            let same = if_range.is_none_or(|old| version_of(url, headers).is_none_or(|new| new == old));
+            if !joins || !same {
+                partial.restart(None)?;
+                return Err(passing("it sent another part of the file than was asked for"));
+            }
+            let total = range.and_then(|(_, total)| total);
+            check_size(total, request)?;
+            total
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE if start > 0 => {
+            if content_range(headers) == Some((None, Some(start))) {
+                return Ok(());
+            }
+            partial.restart(None)?;
+            return Err(passing("the file there is shorter than what had arrived"));
+        }
+        status => return Err(refused(status, headers)),
+    };
+    receive(response.into_body(), total.or(request.size), partial, report)
+}
+
+/// Sends the request and reads the head of the answer.
+fn ask(
+    agent: &Agent,
+    url: &str,
+    start: u64,
+    if_range: Option<&Version>,
+) -> Result<ureq::http::Response<Body>, Failure> {
+    let mut get = agent
+        .get(url)
+        .config()
+        // a secure address must not lead to an insecure one
+        .https_only(url.starts_with("https://"))
+        .build()
+        .header(header::ACCEPT_ENCODING, "identity");
+    if start > 0 {
+        get = get.header(header::RANGE, format!("bytes={start}-"));
+        if let Some(version) = if_range {
+            get = get.header(header::IF_RANGE, version.validator.as_str());
+        }
+    }
+    get.call().map_err(|e| failure(&e))
+}
+
+/// Appends the body to what is there.
+fn receive(
+    body: Body,
+    total: Option<u64>,
+    partial: &mut Partial,
+    report: &mut dyn FnMut(Event),
+) -> Result<(), Failure> {
+    let mut reader = body.into_reader();
+    let mut buffer = vec![0; 1 << 16];
+    report(Event::Bytes { done: partial.len(), total });
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => partial.append(&buffer[..read])?,
+            Err(e) => return Err(failure(&e.into())),
+        }
+        report(Event::Bytes { done: partial.len(), total });
+    }
+    let done = partial.len();
+    match total {
+        Some(total) if done < total => Err(passing(&format!("the line broke after {done} of {total} bytes"))),
+        Some(total) if done > total => {
+            partial.restart(None)?;
+            Err(passing(&format!("it sent {done} bytes of a file of {total}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn passing(why: &str) -> Failure {
+    Failure::Passing { why: why.to_owned(), wait: None }
+}
+
+/// A file of another size than expected is another file, or a page that says sorry.
+fn check_size(total: Option<u64>, request: &Request) -> Result<(), Failure> {
+    match (total, request.size) {
+        (Some(total), Some(size)) if total != size => {
+            Err(Failure::Final(format!("its file has {total} bytes, expected {size}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What an answer without the file means.
+fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
+    let why = format!("the server answered {status}");
+    let busy = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    if status.is_server_error() || busy.contains(&status) {
+        Failure::Passing { why, wait: number(headers, header::RETRY_AFTER).map(Duration::from_secs) }
+    } else {
+        Failure::Final(why)
+    }
+}
+
+/// What went wrong below HTTP.
+fn failure(error: &ureq::Error) -> Failure {
+    use ureq::Error::{
+        BadUri, Http, InvalidProxyUrl, RedirectFailed, RequireHttpsOnly, Rustls, Tls, TooManyRedirects,
+    };
+    let unreachable =
+        [ErrorKind::ConnectionRefused, ErrorKind::NetworkUnreachable, ErrorKind::HostUnreachable];
+    let why = match error {
+        ureq::Error::Timeout(_) => "nothing was heard from it for too long".to_owned(),
+        ureq::Error::HostNotFound => "the host was not found".to_owned(),
+        ureq::Error::Io(e) => e.to_string(),
+        RequireHttpsOnly(_) => "it leads from a secure address to an insecure one".to_owned(),
+        error => error.to_string(),
+    };
+    match error {
+        ureq::Error::HostNotFound | ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
+            Failure::Unreachable(why)
+        }
+        ureq::Error::Io(e) if unreachable.contains(&e.kind()) => Failure::Unreachable(why),
+        BadUri(_) | Http(_) | InvalidProxyUrl | RedirectFailed | RequireHttpsOnly(_) | Rustls(_) | Tls(_)
+        | TooManyRedirects => Failure::Final(why),
+        // what rustls finds wrong with a certificate arrives as an input error
+        ureq::Error::Io(e) if e.kind() == ErrorKind::InvalidData => Failure::Final(why),
+        _ => Failure::Passing { why, wait: None },
+    }
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+fn number(headers: &HeaderMap, name: header::HeaderName) -> Option<u64> {
+    text(headers, name)?.parse().ok()
+}
+
+/// `Content-Range: bytes FIRST-LAST/TOTAL`, or `bytes */TOTAL`: the first byte and the size of the whole file, where
+/// they are told.
+fn content_range(headers: &HeaderMap) -> Option<(Option<u64>, Option<u64>)> {
+    let (range, total) = text(headers, header::CONTENT_RANGE)?.strip_prefix("bytes ")?.split_once('/')?;
+    let first = range.split_once('-').and_then(|(first, _)| first.parse().ok());
+    Some((first, total.parse().ok()))
+}
+
+/// The version of the file that an answer holds, if it can be told from others (a weak `ETag` cannot).
+fn version_of(url: &str, headers: &HeaderMap) -> Option<Version> {
+    let strong = text(headers, header::ETAG).filter(|tag| tag.starts_with('"'));
+    let validator = strong.or_else(|| text(headers, header::LAST_MODIFIED))?;
+    Some(Version { url: url.to_owned(), validator: validator.to_owned() })
+}
+
+impl Proof<'_> {
+    fn is_checksum(&self) -> bool {
+        matches!(self, Proof::Md5(_) | Proof::Sha256(_))
+    }
+}
