@@ -2,7 +2,7 @@
 //!
 //! Two cells of one class can look much alike at a glance, but not at every place of a thumbnail: red cells, cell
 //! border and nucleus lie elsewhere. So the correlation of thumbnails, which neither brightness nor contrast, size nor
-//! compression changes, tells copies (above 0.99 as a rule) from look-alikes (below 0.97).
+//! compression changes, tells copies (above 0.99 as a rule) from look-alikes (below 0.98).
 //!
 //! Left out on purpose: colour, which a stain or a white balance changes; alignment, without which copies that
 //! were cropped by more than a hundredth or two, or turned by an odd angle, are not told.
