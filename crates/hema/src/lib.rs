@@ -21,5 +21,8 @@ pub mod bundle;
 pub mod evaluate;
 pub mod predict;
 
+mod logistic;
+pub mod second_opinion;
+
 pub use burn::tensor::Device;
 pub use hema_core as core;

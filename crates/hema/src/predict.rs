@@ -27,6 +27,15 @@ pub struct Predictor {
     precision: Precision,
 }
 
+/// What a network sees in images, and what it says of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedded {
+    /// A row of features an image.
+    pub features: Vec<f32>,
+    /// A row of probabilities an image.
+    pub probabilities: Vec<f32>,
+}
+
 #[derive(Debug)]
 struct Member {
     network: Network,
@@ -189,11 +198,42 @@ impl Predictor {
                 Ok(Flow::Continue)
             })?;
         }
-        if mean.iter().any(|p| !p.is_finite()) {
-            return Err(Error::new("the model gives probabilities that are not numbers"));
-        }
+        check_finite(&mean)?;
         Ok(mean)
     }
+
+    /// What the first member's head sees of every image, see [`Network::features`], and what it makes of it. `progress`
+    /// hears how many images are done.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn embed(&self, views: &Views, progress: &mut dyn FnMut(usize)) -> Result<Embedded> {
+        let (member, data) = (&self.members[0], views.first());
+        let order: Vec<usize> = (0..data.len()).collect();
+        let mut embedded = Embedded { features: Vec::new(), probabilities: Vec::new() };
+        loader::for_each_batch(data, &order, BATCH, &member.preprocess, None, |batch| {
+            let (features, probabilities) = on_pool(|| {
+                let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
+                let features = member.network.features(batch.into_tensor(&self.device), &pass);
+                let logits = member.network.classify(features.clone(), &pass);
+                let probabilities = activation::softmax(logits / member.temperature, 1);
+                (features.into_data(), probabilities.into_data())
+            });
+            embedded.features.extend(features.iter::<f32>());
+            embedded.probabilities.extend(probabilities.iter::<f32>());
+            progress(embedded.probabilities.len() / self.classes.len());
+            Ok(Flow::Continue)
+        })?;
+        check_finite(&embedded.probabilities)?;
+        Ok(embedded)
+    }
+}
+
+fn check_finite(probabilities: &[f32]) -> Result<()> {
+    if probabilities.iter().all(|p| p.is_finite()) {
+        return Ok(());
+    }
+    Err(Error::new("the model gives probabilities that are not numbers"))
 }
 
 #[cfg(test)]

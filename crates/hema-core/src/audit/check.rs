@@ -3,8 +3,8 @@
 use super::duplicates::Duplicates;
 use super::measure::Measured;
 use super::{
-    cross_split_leak, exact_duplicate, foreign_cluster, label_conflict, light, near_duplicate, sharpness,
-    size, unreadable,
+    balance, cross_split_leak, domain, exact_duplicate, foreign_cluster, label_conflict, label_error, light,
+    near_duplicate, outlier, sharpness, shortcut, size, unreadable,
 };
 use crate::data::Source;
 use crate::error::{Error, Result, suggest};
@@ -39,6 +39,14 @@ pub const CHECKS: &[Check] = &[
     light::LOW_INFORMATION,
     sharpness::BLURRY,
     sharpness::OVER_COMPRESSED,
+    domain::ODD_COLOUR,
+    domain::SECOND_DOMAIN,
+    shortcut::CHECK,
+    balance::CLASS_IMBALANCE,
+    balance::RARE_CLASS,
+    balance::MISSING_PART,
+    outlier::CHECK,
+    label_error::CHECK,
 ];
 
 /// A threshold for one check, in place of its own.

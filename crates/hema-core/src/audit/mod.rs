@@ -25,18 +25,31 @@ mod hash;
 mod orientation;
 mod search;
 
-// the checks, and what they share
-mod cross_split_leak;
-mod exact_duplicate;
+// what checks share
+mod confident;
 mod fault;
+mod robust;
+mod scatter;
+mod two_means;
+
+// the checks
+mod balance;
+mod cross_split_leak;
+mod domain;
+mod exact_duplicate;
 mod foreign_cluster;
 mod label_conflict;
+mod label_error;
 mod light;
 mod near_duplicate;
-mod robust;
+mod outlier;
 mod sharpness;
+mod shortcut;
 mod size;
 mod unreadable;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

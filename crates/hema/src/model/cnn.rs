@@ -79,7 +79,7 @@ impl Cnn {
         Ok(Self { stages, hidden, classifier, average: plan.average, dropout: spec.dropout })
     }
 
-    pub(super) fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+    pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
         let mut x = x;
         for stage in &self.stages {
             x = match &stage.bn {
@@ -91,7 +91,10 @@ impl Cnn {
             };
             x = nn::max_pool(x, 2, 2, Padding::Valid);
         }
-        let features = if self.average { nn::global_average_pool(x) } else { x.flatten(1, 3) };
+        if self.average { nn::global_average_pool(x) } else { x.flatten(1, 3) }
+    }
+
+    pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
         nn::head(features, &self.hidden, &self.classifier, self.dropout, pass)
     }
 }

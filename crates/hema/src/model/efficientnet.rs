@@ -286,8 +286,11 @@ impl EfficientNet {
         Self { conv_stem, bn1, blocks, conv_head, bn2, hidden, classifier, dropout: spec.dropout }
     }
 
-    pub(super) fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
-        let features = nn::global_average_pool(self.final_map(x, pass, |_, _| {}));
+    pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+        nn::global_average_pool(self.final_map(x, pass, |_, _| {}))
+    }
+
+    pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
         nn::head(features, &self.hidden, &self.classifier, self.dropout, pass)
     }
 

@@ -31,7 +31,13 @@ impl Mlp {
         Self { hidden, classifier, dropout: spec.dropout }
     }
 
-    pub(super) fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
-        nn::head(x.flatten(1, 3), &self.hidden, &self.classifier, self.dropout, pass)
+    // an associated function like every family's, though it needs no weights
+    #[allow(clippy::unused_self)]
+    pub(super) fn features(&self, x: Tensor<4>) -> Tensor<2> {
+        x.flatten(1, 3)
+    }
+
+    pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
+        nn::head(features, &self.hidden, &self.classifier, self.dropout, pass)
     }
 }

@@ -95,11 +95,27 @@ impl Network {
 
     /// Logits `[batch, classes]` of normalised images `[batch, size, size, 3]`.
     pub fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+        self.classify(self.features(x, pass), pass)
+    }
+
+    /// What the head sees of normalised images `[batch, size, size, 3]`: pooled maps `[batch, features]`, in a network
+    /// without pooling the flattened ones.
+    pub fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
         match self {
-            Self::Mlp(network) => network.forward(x, pass),
-            Self::Cnn(network) => network.forward(nn::input(x, pass), pass),
-            Self::ResNet(network) => network.forward(nn::input(x, pass), pass),
-            Self::EfficientNet(network) => network.forward(nn::input(x, pass), pass),
+            Self::Mlp(network) => network.features(x),
+            Self::Cnn(network) => network.features(nn::input(x, pass), pass),
+            Self::ResNet(network) => network.features(nn::input(x, pass), pass),
+            Self::EfficientNet(network) => network.features(nn::input(x, pass), pass),
+        }
+    }
+
+    /// Logits `[batch, classes]` of features.
+    pub fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
+        match self {
+            Self::Mlp(network) => network.classify(features, pass),
+            Self::Cnn(network) => network.classify(features, pass),
+            Self::ResNet(network) => network.classify(features, pass),
+            Self::EfficientNet(network) => network.classify(features, pass),
         }
     }
 }

@@ -81,13 +81,17 @@ impl ResNet {
         Self { conv1, bn1, layer1, layer2, layer3, layer4, hidden, fc, dropout: spec.dropout }
     }
 
-    pub(super) fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+    pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
         let x = nn::block(x, &[active(&self.conv1, &self.bn1)], None, None, pass);
         let mut x = nn::max_pool(x, 3, 2, Padding::Symmetric);
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {
             x = block.forward(x, pass);
         }
-        nn::head(nn::global_average_pool(x), &self.hidden, &self.fc, self.dropout, pass)
+        nn::global_average_pool(x)
+    }
+
+    pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
+        nn::head(features, &self.hidden, &self.fc, self.dropout, pass)
     }
 }
 

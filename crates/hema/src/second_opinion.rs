@@ -1,0 +1,240 @@
+//! What a model says of the images of a data set, for the audit: outliers, and labels it contradicts.
+//!
+//! A model that was trained on an image mostly repeats its label. [`out_of_fold`] therefore predicts every image by a
+//! linear head that was fitted to the other folds' images on frozen features: seconds in place of hours of training.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use hema_core::audit::ModelEvidence;
+use hema_core::data::{LoadOptions, OnBadImage, Source};
+use hema_core::error::{Error, Result};
+use hema_core::preprocess::Preprocess;
+use hema_core::rng::{Purpose, stream};
+use rand::seq::SliceRandom;
+use rayon::prelude::*;
+
+use crate::logistic::Logistic;
+use crate::model::{ModelSpec, Network};
+use crate::nn::Activation;
+use crate::predict::Predictor;
+use crate::weights;
+
+/// The backbone that stands in where no model is given.
+const BACKBONE: &str = "tf_efficientnetv2_b0";
+/// Side of the images that it sees, in pixels.
+const SIZE: usize = 128;
+/// The weight of the squared norm of a head's weights beside its mean loss.
+const PENALTY: f64 = 1e-2;
+
+/// The backbone with `ImageNet`'s weights: its features serve any classes, its probabilities mean nothing.
+///
+/// # Errors
+/// Weights that are not found, see [`weights::find_pretrained`].
+pub fn pretrained(classes: &[String], device: &Device) -> Result<Predictor> {
+    let spec = ModelSpec {
+        name: BACKBONE.into(),
+        classes: classes.len().max(2),
+        size: SIZE,
+        head: Vec::new(),
+        activation: Activation::default(),
+        head_batch_norm: false,
+        dropout: 0.0,
+        drop_path: 0.0,
+    };
+    let path: &Path = &weights::find_pretrained(BACKBONE)?;
+    let network = weights::start_from(Network::new(&spec, 0, device)?, &spec, path)?;
+    let mut names = classes.to_vec();
+    names.resize(spec.classes, String::new());
+    Ok(Predictor::of_network(&network, &Preprocess::imagenet(SIZE), &names, device))
+}
+
+/// What a model says of every image that can be read. Its classes must be the source's, in order, for its probabilities to
+/// mean anything. `progress` hears how many images are done.
+///
+/// # Errors
+/// A shared file of the data that cannot be read any further, no readable image, or a model that gives no numbers.
+pub fn ask(
+    predictor: &Predictor,
+    source: &Source,
+    options: &LoadOptions,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<ModelEvidence> {
+    let mut opinion = ModelEvidence {
+        probabilities: vec![None; source.len()],
+        embeddings: vec![None; source.len()],
+        out_of_fold: false,
+    };
+    let options = LoadOptions { on_bad_image: OnBadImage::Skip, ..*options };
+    let order = source.reading_order(None)?;
+    let views = predictor.load(source, Some(&order), &options, &|_| ())?;
+    let data = views.first();
+    let embedded = predictor.embed(&views, &mut |done| progress(done))?;
+    let width = embedded.features.len() / data.len().max(1);
+    let classes = predictor.classes().len();
+    let mut rows =
+        embedded.features.chunks_exact(width.max(1)).zip(embedded.probabilities.chunks_exact(classes));
+    // what could not be read is missing among the rows, whose order is kept
+    let mut read = (0..data.len()).map(|row| data.entry(row)).peekable();
+    for image in order {
+        if read.next_if(|entry| **entry == source.entries()[image]).is_some()
+            && let Some((features, probabilities)) = rows.next()
+        {
+            opinion.embeddings[image] = Some(features.to_vec());
+            opinion.probabilities[image] = Some(probabilities.to_vec());
+        }
+    }
+    Ok(opinion)
+}
+
+/// The same with probabilities of the source's classes by linear heads on the features, each image's by the head that was
+/// fitted to the other folds. Folds have the classes in equal shares; the images of a group in `copies` lie in one.
+///
+/// # Errors
+/// Fewer than two folds, or fewer labelled images than folds.
+pub fn out_of_fold(
+    opinion: &ModelEvidence,
+    source: &Source,
+    copies: &[Vec<usize>],
+    folds: usize,
+) -> Result<ModelEvidence> {
+    let fold_of = folds_of(opinion, source, copies, folds);
+    let labelled = fold_of.iter().flatten().count();
+    if folds < 2 || labelled < folds {
+        return Err(Error::new(format!(
+            "{folds} folds of {labelled} labelled images (expected 2 folds or more)"
+        ))
+        .at(source.path()));
+    }
+    let width = opinion.embeddings.iter().flatten().map(Vec::len).next().unwrap_or(0);
+    let label = |image: usize| source.entries()[image].label.unwrap_or(0);
+    let mut probabilities = vec![None; source.len()];
+    for fold in 0..folds {
+        let others: Vec<usize> =
+            (0..source.len()).filter(|image| fold_of[*image].is_some_and(|own| own != fold)).collect();
+        let rows: Vec<&[f32]> =
+            others.iter().filter_map(|image| opinion.embeddings[*image].as_deref()).collect();
+        let labels: Vec<usize> = others.iter().map(|image| label(*image)).collect();
+        let head = Logistic::fit(&rows, width, &labels, source.classes().len(), PENALTY);
+        let predicted: Vec<(usize, Vec<f32>)> = (0..source.len())
+            .into_par_iter()
+            .filter(|image| fold_of[*image] == Some(fold))
+            .filter_map(|image| Some((image, head.predict(opinion.embeddings[image].as_deref()?))))
+            .collect();
+        for (image, row) in predicted {
+            probabilities[image] = Some(row);
+        }
+    }
+    Ok(ModelEvidence { probabilities, embeddings: opinion.embeddings.clone(), out_of_fold: true })
+}
+
+/// The fold of every labelled image that the model saw.
+fn folds_of(
+    opinion: &ModelEvidence,
+    source: &Source,
+    copies: &[Vec<usize>],
+    folds: usize,
+) -> Vec<Option<usize>> {
+    let usable =
+        |image: &usize| source.entries()[*image].label.is_some() && opinion.embeddings[*image].is_some();
+    let mut alone = vec![true; source.len()];
+    copies.iter().flatten().for_each(|image| alone[*image] = false);
+    let singles = (0..source.len()).filter(|image| alone[*image]).map(|image| vec![image]);
+    let mut of_class: Vec<Vec<Vec<usize>>> = vec![Vec::new(); source.classes().len()];
+    for group in copies.iter().cloned().chain(singles) {
+        let members: Vec<usize> = group.into_iter().filter(usable).collect();
+        if let Some(label) = members.first().and_then(|first| source.entries()[*first].label) {
+            of_class[label].push(members);
+        }
+    }
+    let mut fold_of = vec![None; source.len()];
+    let mut dealt = 0;
+    for (class, mut groups) in of_class.into_iter().enumerate() {
+        groups.shuffle(&mut stream(0, Purpose::Split, class as u64, folds as u64));
+        for group in groups {
+            group.iter().for_each(|image| fold_of[*image] = Some(dealt % folds.max(1)));
+            dealt += 1;
+        }
+    }
+    fold_of
+}
+
+#[cfg(test)]
+mod tests {
+    use hema_core::data;
+
+    use super::*;
+
+    /// Two classes of images that a picture of their features tells apart; the first image cannot be read.
+    fn data(folder: &Path) -> Source {
+        for (class, red) in [("a", 40), ("b", 200)] {
+            std::fs::create_dir_all(folder.join(class)).unwrap();
+            for i in 0..12 {
+                let image = hema_core::Image::filled(24, 24, [red + i, 90, 120 - i]);
+                std::fs::write(folder.join(class).join(format!("{i:02}.png")), image.to_png().unwrap())
+                    .unwrap();
+            }
+        }
+        std::fs::write(folder.join("a/00.png"), b"no picture").unwrap();
+        data::open(folder).unwrap()
+    }
+
+    fn predictor(source: &Source) -> Predictor {
+        let spec = ModelSpec { classes: 2, size: 24, ..crate::model::tests::spec("cnn_gap") };
+        let network = Network::new(&spec, 0, &Device::flex()).unwrap();
+        Predictor::of_network(&network, &Preprocess::imagenet(24), source.classes(), &Device::flex())
+    }
+
+    #[test]
+    fn every_readable_image_is_embedded_and_predicted_as_the_predictor_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = data(folder.path());
+        let predictor = predictor(&source);
+        let opinion = ask(&predictor, &source, &LoadOptions::default(), &|_| ()).unwrap();
+        assert!(!opinion.out_of_fold);
+        assert_eq!((opinion.embeddings.len(), opinion.probabilities.len()), (24, 24));
+        assert_eq!((&opinion.embeddings[0], &opinion.probabilities[0]), (&None, &None));
+        let views = predictor.load(&source, Some(&[5]), &LoadOptions::default(), &|_| ()).unwrap();
+        let alone = predictor.predict(&views, None, &mut |_| ()).unwrap();
+        let found = opinion.probabilities[5].as_ref().unwrap();
+        assert!(found.iter().zip(&alone).all(|(f, e)| (f - e).abs() < 1e-5), "{found:?} {alone:?}");
+        assert_eq!(opinion.embeddings[5].as_ref().unwrap().len(), 128);
+    }
+
+    #[test]
+    fn heads_on_the_other_folds_tell_the_classes_apart_and_contradict_a_swapped_label() {
+        let folder = tempfile::tempdir().unwrap();
+        data(folder.path());
+        std::fs::rename(folder.path().join("a/07.png"), folder.path().join("b/swapped.png")).unwrap();
+        let source = data::open(folder.path()).unwrap();
+        let opinion = ask(&predictor(&source), &source, &LoadOptions::default(), &|_| ()).unwrap();
+        let unfolded = out_of_fold(&opinion, &source, &[vec![1, 2], vec![3, 4, 5]], 4).unwrap();
+        assert!(unfolded.out_of_fold);
+        assert_eq!(unfolded.probabilities[0], None);
+        for (image, entry) in source.entries().iter().enumerate().skip(1) {
+            let row = unfolded.probabilities[image].as_ref().unwrap();
+            let contradicted = row[entry.label.unwrap()] < 0.5;
+            assert_eq!(contradicted, entry.path == "b/swapped.png", "{}: {row:?}", entry.path);
+        }
+    }
+
+    #[test]
+    fn folds_are_even_and_keep_copies_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = data(folder.path());
+        let opinion = ask(&predictor(&source), &source, &LoadOptions::default(), &|_| ()).unwrap();
+        let copies = [vec![1, 2], vec![3, 14, 20]];
+        let fold_of = folds_of(&opinion, &source, &copies, 3);
+        assert_eq!(fold_of[0], None);
+        for group in &copies {
+            assert!(group.iter().all(|image| fold_of[*image] == fold_of[group[0]]));
+        }
+        for fold in 0..3 {
+            let size = fold_of.iter().filter(|own| **own == Some(fold)).count();
+            assert!((6..=10).contains(&size), "{fold_of:?}");
+        }
+        assert!(out_of_fold(&opinion, &source, &[], 1).is_err());
+        assert!(out_of_fold(&opinion, &source, &[], 0).is_err());
+        assert!(out_of_fold(&opinion, &source, &[], 99).is_err());
+    }
+}
