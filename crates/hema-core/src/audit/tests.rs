@@ -78,8 +78,8 @@ fn a_background_or_a_size_that_tells_the_class_is_a_shortcut() {
     let parts = vec![None; cells.len()];
     let labels: Vec<&str> = (0..cells.len()).map(|i| if foreign.contains(&i) { "a" } else { "b" }).collect();
     let shortcuts = run_check("shortcut", &cells, &labels, &parts, None);
-    assert!(shortcuts[0].detail.contains("red of the background predicts the class"), "{shortcuts:?}");
-    assert!(shortcuts[0].score < 0.3);
+    let red = shortcuts.iter().find(|finding| finding.detail.starts_with("the red of the background"));
+    assert!(red.is_some_and(|finding| finding.score < 0.3), "{shortcuts:?}");
 
     let sized: Vec<Image> = (0..64)
         .map(|i| resize(&cells[1], 64 + i / 32 * 10, 64 + i / 32 * 10, Filter::Bilinear).unwrap())
