@@ -203,7 +203,9 @@ fn descend(gradient: &[f64], memory: &VecDeque<(Vec<f64>, Vec<f64>)>) -> Vec<f64
     }
     if let Some((step, change)) = memory.back() {
         let scale = product(step, change) / product(change, change);
-        direction.iter_mut().for_each(|d| *d *= scale);
+        for d in &mut direction {
+            *d *= scale;
+        }
     }
     for ((step, change), alpha) in memory.iter().zip(alphas.iter().rev()) {
         let beta = product(change, &direction) / product(step, change);

@@ -152,7 +152,9 @@ fn folds_of(
     for (class, mut groups) in of_class.into_iter().enumerate() {
         groups.shuffle(&mut stream(0, Purpose::Split, class as u64, folds as u64));
         for group in groups {
-            group.iter().for_each(|image| fold_of[*image] = Some(dealt % folds.max(1)));
+            for image in group {
+                fold_of[image] = Some(dealt % folds.max(1));
+            }
             dealt += 1;
         }
     }
