@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use hema::Device;
 use hema::core::audit::{
-    self, Action, AuditRecord, CheckSummary, Counts, Finding, Summary, Threshold, find_check,
+    self, Action, Audit, AuditRecord, CheckSummary, Counts, Finding, Measured, ModelEvidence, Summary,
+    Threshold, find_check,
 };
 use hema::core::data::write::{self, Change, Form, Writer};
 use hema::core::data::{self, OnBadImage, Source};
@@ -13,8 +15,10 @@ use hema::core::file;
 use hema::core::provenance::Provenance;
 use hema::core::report::{AuditReport, render_audit};
 use hema::core::split::{Part, Split};
+use hema::predict::Predictor;
+use hema::second_opinion;
 
-use super::{Status, command_line, title};
+use super::{Memory, Status, command_line, title};
 use crate::output::{Printer, printable, table};
 use crate::run_info::write_json;
 
@@ -26,6 +30,9 @@ const RECORD: &str = "audit.json";
 
 /// Name of the page inside an audit's folder.
 const PAGE: &str = "audit.html";
+
+/// Folds that labels are judged in.
+const FOLDS: u32 = 5;
 
 /// Most characters of an example in the table.
 const EXAMPLE: usize = 110;
@@ -50,6 +57,14 @@ pub(crate) struct Args {
     /// Find images that score below this in a check (see `hema list checks`); 0 leaves the check out
     #[arg(long, value_name = "CHECK=VALUE")]
     threshold: Vec<CheckThreshold>,
+    /// Model whose features find outliers and doubtful labels, which take about as long as predicting all images
+    #[arg(long, value_name = "MODEL", conflicts_with = "apply")]
+    model: Option<PathBuf>,
+    /// Judge every label by the images outside its own of so many folds; without --model on ImageNet features [default: 5]
+    #[arg(long, value_name = "N", conflicts_with = "apply", value_parser = clap::value_parser!(u32).range(2..=100))]
+    folds: Option<u32>,
+    #[command(flatten)]
+    memory: Memory,
     /// Exit with status 1 if an image should go or be looked at
     #[arg(long)]
     strict: bool,
@@ -81,21 +96,19 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let source = open(args)?;
     // a name that is taken is found before the work, not after it
     let writer = args.write.as_deref().map(|path| begin(path, &source)).transpose()?;
-    let findings = match &args.apply {
-        Some(path) => audit::read_findings(path, &source)?,
+    let audit = match &args.apply {
+        Some(path) => Audit::read(path, &source)?,
         None => find(args, &source, printer)?,
     };
-    let parts = audit::parts(&source, None)?;
-    let provenance = Provenance::now(command_line(), "CPU");
-    let record = AuditRecord::new(&source, &findings, &parts, provenance);
+    let record = AuditRecord::new(&source, &audit, Provenance::now(command_line(), "CPU"));
     print(&record, printer)?;
     if let Some(out) = &args.out {
-        write_findings(args, out, &source, &findings, &parts, &record, printer)?;
+        write_findings(args, out, &source, &audit, &record, printer)?;
     }
     if let (Some(path), Some(writer)) = (&args.write, writer) {
-        write_clean(path, writer, &source, &findings, printer)?;
+        write_clean(path, writer, &source, &audit.findings, printer)?;
     }
-    let wanting = findings.iter().any(|finding| finding.action != Action::Keep);
+    let wanting = audit.findings.iter().any(|finding| finding.action != Action::Keep);
     Ok(if args.strict && wanting { Status::FoundWanting } else { Status::Done })
 }
 
@@ -126,12 +139,49 @@ fn begin(path: &Path, source: &Source) -> Result<Box<dyn Writer>> {
 }
 
 /// Audits the data.
-fn find(args: &Args, source: &Source, printer: &Printer) -> Result<Vec<Finding>> {
+fn find(args: &Args, source: &Source, printer: &Printer) -> Result<Audit> {
     let thresholds: Vec<Threshold> = args.threshold.iter().map(|own| own.0.clone()).collect();
+    // a model that cannot be opened is found before the work
+    let predictor = open_model(args, source)?;
     let progress = printer.progress("auditing", source.len() as u64);
-    let audited = audit::audit(source, None, None, &thresholds, &|done| progress.set(done as u64, "images"));
+    let measured = audit::measure_all(source, &|done| progress.set(done as u64, "images"));
     progress.clear();
-    Ok(audited?.findings)
+    let measured = measured?;
+    let ask = |predictor| second_opinion(args, &predictor, source, &measured, printer);
+    let model = predictor.map(ask).transpose()?;
+    audit::judge(source, None, measured, model.as_ref(), &thresholds)
+}
+
+/// The model to ask, where one was asked for.
+fn open_model(args: &Args, source: &Source) -> Result<Option<Predictor>> {
+    let device = Device::flex();
+    match &args.model {
+        Some(path) => Ok(Some(Predictor::open(std::slice::from_ref(path), &device)?.0)),
+        None if args.folds.is_some() => second_opinion::pretrained(source.classes(), &device).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What a model says of the images: of labels always by heads that were fitted to other images, since a model mostly
+/// repeats the labels it has seen.
+fn second_opinion(
+    args: &Args,
+    predictor: &Predictor,
+    source: &Source,
+    measured: &[Result<Measured, String>],
+    printer: &Printer,
+) -> Result<ModelEvidence> {
+    let progress = printer.progress("asking the model", source.len() as u64);
+    let opinion = second_opinion::ask(predictor, source, &args.memory.options(OnBadImage::Skip), &|done| {
+        progress.set(done as u64, "images");
+    });
+    progress.clear();
+    let opinion = opinion?;
+    if source.classes().len() < 2 {
+        return Ok(opinion);
+    }
+    let folds = args.folds.unwrap_or(FOLDS) as usize;
+    second_opinion::out_of_fold(&opinion, source, &audit::copies(measured), folds)
 }
 
 /// Writes the findings as a table, as a record and as a page. A file of findings that was read is left as it is.
@@ -139,19 +189,18 @@ fn write_findings(
     args: &Args,
     out: &Path,
     source: &Source,
-    findings: &[Finding],
-    parts: &[Option<Part>],
+    audit: &Audit,
     record: &AuditRecord,
     printer: &Printer,
 ) -> Result<()> {
     let table = args.apply.clone().unwrap_or_else(|| out.join(FINDINGS));
     if args.apply.is_none() {
-        audit::write_findings(&table, findings, source)?;
+        audit::write_findings(&table, &audit.findings, source)?;
     }
     write_json(&out.join(RECORD), record)?;
     let title = format!("Audit of {}", title(&args.data));
     let findings_file = table.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let report = AuditReport { title, source, findings, parts, record, findings_file };
+    let report = AuditReport { title, source, audit, record, findings_file };
     let page = render_audit(&report)?;
     let path = out.join(PAGE);
     file::write_atomic(&path, |w| w.write_all(page.as_bytes()))?;
@@ -209,10 +258,10 @@ fn print(record: &AuditRecord, printer: &Printer) -> Result<()> {
     Ok(())
 }
 
-/// Every check that found something, with its worst finding; then the names of the others.
+/// Every check that found something, with its worst finding; then the names of the others, and of those not run.
 fn checks_table(record: &AuditRecord) -> String {
-    let (found, clean): (Vec<&CheckSummary>, Vec<&CheckSummary>) =
-        record.summary.checks.iter().partition(|check| check.found());
+    let summary = &record.summary;
+    let found: Vec<&CheckSummary> = summary.checks.iter().filter(|check| check.found()).collect();
     let mut lines = Vec::new();
     if !found.is_empty() {
         let mut rows = vec![["check", "images", "to drop", "to look at"].map(String::from).to_vec()];
@@ -224,9 +273,14 @@ fn checks_table(record: &AuditRecord) -> String {
         let examples = std::iter::once("worst".to_owned()).chain(worst);
         lines.extend(table(&rows).lines().zip(examples).map(|(row, example)| format!("{row}  {example}")));
     }
-    if !clean.is_empty() {
-        let names: Vec<&str> = clean.iter().map(|check| check.name).collect();
-        lines.push(format!("nothing found: {}", names.join(", ")));
+    let silent = summary.nothing_found();
+    if !silent.is_empty() {
+        lines.push(format!("nothing found: {}", silent.join(", ")));
+    }
+    let left_out = summary.not_looked_for().into_iter();
+    let left_out: Vec<String> = left_out.map(|(name, why)| format!("{name} ({why})")).collect();
+    if !left_out.is_empty() {
+        lines.push(format!("not looked for: {}", left_out.join(", ")));
     }
     lines.join("\n")
 }

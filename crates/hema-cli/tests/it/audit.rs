@@ -209,6 +209,7 @@ fn thresholds_are_checked_and_heeded() {
     let place = with_a_bad_picture();
     let said = place.hema("audit cells --threshold unreadable=0").succeeds();
     assert!(said.out.starts_with("64 images of cells: 0 to drop, "), "{said:?}");
+    assert!(said.out.contains("\nnot looked for: unreadable (threshold 0), cross_split_leak (no split)"));
     for (threshold, found) in [
         ("unreadable", "expected CHECK=VALUE"),
         ("unreadible=0.5", "did you mean `unreadable`?"),
@@ -218,4 +219,17 @@ fn thresholds_are_checked_and_heeded() {
         let said = place.hema(&format!("audit cells --threshold {threshold}"));
         assert!(said.status == Some(2) && said.err.contains(found), "{said:?}");
     }
+}
+
+#[test]
+fn a_model_is_asked_for_a_second_opinion() {
+    let place = Place::with_run();
+    let said = place.hema("audit cells").succeeds();
+    assert!(said.out.contains("label_error (no model)"), "{said:?}");
+    let said = place.hema("audit cells --model run --folds 4").succeeds();
+    assert!(!said.out.contains("(no model)"), "{said:?}");
+    let error = place.hema("audit cells --model nowhere").error();
+    assert!(error.starts_with("error: nowhere: "), "{error}");
+    let error = place.hema("audit cells --model run --folds 65").error();
+    assert!(error.contains("65 folds of 64 labelled images"), "{error}");
 }

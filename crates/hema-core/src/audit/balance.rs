@@ -1,12 +1,13 @@
 //! Classes with too few images, altogether or in a part of the split.
 
-use super::check::{Check, Evidence, Finding};
+use super::check::{Check, Evidence, Finding, Need};
 use crate::split::Part;
 
 pub(super) const CLASS_IMBALANCE: Check = Check {
     name: "class_imbalance",
     about: "a class that is a small fraction of the largest",
     advice: "Judge by balanced accuracy or macro F1, and weight or sample the classes in training.",
+    needs: Need::Labels,
     // the largest class is five times as large
     threshold: 0.2,
     run: find_imbalance,
@@ -16,6 +17,7 @@ pub(super) const RARE_CLASS: Check = Check {
     name: "rare_class",
     about: "a class of too few images to be learned or judged",
     advice: "Collect more, or leave the class out: neither a model nor a score can be trusted on so few.",
+    needs: Need::Labels,
     // 25 images: the 95 % interval of a recall is then wider than 0.3
     threshold: 0.2,
     run: find_rare,
@@ -25,6 +27,7 @@ pub(super) const MISSING_PART: Check = Check {
     name: "missing_part",
     about: "a class without an image in a part of the split",
     advice: "Split again, stratified by class.",
+    needs: Need::Split,
     threshold: 1.0,
     run: find_missing,
 };

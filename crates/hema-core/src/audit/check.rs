@@ -18,10 +18,25 @@ pub struct Check {
     pub about: &'static str,
     /// What a person should do about it, in a sentence.
     pub advice: &'static str,
+    /// What it cannot do without.
+    pub needs: Need,
     /// Images whose score is below it are found.
     pub threshold: f64,
     /// Finds the images that score below a threshold.
     pub run: fn(&Check, &Evidence, f64) -> Vec<Finding>,
+}
+
+/// What a check cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The images alone.
+    Images,
+    /// A label for some of them.
+    Labels,
+    /// Parts that they belong to.
+    Split,
+    /// What a model says of them.
+    Model,
 }
 
 /// Every check, in the order they are reported.
@@ -120,6 +135,18 @@ pub struct Finding {
 }
 
 impl Check {
+    /// Why it is left out, in words; `None` when it has what it needs.
+    pub(super) fn left_out(&self, evidence: &Evidence, threshold: f64) -> Option<&'static str> {
+        let labelled = || evidence.source.entries().iter().any(|entry| entry.label.is_some());
+        match self.needs {
+            _ if threshold <= 0.0 => Some("threshold 0"),
+            Need::Labels if !labelled() => Some("no labels"),
+            Need::Split if evidence.parts.iter().all(Option::is_none) => Some("no split"),
+            Need::Model if evidence.model.is_none() => Some("no model"),
+            _ => None,
+        }
+    }
+
     /// Its threshold: the last of `own` that is for it, else the default.
     pub(super) fn threshold_among(&self, own: &[Threshold]) -> f64 {
         own.iter().rfind(|own| own.check == self.name).map_or(self.threshold, |own| own.value)

@@ -1,6 +1,6 @@
 //! Copies in different parts of a split: a model that was trained on one half of such a pair is judged by the other.
 
-use super::check::{Action, Check, Evidence, Finding};
+use super::check::{Action, Check, Evidence, Finding, Need};
 use super::copies::Copied;
 use super::duplicates::Kind;
 
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     name: "cross_split_leak",
     about: "the same picture, or nearly the same, in different parts of the split",
     advice: "Drop the copies, or split again with all copies in one part.",
+    needs: Need::Split,
     threshold: 1.0,
     run,
 };

@@ -3,7 +3,7 @@
 //! Colours are compared in four numbers that exposure does not change: the background's two ratios of channels and two
 //! components of the stain's direction. What is too dark or too bright has checks of its own.
 
-use super::check::{Check, Evidence, Finding};
+use super::check::{Check, Evidence, Finding, Need};
 use super::fault::{HALF_WAY, below};
 use super::measure::Measured;
 use super::robust::Limits;
@@ -15,6 +15,7 @@ pub(super) const ODD_COLOUR: Check = Check {
     name: "odd_colour",
     about: "images whose background or stain has another hue than the others'",
     advice: "Look at them: another laboratory, stain or white balance, or no smear at all.",
+    needs: Need::Images,
     threshold: HALF_WAY,
     run: find_odd,
 };
@@ -23,6 +24,7 @@ pub(super) const SECOND_DOMAIN: Check = Check {
     name: "second_domain",
     about: "a group of images apart from the rest in hue: a second laboratory, stain or camera",
     advice: "Keep track of where they come from, judge a model on each domain, and see that no class has one to itself.",
+    needs: Need::Images,
     threshold: 0.3,
     run: find_domains,
 };

@@ -1,6 +1,6 @@
 //! Images whose pixels are the same, whatever their files look like.
 
-use super::check::{Action, Check, Evidence, Finding};
+use super::check::{Action, Check, Evidence, Finding, Need};
 use super::copies::{Copied, Group};
 use super::duplicates::Kind;
 
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     name: "exact_duplicate",
     about: "the same pixels as another image under the same label",
     advice: "Keep one of them.",
+    needs: Need::Images,
     threshold: 1.0,
     run,
 };

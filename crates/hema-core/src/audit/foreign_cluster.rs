@@ -5,7 +5,7 @@
 //! as often as the pictures of its class are as a rule. Measured against the class, a set whose rare classes were
 //! filled up with copies is not taken for one of foreign pictures.
 
-use super::check::{Action, Check, Evidence, Finding};
+use super::check::{Action, Check, Evidence, Finding, Need};
 use super::copies::Group;
 use super::duplicates::Kind;
 use crate::data::Source;
@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     name: "foreign_cluster",
     about: "one picture many times over, which cannot be a cell",
     advice: "Look at one of them and drop them all.",
+    needs: Need::Images,
     threshold: 0.1,
     run,
 };

@@ -1,6 +1,6 @@
 //! One picture under two labels: at least one of them is wrong, and nothing says which.
 
-use super::check::{Action, Check, Evidence, Finding};
+use super::check::{Action, Check, Evidence, Finding, Need};
 use super::copies::{Copied, Group};
 use super::duplicates::Kind;
 use crate::data::Source;
@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     name: "label_conflict",
     about: "the same picture, or nearly the same, under different labels",
     advice: "Find out which label is right and keep that copy; as long as nobody knows, drop all of them.",
+    needs: Need::Labels,
     threshold: 1.0,
     run,
 };

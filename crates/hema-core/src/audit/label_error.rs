@@ -1,12 +1,13 @@
 //! Labels that a model which did not see the image contradicts with confidence.
 
-use super::check::{Check, Evidence, Finding};
+use super::check::{Check, Evidence, Finding, Need};
 use super::confident::{Suspicion, judge};
 
 pub(super) const CHECK: Check = Check {
     name: "label_error",
     about: "labels that a model which was not trained on the image contradicts with confidence",
     advice: "Look at them: correct the label, or leave images out that cannot be told.",
+    needs: Need::Model,
     // the model must find another class at least as probable
     threshold: 0.5,
     run,

@@ -1,6 +1,6 @@
 //! Pictures that are too dark, too bright, or show next to nothing.
 
-use super::check::Check;
+use super::check::{Check, Need};
 use super::fault::{Fault, HALF_WAY, find};
 use super::robust::Limits;
 
@@ -8,6 +8,7 @@ pub(super) const TOO_DARK: Check = Check {
     name: "too_dark",
     about: "images whose background is dark, among the others of the set",
     advice: "Look at them: drop them, or take the picture again with more light.",
+    needs: Need::Images,
     threshold: HALF_WAY,
     run: |check, evidence, threshold| find(check, evidence, threshold, DARK),
 };
@@ -16,6 +17,7 @@ pub(super) const TOO_BRIGHT: Check = Check {
     name: "too_bright",
     about: "images that are washed out, clipped at white, or without anything dark, among the others of the set",
     advice: "Look at them: what is clipped cannot be brought back, and where nothing is dark there may be no cell.",
+    needs: Need::Images,
     threshold: HALF_WAY,
     run: |check, evidence, threshold| find(check, evidence, threshold, BRIGHT),
 };
@@ -24,6 +26,7 @@ pub(super) const LOW_INFORMATION: Check = Check {
     name: "low_information",
     about: "images of nearly one colour, or of a few",
     advice: "Look at them: there is probably no cell to be seen.",
+    needs: Need::Images,
     threshold: HALF_WAY,
     run: |check, evidence, threshold| find(check, evidence, threshold, EMPTY),
 };

@@ -51,9 +51,10 @@ mod unreadable;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub use check::{Action, CHECKS, Check, Evidence, Finding, ModelEvidence, Threshold, find_check};
+pub use check::{Action, CHECKS, Check, Evidence, Finding, ModelEvidence, Need, Threshold, find_check};
 pub use colour::Colour;
 pub use copies::copies;
 pub use duplicates::Duplicates;
@@ -74,10 +75,24 @@ const IN_FLIGHT: usize = 1024;
 pub struct Audit {
     /// Everything found, in the order of [`CHECKS`], worst first within a check, clusters together.
     pub findings: Vec<Finding>,
-    /// What was measured of every entry, or why it could not be read.
+    /// What was measured of every entry, or why it could not be read; empty where nothing was measured.
     pub measured: Vec<Result<Measured, String>>,
     /// The part every entry belongs to, where the data is split.
     pub parts: Vec<Option<Part>>,
+    /// Names of the checks that were left out, each with the reason.
+    pub left_out: Vec<(&'static str, &'static str)>,
+}
+
+impl Audit {
+    /// An audit made before, from its `findings.csv`, perhaps edited. Nothing is measured, no check is run.
+    ///
+    /// # Errors
+    /// As [`read_findings`]; a split of the data's own that cannot be read.
+    pub fn read(path: &Path, source: &Source) -> Result<Self> {
+        let findings = read_findings(path, source)?;
+        let left_out = CHECKS.iter().map(|check| (check.name, "not run again")).collect();
+        Ok(Self { findings, measured: Vec::new(), parts: parts(source, None)?, left_out })
+    }
 }
 
 /// Measures every image of `source` and runs every check. `split` is the split that leaks are looked for in, by default
@@ -92,25 +107,39 @@ pub fn audit(
     thresholds: &[Threshold],
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Audit> {
+    judge(source, split, measure_all(source, progress)?, model, thresholds)
+}
+
+/// Runs every check on a source whose images have been measured, see [`audit`].
+///
+/// # Errors
+/// A split of the data's own that cannot be read; an unknown check in `thresholds`.
+pub fn judge(
+    source: &Source,
+    split: Option<&Split>,
+    measured: Vec<Result<Measured, String>>,
+    model: Option<&ModelEvidence>,
+    thresholds: &[Threshold],
+) -> Result<Audit> {
     for threshold in thresholds {
         find_check(&threshold.check)?;
     }
     let parts = parts(source, split)?;
-    let measured = measure_all(source, progress)?;
     let duplicates = Duplicates::find(source, &parts, &measured, thresholds);
     let evidence = Evidence { source, parts: &parts, measured: &measured, duplicates: &duplicates, model };
-    let mut findings = Vec::new();
+    let (mut findings, mut left_out) = (Vec::new(), Vec::new());
     for check in CHECKS {
-        findings.extend((check.run)(check, &evidence, check.threshold_among(thresholds)));
+        let threshold = check.threshold_among(thresholds);
+        match check.left_out(&evidence, threshold) {
+            Some(why) => left_out.push((check.name, why)),
+            None => findings.extend((check.run)(check, &evidence, threshold)),
+        }
     }
-    Ok(Audit { findings, measured, parts })
+    Ok(Audit { findings, measured, parts, left_out })
 }
 
 /// The part of every entry: by the split given, else by the data's own.
-///
-/// # Errors
-/// A split of the data's own that cannot be read.
-pub fn parts(source: &Source, split: Option<&Split>) -> Result<Vec<Option<Part>>> {
+fn parts(source: &Source, split: Option<&Split>) -> Result<Vec<Option<Part>>> {
     let inside;
     let split = if split.is_some() {
         split

@@ -1,6 +1,6 @@
 //! Images that show the same picture in other pixels: compressed again, resized, flipped, turned, made brighter.
 
-use super::check::{Action, Check, Evidence, Finding};
+use super::check::{Action, Check, Evidence, Finding, Need};
 use super::copies::{Copied, LARGEST_DIFFERENCE};
 use super::duplicates::Kind;
 use super::exact_duplicate::has_same_pixels;
@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     name: "near_duplicate",
     about: "nearly the same picture as another image under the same label, perhaps flipped or turned",
     advice: "Look at the pairs; keep one of each where they are copies.",
+    needs: Need::Images,
     threshold: LARGEST_DIFFERENCE,
     run,
 };

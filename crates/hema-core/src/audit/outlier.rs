@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::check::{Check, Evidence, Finding, ModelEvidence};
+use super::check::{Check, Evidence, Finding, ModelEvidence, Need};
 use super::fault::{HALF_WAY, below};
 use super::robust::{Limits, Spread};
 
@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     name: "embedding_outlier",
     about: "images that a model sees far from all others of their class",
     advice: "Look at them: artefacts, other objects, or cells of another class.",
+    needs: Need::Model,
     threshold: HALF_WAY,
     run,
 };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::check::{Action, CHECKS, Finding};
-use super::policy;
+use super::{Audit, policy};
 use crate::data::Source;
 use crate::provenance::Provenance;
 use crate::split::Part;
@@ -57,6 +57,8 @@ pub struct CheckSummary {
     pub elsewhere: u64,
     /// Findings about the data set as a whole.
     pub data_set: u64,
+    /// Why the check was not run, if it was not.
+    pub left_out: Option<&'static str>,
     /// The worst finding, by its position in the list.
     #[serde(skip)]
     pub worst: Option<usize>,
@@ -102,19 +104,14 @@ pub struct FindingRecord {
 }
 
 impl AuditRecord {
-    /// The record of findings in a source.
-    pub fn new(
-        source: &Source,
-        findings: &[Finding],
-        parts: &[Option<Part>],
-        provenance: Provenance,
-    ) -> Self {
+    /// The record of an audit of a source.
+    pub fn new(source: &Source, audit: &Audit, provenance: Provenance) -> Self {
         Self {
             format: AUDIT_FORMAT,
             provenance,
             data: source.path().display().to_string(),
-            summary: Summary::new(source, findings, parts),
-            findings: findings.iter().map(|finding| FindingRecord::new(finding, source)).collect(),
+            summary: Summary::new(source, audit),
+            findings: audit.findings.iter().map(|finding| FindingRecord::new(finding, source)).collect(),
         }
     }
 }
@@ -137,7 +134,8 @@ impl FindingRecord {
 
 impl Summary {
     /// Counts findings, and images before and after the policy.
-    pub fn new(source: &Source, findings: &[Finding], parts: &[Option<Part>]) -> Self {
+    pub fn new(source: &Source, audit: &Audit) -> Self {
+        let Audit { findings, parts, left_out, .. } = audit;
         let kept = policy::kept(findings, source.len());
         let mut review = vec![false; source.len()];
         for finding in findings.iter().filter(|finding| finding.action == Action::Review) {
@@ -148,9 +146,27 @@ impl Summary {
             images: source.len() as u64,
             drop: count(&kept, false),
             review: count(&review, true),
-            checks: CHECKS.iter().map(|check| CheckSummary::new(check.name, findings, &kept)).collect(),
+            checks: CHECKS
+                .iter()
+                .map(|check| CheckSummary {
+                    left_out: left_out.iter().find(|(name, _)| *name == check.name).map(|(_, why)| *why),
+                    ..CheckSummary::new(check.name, findings, &kept)
+                })
+                .collect(),
             classes: classes(source, parts, &kept),
         }
+    }
+
+    /// Names of the checks that were run and found nothing.
+    pub fn nothing_found(&self) -> Vec<&'static str> {
+        let silent = self.checks.iter().filter(|check| !check.found() && check.left_out.is_none());
+        silent.map(|check| check.name).collect()
+    }
+
+    /// Names of the checks that were not run and have no finding, each with the reason.
+    pub fn not_looked_for(&self) -> Vec<(&'static str, &'static str)> {
+        let without = self.checks.iter().filter(|check| !check.found());
+        without.filter_map(|check| Some((check.name, check.left_out?))).collect()
     }
 
     /// Whether images of some class belong to a part.
@@ -161,7 +177,16 @@ impl Summary {
 
 impl CheckSummary {
     fn new(name: &'static str, findings: &[Finding], kept: &[bool]) -> Self {
-        let mut own = Self { name, images: 0, drop: 0, review: 0, elsewhere: 0, data_set: 0, worst: None };
+        let mut own = Self {
+            name,
+            images: 0,
+            drop: 0,
+            review: 0,
+            elsewhere: 0,
+            data_set: 0,
+            left_out: None,
+            worst: None,
+        };
         // an image that a check names twice counts once, by its strictest action
         let mut images: Vec<(usize, Action)> = Vec::new();
         for (i, finding) in findings.iter().enumerate().filter(|(_, finding)| finding.check == name) {

@@ -1,6 +1,6 @@
 //! Pictures that lost their detail: out of focus, moved, enlarged, or compressed away.
 
-use super::check::Check;
+use super::check::{Check, Need};
 use super::fault::{Fault, HALF_WAY, find};
 use super::robust::Limits;
 
@@ -8,6 +8,7 @@ pub(super) const BLURRY: Check = Check {
     name: "blurry",
     about: "images without a sharp edge, among the others of the set",
     advice: "Look at them: drop those in which the cell cannot be told.",
+    needs: Need::Images,
     threshold: HALF_WAY,
     run: |check, evidence, threshold| find(check, evidence, threshold, SOFT),
 };
@@ -16,6 +17,7 @@ pub(super) const OVER_COMPRESSED: Check = Check {
     name: "over_compressed",
     about: "images with the blocks of heavy JPEG compression, in whatever format they are now",
     advice: "Look for the original; texture that was compressed away does not come back.",
+    needs: Need::Images,
     threshold: HALF_WAY,
     run: |check, evidence, threshold| find(check, evidence, threshold, COMPRESSED),
 };

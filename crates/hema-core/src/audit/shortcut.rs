@@ -1,6 +1,6 @@
 //! What predicts the class without a look at the cell: a model would learn it in its place.
 
-use super::check::{Check, Evidence, Finding};
+use super::check::{Check, Evidence, Finding, Need};
 use super::measure::Measured;
 use crate::data::Source;
 
@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     about: "image size, background colour or compression predicts the class",
     advice: "A model will learn it instead of the cells: mix the sources within every class, or bring all images to one size, \
              compression and colour.",
+    needs: Need::Labels,
     // Cramer's V of 0.3: a strong association for so many classes (Cohen, 1988)
     threshold: 0.7,
     run,

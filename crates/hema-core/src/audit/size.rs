@@ -1,6 +1,6 @@
 //! Pictures of another size or shape than the rest of the set.
 
-use super::check::{Check, Evidence, Finding};
+use super::check::{Check, Evidence, Finding, Need};
 use super::fault::{HALF_WAY, below};
 use super::measure::Measured;
 use super::robust::{Limits, Spread};
@@ -9,6 +9,7 @@ pub(super) const ODD_SIZE: Check = Check {
     name: "odd_size",
     about: "images about twice as large or small as the others, or more",
     advice: "Find out where they come from: resized to the others' size, their cells are too large or too small.",
+    needs: Need::Images,
     threshold: HALF_WAY,
     run: |check, evidence, threshold| {
         // twice or half the usual side
@@ -21,6 +22,7 @@ pub(super) const ODD_ASPECT: Check = Check {
     name: "odd_aspect",
     about: "images of other proportions than the others",
     advice: "Find out where they come from: resized to a square, their cells are stretched.",
+    needs: Need::Images,
     threshold: HALF_WAY,
     run: |check, evidence, threshold| {
         let limits = Limits { surely: 2.0_f64.ln(), fine: 1.1_f64.ln() };

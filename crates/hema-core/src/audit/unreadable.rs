@@ -1,11 +1,12 @@
 //! Pictures that cannot be decoded: truncated, damaged, empty, or no pictures at all.
 
-use super::check::{Action, Check, Evidence, Finding};
+use super::check::{Action, Check, Evidence, Finding, Need};
 
 pub(super) const CHECK: Check = Check {
     name: "unreadable",
     about: "truncated, damaged or empty files",
     advice: "Copy or download them again; they cannot be used as they are.",
+    needs: Need::Images,
     threshold: 1.0,
     run,
 };

@@ -49,7 +49,7 @@ impl<'a> CheckSection<'a> {
     }
 
     fn of(check: &'static Check, summary: &'a CheckSummary, subject: &Subject<'a>) -> Self {
-        let own = subject.report.findings.iter().filter(|finding| finding.check == check.name);
+        let own = subject.report.audit.findings.iter().filter(|finding| finding.check == check.name);
         let (mut of_images, data_set): (Vec<&Finding>, Vec<&Finding>) = own.partition(|f| f.image.is_some());
         // what another check drops is shown there
         of_images.retain(|f| f.action == Action::Drop || f.image.is_some_and(|image| subject.kept[image]));
@@ -121,7 +121,10 @@ impl<'a> CheckSection<'a> {
         let kept = images - drop - review - elsewhere;
         let actions = [(drop, Action::Drop), (review, Action::Review), (kept, Action::Keep)];
         let actions = actions.into_iter().filter(|(n, _)| *n > 0);
-        let actions = each(actions, |(n, action)| format!(" {} {}", count(n), tag(action)));
+        let actions = each(actions, |(n, action)| match n {
+            n if n == images => format!(" {}", tag(action)),
+            n => format!(" {} {}", count(n), tag(action)),
+        });
         let elsewhere = if elsewhere > 0 {
             format!(" {} dropped by another check", count(elsewhere))
         } else {
@@ -231,7 +234,7 @@ fn member(finding: &Finding, with_detail: bool, subject: &Subject, thumbnails: &
 /// One picture with its label, part and path; `fate` and `detail` are HTML.
 fn picture(image: usize, fate: &str, detail: &str, subject: &Subject, thumbnails: &Thumbnails) -> String {
     let (path, class) = (subject.path(image), subject.class(image));
-    let part = subject.report.parts[image].map_or(String::new(), |part| format!(" · {part}"));
+    let part = subject.report.audit.parts[image].map_or(String::new(), |part| format!(" · {part}"));
     format!(
         "<li>{}<p><b>{}</b>{part}</p><p class=\"fate\">{fate}</p>{detail}<p class=\"path\">{}</p></li>",
         thumbnails.draw(image, &format!("{path}: {class}")),

@@ -18,6 +18,7 @@ pub(super) fn draw(summary: &Summary, report: &AuditReport) -> String {
         data_set(report),
         imbalance(summary),
         untroubled(summary),
+        unlooked(summary),
     ];
     let sentences = each(sentences.into_iter().flatten(), |sentence| format!("<li>{sentence}</li>"));
     format!(
@@ -33,7 +34,8 @@ fn dropped(summary: &Summary, report: &AuditReport) -> String {
     let mut counted_already = vec![false; report.source.len()];
     let mut by_check = vec![0_u64; CHECKS.len()];
     for (number, check) in CHECKS.iter().enumerate() {
-        let drops = report.findings.iter().filter(|f| f.check == check.name && f.action == Action::Drop);
+        let drops =
+            report.audit.findings.iter().filter(|f| f.check == check.name && f.action == Action::Drop);
         for image in drops.filter_map(|finding| finding.image) {
             by_check[number] += u64::from(!std::mem::replace(&mut counted_already[image], true));
         }
@@ -67,7 +69,7 @@ fn reviewed(summary: &Summary) -> Option<String> {
 
 /// What is wrong with the data set as a whole.
 fn data_set(report: &AuditReport) -> Option<String> {
-    let whole = report.findings.iter().filter(|f| f.image.is_none() && f.action != Action::Keep);
+    let whole = report.audit.findings.iter().filter(|f| f.image.is_none() && f.action != Action::Keep);
     let sentences: Vec<String> =
         whole.map(|finding| format!("{}: {}", link(finding.check), escape(&finding.detail))).collect();
     (!sentences.is_empty()).then(|| sentences.join("</li><li>"))
@@ -92,9 +94,15 @@ fn imbalance(summary: &Summary) -> Option<String> {
 
 /// The checks that found nothing.
 fn untroubled(summary: &Summary) -> Option<String> {
-    let names: Vec<String> =
-        summary.checks.iter().filter(|check| !check.found()).map(|check| words(check.name)).collect();
+    let names: Vec<String> = summary.nothing_found().into_iter().map(words).collect();
     (!names.is_empty()).then(|| format!("Nothing found: {}.", names.join(", ")))
+}
+
+/// The checks that were not run.
+fn unlooked(summary: &Summary) -> Option<String> {
+    let left_out = summary.not_looked_for().into_iter();
+    let names: Vec<String> = left_out.map(|(name, why)| format!("{} ({why})", words(name))).collect();
+    (!names.is_empty()).then(|| format!("Not looked for: {}.", names.join(", ")))
 }
 
 /// A check's name as a link to its section.

@@ -15,10 +15,9 @@ mod thumbnails;
 use super::html::{counted, escape};
 use super::page;
 use super::run::{Place, code, facts, stamp};
-use crate::audit::{AuditRecord, Finding, kept};
+use crate::audit::{Audit, AuditRecord, kept};
 use crate::data::Source;
 use crate::error::Result;
-use crate::split::Part;
 use cards::CheckSection;
 use sheets::Sheets;
 use thumbnails::Thumbnails;
@@ -30,9 +29,7 @@ pub struct AuditReport<'a> {
     /// The data set.
     pub source: &'a Source,
     /// Everything found in it.
-    pub findings: &'a [Finding],
-    /// The part of every entry.
-    pub parts: &'a [Option<Part>],
+    pub audit: &'a Audit,
     /// The counts, and where they come from.
     pub record: &'a AuditRecord,
     /// Where the whole list of findings lies, as readers should see it.
@@ -44,7 +41,7 @@ pub struct AuditReport<'a> {
 /// # Errors
 /// A shared file of the source that cannot be read any further.
 pub fn render_audit(report: &AuditReport) -> Result<String> {
-    let kept = kept(report.findings, report.source.len());
+    let kept = kept(&report.audit.findings, report.source.len());
     let subject = Subject { report, kept: &kept };
     let sheets = Sheets::choose(&subject);
     let checks = CheckSection::choose(&subject);

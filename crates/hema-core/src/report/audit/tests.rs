@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::tests::{assert_closed, assert_well_formed};
 use super::{AuditReport, render_audit};
-use crate::audit::{Action, AuditRecord, Finding, parts};
+use crate::audit::{Action, Audit, AuditRecord, Finding};
 use crate::data::{Source, open};
 use crate::provenance::Provenance;
 use crate::sample::Image;
@@ -39,17 +39,15 @@ fn finding(image: usize, action: Action) -> Finding {
 }
 
 fn page(source: &Source, findings: &[Finding]) -> String {
-    let parts = parts(source, None).unwrap();
-    let record = AuditRecord::new(source, findings, &parts, Provenance::now("hema audit", "CPU"));
-    let findings_file = "findings.csv".to_owned();
-    let report = AuditReport {
-        title: "Audit".into(),
-        source,
-        findings,
-        parts: &parts,
-        record: &record,
-        findings_file,
+    let audit = Audit {
+        findings: findings.to_vec(),
+        measured: Vec::new(),
+        parts: source.entries().iter().map(|entry| entry.part).collect(),
+        left_out: vec![("cross_split_leak", "no split")],
     };
+    let record = AuditRecord::new(source, &audit, Provenance::now("hema audit", "CPU"));
+    let findings_file = "findings.csv".to_owned();
+    let report = AuditReport { title: "Audit".into(), source, audit: &audit, record: &record, findings_file };
     let page = render_audit(&report).unwrap();
     assert_well_formed(&page);
     assert_closed(&page);
@@ -72,6 +70,7 @@ fn a_clean_set_says_so_and_shows_its_classes() {
     let page = page(&cells(folder.path(), &[3, 2, 0, 0, 0, 0, 0, 20]), &[]);
     assert!(page.contains("None of the 26 images should go."), "{page}");
     assert!(page.contains("<li>Nothing found: unreadable"));
+    assert!(page.contains("<li>Not looked for: cross split leak (no split).</li>"));
     assert!(!page.contains("<section id=\"unreadable\""));
     let samples = section(&page, "samples");
     assert_eq!(pictures(samples), 3 + 2 + 12);
