@@ -266,7 +266,9 @@ fn checks_table(record: &AuditRecord) -> String {
     if !found.is_empty() {
         let mut rows = vec![["check", "images", "to drop", "to look at"].map(String::from).to_vec()];
         rows.extend(found.iter().map(|check| {
-            let counts = [check.images, check.drop, check.review].map(|count| count.to_string());
+            // a fault of the set as a whole is no number of images
+            let text = |count: u64| if check.images > 0 { count.to_string() } else { "-".into() };
+            let counts = [check.images, check.drop, check.review].map(text);
             [vec![check.name.to_owned()], counts.to_vec()].concat()
         }));
         let worst = found.iter().map(|check| check.worst.map_or(String::new(), |i| example(record, i)));
