@@ -7,7 +7,7 @@ use hema::core::augment;
 use hema::core::data::{self, Dataset, Source};
 use hema::core::error::{Error, Result};
 use hema::core::file;
-use hema::core::split::{Fractions, Part, Split};
+use hema::core::split::{Fractions, Part, Plan, Split};
 use hema::recipe::Recipe;
 use hema::run_log::Epoch;
 use hema::train::{self, Observer, Outcome, Task};
@@ -168,8 +168,7 @@ fn find_split(args: &Args, recipe: &Recipe, source: &Source, out: &Path) -> Resu
         return Ok(split);
     }
     let fractions = Fractions { val: recipe.data.validation, test: recipe.data.test };
-    let split = Split::stratified(source.entries(), source.classes(), fractions, recipe.seed)
-        .map_err(|e| e.at(source.path()))?;
+    let split = Plan::new(source, recipe.seed).parts(fractions).map_err(|e| e.at(source.path()))?;
     match split.counts() {
         [_, 0, _] => {
             let share = recipe.data.validation;

@@ -157,6 +157,14 @@ impl Source {
         Ok(self)
     }
 
+    /// Puts every entry into the group given for it, in place of its own.
+    pub(crate) fn with_groups(mut self, groups: Vec<Option<String>>) -> Self {
+        for (entry, group) in self.entries.iter_mut().zip(groups) {
+            entry.group = group;
+        }
+        self
+    }
+
     /// The split that the data brings along: parts named by its folders, arrays or manifest, else a `split.csv` at
     /// its root.
     ///

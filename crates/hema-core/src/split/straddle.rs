@@ -1,0 +1,62 @@
+//! Refusing a split that has images in different parts which belong together: what is learned from one would be
+//! tested on the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Part, Split};
+use crate::data::Source;
+use crate::error::{Error, Result};
+
+impl Split {
+    /// Refuses groups, named by the data or by the split itself, with images in more than one part.
+    ///
+    /// # Errors
+    /// The number of such groups, the first few of them with their parts.
+    pub fn check_groups(&self, source: &Source) -> Result<()> {
+        let mut parts_of: BTreeMap<&str, BTreeSet<Part>> = BTreeMap::new();
+        for (entry, part) in source.entries().iter().zip(self.parts(source)) {
+            if let (Some(group), Some(part)) = (entry.group.as_deref(), part) {
+                parts_of.entry(group).or_default().insert(part);
+            }
+        }
+        for row in &self.rows {
+            if let Some(group) = row.group.as_deref() {
+                parts_of.entry(group).or_default().insert(row.part);
+            }
+        }
+        let torn = parts_of.iter().filter(|(_, parts)| parts.len() > 1);
+        let described = torn.map(|(group, parts)| {
+            let parts: Vec<String> = parts.iter().map(Part::to_string).collect();
+            format!("`{group}` ({})", parts.join(", "))
+        });
+        self.refuse("groups", described.collect())
+    }
+
+    /// Refuses sets of images that show the same picture, see [`crate::audit::copies`], in more than one part.
+    ///
+    /// # Errors
+    /// The number of such sets, the first few of them with an image from either part.
+    pub fn check_copies(&self, source: &Source, copies: &[Vec<usize>]) -> Result<()> {
+        let parts = self.parts(source);
+        let torn = copies.iter().filter_map(|set| {
+            let mut placed = set.iter().filter_map(|i| Some((*i, parts[*i]?)));
+            let (first, part) = placed.next()?;
+            let (other, other_part) = placed.find(|(_, other)| *other != part)?;
+            let path = |i: usize| &source.entries()[i].path;
+            Some(format!("{} ({part}) and {} ({other_part})", path(first), path(other)))
+        });
+        self.refuse("sets of copies", torn.collect())
+    }
+
+    fn refuse(&self, what: &str, torn: Vec<String>) -> Result<()> {
+        if torn.is_empty() {
+            return Ok(());
+        }
+        let first: Vec<&str> = torn.iter().take(3).map(String::as_str).collect();
+        let message = format!("{} {what} are in more than one part, first: {}", torn.len(), first.join("; "));
+        Err(Error::new(message).at(&self.origin).hint(
+            "what a model learns from one image it already knows of the other; make a split that keeps them together with \
+             `hema split`",
+        ))
+    }
+}
