@@ -53,6 +53,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let source = data::open(&info.data)?;
     check_classes(&source, printer)?;
     let split = find_split(args, &recipe, &source, &out)?;
+    split.check_groups(&source)?;
     let device = Device::flex();
     if !args.resume {
         train::check(&recipe, source.classes().len(), &device)?;
