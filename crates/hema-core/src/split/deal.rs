@@ -85,11 +85,15 @@ impl Bins {
     }
 
     fn put(&mut self, bin: usize, unit: &Unit) {
-        unit.iter().for_each(|(class, images)| self.lacking[bin][*class] -= images);
+        for (class, images) in unit {
+            self.lacking[bin][*class] -= images;
+        }
     }
 
     fn take(&mut self, bin: usize, unit: &Unit) {
-        unit.iter().for_each(|(class, images)| self.lacking[bin][*class] += images);
+        for (class, images) in unit {
+            self.lacking[bin][*class] += images;
+        }
     }
 
     /// Sum of squared lacks, each by its weight and relative to the bin's share.

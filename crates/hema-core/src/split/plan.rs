@@ -1,5 +1,6 @@
 //! Making splits: shares or folds of the images, stratified by class, units kept whole.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::deal::{Unit, deal};
@@ -93,9 +94,10 @@ impl<'a> Plan<'a> {
 
     /// The images of the test part, and the units of the rest.
     fn cut_test(&self, share: f64) -> Result<(Vec<usize>, Vec<Vec<usize>>)> {
-        let mut used: Vec<bool> = self.entries.iter().map(|e| e.label.is_some()).collect();
-        self.left_out.iter().for_each(|i| used[*i] = false);
-        let used: Vec<usize> = (0..used.len()).filter(|i| used[*i]).collect();
+        let mut used: Vec<usize> =
+            (0..self.entries.len()).filter(|i| self.entries[*i].label.is_some()).collect();
+        let left_out: HashSet<usize> = self.left_out.iter().copied().collect();
+        used.retain(|i| !left_out.contains(i));
         if used.is_empty() {
             return Err(Error::new("no labelled image to split"));
         }
@@ -167,9 +169,11 @@ impl<'a> Plan<'a> {
     fn split(&self, val: &[usize], test: &[usize]) -> Split {
         let mut parts: Vec<Option<Part>> =
             self.entries.iter().map(|e| e.label.map(|_| Part::Train)).collect();
-        self.left_out.iter().for_each(|i| parts[*i] = None);
-        val.iter().for_each(|i| parts[*i] = Some(Part::Val));
-        test.iter().for_each(|i| parts[*i] = Some(Part::Test));
+        for (images, part) in [(&self.left_out[..], None), (val, Some(Part::Val)), (test, Some(Part::Test))] {
+            for i in images {
+                parts[*i] = part;
+            }
+        }
         let row = |(e, part): (&Entry, Option<Part>)| part.map(|part| Row::of(e, self.classes, part));
         let rows = self.entries.iter().zip(parts).filter_map(row).collect();
         Split { origin: PathBuf::from("split"), rows }

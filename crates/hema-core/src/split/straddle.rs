@@ -29,7 +29,7 @@ impl Split {
             let parts: Vec<String> = parts.iter().map(Part::to_string).collect();
             format!("`{group}` ({})", parts.join(", "))
         });
-        self.refuse("groups", described.collect())
+        self.refuse("groups", &described.collect::<Vec<_>>())
     }
 
     /// Refuses sets of images that show the same picture, see [`crate::audit::copies`], in more than one part.
@@ -45,10 +45,10 @@ impl Split {
             let path = |i: usize| &source.entries()[i].path;
             Some(format!("{} ({part}) and {} ({other_part})", path(first), path(other)))
         });
-        self.refuse("sets of copies", torn.collect())
+        self.refuse("sets of copies", &torn.collect::<Vec<_>>())
     }
 
-    fn refuse(&self, what: &str, torn: Vec<String>) -> Result<()> {
+    fn refuse(&self, what: &str, torn: &[String]) -> Result<()> {
         if torn.is_empty() {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! What must not be torn apart: the images of a group, the copies of a picture, and whatever these join.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::data::Entry;
 
@@ -8,11 +8,7 @@ use crate::data::Entry;
 /// Sets in `copies` join their entries, as groups do; an entry in neither is a unit of its own.
 pub(super) fn units(entries: &[Entry], used: &[usize], copies: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut forest = Forest::new(entries.len());
-    let is_used = {
-        let mut marks = vec![false; entries.len()];
-        used.iter().for_each(|i| marks[*i] = true);
-        marks
-    };
+    let is_used: HashSet<usize> = used.iter().copied().collect();
     let mut first_of_group: HashMap<&str, usize> = HashMap::new();
     for i in used.iter().copied() {
         if let Some(group) = entries[i].group.as_deref() {
@@ -20,7 +16,7 @@ pub(super) fn units(entries: &[Entry], used: &[usize], copies: &[Vec<usize>]) ->
         }
     }
     for set in copies {
-        let mut members = set.iter().copied().filter(|i| is_used[*i]);
+        let mut members = set.iter().copied().filter(|i| is_used.contains(i));
         if let Some(first) = members.next() {
             members.for_each(|other| forest.join(first, other));
         }
