@@ -13,6 +13,8 @@ pub mod data;
 pub mod preprocess;
 pub mod split;
 
+pub mod sampler;
+
 pub mod image_op;
 
 pub mod augment;

@@ -27,6 +27,10 @@ pub enum Purpose {
     Bootstrap = 7,
     /// Splitting a data set.
     Split = 8,
+    /// Order in which the images of a class are sampled.
+    Sample = 9,
+    /// Mixtures of sampled images.
+    Mix = 10,
     /// Choosing images to look at.
     Look = 12,
 }

@@ -15,14 +15,13 @@ impl CrossEntropy {
     /// The loss of a recipe, for training images that are distributed over the classes as `counts` says.
     pub fn new(loss: &Loss, counts: &[u64]) -> Self {
         let total: u64 = counts.iter().sum();
-        let weights = counts
-            .iter()
-            .map(|&count| match loss.class_weights {
-                ClassWeights::None => 1.0,
-                // a class without images never occurs; its weight is never used
-                ClassWeights::Balanced => total as f32 / (counts.len() as f32 * count.max(1) as f32),
-            })
-            .collect();
+        // a class without images never occurs; its weight is never used
+        let weight = |count: u64| match loss.class_weights {
+            ClassWeights::None => 1.0,
+            ClassWeights::Balanced => total as f64 / (counts.len() as f64 * count as f64),
+            ClassWeights::Effective => (1.0 - loss.beta) / (1.0 - loss.beta.powf(count as f64)),
+        };
+        let weights = counts.iter().map(|count| weight((*count).max(1)) as f32).collect();
         Self { smoothing: loss.label_smoothing as f32, weights }
     }
 
@@ -46,10 +45,10 @@ impl CrossEntropy {
 mod tests {
     use super::*;
 
-    fn loss(smoothing: f64, class_weights: ClassWeights, counts: &[u64]) -> f32 {
+    fn loss(label_smoothing: f64, class_weights: ClassWeights, counts: &[u64]) -> f32 {
         let device = Device::flex();
         let logits = Tensor::from_floats([[2.0, 0.5, -1.0], [0.0, 1.0, 3.0]], &device);
-        let loss = CrossEntropy::new(&Loss { label_smoothing: smoothing, class_weights }, counts);
+        let loss = CrossEntropy::new(&Loss { label_smoothing, class_weights, beta: 0.5 }, counts);
         loss.forward(logits, &[0, 1], &device).into_scalar()
     }
 
@@ -71,5 +70,8 @@ mod tests {
         // weights 4/3 and 2/3 for counts 1 and 2 (out of 4, over three classes)
         let weighted = -(4.0 / 3.0 * a[0] + 2.0 / 3.0 * b[1]) / 2.0;
         assert!((f64::from(loss(0.0, ClassWeights::Balanced, &[1, 2, 1])) - weighted).abs() < 1e-6);
+        // effective numbers 1 and 1.5
+        let effective = -(a[0] + b[1] / 1.5) / (1.0 + 1.0 / 1.5);
+        assert!((f64::from(loss(0.0, ClassWeights::Effective, &[1, 2, 1])) - effective).abs() < 1e-6);
     }
 }

@@ -10,13 +10,16 @@ use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 
 use crate::bundle::{Bundle, Manifest};
-use crate::loader::{self, Edit, Flow};
+use crate::loader::{self, Flow};
 use crate::model::Network;
 use crate::nn::{Pass, Precision, Prepared, on_pool};
 use crate::weights;
 
 /// Images a forward pass takes at once.
 const BATCH: usize = 64;
+
+/// Changes one image before it is normalised, given its index in the data set.
+pub type Edit<'a> = &'a (dyn Fn(usize, &mut Image) + Sync);
 
 /// One model, or several whose probabilities are averaged.
 #[derive(Debug)]
@@ -180,7 +183,14 @@ impl Predictor {
             let data = &views.datasets[view];
             let order: Vec<usize> = (0..data.len()).collect();
             let mut rows = mean.chunks_exact_mut(self.classes.len());
-            loader::for_each_batch(data, &order, BATCH, &member.preprocess, edit, |batch| {
+            let read = |&i: &usize| {
+                let mut image = data.image(i)?;
+                if let Some(edit) = edit {
+                    edit(i, &mut image);
+                }
+                Ok(image)
+            };
+            loader::for_each_batch(&order, BATCH, &member.preprocess, &read, |batch| {
                 let images = batch.samples.len();
                 let probabilities = on_pool(|| {
                     let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
@@ -248,7 +258,7 @@ mod tests {
     use super::*;
     use crate::loss::CrossEntropy;
     use crate::model::ModelSpec;
-    use crate::recipe::{ClassWeights, Loss};
+    use crate::recipe::Loss;
     use crate::weights::{Array, StateDict, state_dict};
 
     /// What timm makes of the fixture's images, see `scripts/reference/timm_parity.py`.
@@ -345,11 +355,12 @@ mod tests {
         let data = views.first();
         let (order, labels): (Vec<usize>, Vec<usize>) =
             (0..data.len()).step_by(8).map(|i| (i, data.entry(i).label.unwrap())).unzip();
-        let smoothed = Loss { label_smoothing: 0.1, class_weights: ClassWeights::None };
+        let smoothed = Loss { label_smoothing: 0.1, ..Loss::default() };
         let loss = CrossEntropy::new(&smoothed, &[1; 8]);
         let expected = timm().training;
         let mut passes = 0;
-        loader::for_each_batch(data, &order, order.len(), &Preprocess::imagenet(96), None, |batch| {
+        let read = |&i: &usize| data.image(i);
+        loader::for_each_batch(&order, order.len(), &Preprocess::imagenet(96), &read, |batch| {
             let pass = Pass::train(0, 0).with_precision(precision);
             let logits = network.forward(batch.into_tensor(&device), &pass);
             let loss = loss.forward(logits, &labels, &device);

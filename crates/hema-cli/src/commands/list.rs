@@ -6,6 +6,7 @@ use hema::core::corrupt::{CORRUPTIONS, SUITES};
 use hema::core::data::write::FORMS;
 use hema::core::error::{Error, Result, suggest};
 use hema::core::metrics::METRICS;
+use hema::core::sampler::SAMPLERS;
 use hema::model;
 use hema::optim::RULES;
 use hema::recipe::SHIPPED;
@@ -13,7 +14,8 @@ use hema_fetch::sets::SETS;
 
 use crate::output::Printer;
 
-/// List what is there: models, audit checks, augmentations, corruptions, suites, optimizers, metrics, datasets, forms, recipes
+/// List what is there: models, audit checks, augmentations, corruptions, suites, optimizers, samplers, metrics, datasets, forms,
+/// recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What to list; everything when left out
@@ -34,6 +36,7 @@ pub(crate) const KINDS: &[Kind] = &[
     ("corruptions", || CORRUPTIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
     ("suites", || SUITES.iter().map(|s| (s.name, s.about.into())).collect()),
     ("optimizers", || RULES.iter().map(|rule| (rule.name(), rule.about().into())).collect()),
+    ("samplers", || SAMPLERS.iter().map(|sampler| (sampler.name, sampler.about.into())).collect()),
     ("metrics", || METRICS.iter().map(|m| (m.name, m.about.into())).collect()),
     ("datasets", || SETS.iter().map(|s| (s.name, format!("{} ({})", s.about, s.licence))).collect()),
     ("forms", || FORMS.iter().map(|form| (form.name, form.about.into())).collect()),

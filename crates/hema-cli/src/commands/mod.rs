@@ -7,6 +7,7 @@ pub(crate) mod list;
 pub(crate) mod predict;
 pub(crate) mod quickstart;
 pub(crate) mod report;
+pub(crate) mod split;
 pub(crate) mod train;
 
 use std::path::Path;

@@ -12,4 +12,5 @@ mod resume;
 mod road;
 #[path = "../../../hema-fetch/tests/it/server.rs"]
 mod server;
+mod split;
 mod support;

@@ -1,7 +1,7 @@
 //! What values a recipe may hold, beyond their types: every rule in one list.
 
 use hema_core::error::{Error, Result, suggest};
-use hema_core::metrics;
+use hema_core::{metrics, sampler};
 
 use super::{Crop, Data, Model, Recipe, Stage, Weights};
 use crate::schedule::Shape;
@@ -21,6 +21,7 @@ impl Recipe {
             within(operator.strength, 0.0, 1.0, &key("strength"))?;
         }
         fraction(self.loss.label_smoothing, "loss.label_smoothing")?;
+        fraction(self.loss.beta, "loss.beta")?;
         self.check_stages()?;
         metrics::find(&self.select.metric).map(drop).map_err(|e| prefixed("select.metric", &e))
     }
@@ -65,6 +66,7 @@ fn check_data(data: &Data) -> Result<()> {
         require(mean.is_finite(), &format!("data.mean.{channel}"), mean, "a finite number")?;
         require(std.is_finite() && std > 0.0, &format!("data.std.{channel}"), std, "a number above 0")?;
     }
+    sampler::find(&data.sampler).map(drop).map_err(|e| prefixed("data.sampler", &e))?;
     fraction(data.validation, "data.validation")?;
     fraction(data.test, "data.test")?;
     let held_out = data.validation + data.test;

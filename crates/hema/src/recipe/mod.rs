@@ -98,6 +98,8 @@ pub struct Data {
     pub validation: f64,
     /// Share of the images held out for the final test when no split is given, 0 to 1.
     pub test: f64,
+    /// How often an epoch shows the training images of each class, one of `hema list samplers`.
+    pub sampler: String,
     /// What to do about an image that cannot be read.
     pub on_bad_image: OnBadImage,
 }
@@ -112,6 +114,7 @@ impl Default for Data {
             std: Preprocess::IMAGENET_STD,
             validation: 0.15,
             test: 0.15,
+            sampler: "natural".into(),
             on_bad_image: OnBadImage::Fail,
         }
     }
@@ -184,13 +187,22 @@ fn one() -> f64 {
 }
 
 /// `[loss]`: cross-entropy and its two usual modifications.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Loss {
     /// Share of the target spread evenly over all classes (Szegedy et al., 2016), 0 up to 1.
     pub label_smoothing: f64,
-    /// Weight of each class in the loss.
+    /// Weight of each class in the loss, by the images of it that an epoch shows (see `data.sampler`).
     pub class_weights: ClassWeights,
+    /// For `class_weights = "effective"`: how little a further image of a class adds, 0 (nothing) up to 1 (as much
+    /// as the first).
+    pub beta: f64,
+}
+
+impl Default for Loss {
+    fn default() -> Self {
+        Self { label_smoothing: 0.0, class_weights: ClassWeights::None, beta: 0.999 }
+    }
 }
 
 /// Weight of each class in the loss.
@@ -202,6 +214,9 @@ pub enum ClassWeights {
     None,
     /// Every class counts the same: images / (classes x images of the class), as in scikit-learn.
     Balanced,
+    /// One over the effective number of images of the class, (1 - beta^images) / (1 - beta) (Cui et al., 2019):
+    /// between the other two, nearer `none` the smaller beta is.
+    Effective,
 }
 
 /// `[[stage]]`: one stretch of training with one optimizer.

@@ -67,7 +67,9 @@ fn toml_round_trips() {
         "model.head=[512, 256]",
         "model.activation=leaky_relu",
         "augment.operators=[{ name = \"hue\", strength = 0.25 }]",
-        "loss.class_weights=balanced",
+        "data.sampler=square-root",
+        "loss.class_weights=effective",
+        "loss.beta=0.99",
         "stage.0.train={ from = \"blocks.3\" }",
         "stage.0.betas=[0.9, 0.99]",
         "stage.all.schedule=one-cycle",
@@ -187,6 +189,12 @@ fn values_that_make_no_sense_are_refused() {
             "lr = 1e-4\nschedule = \"constant\"\nfinal_lr = 0.1",
             "stage.1.final_lr: found `0.1`, expected no such key, as the schedule is `constant`",
         ),
+        (
+            "[model]",
+            "data.sampler = \"balancd\"\n[model]",
+            "data.sampler: unknown sampler `balancd` | did you mean `balanced`?",
+        ),
+        ("[model]", "loss.beta = 1\n[model]", "loss.beta: found `1`, expected 0 or more and less than 1"),
         ("[model]", "data.size = 5000\n[model]", "data.size: found `5000`, expected 1 to 2048 pixels"),
         ("[model]", "data.std = [1, 0, 1]\n[model]", "data.std.1: found `0`, expected a number above 0"),
         (

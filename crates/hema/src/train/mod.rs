@@ -7,6 +7,7 @@
 //! Left out on purpose: reading data, terminal output and signals, which the command does.
 
 mod checkpoint;
+mod deck;
 mod freeze;
 
 use std::collections::BTreeMap;
@@ -24,8 +25,7 @@ use hema_core::metrics::{self, METRICS, Metric, Predictions};
 use hema_core::preprocess::Preprocess;
 use hema_core::provenance::Provenance;
 use hema_core::record::Scores;
-use hema_core::rng::{Purpose, stream};
-use rand::seq::SliceRandom;
+use hema_core::sampler::Draw;
 
 use crate::bundle::{self, Bundle, Manifest};
 use crate::loader::{self, Flow};
@@ -39,6 +39,7 @@ use crate::run_log::{Epoch, RunLog};
 use crate::weights;
 
 pub use checkpoint::{CHECKPOINT, Position, check_folder};
+use deck::Deck;
 
 /// Name of the last epoch's model inside a run directory.
 pub const LAST: &str = "last.safetensors";
@@ -156,7 +157,8 @@ struct Run<'a> {
     task: &'a Task<'a>,
     inputs: checkpoint::Inputs,
     metric: &'static Metric,
-    augment: Augment,
+    deck: Deck<'a>,
+    augmentations: Vec<String>,
     loss: CrossEntropy,
     preprocess: Preprocess,
     spec: ModelSpec,
@@ -200,12 +202,16 @@ impl<'a> Run<'a> {
             let text = recipe.to_toml()?;
             file::write_atomic(&task.out.join(RECIPE), |w| w.write_all(text.as_bytes()))?;
         }
+        let augment = augmentation(recipe)?;
+        let augmentations = augment.steps().iter().map(|step| step.op.name().to_owned()).collect();
+        let deck = Deck::new(recipe, task.train, augment)?;
         Ok(Self {
             task,
             inputs,
             metric,
-            augment: augmentation(recipe)?,
-            loss: CrossEntropy::new(&recipe.loss, &task.train.counts()),
+            loss: CrossEntropy::new(&recipe.loss, deck.quotas()),
+            deck,
+            augmentations,
             preprocess: preprocess(recipe),
             spec,
             network,
@@ -232,25 +238,20 @@ impl<'a> Run<'a> {
 
     /// One pass over the training images, from the first batch that is not done yet.
     fn train_epoch(&mut self, stage: &Stage, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Flow> {
-        let (task, seed) = (self.task, self.task.recipe.seed);
-        let images = task.train.len();
+        let images = self.deck.len();
         let (batches, total_steps) = (stage.steps_per_epoch(images), stage.total_steps(images));
         let schedule = stage.lr_schedule();
         let epoch = self.position.epoch;
 
-        let mut order: Vec<usize> = (0..images).collect();
-        order.shuffle(&mut stream(seed, Purpose::Shuffle, epoch, 0));
-        let remaining = &order[(self.position.batch as usize * stage.batch_size).min(images)..];
-
-        let augment = self.augment.clone();
-        let edit = |sample: usize, image: &mut hema_core::Image| {
-            augment.apply(image, &mut stream(seed, Purpose::Augment, epoch, sample as u64));
-        };
+        let deck = self.deck.clone();
+        let draws = deck.draw(epoch);
+        let remaining = &draws[(self.position.batch as usize * stage.batch_size).min(images)..];
+        let read = |draw: &Draw| deck.read(draw, epoch);
         let preprocess = self.preprocess.clone();
         self.epoch_started = Instant::now();
         let mut here = 0;
         let mut flow = Flow::Continue;
-        loader::for_each_batch(task.train, remaining, stage.batch_size, &preprocess, Some(&edit), |batch| {
+        loader::for_each_batch(remaining, stage.batch_size, &preprocess, &read, |batch| {
             let samples = batch.samples.len();
             self.position.lr = schedule.lr_at(self.position.stage_step, total_steps);
             let loss = on_pool(|| self.step(batch))?;
@@ -278,10 +279,10 @@ impl<'a> Run<'a> {
     }
 
     /// One step: forward, backward, update. The batch's mean loss.
-    fn step(&mut self, batch: loader::Batch) -> Result<f64> {
+    fn step(&mut self, batch: loader::Batch<Draw>) -> Result<f64> {
         let data = self.task.train;
-        let labels: Vec<usize> = batch.samples.iter().filter_map(|&sample| data.label(sample)).collect();
-        let first = data.entry(batch.samples[0]).path.clone();
+        let labels: Vec<usize> = batch.samples.iter().filter_map(|draw| data.label(draw.image)).collect();
+        let first = data.entry(batch.samples[0].image).path.clone();
         let recipe = self.task.recipe;
         let pass =
             Pass::train(recipe.seed, self.position.step).with_precision(recipe.precision.on_this_machine());
@@ -391,7 +392,7 @@ impl<'a> Run<'a> {
                 classes: self.task.train.classes().to_vec(),
                 preprocess: self.preprocess.clone(),
                 temperature: validated.temperature,
-                augmentations: self.augment.steps().iter().map(|step| step.op.name().to_owned()).collect(),
+                augmentations: self.augmentations.clone(),
                 synthetic: self.task.synthetic,
                 metrics,
                 recipe: self.task.recipe.to_toml().unwrap_or_default(),

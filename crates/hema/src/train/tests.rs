@@ -40,8 +40,8 @@ schedule = "one-cycle"
 clip_norm = 5.0
 "#;
 
-fn cells(per_class: usize, seed: u64) -> Dataset {
-    let images = synthetic::images(&[per_class; 8], 24, seed).into_iter();
+fn cells(counts: &[usize; 8], seed: u64) -> Dataset {
+    let images = synthetic::images(counts, 24, seed).into_iter();
     let classes = synthetic::CLASSES.map(String::from).to_vec();
     Dataset::from_images(classes, images.map(|(path, image, label)| (path, image, Some(label))).collect())
         .unwrap()
@@ -74,7 +74,12 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        Self { train: cells(9, 1), val: cells(4, 2), folder: tempfile::tempdir().unwrap() }
+        Self::with_train(&[9; 8])
+    }
+
+    /// With so many training images of each class.
+    fn with_train(counts: &[usize; 8]) -> Self {
+        Self { train: cells(counts, 1), val: cells(&[4; 8], 2), folder: tempfile::tempdir().unwrap() }
     }
 
     fn out(&self, name: &str) -> PathBuf {
@@ -131,6 +136,46 @@ fn resume(recipe: &Recipe) {
         |h: &History| h.epochs.iter().map(|e| (e.step, e.lr, e.train_loss, e.val_loss)).collect::<Vec<_>>();
     assert_eq!(numbers(&history("whole")), numbers(&history("parts")));
     assert_eq!(history("whole").epochs.len(), 3);
+}
+
+#[test]
+fn a_run_of_a_sampler_resumes_to_the_bit_too() {
+    // 64 images are 64 draws, some of them mixed: four batches an epoch
+    let fixture = Fixture::with_train(&[2, 2, 20, 8, 8, 8, 8, 8]);
+    let recipe = recipe(&["data.sampler=undersample-mixup", "loss.class_weights=effective"]);
+    let whole = fixture.run("whole", &recipe, false, FOREVER).unwrap();
+    assert_eq!(fixture.run("parts", &recipe, false, 2).unwrap(), Outcome::Interrupted { step: 2 });
+    assert_eq!(fixture.run("parts", &recipe, true, 5).unwrap(), Outcome::Interrupted { step: 7 });
+    assert_eq!(fixture.run("parts", &recipe, true, FOREVER).unwrap(), whole);
+    assert_eq!(fixture.tensors("whole"), fixture.tensors("parts"));
+}
+
+#[test]
+fn every_sampler_and_class_weight_makes_another_run_and_sets_its_length() {
+    let fixture = Fixture::with_train(&[4, 8, 12, 8, 8, 8, 8, 8]);
+    let mut runs = Vec::new();
+    for (sampler, images) in [
+        ("natural", 64),
+        ("balanced", 64),
+        ("square-root", 64),
+        ("oversample", 96),
+        ("undersample", 32),
+        ("undersample-mixup", 64),
+    ] {
+        let recipe = recipe(&[&format!("data.sampler={sampler}"), "stage.all.epochs=1"]);
+        fixture.run(sampler, &recipe, false, FOREVER).unwrap();
+        let history = History::read(&fixture.out(sampler).join("metrics.csv")).unwrap();
+        assert_eq!(history.epochs[0].step, images / 16, "{sampler}");
+        runs.push(fixture.tensors(sampler));
+    }
+    for weights in ["balanced", "effective"] {
+        let recipe = recipe(&[&format!("loss.class_weights={weights}"), "stage.all.epochs=1"]);
+        fixture.run(weights, &recipe, false, FOREVER).unwrap();
+        runs.push(fixture.tensors(weights));
+    }
+    for (position, run) in runs.iter().enumerate() {
+        assert!(!runs[..position].contains(run), "run {position}");
+    }
 }
 
 #[test]
