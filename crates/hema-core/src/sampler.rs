@@ -2,7 +2,7 @@
 //!
 //! A [`Sampler`] says how many images of each class an epoch has. An epoch shows the class as often as it goes into
 //! that number; what is left is taken from an endless sequence of shuffles of the class, an epoch after the other, so
-//! that over the epochs every image of a class is shown equally often. [`SAMPLERS`] is the table. Training draws by it, and [`crate::data::write::balance`] writes what it draws.
+//! that over the epochs every image of a class is shown equally often. [`SAMPLERS`] is the table. Training draws by it, and [`crate::data::write::balance()`] writes what it draws.
 //!
 //! Left out on purpose: weights in the loss, which are the recipe's.
 
@@ -24,41 +24,54 @@ pub struct Sampler {
     pub about: &'static str,
     /// Images of each class in an epoch, for the images that there are of it.
     quotas: fn(&[u64]) -> Vec<u64>,
+    /// Images of a class when a number is asked for, for the images that there are of it and that number.
+    toward: fn(u64, u64) -> u64,
     /// An image that comes again in an epoch is mixed with another of its class.
     mixes: bool,
 }
 
 /// Every sampler.
 pub const SAMPLERS: &[Sampler] = &[
-    Sampler { name: "natural", about: "every image once an epoch", quotas: <[u64]>::to_vec, mixes: false },
+    Sampler {
+        name: "natural",
+        about: "every image once an epoch",
+        quotas: <[u64]>::to_vec,
+        toward: |size, _| size,
+        mixes: false,
+    },
     Sampler {
         name: "balanced",
         about: "as many images of every class, as many together as there are",
         quotas: |counts| proportional(counts, |_| 1.0),
+        toward: |_, count| count,
         mixes: false,
     },
     Sampler {
         name: "square-root",
         about: "images of a class in proportion to the root of its size, as many together as there are (Kang et al., 2020)",
         quotas: |counts| proportional(counts, |count| (count as f64).sqrt()),
+        toward: |_, count| count,
         mixes: false,
     },
     Sampler {
         name: "oversample",
         about: "every class as large as the largest: images of the others are repeated",
         quotas: |counts| equal(counts, counts.iter().copied().max()),
+        toward: u64::max,
         mixes: false,
     },
     Sampler {
         name: "undersample",
         about: "every class as small as the smallest: other images of the others every epoch",
         quotas: |counts| equal(counts, counts.iter().copied().filter(|count| *count > 0).min()),
+        toward: u64::min,
         mixes: false,
     },
     Sampler {
         name: "undersample-mixup",
         about: "as `balanced`, but what a small class lacks are mixtures of two of its images (MixUp, Zhang et al., 2018)",
         quotas: |counts| proportional(counts, |_| 1.0),
+        toward: |_, count| count,
         mixes: true,
     },
 ];
@@ -98,6 +111,11 @@ impl Sampler {
     /// Images of each class in an epoch, for the images that there are of it.
     pub fn quotas(&self, counts: &[u64]) -> Vec<u64> {
         (self.quotas)(counts)
+    }
+
+    /// The same where a class is to have `count` images: `oversample` only adds, `undersample` only leaves out.
+    pub fn quotas_of(&self, counts: &[u64], count: u64) -> Vec<u64> {
+        counts.iter().map(|size| if *size == 0 { 0 } else { (self.toward)(*size, count) }).collect()
     }
 
     /// The images of an epoch, sorted. `classes` has the positions of the images of each class, and `quotas` how many
@@ -228,6 +246,10 @@ mod tests {
                 assert_eq!(classes().iter().map(of).collect::<Vec<_>>(), quotas, "{name}");
             }
         }
+        let of_four = |name: &str| find(name).unwrap().quotas_of(&counts(), 4);
+        assert_eq!(of_four("oversample"), [10, 0, 4, 4]);
+        assert_eq!(of_four("undersample"), [4, 0, 4, 1]);
+        assert_eq!(of_four("undersample-mixup"), [4, 0, 4, 4]);
         assert!(find("balance").map(drop).unwrap_err().hint_text().unwrap().contains("`balanced`"));
     }
 
@@ -243,7 +265,9 @@ mod tests {
         for sampler in SAMPLERS {
             let mut shown = [0_u64; 15];
             for epoch in 0..10 {
-                draw(sampler.name, 1, epoch).iter().for_each(|d| shown[d.image] += 1);
+                for d in draw(sampler.name, 1, epoch) {
+                    shown[d.image] += 1;
+                }
             }
             for class in classes().iter().filter(|class| !class.is_empty()) {
                 let times = class.iter().map(|i| shown[*i]);

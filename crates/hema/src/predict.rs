@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use burn::module::Module;
 use burn::tensor::{Device, activation};
+use hema_core::Image;
 use hema_core::data::{Dataset, LoadOptions, Source};
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;

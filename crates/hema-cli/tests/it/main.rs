@@ -1,6 +1,7 @@
 //! The `hema` command as people run it: exit status, stdout and stderr of the real program in a folder of its own.
 
 mod audit;
+mod balance;
 mod data;
 mod disk;
 mod fetch;

@@ -9,7 +9,7 @@ use super::tests::spec;
 use super::{ModelSpec, Network, architectures};
 use crate::loss::CrossEntropy;
 use crate::nn::{Init, Pass};
-use crate::recipe::{ClassWeights, Loss};
+use crate::recipe::Loss;
 use crate::weights::{self, Array, LoadReport, state_dict};
 
 /// Images of one batch; the label of each is its number.
@@ -51,7 +51,7 @@ fn compare(name: &str, expected: &Timm) {
     let images = Tensor::from_data(TensorData::new(images, [IMAGES, SIZE, SIZE, 3]), &device);
 
     let labels: Vec<usize> = (0..IMAGES).collect();
-    let unsmoothed = Loss { label_smoothing: 0.0, class_weights: ClassWeights::None };
+    let unsmoothed = Loss::default();
     let loss = CrossEntropy::new(&unsmoothed, &[1; 8]);
     let loss = loss.forward(network.forward(images.clone(), &Pass::train(0, 0)), &labels, &device);
     let value: f32 = loss.clone().into_scalar();

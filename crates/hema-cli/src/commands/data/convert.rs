@@ -88,7 +88,7 @@ fn change(args: &Args) -> Change {
 }
 
 /// The source with the parts that its images will have.
-fn with_parts(source: Source, split: Option<&Path>) -> Result<Source> {
+pub(super) fn with_parts(source: Source, split: Option<&Path>) -> Result<Source> {
     match split {
         Some(none) if none == Path::new("none") => Ok(source.without_parts()),
         Some(path) => source.with_split(&Split::read(path)?),
@@ -100,7 +100,7 @@ fn with_parts(source: Source, split: Option<&Path>) -> Result<Source> {
 }
 
 /// The images of the parts asked for, all when there are none. A single part is a data set of its own, without parts.
-fn choose(source: Source, wanted: &[Part]) -> Result<(Source, Vec<usize>)> {
+pub(super) fn choose(source: Source, wanted: &[Part]) -> Result<(Source, Vec<usize>)> {
     let is_wanted =
         |i: &usize| wanted.is_empty() || source.entries()[*i].part.is_some_and(|p| wanted.contains(&p));
     let chosen: Vec<usize> = (0..source.len()).filter(is_wanted).collect();

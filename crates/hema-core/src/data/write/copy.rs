@@ -94,7 +94,7 @@ pub fn copy(
     }
 }
 
-const SKIP_HINT: &str = "leave unreadable images out with `--on-bad-image skip`";
+pub(super) const SKIP_HINT: &str = "leave unreadable images out with `--on-bad-image skip`";
 
 /// An image as it will be written.
 struct Ready {

@@ -7,9 +7,10 @@
 //! | numpy `.npz` | `npz` |
 //! | CSV manifest | `manifest` |
 //!
-//! [`FORMS`] is the table of all. [`copy`] takes a source's images to a writer. Whatever is written stands complete under
+//! [`FORMS`] is the table of all. [`copy`] takes a source's images to a writer, [`balance`] those that a sampler draws. Whatever is written stands complete under
 //! its name or not at all (`target`). Left out on purpose: changing or replacing an existing data set.
 
+mod balance;
 mod copy;
 mod manifest;
 mod names;
@@ -19,6 +20,7 @@ mod tree;
 
 use std::path::Path;
 
+pub use balance::balance;
 pub use copy::{Change, Encoding, copy};
 
 use crate::data::Entry;
