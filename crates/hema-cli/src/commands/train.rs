@@ -173,7 +173,7 @@ fn find_split(args: &Args, recipe: &Recipe, source: &Source, out: &Path) -> Resu
     match split.counts() {
         [_, 0, _] => {
             let share = recipe.data.validation;
-            let found = format!("no image is left for validation: its share of every class is {share}");
+            let found = format!("no image is left for validation, whose share is {share}");
             Err(Error::new(found)
                 .at(source.path())
                 .hint("add images, raise the share with --set data.validation=0.3, or give a --split"))

@@ -116,7 +116,7 @@ fn what_cannot_be_balanced_is_said() {
         "{error}"
     );
     let error = place.hema("data balance cells out --sampler oversample --part val").error();
-    assert!(error.contains("cells: there is no labelled training image to balance"), "{error}");
+    assert!(error.contains("the part `train`, which is to be balanced, is not among"), "{error}");
     let error = place.hema("data balance cells cells --sampler oversample").error();
     assert!(error.contains("cells: exists already"), "{error}");
     let error = place.hema("data balance cells out.csv --sampler oversample").error();

@@ -27,6 +27,8 @@ struct Bins {
     shares: Vec<f64>,
     /// Images that a bin lacks of each class, `[bin][class]`; below 0 where it has too many.
     lacking: Vec<Vec<f64>>,
+    /// The same of all classes together: it decides between bins that lack as much of a unit's classes.
+    lacking_of_all: Vec<f64>,
     /// What one image too many costs in each class: classes count the same, whatever their size.
     weights: Vec<f64>,
 }
@@ -72,8 +74,9 @@ impl Bins {
             }
             next += *total as u64;
         }
+        let lacking_of_all = lacking.iter().map(|of_class| of_class.iter().sum()).collect();
         let weights = totals.iter().map(|total| 1.0 / (total * total).max(1.0)).collect();
-        Self { shares: shares.to_vec(), lacking, weights }
+        Self { shares: shares.to_vec(), lacking, lacking_of_all, weights }
     }
 
     /// What putting a unit into a bin adds to [`Bins::unevenness`].
@@ -87,12 +90,14 @@ impl Bins {
     fn put(&mut self, bin: usize, unit: &Unit) {
         for (class, images) in unit {
             self.lacking[bin][*class] -= images;
+            self.lacking_of_all[bin] -= images;
         }
     }
 
     fn take(&mut self, bin: usize, unit: &Unit) {
         for (class, images) in unit {
             self.lacking[bin][*class] += images;
+            self.lacking_of_all[bin] += images;
         }
     }
 
@@ -108,9 +113,9 @@ impl Bins {
     fn fill(&mut self, units: &[Unit], order: &[usize]) -> Vec<usize> {
         let mut bin_of = vec![0; units.len()];
         for unit in order.iter().copied() {
-            let best = (0..self.shares.len())
-                .min_by(|a, b| self.cost(*a, &units[unit]).total_cmp(&self.cost(*b, &units[unit])))
-                .unwrap_or(0);
+            let costs = |bin: usize| (self.cost(bin, &units[unit]), -self.lacking_of_all[bin]);
+            let order = |a: (f64, f64), b: (f64, f64)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1));
+            let best = (0..self.shares.len()).min_by(|a, b| order(costs(*a), costs(*b))).unwrap_or(0);
             self.put(best, &units[unit]);
             bin_of[unit] = best;
         }

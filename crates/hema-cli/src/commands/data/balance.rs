@@ -57,6 +57,10 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         None => Form::of_path(&args.output)?,
     };
     let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
+    if !args.part.is_empty() && !args.part.contains(&Part::Train) {
+        return Err(Error::new("the part `train`, which is to be balanced, is not among the parts to write")
+            .hint("name it too, as in `--part train,val`, or use `hema data convert`"));
+    }
     let (source, chosen) = choose(source, &args.part)?;
     let Chosen { training, rest } = divide(&source, &chosen, printer)?;
     let (counts, quotas) = quotas(args, sampler, &training);

@@ -99,6 +99,17 @@ fn groups_of_one_class_are_spread_as_evenly_as_single_images() {
 }
 
 #[test]
+fn units_that_fit_nowhere_better_fill_the_emptiest_part() {
+    let (mut entries, classes) = (cells(), classes());
+    for (i, entry) in entries.iter_mut().enumerate() {
+        entry.group = Some(format!("half {}", i % 50 / 25));
+        entry.label = Some(usize::from(i % 50 >= 25));
+    }
+    let error = plan(&entries, &classes, 0).folds(2, 0.0).unwrap_err();
+    assert!(error.to_string().contains("all images of the class `a`"), "no empty fold: {error}");
+}
+
+#[test]
 fn folds_share_out_every_image_once_and_differ_by_one_at_most() {
     let (entries, classes) = (cells(), classes());
     for (count_of_folds, seed) in [(2, 0), (3, 1), (7, 2), (19, 3)] {
