@@ -170,8 +170,9 @@ fn every_sampler_and_class_weight_makes_another_run_and_sets_its_length() {
     }
     for weights in ["balanced", "effective"] {
         let recipe = recipe(&[&format!("loss.class_weights={weights}"), "stage.all.epochs=1"]);
-        fixture.run(weights, &recipe, false, FOREVER).unwrap();
-        runs.push(fixture.tensors(weights));
+        let name = format!("{weights} weights");
+        fixture.run(&name, &recipe, false, FOREVER).unwrap();
+        runs.push(fixture.tensors(&name));
     }
     for (position, run) in runs.iter().enumerate() {
         assert!(!runs[..position].contains(run), "run {position}");
