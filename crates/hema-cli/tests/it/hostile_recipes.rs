@@ -89,7 +89,7 @@ fn slips_in_overrides_are_found() {
     hint: did you mean `accuracy`?
     ");
     assert_snapshot!(error("data.validation=0"), @r"
-    error: cells: no image is left for validation: its share of every class is 0
+    error: cells: no image is left for validation, whose share is 0
     hint: add images, raise the share with --set data.validation=0.3, or give a --split
     ");
     assert_snapshot!(error("model.weights=mine.safetensors"), @r"
