@@ -222,7 +222,8 @@ impl Predictor {
         let (member, data) = (&self.members[0], views.first());
         let order: Vec<usize> = (0..data.len()).collect();
         let mut embedded = Embedded { features: Vec::new(), probabilities: Vec::new() };
-        loader::for_each_batch(data, &order, BATCH, &member.preprocess, None, |batch| {
+        let read = |&i: &usize| data.image(i);
+        loader::for_each_batch(&order, BATCH, &member.preprocess, &read, |batch| {
             let (features, probabilities) = on_pool(|| {
                 let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
                 let features = member.network.features(batch.into_tensor(&self.device), &pass);
