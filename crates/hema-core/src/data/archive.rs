@@ -10,15 +10,20 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::blob::{Blob, FilePart, Packing, Stream};
+use super::blob::{Blob, FilePart, Stream};
 use super::decode::has_picture_name;
 use super::layout::{Listing, is_ignored, is_table};
 use super::place::{Coding, Place, check_file_size};
+use super::webdataset::{self, MAX_SIDECAR};
 use crate::error::{Error, Result};
 use crate::file;
 
 /// Most bytes of tar headers between two members; a longer run would be read into memory.
 const MAX_HEADERS: u64 = 1 << 20;
+/// Longest name of a member, in bytes: that of the systems it could be unpacked on.
+const MAX_NAME: usize = 4096;
+/// Most members of a tar archive: a few kilobytes can unpack to any number of empty ones.
+const MAX_MEMBERS: usize = 20_000_000;
 /// Largest `split.csv` or `groups.csv` read, in bytes.
 const MAX_TABLE: u64 = 64 << 20;
 
@@ -108,7 +113,7 @@ pub(super) fn list_tar(path: &Path, gzip: bool) -> Result<Listing> {
     let meter = Rc::new(Meter { left: Cell::new(MAX_HEADERS), at_end: Cell::new(false) });
     let damaged = |e: io::Error| damaged_tar(path, &e);
     if gzip {
-        let stream = Arc::new(Stream { part: FilePart::whole(&file), packing: Packing::Gzip });
+        let stream = Arc::new(Stream::Gzip(FilePart::whole(&file)));
         let mut archive = tar::Archive::new(Metered { inner: stream.reader(), meter: Rc::clone(&meter) });
         let entries = archive.entries().map_err(damaged)?;
         let blob = Arc::new(Blob::Stream(stream));
@@ -132,7 +137,11 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn list<R: Read>(&self, entries: tar::Entries<'_, R>) -> Result<Listing> {
         let mut listing = Listing::default();
-        for entry in entries {
+        for (number, entry) in entries.enumerate() {
+            if number == MAX_MEMBERS {
+                let message = format!("holds more than {MAX_MEMBERS} files");
+                return Err(Error::new(message).at(self.path));
+            }
             let mut entry = entry.map_err(|e| damaged_tar(self.path, &e))?;
             self.meter.left.set(u64::MAX);
             if entry.header().entry_type().is_file() {
@@ -171,6 +180,11 @@ impl Walk<'_> {
             let mut text = Vec::new();
             entry.read_to_end(&mut text).map_err(|e| damaged_tar(self.path, &e))?;
             listing.tables.push((name, text));
+        } else if webdataset::is_sidecar(&name) && size <= MAX_SIDECAR {
+            let mut text = Vec::new();
+            entry.read_to_end(&mut text).map_err(|e| damaged_tar(self.path, &e))?;
+            let said = webdataset::read_sidecar(&name, &text);
+            listing.sidecars.push((name, said));
         }
         Ok(())
     }
@@ -184,6 +198,11 @@ fn damaged_tar(path: &Path, error: &io::Error) -> Error {
 
 /// A member's path with `/` between its parts; refused when it would lead out of the archive.
 fn safe_name(archive: &Path, name: &str) -> Result<String> {
+    if name.len() > MAX_NAME {
+        let message =
+            format!("holds a member with a name of {} bytes (at most {MAX_NAME} are read)", name.len());
+        return Err(Error::new(message).at(archive));
+    }
     let name = name.replace('\\', "/");
     let parts: Vec<&str> = name.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     let absolute = name.starts_with('/') || parts.first().is_some_and(|first| first.ends_with(':'));

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
 
+use super::parquet::ImageColumn;
+
 /// A run of bytes that many entries lie in. Offsets count uncompressed bytes.
 pub(super) enum Blob {
     /// A file, as it is.
@@ -34,25 +36,21 @@ impl Blob {
     }
 }
 
-/// The compressed contents of a file or of a part of it.
-pub(super) struct Stream {
-    pub(super) part: FilePart,
-    pub(super) packing: Packing,
-}
-
-/// How a stream is compressed.
-pub(super) enum Packing {
-    Gzip,
-    Deflate,
+/// The packed contents of a file or of a part of it.
+pub(super) enum Stream {
+    Gzip(FilePart),
+    Deflate(FilePart),
+    /// The images of a row group, one after the other.
+    Parquet(Box<ImageColumn>),
 }
 
 impl Stream {
     /// The uncompressed bytes from the start.
     pub(super) fn reader(&self) -> Box<dyn Read + Send> {
-        let packed = BufReader::new(self.part.clone());
-        match self.packing {
-            Packing::Gzip => Box::new(MultiGzDecoder::new(packed)),
-            Packing::Deflate => Box::new(DeflateDecoder::new(packed)),
+        match self {
+            Self::Gzip(part) => Box::new(MultiGzDecoder::new(BufReader::new(part.clone()))),
+            Self::Deflate(part) => Box::new(DeflateDecoder::new(BufReader::new(part.clone()))),
+            Self::Parquet(column) => column.reader(),
         }
     }
 }

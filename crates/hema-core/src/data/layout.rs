@@ -6,6 +6,7 @@ use std::path::Path;
 use super::classes;
 use super::place::Place;
 use super::source::{Entry, Source};
+use super::webdataset::Said;
 use crate::error::{Error, Result};
 use crate::split::Part;
 
@@ -16,6 +17,8 @@ pub(super) struct Listing {
     pub(super) pictures: Vec<(String, Place)>,
     /// Path and text of every `split.csv` and `groups.csv`.
     pub(super) tables: Vec<(String, Vec<u8>)>,
+    /// Path of every file that says something of a single picture, and what it says.
+    pub(super) sidecars: Vec<(String, Said)>,
 }
 
 /// What was listed.
@@ -41,9 +44,10 @@ pub(super) fn is_table(name: &str) -> bool {
 /// there is nothing else, are parts, with the classes below them.
 pub(super) fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Source> {
     listing.pictures.sort_by(|a, b| a.0.cmp(&b.0));
-    // an archive may hold a file twice: the later one replaces the earlier, as when it is unpacked
+    // an archive may hold a file twice: the later one replaces the earlier, as when it is unpacked; in a folder, two files
+    // may look the same where their names are not Unicode
     listing.pictures.dedup_by(|later, earlier| {
-        let same = later.0 == earlier.0;
+        let same = root == Root::Archive && later.0 == earlier.0;
         if same {
             earlier.1 = later.1.clone();
         }

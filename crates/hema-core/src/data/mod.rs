@@ -6,6 +6,8 @@
 //! | image folder `root/<class>/*` | `folder` |
 //! | `.tar`, `.tar.gz`, `.zip` of one, read without unpacking | `archive` |
 //! | numpy `.npz`, with `images` + `labels` or `MedMNIST`'s arrays | `npz`, `npy` |
+//! | Parquet with an image column, as Hugging Face keeps it; a folder of such files | `parquet`, `shards` |
+//! | `WebDataset` shards | `webdataset`, `shards` |
 //! | CSV manifest `path,label[,split][,group]` | `manifest` |
 //!
 //! The form is told by a file's contents, not its name. `layout` turns paths into labels, `classes` orders class
@@ -22,10 +24,13 @@ mod layout;
 mod manifest;
 mod npy;
 mod npz;
+mod parquet;
 mod place;
+mod shards;
 mod source;
 mod store;
 mod visit;
+mod webdataset;
 pub mod write;
 
 use std::io::Read;
@@ -40,6 +45,7 @@ pub use visit::Picture;
 use crate::error::{Error, Result};
 use crate::file;
 use layout::Root;
+use webdataset::Shard;
 
 /// Opens a data set, labelled or not, in any of the known forms. Pictures are listed, not decoded.
 ///
@@ -47,10 +53,33 @@ use layout::Root;
 /// A path that does not exist or is in no known form, a damaged or unsafe archive, arrays that do not fit together,
 /// and data without a single image.
 pub fn open(path: &Path) -> Result<Source> {
+    if let (false, Some(mut source)) = (path.exists(), shards::open_pattern(path)?) {
+        source.form = Form::Shards.name();
+        return Ok(source);
+    }
     let mut form = recognise(path)?;
     let mut source = match form {
-        Form::Folder => layout::arrange(path, folder::list(path)?, Root::Folder)?,
-        Form::Tar { gzip } => layout::arrange(path, archive::list_tar(path, gzip)?, Root::Archive)?,
+        Form::Folder => {
+            let listing = folder::list(path)?;
+            match listing.pictures.is_empty().then(|| shards::open_folder(path)).transpose()?.flatten() {
+                Some(source) => {
+                    form = Form::Shards;
+                    source
+                }
+                None => layout::arrange(path, listing, Root::Folder)?,
+            }
+        }
+        Form::Tar { gzip } => {
+            let listing = archive::list_tar(path, gzip)?;
+            if webdataset::is_shard(&listing) {
+                form = Form::Shards;
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                webdataset::arrange(path, vec![Shard { name, listing }])?
+            } else {
+                layout::arrange(path, listing, Root::Archive)?
+            }
+        }
+        Form::Shards | Form::Parquet => parquet::open(path, &[path.to_path_buf()])?,
         Form::Zip | Form::Npz => {
             let members = archive::zip_members(path)?;
             if members.iter().any(|m| m.array_key().is_some()) {
@@ -84,7 +113,7 @@ pub fn open_many(paths: &[PathBuf]) -> Result<Source> {
 }
 
 const FORMS: &str = "give an image folder (one folder per class), a .tar, .tar.gz or .zip of one, a .npz with \
-                     `images` and `labels`, a CSV manifest (path,label) or images";
+                     `images` and `labels`, WebDataset shards, Parquet, a CSV manifest (path,label) or images";
 
 #[derive(Clone, Copy)]
 enum Form {
@@ -92,6 +121,8 @@ enum Form {
     Tar { gzip: bool },
     Zip,
     Npz,
+    Shards,
+    Parquet,
     Manifest,
     Picture,
 }
@@ -104,6 +135,8 @@ impl Form {
             Self::Tar { gzip: true } => "compressed tar archive",
             Self::Zip => "zip archive",
             Self::Npz => "numpy arrays",
+            Self::Shards => "WebDataset shards",
+            Self::Parquet => "Parquet",
             Self::Manifest => "CSV manifest",
             Self::Picture => "single image",
         }
@@ -127,6 +160,8 @@ fn recognise(path: &Path) -> Result<Form> {
         Ok(Form::Manifest)
     } else if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
         Ok(Form::Zip)
+    } else if start.starts_with(b"PAR1") {
+        Ok(Form::Parquet)
     } else if start.starts_with(&[0x1f, 0x8b]) {
         Ok(Form::Tar { gzip: true })
     } else if start.get(257..262) == Some(b"ustar") || has_extension("tar") {

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::archive::Member;
-use super::blob::{Blob, FilePart, Packing, Stream};
+use super::blob::{Blob, FilePart, Stream};
 use super::npy::{Header, Kind, shape_text, to_c_order};
 use super::place::{Coding, Place};
 use super::source::{Entry, Source};
@@ -242,7 +242,7 @@ impl Archive<'_> {
     }
 
     fn stream(&self, member: &Member) -> Stream {
-        Stream { part: self.part(member), packing: Packing::Deflate }
+        Stream::Deflate(self.part(member))
     }
 
     /// A member's bytes as they lie in the archive.

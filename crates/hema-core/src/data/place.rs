@@ -53,11 +53,19 @@ impl Fetched {
 }
 
 impl Place {
-    /// Orders places so that reading them in turn goes forward through every shared file.
-    pub(super) fn reading_order(&self) -> (usize, u64) {
+    /// Tells the file that many entries share from others; `None` for a file of its own.
+    pub(super) fn shared_file(&self) -> Option<usize> {
         match self {
-            Self::File(_) => (0, 0),
-            Self::Span { blob, offset, .. } => (Arc::as_ptr(blob).addr(), *offset),
+            Self::File(_) => None,
+            Self::Span { blob, .. } => Some(Arc::as_ptr(blob).addr()),
+        }
+    }
+
+    /// Where it lies in the shared file.
+    pub(super) fn offset(&self) -> u64 {
+        match self {
+            Self::File(_) => 0,
+            Self::Span { offset, .. } => *offset,
         }
     }
 

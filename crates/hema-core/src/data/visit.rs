@@ -1,6 +1,8 @@
 //! Going over many images of a source once: bytes in reading order, everything else on all threads, and no more memory
 //! than one batch takes.
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 
 use super::source::Source;
@@ -29,8 +31,15 @@ impl Source {
         if let Some(beyond) = order.iter().find(|i| **i >= self.len()) {
             return Err(Error::new(format!("image {beyond} was asked for of {}", self.len())).at(self.path()));
         }
-        order.sort_by_key(|i| (self.places[*i].reading_order(), *i));
+        order.sort_unstable();
         order.dedup();
+        // shared files in the order in which the entries first come to them
+        let mut rank = HashMap::new();
+        for i in &order {
+            let next = rank.len();
+            rank.entry(self.places[*i].shared_file()).or_insert(next);
+        }
+        order.sort_by_key(|i| (rank[&self.places[*i].shared_file()], self.places[*i].offset(), *i));
         Ok(order)
     }
 

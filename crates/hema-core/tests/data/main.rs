@@ -1,6 +1,8 @@
 //! Data sets in every form, well-made and hostile, through the public interface.
 
+mod foreign;
 mod forms;
+mod fuzz;
 mod helper;
 mod hostile;
 mod numpy;

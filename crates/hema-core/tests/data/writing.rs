@@ -15,7 +15,9 @@ use crate::helper::{cells, encode, file, folder, gzip, load, picture, png, tar, 
 
 /// Writes a source in a form.
 fn convert(source: &Source, out: &Path, form: &str, change: &Change) -> hema_core::Result<()> {
-    let mut writer = create(out, Form::find(form)?, source.classes(), &Options::default())?;
+    let has_groups = source.entries().iter().any(|e| e.group.is_some());
+    let options = Options { has_groups, shard_bytes: 300, ..Options::default() };
+    let mut writer = create(out, Form::find(form)?, source.classes(), &options)?;
     let order = source.reading_order(None)?;
     copy(source, &order, change, OnBadImage::Fail, writer.as_mut(), |_| Ok(()))?;
     writer.finish()
@@ -49,6 +51,9 @@ fn original(dir: &Path) -> Source {
 
 /// Where a form of that name would be written.
 fn target(dir: &Path, form: &Form) -> std::path::PathBuf {
+    if ["webdataset", "parquet"].contains(&form.name) {
+        return dir.join(form.name);
+    }
     dir.join(form.extensions.first().map_or("out".to_owned(), |end| format!("out.{end}")))
 }
 
@@ -75,7 +80,7 @@ fn a_chain_through_all_forms_ends_where_it_began() {
     write_folder(&dir.path().join("start"), &cells());
     let start = open(&dir.path().join("start")).unwrap();
     let mut last = dir.path().join("start");
-    for name in ["zip", "npz", "tar.gz", "folder", "tar"] {
+    for name in ["zip", "parquet", "npz", "tar.gz", "folder", "tar"] {
         let form = Form::find(name).unwrap();
         let out = target(dir.path(), form);
         convert(&open(&last).unwrap(), &out, name, &Change::default()).unwrap();
@@ -228,7 +233,8 @@ fn what_is_not_finished_leaves_nothing_and_what_exists_is_not_replaced() {
     let before = names();
     for form in FORMS {
         let out = target(dir.path(), form);
-        let mut writer = create(&out, form, source.classes(), &Options::default()).unwrap();
+        let options = Options { has_groups: true, ..Options::default() };
+        let mut writer = create(&out, form, source.classes(), &options).unwrap();
         let order = source.reading_order(None).unwrap();
         let stopped = copy(&source, &order, &Change::default(), OnBadImage::Fail, writer.as_mut(), |done| {
             if done == 3 { Err(hema_core::Error::new("stop")) } else { Ok(()) }
@@ -237,7 +243,7 @@ fn what_is_not_finished_leaves_nothing_and_what_exists_is_not_replaced() {
         drop(writer);
         assert_eq!(names(), before, "{form:?}");
 
-        if form.extensions.is_empty() {
+        if target(Path::new(""), form).extension().is_none() {
             fs::create_dir(&out).unwrap();
             fs::write(out.join("mine"), "").unwrap();
         } else {
@@ -245,7 +251,7 @@ fn what_is_not_finished_leaves_nothing_and_what_exists_is_not_replaced() {
         }
         let error = create(&out, form, source.classes(), &Options::default()).err().unwrap();
         assert!(error.to_string().contains("exists already"), "{error}");
-        if form.extensions.is_empty() {
+        if target(Path::new(""), form).extension().is_none() {
             fs::remove_dir_all(&out).unwrap();
         } else {
             fs::remove_file(&out).unwrap();
@@ -339,4 +345,36 @@ fn a_file_name_tells_the_form() {
         name("x.rar").unwrap_err().to_string().contains("its name tells no form (expected .tar, .tar.gz")
     );
     assert!(Form::find("tarr").unwrap_err().hint_text().unwrap().contains("tar"));
+}
+
+#[test]
+fn shards_are_numbered_and_a_parquet_file_may_stand_alone() {
+    let dir = folder();
+    let source = original(dir.path());
+    convert(&source, &dir.path().join("w"), "webdataset", &Change::default()).unwrap();
+    convert(&source, &dir.path().join("p"), "parquet", &Change::default()).unwrap();
+    let names = |folder: &str| {
+        let files = fs::read_dir(dir.path().join(folder)).unwrap();
+        files.map(|f| f.unwrap().file_name().into_string().unwrap()).collect::<BTreeSet<_>>()
+    };
+    let expected = ["test-000000.tar", "train-000000.tar", "train-000001.tar", "val-000000.tar"];
+    assert_eq!(names("w"), expected.map(str::to_owned).into());
+    let expected = [
+        "test-00000-of-00001.parquet",
+        "train-00000-of-00002.parquet",
+        "train-00001-of-00002.parquet",
+        "validation-00000-of-00001.parquet",
+    ];
+    assert_eq!(names("p"), expected.map(str::to_owned).into());
+
+    let pattern = open(&dir.path().join("w/train-{000000..000001}.tar")).unwrap();
+    assert_eq!((pattern.len(), pattern.counts()), (3, vec![1, 2]));
+    let error = convert(&source, &dir.path().join("x.parquet"), "parquet", &Change::default()).unwrap_err();
+    assert!(error.to_string().contains("a single Parquet file has no place"), "{error}");
+    let whole = source.without_parts();
+    convert(&whole, &dir.path().join("x.parquet"), "parquet", &Change::default()).unwrap();
+    let back = open(&dir.path().join("x.parquet")).unwrap();
+    assert_eq!(back.entries(), whole.entries());
+    assert_eq!(contents(&back, true), contents(&whole, true));
+    assert_eq!(load(&back).unwrap().hash().unwrap(), load(&whole).unwrap().hash().unwrap());
 }

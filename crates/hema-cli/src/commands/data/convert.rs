@@ -55,7 +55,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     };
     let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
     let (source, chosen) = choose(source, &args.part)?;
-    let options = Options { compress: args.compress, ..Options::default() };
+    let has_groups = source.entries().iter().any(|entry| entry.group.is_some());
+    let options = Options { compress: args.compress, has_groups, ..Options::default() };
     let mut writer = write::create(&args.output, form, source.classes(), &options)?;
 
     let order = source.reading_order(Some(&chosen))?;

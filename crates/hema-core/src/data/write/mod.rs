@@ -5,6 +5,8 @@
 //! |---|---|
 //! | image folder; `.tar`, `.tar.gz` and `.zip` of one | `tree`, with `names` |
 //! | numpy `.npz` | `npz` |
+//! | `WebDataset` shards | `webdataset`, `shards` |
+//! | Parquet as Hugging Face keeps images | `parquet`, `shards` |
 //! | CSV manifest | `manifest` |
 //!
 //! [`FORMS`] is the table of all. [`copy`] takes a source's images to a writer, [`balance`] those that a sampler draws. Whatever is written stands complete under
@@ -15,9 +17,13 @@ mod copy;
 mod manifest;
 mod names;
 mod npz;
+mod parquet;
+mod shards;
 mod target;
 mod tree;
+mod webdataset;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 pub use balance::balance;
@@ -38,6 +44,16 @@ pub struct Record<'a> {
     /// Where on disk a file of exactly these pixels lies, see [`Source::file`](crate::data::Source::file). Manifests
     /// name it.
     pub location: Option<&'a Path>,
+}
+
+impl Record<'_> {
+    /// Its picture file: the one it came with, else a PNG.
+    fn picture_file(&self) -> Result<Cow<'_, [u8]>> {
+        match self.file {
+            Some(file) => Ok(Cow::Borrowed(file)),
+            None => self.image.to_png().map(Cow::Owned),
+        }
+    }
 }
 
 /// A data set being written. What is not finished leaves nothing behind.
@@ -67,11 +83,13 @@ pub struct Options {
     pub compress: bool,
     /// Bytes of picture files in one shard, about, in forms that have shards.
     pub shard_bytes: u64,
+    /// Images have groups, which Parquet needs to know before the first of them.
+    pub has_groups: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { compress: false, shard_bytes: 256 << 20 }
+        Self { compress: false, shard_bytes: 256 << 20, has_groups: false }
     }
 }
 
@@ -115,6 +133,19 @@ pub const FORMS: &[Form] = &[
         about: "numpy arrays images (N, H, W, 3) and labels (N, 1), or MedMNIST's train_images, ... where images have \
                 parts; keeps neither names nor groups",
         create: npz::create,
+    },
+    Form {
+        name: "webdataset",
+        extensions: &[],
+        about: "a folder of tar shards, one part each, of key.jpg, key.cls and key.json",
+        create: webdataset::create,
+    },
+    Form {
+        name: "parquet",
+        extensions: &["parquet"],
+        about: "as Hugging Face datasets keeps images: one file, or, named without an ending, a folder of shards, one \
+                part each",
+        create: parquet::create,
     },
     Form {
         name: "manifest",

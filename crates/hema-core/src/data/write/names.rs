@@ -52,6 +52,16 @@ impl Names {
         self.unique(name)
     }
 
+    /// A path without dots but the last, so that what stands before the first is a key.
+    pub(super) fn claim_key(&mut self, entry: &Entry, extension: &str) -> String {
+        let (folders, name) = entry.path.rsplit_once('/').unwrap_or(("", &entry.path));
+        let stem =
+            if has_picture_name(name) { name.rsplit_once('.').map_or(name, |(stem, _)| stem) } else { name };
+        let ending = &name[stem.len()..];
+        let path = format!("{folders}/{}{ending}", stem.replace('.', "_"));
+        self.claim(&Entry { path, ..entry.clone() }, extension)
+    }
+
     /// The name, with a number before its extension if it was given away before.
     fn unique(&mut self, name: String) -> String {
         let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));

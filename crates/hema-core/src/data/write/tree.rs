@@ -73,14 +73,8 @@ impl<S: Sink> Tree<S> {
 
 impl<S: Sink> Writer for Tree<S> {
     fn push(&mut self, record: &Record) -> Result<()> {
-        let encoded;
-        let bytes = if let Some(file) = record.file {
-            file
-        } else {
-            encoded = record.image.to_png()?;
-            &encoded
-        };
-        let name = self.names.claim(record.entry, decode::extension(bytes));
+        let bytes = record.picture_file()?;
+        let name = self.names.claim(record.entry, decode::extension(&bytes));
         if let Some(part) = record.entry.part {
             let label = record.entry.label.map_or("", |label| &self.classes[label]);
             self.split.add(&[&name, label, &part.to_string()])?;
@@ -88,7 +82,7 @@ impl<S: Sink> Writer for Tree<S> {
         if let Some(group) = &record.entry.group {
             self.groups.add(&[&name, group])?;
         }
-        self.sink.add(&name, bytes).map_err(|e| file::write_error(&self.path, &e))
+        self.sink.add(&name, &bytes).map_err(|e| file::write_error(&self.path, &e))
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
@@ -184,7 +178,7 @@ impl Sink for Tar {
 }
 
 /// Adds a file to a tar archive, without time or owner.
-fn add_member<W: Write>(out: &mut ::tar::Builder<W>, name: &str, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn add_member<W: Write>(out: &mut ::tar::Builder<W>, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut header = ::tar::Header::new_gnu();
     header.set_size(bytes.len() as u64);
     header.set_mode(0o644);

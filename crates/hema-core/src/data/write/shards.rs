@@ -1,0 +1,109 @@
+//! A data set in several files of about one size, each for one part: `train-000000.tar`, `train-000001.tar`, ...
+//! What a shard is inside is left to [`Shard`].
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use super::target::NewFolder;
+use super::{Record, Writer};
+use crate::error::Result;
+use crate::file;
+use crate::split::Part;
+
+/// A file being written.
+pub(super) trait Shard {
+    /// Adds an image, whose picture file is `bytes`.
+    fn add(&mut self, record: &Record, bytes: &[u8]) -> io::Result<()>;
+    fn finish(self) -> io::Result<()>;
+}
+
+/// How shards of a kind are begun and called.
+pub(super) struct Kind<S> {
+    pub(super) begin: Box<dyn Fn(BufWriter<File>) -> io::Result<S>>,
+    /// The name of shard `number` of `count`, of a part.
+    pub(super) name: fn(part: Option<Part>, number: usize, count: usize) -> String,
+}
+
+pub(super) struct Sharded<S> {
+    path: PathBuf,
+    folder: NewFolder,
+    kind: Kind<S>,
+    shard_bytes: u64,
+    parts: Vec<PartShards<S>>,
+}
+
+/// The shards of one part.
+struct PartShards<S> {
+    part: Option<Part>,
+    /// The shard being written, and the bytes of its pictures.
+    open: Option<(S, u64)>,
+    count: usize,
+}
+
+impl<S: Shard> Sharded<S> {
+    pub(super) fn new(path: &Path, kind: Kind<S>, shard_bytes: u64) -> Result<Self> {
+        Ok(Self {
+            path: path.to_path_buf(),
+            folder: NewFolder::new(path)?,
+            kind,
+            shard_bytes,
+            parts: Vec::new(),
+        })
+    }
+
+    fn add(&mut self, record: &Record, bytes: &[u8]) -> io::Result<()> {
+        let part = record.entry.part;
+        let known = self.parts.iter().position(|shards| shards.part == part).unwrap_or(self.parts.len());
+        if known == self.parts.len() {
+            self.parts.push(PartShards { part, open: None, count: 0 });
+        }
+        let shards = &mut self.parts[known];
+        if shards.open.as_ref().is_some_and(|(_, len)| *len >= self.shard_bytes)
+            && let Some((full, _)) = shards.open.take()
+        {
+            full.finish()?;
+        }
+        let (shard, len) = if let Some(open) = &mut shards.open {
+            open
+        } else {
+            let out = File::create(self.folder.root().join(unnumbered(part, shards.count)))?;
+            shards.count += 1;
+            shards.open.insert(((self.kind.begin)(BufWriter::new(out))?, 0))
+        };
+        *len += bytes.len() as u64;
+        shard.add(record, bytes)
+    }
+
+    /// Closes every shard and gives it its name.
+    fn close(&mut self) -> io::Result<()> {
+        for shards in &mut self.parts {
+            if let Some((last, _)) = shards.open.take() {
+                last.finish()?;
+            }
+            for number in 0..shards.count {
+                let name = (self.kind.name)(shards.part, number, shards.count);
+                let root = self.folder.root();
+                fs::rename(root.join(unnumbered(shards.part, number)), root.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S: Shard> Writer for Sharded<S> {
+    fn push(&mut self, record: &Record) -> Result<()> {
+        let bytes = record.picture_file()?;
+        self.add(record, &bytes).map_err(|e| file::write_error(&self.path, &e))
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        self.close().map_err(|e| file::write_error(&self.path, &e))?;
+        self.folder.publish()
+    }
+}
+
+/// The name of a shard while nobody knows how many there will be.
+fn unnumbered(part: Option<Part>, number: usize) -> String {
+    format!("{}.{number}.partial", part.map_or("data".to_owned(), |part| part.to_string()))
+}

@@ -1,0 +1,63 @@
+//! `WebDataset` shards: `key.jpg`, `key.cls` (the label's number) and `key.json` (its name, and the group).
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::rc::Rc;
+
+use super::names::Names;
+use super::shards::{Kind, Shard, Sharded};
+use super::tree::add_member;
+use super::{Options, Record, Writer};
+use crate::data::{decode, webdataset};
+use crate::error::Result;
+
+pub(super) fn create(path: &Path, classes: &[String], options: &Options) -> Result<Box<dyn Writer>> {
+    let names = Rc::new(RefCell::new(Names::new(classes).map_err(|e| e.at(path))?));
+    let classes: Rc<[String]> = classes.into();
+    let begin = move |out| {
+        Ok(Tar { out: tar::Builder::new(out), names: Rc::clone(&names), classes: Rc::clone(&classes) })
+    };
+    let name = |part: Option<_>, number, _| {
+        part.map_or(format!("data-{number:06}.tar"), |part| format!("{part}-{number:06}.tar"))
+    };
+    let kind = Kind { begin: Box::new(begin), name };
+    Ok(Box::new(Sharded::new(path, kind, options.shard_bytes)?))
+}
+
+struct Tar {
+    out: tar::Builder<BufWriter<File>>,
+    /// Keys are different over all shards.
+    names: Rc<RefCell<Names>>,
+    classes: Rc<[String]>,
+}
+
+impl Shard for Tar {
+    fn add(&mut self, record: &Record, bytes: &[u8]) -> io::Result<()> {
+        let name = self.names.borrow_mut().claim_key(record.entry, decode::extension(bytes));
+        let key = webdataset::key(&name);
+        add_member(&mut self.out, &name, bytes)?;
+        let class = record.entry.label.map(|label| &self.classes[label]);
+        if let Some(label) = record.entry.label {
+            add_member(&mut self.out, &format!("{key}.cls"), label.to_string().as_bytes())?;
+        }
+        let group = record.entry.group.as_ref();
+        let said: serde_json::Map<String, serde_json::Value> = [("label", class), ("group", group)]
+            .into_iter()
+            .filter_map(|(field, value)| Some((field.to_owned(), value?.as_str().into())))
+            .collect();
+        if !said.is_empty() {
+            add_member(
+                &mut self.out,
+                &format!("{key}.json"),
+                serde_json::Value::from(said).to_string().as_bytes(),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> io::Result<()> {
+        self.out.into_inner()?.flush()
+    }
+}
