@@ -114,6 +114,8 @@ fn shards_say_what_is_missing_or_twice() {
 
 #[test]
 fn damaged_parquet_is_an_error_wherever_it_is_cut_or_changed() {
+    // found by the fuzzer
+    assert!(open_error(&fixture("no_dictionary.parquet")).contains("a dictionary that is not there"));
     let dir = folder();
     let whole = fs::read(fixture("snappy_dictionary.parquet")).unwrap();
     for cut in (0..whole.len()).step_by(97).skip(1) {

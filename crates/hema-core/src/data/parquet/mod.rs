@@ -10,6 +10,7 @@ mod pages;
 use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -250,8 +251,7 @@ impl Column {
         while left > 0 {
             let (mut levels, mut values) = (Vec::new(), Vec::new());
             let batch = left.min(BATCH);
-            let (rows, _, _) =
-                reader.read_records(batch, Some(&mut levels), None, &mut values).map_err(|e| bad(&e))?;
+            let rows = read_rows(&mut reader, batch, &mut levels, &mut values).map_err(|e| bad(&e))?;
             if rows == 0 {
                 return Err(Error::new(format!("ends {left} rows before the end of a row group")));
             }
@@ -307,9 +307,7 @@ impl Read for ImageBytes {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {
             let (mut levels, mut files) = (Vec::new(), Vec::new());
-            let read = self.reader.read_records(1, Some(&mut levels), None, &mut files);
-            let (rows, _, _) = read.map_err(io::Error::other)?;
-            if rows == 0 {
+            if read_rows(&mut self.reader, 1, &mut levels, &mut files).map_err(io::Error::other)? == 0 {
                 return Ok(0);
             }
             if let Some(file) = files.pop() {
@@ -319,6 +317,20 @@ impl Read for ImageBytes {
         let next = self.rest.split_to(self.rest.len().min(out.len()));
         out[..next.len()].copy_from_slice(&next);
         Ok(next.len())
+    }
+}
+
+/// Reads rows of a column. Pages that are damaged in ways that the reader takes for impossible are errors all the same.
+fn read_rows<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    rows: usize,
+    levels: &mut Vec<i16>,
+    values: &mut Vec<T::T>,
+) -> ParquetResult<usize> {
+    let read = AssertUnwindSafe(|| reader.read_records(rows, Some(levels), None, values));
+    match catch_unwind(read) {
+        Ok(read) => read.map(|(rows, _, _)| rows),
+        Err(_) => Err(ParquetError::General("a page contradicts itself".to_owned())),
     }
 }
 

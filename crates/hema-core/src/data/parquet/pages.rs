@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 const MAX_RATIO: u64 = 32;
 /// Largest page, in bytes: one image of the largest size accepted, and a little.
 const MAX_PAGE: u64 = 512 << 20;
+/// The type of a page that is a dictionary, and the encodings that refer to one (`PLAIN_DICTIONARY`, `RLE_DICTIONARY`).
+const DICTIONARY_PAGE: u64 = 2;
+const DICTIONARY_ENCODINGS: [u64; 2] = [2, 8];
 /// Deepest nesting of a header.
 const MAX_DEPTH: usize = 8;
 
@@ -28,6 +31,7 @@ pub(super) fn check(chunks: &Chunks, column: &ColumnChunkMetaData) -> Result<()>
     if end > chunks.len() || column.num_values() < 0 {
         return Err(invalid());
     }
+    let mut has_dictionary = false;
     let mut position = start;
     while position < end {
         let header = chunks
@@ -37,6 +41,12 @@ pub(super) fn check(chunks: &Chunks, column: &ColumnChunkMetaData) -> Result<()>
         let header = header
             .map_err(|e| Error::new(format!("is not a readable Parquet file: a page's header: {e}")))?;
         header.check()?;
+        has_dictionary |= header.kind == DICTIONARY_PAGE;
+        if DICTIONARY_ENCODINGS.contains(&header.encoding) && !has_dictionary {
+            return Err(Error::new(
+                "is not a readable Parquet file: a page refers to a dictionary that is not there",
+            ));
+        }
         position = position.saturating_add(header.len).saturating_add(header.packed);
     }
     if position > end {
@@ -53,6 +63,10 @@ struct Header {
     /// Bytes of the page in the file, and unpacked.
     packed: u64,
     unpacked: u64,
+    /// The type of the page.
+    kind: u64,
+    /// How the values of a data page are encoded.
+    encoding: u64,
     /// Values of a dictionary.
     entries: u64,
 }
@@ -62,9 +76,11 @@ impl Header {
         let mut thrift = Thrift { reader, read: 0 };
         let mut header = Self::default();
         thrift.fields(&mut |path, value| match path {
+            [1] => header.kind = value,
             [2] => header.unpacked = value,
             [3] => header.packed = value,
-            // a dictionary page's header, its first field
+            // the headers of data pages, of either version, and of a dictionary page
+            [5, 2] | [8, 4] => header.encoding = value,
             [7, 1] => header.entries = value,
             _ => {}
         })?;
