@@ -79,7 +79,7 @@ fn a_conversion_that_cannot_be_done_writes_nothing() {
     hint: choose another name, or move or remove what is there
     ");
     assert_snapshot!(place.hema("data convert cells x.rar").error(), @r"
-    error: x.rar: its name tells no form (expected .tar, .tar.gz, .tgz, .zip, .npz, .csv, or none for a folder)
+    error: x.rar: its name tells no form (expected .tar, .tar.gz, .tgz, .zip, .npz, .parquet, .csv, or none for a folder)
     hint: name the form with --to
     ");
     assert_snapshot!(place.hema("data convert cells x.tar --to tarr").error(), @r"

@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use hema_core::data::open;
+use hema_core::data::write::{Change, Form, Options, copy, create};
+use hema_core::data::{OnBadImage, open};
 
 use crate::helper::{
-    File, cells, file, folder, gzip, load, load_skipping, open_error, png, tar, write_folder, zip,
+    File, cells, file, folder, gzip, load, load_skipping, open_error, paths, png, tar, write_folder, zip,
 };
 
 fn one(name: &str, bytes: Vec<u8>) -> Vec<File> {
@@ -170,4 +171,70 @@ fn a_folder_that_links_to_itself_is_visited_once() {
     write_folder(&root, &cells());
     std::os::unix::fs::symlink(&root, root.join("platelet/again")).unwrap();
     assert_eq!(open(&root).unwrap().len(), 5);
+}
+
+#[cfg(unix)]
+#[test]
+fn names_with_line_breaks_or_without_unicode_are_files_like_others() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let dir = folder();
+    let names: [&[u8]; 4] = [b"ig/a\nb.png", b"ig/\xff.png", b"ig/\xfe.png", b"ig/ .png"];
+    let root = dir.path().join("root");
+    let mut builder = tar::Builder::new(Vec::new());
+    for (i, name) in names.iter().enumerate() {
+        write_folder(&root, &one("ig/seed.txt", Vec::new()));
+        fs::write(root.join(std::ffi::OsStr::from_bytes(name)), png(i as u8)).unwrap();
+        let mut header = tar::Header::new_gnu();
+        header.set_size(png(i as u8).len() as u64);
+        header.as_old_mut().name[..name.len()].copy_from_slice(name);
+        header.set_cksum();
+        builder.append(&header, png(i as u8).as_slice()).unwrap();
+    }
+    let of_folder = open(&root).unwrap();
+    assert_eq!((of_folder.len(), load(&of_folder).unwrap().len()), (4, 4));
+    // in an archive the two names that are no Unicode cannot be told apart: the later one stays
+    let of_archive = open(&file(&dir, "x.tar", &builder.into_inner().unwrap())).unwrap();
+    assert_eq!((of_archive.len(), load(&of_archive).unwrap().len()), (3, 3));
+    // written anew, names are plain
+    let form = Form::find("folder").unwrap();
+    let mut writer = create(&dir.path().join("new"), form, of_folder.classes(), &Options::default()).unwrap();
+    let order = of_folder.reading_order(None).unwrap();
+    copy(&of_folder, &order, &Change::default(), OnBadImage::Fail, writer.as_mut(), |_| Ok(())).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(
+        paths(&open(&dir.path().join("new")).unwrap()),
+        ["ig/ .png", "ig/a_b.png", "ig/\u{fffd}-2.png", "ig/\u{fffd}.png"]
+    );
+}
+
+#[test]
+fn names_longer_than_any_system_allows_are_refused() {
+    let dir = folder();
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(1);
+    builder.append_data(&mut header, "a/".repeat(3000) + "x.png", &[0][..]).unwrap();
+    let bytes = builder.into_inner().unwrap();
+    for (name, bytes) in [("x.tar", bytes.clone()), ("x.tar.gz", gzip(&bytes))] {
+        let error = open_error(&file(&dir, name, &bytes));
+        assert!(error.contains("a name of 6005 bytes (at most 4096 are read)"), "{error}");
+    }
+}
+
+#[test]
+fn a_member_of_ten_gigabytes_is_refused_or_passed_over_unread() {
+    let dir = folder();
+    let begin = |name: &str| {
+        let mut header = tar::Header::new_gnu();
+        header.set_path(name).unwrap();
+        header.set_size(10 << 30);
+        header.set_cksum();
+        let path = file(&dir, "x.tar", header.as_bytes());
+        // zeros that take no room on the disk, the two blocks at the end among them
+        fs::File::options().write(true).open(&path).unwrap().set_len((10 << 30) + 3 * 512).unwrap();
+        path
+    };
+    assert!(open_error(&begin("ig/a.png")).contains("ig/a.png: is larger than 256 MiB"));
+    assert!(open_error(&begin("ig/a.bin")).contains("holds no images"));
 }
