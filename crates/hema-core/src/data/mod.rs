@@ -62,8 +62,8 @@ pub fn open(path: &Path) -> Result<Source> {
         Form::Folder => {
             let listing = folder::list(path)?;
             match listing.pictures.is_empty().then(|| shards::open_folder(path)).transpose()?.flatten() {
-                Some(source) => {
-                    form = Form::Shards;
+                Some((found, source)) => {
+                    form = found;
                     source
                 }
                 None => layout::arrange(path, listing, Root::Folder)?,

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 const MAX_SHARDS: usize = 100_000;
 
 /// Opens the shards in a folder or in its folder `data`; `None` when there are none.
-pub(super) fn open_folder(path: &Path) -> Result<Option<Source>> {
+pub(super) fn open_folder(path: &Path) -> Result<Option<(Form, Source)>> {
     for folder in [path.to_path_buf(), path.join("data")] {
         let Ok(files) = fs::read_dir(&folder) else { continue };
         let mut files: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
@@ -27,10 +27,10 @@ pub(super) fn open_folder(path: &Path) -> Result<Option<Source>> {
         };
         let (parquets, tars) = (ending(".parquet"), ending(".tar"));
         if !parquets.is_empty() {
-            return parquet::open(path, &parquets).map(Some);
+            return Ok(Some((Form::Parquet, parquet::open(path, &parquets)?)));
         }
         if !tars.is_empty() {
-            return open_tars(path, &tars).map(Some);
+            return Ok(Some((Form::Shards, open_tars(path, &tars)?)));
         }
     }
     Ok(None)

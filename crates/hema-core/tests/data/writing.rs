@@ -367,6 +367,8 @@ fn shards_are_numbered_and_a_parquet_file_may_stand_alone() {
     ];
     assert_eq!(names("p"), expected.map(str::to_owned).into());
 
+    let form = |name: &str| open(&dir.path().join(name)).unwrap().form();
+    assert_eq!((form("w"), form("p")), ("WebDataset shards", "Parquet"));
     let pattern = open(&dir.path().join("w/train-{000000..000001}.tar")).unwrap();
     assert_eq!((pattern.len(), pattern.counts()), (3, vec![1, 2]));
     let error = convert(&source, &dir.path().join("x.parquet"), "parquet", &Change::default()).unwrap_err();
