@@ -9,11 +9,16 @@
 use crate::error::{Error, Result, suggest};
 use crate::rng::Rng;
 use crate::sample::Image;
+use hema_kernels::COLOUR_BITS;
 use rand::Rng as _;
 use std::fmt;
+use std::ops::Range;
 
+mod fill;
 pub(crate) mod kernel;
 pub(crate) mod warp;
+
+pub use fill::Fill;
 
 /// An operator that changes an image in place and keeps its size.
 pub trait ImageOp: Sync {
@@ -25,6 +30,12 @@ pub trait ImageOp: Sync {
 
     /// Changes the image. Strength runs from 0, the identity, to 1; values outside are clamped.
     fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng);
+
+    /// The same operator with another [`Fill`]; `None` for one that never needs any.
+    fn with_fill(&self, fill: Fill) -> Option<Box<dyn ImageOp>> {
+        let _ = fill;
+        None
+    }
 }
 
 impl fmt::Debug for dyn ImageOp {
@@ -46,10 +57,13 @@ pub(crate) fn to_byte(value: f32) -> u8 {
     (value + 0.5) as u8
 }
 
-/// Brightness of a colour as the eye weighs it (ITU-R BT.601, the weights of Pillow's mode `L`).
+/// Shares of red, green and blue in the brightness that the eye sees (ITU-R BT.601, the weights of Pillow's mode `L`).
+pub(crate) const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+
+/// Brightness of a colour as the eye weighs it.
 #[inline]
 pub(crate) fn luma([r, g, b]: [f32; 3]) -> f32 {
-    0.299 * r + 0.587 * g + 0.114 * b
+    LUMA[0] * r + LUMA[1] * g + LUMA[2] * b
 }
 
 /// The mean [`luma`] of an image.
@@ -62,6 +76,47 @@ pub(crate) fn mean_luma(image: &Image) -> f32 {
     }
     let count = (image.width() * image.height()) as f32;
     luma(sums.map(|sum| sum as f32 / count))
+}
+
+/// Replaces the pixels of a rectangle, which must lie inside, row by row.
+pub(crate) fn cover(
+    image: &mut Image,
+    columns: Range<usize>,
+    rows: Range<usize>,
+    mut colour: impl FnMut() -> [u8; 3],
+) {
+    let width = image.width();
+    for row in
+        image.pixels_mut().as_chunks_mut::<3>().0.chunks_exact_mut(width).take(rows.end).skip(rows.start)
+    {
+        row[columns.clone()].fill_with(&mut colour);
+    }
+}
+
+/// How often each value occurs in red, green and blue.
+pub(crate) fn histograms(image: &Image) -> [[u32; 256]; 3] {
+    let mut histograms = [[0; 256]; 3];
+    for pixel in image.pixels().as_chunks::<3>().0 {
+        for (histogram, value) in histograms.iter_mut().zip(pixel) {
+            histogram[usize::from(*value)] += 1;
+        }
+    }
+    histograms
+}
+
+/// `factor` of the way from `from` to `to`, and beyond where that is above 1; cut off, as Pillow's `Image.blend` does.
+#[inline]
+pub(crate) fn blend(from: f32, to: f32, factor: f32) -> u8 {
+    (from + factor * (to - from)) as u8
+}
+
+/// Replaces every value by a function of its channel and itself, through three tables.
+pub(crate) fn map_channels(image: &mut Image, f: impl Fn(usize, f32) -> f32) {
+    let tables: [[u8; 256]; 3] =
+        std::array::from_fn(|channel| std::array::from_fn(|value| to_byte(f(channel, value as f32))));
+    for pixel in image.pixels_mut().as_chunks_mut::<3>().0 {
+        *pixel = std::array::from_fn(|channel| tables[channel][usize::from(pixel[channel])]);
+    }
 }
 
 /// Replaces every value by a function of it alone, through a table of its 256 results.
@@ -81,6 +136,20 @@ pub(crate) fn map_colours(image: &mut Image, f: impl Fn([f32; 3]) -> [f32; 3]) {
             *value = to_byte(new);
         }
     }
+}
+
+/// Replaces every colour by `matrix * [red, green, blue, 1]`, in bytes.
+///
+/// Factors beyond 63 and offsets beyond 65,535 are brought back there.
+pub(crate) fn mix_channels(image: &mut Image, matrix: [[f32; 4]; 3]) {
+    let limits = [63.0, 63.0, 63.0, 65_535.0];
+    let exact = matrix.map(|row| {
+        std::array::from_fn(|i| {
+            let one = (1u32 << COLOUR_BITS) as f32;
+            (row[i].clamp(-limits[i], limits[i]) * one).round() as i32
+        })
+    });
+    hema_kernels::mix_channels(image.pixels_mut().as_chunks_mut().0, &exact);
 }
 
 /// A number from the standard normal distribution, nearly: the sum of eight random bytes, standardised.

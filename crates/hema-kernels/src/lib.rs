@@ -26,6 +26,7 @@ mod gemm;
 mod max_pool;
 mod norm;
 mod optim;
+mod pixels;
 mod pool;
 #[cfg(test)]
 mod reference;
@@ -42,6 +43,7 @@ pub use element::{Element, bf16, narrow};
 pub use max_pool::MaxPool;
 pub use norm::{Norm, NormGrads, Stats};
 pub use optim::{AdamW, Lion, sum_of_squares};
+pub use pixels::{COLOUR_BITS, ColourMatrix, STEPS, bilinear, mix_channels};
 pub use pool::Map;
 pub use simd::{Level, level};
 pub use squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};

@@ -1,36 +1,66 @@
 //! Augmentation: random changes of training images that leave the cell's class as it is.
 //!
-//! One operator is one file here and one row of [`AUGMENTATIONS`]; an [`Augment`] is the list of operators a recipe
-//! asks for. Left out on purpose: policies that choose among operators, and changes that do alter the class or the
-//! evidence for it (strong crops, colour inversion).
+//! One operator is one file, in the folder of its family, and one row of [`AUGMENTATIONS`]; an [`Augment`] is the list of
+//! operators a recipe asks for. A file has the change itself as a function of its parameter (`rotate(image, degrees,
+//! fill)`), which policies call with their own scales, and the operator, which draws the parameter.
 
-mod brightness;
-mod contrast;
-mod flip_horizontal;
-mod flip_vertical;
-mod hue;
-mod quarter_turn;
-mod rotate;
-mod saturation;
+mod geometric;
+mod occluding;
+mod photometric;
+#[cfg(test)]
+mod pillow;
 
-pub use brightness::Brightness;
-pub use contrast::Contrast;
-pub use flip_horizontal::FlipHorizontal;
-pub use flip_vertical::FlipVertical;
-pub use hue::Hue;
-pub use quarter_turn::QuarterTurn;
-pub use rotate::Rotate;
-pub use saturation::Saturation;
+pub use geometric::*;
+pub use occluding::*;
+pub use photometric::*;
 
 use crate::error::Result;
-use crate::image_op::{self, ImageOp};
+use crate::image_op::{self, Fill, ImageOp};
 use crate::rng::Rng;
 use crate::sample::Image;
 use rand::RngExt as _;
 
 /// Every augmentation, in the order of `hema list augmentations`.
-pub const AUGMENTATIONS: &[&dyn ImageOp] =
-    &[&FlipHorizontal, &FlipVertical, &QuarterTurn, &Rotate, &Brightness, &Contrast, &Saturation, &Hue];
+pub const AUGMENTATIONS: &[&dyn ImageOp] = &[
+    // geometric
+    &FlipHorizontal,
+    &FlipVertical,
+    &QuarterTurn,
+    &Rotate(Fill::Reflect),
+    &ShearX(Fill::Reflect),
+    &ShearY(Fill::Reflect),
+    &TranslateX(Fill::Reflect),
+    &TranslateY(Fill::Reflect),
+    &Zoom(Fill::Reflect),
+    &ResizedCrop,
+    &Perspective(Fill::Reflect),
+    &Elastic(Fill::Reflect),
+    // photometric
+    &Brightness,
+    &Contrast,
+    &Gamma,
+    &Saturation,
+    &Hue,
+    &Temperature,
+    &Stain,
+    &ColourDegenerate,
+    &ChannelShift,
+    &ChannelShuffle,
+    &ChannelDrop,
+    &Autocontrast,
+    &Equalize,
+    &Clahe,
+    &Solarize,
+    &SolarizeAdd,
+    &Posterize,
+    &Invert,
+    &Sharpness,
+    // occluding
+    &Cutout(Fill::Colour([0; 3])),
+    &RandomErasing,
+    &GridMask(Fill::Colour([0; 3])),
+    &HideAndSeek(Fill::Background),
+];
 
 /// The augmentation of that name.
 ///
@@ -79,11 +109,11 @@ impl Augment {
 }
 
 /// A factor drawn evenly around 1, at most `reach` away from it.
-fn factor(reach: f32, rng: &mut Rng) -> f32 {
+pub(crate) fn factor(reach: f32, rng: &mut Rng) -> f32 {
     1.0 + reach * signed_unit(rng)
 }
 
 /// A number drawn evenly from -1 to 1.
-fn signed_unit(rng: &mut Rng) -> f32 {
+pub(crate) fn signed_unit(rng: &mut Rng) -> f32 {
     2.0 * rng.random::<f32>() - 1.0
 }

@@ -1,71 +1,159 @@
-//! Geometric resampling: where each pixel of the result is read from.
+//! Geometric resampling: where each pixel of the result is read from, bilinearly.
 //!
-//! Left out on purpose: filling with a constant colour. A smear has no edge, so the mirror image of its border is
-//! the more natural continuation, and a black corner would be a clue that no real image gives.
+//! Positions are whole numbers of 1/[`STEPS`] pixel, and so is all arithmetic behind them: every machine makes the same
+//! image. Left out on purpose: better interpolation. An augmented cell is seen once, and bilinear is what the field's
+//! pipelines use.
 
-use super::{mirror, to_byte};
+use super::Fill;
 use crate::sample::Image;
+use hema_kernels::{STEPS, bilinear};
 
-/// Reads each pixel of the result from `matrix * (x, y)`, both measured from the centre of the image.
-///
-/// Bilinear, and mirrored at the border.
-pub(crate) fn affine(image: &mut Image, matrix: [[f32; 2]; 2]) {
-    /// Positions are whole numbers of 1/65536 pixel: `floor` of a float is a call on plain x86-64.
-    const ONE: f32 = 65536.0;
-    let (width, height) = (image.width(), image.height());
-    let source = image.pixels().to_vec();
-    let pixel = |x: usize, y: usize| &source[(y * width + x) * 3..][..3];
-    let (centre_x, centre_y) = ((width - 1) as f32 / 2.0, (height - 1) as f32 / 2.0);
-    let step = [(matrix[0][0] * ONE) as i64, (matrix[1][0] * ONE) as i64];
-
-    for (y, row) in image.pixels_mut().chunks_exact_mut(width * 3).enumerate() {
-        let dy = y as f32 - centre_y;
-        let mut from_x = ((matrix[0][1] * dy - matrix[0][0] * centre_x + centre_x) * ONE) as i64;
-        let mut from_y = ((matrix[1][1] * dy - matrix[1][0] * centre_x + centre_y) * ONE) as i64;
-        for target in row.chunks_exact_mut(3) {
-            let (left, top) = ((from_x >> 16) as isize, (from_y >> 16) as isize);
-            let (tx, ty) = ((from_x & 0xffff) as f32 / ONE, (from_y & 0xffff) as f32 / ONE);
-            let (x0, x1) = neighbours(left, width);
-            let (y0, y1) = neighbours(top, height);
-            let (a, b, c, d) = (pixel(x0, y0), pixel(x1, y0), pixel(x0, y1), pixel(x1, y1));
-            for (channel, value) in target.iter_mut().enumerate() {
-                let mix = |p: &[u8], q: &[u8]| {
-                    let (p, q) = (f32::from(p[channel]), f32::from(q[channel]));
-                    p + tx * (q - p)
-                };
-                let (upper, lower) = (mix(a, b), mix(c, d));
-                *value = to_byte(upper + ty * (lower - upper));
-            }
-            from_x += step[0];
-            from_y += step[1];
+/// Reads each pixel of the result from `matrix * (x, y) + shift`, in pixels, measured from the centre of the image.
+pub(crate) fn affine(image: &mut Image, matrix: [[f32; 2]; 2], shift: [f32; 2], fill: Fill) {
+    /// Bits behind the point of a step, so that the last pixel of a row is where it should be.
+    const BITS: u32 = 24;
+    let exact = |pixels: f32| (f64::from(pixels) * f64::from(STEPS) * f64::from(1u32 << BITS)).round() as i64;
+    let centre = centre(image);
+    let along = [matrix[0][0], matrix[1][0]].map(exact);
+    warp(image, fill, |y, positions| {
+        let (dx, dy) = (-centre[0], y - centre[1]);
+        let from = |axis: usize| {
+            let pixels = matrix[axis][0] * dx + matrix[axis][1] * dy + (shift[axis] + centre[axis]);
+            // far enough to be outside of any image, near enough to be counted in steps
+            pixels.clamp(-1e5, 1e5)
+        };
+        let [mut x, mut y] = [from(0), from(1)].map(|position| exact(position) + (1 << (BITS - 1)));
+        for position in positions {
+            *position = [(x >> BITS) as i32, (y >> BITS) as i32];
+            (x, y) = (x.wrapping_add(along[0]), y.wrapping_add(along[1]));
         }
+    });
+}
+
+/// The point that geometric operators keep in place, in pixels.
+pub(crate) fn centre(image: &Image) -> [f32; 2] {
+    [image.width(), image.height()].map(|side| (side - 1) as f32 / 2.0)
+}
+
+/// A position in steps, the nearest; one further out than any image reaches, or no number, is brought back there.
+#[inline]
+pub(crate) fn steps(pixels: f32) -> i32 {
+    /// Numbers around it end in whole steps, so its sum with a position has the step in its last bits. (`round` is a call on
+    /// plain x86-64, and a conversion that checks its range costs more than the interpolation.)
+    const MIDDLE: f32 = 1.5 * (1u32 << 23) as f32 / STEPS as f32;
+    const REACH: f32 = 20_000.0;
+    let pixels = if pixels > -REACH { pixels } else { -REACH };
+    let pixels = if pixels < REACH { pixels } else { REACH };
+    (pixels + MIDDLE).to_bits().wrapping_sub(MIDDLE.to_bits()) as i32
+}
+
+/// Reads each pixel of the result from the position, in steps, that `row(y, positions)` writes for it: one position
+/// `[x, y]` for each pixel of row `y`.
+pub(crate) fn warp(image: &mut Image, fill: Fill, mut row: impl FnMut(f32, &mut [[i32; 2]])) {
+    let (width, height) = (image.width(), image.height());
+    let (source, stride) = with_margin(image, fill);
+    let mut positions = vec![[0; 2]; width];
+    for (y, pixels) in image.pixels_mut().chunks_exact_mut(width * 3).enumerate() {
+        row(y as f32, &mut positions);
+        for [x, y] in &mut positions {
+            if fill == Fill::Reflect {
+                (*x, *y) = (fold(*x, width as i32), fold(*y, height as i32));
+            }
+            (*x, *y) = (x.saturating_add(STEPS), y.saturating_add(STEPS));
+        }
+        bilinear(&source, stride, &positions, pixels.as_chunks_mut().0);
     }
 }
 
-/// The two pixels between which a position lies, folded back inside where it is outside.
+/// The position inside that the mirror image at the border shows at `position`, both in steps.
 #[inline]
-fn neighbours(first: isize, length: usize) -> (usize, usize) {
-    if first >= 0 && first + 1 < length as isize {
-        (first as usize, first as usize + 1)
-    } else {
-        (mirror(first, length), mirror(first + 1, length))
+fn fold(position: i32, side: i32) -> i32 {
+    let length = side * STEPS;
+    if position >= 0 && position <= length - STEPS {
+        return position;
     }
+    let along = position.saturating_add(STEPS / 2).rem_euclid(2 * length);
+    along.min(2 * length - along) - STEPS / 2
+}
+
+/// The image with one more pixel on every side, and the length of its rows: the fill's colour, or the border again.
+fn with_margin(image: &Image, fill: Fill) -> (Vec<[u8; 4]>, usize) {
+    let (width, height) = (image.width(), image.height());
+    let wide = |[r, g, b]: [u8; 3]| [r, g, b, 0];
+    let colour = fill.colour(image).map(wide);
+    let rows: Vec<&[[u8; 3]]> = image.pixels().as_chunks::<3>().0.chunks_exact(width).collect();
+    let stride = width + 2;
+    let mut pixels = Vec::with_capacity(stride * (height + 2));
+    let mut push = |row: &[[u8; 3]], ends: Option<[u8; 4]>| {
+        pixels.push(ends.unwrap_or_else(|| wide(row[0])));
+        pixels.extend(row.iter().copied().map(wide));
+        pixels.push(ends.unwrap_or_else(|| wide(row[width - 1])));
+    };
+    let margin = colour.map(|[r, g, b, _]| vec![[r, g, b]; width]);
+    push(margin.as_deref().unwrap_or(rows[0]), colour);
+    for row in &rows {
+        push(row, colour);
+    }
+    push(margin.as_deref().unwrap_or(rows[height - 1]), colour);
+    (pixels, stride)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const FILLS: [Fill; 3] = [Fill::Reflect, Fill::Background, Fill::Colour([9, 8, 7])];
+
+    fn gradient() -> Image {
+        Image::new(5, 3, (0..5 * 3 * 3).map(|i| (i * 5) as u8).collect()).unwrap()
+    }
+
     #[test]
     fn the_unit_matrix_changes_nothing_and_its_negative_turns_by_half() {
-        let pixels: Vec<u8> = (0..5 * 3 * 3).map(|i| (i * 5) as u8).collect();
-        let original = Image::new(5, 3, pixels).unwrap();
-        let mut image = original.clone();
-        affine(&mut image, [[1.0, 0.0], [0.0, 1.0]]);
-        assert_eq!(image, original);
-        affine(&mut image, [[-1.0, 0.0], [0.0, -1.0]]);
-        for (x, y) in [(0, 0), (4, 2), (1, 2)] {
-            assert_eq!(image.rgb(x, y), original.rgb(4 - x, 2 - y));
+        for fill in FILLS {
+            let mut image = gradient();
+            affine(&mut image, [[1.0, 0.0], [0.0, 1.0]], [0.0; 2], fill);
+            assert_eq!(image, gradient());
+            affine(&mut image, [[-1.0, 0.0], [0.0, -1.0]], [0.0; 2], fill);
+            for (x, y) in [(0, 0), (4, 2), (1, 2)] {
+                assert_eq!(image.rgb(x, y), gradient().rgb(4 - x, 2 - y));
+            }
+        }
+    }
+
+    #[test]
+    fn beyond_the_border_lies_the_mirror_image_or_the_colour() {
+        let shifted = |fill, pixels| {
+            let mut image = gradient();
+            affine(&mut image, [[1.0, 0.0], [0.0, 1.0]], [pixels, 0.0], fill);
+            image
+        };
+        assert_eq!(shifted(Fill::Reflect, 2.0).rgb(3, 1), gradient().rgb(4, 1));
+        assert_eq!(shifted(Fill::Reflect, -7.0).rgb(0, 0), gradient().rgb(3, 0));
+        assert_eq!(shifted(Fill::Reflect, 10.0), gradient());
+        assert_eq!(shifted(Fill::Colour([9, 8, 7]), 2.0).rgb(3, 1), [9, 8, 7]);
+        for far in [1e9, -1e30, f32::INFINITY] {
+            assert_eq!(shifted(Fill::Colour([9, 8, 7]), far), Image::filled(5, 3, [9, 8, 7]));
+        }
+    }
+
+    #[test]
+    fn positions_that_are_no_numbers_do_no_harm() {
+        for fill in FILLS {
+            let mut image = gradient();
+            warp(&mut image, fill, |_, from| from.fill([steps(f32::NAN), steps(f32::INFINITY)]));
+            affine(&mut image, [[f32::NAN, f32::INFINITY], [1e30, -1e30]], [f32::NEG_INFINITY; 2], fill);
+            assert_eq!((image.width(), image.height()), (5, 3));
+        }
+    }
+
+    #[test]
+    fn the_mirror_repeats_the_border_pixel() {
+        let seen: Vec<i32> = (-4..7).map(|i| fold(i * STEPS, 3) / STEPS).collect();
+        assert_eq!(seen, [2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0]);
+        assert_eq!(fold(-STEPS * 3 / 4, 3), -STEPS / 4);
+        for extreme in [i32::MIN, i32::MAX] {
+            assert!((-STEPS / 2..=3 * STEPS).contains(&fold(extreme, 3)));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Brightness: every value times one random factor.
 
-use super::factor;
-use crate::image_op::{ImageOp, map_values};
+use crate::augment::factor;
+use crate::image_op::{ImageOp, blend, map_values};
 use crate::rng::Rng;
 use crate::sample::Image;
 
@@ -9,6 +9,11 @@ use crate::sample::Image;
 ///
 /// The maximum is that of the colour jitter of `SimCLR` (Chen et al., ICML 2020).
 pub struct Brightness;
+
+/// Multiplies every value by a factor: 0 is black, 1 the image itself (Pillow's `ImageEnhance.Brightness`).
+pub(crate) fn brightness(image: &mut Image, factor: f32) {
+    map_values(image, |value| f32::from(blend(0.0, value, factor)));
+}
 
 impl ImageOp for Brightness {
     fn name(&self) -> &'static str {
@@ -20,7 +25,6 @@ impl ImageOp for Brightness {
     }
 
     fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng) {
-        let factor = factor(0.8 * strength.clamp(0.0, 1.0), rng);
-        map_values(image, |value| value * factor);
+        brightness(image, factor(0.8 * strength.clamp(0.0, 1.0), rng));
     }
 }

@@ -1,7 +1,7 @@
 //! Saturation: distance of each colour from its own grey times one random factor.
 
-use super::factor;
-use crate::image_op::{ImageOp, luma, map_colours};
+use crate::augment::factor;
+use crate::image_op::{ImageOp, LUMA, mix_channels};
 use crate::rng::Rng;
 use crate::sample::Image;
 
@@ -9,6 +9,18 @@ use crate::sample::Image;
 ///
 /// The maximum is that of the colour jitter of `SimCLR` (Chen et al., ICML 2020).
 pub struct Saturation;
+
+/// Moves every colour to `factor` times its distance from its own grey: 0 is grey, 1 the image itself (Pillow's
+/// `ImageEnhance.Color`).
+pub(crate) fn saturation(image: &mut Image, factor: f32) {
+    let grey = LUMA.map(|weight| (1.0 - factor) * weight);
+    let matrix = [0, 1, 2].map(|channel| {
+        let mut row = [grey[0], grey[1], grey[2], 0.0];
+        row[channel] += factor;
+        row
+    });
+    mix_channels(image, matrix);
+}
 
 impl ImageOp for Saturation {
     fn name(&self) -> &'static str {
@@ -20,10 +32,6 @@ impl ImageOp for Saturation {
     }
 
     fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng) {
-        let factor = factor(0.8 * strength.clamp(0.0, 1.0), rng);
-        map_colours(image, |colour| {
-            let grey = luma(colour);
-            colour.map(|value| grey + factor * (value - grey))
-        });
+        saturation(image, factor(0.8 * strength.clamp(0.0, 1.0), rng));
     }
 }

@@ -1,7 +1,7 @@
 //! Hue: all colours turned around the grey axis by one random angle.
 
-use super::signed_unit;
-use crate::image_op::{ImageOp, map_colours};
+use crate::augment::signed_unit;
+use crate::image_op::{ImageOp, mix_channels};
 use crate::rng::Rng;
 use crate::sample::Image;
 
@@ -29,12 +29,11 @@ impl ImageOp for Hue {
     fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng) {
         let angle = 72.0 * strength.clamp(0.0, 1.0) * signed_unit(rng);
         let (sin, cos) = angle.to_radians().sin_cos();
-        let matrix: [[f32; 3]; 3] = std::array::from_fn(|row| {
-            std::array::from_fn(|column| {
-                let unit = f32::from(u8::from(row == column));
-                GREY[column] + cos * (unit - GREY[column]) + sin * SINE[row][column]
-            })
-        });
-        map_colours(image, |[r, g, b]| matrix.map(|row| row[0] * r + row[1] * g + row[2] * b));
+        let factor = |row: usize, column: usize| {
+            let unit = f32::from(u8::from(row == column));
+            GREY[column] + cos * (unit - GREY[column]) + sin * SINE[row][column]
+        };
+        let matrix = [0, 1, 2].map(|row| [factor(row, 0), factor(row, 1), factor(row, 2), 0.0]);
+        mix_channels(image, matrix);
     }
 }

@@ -1,0 +1,41 @@
+//! What colour things have: light, camera and stain.
+
+pub(crate) mod autocontrast;
+pub(crate) mod brightness;
+mod channel_drop;
+mod channel_shift;
+mod channel_shuffle;
+mod clahe;
+mod colour_degenerate;
+pub(crate) mod contrast;
+pub(crate) mod equalize;
+pub(crate) mod gamma;
+mod hue;
+pub(crate) mod invert;
+pub(crate) mod posterize;
+pub(crate) mod saturation;
+pub(crate) mod sharpness;
+pub(crate) mod solarize;
+pub(crate) mod solarize_add;
+mod stain;
+pub(crate) mod temperature;
+
+pub use autocontrast::Autocontrast;
+pub use brightness::Brightness;
+pub use channel_drop::ChannelDrop;
+pub use channel_shift::ChannelShift;
+pub use channel_shuffle::ChannelShuffle;
+pub use clahe::Clahe;
+pub use colour_degenerate::ColourDegenerate;
+pub use contrast::Contrast;
+pub use equalize::Equalize;
+pub use gamma::Gamma;
+pub use hue::Hue;
+pub use invert::Invert;
+pub use posterize::Posterize;
+pub use saturation::Saturation;
+pub use sharpness::Sharpness;
+pub use solarize::Solarize;
+pub use solarize_add::SolarizeAdd;
+pub use stain::Stain;
+pub use temperature::Temperature;
