@@ -9,6 +9,7 @@ mod occluding;
 mod photometric;
 #[cfg(test)]
 mod pillow;
+pub mod policy;
 
 pub use geometric::*;
 pub use occluding::*;

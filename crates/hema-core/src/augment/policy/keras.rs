@@ -1,0 +1,102 @@
+//! `RandAugment` with the operators and scales of `KerasCV`, which the teams of the founding challenge used.
+
+use super::{Choose, Settings, either_sign};
+use crate::augment::geometric::{shear_x::shear_x, shear_y::shear_y};
+use crate::augment::geometric::{translate_x::translate_x, translate_y::translate_y};
+use crate::augment::photometric::{
+    autocontrast::autocontrast, equalize::equalize, saturation::saturation, solarize::solarize,
+    solarize_add::solarize_add,
+};
+use crate::augment::signed_unit;
+use crate::error::Result;
+use crate::image_op::{Fill, map_values, mean_luma, normal};
+use crate::rng::Rng;
+use crate::sample::Image;
+use rand::RngExt as _;
+
+/// `count` operators, each drawn evenly from all and skipped with a chance of `1 - rate`.
+struct Keras {
+    count: usize,
+    rate: f32,
+    scale: Scale,
+}
+
+/// How strongly operators act.
+#[derive(Clone, Copy)]
+struct Scale {
+    magnitude: f32,
+    deviation: f32,
+}
+
+impl Scale {
+    /// A number around `factor * magnitude + base`, with the deviation in the same measure.
+    fn around(self, base: f32, factor: f32, rng: &mut Rng) -> f32 {
+        base + factor * (self.magnitude + self.deviation * normal(rng))
+    }
+
+    /// A strength of 0 to 1.
+    fn share(self, rng: &mut Rng) -> f32 {
+        self.around(0.0, 1.0, rng).clamp(0.0, 1.0)
+    }
+}
+
+type Operator = fn(&mut Image, Scale, Fill, &mut Rng);
+
+/// `KerasCV`'s standard policy.
+const OPERATORS: [Operator; 10] = [
+    |image, _, _, _| autocontrast(image, 1.0),
+    |image, _, _, _| equalize(image, 1.0),
+    |image, scale, _, rng| {
+        let addition = scale.around(0.0, 110.0, rng).clamp(0.0, 110.0);
+        let threshold = scale.around(255.0, -255.0, rng).clamp(0.0, 255.0);
+        solarize_add(image, addition, 128.0);
+        solarize(image, threshold);
+    },
+    |image, scale, _, rng| saturation(image, 1.0 - scale.share(rng)),
+    |image, scale, _, rng| {
+        let factor = 1.0 + scale.magnitude * signed_unit(rng);
+        let mean = mean_luma(image);
+        map_values(image, |value| mean + factor * (value - mean));
+    },
+    |image, scale, _, rng| {
+        let addition = 255.0 * scale.magnitude * signed_unit(rng);
+        map_values(image, |value| value + addition);
+    },
+    |image, scale, fill, rng| {
+        let factor = scale.share(rng);
+        shear_x(image, either_sign(factor, rng), fill);
+    },
+    |image, scale, fill, rng| {
+        let factor = scale.share(rng);
+        shear_y(image, either_sign(factor, rng), fill);
+    },
+    |image, scale, fill, rng| {
+        translate_x(image, scale.magnitude * signed_unit(rng) * image.width() as f32, fill);
+    },
+    |image, scale, fill, rng| {
+        translate_y(image, scale.magnitude * signed_unit(rng) * image.height() as f32, fill);
+    },
+];
+
+pub(super) fn make(settings: &mut Settings) -> Result<Box<dyn Choose>> {
+    let unit = [0.0, 1.0];
+    Ok(Box::new(Keras {
+        count: settings.count("n", 3)?,
+        rate: settings.number("r", 10.0 / 11.0, unit)?,
+        scale: Scale {
+            magnitude: settings.number("m", 0.5, unit)?,
+            deviation: settings.number("s", 0.15, unit)?,
+        },
+    }))
+}
+
+impl Choose for Keras {
+    fn apply(&self, image: &mut Image, fill: Fill, rng: &mut Rng) {
+        for _ in 0..self.count {
+            let operator = OPERATORS[rng.random_range(0..OPERATORS.len())];
+            if rng.random::<f32>() < self.rate {
+                operator(image, self.scale, fill, rng);
+            }
+        }
+    }
+}
