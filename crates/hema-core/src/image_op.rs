@@ -21,7 +21,7 @@ pub(crate) mod warp;
 pub use fill::Fill;
 
 /// An operator that changes an image in place and keeps its size.
-pub trait ImageOp: Sync {
+pub trait ImageOp: Send + Sync {
     /// The name in recipes, tables and reports: lowercase words joined by hyphens.
     fn name(&self) -> &'static str;
 

@@ -143,10 +143,10 @@ fn rows_are_found_by_name_and_mistakes_get_a_hint() {
 
 #[test]
 fn an_augment_takes_each_step_with_its_probability() {
-    let flip = augment::find("flip-horizontal").unwrap();
     let image = textured(9, 9);
     let flipped = |probability| {
-        let augment = Augment::new(vec![Step { op: flip, probability, strength: 1.0 }]);
+        let flip = Step::named("flip-horizontal", 1.0, None).unwrap();
+        let augment = Augment::new(vec![flip.with_probability(probability)]);
         let changed = |index| {
             let mut image = image.clone();
             augment.apply(&mut image, &mut rng(index));

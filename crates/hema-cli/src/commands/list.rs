@@ -2,6 +2,7 @@
 
 use hema::core::audit::CHECKS;
 use hema::core::augment::AUGMENTATIONS;
+use hema::core::augment::policy::POLICIES;
 use hema::core::corrupt::{CORRUPTIONS, SUITES};
 use hema::core::data::write::FORMS;
 use hema::core::error::{Error, Result, suggest};
@@ -14,7 +15,7 @@ use hema_fetch::sets::SETS;
 
 use crate::output::Printer;
 
-/// List what is there: models, audit checks, augmentations, corruptions, suites, optimizers, samplers, metrics, datasets, forms,
+/// List what is there: models, audit checks, augmentations, policies, corruptions, suites, optimizers, samplers, metrics, datasets, forms,
 /// recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -33,6 +34,7 @@ pub(crate) const KINDS: &[Kind] = &[
     ("models", || model::architectures().map(|a| (a.name, a.about.into())).collect()),
     ("checks", || CHECKS.iter().map(|check| (check.name, check.about.into())).collect()),
     ("augmentations", || AUGMENTATIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
+    ("policies", || POLICIES.iter().map(|kind| (kind.name, kind.about.into())).collect()),
     ("corruptions", || CORRUPTIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
     ("suites", || SUITES.iter().map(|s| (s.name, s.about.into())).collect()),
     ("optimizers", || RULES.iter().map(|rule| (rule.name(), rule.about().into())).collect()),

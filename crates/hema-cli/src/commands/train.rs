@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use hema::Device;
-use hema::core::augment;
 use hema::core::data::{self, Dataset, Source};
 use hema::core::error::{Error, Result};
 use hema::core::file;
@@ -102,10 +101,7 @@ fn read_recipe(args: &Args) -> Result<Recipe> {
                 .hint("give the folder of a run as --out, or start one with --recipe and --data"));
         }
     };
-    let recipe = Recipe::load(&path, &args.overrides)?;
-    let operators: Vec<&str> = augment::AUGMENTATIONS.iter().map(|op| op.name()).collect();
-    recipe.check_operators(&operators).map_err(|e| e.at(&path))?;
-    Ok(recipe)
+    Recipe::load(&path, &args.overrides)
 }
 
 /// What a run to resume reads, which must still be there.

@@ -10,15 +10,16 @@ mod photometric;
 #[cfg(test)]
 mod pillow;
 pub mod policy;
+mod steps;
 
 pub use geometric::*;
 pub use occluding::*;
 pub use photometric::*;
+pub use steps::{Augment, Step};
 
 use crate::error::Result;
 use crate::image_op::{self, Fill, ImageOp};
 use crate::rng::Rng;
-use crate::sample::Image;
 use rand::RngExt as _;
 
 /// Every augmentation, in the order of `hema list augmentations`.
@@ -69,44 +70,6 @@ pub const AUGMENTATIONS: &[&dyn ImageOp] = &[
 /// When there is none; the hint names the closest one.
 pub fn find(name: &str) -> Result<&'static dyn ImageOp> {
     image_op::find(AUGMENTATIONS, "augmentation", name)
-}
-
-/// One operator of an [`Augment`].
-#[derive(Clone, Copy, Debug)]
-pub struct Step {
-    /// What to do.
-    pub op: &'static dyn ImageOp,
-    /// The share of images it is done to, from 0 to 1.
-    pub probability: f32,
-    /// How strongly, from 0 (not at all) to 1 (the operator's documented maximum).
-    pub strength: f32,
-}
-
-/// A list of augmentations, each done with its own probability.
-#[derive(Clone, Debug, Default)]
-pub struct Augment {
-    steps: Vec<Step>,
-}
-
-impl Augment {
-    /// The augmentation that takes these steps in this order.
-    pub fn new(steps: Vec<Step>) -> Self {
-        Self { steps }
-    }
-
-    /// The steps, in order.
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
-    }
-
-    /// Changes one image; the random numbers decide which steps are taken, and how far.
-    pub fn apply(&self, image: &mut Image, rng: &mut Rng) {
-        for step in &self.steps {
-            if rng.random::<f32>() < step.probability {
-                step.op.apply(image, step.strength, rng);
-            }
-        }
-    }
 }
 
 /// A factor drawn evenly around 1, at most `reach` away from it.

@@ -3,7 +3,7 @@
 use hema_core::error::{Error, Result, suggest};
 use hema_core::{metrics, sampler};
 
-use super::{Crop, Data, Model, Recipe, Stage, Weights};
+use super::{Crop, Data, Model, Operator, Recipe, Stage, Weights};
 use crate::schedule::Shape;
 
 impl Recipe {
@@ -15,29 +15,12 @@ impl Recipe {
         require(!self.name.trim().is_empty(), "name", &self.name, "a short name")?;
         check_data(&self.data)?;
         check_model(&self.model)?;
-        for (index, operator) in self.augment.operators.iter().enumerate() {
-            let key = |name: &str| format!("augment.operators.{index}.{name}");
-            within(operator.probability, 0.0, 1.0, &key("probability"))?;
-            within(operator.strength, 0.0, 1.0, &key("strength"))?;
-        }
+        check_operators(&self.augment.operators, "augment.operators")?;
+        self.augment.build()?;
         fraction(self.loss.label_smoothing, "loss.label_smoothing")?;
         fraction(self.loss.beta, "loss.beta")?;
         self.check_stages()?;
         metrics::find(&self.select.metric).map(drop).map_err(|e| prefixed("select.metric", &e))
-    }
-
-    /// Checks the names of `augment.operators` against the operators that exist.
-    ///
-    /// # Errors
-    /// The first unknown name, with the closest known one as a hint.
-    pub fn check_operators(&self, known: &[&str]) -> Result<()> {
-        for (index, operator) in self.augment.operators.iter().enumerate() {
-            if !known.contains(&operator.name.as_str()) {
-                let message = format!("augment.operators.{index}.name: unknown operator `{}`", operator.name);
-                return Err(Error::new(message).hint(suggest(&operator.name, known.iter().copied())));
-            }
-        }
-        Ok(())
     }
 
     fn check_stages(&self) -> Result<()> {
@@ -54,6 +37,15 @@ impl Recipe {
         }
         Ok(())
     }
+}
+
+fn check_operators(operators: &[Operator], key: &str) -> Result<()> {
+    for (index, operator) in operators.iter().enumerate() {
+        within(operator.probability, 0.0, 1.0, &format!("{key}.{index}.probability"))?;
+        within(operator.strength, 0.0, 1.0, &format!("{key}.{index}.strength"))?;
+        check_operators(&operator.some_of, &format!("{key}.{index}.some_of"))?;
+    }
+    Ok(())
 }
 
 fn check_data(data: &Data) -> Result<()> {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::nn::{self, Activation};
 use crate::schedule::{Schedule, Shape};
 
+mod augment;
 mod check;
 mod parse;
 mod shipped;
@@ -168,18 +169,37 @@ pub struct Augment {
     pub operators: Vec<Operator>,
 }
 
-/// One entry of `augment.operators`.
+/// One entry of `augment.operators`: an operator or policy by name, or some of several entries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operator {
-    /// One of `hema list augmentations`; see [`Recipe::check_operators`].
+    /// One of `hema list augmentations` or `hema list corruptions`, or a policy such as `rand-m9-n3-mstd0.5-inc1`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Probability of applying it to an image, 0 to 1.
     #[serde(default = "one")]
     pub probability: f64,
-    /// How strongly, 0 (no change) to 1.
+    /// How strongly, 0 (no change) to 1; a corruption at any strength up to it. A policy has its own.
     #[serde(default = "one")]
     pub strength: f64,
+    /// What is seen beyond the border: `"reflect"`, `"background"` or a colour like `"#808080"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill: Option<String>,
+    /// In place of a name: entries of which some are chosen at random, in random order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub some_of: Vec<Operator>,
+    /// How many of `some_of`, at least and at most; one when left out.
+    #[serde(default = "exactly_one", skip_serializing_if = "is_exactly_one")]
+    pub count: [usize; 2],
+}
+
+fn exactly_one() -> [usize; 2] {
+    [1, 1]
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_exactly_one(count: &[usize; 2]) -> bool {
+    *count == exactly_one()
 }
 
 fn one() -> f64 {

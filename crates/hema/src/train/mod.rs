@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::tensor::Device;
-use hema_core::augment::{self, Augment};
 use hema_core::calibrate;
 use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
@@ -202,8 +201,8 @@ impl<'a> Run<'a> {
             let text = recipe.to_toml()?;
             file::write_atomic(&task.out.join(RECIPE), |w| w.write_all(text.as_bytes()))?;
         }
-        let augment = augmentation(recipe)?;
-        let augmentations = augment.steps().iter().map(|step| step.op.name().to_owned()).collect();
+        let augment = recipe.augment.build()?;
+        let augmentations = augment.names();
         let deck = Deck::new(recipe, task.train, augment)?;
         Ok(Self {
             task,
@@ -442,18 +441,6 @@ pub fn model_spec(recipe: &Recipe, classes: usize) -> ModelSpec {
         dropout: model.dropout,
         drop_path: model.drop_path,
     }
-}
-
-/// The augmentation that a recipe describes.
-fn augmentation(recipe: &Recipe) -> Result<Augment> {
-    let step = |operator: &crate::recipe::Operator| {
-        Ok(augment::Step {
-            op: augment::find(&operator.name)?,
-            probability: operator.probability as f32,
-            strength: operator.strength as f32,
-        })
-    };
-    Ok(Augment::new(recipe.augment.operators.iter().map(step).collect::<Result<_>>()?))
 }
 
 fn start_weights(network: Network, spec: &ModelSpec, start: &Weights) -> Result<Network> {

@@ -118,7 +118,7 @@ impl Settings<'_> {
         let is_number = |part: &&str| {
             part.strip_prefix(key).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
         };
-        let Some(position) = self.parts.iter().position(|part| is_number(part)) else { return Ok(default) };
+        let Some(position) = self.parts.iter().position(is_number) else { return Ok(default) };
         let text = &self.parts.remove(position)[key.len()..];
         text.parse()
             .ok()

@@ -1,0 +1,210 @@
+//! What is done to a training image, step by step.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use super::AUGMENTATIONS;
+use super::policy::{POLICIES, Policy};
+use crate::corrupt::CORRUPTIONS;
+use crate::error::{Error, Result, suggest};
+use crate::image_op::{Fill, ImageOp};
+use crate::rng::Rng;
+use crate::sample::Image;
+use rand::RngExt as _;
+use rand::seq::SliceRandom as _;
+
+/// A list of steps, each done with its own probability. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Augment {
+    steps: Arc<[Step]>,
+}
+
+/// One step of an [`Augment`].
+#[derive(Debug)]
+pub struct Step {
+    change: Change,
+    probability: f32,
+}
+
+/// What a step does.
+enum Change {
+    /// An augmentation, up to a strength.
+    Augmentation(Box<dyn ImageOp>, f32),
+    /// A corruption at any strength up to one, as likely.
+    Corruption(&'static dyn ImageOp, f32),
+    /// What a policy chooses.
+    Policy(Policy, Fill),
+    /// Some of several steps, in random order.
+    SomeOf(RangeInclusive<usize>, Vec<Step>),
+}
+
+impl Step {
+    /// An augmentation, a corruption or a policy (its word, which has a strength of its own), by name. `fill` stands for
+    /// what is beyond the border, where the operator does not choose itself.
+    ///
+    /// # Errors
+    /// An unknown name, with the closest one; a policy's bad setting; a fill for an operator that needs none.
+    pub fn named(name: &str, strength: f32, fill: Option<Fill>) -> Result<Self> {
+        let no_fill = |change| match fill {
+            Some(_) => Err(Error::new(format!("`{name}` shows nothing beyond the border"))
+                .hint("leave `fill` out, or give it to a geometric or occluding operator")),
+            None => Ok(change),
+        };
+        let first_word = name.split('-').next().unwrap_or_default();
+        let change = if let Some(row) = AUGMENTATIONS.iter().find(|op| op.name() == name) {
+            let own = row.with_fill(fill.unwrap_or_default());
+            match (own, fill) {
+                (Some(op), Some(_)) => Change::Augmentation(op, strength),
+                _ => no_fill(Change::Augmentation(Box::new(Row(*row)), strength))?,
+            }
+        } else if let Some(row) = CORRUPTIONS.iter().find(|op| op.name() == name) {
+            no_fill(Change::Corruption(*row, strength))?
+        } else if POLICIES.iter().any(|kind| kind.name == first_word) {
+            Change::Policy(name.parse()?, fill.unwrap_or_default())
+        } else {
+            let known = AUGMENTATIONS.iter().chain(CORRUPTIONS).map(|op| op.name());
+            let known = known.chain(POLICIES.iter().map(|kind| kind.name));
+            return Err(Error::new(format!("unknown operator `{name}`")).hint(suggest(name, known)));
+        };
+        Ok(Self { change, probability: 1.0 })
+    }
+
+    /// A random number of steps out of several, within `count`, in random order.
+    pub fn some_of(count: RangeInclusive<usize>, steps: Vec<Self>) -> Self {
+        Self { change: Change::SomeOf(count, steps), probability: 1.0 }
+    }
+
+    /// The same step, done to this share of the images, 0 to 1.
+    pub fn with_probability(self, probability: f32) -> Self {
+        Self { probability, ..self }
+    }
+
+    /// Names of its operators and policies.
+    fn names(&self) -> Vec<String> {
+        match &self.change {
+            Change::Augmentation(op, _) => vec![op.name().to_owned()],
+            Change::Corruption(op, _) => vec![op.name().to_owned()],
+            Change::Policy(policy, _) => vec![format!("{policy:?}")],
+            Change::SomeOf(_, steps) => steps.iter().flat_map(Self::names).collect(),
+        }
+    }
+
+    fn apply(&self, image: &mut Image, rng: &mut Rng) {
+        if rng.random::<f32>() >= self.probability {
+            return;
+        }
+        match &self.change {
+            Change::Augmentation(op, strength) => op.apply(image, *strength, rng),
+            Change::Corruption(op, strength) => op.apply(image, strength * rng.random::<f32>(), rng),
+            Change::Policy(policy, fill) => policy.apply(image, *fill, rng),
+            Change::SomeOf(count, steps) => {
+                let mut order: Vec<&Self> = steps.iter().collect();
+                let count = rng.random_range(count.clone()).min(steps.len());
+                let (chosen, _) = order.partial_shuffle(rng, count);
+                for step in chosen {
+                    step.apply(image, rng);
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Augmentation(op, strength) => write!(f, "{op:?} {strength}"),
+            Self::Corruption(op, strength) => write!(f, "{op:?} {strength}"),
+            Self::Policy(policy, fill) => write!(f, "{policy:?} {fill}"),
+            Self::SomeOf(count, steps) => write!(f, "{count:?} of {steps:?}"),
+        }
+    }
+}
+
+/// A row of the table as a step's own operator.
+struct Row(&'static dyn ImageOp);
+
+impl ImageOp for Row {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn about(&self) -> &'static str {
+        self.0.about()
+    }
+
+    fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng) {
+        self.0.apply(image, strength, rng);
+    }
+}
+
+impl Augment {
+    /// The augmentation that takes these steps in this order.
+    pub fn new(steps: Vec<Step>) -> Self {
+        Self { steps: steps.into() }
+    }
+
+    /// Names of all operators and policies, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.steps.iter().flat_map(Step::names).collect()
+    }
+
+    /// Changes one image; the random numbers decide which steps are taken, and how far.
+    pub fn apply(&self, image: &mut Image, rng: &mut Rng) {
+        self.steps.iter().for_each(|step| step.apply(image, rng));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, stream};
+
+    fn changed(step: Step, index: u64) -> Image {
+        let mut image = Image::new(16, 16, (0..16 * 16 * 3).map(|i| (i % 251) as u8).collect()).unwrap();
+        Augment::new(vec![step]).apply(&mut image, &mut stream(1, Purpose::Augment, 0, index));
+        image
+    }
+
+    #[test]
+    fn a_step_may_be_an_augmentation_a_corruption_or_a_policy() {
+        for name in ["rotate", "gaussian-noise", "rand-m9-n3-mstd0.5-inc1"] {
+            let step = || Step::named(name, 1.0, None).unwrap();
+            assert_eq!(Augment::new(vec![step()]).names(), [name]);
+            assert!((0..9).any(|index| changed(step(), index) != changed(step(), index + 1)), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_and_fills_are_checked() {
+        let error = |name: &str, fill| Step::named(name, 1.0, fill).unwrap_err();
+        let unknown = error("rotat", None);
+        assert_eq!(unknown.to_string(), "unknown operator `rotat`");
+        assert_eq!(unknown.hint_text(), Some("did you mean `rotate`?"));
+        assert_eq!(error("hue", Some(Fill::Background)).to_string(), "`hue` shows nothing beyond the border");
+        assert_eq!(error("jpeg", Some(Fill::Reflect)).to_string(), "`jpeg` shows nothing beyond the border");
+        assert!(error("rand-m99", None).to_string().contains("m is `99`"));
+    }
+
+    #[test]
+    fn the_fill_is_seen_beyond_the_border() {
+        let black = |fill| {
+            let image = changed(Step::named("translate-x", 1.0, fill).unwrap(), 3);
+            image.pixels().as_chunks::<3>().0.iter().filter(|pixel| **pixel == [0; 3]).count()
+        };
+        assert!(black(Some(Fill::Colour([0; 3]))) > black(None) + 10);
+    }
+
+    #[test]
+    fn some_of_several_steps_are_taken() {
+        let two_of_three = || {
+            let names = ["flip-horizontal", "flip-vertical", "invert"];
+            Step::some_of(2..=2, names.map(|name| Step::named(name, 1.0, None).unwrap()).into())
+        };
+        let outcomes: std::collections::HashSet<Vec<u8>> =
+            (0..60).map(|index| changed(two_of_three(), index).into_pixels()).collect();
+        assert_eq!(outcomes.len(), 3, "three pairs of three steps");
+        let none = Step::some_of(0..=0, vec![Step::named("invert", 1.0, None).unwrap()]);
+        assert_eq!(changed(none, 1), changed(Step::some_of(5..=9, Vec::new()), 2));
+    }
+}

@@ -1,0 +1,53 @@
+//! From the entries of `augment.operators` to the steps that images go through.
+
+use hema_core::augment;
+use hema_core::error::{Error, Result};
+
+use super::{Augment, Operator};
+
+impl Augment {
+    /// The augmentation that the entries describe.
+    ///
+    /// # Errors
+    /// The first entry that makes no sense, by its key.
+    pub fn build(&self) -> Result<augment::Augment> {
+        Ok(augment::Augment::new(build_steps(&self.operators, "augment.operators")?))
+    }
+}
+
+fn build_steps(operators: &[Operator], key: &str) -> Result<Vec<augment::Step>> {
+    let steps =
+        operators.iter().enumerate().map(|(index, operator)| operator.build(&format!("{key}.{index}")));
+    steps.collect()
+}
+
+impl Operator {
+    fn build(&self, key: &str) -> Result<augment::Step> {
+        let fail = |e: Error, name: &str| {
+            let error = Error::new(format!("{key}.{name}: {e}"));
+            if let Some(hint) = e.hint_text() { error.hint(hint) } else { error }
+        };
+        let step = match (self.name.as_str(), &self.some_of[..]) {
+            ("", []) => return Err(fail(Error::new("an operator has neither `name` nor `some_of`"), "name")),
+            ("", several) => {
+                let [least, most] = self.count;
+                if least > most || most > several.len() {
+                    let expected = format!("expected the least and the most of {}", several.len());
+                    return Err(fail(Error::new(format!("found [{least}, {most}], {expected}")), "count"));
+                }
+                augment::Step::some_of(least..=most, build_steps(several, &format!("{key}.some_of"))?)
+            }
+            (name, []) => {
+                let fill = self.fill.as_deref().map(str::parse).transpose().map_err(|e| fail(e, "fill"))?;
+                augment::Step::named(name, self.strength as f32, fill).map_err(|e| fail(e, "name"))?
+            }
+            (name, _) => {
+                return Err(fail(
+                    Error::new(format!("found `{name}` beside `some_of`, expected one of them")),
+                    "name",
+                ));
+            }
+        };
+        Ok(step.with_probability(self.probability as f32))
+    }
+}
