@@ -49,14 +49,15 @@ pub fn pretrained(classes: &[String], device: &Device) -> Result<Predictor> {
     Ok(Predictor::of_network(&network, &Preprocess::imagenet(SIZE), &names, device))
 }
 
-/// What a model says of every image that can be read. Its classes must be the source's, in order, for its probabilities to
-/// mean anything. `progress` hears how many images are done.
+/// What a model says of the images of `source` at `images`, where they can be read. Its classes must be the source's, in order,
+/// for its probabilities to mean anything. `progress` hears how many images are done.
 ///
 /// # Errors
 /// A shared file of the data that cannot be read any further, no readable image, or a model that gives no numbers.
 pub fn ask(
     predictor: &Predictor,
     source: &Source,
+    images: &[usize],
     options: &LoadOptions,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<ModelEvidence> {
@@ -66,7 +67,7 @@ pub fn ask(
         out_of_fold: false,
     };
     let options = LoadOptions { on_bad_image: OnBadImage::Skip, ..*options };
-    let order = source.reading_order(None)?;
+    let order = source.reading_order(Some(images))?;
     let views = predictor.load(source, Some(&order), &options, &|_| ())?;
     let data = views.first();
     let embedded = predictor.embed(&views, &mut |done| progress(done))?;
@@ -187,12 +188,25 @@ mod tests {
         Predictor::of_network(&network, &Preprocess::imagenet(24), source.classes(), &Device::flex())
     }
 
+    fn all(source: &Source) -> Vec<usize> {
+        (0..source.len()).collect()
+    }
+
+    #[test]
+    fn only_the_images_asked_for_are_judged() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = data(folder.path());
+        let opinion = ask(&predictor(&source), &source, &[3, 20], &LoadOptions::default(), &|_| ()).unwrap();
+        let judged: Vec<usize> = (0..source.len()).filter(|i| opinion.embeddings[*i].is_some()).collect();
+        assert_eq!(judged, [3, 20]);
+    }
+
     #[test]
     fn every_readable_image_is_embedded_and_predicted_as_the_predictor_does() {
         let folder = tempfile::tempdir().unwrap();
         let source = data(folder.path());
         let predictor = predictor(&source);
-        let opinion = ask(&predictor, &source, &LoadOptions::default(), &|_| ()).unwrap();
+        let opinion = ask(&predictor, &source, &all(&source), &LoadOptions::default(), &|_| ()).unwrap();
         assert!(!opinion.out_of_fold);
         assert_eq!((opinion.embeddings.len(), opinion.probabilities.len()), (24, 24));
         assert_eq!((&opinion.embeddings[0], &opinion.probabilities[0]), (&None, &None));
@@ -209,7 +223,8 @@ mod tests {
         data(folder.path());
         std::fs::rename(folder.path().join("a/07.png"), folder.path().join("b/swapped.png")).unwrap();
         let source = data::open(folder.path()).unwrap();
-        let opinion = ask(&predictor(&source), &source, &LoadOptions::default(), &|_| ()).unwrap();
+        let opinion =
+            ask(&predictor(&source), &source, &all(&source), &LoadOptions::default(), &|_| ()).unwrap();
         let unfolded = out_of_fold(&opinion, &source, &[vec![1, 2], vec![3, 4, 5]], 4).unwrap();
         assert!(unfolded.out_of_fold);
         assert_eq!(unfolded.probabilities[0], None);
@@ -224,7 +239,8 @@ mod tests {
     fn folds_are_even_and_keep_copies_together() {
         let folder = tempfile::tempdir().unwrap();
         let source = data(folder.path());
-        let opinion = ask(&predictor(&source), &source, &LoadOptions::default(), &|_| ()).unwrap();
+        let opinion =
+            ask(&predictor(&source), &source, &all(&source), &LoadOptions::default(), &|_| ()).unwrap();
         let copies = [vec![1, 2], vec![3, 14, 20]];
         let fold_of = folds_of(&opinion, &source, &copies, 3);
         assert_eq!(fold_of[0], None);

@@ -1,12 +1,13 @@
 //! `hema audit`: what is wrong with a data set, and a copy without it.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use hema::Device;
 use hema::core::audit::{
-    self, Action, Audit, AuditRecord, CheckSummary, Counts, Finding, Measured, ModelEvidence, Summary,
-    Threshold, find_check,
+    self, Action, Audit, AuditRecord, CheckSummary, Counts, Finding, ModelEvidence, Summary, Threshold,
+    find_check,
 };
 use hema::core::data::write::{self, Change, Form, Writer};
 use hema::core::data::{self, OnBadImage, Source};
@@ -30,6 +31,9 @@ const RECORD: &str = "audit.json";
 
 /// Name of the page inside an audit's folder.
 const PAGE: &str = "audit.html";
+
+/// Name of the file of what a model says, inside the output folder.
+const PREDICTIONS: &str = "predictions.csv";
 
 /// Folds that labels are judged in.
 const FOLDS: u32 = 5;
@@ -96,14 +100,17 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let source = open(args)?;
     // a name that is taken is found before the work, not after it
     let writer = args.write.as_deref().map(|path| begin(path, &source)).transpose()?;
-    let audit = match &args.apply {
-        Some(path) => Audit::read(path, &source)?,
+    let (audit, opinion) = match &args.apply {
+        Some(path) => (Audit::read(path, &source)?, None),
         None => find(args, &source, printer)?,
     };
     let record = AuditRecord::new(&source, &audit, Provenance::now(command_line(), "CPU"));
     print(&record, printer)?;
     if let Some(out) = &args.out {
         write_findings(args, out, &source, &audit, &record, printer)?;
+        if let Some(opinion) = &opinion {
+            file::write_atomic(&out.join(PREDICTIONS), |w| write_predictions(w, &source, opinion))?;
+        }
     }
     if let (Some(path), Some(writer)) = (&args.write, writer) {
         write_clean(path, writer, &source, &audit.findings, printer)?;
@@ -138,18 +145,20 @@ fn begin(path: &Path, source: &Source) -> Result<Box<dyn Writer>> {
     write::create(path, Form::of_path(path)?, source.classes(), &write::Options::default())
 }
 
-/// Audits the data.
-fn find(args: &Args, source: &Source, printer: &Printer) -> Result<Audit> {
+/// Audits the data. A model is asked only about the images that would stay without it: what is to go anyway is no
+/// evidence of what a class looks like.
+fn find(args: &Args, source: &Source, printer: &Printer) -> Result<(Audit, Option<ModelEvidence>)> {
     let thresholds: Vec<Threshold> = args.threshold.iter().map(|own| own.0.clone()).collect();
     // a model that cannot be opened is found before the work
     let predictor = open_model(args, source)?;
     let progress = printer.progress("auditing", source.len() as u64);
     let measured = audit::measure_all(source, &|done| progress.set(done as u64, "images"));
     progress.clear();
-    let measured = measured?;
-    let ask = |predictor| second_opinion(args, &predictor, source, &measured, printer);
-    let model = predictor.map(ask).transpose()?;
-    audit::judge(source, None, measured, model.as_ref(), &thresholds)
+    let audit = audit::judge(source, None, measured?, None, &thresholds)?;
+    let Some(predictor) = predictor else { return Ok((audit, None)) };
+    let opinion = second_opinion(args, &predictor, source, &audit, printer)?;
+    let audit = audit::judge(source, None, audit.measured, Some(&opinion), &thresholds)?;
+    Ok((audit, Some(opinion)))
 }
 
 /// The model to ask, where one was asked for.
@@ -162,17 +171,20 @@ fn open_model(args: &Args, source: &Source) -> Result<Option<Predictor>> {
     }
 }
 
-/// What a model says of the images: of labels always by heads that were fitted to other images, since a model mostly
-/// repeats the labels it has seen.
+/// What a model says of the images that stay: of labels always by heads that were fitted to other images, since a model
+/// mostly repeats the labels it has seen.
 fn second_opinion(
     args: &Args,
     predictor: &Predictor,
     source: &Source,
-    measured: &[Result<Measured, String>],
+    audit: &Audit,
     printer: &Printer,
 ) -> Result<ModelEvidence> {
-    let progress = printer.progress("asking the model", source.len() as u64);
-    let opinion = second_opinion::ask(predictor, source, &args.memory.options(OnBadImage::Skip), &|done| {
+    let kept = audit::kept(&audit.findings, source.len());
+    let stay: Vec<usize> = (0..source.len()).filter(|image| kept[*image]).collect();
+    let progress = printer.progress("asking the model", stay.len() as u64);
+    let options = args.memory.options(OnBadImage::Skip);
+    let opinion = second_opinion::ask(predictor, source, &stay, &options, &|done| {
         progress.set(done as u64, "images");
     });
     progress.clear();
@@ -181,7 +193,7 @@ fn second_opinion(
         return Ok(opinion);
     }
     let folds = args.folds.unwrap_or(FOLDS) as usize;
-    second_opinion::out_of_fold(&opinion, source, &audit::copies(measured), folds)
+    second_opinion::out_of_fold(&opinion, source, &audit::copies(&audit.measured), folds)
 }
 
 /// Writes the findings as a table, as a record and as a page. A file of findings that was read is left as it is.
@@ -206,6 +218,20 @@ fn write_findings(
     file::write_atomic(&path, |w| w.write_all(page.as_bytes()))?;
     printer.note(&format!("report: {}", path.display()));
     Ok(())
+}
+
+/// Writes what the model says of every image it was asked about: the probabilities that labels were judged by.
+fn write_predictions(w: &mut dyn Write, source: &Source, opinion: &ModelEvidence) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(w);
+    let header = ["path", "label"].into_iter().chain(source.classes().iter().map(String::as_str));
+    csv.write_record(header).map_err(file::csv_error)?;
+    for (entry, row) in source.entries().iter().zip(&opinion.probabilities) {
+        let Some(row) = row else { continue };
+        let label = entry.label.map_or("", |label| &source.classes()[label]);
+        let cells = [entry.path.clone(), label.to_owned()].into_iter().chain(row.iter().map(f32::to_string));
+        csv.write_record(cells).map_err(file::csv_error)?;
+    }
+    csv.flush()
 }
 
 /// Writes the images that stay.

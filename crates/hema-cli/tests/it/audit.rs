@@ -226,8 +226,13 @@ fn a_model_is_asked_for_a_second_opinion() {
     let place = Place::with_run();
     let said = place.hema("audit cells").succeeds();
     assert!(said.out.contains("label_error (no model)"), "{said:?}");
-    let said = place.hema("audit cells --model run --folds 4").succeeds();
+    let said = place.hema("audit cells --model run --folds 4 --out found").succeeds();
     assert!(!said.out.contains("(no model)"), "{said:?}");
+    let predictions = std::fs::read_to_string(place.path("found/predictions.csv")).unwrap();
+    assert!(
+        predictions.starts_with("path,label,basophil,") && predictions.lines().count() == 65,
+        "{predictions}"
+    );
     let error = place.hema("audit cells --model nowhere").error();
     assert!(error.starts_with("error: nowhere: "), "{error}");
     let error = place.hema("audit cells --model run --folds 65").error();

@@ -10,18 +10,18 @@ pub struct Autocontrast;
 /// Stretches every channel so that its darkest value becomes 0 and its lightest 255 (Pillow's `ImageOps.autocontrast`);
 /// `share` of the way.
 pub(crate) fn autocontrast(image: &mut Image, share: f32) {
-    let histograms = histograms(image);
-    map_channels(image, |channel, value| {
-        let occurs = |value: &usize| histograms[channel][*value] > 0;
-        let (low, high) = ((0..256).find(occurs), (0..256).rfind(occurs));
-        let (Some(low), Some(high)) = (low, high) else { return value };
-        if low == high {
-            return value;
+    let ranges = histograms(image).map(|histogram| {
+        let occurs = |count: &u32| *count > 0;
+        Some((histogram.iter().position(occurs)?, histogram.iter().rposition(occurs)?))
+    });
+    map_channels(image, |channel, value| match ranges[channel] {
+        Some((low, high)) if low < high => {
+            // in double precision and cut off, as Pillow computes it
+            let scale = 255.0 / (high - low) as f64;
+            let stretched = (f64::from(value) * scale - low as f64 * scale) as i32;
+            value + share * (stretched.clamp(0, 255) as f32 - value)
         }
-        // in double precision and cut off, as Pillow computes it
-        let scale = 255.0 / (high - low) as f64;
-        let stretched = (f64::from(value) * scale - low as f64 * scale) as i32;
-        value + share * (stretched.clamp(0, 255) as f32 - value)
+        _ => value,
     });
 }
 
