@@ -164,7 +164,7 @@ pub fn measure_all(
         &source.reading_order(None)?,
         IN_FLIGHT,
         |_, picture| {
-            let measured = picture.map(|picture| Measured::of(&picture)).map_err(|e| e.to_string());
+            let measured = picture.map(|picture| Measured::of(&picture)).map_err(|e| e.message().to_owned());
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
             measured
         },
