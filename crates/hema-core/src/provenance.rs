@@ -2,9 +2,19 @@
 //!
 //! Left out on purpose: the data's hash and the recipe, which the artefacts themselves carry where they apply.
 
+use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+/// Bytes of a checksum as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // writing to a string cannot fail
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
 
 /// Stamped into every artefact that Hema writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,11 +1,11 @@
 //! Checksums of files, in hexadecimal.
 
-use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
 
 use hema_core::error::{Error, Result};
 use hema_core::file;
+use hema_core::provenance::hex;
 use md5::{Digest, Md5};
 use sha2::Sha256;
 
@@ -32,15 +32,6 @@ fn of_file<D: Digest>(path: &Path) -> Result<String> {
             read => digest.update(&buffer[..read]),
         }
     }
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // writing to a string does not fail
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod act;
 mod block;
 mod conv;
 mod depthwise;
+mod dot;
 mod element;
 #[cfg(all(test, unix))]
 mod fuzz;
@@ -39,6 +40,7 @@ pub use act::Act;
 pub use block::{Block, BlockGrads, BlockParams, BlockSaved, FoldedBlock, Residual};
 pub use conv::{Conv2d, Pad};
 pub use depthwise::Depthwise;
+pub use dot::dot;
 pub use element::{Element, bf16, narrow};
 pub use max_pool::MaxPool;
 pub use norm::{Norm, NormGrads, Stats};

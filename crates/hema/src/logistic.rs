@@ -3,6 +3,7 @@
 //! Features are standardised; the weights (not the biases) carry an L2 penalty; the optimum, of which there is one, is found by L-BFGS
 //! (Nocedal, 1980) on all samples at once. Left out on purpose: sparse features, class weights, and choosing the penalty.
 
+use hema_kernels::dot;
 use std::collections::VecDeque;
 
 use rayon::prelude::*;
@@ -128,19 +129,6 @@ fn logits(weights: &[f32], x: &[f32], out: &mut [f32]) {
     for (row, logit) in weights.chunks_exact(x.len() + 1).zip(out) {
         *logit = dot(&row[..x.len()], x) + row[x.len()];
     }
-}
-
-/// In lanes that the compiler makes SIMD of.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let mut sums = [0.0; LANES];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
 fn softmax(logits: &mut [f32]) {

@@ -94,12 +94,12 @@ pub fn ask(
 /// # Errors
 /// Fewer than two folds, or fewer labelled images than folds.
 pub fn out_of_fold(
-    opinion: &ModelEvidence,
+    opinion: ModelEvidence,
     source: &Source,
     copies: &[Vec<usize>],
     folds: usize,
 ) -> Result<ModelEvidence> {
-    let fold_of = folds_of(opinion, source, copies, folds);
+    let fold_of = folds_of(&opinion, source, copies, folds);
     let labelled = fold_of.iter().flatten().count();
     if folds < 2 || labelled < folds {
         return Err(Error::new(format!(
@@ -126,7 +126,7 @@ pub fn out_of_fold(
             probabilities[image] = Some(row);
         }
     }
-    Ok(ModelEvidence { probabilities, embeddings: opinion.embeddings.clone(), out_of_fold: true })
+    Ok(ModelEvidence { probabilities, out_of_fold: true, ..opinion })
 }
 
 /// The fold of every labelled image that the model saw.
@@ -225,7 +225,7 @@ mod tests {
         let source = data::open(folder.path()).unwrap();
         let opinion =
             ask(&predictor(&source), &source, &all(&source), &LoadOptions::default(), &|_| ()).unwrap();
-        let unfolded = out_of_fold(&opinion, &source, &[vec![1, 2], vec![3, 4, 5]], 4).unwrap();
+        let unfolded = out_of_fold(opinion, &source, &[vec![1, 2], vec![3, 4, 5]], 4).unwrap();
         assert!(unfolded.out_of_fold);
         assert_eq!(unfolded.probabilities[0], None);
         for (image, entry) in source.entries().iter().enumerate().skip(1) {
@@ -251,8 +251,8 @@ mod tests {
             let size = fold_of.iter().filter(|own| **own == Some(fold)).count();
             assert!((6..=10).contains(&size), "{fold_of:?}");
         }
-        assert!(out_of_fold(&opinion, &source, &[], 1).is_err());
-        assert!(out_of_fold(&opinion, &source, &[], 0).is_err());
-        assert!(out_of_fold(&opinion, &source, &[], 99).is_err());
+        assert!(out_of_fold(opinion.clone(), &source, &[], 1).is_err());
+        assert!(out_of_fold(opinion.clone(), &source, &[], 0).is_err());
+        assert!(out_of_fold(opinion, &source, &[], 99).is_err());
     }
 }

@@ -15,11 +15,11 @@ use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::provenance::Provenance;
 use hema::core::report::{AuditReport, render_audit};
-use hema::core::split::{Part, Split};
+use hema::core::split::Part;
 use hema::predict::Predictor;
 use hema::second_opinion;
 
-use super::{Memory, Status, command_line, title};
+use super::{Memory, Status, command_line, title, with_split};
 use crate::output::{Printer, printable, table};
 use crate::run_info::write_json;
 
@@ -97,7 +97,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(out) = &args.out {
         file::create_folder(out)?;
     }
-    let source = open(args)?;
+    let source = with_split(data::open(&args.data)?, args.split.as_deref())?;
     // a name that is taken is found before the work, not after it
     let writer = args.write.as_deref().map(|path| begin(path, &source)).transpose()?;
     let (audit, opinion) = match &args.apply {
@@ -117,19 +117,6 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     let wanting = audit.findings.iter().any(|finding| finding.action != Action::Keep);
     Ok(if args.strict && wanting { Status::FoundWanting } else { Status::Done })
-}
-
-/// The data, each image with its part.
-fn open(args: &Args) -> Result<Source> {
-    let source = data::open(&args.data)?;
-    let split = match &args.split {
-        Some(path) => Some(Split::read(path)?),
-        None => source.read_split_inside()?,
-    };
-    match split {
-        Some(split) => source.with_split(&split),
-        None => Ok(source),
-    }
 }
 
 /// Begins the cleaned set, which must not lie inside the data: it would be part of it the next time.
@@ -157,8 +144,7 @@ fn find(args: &Args, source: &Source, printer: &Printer) -> Result<(Audit, Optio
     let audit = audit::judge(source, None, measured?, None, &thresholds)?;
     let Some(predictor) = predictor else { return Ok((audit, None)) };
     let opinion = second_opinion(args, &predictor, source, &audit, printer)?;
-    let audit = audit::judge(source, None, audit.measured, Some(&opinion), &thresholds)?;
-    Ok((audit, Some(opinion)))
+    Ok((audit.with_model(source, &opinion, &thresholds), Some(opinion)))
 }
 
 /// The model to ask, where one was asked for.
@@ -193,7 +179,7 @@ fn second_opinion(
         return Ok(opinion);
     }
     let folds = args.folds.unwrap_or(FOLDS) as usize;
-    second_opinion::out_of_fold(&opinion, source, &audit::copies(&audit.measured), folds)
+    second_opinion::out_of_fold(opinion, source, &audit::copies(&audit.measured), folds)
 }
 
 /// Writes the findings as a table, as a record and as a page. A file of findings that was read is left as it is.

@@ -15,8 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
-use hema::core::data::{self as core_data, Dataset, LoadOptions, Skipped};
+use hema::core::data::{self as core_data, Dataset, LoadOptions, Skipped, Source};
 use hema::core::error::Result;
+use hema::core::split::Split;
 
 use crate::output::Printer;
 
@@ -109,6 +110,18 @@ pub(crate) fn ctrl_c(printer: &Printer, else_it_will: &str) -> Arc<AtomicBool> {
         printer.warn(&format!("Ctrl-C cannot be caught here: it will {else_it_will}"));
     }
     stop
+}
+
+/// The source with every image in its part, by the split in a file or else its own.
+pub(crate) fn with_split(source: Source, split: Option<&Path>) -> Result<Source> {
+    let split = match split {
+        Some(path) => Some(Split::read(path)?),
+        None => source.read_split_inside()?,
+    };
+    match split {
+        Some(split) => source.with_split(&split),
+        None => Ok(source),
+    }
 }
 
 /// Decodes images with a bar, and says what was skipped.

@@ -106,6 +106,7 @@ impl Evidence<'_> {
 }
 
 /// What a model says of every entry of a source.
+#[derive(Clone, Debug)]
 pub struct ModelEvidence {
     /// Probability of each class, in the source's class order; `None` where the image was not predicted.
     pub probabilities: Vec<Option<Vec<f32>>>,

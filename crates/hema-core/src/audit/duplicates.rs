@@ -12,6 +12,7 @@ use crate::data::Source;
 use crate::split::Part;
 
 /// The groups of images that show the same picture.
+#[derive(Default)]
 pub struct Duplicates(Vec<Duplicated>);
 
 /// A group of copies, judged.

@@ -81,6 +81,8 @@ pub struct Audit {
     pub parts: Vec<Option<Part>>,
     /// Names of the checks that were left out, each with the reason.
     pub left_out: Vec<(&'static str, &'static str)>,
+    /// The groups of copies, for checks that are run later.
+    pub(crate) duplicates: Duplicates,
 }
 
 impl Audit {
@@ -91,7 +93,25 @@ impl Audit {
     pub fn read(path: &Path, source: &Source) -> Result<Self> {
         let findings = read_findings(path, source)?;
         let left_out = CHECKS.iter().map(|check| (check.name, "not run again")).collect();
-        Ok(Self { findings, measured: Vec::new(), parts: parts(source, None)?, left_out })
+        let (parts, duplicates) = (parts(source, None)?, Duplicates::default());
+        Ok(Self { findings, measured: Vec::new(), parts, left_out, duplicates })
+    }
+
+    /// The same audit with what a model says of the images: of [`CHECKS`], those that need a model are run.
+    pub fn with_model(mut self, source: &Source, model: &ModelEvidence, thresholds: &[Threshold]) -> Self {
+        let Self { measured, parts, duplicates, .. } = &self;
+        let evidence = Evidence { source, parts, measured, duplicates, model: Some(model) };
+        let (findings, left_out) = run(&evidence, thresholds, |check| check.needs == Need::Model);
+        let is_run = |name: &str| CHECKS.iter().any(|check| check.name == name && check.needs == Need::Model);
+        self.findings.retain(|finding| !is_run(finding.check));
+        self.left_out.retain(|(name, _)| !is_run(name));
+        self.findings.extend(findings);
+        self.left_out.extend(left_out);
+        // as if all checks had been run at once
+        let row = |name: &str| CHECKS.iter().position(|check| check.name == name);
+        self.findings.sort_by_key(|finding| row(finding.check));
+        self.left_out.sort_by_key(|(name, _)| row(name));
+        self
     }
 }
 
@@ -127,15 +147,24 @@ pub fn judge(
     let parts = parts(source, split)?;
     let duplicates = Duplicates::find(source, &parts, &measured, thresholds);
     let evidence = Evidence { source, parts: &parts, measured: &measured, duplicates: &duplicates, model };
+    let (findings, left_out) = run(&evidence, thresholds, |_| true);
+    Ok(Audit { findings, measured, parts, left_out, duplicates })
+}
+
+/// What checks find, and why others cannot be run.
+type Run = (Vec<Finding>, Vec<(&'static str, &'static str)>);
+
+/// Runs the checks that are wanted, in the order of [`CHECKS`].
+fn run(evidence: &Evidence, thresholds: &[Threshold], wanted: impl Fn(&Check) -> bool) -> Run {
     let (mut findings, mut left_out) = (Vec::new(), Vec::new());
-    for check in CHECKS {
+    for check in CHECKS.iter().filter(|check| wanted(check)) {
         let threshold = check.threshold_among(thresholds);
-        match check.left_out(&evidence, threshold) {
+        match check.left_out(evidence, threshold) {
             Some(why) => left_out.push((check.name, why)),
-            None => findings.extend((check.run)(check, &evidence, threshold)),
+            None => findings.extend((check.run)(check, evidence, threshold)),
         }
     }
-    Ok(Audit { findings, measured, parts, left_out })
+    (findings, left_out)
 }
 
 /// The part of every entry: by the split given, else by the data's own.

@@ -1,5 +1,6 @@
 //! Pictures that a model sees far from every other picture of their class.
 
+use hema_kernels::dot;
 use rayon::prelude::*;
 
 use super::check::{Check, Evidence, Finding, ModelEvidence, Need};
@@ -87,17 +88,4 @@ fn neighbour_distances(members: &[usize], directions: &[Option<Vec<f32>>]) -> Ve
         Some(*distances.select_nth_unstable_by(rank, f64::total_cmp).1)
     };
     members.par_iter().filter_map(distance).collect()
-}
-
-/// The product of two vectors of one length, in lanes that the compiler makes SIMD of.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let mut sums = [0.0; LANES];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }

@@ -1,6 +1,5 @@
 //! Decoded images, cropped and resized, as compact bytes: what training and evaluation read.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +11,7 @@ use super::source::{Entry, Source, count_labels};
 use super::store::{Filling, Store};
 use crate::error::{Error, Result};
 use crate::preprocess::Preprocess;
+use crate::provenance::hex;
 use crate::sample::Image;
 
 /// What to do with an image that cannot be read.
@@ -249,10 +249,6 @@ impl Dataset {
             hasher.update(&pixels);
             hasher.update(self.label(i).map_or(-1, |label| label as i64).to_le_bytes());
         }
-        Ok(hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-            // writing to a string cannot fail
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        }))
+        Ok(hex(&hasher.finalize()))
     }
 }

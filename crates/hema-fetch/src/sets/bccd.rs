@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use flate2::read::GzDecoder;
 use hema_core::error::{Error, Result};
 use hema_core::file;
+use hema_core::provenance::hex;
 use sha2::{Digest, Sha256};
-
-use crate::checksum::hex;
 
 /// Name of the archive that is made.
 pub(super) const PACKED: &str = "bccd_cells.tar";

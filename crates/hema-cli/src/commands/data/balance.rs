@@ -1,7 +1,6 @@
 //! `hema data balance`: a set whose training classes are of equal size.
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 use hema::core::data::write::{self, Form, Options};
 use hema::core::data::{self, Source};
@@ -10,7 +9,8 @@ use hema::core::sampler::{self, Draw, Sampler};
 use hema::core::split::Part;
 
 use super::convert::{choose, with_parts};
-use crate::commands::{OnBadImage, Status, ctrl_c, warn_skipped};
+use super::write_images;
+use crate::commands::{OnBadImage, Status};
 use crate::output::{Printer, printable, table};
 
 /// Write a data set whose training classes are balanced by leaving images out, repeating or mixing them
@@ -66,25 +66,19 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let (counts, quotas) = quotas(args, sampler, &training);
     let draws = sampler.draw(&training, &quotas, args.seed, 0);
     let options = Options { compress: args.compress, ..Options::default() };
-    let mut writer = write::create(&args.output, form, source.classes(), &options)?;
+    let writer = write::create(&args.output, form, source.classes(), &options)?;
 
-    let stop = ctrl_c(printer, "leave a temporary file beside the output");
-    let progress = printer.progress("balancing", (draws.len() + rest.len()) as u64);
     let mut written = 0;
-    let balanced =
-        write::balance(&source, &draws, &rest, args.on_bad_image.into(), writer.as_mut(), |done| {
+    let images = draws.len() + rest.len();
+    let skipped = write_images(printer, "balancing", images, writer, |writer, progress| {
+        write::balance(&source, &draws, &rest, args.on_bad_image.into(), writer, |done| {
             written = done;
-            progress.set(done as u64, "images");
-            if stop.load(Ordering::Relaxed) { Err(Error::new("interrupted")) } else { Ok(()) }
-        });
-    progress.clear();
-    if stop.load(Ordering::Relaxed) {
-        printer.note("interrupted; nothing was written");
+            progress(done)
+        })
+    })?;
+    if skipped.is_none() {
         return Ok(Status::Interrupted);
     }
-    let skipped = balanced?;
-    writer.finish()?;
-    warn_skipped(printer, &skipped);
     report(args, &source, &Report { counts, quotas, draws, rest: rest.len(), written }, printer)?;
     Ok(Status::Done)
 }

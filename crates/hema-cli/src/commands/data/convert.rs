@@ -1,15 +1,15 @@
 //! `hema data convert`: the same images in another form.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 use hema::core::data::write::{self, Change, Encoding, Form, Options};
 use hema::core::data::{self, Skipped, Source};
 use hema::core::error::{Error, Result};
 use hema::core::preprocess::{Crop, Filter};
-use hema::core::split::{Part, Split};
+use hema::core::split::Part;
 
-use crate::commands::{OnBadImage, Status, ctrl_c, warn_skipped};
+use super::write_images;
+use crate::commands::{OnBadImage, Status, with_split};
 use crate::output::Printer;
 
 /// Write a data set in another form: folder, archive, array, shards
@@ -57,24 +57,13 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let (source, chosen) = choose(source, &args.part)?;
     let has_groups = source.entries().iter().any(|entry| entry.group.is_some());
     let options = Options { compress: args.compress, has_groups, ..Options::default() };
-    let mut writer = write::create(&args.output, form, source.classes(), &options)?;
+    let writer = write::create(&args.output, form, source.classes(), &options)?;
 
     let order = source.reading_order(Some(&chosen))?;
-    let stop = ctrl_c(printer, "leave a temporary file beside the output");
-    let progress = printer.progress("converting", order.len() as u64);
-    let copied =
-        write::copy(&source, &order, &change(args), args.on_bad_image.into(), writer.as_mut(), |done| {
-            progress.set(done as u64, "images");
-            if stop.load(Ordering::Relaxed) { Err(Error::new("interrupted")) } else { Ok(()) }
-        });
-    progress.clear();
-    if stop.load(Ordering::Relaxed) {
-        printer.note("interrupted; nothing was written");
-        return Ok(Status::Interrupted);
-    }
-    let skipped = copied?;
-    writer.finish()?;
-    warn_skipped(printer, &skipped);
+    let skipped = write_images(printer, "converting", order.len(), writer, |writer, progress| {
+        write::copy(&source, &order, &change(args), args.on_bad_image.into(), writer, progress)
+    })?;
+    let Some(skipped) = skipped else { return Ok(Status::Interrupted) };
     report(args, form, order.len() - skipped.len(), &skipped, printer)?;
     Ok(Status::Done)
 }
@@ -92,11 +81,7 @@ fn change(args: &Args) -> Change {
 pub(super) fn with_parts(source: Source, split: Option<&Path>) -> Result<Source> {
     match split {
         Some(none) if none == Path::new("none") => Ok(source.without_parts()),
-        Some(path) => source.with_split(&Split::read(path)?),
-        None => match source.read_split_inside()? {
-            Some(split) => source.with_split(&split),
-            None => Ok(source),
-        },
+        split => with_split(source, split),
     }
 }
 

@@ -5,10 +5,14 @@ mod convert;
 mod fetch;
 mod info;
 
-use clap::Subcommand;
-use hema::core::error::Result;
+use std::sync::atomic::Ordering;
 
-use super::Status;
+use clap::Subcommand;
+use hema::core::data::Skipped;
+use hema::core::data::write::Writer;
+use hema::core::error::{Error, Result};
+
+use super::{Status, ctrl_c, warn_skipped};
 use crate::output::Printer;
 
 /// Fetch data sets, look at them, balance them and change their form
@@ -33,4 +37,30 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         Command::Convert(args) => convert::run(args, printer),
         Command::Info(args) => info::run(args, printer).map(|()| Status::Done),
     }
+}
+
+/// Writes a data set with a bar and completes it: what could not be read, or nothing where Ctrl-C stopped it. `write` calls
+/// its second argument with the number of images done.
+fn write_images(
+    printer: &Printer,
+    what: &str,
+    images: usize,
+    mut writer: Box<dyn Writer>,
+    write: impl FnOnce(&mut dyn Writer, &mut dyn FnMut(usize) -> Result<()>) -> Result<Vec<Skipped>>,
+) -> Result<Option<Vec<Skipped>>> {
+    let stop = ctrl_c(printer, "leave a temporary file beside the output");
+    let progress = printer.progress(what, images as u64);
+    let written = write(writer.as_mut(), &mut |done| {
+        progress.set(done as u64, "images");
+        if stop.load(Ordering::Relaxed) { Err(Error::new("interrupted")) } else { Ok(()) }
+    });
+    progress.clear();
+    if stop.load(Ordering::Relaxed) {
+        printer.note("interrupted; nothing was written");
+        return Ok(None);
+    }
+    let skipped = written?;
+    writer.finish()?;
+    warn_skipped(printer, &skipped);
+    Ok(Some(skipped))
 }

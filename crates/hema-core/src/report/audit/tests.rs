@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::tests::{assert_closed, assert_well_formed};
 use super::{AuditReport, render_audit};
-use crate::audit::{Action, Audit, AuditRecord, Finding};
+use crate::audit::{Action, Audit, AuditRecord, Duplicates, Finding};
 use crate::data::{Source, open};
 use crate::provenance::Provenance;
 use crate::sample::Image;
@@ -44,6 +44,7 @@ fn page(source: &Source, findings: &[Finding]) -> String {
         measured: Vec::new(),
         parts: source.entries().iter().map(|entry| entry.part).collect(),
         left_out: vec![("cross_split_leak", "no split")],
+        duplicates: Duplicates::default(),
     };
     let record = AuditRecord::new(source, &audit, Provenance::now("hema audit", "CPU"));
     let findings_file = "findings.csv".to_owned();
