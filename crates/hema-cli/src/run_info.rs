@@ -15,6 +15,9 @@ pub(crate) const SPLIT: &str = "split.csv";
 /// Name of the evaluation record inside a run or evaluation directory.
 pub(crate) const EVALUATION: &str = "evaluation.json";
 
+/// Name of the record of an evaluation that is not finished.
+pub(crate) const JOURNAL: &str = "evaluation.partial.jsonl";
+
 /// Name of the page inside a run or evaluation directory.
 pub(crate) const REPORT: &str = "report.html";
 

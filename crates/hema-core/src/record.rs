@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::provenance::Provenance;
+use crate::suite::RelativeErrors;
 
 /// Format number of [`Evaluation`]; raised when a field changes its meaning.
 pub const EVALUATION_FORMAT: u32 = 1;
@@ -22,6 +23,9 @@ pub struct Evaluation {
     pub data: DataSummary,
     /// Scores, the clean images first, then one row per corruption and severity.
     pub conditions: Vec<Condition>,
+    /// What the conditions of each suite say together.
+    #[serde(default)]
+    pub suites: Vec<SuiteScores>,
     /// The most confident mistakes on the clean images, most confident first.
     pub mistakes: Vec<Mistake>,
 }
@@ -65,12 +69,48 @@ pub struct DataSummary {
 pub struct Condition {
     /// Suite the condition belongs to, for example `clean` or `degraded`.
     pub suite: String,
-    /// Corruption applied; `None` for clean images.
+    /// Corruption applied, or the condition's own name; `None` for clean images.
     pub corruption: Option<String>,
-    /// Severity 1 to 5; 0 for clean images.
+    /// Severity 1 to 5; 0 for clean images and for conditions without such a scale.
     pub severity: u8,
+    /// How many operators the condition is made of.
+    #[serde(default)]
+    pub operators: usize,
+    /// Those of its operators that the training recipe also used.
+    #[serde(default)]
+    pub trained_on: Vec<String>,
+    /// One of the images under this condition: a PNG, base64; empty for clean images.
+    #[serde(default)]
+    pub thumbnail: String,
     /// The scores.
     pub scores: Scores,
+}
+
+/// What the conditions of one suite say together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SuiteScores {
+    /// The suite's name.
+    pub name: String,
+    /// Side in pixels at which the images were damaged.
+    pub size: usize,
+    /// Number of conditions.
+    pub conditions: usize,
+    /// Mean accuracy over the conditions.
+    pub accuracy: f64,
+    /// Its 95 % interval, by a bootstrap over the images: one image stands for itself under all conditions.
+    pub accuracy_interval: [f64; 2],
+    /// Mean balanced accuracy over the conditions.
+    pub balanced_accuracy: f64,
+    /// Mean expected calibration error over the conditions.
+    pub ece: f64,
+    /// The corruption with the lowest mean accuracy over its severities.
+    pub worst: String,
+    /// That accuracy.
+    pub worst_accuracy: f64,
+    /// Mean accuracy over the conditions that share no operator with the training recipe; `None` when all do.
+    pub unseen_accuracy: Option<f64>,
+    /// Errors relative to a published baseline, for a suite that has one.
+    pub relative: Option<RelativeErrors>,
 }
 
 /// Every score of one set of predictions. Intervals are 95 % and run `[low, high]`.

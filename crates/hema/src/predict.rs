@@ -8,7 +8,7 @@ use burn::tensor::{Device, activation};
 use hema_core::Image;
 use hema_core::data::{Dataset, LoadOptions, Source};
 use hema_core::error::{Error, Result};
-use hema_core::preprocess::Preprocess;
+use hema_core::preprocess::{Preprocess, resize};
 
 use crate::bundle::{Bundle, Manifest};
 use crate::loader::{self, Flow};
@@ -134,7 +134,7 @@ impl Predictor {
         self.members.iter().map(|member| weights::count_trainable(&member.network)).sum()
     }
 
-    /// Decodes images for every member.
+    /// Decodes images for every member, at the size its network sees or, to be changed there first, at another.
     ///
     /// # Errors
     /// Those of [`Dataset::load`].
@@ -142,20 +142,23 @@ impl Predictor {
         &self,
         source: &Source,
         indices: Option<&[usize]>,
+        size: Option<usize>,
         options: &LoadOptions,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Views> {
         let geometry = |p: &Preprocess| (p.size, p.crop, p.filter);
-        let mut distinct: Vec<&Preprocess> = Vec::new();
+        let mut distinct: Vec<Preprocess> = Vec::new();
         let mut of_member = Vec::new();
         for member in &self.members {
-            let known = distinct.iter().position(|p| geometry(p) == geometry(&member.preprocess));
+            let size = size.unwrap_or(member.preprocess.size);
+            let wanted = Preprocess { size, ..member.preprocess.clone() };
+            let known = distinct.iter().position(|p| geometry(p) == geometry(&wanted));
             of_member.push(known.unwrap_or(distinct.len()));
             if known.is_none() {
-                distinct.push(&member.preprocess);
+                distinct.push(wanted);
             }
         }
-        let load = |p: &&Preprocess| Dataset::load(source, indices, p, options, progress);
+        let load = |p: &Preprocess| Dataset::load(source, indices, p, options, progress);
         Ok(Views { datasets: distinct.iter().map(load).collect::<Result<_>>()?, of_member })
     }
 
@@ -168,7 +171,8 @@ impl Predictor {
     }
 
     /// Probabilities of every image: rows of one value a class, each summing to 1. `edit` changes an image before it
-    /// is normalised; `progress` hears how many images are done, over all members.
+    /// is brought to the network's size, where it is of another, and normalised; `progress` hears how many images are
+    /// done, over all members.
     ///
     /// # Errors
     /// An image that cannot be read, images of another size, or probabilities that are not numbers.
@@ -189,7 +193,8 @@ impl Predictor {
                 if let Some(edit) = edit {
                     edit(i, &mut image);
                 }
-                Ok(image)
+                let Preprocess { size, filter, .. } = member.preprocess;
+                if image.width() == size { Ok(image) } else { resize(&image, size, size, filter) }
             };
             loader::for_each_batch(&order, BATCH, &member.preprocess, &read, |batch| {
                 let images = batch.samples.len();
@@ -312,7 +317,7 @@ mod tests {
     /// Two images of each of eight classes (Acevedo et al., Data in Brief 30, 2020, 105474, CC BY 4.0).
     fn views(predictor: &Predictor) -> Views {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/timm_v2b0.npz");
-        predictor.load(&data::open(&path).unwrap(), None, &LoadOptions::default(), &|_| ()).unwrap()
+        predictor.load(&data::open(&path).unwrap(), None, None, &LoadOptions::default(), &|_| ()).unwrap()
     }
 
     fn predictor(network: &Network, device: &Device) -> Predictor {

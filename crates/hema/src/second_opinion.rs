@@ -68,7 +68,7 @@ pub fn ask(
     };
     let options = LoadOptions { on_bad_image: OnBadImage::Skip, ..*options };
     let order = source.reading_order(Some(images))?;
-    let views = predictor.load(source, Some(&order), &options, &|_| ())?;
+    let views = predictor.load(source, Some(&order), None, &options, &|_| ())?;
     let data = views.first();
     let embedded = predictor.embed(&views, &mut |done| progress(done))?;
     let width = embedded.features.len() / data.len().max(1);
@@ -210,7 +210,7 @@ mod tests {
         assert!(!opinion.out_of_fold);
         assert_eq!((opinion.embeddings.len(), opinion.probabilities.len()), (24, 24));
         assert_eq!((&opinion.embeddings[0], &opinion.probabilities[0]), (&None, &None));
-        let views = predictor.load(&source, Some(&[5]), &LoadOptions::default(), &|_| ()).unwrap();
+        let views = predictor.load(&source, Some(&[5]), None, &LoadOptions::default(), &|_| ()).unwrap();
         let alone = predictor.predict(&views, None, &mut |_| ()).unwrap();
         let found = opinion.probabilities[5].as_ref().unwrap();
         assert!(found.iter().zip(&alone).all(|(f, e)| (f - e).abs() < 1e-5), "{found:?} {alone:?}");

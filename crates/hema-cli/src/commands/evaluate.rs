@@ -1,23 +1,26 @@
 //! `hema evaluate`: how good a model is, on clean and on degraded images.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use hema::Device;
 use hema::bundle::Manifest;
-use hema::core::corrupt::{self, Suite};
 use hema::core::data::{self, Dataset, Source, Unknown};
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::provenance::Provenance;
-use hema::core::record::{ClassScores, Evaluation, ModelSummary, Scores};
+use hema::core::record::{ClassScores, Evaluation, ModelSummary, Scores, SuiteScores};
 use hema::core::split::{Part, Split};
-use hema::evaluate::{Subject, evaluate};
+use hema::core::suite::{self, Suite};
+use hema::evaluate::{Journal, Subject, Trial, evaluate};
 use hema::predict::{Predictor, Views};
+use hema::recipe::read_suite;
 use hema::train::device_name;
 
 use super::{Memory, OnBadImage, Precision, command_line, load, report, warn_skipped};
 use crate::output::{Printer, percent, table};
-use crate::run_info::{EVALUATION, REPORT, SPLIT, write_json};
+use crate::run_info::{EVALUATION, JOURNAL, REPORT, SPLIT, write_json};
 
 /// Judge a model on labelled images, clean and degraded
 #[derive(clap::Args)]
@@ -36,7 +39,7 @@ pub(crate) struct Args {
     /// train, val, test or all [default: val where there is a split, else all]
     #[arg(long)]
     part: Option<String>,
-    /// Suites of conditions (see `hema list suites`)
+    /// Suites of conditions (see `hema list suites`), or TOML files of your own
     #[arg(long, value_delimiter = ',', default_value = "clean,degraded")]
     suite: Vec<String>,
     /// Folder for evaluation.json and report.html
@@ -53,8 +56,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
-    let suites: Vec<&Suite> =
-        args.suite.iter().map(|name| corrupt::find_suite(name)).collect::<Result<_>>()?;
+    let suites: Vec<Suite> = args.suite.iter().map(|name| find_suite(name)).collect::<Result<_>>()?;
     if let Some(out) = &args.out {
         file::create_folder(out)?;
     }
@@ -67,16 +69,44 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
 
     let options = args.memory.options(args.on_bad_image);
     let count = indices.as_ref().map_or(source.len(), Vec::len);
-    let views =
-        load(printer, count, |progress| predictor.load(&source, indices.as_deref(), &options, progress))?;
+    let decode = |size: Option<usize>| {
+        load(printer, count, |progress| predictor.load(&source, indices.as_deref(), size, &options, progress))
+    };
+    let views = decode(None)?;
     warn_skipped(printer, views.first().skipped());
+    let mut at_size: BTreeMap<usize, Views> = BTreeMap::new();
+    for size in suites.iter().filter_map(|suite| suite.size) {
+        if let Entry::Vacant(entry) = at_size.entry(size) {
+            entry.insert(decode(Some(size))?);
+        }
+    }
+    let trials: Vec<Trial> = suites
+        .iter()
+        .map(|suite| Trial { suite, views: suite.size.and_then(|size| at_size.get(&size)).unwrap_or(&views) })
+        .collect();
 
     let judged = Judged { model: args.model.clone(), data: args.data.display().to_string(), part };
-    let evaluation = judge(&judged, &models, &predictor, &manifests, &views, &suites, &device, printer)?;
-    if let Some(out) = &args.out {
-        write(out, &evaluation, &args.model, printer)?;
+    let case = Case { judged: &judged, models: &models, predictor, manifests, device: &device, printer };
+    let Some(out) = &args.out else {
+        return print(&case.judge(&views, &trials, None)?, printer);
+    };
+    let mut journal = Journal::open(&out.join(JOURNAL), &case.key(&views, args.precision)?)?;
+    if !journal.is_empty() {
+        printer.note(&format!("going on with an evaluation that has judged {} conditions", journal.len()));
     }
+    let evaluation = case.judge(&views, &trials, Some(&mut journal))?;
+    write(out, &evaluation, &args.model, printer)?;
+    journal.finish()?;
     print(&evaluation, printer)
+}
+
+/// The suite of that name, or in that TOML file.
+fn find_suite(name: &str) -> Result<Suite> {
+    let path = Path::new(name);
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        return read_suite(path);
+    }
+    suite::find(name)
 }
 
 /// The part's name and its images; all of them when there is no split.
@@ -122,61 +152,79 @@ pub(super) struct Judged {
 pub(super) fn judge_dataset(
     judged: &Judged,
     data: &Dataset,
-    suites: &[&Suite],
+    suites: &[Suite],
     device: &Device,
     printer: &Printer,
 ) -> Result<Evaluation> {
     let models = [judged.model.clone()];
     let (predictor, manifests) = Predictor::open(&models, device)?;
     let views = predictor.view(data);
-    judge(judged, &models, &predictor, &manifests, &views, suites, device, printer)
+    let trials: Vec<Trial> = suites.iter().map(|suite| Trial { suite, views: &views }).collect();
+    Case { judged, models: &models, predictor, manifests, device, printer }.judge(&views, &trials, None)
 }
 
-#[allow(clippy::too_many_arguments)] // everything an evaluation depends on, once
-fn judge(
-    judged: &Judged,
-    models: &[PathBuf],
-    predictor: &Predictor,
-    manifests: &[Manifest],
-    views: &Views,
-    suites: &[&Suite],
-    device: &Device,
-    printer: &Printer,
-) -> Result<Evaluation> {
-    let subject = Subject {
-        model: summary(models, manifests, predictor),
-        data: judged.data.clone(),
-        part: judged.part.clone(),
-        synthetic: manifests.iter().any(|m| m.synthetic),
-        provenance: Provenance::now(command_line(), device_name(device)),
-    };
-    let conditions = 1 + suites.iter().map(|suite| suite.conditions().count()).sum::<usize>();
-    let images = views.first().len() * manifests.len();
-    let progress = printer.progress("judging", (conditions * images) as u64);
-    let mut finished = 0;
-    let mut current = String::new();
-    let evaluation = evaluate(predictor, views, suites, subject, &mut |condition, done| {
-        if condition != current {
-            finished += usize::from(!current.is_empty());
-            condition.clone_into(&mut current);
+/// One model or ensemble that is judged.
+struct Case<'a> {
+    judged: &'a Judged,
+    models: &'a [PathBuf],
+    predictor: Predictor,
+    manifests: Vec<Manifest>,
+    device: &'a Device,
+    printer: &'a Printer,
+}
+
+impl Case<'_> {
+    fn judge(&self, views: &Views, trials: &[Trial], journal: Option<&mut Journal>) -> Result<Evaluation> {
+        let subject = Subject {
+            model: self.summary(),
+            data: self.judged.data.clone(),
+            part: self.judged.part.clone(),
+            synthetic: self.manifests.iter().any(|m| m.synthetic),
+            provenance: self.provenance(),
+        };
+        let conditions = 1 + trials.iter().map(|trial| trial.suite.conditions.len()).sum::<usize>();
+        let images = views.first().len() * self.manifests.len();
+        let progress = self.printer.progress("judging", (conditions * images) as u64);
+        let mut finished = 0;
+        let mut current = String::new();
+        let evaluation =
+            evaluate(&self.predictor, views, trials, subject, journal, &mut |condition, done| {
+                if condition != current {
+                    finished += usize::from(!current.is_empty());
+                    condition.clone_into(&mut current);
+                }
+                progress.set((finished * images + done) as u64, condition);
+            });
+        progress.clear();
+        evaluation
+    }
+
+    fn provenance(&self) -> Provenance {
+        Provenance::now(command_line(), device_name(self.device))
+    }
+
+    /// What decides the scores of a condition, beside the condition.
+    fn key(&self, views: &Views, precision: Precision) -> Result<String> {
+        let manifests = serde_json::to_string(&self.manifests).map_err(|e| Error::new(e.to_string()))?;
+        let Provenance { version, commit, dirty, .. } = self.provenance();
+        let images = views.first().hash()?;
+        let precision = hema::nn::Precision::from(precision).name();
+        Ok(format!("{version} {commit} {dirty} {precision} {images} {manifests}"))
+    }
+
+    fn summary(&self) -> ModelSummary {
+        let join = |parts: Vec<String>| parts.join(" + ");
+        let mut augmentations: Vec<String> =
+            self.manifests.iter().flat_map(|m| m.augmentations.clone()).collect();
+        augmentations.sort();
+        augmentations.dedup();
+        ModelSummary {
+            path: join(self.models.iter().map(|p| p.display().to_string()).collect()),
+            architecture: join(self.manifests.iter().map(|m| m.model.name.clone()).collect()),
+            parameters: self.predictor.parameters() as u64,
+            size: self.manifests.first().map_or(0, |m| m.model.size),
+            augmentations,
         }
-        progress.set((finished * images + done) as u64, condition);
-    });
-    progress.clear();
-    evaluation
-}
-
-fn summary(models: &[PathBuf], manifests: &[Manifest], predictor: &Predictor) -> ModelSummary {
-    let join = |parts: Vec<String>| parts.join(" + ");
-    let mut augmentations: Vec<String> = manifests.iter().flat_map(|m| m.augmentations.clone()).collect();
-    augmentations.sort();
-    augmentations.dedup();
-    ModelSummary {
-        path: join(models.iter().map(|p| p.display().to_string()).collect()),
-        architecture: join(manifests.iter().map(|m| m.model.name.clone()).collect()),
-        parameters: predictor.parameters() as u64,
-        size: manifests.first().map_or(0, |m| m.model.size),
-        augmentations,
     }
 }
 
@@ -187,15 +235,6 @@ pub(super) fn write(out: &Path, evaluation: &Evaluation, model: &Path, printer: 
     report::write(&page, &[report::gather(out, evaluation.clone(), model)?])?;
     printer.note(&format!("report: {}", page.display()));
     Ok(())
-}
-
-/// Mean accuracy over all degraded conditions, and the worst one.
-pub(super) fn under_degradation(evaluation: &Evaluation) -> Option<(f64, String, f64)> {
-    let degraded: Vec<_> = evaluation.conditions.iter().filter(|c| c.severity > 0).collect();
-    let worst = degraded.iter().min_by(|a, b| a.scores.accuracy.total_cmp(&b.scores.accuracy))?;
-    let mean = degraded.iter().map(|c| c.scores.accuracy).sum::<f64>() / degraded.len() as f64;
-    let name = format!("{} {}", worst.corruption.as_deref().unwrap_or("?"), worst.severity);
-    Some((mean, name, worst.scores.accuracy))
 }
 
 /// Prints the scores: a short table for people, the whole record without pictures for machines.
@@ -214,10 +253,7 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
         printer.result("the cells are synthetic: these scores say nothing about real blood");
     }
     let mut rows = Vec::new();
-    if let Some((mean, worst, accuracy)) = under_degradation(evaluation) {
-        let worst = format!("worst: {worst}, {}", percent(accuracy));
-        rows.push(vec!["accuracy under degradation".into(), percent(mean), worst]);
-    }
+    rows.extend(evaluation.suites.iter().map(suite_row));
     let [low, high] = clean.accuracy_interval;
     let interval = format!("{} to {}", percent(low), percent(high));
     rows.push(vec!["accuracy, clean".into(), percent(clean.accuracy), interval]);
@@ -229,6 +265,25 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
     printer.result("");
     printer.result(&table(&class_rows(clean)));
     Ok(())
+}
+
+/// The headline: accuracy under the conditions of one suite.
+fn suite_row(suite: &SuiteScores) -> Vec<String> {
+    let [low, high] = suite.accuracy_interval;
+    let unseen = match suite.unseen_accuracy {
+        Some(accuracy) => format!("not trained on: {}", percent(accuracy)),
+        None => "all trained on".into(),
+    };
+    let relative =
+        suite.relative.map_or(String::new(), |errors| format!("BE {:.3}  rBE {:.3}", errors.be, errors.rbe));
+    vec![
+        format!("accuracy, {}", suite.name),
+        percent(suite.accuracy),
+        format!("{} to {}", percent(low), percent(high)),
+        format!("worst: {}, {}", suite.worst, percent(suite.worst_accuracy)),
+        unseen,
+        relative,
+    ]
 }
 
 fn class_rows(scores: &Scores) -> Vec<Vec<String>> {

@@ -3,11 +3,12 @@
 use hema::core::audit::CHECKS;
 use hema::core::augment::AUGMENTATIONS;
 use hema::core::augment::policy::POLICIES;
-use hema::core::corrupt::{CORRUPTIONS, SUITES};
+use hema::core::corrupt::CORRUPTIONS;
 use hema::core::data::write::FORMS;
 use hema::core::error::{Error, Result, suggest};
 use hema::core::metrics::METRICS;
 use hema::core::sampler::SAMPLERS;
+use hema::core::suite::SUITES;
 use hema::model;
 use hema::optim::RULES;
 use hema::recipe::SHIPPED;

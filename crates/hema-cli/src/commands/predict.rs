@@ -46,7 +46,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let predictor = predictor.with_precision(args.precision.into());
     let source = data::open_many(&args.input)?.with_classes(predictor.classes(), Unknown::Unlabel)?;
     let options = args.memory.options(args.on_bad_image);
-    let views = load(printer, source.len(), |progress| predictor.load(&source, None, &options, progress))?;
+    let views =
+        load(printer, source.len(), |progress| predictor.load(&source, None, None, &options, progress))?;
     warn_skipped(printer, views.first().skipped());
 
     let images = views.first().len();

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use hema::Device;
-use hema::core::corrupt;
 use hema::core::data::Dataset;
 use hema::core::error::Result;
 use hema::core::file;
+use hema::core::suite;
 use hema::core::synthetic;
 use hema::recipe::Recipe;
 use hema::train::Task;
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     printer.note("judging it on clean and on degraded images it has never seen");
     let judged = Judged { model: out.clone(), data: "synthetic cells".into(), part: "test".into() };
-    let suite = corrupt::find_suite("degraded")?;
+    let suite = suite::find("degraded")?;
     let evaluation = evaluate::judge_dataset(&judged, &test, &[suite], &device, printer)?;
     evaluate::write(&out, &evaluation, &out, printer)?;
     write_samples(&test, &out.join("cells"))?;

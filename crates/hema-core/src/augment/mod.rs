@@ -4,9 +4,9 @@
 //! operators a recipe asks for. A file has the change itself as a function of its parameter (`rotate(image, degrees,
 //! fill)`), which policies call with their own scales, and the operator, which draws the parameter.
 
-mod geometric;
-mod occluding;
-mod photometric;
+pub(crate) mod geometric;
+pub(crate) mod occluding;
+pub(crate) mod photometric;
 #[cfg(test)]
 mod pillow;
 pub mod policy;

@@ -31,8 +31,8 @@ pub struct Step {
 enum Change {
     /// An augmentation, up to a strength.
     Augmentation(Box<dyn ImageOp>, f32),
-    /// A corruption at any strength up to one, as likely.
-    Corruption(&'static dyn ImageOp, f32),
+    /// A corruption at any strength of a range, as likely.
+    Corruption(&'static dyn ImageOp, RangeInclusive<f32>),
     /// What a policy chooses.
     Policy(Policy, Fill),
     /// Some of several steps, in random order.
@@ -59,7 +59,7 @@ impl Step {
                 _ => no_fill(Change::Augmentation(Box::new(Row(*row)), strength))?,
             }
         } else if let Some(row) = CORRUPTIONS.iter().find(|op| op.name() == name) {
-            no_fill(Change::Corruption(*row, strength))?
+            no_fill(Change::Corruption(*row, 0.0..=strength))?
         } else if POLICIES.iter().any(|kind| kind.name == first_word) {
             Change::Policy(name.parse()?, fill.unwrap_or_default())
         } else {
@@ -80,6 +80,18 @@ impl Step {
         Self { probability, ..self }
     }
 
+    /// The same step with every corruption at exactly its strength.
+    pub fn exactly(self) -> Self {
+        let change = match self.change {
+            Change::Corruption(op, strengths) => Change::Corruption(op, *strengths.end()..=*strengths.end()),
+            Change::SomeOf(count, steps) => {
+                Change::SomeOf(count, steps.into_iter().map(Self::exactly).collect())
+            }
+            other => other,
+        };
+        Self { change, ..self }
+    }
+
     /// Names of its operators and policies.
     fn names(&self) -> Vec<String> {
         match &self.change {
@@ -96,7 +108,11 @@ impl Step {
         }
         match &self.change {
             Change::Augmentation(op, strength) => op.apply(image, *strength, rng),
-            Change::Corruption(op, strength) => op.apply(image, strength * rng.random::<f32>(), rng),
+            Change::Corruption(op, strengths) => {
+                let (weakest, strongest) = strengths.clone().into_inner();
+                let strength = weakest + (strongest - weakest) * rng.random::<f32>();
+                op.apply(image, strength, rng);
+            }
             Change::Policy(policy, fill) => policy.apply(image, *fill, rng),
             Change::SomeOf(count, steps) => {
                 let mut order: Vec<&Self> = steps.iter().collect();
@@ -114,7 +130,7 @@ impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Augmentation(op, strength) => write!(f, "{op:?} {strength}"),
-            Self::Corruption(op, strength) => write!(f, "{op:?} {strength}"),
+            Self::Corruption(op, strengths) => write!(f, "{op:?} {strengths:?}"),
             Self::Policy(policy, fill) => write!(f, "{policy:?} {fill}"),
             Self::SomeOf(count, steps) => write!(f, "{count:?} of {steps:?}"),
         }

@@ -41,6 +41,24 @@ pub(super) fn bootstrap_share(successes: u64, trials: u64, seed: u64) -> [f64; 2
     [quantile(&shares, 0.025), quantile(&shares, 0.975)]
 }
 
+/// 95 % percentile interval of the mean of values over 2,000 bootstrap resamples (Efron, 1979). Of nothing nothing is
+/// known: NaN.
+pub fn bootstrap_mean(values: &[f64], seed: u64) -> [f64; 2] {
+    if values.is_empty() {
+        return [f64::NAN; 2];
+    }
+    let mut means: Vec<f64> = (0..RESAMPLES)
+        .into_par_iter()
+        .map(|resample| {
+            let mut rng = stream(seed, Purpose::Bootstrap, 0, resample);
+            let drawn = (0..values.len()).map(|_| values[rng.random_range(0..values.len())]);
+            drawn.sum::<f64>() / values.len() as f64
+        })
+        .collect();
+    means.sort_unstable_by(f64::total_cmp);
+    [quantile(&means, 0.025), quantile(&means, 0.975)]
+}
+
 /// The quantile of sorted values, linear between neighbours as in numpy.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let position = share * (sorted.len() - 1) as f64;
@@ -79,5 +97,14 @@ mod tests {
         assert_eq!(alone.install(|| bootstrap_share(900, 1000, 7)), [low, high]);
         assert_ne!(bootstrap_share(900, 1000, 8), [low, high]);
         assert_eq!(bootstrap_share(5, 5, 7), [1.0, 1.0]);
+    }
+
+    #[test]
+    fn the_bootstrap_of_a_mean_is_that_of_a_share_for_zeros_and_ones() {
+        let values: Vec<f64> = (0..1000).map(|i| f64::from(u8::from(i < 900))).collect();
+        let [low, high] = bootstrap_mean(&values, 7);
+        let expected = bootstrap_share(900, 1000, 7);
+        assert!((low - expected[0]).abs() < 1e-12 && (high - expected[1]).abs() < 1e-12, "{low} {high}");
+        assert!(bootstrap_mean(&[], 7)[0].is_nan());
     }
 }

@@ -14,7 +14,7 @@ mod calibration;
 mod confusion;
 mod interval;
 
-pub use interval::wilson;
+pub use interval::{bootstrap_mean, wilson};
 
 /// Predictions of one model for labelled images.
 #[derive(Clone, Debug, PartialEq)]

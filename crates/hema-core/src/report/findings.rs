@@ -20,7 +20,7 @@ pub(super) struct Corruption<'a> {
     pub(super) name: &'a str,
     /// By rising severity.
     pub(super) conditions: Vec<&'a Condition>,
-    /// The training recipe used an operator of the same name: the score says less about unseen trouble.
+    /// The training recipe used one of its operators: the score says less about unseen trouble.
     pub(super) trained_on: bool,
 }
 
@@ -87,7 +87,7 @@ impl<'a> Findings<'a> {
                     suite,
                     name,
                     conditions: vec![condition],
-                    trained_on: self.evaluation.model.augmentations.iter().any(|a| a == name),
+                    trained_on: !condition.trained_on.is_empty(),
                 }),
             }
         }

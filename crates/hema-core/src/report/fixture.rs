@@ -56,6 +56,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
             synthetic: false,
         },
         conditions,
+        suites: Vec::new(),
         mistakes: Vec::new(),
     };
     RunReport {
@@ -110,6 +111,13 @@ fn condition(
         suite: suite.into(),
         corruption: corruption.map(String::from),
         severity,
+        operators: corruption.iter().count(),
+        trained_on: corruption
+            .filter(|name| *name == "gaussian_noise")
+            .map(String::from)
+            .into_iter()
+            .collect(),
+        thumbnail: String::new(),
         scores: scores(classes, accuracy),
     }
 }

@@ -15,7 +15,7 @@ impl Augment {
     }
 }
 
-fn build_steps(operators: &[Operator], key: &str) -> Result<Vec<augment::Step>> {
+pub(super) fn build_steps(operators: &[Operator], key: &str) -> Result<Vec<augment::Step>> {
     let steps =
         operators.iter().enumerate().map(|(index, operator)| operator.build(&format!("{key}.{index}")));
     steps.collect()

@@ -39,7 +39,7 @@ impl Recipe {
     }
 }
 
-fn check_operators(operators: &[Operator], key: &str) -> Result<()> {
+pub(super) fn check_operators(operators: &[Operator], key: &str) -> Result<()> {
     for (index, operator) in operators.iter().enumerate() {
         within(operator.probability, 0.0, 1.0, &format!("{key}.{index}.probability"))?;
         within(operator.strength, 0.0, 1.0, &format!("{key}.{index}.strength"))?;
@@ -114,7 +114,7 @@ fn check_stage(stage: &Stage, index: usize) -> Result<()> {
     Ok(())
 }
 
-fn require(holds: bool, key: &str, found: impl std::fmt::Display, expected: &str) -> Result<()> {
+pub(super) fn require(holds: bool, key: &str, found: impl std::fmt::Display, expected: &str) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::new(format!("{key}: found `{found}`, expected {expected}"))) }
 }
 

@@ -20,8 +20,10 @@ mod augment;
 mod check;
 mod parse;
 mod shipped;
+mod suite;
 
 pub use shipped::{SHIPPED, Shipped};
+pub use suite::read_suite;
 
 /// Everything that decides a training run. `deny_unknown_fields` throughout: a misspelt key must not be ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -132,7 +132,7 @@ fn in_plain_words(message: &str) -> String {
         .replace("expected f64", "expected a number")
 }
 
-fn explain_in_file(text: &str, error: &toml::de::Error) -> Error {
+pub(super) fn explain_in_file(text: &str, error: &toml::de::Error) -> Error {
     let (message, hint) = explain(error);
     let place = error.span().map_or(String::new(), |span| {
         let line = 1 + text[..span.start].matches('\n').count();

@@ -2,8 +2,8 @@
 //!
 //! What is shown instead is the operator's [`Fill`](crate::image_op::Fill).
 
-mod cutout;
-mod grid_mask;
+pub(crate) mod cutout;
+pub(crate) mod grid_mask;
 mod hide_and_seek;
 mod random_erasing;
 

@@ -5,6 +5,11 @@ use crate::image_op::{ImageOp, map_channels};
 use crate::rng::Rng;
 use crate::sample::Image;
 
+/// Adds a number to each channel.
+pub(crate) fn channel_shift(image: &mut Image, shift: [f32; 3]) {
+    map_channels(image, |channel, value| value + shift[channel]);
+}
+
 /// Adds a random number to each channel, up to `80 strength` either way.
 pub struct ChannelShift;
 
@@ -19,7 +24,6 @@ impl ImageOp for ChannelShift {
 
     fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng) {
         let reach = 80.0 * strength.clamp(0.0, 1.0);
-        let shift = [0.0; 3].map(|_: f32| reach * signed_unit(rng));
-        map_channels(image, |channel, value| value + shift[channel]);
+        channel_shift(image, [0.0; 3].map(|_: f32| reach * signed_unit(rng)));
     }
 }

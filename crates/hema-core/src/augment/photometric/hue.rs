@@ -5,11 +5,20 @@ use crate::image_op::{ImageOp, mix_channels};
 use crate::rng::Rng;
 use crate::sample::Image;
 
-/// Turns the hue by up to `72° strength` either way.
+/// Turns the hue by an angle in degrees.
 ///
-/// The maximum is that of the colour jitter of `SimCLR` (Chen et al., ICML 2020), a fifth of a full turn. The turn is
-/// linear in RGB and keeps brightness, as `hue-rotate` of the W3C's *Filter Effects* does: pale backgrounds do not
-/// jump in hue, as they would in HSV.
+/// The turn is linear in RGB and keeps brightness, as `hue-rotate` of the W3C's *Filter Effects* does: pale backgrounds
+/// do not jump in hue, as they would in HSV.
+pub(crate) fn hue(image: &mut Image, degrees: f32) {
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    let factor = |row: usize, column: usize| {
+        let unit = f32::from(u8::from(row == column));
+        GREY[column] + cos * (unit - GREY[column]) + sin * SINE[row][column]
+    };
+    mix_channels(image, [0, 1, 2].map(|row| [factor(row, 0), factor(row, 1), factor(row, 2), 0.0]));
+}
+
+/// Turns the hue by up to `180° strength` either way: any hue at strength 1.
 pub struct Hue;
 
 /// The W3C's brightness weights of red, green and blue.
@@ -23,17 +32,10 @@ impl ImageOp for Hue {
     }
 
     fn about(&self) -> &'static str {
-        "turn the hue by a random angle, up to 72 degrees either way at strength 1"
+        "turn the hue by a random angle, up to 180 degrees either way at strength 1"
     }
 
     fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng) {
-        let angle = 72.0 * strength.clamp(0.0, 1.0) * signed_unit(rng);
-        let (sin, cos) = angle.to_radians().sin_cos();
-        let factor = |row: usize, column: usize| {
-            let unit = f32::from(u8::from(row == column));
-            GREY[column] + cos * (unit - GREY[column]) + sin * SINE[row][column]
-        };
-        let matrix = [0, 1, 2].map(|row| [factor(row, 0), factor(row, 1), factor(row, 2), 0.0]);
-        mix_channels(image, matrix);
+        hue(image, 180.0 * strength.clamp(0.0, 1.0) * signed_unit(rng));
     }
 }

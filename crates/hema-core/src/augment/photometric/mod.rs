@@ -3,14 +3,14 @@
 pub(crate) mod autocontrast;
 pub(crate) mod brightness;
 mod channel_drop;
-mod channel_shift;
+pub(crate) mod channel_shift;
 mod channel_shuffle;
 mod clahe;
 mod colour_degenerate;
 pub(crate) mod contrast;
 pub(crate) mod equalize;
 pub(crate) mod gamma;
-mod hue;
+pub(crate) mod hue;
 pub(crate) mod invert;
 pub(crate) mod posterize;
 pub(crate) mod saturation;

@@ -30,6 +30,8 @@ pub struct Kind {
     pub name: &'static str,
     /// What it does and which settings it takes, in a line.
     pub about: &'static str,
+    /// The augmentations that it chooses from.
+    pub operators: &'static [&'static str],
     make: Make,
 }
 
@@ -38,29 +40,103 @@ pub const POLICIES: &[Kind] = &[
     Kind {
         name: "rand",
         about: "RandAugment of timm: n operators of 15 at magnitude m, spread by mstd; inc1 for scales that grow with m",
+        operators: &[
+            "autocontrast",
+            "equalize",
+            "invert",
+            "rotate",
+            "posterize",
+            "solarize",
+            "solarize-add",
+            "saturation",
+            "contrast",
+            "brightness",
+            "sharpness",
+            "shear-x",
+            "shear-y",
+            "translate-x",
+            "translate-y",
+        ],
         make: rand_augment::make,
     },
     Kind {
         name: "keras",
         about: "RandAugment of Keras: n operators of 10 at magnitude m (0 to 1), spread by s, each skipped with chance 1 - r",
+        operators: &[
+            "autocontrast",
+            "equalize",
+            "solarize",
+            "solarize-add",
+            "saturation",
+            "contrast",
+            "brightness",
+            "shear-x",
+            "shear-y",
+            "translate-x",
+            "translate-y",
+        ],
         make: keras::make,
     },
     Kind {
         name: "trivial",
         about: "TrivialAugment (wide): one operator of 14 at any of 31 magnitudes",
+        operators: &[
+            "autocontrast",
+            "equalize",
+            "rotate",
+            "posterize",
+            "solarize",
+            "saturation",
+            "contrast",
+            "brightness",
+            "sharpness",
+            "shear-x",
+            "shear-y",
+            "translate-x",
+            "translate-y",
+        ],
         make: trivial_augment::make,
     },
     Kind {
         name: "augmix",
         about: "AugMix: w chains of up to d operators at magnitude m, mixed with each other and the image",
+        operators: &[
+            "autocontrast",
+            "equalize",
+            "posterize",
+            "rotate",
+            "solarize",
+            "shear-x",
+            "shear-y",
+            "translate-x",
+            "translate-y",
+        ],
         make: aug_mix::make,
     },
     Kind {
         name: "original",
         about: "AutoAugment's policy for ImageNet: one of 25 pairs of operators",
+        operators: &[
+            "autocontrast",
+            "equalize",
+            "invert",
+            "rotate",
+            "posterize",
+            "solarize",
+            "saturation",
+            "contrast",
+            "sharpness",
+            "shear-x",
+        ],
         make: auto_augment::make,
     },
 ];
+
+/// The augmentations that the policy of this word chooses from; `None` for a word of no policy.
+pub fn operators(word: &str) -> Option<&'static [&'static str]> {
+    let name = word.split('-').next().unwrap_or_default();
+    POLICIES.iter().find(|kind| kind.name == name).map(|kind| kind.operators)
+}
 
 /// A policy ready to be used.
 pub struct Policy {

@@ -1,0 +1,46 @@
+//! Which kinds of trouble a training recipe has shown a model: a score under trouble that it was trained on says less
+//! about trouble nobody thought of.
+
+use crate::augment::policy;
+
+/// Operators that do the same thing to an image under several names, kind by kind.
+const KINDS: &[&[&str]] = &[
+    &["brightness", "brightness-up", "brightness-down", "imagenet-brightness"],
+    &["contrast", "contrast-up", "contrast-down", "imagenet-contrast"],
+    &["saturation", "saturate", "colour-degenerate", "imagenet-saturate"],
+    &["defocus-blur", "gaussian-blur", "imagenet-defocus-blur", "imagenet-gaussian-blur"],
+    &["motion-blur", "imagenet-motion-blur"],
+    &["gaussian-noise", "shot-noise", "speckle-noise", "imagenet-gaussian-noise"],
+    &["jpeg", "webp", "imagenet-jpeg"],
+    &["pixelate", "imagenet-pixelate"],
+    &["elastic", "imagenet-elastic"],
+    &["zoom", "resized-crop"],
+    &["cutout", "random-erasing"],
+    &["affine", "rotate", "shear-x", "shear-y", "translate-x", "translate-y", "zoom"],
+];
+
+/// Whether one of the training's operators or policies does what this operator does.
+pub fn trained_on(operator: &str, training: &[String]) -> bool {
+    training.iter().any(|name| match policy::operators(name) {
+        Some(chosen) => chosen.iter().any(|name| is_kin(operator, name)),
+        None => is_kin(operator, name),
+    })
+}
+
+fn is_kin(a: &str, b: &str) -> bool {
+    a == b || KINDS.iter().any(|kind| kind.contains(&a) && kind.contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_trains_on_what_it_chooses_from() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert!(trained_on("jpeg", &names(&["rotate", "jpeg"])));
+        assert!(trained_on("brightness-up", &names(&["rand-m9-n3"])));
+        assert!(!trained_on("motion-blur", &names(&["rand-m9-n3", "flip-horizontal"])));
+        assert!(!trained_on("jpeg", &[]));
+    }
+}

@@ -1,0 +1,98 @@
+//! What an evaluation has judged so far, so that one that was interrupted goes on where it stopped.
+//!
+//! A file of one JSON value a line: first the key of the model, the images and the build, then every condition that
+//! is done. A line that was cut off is judged again.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use hema_core::error::{Error, Result};
+use hema_core::record::Condition;
+use serde::{Deserialize, Serialize};
+
+/// One condition, judged.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Judged {
+    /// What the condition does, in every detail.
+    pub(super) identity: String,
+    pub(super) condition: Condition,
+    /// Whether each image was named rightly.
+    pub(super) right: Vec<bool>,
+}
+
+/// The conditions judged so far.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    judged: BTreeMap<String, Judged>,
+}
+
+impl Journal {
+    /// Opens the journal of an evaluation. One of another key, so of another model, other images or another build of
+    /// Hema, is begun anew.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    pub fn open(path: &Path, key: &str) -> Result<Self> {
+        let text = if path.exists() {
+            std::fs::read_to_string(path).map_err(|e| Error::io(path, &e))?
+        } else {
+            String::new()
+        };
+        let mut lines = text.lines();
+        let known = lines.next().is_some_and(|line| line == key_line(key));
+        let judged: BTreeMap<String, Judged> = lines
+            .filter(|_| known)
+            .filter_map(|line| serde_json::from_str::<Judged>(line).ok())
+            .map(|judged| (judged.identity.clone(), judged))
+            .collect();
+        let failed = |e: std::io::Error| Error::io(path, &e);
+        let mut file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .append(known)
+            .truncate(!known)
+            .open(path)
+            .map_err(failed)?;
+        if !known {
+            writeln!(file, "{}", key_line(key)).map_err(failed)?;
+        } else if !text.ends_with('\n') {
+            writeln!(file).map_err(failed)?;
+        }
+        Ok(Self { path: path.to_owned(), file, judged })
+    }
+
+    /// Conditions that it knows.
+    pub fn len(&self) -> usize {
+        self.judged.len()
+    }
+
+    /// Nothing is judged yet.
+    pub fn is_empty(&self) -> bool {
+        self.judged.is_empty()
+    }
+
+    pub(super) fn find(&self, identity: &str) -> Option<&Judged> {
+        self.judged.get(identity)
+    }
+
+    pub(super) fn add(&mut self, judged: &Judged) -> Result<()> {
+        let line = serde_json::to_string(judged).map_err(|e| Error::new(e.to_string()).at(&self.path))?;
+        writeln!(self.file, "{line}").map_err(|e| Error::io(&self.path, &e))
+    }
+
+    /// Removes the file: the evaluation is written elsewhere.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn finish(self) -> Result<()> {
+        std::fs::remove_file(&self.path).map_err(|e| Error::io(&self.path, &e))
+    }
+}
+
+fn key_line(key: &str) -> String {
+    serde_json::Value::from(key).to_string()
+}

@@ -1,0 +1,204 @@
+//! How good a model is: clean, and under every condition of the suites asked for.
+
+mod journal;
+mod suites;
+
+use hema_core::Image;
+use hema_core::data::Dataset;
+use hema_core::error::{Error, Result};
+use hema_core::metrics::{self, Predictions, argmax};
+use hema_core::provenance::Provenance;
+use hema_core::record::{
+    Condition, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Scores, SuiteScores,
+};
+use hema_core::report;
+use hema_core::suite::{self, Suite};
+
+use crate::predict::{Edit, Predictor, Views};
+
+pub use journal::Journal;
+use journal::Judged;
+
+/// Seed of every condition and bootstrap: an evaluation of the same model and images always gives the same numbers.
+const SEED: u64 = 0;
+
+/// Most mistakes kept with their picture.
+const MISTAKES: usize = 24;
+
+/// What an evaluation is about, as the record states it.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The model.
+    pub model: ModelSummary,
+    /// Path of the data, as given.
+    pub data: String,
+    /// Part judged.
+    pub part: String,
+    /// The cells are drawn.
+    pub synthetic: bool,
+    /// Who evaluates.
+    pub provenance: Provenance,
+}
+
+/// A suite, and the images that it damages: loaded at its own size where it has one.
+#[derive(Clone, Copy)]
+pub struct Trial<'a> {
+    /// The conditions.
+    pub suite: &'a Suite,
+    /// The images.
+    pub views: &'a Views,
+}
+
+/// Judges a model on labelled images. The clean images always come first, whatever the trials. Conditions that the
+/// journal knows are not judged again; `progress` hears a condition's name and how many images of it are done.
+///
+/// # Errors
+/// Images without labels, or whatever prediction or the journal returns.
+pub fn evaluate(
+    predictor: &Predictor,
+    views: &Views,
+    trials: &[Trial],
+    subject: Subject,
+    journal: Option<&mut Journal>,
+    progress: &mut dyn FnMut(&str, usize),
+) -> Result<Evaluation> {
+    let data = views.first();
+    let labels = labels(data)?;
+    let clean = predictor.predict(views, None, &mut |done| progress("clean", done))?;
+    let mistakes = mistakes(data, &labels, &clean)?;
+    let training = &subject.model.augmentations;
+    let mut judge = Judge { predictor, labels, training, journal, progress };
+    let clean = Condition {
+        suite: "clean".into(),
+        corruption: None,
+        severity: 0,
+        operators: 0,
+        trained_on: Vec::new(),
+        thumbnail: String::new(),
+        scores: judge.score(clean)?.0,
+    };
+    let mut suites = Vec::new();
+    let mut conditions = Vec::new();
+    for trial in trials {
+        let judged = judge.trial(trial)?;
+        let size = trial.views.first().image(0)?.width();
+        suites.extend::<Option<SuiteScores>>(suites::sum_up(trial.suite, size, &clean.scores, &judged));
+        conditions.extend(judged.into_iter().map(|judged| judged.condition));
+    }
+    conditions.insert(0, clean);
+    Ok(Evaluation {
+        format: EVALUATION_FORMAT,
+        provenance: subject.provenance,
+        model: subject.model,
+        data: DataSummary {
+            path: subject.data,
+            part: subject.part,
+            hash: data.hash()?,
+            classes: predictor.classes().to_vec(),
+            counts: data.counts(),
+            skipped: data.skipped().len() as u64,
+            synthetic: subject.synthetic,
+        },
+        conditions,
+        suites,
+        mistakes,
+    })
+}
+
+/// Judges one condition after the other.
+struct Judge<'a> {
+    predictor: &'a Predictor,
+    labels: Vec<usize>,
+    /// Operators of the training recipe.
+    training: &'a [String],
+    journal: Option<&'a mut Journal>,
+    progress: &'a mut dyn FnMut(&str, usize),
+}
+
+impl Judge<'_> {
+    /// Every condition of a suite.
+    fn trial(&mut self, trial: &Trial) -> Result<Vec<Judged>> {
+        trial.suite.conditions.iter().map(|condition| self.condition(trial, condition)).collect()
+    }
+
+    fn condition(&mut self, trial: &Trial, condition: &suite::Condition) -> Result<Judged> {
+        let suite = trial.suite;
+        let identity = format!("{} {:?} {condition:?}", suite.name, suite.size);
+        let name = match condition.severity() {
+            Some(severity) => format!("{} {severity}", condition.name()),
+            None => condition.name().to_owned(),
+        };
+        if let Some(known) = self.journal.as_ref().and_then(|journal| journal.find(&identity)) {
+            (self.progress)(&name, self.labels.len());
+            return Ok(known.clone());
+        }
+        let edit: Edit = &|index, image: &mut Image| condition.apply(image, SEED, index as u64);
+        let probabilities =
+            self.predictor.predict(trial.views, Some(edit), &mut |done| (self.progress)(&name, done))?;
+        let (scores, right) = self.score(probabilities)?;
+        let mut example = trial.views.first().image(0)?;
+        condition.apply(&mut example, SEED, 0);
+        let operators = condition.operators();
+        let condition = Condition {
+            suite: suite.name.clone(),
+            corruption: Some(condition.name().into()),
+            severity: condition.severity().unwrap_or(0),
+            operators: operators.len(),
+            trained_on: operators.into_iter().filter(|op| suite::trained_on(op, self.training)).collect(),
+            thumbnail: report::thumbnail_png_base64(&example)?,
+            scores,
+        };
+        let judged = Judged { identity, condition, right };
+        if let Some(journal) = &mut self.journal {
+            journal.add(&judged)?;
+        }
+        Ok(judged)
+    }
+
+    /// The scores of all images' probabilities, and whether each image is named rightly.
+    fn score(&self, probabilities: Vec<f32>) -> Result<(Scores, Vec<bool>)> {
+        let classes = self.predictor.classes().to_vec();
+        let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
+        let named = predictions.predicted();
+        let right = named.iter().zip(&self.labels).map(|(found, label)| found == label).collect();
+        Ok((metrics::score(&predictions, SEED)?, right))
+    }
+}
+
+/// The label of every image.
+fn labels(data: &Dataset) -> Result<Vec<usize>> {
+    (0..data.len())
+        .map(|i| {
+            data.label(i).ok_or_else(|| {
+                Error::new("has no label, expected every image to have one")
+                    .at(&data.entry(i).path)
+                    .hint("put images into one folder a class, or give labels in a manifest; `hema predict` needs none")
+            })
+        })
+        .collect()
+}
+
+/// The most confident mistakes, most confident first.
+fn mistakes(data: &Dataset, labels: &[usize], probabilities: &[f32]) -> Result<Vec<Mistake>> {
+    let k = probabilities.len() / labels.len();
+    let mut wrong: Vec<(usize, usize, f32)> = probabilities
+        .chunks_exact(k)
+        .enumerate()
+        .map(|(i, row)| (i, argmax(row), row[argmax(row)]))
+        .filter(|&(i, predicted, _)| predicted != labels[i])
+        .collect();
+    wrong.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
+    wrong.truncate(MISTAKES);
+    wrong
+        .into_iter()
+        .map(|(i, predicted, probability)| {
+            Ok(Mistake {
+                path: data.entry(i).path.clone(),
+                truth: labels[i],
+                predicted,
+                probability: f64::from(probability),
+                thumbnail: report::thumbnail_png_base64(&data.image(i)?)?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,54 @@
+//! What the conditions of a suite say together.
+
+use hema_core::metrics::bootstrap_mean;
+use hema_core::record::{Condition, Scores, SuiteScores};
+use hema_core::suite::{Suite, relative_errors};
+
+use super::SEED;
+use super::journal::Judged;
+
+/// Sums up the conditions of one suite; `None` for a suite without any.
+pub(super) fn sum_up(suite: &Suite, size: usize, clean: &Scores, judged: &[Judged]) -> Option<SuiteScores> {
+    let conditions: Vec<&Condition> = judged.iter().map(|judged| &judged.condition).collect();
+    let over = |score: fn(&Scores) -> f64| mean(conditions.iter().map(|condition| score(&condition.scores)));
+    let accuracies = by_corruption(&conditions, |scores| scores.accuracy);
+    let worst = accuracies.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let errors = by_corruption(&conditions, |scores| 1.0 - scores.balanced_accuracy);
+    let unseen = conditions.iter().filter(|condition| condition.trained_on.is_empty());
+    Some(SuiteScores {
+        name: suite.name.clone(),
+        size,
+        conditions: conditions.len(),
+        accuracy: over(|scores| scores.accuracy)?,
+        accuracy_interval: bootstrap_mean(&share_right(judged), SEED),
+        balanced_accuracy: over(|scores| scores.balanced_accuracy)?,
+        ece: over(|scores| scores.ece)?,
+        worst: worst.0.to_owned(),
+        worst_accuracy: worst.1,
+        unseen_accuracy: mean(unseen.map(|condition| condition.scores.accuracy)),
+        relative: relative_errors(1.0 - clean.balanced_accuracy, &errors),
+    })
+}
+
+/// The mean of a score over the severities of each corruption.
+fn by_corruption<'a>(conditions: &[&'a Condition], score: fn(&Scores) -> f64) -> Vec<(&'a str, f64)> {
+    let name = |condition: &'a Condition| condition.corruption.as_deref().unwrap_or_default();
+    let groups = conditions.chunk_by(|a, b| a.corruption == b.corruption);
+    groups
+        .filter_map(|group| {
+            Some((name(group[0]), mean(group.iter().map(|condition| score(&condition.scores)))?))
+        })
+        .collect()
+}
+
+/// In how many of the conditions each image was named rightly, as a share.
+fn share_right(judged: &[Judged]) -> Vec<f64> {
+    let images = judged.first().map_or(0, |judged| judged.right.len());
+    let share = |image: usize| mean(judged.iter().map(|judged| f64::from(u8::from(judged.right[image]))));
+    (0..images).filter_map(share).collect()
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0u32), |(sum, count), value| (sum + value, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
+}
