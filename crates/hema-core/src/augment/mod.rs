@@ -34,6 +34,7 @@ pub const AUGMENTATIONS: &[&dyn ImageOp] = &[
     &TranslateX(Fill::Reflect),
     &TranslateY(Fill::Reflect),
     &Zoom(Fill::Reflect),
+    &Affine(Fill::Reflect),
     &ResizedCrop,
     &Perspective(Fill::Reflect),
     &Elastic(Fill::Reflect),

@@ -2,6 +2,7 @@
 //!
 //! What comes into view from beyond the border is the operator's [`Fill`](crate::image_op::Fill).
 
+mod affine;
 mod elastic;
 mod flip_horizontal;
 mod flip_vertical;
@@ -15,6 +16,7 @@ pub(crate) mod translate_x;
 pub(crate) mod translate_y;
 pub(crate) mod zoom;
 
+pub use affine::Affine;
 pub use elastic::Elastic;
 pub use flip_horizontal::FlipHorizontal;
 pub use flip_vertical::FlipVertical;
