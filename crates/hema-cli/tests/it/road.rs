@@ -86,7 +86,7 @@ fn a_model_is_judged_clean_and_degraded() {
         place.hema("evaluate run --data cells --part test --suite clean,degraded --out judged").succeeds();
     let first: Vec<&str> = said.out.lines().take(3).collect();
     assert_eq!(first[0], "10 images of cells (test)");
-    assert!(first[1].starts_with("accuracy under degradation") && first[1].contains("worst: "), "{said:?}");
+    assert!(first[1].starts_with("accuracy, degraded") && first[1].contains("worst: "), "{said:?}");
     assert!(first[2].starts_with("accuracy, clean"), "{said:?}");
     assert_eq!(shape(&said.err), "report: judged/report.html");
     assert_eq!(place.list("judged"), ["evaluation.json", "report.html"].map(String::from).into());

@@ -188,7 +188,7 @@ fn merge(a: &ReliabilityBin, b: &ReliabilityBin) -> ReliabilityBin {
 }
 
 /// The mean of the finite values; `None` without any.
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, n) = values.filter(|v| v.is_finite()).fold((0.0, 0u32), |(sum, n), v| (sum + v, n + 1));
     (n > 0).then(|| sum / f64::from(n))
 }

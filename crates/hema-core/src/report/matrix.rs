@@ -113,7 +113,11 @@ fn heat_map(suite: &str, mut rows: Vec<&Corruption>) -> String {
     let mut severities: Vec<u8> = rows.iter().flat_map(|r| r.conditions.iter().map(|c| c.severity)).collect();
     severities.sort_unstable();
     severities.dedup();
-    let heads = each(&severities, |s| format!("<th scope=\"col\">{s}</th>"));
+    let scaled = severities.iter().any(|severity| *severity > 0);
+    let heads = each(&severities, |severity| match severity {
+        0 => "<th scope=\"col\"></th>".into(),
+        _ => format!("<th scope=\"col\">{severity}</th>"),
+    });
     let body = each(&rows, |row| {
         let cells = each(&severities, |severity| heat_cell(row, *severity));
         let mark = if row.trained_on { "<sup>†</sup>" } else { "" };
@@ -124,9 +128,10 @@ fn heat_map(suite: &str, mut rows: Vec<&Corruption>) -> String {
         )
     });
     let table = format!(
-        "<table class=\"matrix heat\"><caption>Suite: {}</caption><thead><tr><th class=\"corner\" scope=\"col\">severity →</th>{heads}\
+        "<table class=\"matrix heat\"><caption>Suite: {}</caption><thead><tr><th class=\"corner\" scope=\"col\">{}</th>{heads}\
          <th scope=\"col\" class=\"total\">mean</th></tr></thead><tbody>{body}</tbody></table>",
-        words(suite)
+        words(suite),
+        if scaled { "severity →" } else { "condition" }
     );
     scroll_box(&format!("Accuracy by corruption and severity, suite {suite}"), &table)
 }

@@ -17,6 +17,7 @@ mod html;
 mod matrix;
 mod reliability;
 mod run;
+mod suites;
 mod svg;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use super::html::{
     aid, beside, capital, count, counted, decimal, each, escape, interval, percent, scroll_box, short_count,
     words,
 };
-use super::{RunReport, classes, curves, matrix, reliability, verdict};
+use super::{RunReport, classes, curves, matrix, reliability, suites, verdict};
 use crate::provenance::Provenance;
 use crate::record::{Condition, Mistake};
 
@@ -67,6 +67,7 @@ pub(super) fn draw(run: &RunReport, place: &Place) -> String {
 
 fn condition_name(condition: &Condition) -> String {
     match &condition.corruption {
+        Some(name) if condition.severity == 0 => words(name),
         Some(name) => format!("{}, severity {}", words(name), condition.severity),
         None => "clean images".into(),
     }
@@ -135,8 +136,12 @@ fn degraded(findings: &Findings) -> String {
         1 => conditions(findings),
         n => {
             let all = conditions(findings);
+            let overview = suites::overview(findings);
             let maps = matrix::heat_maps(findings);
-            format!("{maps}<details><summary>All scores of the {n} conditions</summary>{all}</details>")
+            let (curves, samples) = (suites::curves(findings), suites::samples(findings));
+            format!(
+                "{overview}{maps}{curves}{samples}<details><summary>All scores of the {n} conditions</summary>{all}</details>"
+            )
         }
     }
 }

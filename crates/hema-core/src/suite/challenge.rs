@@ -54,7 +54,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     }),
     ("zoom", |image, fill, rng| zoom(image, either(0.5..0.8, 1.25..1.6, rng), fill)),
     ("cutout", |image, _, rng| cutout(image, rng.random_range(0.25..0.5), Fill::Colour([0; 3]), rng)),
-    ("grid-mask", |image, _, rng| grid_mask(image, rng.random_range(0.2..0.5), Fill::Colour([0; 3]), rng)),
+    ("grid-mask", |image, _, rng| grid_mask(image, 0.2..=0.5, Fill::Colour([0; 3]), rng)),
     ("gaussian-noise", |image, _, rng| GaussianNoise.apply(image, rng.random_range(0.5..1.0), rng)),
     ("defocus-blur", |image, _, rng| DefocusBlur.apply(image, rng.random_range(0.5..1.0), rng)),
     ("jpeg", |image, _, rng| Jpeg.apply(image, rng.random_range(0.5..1.0), rng)),

@@ -96,3 +96,60 @@ impl Journal {
 fn key_line(key: &str) -> String {
     serde_json::Value::from(key).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hema_core::metrics::{Predictions, score};
+
+    fn judged(identity: &str) -> Judged {
+        let classes = vec!["a".to_owned(), "b".to_owned()];
+        let scores =
+            score(&Predictions { classes, labels: vec![0, 1], probabilities: vec![0.9, 0.1, 0.8, 0.2] }, 0);
+        let condition = Condition {
+            suite: "s".into(),
+            corruption: Some("jpeg".into()),
+            severity: 1,
+            operators: 1,
+            trained_on: Vec::new(),
+            thumbnail: String::new(),
+            scores: scores.unwrap(),
+        };
+        Judged { identity: identity.into(), condition, right: vec![true, false] }
+    }
+
+    #[test]
+    fn what_was_judged_is_known_again_unless_the_key_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = Journal::open(&path, "a\nkey").unwrap();
+        assert!(journal.is_empty());
+        journal.add(&judged("jpeg 1")).unwrap();
+        journal.add(&judged("jpeg 2")).unwrap();
+        drop(journal);
+        let journal = Journal::open(&path, "a\nkey").unwrap();
+        assert_eq!(journal.len(), 2);
+        assert_eq!(journal.find("jpeg 2").unwrap().right, [true, false]);
+        assert!(journal.find("jpeg 3").is_none());
+        assert!(Journal::open(&path, "another").unwrap().is_empty());
+        assert!(Journal::open(&path, "a\nkey").unwrap().is_empty(), "the other one began anew");
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_judged_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = Journal::open(&path, "key").unwrap();
+        journal.add(&judged("jpeg 1")).unwrap();
+        journal.add(&judged("jpeg 2")).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, &text[..text.len() - 30]).unwrap();
+        let mut journal = Journal::open(&path, "key").unwrap();
+        assert_eq!(journal.len(), 1);
+        journal.add(&judged("jpeg 2")).unwrap();
+        let journal = Journal::open(&path, "key").unwrap();
+        assert_eq!(journal.len(), 2);
+        journal.finish().unwrap();
+        assert!(!path.exists());
+    }
+}

@@ -4,17 +4,18 @@ use crate::image_op::{Fill, ImageOp};
 use crate::rng::Rng;
 use crate::sample::Image;
 use rand::RngExt as _;
+use std::ops::RangeInclusive;
 
-/// Hides the squares of a grid of random width, turned by a random angle up to 54° either way; a square covers `share`
-/// of its cell's side.
+/// Hides the squares of a grid of random width, turned by a random angle up to 54° either way; a square covers a
+/// random one of `shares` of its cell's side.
 ///
 /// The idea is that of Chen et al. (arXiv 2001.04086), the ranges are those of Keras' `GridMask`: cells from the smaller of
 /// half the height and 0.3 of the width to the larger.
-pub(crate) fn grid_mask(image: &mut Image, share: f32, fill: Fill, rng: &mut Rng) {
+pub(crate) fn grid_mask(image: &mut Image, shares: RangeInclusive<f32>, fill: Fill, rng: &mut Rng) {
     let (width, height) = (image.width() as f32, image.height() as f32);
     let (a, b) = (0.5 * height, 0.3 * width);
     let cell = rng.random_range(a.min(b)..a.max(b) + 1.0);
-    let covered = cell * share;
+    let covered = cell * rng.random_range(shares);
     let start = [0.0; 2].map(|_: f32| rng.random_range(0.0..cell));
     let angle = std::f32::consts::TAU * rng.random_range(-0.15..0.15f32);
     let (sin, cos) = angle.sin_cos();
@@ -45,7 +46,7 @@ impl ImageOp for GridMask {
     }
 
     fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng) {
-        grid_mask(image, strength.clamp(0.0, 1.0) * rng.random_range(0.0..0.5), self.0, rng);
+        grid_mask(image, 0.0..=0.5 * strength.clamp(0.0, 1.0), self.0, rng);
     }
 
     fn with_fill(&self, fill: Fill) -> Option<Box<dyn ImageOp>> {
