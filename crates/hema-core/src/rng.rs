@@ -33,6 +33,8 @@ pub enum Purpose {
     Mix = 10,
     /// Choosing images to look at.
     Look = 12,
+    /// Corruption of one validation image while training.
+    Judge = 14,
 }
 
 /// The stream of random numbers for one purpose, epoch and index under a seed.

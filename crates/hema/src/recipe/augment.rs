@@ -1,9 +1,9 @@
-//! From the entries of `augment.operators` to the steps that images go through.
+//! From the entries of `augment.operators` and `select.operators` to the steps that images go through.
 
 use hema_core::augment;
 use hema_core::error::{Error, Result};
 
-use super::{Augment, Operator};
+use super::{Augment, Operator, Select};
 
 impl Augment {
     /// The augmentation that the entries describe.
@@ -12,6 +12,19 @@ impl Augment {
     /// The first entry that makes no sense, by its key.
     pub fn build(&self) -> Result<augment::Augment> {
         Ok(augment::Augment::new(build_steps(&self.operators, "augment.operators")?))
+    }
+}
+
+impl Select {
+    /// What corrupts the validation images; nothing where they are judged as they are alone.
+    ///
+    /// # Errors
+    /// The first entry that makes no sense, by its key.
+    pub fn corruption(&self) -> Result<Option<augment::Augment>> {
+        if self.operators.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(augment::Augment::new(build_steps(&self.operators, "select.operators")?)))
     }
 }
 

@@ -3,7 +3,7 @@
 use hema_core::error::{Error, Result, suggest};
 use hema_core::{metrics, sampler};
 
-use super::{Crop, Data, Model, Operator, Recipe, Stage, Weights};
+use super::{Crop, Data, Model, On, Operator, Recipe, Select, Stage, Weights};
 use crate::schedule::Shape;
 
 impl Recipe {
@@ -20,7 +20,9 @@ impl Recipe {
         fraction(self.loss.label_smoothing, "loss.label_smoothing")?;
         fraction(self.loss.beta, "loss.beta")?;
         self.check_stages()?;
-        metrics::find(&self.select.metric).map(drop).map_err(|e| prefixed("select.metric", &e))
+        fraction(self.average.decay, "average.decay")?;
+        require(self.average.epochs > 0, "average.epochs", self.average.epochs, "at least 1")?;
+        check_select(&self.select)
     }
 
     fn check_stages(&self) -> Result<()> {
@@ -37,6 +39,22 @@ impl Recipe {
         }
         Ok(())
     }
+}
+
+fn check_select(select: &Select) -> Result<()> {
+    metrics::find(&select.metric).map_err(|e| prefixed("select.metric", &e))?;
+    check_operators(&select.operators, "select.operators")?;
+    let corrupts = select.corruption()?.is_some();
+    let word = if select.on == On::Both { "both" } else { "corrupted" };
+    require(
+        corrupts || select.on == On::Clean,
+        "select.on",
+        word,
+        "`clean`, as `select.operators` says of no corruption",
+    )
+    .map_err(|e| {
+        e.hint("add under [select]:\noperators = [{ name = \"gaussian-noise\" }, { name = \"jpeg\" }]")
+    })
 }
 
 fn check_operators(operators: &[Operator], key: &str) -> Result<()> {

@@ -52,6 +52,9 @@ pub struct Recipe {
     /// Stages of training, in order, at least one; each starts from the weights the one before selected.
     #[serde(default, rename = "stage")]
     pub stages: Vec<Stage>,
+    /// Whether the mean of the weights is kept in place of the weights.
+    #[serde(default)]
+    pub average: Average,
     /// Which epoch's weights are kept.
     #[serde(default)]
     pub select: Select,
@@ -323,17 +326,79 @@ pub enum Optimizer {
     Lion,
 }
 
+/// `[average]`: the mean of the weights and running statistics over training, which is then validated, selected and
+/// kept in place of the weights. Each stage has its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Average {
+    /// Which mean.
+    pub kind: Averaging,
+    /// For `kind = "ema"`: share of the mean that a step leaves as it is, 0 up to 1; smaller in the first steps, as in
+    /// timm's `ModelEmaV3`. 0.999 suits a few thousand steps, 0.9998 many.
+    pub decay: f64,
+    /// For `kind = "uniform"`: at the end of how many of a stage's last epochs the weights are taken.
+    pub epochs: u64,
+}
+
+impl Default for Average {
+    fn default() -> Self {
+        Self { kind: Averaging::None, decay: 0.999, epochs: 5 }
+    }
+}
+
+/// Which mean of the weights is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Averaging {
+    /// The weights themselves.
+    #[default]
+    None,
+    /// Exponential, over the steps (Polyak and Juditsky, 1992).
+    Ema,
+    /// Of the last epochs, each counting the same (stochastic weight averaging, Izmailov et al., 2018).
+    Uniform,
+}
+
 /// `[select]`: which epoch's weights are kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Select {
     /// Validation metric that decides, one of `hema list metrics`.
     pub metric: String,
+    /// Which validation images decide: `"clean"`, `"corrupted"`, or `"both"`, the mean of the two metrics.
+    pub on: On,
+    /// What corrupts a copy of the validation images, as `augment.operators`; every epoch sees the same damage. They are
+    /// then judged and logged too, whatever decides.
+    pub operators: Vec<Operator>,
 }
 
 impl Default for Select {
     fn default() -> Self {
-        Self { metric: "accuracy".into() }
+        Self { metric: "accuracy".into(), on: On::Clean, operators: Vec::new() }
+    }
+}
+
+/// Which validation images decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum On {
+    /// As they are.
+    #[default]
+    Clean,
+    /// The corrupted copies.
+    Corrupted,
+    /// The mean of the metric on either.
+    Both,
+}
+
+impl Select {
+    /// The metric and the images it is of, in words.
+    pub fn describe(&self) -> String {
+        match self.on {
+            On::Clean => self.metric.clone(),
+            On::Corrupted => format!("{} on corrupted images", self.metric),
+            On::Both => format!("{} on clean and corrupted images", self.metric),
+        }
     }
 }
 

@@ -73,6 +73,10 @@ fn toml_round_trips() {
         "stage.all.final_lr=0.01",
         "stage.all.clip_norm=1",
         "stage.1.patience=3",
+        "average.kind=ema",
+        "average.decay=0.9998",
+        "select.operators=[{ name = \"jpeg\" }]",
+        "select.on=both",
     ];
     let recipe = with(&all_said).unwrap();
     assert_eq!(Recipe::parse(&recipe.to_toml().unwrap(), "again", &NONE).unwrap(), recipe);
@@ -207,6 +211,18 @@ fn values_that_make_no_sense_are_refused() {
             "[model]",
             "select.metric = \"acuracy\"\n[model]",
             "select.metric: unknown metric `acuracy` | did you mean `accuracy`?",
+        ),
+        ("[model]", "average.epochs = 0\n[model]", "average.epochs: found `0`, expected at least 1"),
+        (
+            "[model]",
+            "select.on = \"both\"\n[model]",
+            "select.on: found `both`, expected `clean`, as `select.operators` says of no corruption | add under \
+             [select]:\noperators = [{ name = \"gaussian-noise\" }, { name = \"jpeg\" }]",
+        ),
+        (
+            "[model]",
+            "select.operators = [{ name = \"jpg\" }]\n[model]",
+            "select.operators.0.name: unknown operator `jpg` | did you mean `jpeg`?",
         ),
         (
             "[model]",

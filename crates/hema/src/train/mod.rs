@@ -6,24 +6,23 @@
 //!
 //! Left out on purpose: reading data, terminal output and signals, which the command does.
 
+mod average;
 mod checkpoint;
 mod deck;
 mod freeze;
+mod setup;
+mod validate;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::tensor::Device;
-use hema_core::calibrate;
 use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
 use hema_core::file;
-use hema_core::metrics::{self, METRICS, Metric, Predictions};
 use hema_core::preprocess::Preprocess;
 use hema_core::provenance::Provenance;
-use hema_core::record::Scores;
 use hema_core::sampler::Draw;
 
 use crate::bundle::{self, Bundle, Manifest};
@@ -32,13 +31,17 @@ use crate::loss::CrossEntropy;
 use crate::model::{ModelSpec, Network};
 use crate::nn::{Pass, on_pool};
 use crate::optim::Optimizer;
-use crate::predict::Predictor;
-use crate::recipe::{Recipe, Stage, Weights};
+use crate::recipe::{Recipe, Stage};
 use crate::run_log::{Epoch, RunLog};
 use crate::weights;
 
 pub use checkpoint::{CHECKPOINT, Position, check_folder};
+pub use setup::{device_name, model_spec, preprocess};
+
+use average::Average;
 use deck::Deck;
+use setup::{check_labelled, start_weights};
+use validate::{Judge, Validated};
 
 /// Name of the last epoch's model inside a run directory.
 pub const LAST: &str = "last.safetensors";
@@ -122,8 +125,10 @@ pub fn fit(task: &Task, resume: bool, observer: &mut dyn Observer, stop: &Atomic
                 run.save()?;
                 return Ok(Outcome::Interrupted { step: run.position.step });
             }
-            let validated = run.validate()?;
-            run.finish_epoch(stage, &validated, observer)?;
+            run.average.after_epoch(&run.network, stage.epochs - run.position.stage_epoch);
+            let network = run.average.network(&run.network)?;
+            let validated = run.judge.judge(&network, &run.preprocess, task.device)?;
+            run.finish_epoch(stage, &network, &validated, observer)?;
         }
         run.leave()?;
     }
@@ -143,25 +148,19 @@ pub fn check(recipe: &Recipe, classes: usize, device: &Device) -> Result<()> {
     recipe.stages.iter().try_for_each(|stage| freeze::prepare(network.clone(), stage).map(drop))
 }
 
-/// What the validation images say of a network.
-struct Validated {
-    /// Of the probabilities as the network gives them.
-    scores: Scores,
-    /// What would calibrate them.
-    temperature: f64,
-}
-
 /// A run under way.
 struct Run<'a> {
     task: &'a Task<'a>,
     inputs: checkpoint::Inputs,
-    metric: &'static Metric,
+    judge: Judge<'a>,
     deck: Deck<'a>,
     augmentations: Vec<String>,
     loss: CrossEntropy,
     preprocess: Preprocess,
     spec: ModelSpec,
     network: Network,
+    /// The mean of the network's weights over training.
+    average: Average,
     optimizer: Option<Optimizer>,
     position: Position,
     log: RunLog,
@@ -176,7 +175,7 @@ impl<'a> Run<'a> {
         let recipe = task.recipe;
         check_labelled(task.train)?;
         check_labelled(task.val)?;
-        let metric = metrics::find(&recipe.select.metric)?;
+        let judge = Judge::new(recipe, task.val)?;
         let classes = task.train.classes().len();
         let spec = model_spec(recipe, classes);
         let device = task.device.clone().autodiff();
@@ -186,9 +185,11 @@ impl<'a> Run<'a> {
         let mut network = Network::new(&spec, recipe.seed, &device)?;
         let mut position = Position::default();
         let mut optimizer = None;
+        let mut average = Average::new(&recipe.average);
         if let Some(saved) = saved {
             network = weights::load(network, &saved.network)?.0;
             position = saved.position;
+            average.restore(position.averaged, saved.average);
             if let Some(stage) = recipe.stages.get(position.stage)
                 && position.stage_step > 0
             {
@@ -207,13 +208,14 @@ impl<'a> Run<'a> {
         Ok(Self {
             task,
             inputs,
-            metric,
+            judge,
             loss: CrossEntropy::new(&recipe.loss, deck.quotas()),
             deck,
             augmentations,
             preprocess: preprocess(recipe),
             spec,
             network,
+            average,
             optimizer,
             log: RunLog::open(task.out, resume.then_some(position.step))?,
             position,
@@ -300,6 +302,7 @@ impl<'a> Run<'a> {
         if let Some(optimizer) = &mut self.optimizer {
             let network = self.network.clone();
             self.network = optimizer.step(network, loss.backward(), self.position.lr).map_err(at)?;
+            self.average.after_step(&self.network);
         }
         Ok(value)
     }
@@ -309,30 +312,16 @@ impl<'a> Run<'a> {
         stages.iter().map(|stage| stage.epochs).sum::<u64>() - self.position.stage_epoch - 1
     }
 
-    /// Judges the network as it stands on the validation images.
-    fn validate(&self) -> Result<Validated> {
-        let data = self.task.val;
-        let classes = data.classes();
-        let predictor = Predictor::of_network(&self.network, &self.preprocess, classes, self.task.device);
-        let probabilities = predictor.predict(&predictor.view(data), None, &mut |_| {})?;
-        let labels = (0..data.len()).filter_map(|i| data.label(i)).collect();
-        let predictions = Predictions { classes: classes.to_vec(), labels, probabilities };
-        Ok(Validated {
-            scores: metrics::score(&predictions, 0)?,
-            temperature: calibrate::temperature(&predictions),
-        })
-    }
-
     /// Logs the epoch, keeps its weights if they are the best, and saves a checkpoint.
     fn finish_epoch(
         &mut self,
         stage: &Stage,
+        network: &Network,
         validated: &Validated,
         observer: &mut dyn Observer,
     ) -> Result<()> {
-        let scores = &validated.scores;
-        let value = (self.metric.value)(scores).unwrap_or(f64::NAN);
-        let improves = |best: f64| best.is_nan() || self.metric.improves(value, best);
+        let value = self.judge.value(validated);
+        let improves = |best: f64| self.judge.improves(value, best);
         let improved = self.position.best.is_none_or(|(_, best)| improves(best));
         let improved_stage = self.position.stage_best.is_none_or(improves);
 
@@ -348,20 +337,25 @@ impl<'a> Run<'a> {
             position.stage_best = Some(value);
         }
         let images = std::mem::take(&mut position.images);
+        let (clean, corrupted) = (&validated.clean, validated.corrupted.as_ref());
         let epoch = Epoch {
             stage: stage.name.clone(),
             epoch: position.epoch,
             step: position.step,
             lr: position.lr,
             train_loss: std::mem::take(&mut position.loss_sum) / images as f64,
-            val_loss: scores.nll,
-            val_accuracy: scores.accuracy,
-            val_balanced_accuracy: scores.balanced_accuracy,
-            val_macro_f1: scores.macro_f1,
+            val_loss: clean.nll,
+            val_accuracy: clean.accuracy,
+            val_balanced_accuracy: clean.balanced_accuracy,
+            val_macro_f1: clean.macro_f1,
+            val_corrupted_loss: corrupted.map(|scores| scores.nll),
+            val_corrupted_accuracy: corrupted.map(|scores| scores.accuracy),
+            val_corrupted_balanced_accuracy: corrupted.map(|scores| scores.balanced_accuracy),
+            val_corrupted_macro_f1: corrupted.map(|scores| scores.macro_f1),
             images_per_second: images as f64 / std::mem::take(&mut position.train_seconds),
             seconds: self.epoch_started.elapsed().as_secs_f64(),
         };
-        let bundle = self.bundle(validated);
+        let bundle = self.bundle(network, validated);
         if improved {
             bundle.write(&self.task.out.join(bundle::BEST))?;
         }
@@ -377,13 +371,12 @@ impl<'a> Run<'a> {
         let best = Bundle::read(&self.task.out.join(bundle::BEST))?;
         self.network = weights::load(self.network.clone(), &best.tensors)?.0;
         self.optimizer = None;
+        self.average = Average::new(&self.task.recipe.average);
         self.position.next_stage();
         self.save()
     }
 
-    fn bundle(&self, validated: &Validated) -> Bundle {
-        let named = |m: &Metric| Some((m.name.to_owned(), (m.value)(&validated.scores)?));
-        let metrics: BTreeMap<String, f64> = METRICS.iter().filter_map(named).collect();
+    fn bundle(&self, network: &Network, validated: &Validated) -> Bundle {
         Bundle {
             manifest: Manifest {
                 format: bundle::FORMAT,
@@ -393,63 +386,24 @@ impl<'a> Run<'a> {
                 temperature: validated.temperature,
                 augmentations: self.augmentations.clone(),
                 synthetic: self.task.synthetic,
-                metrics,
+                metrics: validated.metrics(),
                 recipe: self.task.recipe.to_toml().unwrap_or_default(),
                 provenance: Provenance::now(self.task.command, device_name(self.task.device)),
             },
-            tensors: weights::state_dict(&self.network),
+            tensors: weights::state_dict(network),
         }
     }
 
-    fn save(&self) -> Result<()> {
-        checkpoint::save(self.task, &self.inputs, &self.network, self.optimizer.as_ref(), &self.position)
+    fn save(&mut self) -> Result<()> {
+        self.position.averaged = self.average.count();
+        let state = checkpoint::State {
+            network: &self.network,
+            average: &self.average,
+            optimizer: self.optimizer.as_ref(),
+            position: &self.position,
+        };
+        checkpoint::save(self.task, &self.inputs, &state)
     }
-}
-
-fn check_labelled(data: &Dataset) -> Result<()> {
-    match (0..data.len()).find(|&i| data.label(i).is_none()) {
-        Some(i) => Err(Error::new("has no label, expected every image of the split to have one")
-            .at(&data.entry(i).path)
-            .hint("give labels by folders or in a manifest, or leave the image out of the split")),
-        None => Ok(()),
-    }
-}
-
-/// The device in words, for provenance.
-pub fn device_name(device: &Device) -> String {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let name = format!("{:?}", device.clone().without_autodiff()).to_lowercase();
-    if name.contains("flex") { format!("cpu, {threads} threads") } else { name }
-}
-
-/// The preprocessing that a recipe describes.
-pub fn preprocess(recipe: &Recipe) -> Preprocess {
-    let data = &recipe.data;
-    Preprocess { size: data.size, crop: data.crop, filter: data.filter, mean: data.mean, std: data.std }
-}
-
-/// The network that a recipe describes.
-pub fn model_spec(recipe: &Recipe, classes: usize) -> ModelSpec {
-    let model = &recipe.model;
-    ModelSpec {
-        name: model.name.clone(),
-        classes,
-        size: recipe.data.size,
-        head: model.head.clone(),
-        activation: model.activation,
-        head_batch_norm: model.head_batch_norm,
-        dropout: model.dropout,
-        drop_path: model.drop_path,
-    }
-}
-
-fn start_weights(network: Network, spec: &ModelSpec, start: &Weights) -> Result<Network> {
-    let path: PathBuf = match start {
-        Weights::None => return Ok(network),
-        Weights::Imagenet => weights::find_pretrained(&spec.name)?,
-        Weights::Path(path) => path.clone(),
-    };
-    weights::start_from(network, spec, &path)
 }
 
 #[cfg(test)]
