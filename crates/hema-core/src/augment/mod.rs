@@ -5,6 +5,7 @@
 //! fill)`), which policies call with their own scales, and the operator, which draws the parameter.
 
 mod geometric;
+pub mod mixing;
 mod occluding;
 mod photometric;
 #[cfg(test)]

@@ -15,14 +15,43 @@ impl Recipe {
         require(!self.name.trim().is_empty(), "name", &self.name, "a short name")?;
         check_data(&self.data)?;
         check_model(&self.model)?;
-        check_operators(&self.augment.operators, "augment.operators")?;
-        self.augment.build()?;
+        self.check_augment()?;
         fraction(self.loss.label_smoothing, "loss.label_smoothing")?;
         fraction(self.loss.beta, "loss.beta")?;
         self.check_stages()?;
         fraction(self.average.decay, "average.decay")?;
         require(self.average.epochs > 0, "average.epochs", self.average.epochs, "at least 1")?;
         check_select(&self.select)
+    }
+
+    fn check_augment(&self) -> Result<()> {
+        let augment = &self.augment;
+        check_operators(&augment.base, "augment.base")?;
+        check_operators(&augment.operators, "augment.operators")?;
+        augment.build_base()?;
+        augment.build()?;
+        for (index, mix) in augment.mix.iter().enumerate() {
+            within(mix.probability, 0.0, 1.0, &format!("augment.mix.{index}.probability"))?;
+            if let Some(alpha) = mix.alpha {
+                within(alpha, 0.01, 100.0, &format!("augment.mix.{index}.alpha"))?;
+            }
+        }
+        augment.build_mixing()?;
+        let total: f64 = augment.mix.iter().map(|mix| mix.probability).sum();
+        let at_most_one = "at most 1, as one of them is chosen";
+        require(total <= 1.0 + 1e-9, "augment.mix: sum of the probabilities", total, at_most_one)?;
+        let consistency = self.loss.consistency;
+        let holds = consistency.is_finite() && consistency >= 0.0;
+        require(holds, "loss.consistency", consistency, "a number of at least 0")?;
+        let apart = consistency == 0.0 || augment.mix.is_empty();
+        require(apart, "loss.consistency", consistency, "0, as `augment.mix` mixes images").map_err(|e| {
+            e.hint("views of a mixture are not views of one image: leave out `augment.mix` or `loss.consistency`")
+        })?;
+        let differ = consistency == 0.0 || !augment.operators.is_empty();
+        require(differ, "loss.consistency", consistency, "0, as there is nothing in `augment.operators`")
+            .map_err(|e| {
+                e.hint("the views differ by `augment.operators`: add one, for example { name = \"augmix\" }")
+            })
     }
 
     fn check_stages(&self) -> Result<()> {
@@ -148,7 +177,7 @@ fn positive(value: f64, key: &str) -> Result<()> {
     require(value.is_finite() && value > 0.0, key, value, "a number above 0")
 }
 
-fn prefixed(key: &str, error: &Error) -> Error {
+pub(super) fn prefixed(key: &str, error: &Error) -> Error {
     let named = Error::new(format!("{key}: {error}"));
     match error.hint_text() {
         Some(hint) => named.hint(hint),

@@ -8,6 +8,7 @@
 
 use std::path::PathBuf;
 
+use hema_core::augment::mixing::Area;
 use hema_core::data::OnBadImage;
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::{Crop, Filter, Preprocess};
@@ -167,9 +168,52 @@ pub enum Weights {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Augment {
-    /// The operators, in the order they are applied.
+    /// Operators that come first. With `loss.consistency` they alone change the first view of an image, and all three
+    /// views alike.
+    #[serde(default)]
+    pub base: Vec<Operator>,
+    /// The operators, in the order they are applied. With `loss.consistency` they change the second view and, anew, the
+    /// third.
     #[serde(default)]
     pub operators: Vec<Operator>,
+    /// Ways to mix another image of the batch into an image, of which at most one is chosen.
+    #[serde(default)]
+    pub mix: Vec<Mix>,
+    /// What a mix, its share and its box are drawn for: each image, or the whole batch.
+    #[serde(default)]
+    pub mix_per: MixPer,
+}
+
+/// One entry of `augment.mix`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mix {
+    /// One of `hema list mixes`.
+    pub name: String,
+    /// Probability that it is the one chosen, 0 to 1; those of all entries sum to at most 1.
+    #[serde(default = "one")]
+    pub probability: f64,
+    /// Shares are drawn from Beta(alpha, alpha), 0.01 to 100: small for shares near 0 and 1. By default 0.2 for `mixup`
+    /// and 1 for `cutmix`; `resizemix` has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<f64>,
+    /// Mix only images of the same class.
+    #[serde(default)]
+    pub within_class: bool,
+    /// What counts as the share of a box in the label.
+    #[serde(default)]
+    pub area: Area,
+}
+
+/// What a mix is drawn for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MixPer {
+    /// Each image.
+    #[default]
+    Sample,
+    /// The batch: every image is mixed the same way, with another partner.
+    Batch,
 }
 
 /// One entry of `augment.operators`: an operator or policy by name, or some of several entries.
@@ -209,7 +253,7 @@ fn one() -> f64 {
     1.0
 }
 
-/// `[loss]`: cross-entropy and its two usual modifications.
+/// `[loss]`: cross-entropy and its usual modifications.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Loss {
@@ -220,11 +264,14 @@ pub struct Loss {
     /// For `class_weights = "effective"`: how little a further image of a class adds, 0 (nothing) up to 1 (as much
     /// as the first).
     pub beta: f64,
+    /// Weight of the Jensen-Shannon divergence between the predictions for three views of every image, as in `AugMix`
+    /// (Hendrycks et al., 2020), which takes 12; 0 for one view and no such term.
+    pub consistency: f64,
 }
 
 impl Default for Loss {
     fn default() -> Self {
-        Self { label_smoothing: 0.0, class_weights: ClassWeights::None, beta: 0.999 }
+        Self { label_smoothing: 0.0, class_weights: ClassWeights::None, beta: 0.999, consistency: 0.0 }
     }
 }
 

@@ -100,12 +100,11 @@ impl ModuleVisitor for Blend<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(mean) = self.mean.get_mut(&self.names.current()) else { return };
         let tensor = param.val();
-        match Plain.take(tensor.clone()) {
-            Some(buffer) => hema_kernels::lerp(&mut mean.values, f32::values(&buffer), self.share),
-            None => {
-                let values: Vec<f32> = tensor.into_data().iter().collect();
-                hema_kernels::lerp(&mut mean.values, &values, self.share);
-            }
+        if let Some(buffer) = Plain.take(tensor.clone()) {
+            hema_kernels::lerp(&mut mean.values, f32::values(&buffer), self.share);
+        } else {
+            let values: Vec<f32> = tensor.into_data().iter().collect();
+            hema_kernels::lerp(&mut mean.values, &values, self.share);
         }
     }
 }
@@ -135,7 +134,9 @@ mod tests {
         let networks = networks();
         let rule = recipe::Average { kind: Averaging::Ema, decay: 0.5, ..recipe::Average::default() };
         let mut average = Average::new(&rule);
-        networks.iter().for_each(|n| average.after_step(n));
+        for network in &networks {
+            average.after_step(network);
+        }
         average.after_epoch(&networks[0], 1);
         // 1 - 2^(-2/3) = 0.370; the next would be 0.519
         let expected = values(&networks).into_iter().enumerate().fold(0.0, |mean, (i, value)| {

@@ -27,7 +27,7 @@ use hema_core::sampler::Draw;
 
 use crate::bundle::{self, Bundle, Manifest};
 use crate::loader::{self, Flow};
-use crate::loss::CrossEntropy;
+use crate::loss::{CrossEntropy, Target, VIEWS, jensen_shannon};
 use crate::model::{ModelSpec, Network};
 use crate::nn::{Pass, on_pool};
 use crate::optim::Optimizer;
@@ -39,7 +39,7 @@ pub use checkpoint::{CHECKPOINT, Position, check_folder};
 pub use setup::{device_name, model_spec, preprocess};
 
 use average::Average;
-use deck::Deck;
+use deck::{Deck, Shown};
 use setup::{check_labelled, start_weights};
 use validate::{Judge, Validated};
 
@@ -154,7 +154,6 @@ struct Run<'a> {
     inputs: checkpoint::Inputs,
     judge: Judge<'a>,
     deck: Deck<'a>,
-    augmentations: Vec<String>,
     loss: CrossEntropy,
     preprocess: Preprocess,
     spec: ModelSpec,
@@ -202,16 +201,13 @@ impl<'a> Run<'a> {
             let text = recipe.to_toml()?;
             file::write_atomic(&task.out.join(RECIPE), |w| w.write_all(text.as_bytes()))?;
         }
-        let augment = recipe.augment.build()?;
-        let augmentations = augment.names();
-        let deck = Deck::new(recipe, task.train, augment)?;
+        let deck = Deck::new(recipe, task.train)?;
         Ok(Self {
             task,
             inputs,
             judge,
             loss: CrossEntropy::new(&recipe.loss, deck.quotas()),
             deck,
-            augmentations,
             preprocess: preprocess(recipe),
             spec,
             network,
@@ -247,13 +243,13 @@ impl<'a> Run<'a> {
         let deck = self.deck.clone();
         let draws = deck.draw(epoch);
         let remaining = &draws[(self.position.batch as usize * stage.batch_size).min(images)..];
-        let read = |draw: &Draw| deck.read(draw, epoch);
+        let make = |draws: &[Draw]| deck.batch(draws, epoch);
         let preprocess = self.preprocess.clone();
         self.epoch_started = Instant::now();
         let mut here = 0;
         let mut flow = Flow::Continue;
-        loader::for_each_batch(remaining, stage.batch_size, &preprocess, &read, |batch| {
-            let samples = batch.samples.len();
+        loader::for_each_made_batch(remaining, stage.batch_size, &preprocess, &make, |batch| {
+            let samples = batch.samples.len() / self.views();
             self.position.lr = schedule.lr_at(self.position.stage_step, total_steps);
             let loss = on_pool(|| self.step(batch))?;
 
@@ -280,15 +276,22 @@ impl<'a> Run<'a> {
     }
 
     /// One step: forward, backward, update. The batch's mean loss.
-    fn step(&mut self, batch: loader::Batch<Draw>) -> Result<f64> {
-        let data = self.task.train;
-        let labels: Vec<usize> = batch.samples.iter().filter_map(|draw| data.label(draw.image)).collect();
-        let first = data.entry(batch.samples[0].image).path.clone();
+    fn step(&mut self, batch: loader::Batch<Shown>) -> Result<f64> {
+        // the views stand one after the other, and the first alone learns from its label
+        let images = batch.samples.len() / self.views();
+        let targets: Vec<Target> = batch.samples[..images].iter().map(|shown| shown.target).collect();
+        let first = self.task.train.entry(batch.samples[0].image).path.clone();
         let recipe = self.task.recipe;
         let pass =
             Pass::train(recipe.seed, self.position.step).with_precision(recipe.precision.on_this_machine());
         let logits = self.network.forward(batch.into_tensor(&self.device), &pass);
-        let loss = self.loss.forward(logits, &labels, &self.device);
+        let consistency = recipe.loss.consistency;
+        let loss = if consistency > 0.0 {
+            let of_first = logits.clone().narrow(0, 0, images);
+            self.loss.forward(of_first, &targets, &self.device) + jensen_shannon(logits) * consistency
+        } else {
+            self.loss.forward(logits, &targets, &self.device)
+        };
         let value: f64 = loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
         let at = |e: Error| {
             let kept =
@@ -305,6 +308,11 @@ impl<'a> Run<'a> {
             self.average.after_step(&self.network);
         }
         Ok(value)
+    }
+
+    /// Views of every training image in a batch.
+    fn views(&self) -> usize {
+        if self.task.recipe.loss.consistency > 0.0 { VIEWS } else { 1 }
     }
 
     fn epochs_left(&self) -> u64 {
@@ -384,7 +392,7 @@ impl<'a> Run<'a> {
                 classes: self.task.train.classes().to_vec(),
                 preprocess: self.preprocess.clone(),
                 temperature: validated.temperature,
-                augmentations: self.augmentations.clone(),
+                augmentations: self.deck.augmentations(),
                 synthetic: self.task.synthetic,
                 metrics: validated.metrics(),
                 recipe: self.task.recipe.to_toml().unwrap_or_default(),

@@ -175,6 +175,15 @@ fn the_mean_of_the_weights_is_kept_and_training_goes_on_from_the_weights() {
     }
 }
 
+#[test]
+fn a_run_with_mixtures_or_views_resumes_to_the_bit_too() {
+    let mix =
+        "augment.mix=[{ name = \"mixup\", probability = 0.5 }, { name = \"resizemix\", probability = 0.4 }]";
+    for how in [mix, "loss.consistency=12"] {
+        resume(&recipe(&[how, "loss.class_weights=balanced"]));
+    }
+}
+
 /// Noise on every validation image, and blur on half of them.
 const CORRUPTED: &str =
     "select.operators=[{ name = \"gaussian-noise\" }, { name = \"defocus-blur\", probability = 0.5 }]";
