@@ -33,6 +33,14 @@ pub enum Purpose {
     Mix = 10,
     /// Choosing images to look at.
     Look = 12,
+    /// Corruption of one validation image while training.
+    Judge = 14,
+    /// What is mixed into one training image, and how.
+    Blend = 15,
+    /// Which image is mixed into it.
+    Partner = 16,
+    /// Augmentation of the second view of one training sample.
+    View = 17,
 }
 
 /// The stream of random numbers for one purpose, epoch and index under a seed.

@@ -44,7 +44,7 @@ pub use dot::dot;
 pub use element::{Element, bf16, narrow};
 pub use max_pool::MaxPool;
 pub use norm::{Norm, NormGrads, Stats};
-pub use optim::{AdamW, Lion, sum_of_squares};
+pub use optim::{AdamW, Lion, lerp, sum_of_squares};
 pub use pixels::{COLOUR_BITS, ColourMatrix, STEPS, bilinear, mix_channels};
 pub use pool::Map;
 pub use simd::{Level, level};

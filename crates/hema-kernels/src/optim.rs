@@ -82,6 +82,20 @@ pub fn sum_of_squares(x: &[f32]) -> f64 {
     sums.into_iter().sum()
 }
 
+/// Moves every value of `mean` by this share of the way to that of `new`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn lerp(mean: &mut [f32], new: &[f32], share: f32) {
+    check_len("new", new.len(), mean.len());
+    // two loads and a store a value: memory is the limit, whatever the instructions
+    mean.par_chunks_mut(CHUNK).zip(new.par_chunks(CHUNK)).for_each(|(mean, new)| {
+        for (mean, new) in mean.iter_mut().zip(new) {
+            *mean += share * (new - *mean);
+        }
+    });
+}
+
 #[inline(always)]
 unsafe fn adamw_body<S: Simd>(
     s: S,
@@ -171,7 +185,7 @@ simd_fn!(
 
 #[cfg(test)]
 mod tests {
-    use super::{AdamW, CHUNK, Lion, sum_of_squares};
+    use super::{AdamW, CHUNK, Lion, lerp, sum_of_squares};
     use crate::reference::{assert_close, values};
     use crate::simd::testing::at_every_level;
 
@@ -201,6 +215,10 @@ mod tests {
                 let expected = each(&|i| shrink * w[i] - rate * sign(0.9 * m[i] + 0.1 * scale * g[i]));
                 assert_close("weight", &w1, &expected, 1e-6);
                 assert_close("mean", &m1, &each(&|i| 0.99 * m[i] + 0.01 * scale * g[i]), 1e-6);
+
+                let mut mean = m.clone();
+                lerp(&mut mean, &g, 0.25);
+                assert_close("mean", &mean, &each(&|i| 0.75 * m[i] + 0.25 * g[i]), 1e-6);
 
                 let expected: f64 = g.iter().map(|g| f64::from(*g).powi(2)).sum();
                 assert!((sum_of_squares(&g) - expected).abs() <= 1e-5 * expected, "{n}");

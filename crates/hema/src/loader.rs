@@ -34,6 +34,10 @@ impl<S> Batch<S> {
 /// Makes the image of a sample, as it is before it is normalised.
 pub type Read<'a, S> = &'a (dyn Fn(&S) -> Result<Image> + Sync);
 
+/// Makes the images of the samples of a batch, as they are before they are normalised, each with what the consumer is to
+/// know of it.
+pub type Make<'a, S, T> = &'a (dyn Fn(&[S]) -> Result<Vec<(T, Image)>> + Sync);
+
 /// What the consumer of a batch wants next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
@@ -52,14 +56,30 @@ pub fn for_each_batch<S: Clone + Send + Sync>(
     batch_size: usize,
     preprocess: &Preprocess,
     read: Read<S>,
-    mut consume: impl FnMut(Batch<S>) -> Result<Flow>,
+    consume: impl FnMut(Batch<S>) -> Result<Flow>,
+) -> Result<()> {
+    let make = |samples: &[S]| samples.par_iter().map(|sample| Ok((sample.clone(), read(sample)?))).collect();
+    for_each_made_batch(order, batch_size, preprocess, &make, consume)
+}
+
+/// The same where the images of a batch are made together.
+///
+/// # Errors
+/// Those of [`for_each_batch`].
+pub fn for_each_made_batch<S: Sync, T: Send>(
+    order: &[S],
+    batch_size: usize,
+    preprocess: &Preprocess,
+    make: Make<S, T>,
+    mut consume: impl FnMut(Batch<T>) -> Result<Flow>,
 ) -> Result<()> {
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::sync_channel(AHEAD);
         scope.spawn(move || {
             for samples in order.chunks(batch_size) {
+                let batch = make(samples).and_then(|images| normalize(images, preprocess));
                 // the receiver is gone when the consumer has stopped
-                if sender.send(make_batch(samples, preprocess, read)).is_err() {
+                if sender.send(batch).is_err() {
                     break;
                 }
             }
@@ -73,12 +93,12 @@ pub fn for_each_batch<S: Clone + Send + Sync>(
     })
 }
 
-fn make_batch<S: Clone + Sync>(samples: &[S], preprocess: &Preprocess, read: Read<S>) -> Result<Batch<S>> {
+fn normalize<T>(made: Vec<(T, Image)>, preprocess: &Preprocess) -> Result<Batch<T>> {
     let size = preprocess.size;
     let length = size * size * 3;
-    let mut values = vec![0.0; samples.len() * length];
-    values.par_chunks_exact_mut(length).zip(samples).try_for_each(|(out, sample)| {
-        let image = read(sample)?;
+    let (samples, images): (Vec<T>, Vec<Image>) = made.into_iter().unzip();
+    let mut values = vec![0.0; images.len() * length];
+    values.par_chunks_exact_mut(length).zip(&images).try_for_each(|(out, image)| {
         if (image.width(), image.height()) != (size, size) {
             let (width, height) = (image.width(), image.height());
             return Err(Error::new(format!("images of {width}x{height} pixels, expected {size}x{size}")));
@@ -86,5 +106,5 @@ fn make_batch<S: Clone + Sync>(samples: &[S], preprocess: &Preprocess, read: Rea
         preprocess.normalize_into(image.pixels(), out);
         Ok(())
     })?;
-    Ok(Batch { samples: samples.to_vec(), values, size })
+    Ok(Batch { samples, values, size })
 }

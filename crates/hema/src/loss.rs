@@ -1,8 +1,31 @@
-//! What training minimises: cross-entropy with smoothed labels and class weights.
+//! What training minimises: cross-entropy with smoothed, weighted and mixed labels, and consistency between views.
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use crate::recipe::{ClassWeights, Loss};
+
+/// The true class of an image, or of both images of a mixture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// Class of the image.
+    pub label: usize,
+    /// Class and share, 0 to 1, of what is mixed into it.
+    pub mixed: Option<(usize, f32)>,
+}
+
+impl Target {
+    /// Classes and their shares, which sum to 1.
+    fn shares(&self) -> impl Iterator<Item = (usize, f32)> {
+        let own = self.mixed.map_or(1.0, |(_, share)| 1.0 - share);
+        [(self.label, own)].into_iter().chain(self.mixed)
+    }
+}
+
+impl From<usize> for Target {
+    fn from(label: usize) -> Self {
+        Self { label, mixed: None }
+    }
+}
 
 /// Cross-entropy between logits and smoothed one-hot targets (Szegedy et al., 2016), each image weighted by its class.
 #[derive(Clone, Debug)]
@@ -25,21 +48,46 @@ impl CrossEntropy {
         Self { smoothing: loss.label_smoothing as f32, weights }
     }
 
-    /// Weighted mean over a batch: logits `[n, classes]`, one label an image.
-    pub fn forward(&self, logits: Tensor<2>, labels: &[usize], device: &Device) -> Tensor<1> {
+    /// Weighted mean over a batch: logits `[n, classes]`, one target an image. A mixture counts as both its images, by
+    /// their shares.
+    pub fn forward(&self, logits: Tensor<2>, targets: &[Target], device: &Device) -> Tensor<1> {
+        let rows = TensorData::new(self.rows(targets), [targets.len(), self.weights.len()]);
+        (activation::log_softmax(logits, 1) * Tensor::from_data(rows, device)).sum().neg()
+    }
+
+    /// A row of weights of the log-probabilities an image, `[n, classes]`; all together sum to 1.
+    fn rows(&self, targets: &[Target]) -> Vec<f32> {
         let k = self.weights.len();
-        let total: f32 = labels.iter().map(|&label| self.weights[label]).sum();
+        let shares = || targets.iter().flat_map(Target::shares);
+        let total: f32 = shares().map(|(label, share)| share * self.weights[label]).sum();
         let rest = self.smoothing / k as f32;
-        let mut targets = vec![0.0; labels.len() * k];
-        for (row, &label) in targets.chunks_exact_mut(k).zip(labels) {
-            let weight = self.weights[label] / total;
-            row.fill(rest * weight);
-            row[label] += (1.0 - self.smoothing) * weight;
+        let mut rows = vec![0.0; targets.len() * k];
+        for (row, target) in rows.chunks_exact_mut(k).zip(targets) {
+            for (label, share) in target.shares() {
+                let weight = share * self.weights[label] / total;
+                for value in &mut *row {
+                    *value += rest * weight;
+                }
+                row[label] += (1.0 - self.smoothing) * weight;
+            }
         }
-        let targets = Tensor::<2>::from_data(TensorData::new(targets, [labels.len(), k]), device);
-        (activation::log_softmax(logits, 1) * targets).sum().neg()
+        rows
     }
 }
+
+/// Jensen-Shannon divergence between the predictions for three views of the same images, as in `AugMix` (Hendrycks et
+/// al., ICLR 2020): logits `[3 n, classes]`, view by view, to a mean over the images.
+pub fn jensen_shannon(logits: Tensor<2>) -> Tensor<1> {
+    let [rows, classes] = logits.dims();
+    let logs = activation::log_softmax(logits, 1).reshape([VIEWS, rows / VIEWS, classes]);
+    let views = logs.clone().exp();
+    // the paper's bounds, which keep the logarithm finite
+    let mixture = views.clone().mean_dim(0).clamp(1e-7, 1.0).log();
+    (views * (logs - mixture)).sum() / rows as f64
+}
+
+/// Views of a training image whose predictions are to be consistent: one that is barely changed, and two that are.
+pub const VIEWS: usize = 3;
 
 #[cfg(test)]
 mod tests {
@@ -48,8 +96,76 @@ mod tests {
     fn loss(label_smoothing: f64, class_weights: ClassWeights, counts: &[u64]) -> f32 {
         let device = Device::flex();
         let logits = Tensor::from_floats([[2.0, 0.5, -1.0], [0.0, 1.0, 3.0]], &device);
-        let loss = CrossEntropy::new(&Loss { label_smoothing, class_weights, beta: 0.5 }, counts);
-        loss.forward(logits, &[0, 1], &device).into_scalar()
+        let loss = Loss { label_smoothing, class_weights, beta: 0.5, ..Loss::default() };
+        CrossEntropy::new(&loss, counts).forward(logits, &[0.into(), 1.into()], &device).into_scalar()
+    }
+
+    #[test]
+    fn a_mixture_is_both_its_images_by_their_shares() {
+        let loss = Loss { label_smoothing: 0.3, class_weights: ClassWeights::Balanced, ..Loss::default() };
+        let loss = CrossEntropy::new(&loss, &[1, 2, 3]);
+        let (own, other) = (loss.rows(&[0.into(), 0.into()]), loss.rows(&[2.into(), 2.into()]));
+        let found = loss.rows(&[Target { label: 0, mixed: Some((2, 0.25)) }]);
+        // weights 2 and 2/3: the shares of the two losses are 1.5 and 1/6 of their sum
+        for (i, value) in found.iter().enumerate() {
+            let expected = 2.0 * (own[i] * 1.5 + other[i] / 6.0) / (1.5 + 1.0 / 6.0);
+            assert!((value - expected).abs() < 1e-6, "{found:?}");
+        }
+        assert!((found.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        // nothing mixed in, and an image of the same class, change nothing
+        for mixed in [Some((2, 0.0)), Some((0, 0.6))] {
+            let rows = loss.rows(&[Target { label: 0, mixed }]);
+            assert!(rows.iter().zip(&own).all(|(a, b)| (a - 2.0 * b).abs() < 1e-6), "{rows:?}");
+        }
+    }
+
+    /// The divergence of the definition, in double precision.
+    fn divergence(logits: &[f64], images: usize, k: usize) -> f64 {
+        let p: Vec<Vec<f64>> = logits
+            .chunks(k)
+            .map(|row| {
+                let sum: f64 = row.iter().map(|v| v.exp()).sum();
+                row.iter().map(|v| v.exp() / sum).collect()
+            })
+            .collect();
+        let mut total = 0.0;
+        for image in 0..images {
+            let rows = p[image].iter().zip(&p[images + image]).zip(&p[2 * images + image]);
+            for ((first, second), third) in rows {
+                let views = [*first, *second, *third];
+                let mean = (views.iter().sum::<f64>() / 3.0).clamp(1e-7, 1.0);
+                total += views.iter().map(|v| v * (v / mean).ln()).sum::<f64>() / 3.0;
+            }
+        }
+        total / images as f64
+    }
+
+    #[test]
+    fn jensen_shannon_and_its_gradient_follow_the_definition() {
+        let device = Device::flex().autodiff();
+        let (images, k) = (2, 4);
+        let values: Vec<f64> = (0..3 * images * k).map(|i| (i as f64 * 1.7).sin() * 3.0).collect();
+        let narrow: Vec<f32> = values.iter().map(|v| *v as f32).collect();
+        let logits = Tensor::<2>::from_data(TensorData::new(narrow, [3 * images, k]), &device).require_grad();
+        let loss = jensen_shannon(logits.clone());
+        let found: f32 = loss.clone().into_scalar();
+        assert!((f64::from(found) - divergence(&values, images, k)).abs() < 1e-6);
+        let grads = logits.grad(&loss.backward()).unwrap().into_data();
+        for (i, found) in grads.iter::<f64>().enumerate() {
+            let at = |step: f64| {
+                let mut moved = values.clone();
+                moved[i] += step;
+                divergence(&moved, images, k)
+            };
+            let expected = (at(1e-5) - at(-1e-5)) / 2e-5;
+            assert!((found - expected).abs() < 1e-5, "{i}: {found}, expected {expected}");
+        }
+        // three equal views agree, and certain ones that differ are as far apart as can be
+        let equal = Tensor::<2>::from_floats([[3.0, -1.0], [3.0, -1.0], [3.0, -1.0]], &device);
+        assert!(jensen_shannon(equal).into_scalar::<f32>().abs() < 1e-6);
+        let far =
+            Tensor::<2>::from_floats([[200.0, 0.0, 0.0], [0.0, 200.0, 0.0], [0.0, 0.0, 200.0]], &device);
+        assert!((jensen_shannon(far).into_scalar::<f32>() - 3.0_f32.ln()).abs() < 1e-5);
     }
 
     /// Reference: `torch.nn.functional.cross_entropy(logits, [0, 1], weight, label_smoothing)` written out by hand

@@ -263,7 +263,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::loss::CrossEntropy;
+    use crate::loss::{CrossEntropy, Target};
     use crate::model::ModelSpec;
     use crate::recipe::Loss;
     use crate::weights::{Array, StateDict, state_dict};
@@ -360,8 +360,8 @@ mod tests {
         let predictor = predictor(&network, &device);
         let views = views(&predictor);
         let data = views.first();
-        let (order, labels): (Vec<usize>, Vec<usize>) =
-            (0..data.len()).step_by(8).map(|i| (i, data.entry(i).label.unwrap())).unzip();
+        let (order, labels): (Vec<usize>, Vec<Target>) =
+            (0..data.len()).step_by(8).map(|i| (i, Target::from(data.entry(i).label.unwrap()))).unzip();
         let smoothed = Loss { label_smoothing: 0.1, ..Loss::default() };
         let loss = CrossEntropy::new(&smoothed, &[1; 8]);
         let expected = timm().training;

@@ -2,6 +2,7 @@
 
 use hema::core::audit::CHECKS;
 use hema::core::augment::AUGMENTATIONS;
+use hema::core::augment::mixing::MIXES;
 use hema::core::augment::policy::POLICIES;
 use hema::core::corrupt::CORRUPTIONS;
 use hema::core::data::write::FORMS;
@@ -16,7 +17,7 @@ use hema_fetch::sets::SETS;
 
 use crate::output::Printer;
 
-/// List what is there: models, audit checks, augmentations, policies, corruptions, suites, optimizers, samplers, metrics, datasets, forms,
+/// List what is there: models, audit checks, augmentations, policies, mixes, corruptions, suites, optimizers, samplers, metrics, datasets, forms,
 /// recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -36,6 +37,7 @@ pub(crate) const KINDS: &[Kind] = &[
     ("checks", || CHECKS.iter().map(|check| (check.name, check.about.into())).collect()),
     ("augmentations", || AUGMENTATIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
     ("policies", || POLICIES.iter().map(|kind| (kind.name, kind.about.into())).collect()),
+    ("mixes", || MIXES.iter().map(|mix| (mix.name, mix.about.into())).collect()),
     ("corruptions", || CORRUPTIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
     ("suites", || SUITES.iter().map(|s| (s.name, s.about.into())).collect()),
     ("optimizers", || RULES.iter().map(|rule| (rule.name(), rule.about().into())).collect()),

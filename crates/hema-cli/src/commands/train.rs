@@ -221,10 +221,10 @@ pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Option
     let recipe = task.recipe;
     let precision = recipe.precision.on_this_machine().name();
     printer.note(&format!("training {} in {precision} into {}", recipe.model.name, task.out.display()));
-    let mut observer = Watch { printer, bar: None, metric: recipe.select.metric.clone(), accuracy: None };
+    let mut observer = Watch { printer, bar: None, metric: recipe.select.describe(), accuracy: None };
     match train::fit(task, resume, &mut observer, &stop)? {
         Outcome::Finished { best_epoch, best } => {
-            let metric = &recipe.select.metric;
+            let metric = recipe.select.describe();
             printer.note(&format!("done: best validation {metric} {best:.4} in epoch {best_epoch}"));
             Ok(Some(best_epoch))
         }
@@ -273,8 +273,10 @@ impl Observer for Watch<'_> {
         self.clear();
         self.accuracy = Some(epoch.val_accuracy);
         let best = if improved { format!("  best {} so far", self.metric) } else { String::new() };
+        let corrupted = epoch.val_corrupted_accuracy;
+        let corrupted = corrupted.map_or(String::new(), |a| format!(", corrupted {}", percent(a)));
         self.printer.note(&format!(
-            "{} epoch {}  loss {:.4}  val loss {:.4}  val accuracy {}  {:.0} images/s  {:.0} s{best}",
+            "{} epoch {}  loss {:.4}  val loss {:.4}  val accuracy {}{corrupted}  {:.0} images/s  {:.0} s{best}",
             epoch.stage,
             epoch.epoch,
             epoch.train_loss,

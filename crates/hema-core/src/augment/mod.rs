@@ -5,6 +5,7 @@
 //! fill)`), which policies call with their own scales, and the operator, which draws the parameter.
 
 pub(crate) mod geometric;
+pub mod mixing;
 pub(crate) mod occluding;
 pub(crate) mod photometric;
 #[cfg(test)]

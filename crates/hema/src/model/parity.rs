@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::tests::spec;
 use super::{ModelSpec, Network, architectures};
-use crate::loss::CrossEntropy;
+use crate::loss::{CrossEntropy, Target};
 use crate::nn::{Init, Pass};
 use crate::recipe::Loss;
 use crate::weights::{self, Array, LoadReport, state_dict};
@@ -50,7 +50,7 @@ fn compare(name: &str, expected: &Timm) {
     let images = uniform("images", IMAGES * SIZE * SIZE * 3).map(|u| (2.0 * u) as f32).collect();
     let images = Tensor::from_data(TensorData::new(images, [IMAGES, SIZE, SIZE, 3]), &device);
 
-    let labels: Vec<usize> = (0..IMAGES).collect();
+    let labels: Vec<Target> = (0..IMAGES).map(Target::from).collect();
     let unsmoothed = Loss::default();
     let loss = CrossEntropy::new(&unsmoothed, &[1; 8]);
     let loss = loss.forward(network.forward(images.clone(), &Pass::train(0, 0)), &labels, &device);

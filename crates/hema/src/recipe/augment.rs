@@ -1,9 +1,11 @@
-//! From the entries of `augment.operators` to the steps that images go through.
+//! From the entries of `augment` and `select.operators` to the steps that images go through.
 
 use hema_core::augment;
+use hema_core::augment::mixing::{self, Mixing};
 use hema_core::error::{Error, Result};
 
-use super::{Augment, Operator};
+use super::check::prefixed;
+use super::{Augment, Mix, Operator, Select};
 
 impl Augment {
     /// The augmentation that the entries describe.
@@ -12,6 +14,39 @@ impl Augment {
     /// The first entry that makes no sense, by its key.
     pub fn build(&self) -> Result<augment::Augment> {
         Ok(augment::Augment::new(build_steps(&self.operators, "augment.operators")?))
+    }
+
+    /// What comes before it.
+    ///
+    /// # Errors
+    /// The first entry that makes no sense, by its key.
+    pub fn build_base(&self) -> Result<augment::Augment> {
+        Ok(augment::Augment::new(build_steps(&self.base, "augment.base")?))
+    }
+
+    /// How images are mixed.
+    ///
+    /// # Errors
+    /// The first entry that makes no sense, by its key.
+    pub fn build_mixing(&self) -> Result<Mixing> {
+        let entry = |(index, mix): (usize, &Mix)| {
+            mixing::Entry::named(&mix.name, mix.probability, mix.alpha, mix.area, mix.within_class)
+                .map_err(|e| prefixed(&format!("augment.mix.{index}.name"), &e))
+        };
+        Ok(Mixing::new(self.mix.iter().enumerate().map(entry).collect::<Result<_>>()?))
+    }
+}
+
+impl Select {
+    /// What corrupts the validation images; nothing where they are judged as they are alone.
+    ///
+    /// # Errors
+    /// The first entry that makes no sense, by its key.
+    pub fn corruption(&self) -> Result<Option<augment::Augment>> {
+        if self.operators.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(augment::Augment::new(build_steps(&self.operators, "select.operators")?)))
     }
 }
 

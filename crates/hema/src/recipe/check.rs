@@ -3,7 +3,7 @@
 use hema_core::error::{Error, Result, suggest};
 use hema_core::{metrics, sampler};
 
-use super::{Crop, Data, Model, Operator, Recipe, Stage, Weights};
+use super::{Crop, Data, Model, On, Operator, Recipe, Select, Stage, Weights};
 use crate::schedule::Shape;
 
 impl Recipe {
@@ -15,12 +15,43 @@ impl Recipe {
         require(!self.name.trim().is_empty(), "name", &self.name, "a short name")?;
         check_data(&self.data)?;
         check_model(&self.model)?;
-        check_operators(&self.augment.operators, "augment.operators")?;
-        self.augment.build()?;
+        self.check_augment()?;
         fraction(self.loss.label_smoothing, "loss.label_smoothing")?;
         fraction(self.loss.beta, "loss.beta")?;
         self.check_stages()?;
-        metrics::find(&self.select.metric).map(drop).map_err(|e| prefixed("select.metric", &e))
+        fraction(self.average.decay, "average.decay")?;
+        require(self.average.epochs > 0, "average.epochs", self.average.epochs, "at least 1")?;
+        check_select(&self.select)
+    }
+
+    fn check_augment(&self) -> Result<()> {
+        let augment = &self.augment;
+        check_operators(&augment.base, "augment.base")?;
+        check_operators(&augment.operators, "augment.operators")?;
+        augment.build_base()?;
+        augment.build()?;
+        for (index, mix) in augment.mix.iter().enumerate() {
+            within(mix.probability, 0.0, 1.0, &format!("augment.mix.{index}.probability"))?;
+            if let Some(alpha) = mix.alpha {
+                within(alpha, 0.01, 100.0, &format!("augment.mix.{index}.alpha"))?;
+            }
+        }
+        augment.build_mixing()?;
+        let total: f64 = augment.mix.iter().map(|mix| mix.probability).sum();
+        let at_most_one = "at most 1, as one of them is chosen";
+        require(total <= 1.0 + 1e-9, "augment.mix: sum of the probabilities", total, at_most_one)?;
+        let consistency = self.loss.consistency;
+        let holds = consistency.is_finite() && consistency >= 0.0;
+        require(holds, "loss.consistency", consistency, "a number of at least 0")?;
+        let apart = consistency == 0.0 || augment.mix.is_empty();
+        require(apart, "loss.consistency", consistency, "0, as `augment.mix` mixes images").map_err(|e| {
+            e.hint("views of a mixture are not views of one image: leave out `augment.mix` or `loss.consistency`")
+        })?;
+        let differ = consistency == 0.0 || !augment.operators.is_empty();
+        require(differ, "loss.consistency", consistency, "0, as there is nothing in `augment.operators`")
+            .map_err(|e| {
+                e.hint("the views differ by `augment.operators`: add one, for example { name = \"augmix\" }")
+            })
     }
 
     fn check_stages(&self) -> Result<()> {
@@ -37,6 +68,22 @@ impl Recipe {
         }
         Ok(())
     }
+}
+
+fn check_select(select: &Select) -> Result<()> {
+    metrics::find(&select.metric).map_err(|e| prefixed("select.metric", &e))?;
+    check_operators(&select.operators, "select.operators")?;
+    let corrupts = select.corruption()?.is_some();
+    let word = if select.on == On::Both { "both" } else { "corrupted" };
+    require(
+        corrupts || select.on == On::Clean,
+        "select.on",
+        word,
+        "`clean`, as `select.operators` says of no corruption",
+    )
+    .map_err(|e| {
+        e.hint("add under [select]:\noperators = [{ name = \"gaussian-noise\" }, { name = \"jpeg\" }]")
+    })
 }
 
 pub(super) fn check_operators(operators: &[Operator], key: &str) -> Result<()> {
@@ -130,7 +177,7 @@ fn positive(value: f64, key: &str) -> Result<()> {
     require(value.is_finite() && value > 0.0, key, value, "a number above 0")
 }
 
-fn prefixed(key: &str, error: &Error) -> Error {
+pub(super) fn prefixed(key: &str, error: &Error) -> Error {
     let named = Error::new(format!("{key}: {error}"));
     match error.hint_text() {
         Some(hint) => named.hint(hint),

@@ -8,6 +8,7 @@
 
 use std::path::PathBuf;
 
+use hema_core::augment::mixing::Area;
 use hema_core::data::OnBadImage;
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::{Crop, Filter, Preprocess};
@@ -54,6 +55,9 @@ pub struct Recipe {
     /// Stages of training, in order, at least one; each starts from the weights the one before selected.
     #[serde(default, rename = "stage")]
     pub stages: Vec<Stage>,
+    /// Whether the mean of the weights is kept in place of the weights.
+    #[serde(default)]
+    pub average: Average,
     /// Which epoch's weights are kept.
     #[serde(default)]
     pub select: Select,
@@ -166,9 +170,52 @@ pub enum Weights {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Augment {
-    /// The operators, in the order they are applied.
+    /// Operators that come first. With `loss.consistency` they alone change the first view of an image, and all three
+    /// views alike.
+    #[serde(default)]
+    pub base: Vec<Operator>,
+    /// The operators, in the order they are applied. With `loss.consistency` they change the second view and, anew, the
+    /// third.
     #[serde(default)]
     pub operators: Vec<Operator>,
+    /// Ways to mix another image of the batch into an image, of which at most one is chosen.
+    #[serde(default)]
+    pub mix: Vec<Mix>,
+    /// What a mix, its share and its box are drawn for: each image, or the whole batch.
+    #[serde(default)]
+    pub mix_per: MixPer,
+}
+
+/// One entry of `augment.mix`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mix {
+    /// One of `hema list mixes`.
+    pub name: String,
+    /// Probability that it is the one chosen, 0 to 1; those of all entries sum to at most 1.
+    #[serde(default = "one")]
+    pub probability: f64,
+    /// Shares are drawn from Beta(alpha, alpha), 0.01 to 100: small for shares near 0 and 1. By default 0.2 for `mixup`
+    /// and 1 for `cutmix`; `resizemix` has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<f64>,
+    /// Mix only images of the same class.
+    #[serde(default)]
+    pub within_class: bool,
+    /// What counts as the share of a box in the label.
+    #[serde(default)]
+    pub area: Area,
+}
+
+/// What a mix is drawn for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MixPer {
+    /// Each image.
+    #[default]
+    Sample,
+    /// The batch: every image is mixed the same way, with another partner.
+    Batch,
 }
 
 /// One entry of `augment.operators`: an operator or policy by name, or some of several entries.
@@ -208,7 +255,7 @@ fn one() -> f64 {
     1.0
 }
 
-/// `[loss]`: cross-entropy and its two usual modifications.
+/// `[loss]`: cross-entropy and its usual modifications.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Loss {
@@ -219,11 +266,14 @@ pub struct Loss {
     /// For `class_weights = "effective"`: how little a further image of a class adds, 0 (nothing) up to 1 (as much
     /// as the first).
     pub beta: f64,
+    /// Weight of the Jensen-Shannon divergence between the predictions for three views of every image, as in `AugMix`
+    /// (Hendrycks et al., 2020), which takes 12; 0 for one view and no such term.
+    pub consistency: f64,
 }
 
 impl Default for Loss {
     fn default() -> Self {
-        Self { label_smoothing: 0.0, class_weights: ClassWeights::None, beta: 0.999 }
+        Self { label_smoothing: 0.0, class_weights: ClassWeights::None, beta: 0.999, consistency: 0.0 }
     }
 }
 
@@ -325,17 +375,79 @@ pub enum Optimizer {
     Lion,
 }
 
+/// `[average]`: the mean of the weights and running statistics over training, which is then validated, selected and
+/// kept in place of the weights. Each stage has its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Average {
+    /// Which mean.
+    pub kind: Averaging,
+    /// For `kind = "ema"`: share of the mean that a step leaves as it is, 0 up to 1; smaller in the first steps, as in
+    /// timm's `ModelEmaV3`. 0.999 suits a few thousand steps, 0.9998 many.
+    pub decay: f64,
+    /// For `kind = "uniform"`: at the end of how many of a stage's last epochs the weights are taken.
+    pub epochs: u64,
+}
+
+impl Default for Average {
+    fn default() -> Self {
+        Self { kind: Averaging::None, decay: 0.999, epochs: 5 }
+    }
+}
+
+/// Which mean of the weights is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Averaging {
+    /// The weights themselves.
+    #[default]
+    None,
+    /// Exponential, over the steps (Polyak and Juditsky, 1992).
+    Ema,
+    /// Of the last epochs, each counting the same (stochastic weight averaging, Izmailov et al., 2018).
+    Uniform,
+}
+
 /// `[select]`: which epoch's weights are kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Select {
     /// Validation metric that decides, one of `hema list metrics`.
     pub metric: String,
+    /// Which validation images decide: `"clean"`, `"corrupted"`, or `"both"`, the mean of the two metrics.
+    pub on: On,
+    /// What corrupts a copy of the validation images, as `augment.operators`; every epoch sees the same damage. They are
+    /// then judged and logged too, whatever decides.
+    pub operators: Vec<Operator>,
 }
 
 impl Default for Select {
     fn default() -> Self {
-        Self { metric: "accuracy".into() }
+        Self { metric: "accuracy".into(), on: On::Clean, operators: Vec::new() }
+    }
+}
+
+/// Which validation images decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum On {
+    /// As they are.
+    #[default]
+    Clean,
+    /// The corrupted copies.
+    Corrupted,
+    /// The mean of the metric on either.
+    Both,
+}
+
+impl Select {
+    /// The metric and the images it is of, in words.
+    pub fn describe(&self) -> String {
+        match self.on {
+            On::Clean => self.metric.clone(),
+            On::Corrupted => format!("{} on corrupted images", self.metric),
+            On::Both => format!("{} on clean and corrupted images", self.metric),
+        }
     }
 }
 

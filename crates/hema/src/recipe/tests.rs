@@ -73,6 +73,13 @@ fn toml_round_trips() {
         "stage.all.final_lr=0.01",
         "stage.all.clip_norm=1",
         "stage.1.patience=3",
+        "augment.base=[{ name = \"flip-vertical\" }]",
+        "augment.mix=[{ name = \"cutmix\", probability = 0.5, alpha = 0.5, within_class = true, area = \"keras\" }]",
+        "augment.mix_per=batch",
+        "average.kind=ema",
+        "average.decay=0.9998",
+        "select.operators=[{ name = \"jpeg\" }]",
+        "select.on=both",
     ];
     let recipe = with(&all_said).unwrap();
     assert_eq!(Recipe::parse(&recipe.to_toml().unwrap(), "again", &NONE).unwrap(), recipe);
@@ -208,6 +215,18 @@ fn values_that_make_no_sense_are_refused() {
             "select.metric = \"acuracy\"\n[model]",
             "select.metric: unknown metric `acuracy` | did you mean `accuracy`?",
         ),
+        ("[model]", "average.epochs = 0\n[model]", "average.epochs: found `0`, expected at least 1"),
+        (
+            "[model]",
+            "select.on = \"both\"\n[model]",
+            "select.on: found `both`, expected `clean`, as `select.operators` says of no corruption | add under \
+             [select]:\noperators = [{ name = \"gaussian-noise\" }, { name = \"jpeg\" }]",
+        ),
+        (
+            "[model]",
+            "select.operators = [{ name = \"jpg\" }]\n[model]",
+            "select.operators.0.name: unknown operator `jpg` | did you mean `jpeg`?",
+        ),
         (
             "[model]",
             "augment.operators = [{ name = \"hue\", strength = 2 }]\n[model]",
@@ -263,6 +282,36 @@ fn operators_and_recipes_are_found_by_name() {
     let error = Recipe::load("v2bo", &NONE).unwrap_err();
     assert!(shown(&error).starts_with("v2bo: neither a shipped recipe nor a readable file"));
     assert_eq!(error.hint_text(), Some("did you mean `v2b0`?"));
+}
+
+#[test]
+fn mixes_and_consistency_are_checked() {
+    let error = |overrides: &[&str]| shown(&with(overrides).unwrap_err());
+    let mix = |entries: &str| format!("augment.mix=[{entries}]");
+    for (entries, expected) in [
+        (r#"{ name = "cutmx" }"#, "r.toml: augment.mix.0.name: unknown mix `cutmx` | did you mean `cutmix`?"),
+        (r#"{ name = "mixup", alpha = 0 }"#, "r.toml: augment.mix.0.alpha: found `0`, expected 0.01 to 100"),
+        (
+            r#"{ name = "mixup", probability = 0.6 }, { name = "cutmix", probability = 0.5 }"#,
+            "r.toml: augment.mix: sum of the probabilities: found `1.1`, expected at most 1, as one of them is chosen",
+        ),
+        (
+            r#"{ name = "resizemix", alpha = 1 }"#,
+            "r.toml: augment.mix.0.name: found alpha = 1 beside `resizemix`",
+        ),
+    ] {
+        let found = error(&[&mix(entries)]);
+        assert!(found.starts_with(expected), "{found}");
+    }
+    let operators = "augment.operators=[{ name = \"hue\" }]";
+    with(&["loss.consistency=12", operators]).unwrap();
+    let nothing_differs = error(&["loss.consistency=12"]);
+    assert!(nothing_differs.contains("expected 0, as there is nothing in `augment.operators`"));
+    let both = error(&["loss.consistency=12", operators, &mix(r#"{ name = "mixup" }"#)]);
+    assert!(
+        both.contains("loss.consistency: found `12`, expected 0, as `augment.mix` mixes images"),
+        "{both}"
+    );
 }
 
 #[test]

@@ -43,6 +43,18 @@ pub struct Epoch {
     pub val_balanced_accuracy: f64,
     /// Macro F1 on the validation part.
     pub val_macro_f1: f64,
+    /// Loss on corrupted copies of the validation part, where the recipe asks for them.
+    #[serde(default)]
+    pub val_corrupted_loss: Option<f64>,
+    /// Accuracy on them.
+    #[serde(default)]
+    pub val_corrupted_accuracy: Option<f64>,
+    /// Balanced accuracy on them.
+    #[serde(default)]
+    pub val_corrupted_balanced_accuracy: Option<f64>,
+    /// Macro F1 on them.
+    #[serde(default)]
+    pub val_corrupted_macro_f1: Option<f64>,
     /// Training images per second.
     pub images_per_second: f64,
     /// Seconds the epoch took, validation included.
@@ -94,19 +106,24 @@ impl RunLog {
     pub fn log(&mut self, epoch: &Epoch) -> Result<()> {
         let written = self.table.serialize(epoch).map_err(csv_error).and_then(|()| self.table.flush());
         written.map_err(|e| Error::io(&self.path, &e))?;
-        self.events.scalars(
-            epoch.step,
-            &[
-                ("epoch", epoch.epoch as f64),
-                ("lr", epoch.lr),
-                ("loss/train", epoch.train_loss),
-                ("loss/val", epoch.val_loss),
-                ("val/accuracy", epoch.val_accuracy),
-                ("val/balanced_accuracy", epoch.val_balanced_accuracy),
-                ("val/macro_f1", epoch.val_macro_f1),
-                ("images_per_second", epoch.images_per_second),
-            ],
-        )
+        let mut scalars = vec![
+            ("epoch", epoch.epoch as f64),
+            ("lr", epoch.lr),
+            ("loss/train", epoch.train_loss),
+            ("loss/val", epoch.val_loss),
+            ("val/accuracy", epoch.val_accuracy),
+            ("val/balanced_accuracy", epoch.val_balanced_accuracy),
+            ("val/macro_f1", epoch.val_macro_f1),
+            ("images_per_second", epoch.images_per_second),
+        ];
+        let of_corrupted = [
+            ("loss/val_corrupted", epoch.val_corrupted_loss),
+            ("val_corrupted/accuracy", epoch.val_corrupted_accuracy),
+            ("val_corrupted/balanced_accuracy", epoch.val_corrupted_balanced_accuracy),
+            ("val_corrupted/macro_f1", epoch.val_corrupted_macro_f1),
+        ];
+        scalars.extend(of_corrupted.iter().filter_map(|(name, value)| Some((*name, (*value)?))));
+        self.events.scalars(epoch.step, &scalars)
     }
 }
 
@@ -153,6 +170,10 @@ mod tests {
             val_accuracy: 0.9,
             val_balanced_accuracy: 0.875,
             val_macro_f1: 0.85,
+            val_corrupted_loss: None,
+            val_corrupted_accuracy: None,
+            val_corrupted_balanced_accuracy: None,
+            val_corrupted_macro_f1: None,
             images_per_second: 40.0,
             seconds: 12.5,
         }
@@ -171,12 +192,26 @@ mod tests {
         let path = folder.path().join(METRICS_FILE);
         let text = fs::read_to_string(&path).unwrap();
         let header = "stage,epoch,step,lr,train_loss,val_loss,val_accuracy,val_balanced_accuracy,val_macro_f1,\
+                      val_corrupted_loss,val_corrupted_accuracy,val_corrupted_balanced_accuracy,val_corrupted_macro_f1,\
                       images_per_second,seconds";
         assert_eq!(text.lines().next(), Some(header));
-        assert_eq!(text.lines().nth(1), Some("fine-tune,1,10,0.001,1.0,0.5,0.9,0.875,0.85,40.0,12.5"));
+        assert_eq!(text.lines().nth(1), Some("fine-tune,1,10,0.001,1.0,0.5,0.9,0.875,0.85,,,,,40.0,12.5"));
         let history = History::read(&path).unwrap();
         assert_eq!(history.column(|epoch| epoch.train_loss), [1.0, 0.5]);
         assert!(history.epochs[1].val_loss.is_nan());
+    }
+
+    #[test]
+    fn numbers_of_corrupted_images_are_logged_and_a_log_without_them_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let corrupted = Epoch { val_corrupted_accuracy: Some(0.75), ..epoch(1) };
+        RunLog::open(folder.path(), None).unwrap().log(&corrupted).unwrap();
+        let path = folder.path().join(METRICS_FILE);
+        assert_eq!(History::read(&path).unwrap().epochs, [corrupted]);
+        let old = "stage,epoch,step,lr,train_loss,val_loss,val_accuracy,val_balanced_accuracy,val_macro_f1,\
+                   images_per_second,seconds\nfine-tune,1,10,0.001,1.0,0.5,0.9,0.875,0.85,40.0,12.5\n";
+        fs::write(&path, old).unwrap();
+        assert_eq!(History::read(&path).unwrap().epochs, [epoch(1)]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use hema_core::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Task;
+use super::average::Average;
 use crate::bundle::BEST;
 use crate::model::Network;
 use crate::optim::Optimizer;
@@ -46,6 +47,8 @@ pub struct Position {
     pub stage_best: Option<f64>,
     /// Epochs of this stage since its best.
     pub epochs_since_best: u64,
+    /// Networks of this stage in the mean of the weights.
+    pub averaged: u64,
 }
 
 impl Position {
@@ -56,13 +59,23 @@ impl Position {
         self.stage_step = 0;
         self.stage_best = None;
         self.epochs_since_best = 0;
+        self.averaged = 0;
     }
+}
+
+/// A run as it is saved.
+pub(super) struct State<'a> {
+    pub(super) position: &'a Position,
+    pub(super) network: &'a Network,
+    pub(super) average: &'a Average,
+    pub(super) optimizer: Option<&'a Optimizer>,
 }
 
 /// A checkpoint read back.
 pub(super) struct Saved {
     pub(super) position: Position,
     pub(super) network: StateDict,
+    pub(super) average: StateDict,
     pub(super) optimizer: StateDict,
 }
 
@@ -88,23 +101,19 @@ impl Inputs {
 }
 
 /// Saves a run.
-pub(super) fn save(
-    task: &Task,
-    inputs: &Inputs,
-    network: &Network,
-    optimizer: Option<&Optimizer>,
-    position: &Position,
-) -> Result<()> {
+pub(super) fn save(task: &Task, inputs: &Inputs, state: &State) -> Result<()> {
     let path = path(task);
-    let document = Document { position: position.clone(), inputs: inputs.clone() };
+    let document = Document { position: state.position.clone(), inputs: inputs.clone() };
     let json = serde_json::to_string(&document)
         .map_err(|e| Error::new(format!("checkpoint cannot be written: {e}")).at(&path))?;
     let named = |prefix: &'static str, state: StateDict| {
         state.into_iter().map(move |(name, array)| (format!("{prefix}/{name}"), array))
     };
-    let optimizer = optimizer.map(Optimizer::state_dict).unwrap_or_default();
-    let tensors =
-        named("network", weights::state_dict(network)).chain(named("optimizer", optimizer)).collect();
+    let optimizer = state.optimizer.map(Optimizer::state_dict).unwrap_or_default();
+    let tensors = named("network", weights::state_dict(state.network))
+        .chain(named("average", state.average.state_dict().clone()))
+        .chain(named("optimizer", optimizer))
+        .collect();
     weights::write(&path, &tensors, &[(KEY.to_owned(), json)].into())
 }
 
@@ -157,7 +166,12 @@ fn read(task: &Task, inputs: &Inputs) -> Result<Saved> {
         };
         file.tensors.iter().filter_map(of).collect()
     };
-    Ok(Saved { position: document.position, network: part("network"), optimizer: part("optimizer") })
+    Ok(Saved {
+        position: document.position,
+        network: part("network"),
+        average: part("average"),
+        optimizer: part("optimizer"),
+    })
 }
 
 fn path(task: &Task) -> PathBuf {

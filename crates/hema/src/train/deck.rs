@@ -1,24 +1,44 @@
 //! The training images as the epochs show them: drawn by the recipe's sampler, shuffled, mixed and augmented.
 //!
+//! Mixing works on whole batches, whose order follows from the seed and the epoch too.
+//!
 //! What is drawn follows from the seed and the epoch, and what becomes of an image from its place in the data and how
 //! often it came before: a resumed epoch goes on where it stopped.
 
 use hema_core::Image;
 use hema_core::augment::Augment;
+use hema_core::augment::mixing::Mixing;
 use hema_core::data::Dataset;
 use hema_core::error::Result;
-use hema_core::rng::{Purpose, stream};
+use hema_core::rng::{Purpose, Rng, stream};
 use hema_core::sampler::{self, Draw, Sampler};
 use rand::seq::SliceRandom;
+use rayon::prelude::*;
 
-use crate::recipe::Recipe;
+use crate::loss::{Target, VIEWS};
+use crate::recipe::{MixPer, Recipe};
+
+/// What an image of a batch shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Shown {
+    /// Its position in the data.
+    pub(super) image: usize,
+    /// Its class.
+    pub(super) target: Target,
+}
 
 /// The training images and how they are drawn.
 #[derive(Clone)]
 pub(super) struct Deck<'a> {
     data: &'a Dataset,
     seed: u64,
+    /// Operators that come first.
+    base: Augment,
     augment: Augment,
+    mixing: Mixing,
+    mix_per: MixPer,
+    /// Every image is shown in several views.
+    views: bool,
     sampler: &'static Sampler,
     /// Positions of the images of each class.
     classes: Vec<Vec<usize>>,
@@ -30,8 +50,8 @@ impl<'a> Deck<'a> {
     /// The deck of a recipe.
     ///
     /// # Errors
-    /// An unknown sampler.
-    pub(super) fn new(recipe: &Recipe, data: &'a Dataset, augment: Augment) -> Result<Self> {
+    /// An unknown sampler, operator or mix.
+    pub(super) fn new(recipe: &Recipe, data: &'a Dataset) -> Result<Self> {
         let sampler = sampler::find(&recipe.data.sampler)?;
         let mut classes = vec![Vec::new(); data.classes().len()];
         for i in 0..data.len() {
@@ -40,7 +60,24 @@ impl<'a> Deck<'a> {
             }
         }
         let quotas = sampler.quotas(&data.counts());
-        Ok(Self { data, seed: recipe.seed, augment, sampler, classes, quotas })
+        Ok(Self {
+            data,
+            seed: recipe.seed,
+            base: recipe.augment.build_base()?,
+            augment: recipe.augment.build()?,
+            mixing: recipe.augment.build_mixing()?,
+            mix_per: recipe.augment.mix_per,
+            views: recipe.loss.consistency > 0.0,
+            sampler,
+            classes,
+            quotas,
+        })
+    }
+
+    /// Names of everything that changes an image.
+    pub(super) fn augmentations(&self) -> Vec<String> {
+        let mixes = self.mixing.names().map(String::from);
+        self.base.names().into_iter().chain(self.augment.names()).chain(mixes).collect()
     }
 
     /// Images of an epoch.
@@ -60,18 +97,177 @@ impl<'a> Deck<'a> {
         draws
     }
 
-    /// The image of a draw, mixed and augmented.
+    /// The images of a batch, augmented, with what they show: one an image of the batch, each perhaps with another one of
+    /// the batch mixed into it, or [`VIEWS`] of each, view by view.
     ///
     /// # Errors
     /// An image that cannot be read from the data set's store.
-    pub(super) fn read(&self, draw: &Draw, epoch: u64) -> Result<Image> {
+    pub(super) fn batch(&self, draws: &[Draw], epoch: u64) -> Result<Vec<(Shown, Image)>> {
+        let shown: Vec<Shown> = draws.iter().map(|draw| self.shown(draw)).collect();
+        if self.views {
+            let views: Vec<[Image; VIEWS]> =
+                draws.par_iter().map(|draw| self.read_views(draw, epoch)).collect::<Result<_>>()?;
+            let mut of_view: [Vec<_>; VIEWS] = Default::default();
+            for (shown, views) in shown.iter().zip(views) {
+                of_view.iter_mut().zip(views).for_each(|(all, view)| all.push((*shown, view)));
+            }
+            return Ok(of_view.into_iter().flatten().collect());
+        }
+        let images: Vec<Image> =
+            draws.par_iter().map(|draw| self.read(draw, epoch)).collect::<Result<_>>()?;
+        if self.mixing.is_empty() {
+            return Ok(shown.into_iter().zip(images).collect());
+        }
+        let labels: Vec<usize> = shown.iter().map(|shown| shown.target.label).collect();
+        let mix = |place: usize| {
+            let (mut shown, mut image) = (shown[place], images[place].clone());
+            let look = self.look(&draws[place]);
+            let of = if self.mix_per == MixPer::Sample { look } else { self.look(&draws[0]) };
+            let mut rng = stream(self.seed, Purpose::Blend, epoch, of);
+            let mut own = stream(self.seed, Purpose::Partner, epoch, look);
+            if let Some(entry) = self.mixing.choose(&mut rng)
+                && let Some(partner) = entry.partner(place, &labels, &mut own)
+            {
+                let share = entry.apply(&mut image, &images[partner], &mut rng);
+                shown.target.mixed = Some((labels[partner], share));
+            }
+            (shown, image)
+        };
+        Ok((0..draws.len()).into_par_iter().map(mix).collect())
+    }
+
+    fn shown(&self, draw: &Draw) -> Shown {
+        // every image of the part that is trained on has a label
+        Shown { image: draw.image, target: self.data.label(draw.image).unwrap_or_default().into() }
+    }
+
+    /// A number for an image and how often it came before: one that comes again must not look the same again.
+    fn look(&self, draw: &Draw) -> u64 {
+        draw.image as u64 + draw.repeat * self.data.len() as u64
+    }
+
+    /// The image of a draw, augmented.
+    fn read(&self, draw: &Draw, epoch: u64) -> Result<Image> {
+        let (mut image, mut rng) = self.read_base(draw, epoch)?;
+        self.augment.apply(&mut image, &mut rng);
+        Ok(image)
+    }
+
+    /// The views of a draw: with the first operators alone, and twice with all.
+    fn read_views(&self, draw: &Draw, epoch: u64) -> Result<[Image; VIEWS]> {
+        let (image, mut rng) = self.read_base(draw, epoch)?;
+        let (mut second, mut third) = (image.clone(), image.clone());
+        self.augment.apply(&mut second, &mut rng);
+        self.augment.apply(&mut third, &mut stream(self.seed, Purpose::View, epoch, self.look(draw)));
+        Ok([image, second, third])
+    }
+
+    /// The image of a draw after the operators that come first, and the random numbers of the others.
+    fn read_base(&self, draw: &Draw, epoch: u64) -> Result<(Image, Rng)> {
         let mut image = self.data.image(draw.image)?;
         if let Some(mix) = draw.mix {
             mix.apply(&mut image, &self.data.image(mix.with)?);
         }
-        // an image that comes again must not look the same again
-        let look = draw.image as u64 + draw.repeat * self.data.len() as u64;
-        self.augment.apply(&mut image, &mut stream(self.seed, Purpose::Augment, epoch, look));
-        Ok(image)
+        let mut rng = stream(self.seed, Purpose::Augment, epoch, self.look(draw));
+        self.base.apply(&mut image, &mut rng);
+        Ok((image, rng))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hema_core::synthetic;
+
+    use super::*;
+
+    const RECIPE: &str = r#"
+name = "test"
+[data]
+size = 16
+sampler = "oversample"
+[model]
+name = "cnn_gap"
+[augment]
+base = [{ name = "flip-horizontal", probability = 0.5 }]
+operators = [{ name = "rotate" }, { name = "brightness" }]
+[[stage]]
+name = "all"
+epochs = 1
+lr = 1e-3
+"#;
+
+    const MIX: &str =
+        r#"augment.mix=[{ name = "mixup", probability = 0.3 }, { name = "cutmix", probability = 0.5 }]"#;
+
+    fn cells(counts: [usize; 8]) -> Dataset {
+        let images = synthetic::images(&counts, 16, 1).into_iter();
+        let classes = synthetic::CLASSES.map(String::from).to_vec();
+        let images = images.map(|(path, image, label)| (path, image, Some(label))).collect();
+        Dataset::from_images(classes, images).unwrap()
+    }
+
+    fn batch(
+        data: &Dataset,
+        overrides: &[&str],
+        epoch: u64,
+        range: std::ops::Range<usize>,
+    ) -> Vec<(Shown, Image)> {
+        let recipe = Recipe::parse(RECIPE, "test", overrides).unwrap();
+        let deck = Deck::new(&recipe, data).unwrap();
+        deck.batch(&deck.draw(epoch)[range], epoch).unwrap()
+    }
+
+    #[test]
+    fn mixtures_are_of_the_batch_and_follow_from_seed_and_epoch_whatever_the_threads() {
+        let data = cells([6; 8]);
+        let first = batch(&data, &[MIX], 3, 0..32);
+        let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        assert!(first == one_thread.install(|| batch(&data, &[MIX], 3, 0..32)));
+        assert!(first != batch(&data, &[MIX], 4, 0..32) && first != batch(&data, &[MIX, "seed=1"], 3, 0..32));
+        let plain = batch(&data, &[], 3, 0..32);
+        let mixed = first.iter().zip(&plain).filter(|(mixed, plain)| mixed.1 != plain.1).count();
+        let labelled = first.iter().filter(|(shown, _)| shown.target.mixed.is_some()).count();
+        assert!((20..32).contains(&mixed) && labelled >= mixed, "{mixed} {labelled}");
+        assert!(plain.iter().all(|(shown, _)| shown.target.mixed.is_none()));
+    }
+
+    #[test]
+    fn a_mix_of_the_batch_has_one_share() {
+        let always = r#"augment.mix=[{ name = "cutmix" }]"#;
+        let shares = |per: &str| {
+            let batch = batch(&cells([6; 8]), &[always, per], 0, 0..16);
+            let mut shares: Vec<f32> = batch.iter().map(|(shown, _)| shown.target.mixed.unwrap().1).collect();
+            shares.dedup();
+            shares.len()
+        };
+        assert_eq!(shares("augment.mix_per=batch"), 1);
+        assert!(shares("augment.mix_per=sample") > 12);
+    }
+
+    #[test]
+    fn within_a_class_labels_stay_and_what_has_no_partner_is_not_mixed() {
+        let within = r#"augment.mix=[{ name = "mixup", alpha = 1.0, within_class = true }]"#;
+        for (shown, _) in batch(&cells([6; 8]), &[within], 0, 0..48) {
+            assert_eq!(shown.target.mixed.unwrap().0, shown.target.label);
+        }
+        let one_class = batch(&cells([5, 0, 0, 0, 0, 0, 0, 0]), &[MIX], 0, 0..5);
+        assert!(one_class.iter().all(|(shown, _)| shown.target.mixed.is_none_or(|(label, _)| label == 0)));
+        for mix in [within, MIX] {
+            let single = batch(&cells([6; 8]), &[mix], 0, 0..1);
+            assert!(single[0].0.target.mixed.is_none());
+        }
+    }
+
+    #[test]
+    fn the_first_view_has_the_first_operators_alone_and_the_second_is_that_of_a_run_without_views() {
+        let data = cells([3; 8]);
+        let views = batch(&data, &["loss.consistency=12"], 1, 0..8);
+        assert_eq!(views.len(), 24);
+        let base = batch(&data, &["augment.operators=[]"], 1, 0..8);
+        let whole = batch(&data, &[], 1, 0..8);
+        assert!(views[..8] == base && views[8..16] == whole);
+        let targets = |of: &[(Shown, Image)]| of.iter().map(|(shown, _)| *shown).collect::<Vec<_>>();
+        assert_eq!(targets(&views[16..]), targets(&whole));
+        assert!(views[16..].iter().zip(&whole).all(|(third, second)| third.1 != second.1));
     }
 }

@@ -6,39 +6,42 @@
 //!
 //! Left out on purpose: reading data, terminal output and signals, which the command does.
 
+mod average;
 mod checkpoint;
 mod deck;
 mod freeze;
+mod setup;
+mod validate;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::tensor::Device;
-use hema_core::calibrate;
 use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
 use hema_core::file;
-use hema_core::metrics::{self, METRICS, Metric, Predictions};
 use hema_core::preprocess::Preprocess;
 use hema_core::provenance::Provenance;
-use hema_core::record::Scores;
 use hema_core::sampler::Draw;
 
 use crate::bundle::{self, Bundle, Manifest};
 use crate::loader::{self, Flow};
-use crate::loss::CrossEntropy;
+use crate::loss::{CrossEntropy, Target, VIEWS, jensen_shannon};
 use crate::model::{ModelSpec, Network};
 use crate::nn::{Pass, on_pool};
 use crate::optim::Optimizer;
-use crate::predict::Predictor;
-use crate::recipe::{Recipe, Stage, Weights};
+use crate::recipe::{Recipe, Stage};
 use crate::run_log::{Epoch, RunLog};
 use crate::weights;
 
 pub use checkpoint::{CHECKPOINT, Position, check_folder};
-use deck::Deck;
+pub use setup::{device_name, model_spec, preprocess};
+
+use average::Average;
+use deck::{Deck, Shown};
+use setup::{check_labelled, start_weights};
+use validate::{Judge, Validated};
 
 /// Name of the last epoch's model inside a run directory.
 pub const LAST: &str = "last.safetensors";
@@ -122,8 +125,10 @@ pub fn fit(task: &Task, resume: bool, observer: &mut dyn Observer, stop: &Atomic
                 run.save()?;
                 return Ok(Outcome::Interrupted { step: run.position.step });
             }
-            let validated = run.validate()?;
-            run.finish_epoch(stage, &validated, observer)?;
+            run.average.after_epoch(&run.network, stage.epochs - run.position.stage_epoch);
+            let network = run.average.network(&run.network)?;
+            let validated = run.judge.judge(&network, &run.preprocess, task.device)?;
+            run.finish_epoch(stage, &network, &validated, observer)?;
         }
         run.leave()?;
     }
@@ -143,25 +148,18 @@ pub fn check(recipe: &Recipe, classes: usize, device: &Device) -> Result<()> {
     recipe.stages.iter().try_for_each(|stage| freeze::prepare(network.clone(), stage).map(drop))
 }
 
-/// What the validation images say of a network.
-struct Validated {
-    /// Of the probabilities as the network gives them.
-    scores: Scores,
-    /// What would calibrate them.
-    temperature: f64,
-}
-
 /// A run under way.
 struct Run<'a> {
     task: &'a Task<'a>,
     inputs: checkpoint::Inputs,
-    metric: &'static Metric,
+    judge: Judge<'a>,
     deck: Deck<'a>,
-    augmentations: Vec<String>,
     loss: CrossEntropy,
     preprocess: Preprocess,
     spec: ModelSpec,
     network: Network,
+    /// The mean of the network's weights over training.
+    average: Average,
     optimizer: Option<Optimizer>,
     position: Position,
     log: RunLog,
@@ -176,7 +174,7 @@ impl<'a> Run<'a> {
         let recipe = task.recipe;
         check_labelled(task.train)?;
         check_labelled(task.val)?;
-        let metric = metrics::find(&recipe.select.metric)?;
+        let judge = Judge::new(recipe, task.val)?;
         let classes = task.train.classes().len();
         let spec = model_spec(recipe, classes);
         let device = task.device.clone().autodiff();
@@ -186,9 +184,11 @@ impl<'a> Run<'a> {
         let mut network = Network::new(&spec, recipe.seed, &device)?;
         let mut position = Position::default();
         let mut optimizer = None;
+        let mut average = Average::new(&recipe.average);
         if let Some(saved) = saved {
             network = weights::load(network, &saved.network)?.0;
             position = saved.position;
+            average.restore(position.averaged, saved.average);
             if let Some(stage) = recipe.stages.get(position.stage)
                 && position.stage_step > 0
             {
@@ -201,19 +201,17 @@ impl<'a> Run<'a> {
             let text = recipe.to_toml()?;
             file::write_atomic(&task.out.join(RECIPE), |w| w.write_all(text.as_bytes()))?;
         }
-        let augment = recipe.augment.build()?;
-        let augmentations = augment.names();
-        let deck = Deck::new(recipe, task.train, augment)?;
+        let deck = Deck::new(recipe, task.train)?;
         Ok(Self {
             task,
             inputs,
-            metric,
+            judge,
             loss: CrossEntropy::new(&recipe.loss, deck.quotas()),
             deck,
-            augmentations,
             preprocess: preprocess(recipe),
             spec,
             network,
+            average,
             optimizer,
             log: RunLog::open(task.out, resume.then_some(position.step))?,
             position,
@@ -245,13 +243,13 @@ impl<'a> Run<'a> {
         let deck = self.deck.clone();
         let draws = deck.draw(epoch);
         let remaining = &draws[(self.position.batch as usize * stage.batch_size).min(images)..];
-        let read = |draw: &Draw| deck.read(draw, epoch);
+        let make = |draws: &[Draw]| deck.batch(draws, epoch);
         let preprocess = self.preprocess.clone();
         self.epoch_started = Instant::now();
         let mut here = 0;
         let mut flow = Flow::Continue;
-        loader::for_each_batch(remaining, stage.batch_size, &preprocess, &read, |batch| {
-            let samples = batch.samples.len();
+        loader::for_each_made_batch(remaining, stage.batch_size, &preprocess, &make, |batch| {
+            let samples = batch.samples.len() / self.views();
             self.position.lr = schedule.lr_at(self.position.stage_step, total_steps);
             let loss = on_pool(|| self.step(batch))?;
 
@@ -278,15 +276,22 @@ impl<'a> Run<'a> {
     }
 
     /// One step: forward, backward, update. The batch's mean loss.
-    fn step(&mut self, batch: loader::Batch<Draw>) -> Result<f64> {
-        let data = self.task.train;
-        let labels: Vec<usize> = batch.samples.iter().filter_map(|draw| data.label(draw.image)).collect();
-        let first = data.entry(batch.samples[0].image).path.clone();
+    fn step(&mut self, batch: loader::Batch<Shown>) -> Result<f64> {
+        // the views stand one after the other, and the first alone learns from its label
+        let images = batch.samples.len() / self.views();
+        let targets: Vec<Target> = batch.samples[..images].iter().map(|shown| shown.target).collect();
+        let first = self.task.train.entry(batch.samples[0].image).path.clone();
         let recipe = self.task.recipe;
         let pass =
             Pass::train(recipe.seed, self.position.step).with_precision(recipe.precision.on_this_machine());
         let logits = self.network.forward(batch.into_tensor(&self.device), &pass);
-        let loss = self.loss.forward(logits, &labels, &self.device);
+        let consistency = recipe.loss.consistency;
+        let loss = if consistency > 0.0 {
+            let of_first = logits.clone().narrow(0, 0, images);
+            self.loss.forward(of_first, &targets, &self.device) + jensen_shannon(logits) * consistency
+        } else {
+            self.loss.forward(logits, &targets, &self.device)
+        };
         let value: f64 = loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
         let at = |e: Error| {
             let kept =
@@ -300,8 +305,14 @@ impl<'a> Run<'a> {
         if let Some(optimizer) = &mut self.optimizer {
             let network = self.network.clone();
             self.network = optimizer.step(network, loss.backward(), self.position.lr).map_err(at)?;
+            self.average.after_step(&self.network);
         }
         Ok(value)
+    }
+
+    /// Views of every training image in a batch.
+    fn views(&self) -> usize {
+        if self.task.recipe.loss.consistency > 0.0 { VIEWS } else { 1 }
     }
 
     fn epochs_left(&self) -> u64 {
@@ -309,30 +320,16 @@ impl<'a> Run<'a> {
         stages.iter().map(|stage| stage.epochs).sum::<u64>() - self.position.stage_epoch - 1
     }
 
-    /// Judges the network as it stands on the validation images.
-    fn validate(&self) -> Result<Validated> {
-        let data = self.task.val;
-        let classes = data.classes();
-        let predictor = Predictor::of_network(&self.network, &self.preprocess, classes, self.task.device);
-        let probabilities = predictor.predict(&predictor.view(data), None, &mut |_| {})?;
-        let labels = (0..data.len()).filter_map(|i| data.label(i)).collect();
-        let predictions = Predictions { classes: classes.to_vec(), labels, probabilities };
-        Ok(Validated {
-            scores: metrics::score(&predictions, 0)?,
-            temperature: calibrate::temperature(&predictions),
-        })
-    }
-
     /// Logs the epoch, keeps its weights if they are the best, and saves a checkpoint.
     fn finish_epoch(
         &mut self,
         stage: &Stage,
+        network: &Network,
         validated: &Validated,
         observer: &mut dyn Observer,
     ) -> Result<()> {
-        let scores = &validated.scores;
-        let value = (self.metric.value)(scores).unwrap_or(f64::NAN);
-        let improves = |best: f64| best.is_nan() || self.metric.improves(value, best);
+        let value = self.judge.value(validated);
+        let improves = |best: f64| self.judge.improves(value, best);
         let improved = self.position.best.is_none_or(|(_, best)| improves(best));
         let improved_stage = self.position.stage_best.is_none_or(improves);
 
@@ -348,20 +345,25 @@ impl<'a> Run<'a> {
             position.stage_best = Some(value);
         }
         let images = std::mem::take(&mut position.images);
+        let (clean, corrupted) = (&validated.clean, validated.corrupted.as_ref());
         let epoch = Epoch {
             stage: stage.name.clone(),
             epoch: position.epoch,
             step: position.step,
             lr: position.lr,
             train_loss: std::mem::take(&mut position.loss_sum) / images as f64,
-            val_loss: scores.nll,
-            val_accuracy: scores.accuracy,
-            val_balanced_accuracy: scores.balanced_accuracy,
-            val_macro_f1: scores.macro_f1,
+            val_loss: clean.nll,
+            val_accuracy: clean.accuracy,
+            val_balanced_accuracy: clean.balanced_accuracy,
+            val_macro_f1: clean.macro_f1,
+            val_corrupted_loss: corrupted.map(|scores| scores.nll),
+            val_corrupted_accuracy: corrupted.map(|scores| scores.accuracy),
+            val_corrupted_balanced_accuracy: corrupted.map(|scores| scores.balanced_accuracy),
+            val_corrupted_macro_f1: corrupted.map(|scores| scores.macro_f1),
             images_per_second: images as f64 / std::mem::take(&mut position.train_seconds),
             seconds: self.epoch_started.elapsed().as_secs_f64(),
         };
-        let bundle = self.bundle(validated);
+        let bundle = self.bundle(network, validated);
         if improved {
             bundle.write(&self.task.out.join(bundle::BEST))?;
         }
@@ -377,13 +379,12 @@ impl<'a> Run<'a> {
         let best = Bundle::read(&self.task.out.join(bundle::BEST))?;
         self.network = weights::load(self.network.clone(), &best.tensors)?.0;
         self.optimizer = None;
+        self.average = Average::new(&self.task.recipe.average);
         self.position.next_stage();
         self.save()
     }
 
-    fn bundle(&self, validated: &Validated) -> Bundle {
-        let named = |m: &Metric| Some((m.name.to_owned(), (m.value)(&validated.scores)?));
-        let metrics: BTreeMap<String, f64> = METRICS.iter().filter_map(named).collect();
+    fn bundle(&self, network: &Network, validated: &Validated) -> Bundle {
         Bundle {
             manifest: Manifest {
                 format: bundle::FORMAT,
@@ -391,65 +392,26 @@ impl<'a> Run<'a> {
                 classes: self.task.train.classes().to_vec(),
                 preprocess: self.preprocess.clone(),
                 temperature: validated.temperature,
-                augmentations: self.augmentations.clone(),
+                augmentations: self.deck.augmentations(),
                 synthetic: self.task.synthetic,
-                metrics,
+                metrics: validated.metrics(),
                 recipe: self.task.recipe.to_toml().unwrap_or_default(),
                 provenance: Provenance::now(self.task.command, device_name(self.task.device)),
             },
-            tensors: weights::state_dict(&self.network),
+            tensors: weights::state_dict(network),
         }
     }
 
-    fn save(&self) -> Result<()> {
-        checkpoint::save(self.task, &self.inputs, &self.network, self.optimizer.as_ref(), &self.position)
+    fn save(&mut self) -> Result<()> {
+        self.position.averaged = self.average.count();
+        let state = checkpoint::State {
+            network: &self.network,
+            average: &self.average,
+            optimizer: self.optimizer.as_ref(),
+            position: &self.position,
+        };
+        checkpoint::save(self.task, &self.inputs, &state)
     }
-}
-
-fn check_labelled(data: &Dataset) -> Result<()> {
-    match (0..data.len()).find(|&i| data.label(i).is_none()) {
-        Some(i) => Err(Error::new("has no label, expected every image of the split to have one")
-            .at(&data.entry(i).path)
-            .hint("give labels by folders or in a manifest, or leave the image out of the split")),
-        None => Ok(()),
-    }
-}
-
-/// The device in words, for provenance.
-pub fn device_name(device: &Device) -> String {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let name = format!("{:?}", device.clone().without_autodiff()).to_lowercase();
-    if name.contains("flex") { format!("cpu, {threads} threads") } else { name }
-}
-
-/// The preprocessing that a recipe describes.
-pub fn preprocess(recipe: &Recipe) -> Preprocess {
-    let data = &recipe.data;
-    Preprocess { size: data.size, crop: data.crop, filter: data.filter, mean: data.mean, std: data.std }
-}
-
-/// The network that a recipe describes.
-pub fn model_spec(recipe: &Recipe, classes: usize) -> ModelSpec {
-    let model = &recipe.model;
-    ModelSpec {
-        name: model.name.clone(),
-        classes,
-        size: recipe.data.size,
-        head: model.head.clone(),
-        activation: model.activation,
-        head_batch_norm: model.head_batch_norm,
-        dropout: model.dropout,
-        drop_path: model.drop_path,
-    }
-}
-
-fn start_weights(network: Network, spec: &ModelSpec, start: &Weights) -> Result<Network> {
-    let path: PathBuf = match start {
-        Weights::None => return Ok(network),
-        Weights::Imagenet => weights::find_pretrained(&spec.name)?,
-        Weights::Path(path) => path.clone(),
-    };
-    weights::start_from(network, spec, &path)
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! Whole runs on drawn cells.
 
 use std::cell::Cell;
+use std::path::PathBuf;
 
 use hema_core::data::Dataset;
+use hema_core::metrics;
 use hema_core::synthetic;
 
 use super::*;
+use crate::predict::Predictor;
 use crate::run_log::History;
 use crate::weights::state_dict;
 
@@ -136,6 +139,81 @@ fn resume(recipe: &Recipe) {
         |h: &History| h.epochs.iter().map(|e| (e.step, e.lr, e.train_loss, e.val_loss)).collect::<Vec<_>>();
     assert_eq!(numbers(&history("whole")), numbers(&history("parts")));
     assert_eq!(history("whole").epochs.len(), 3);
+}
+
+#[test]
+fn a_resumed_run_goes_on_with_its_mean_of_the_weights() {
+    for kind in ["ema", "uniform"] {
+        resume(&recipe(&[&format!("average.kind={kind}"), "average.epochs=2", CORRUPTED, "select.on=both"]));
+    }
+}
+
+#[test]
+fn the_mean_of_the_weights_is_kept_and_training_goes_on_from_the_weights() {
+    let fixture = Fixture::new();
+    let runs = ["none", "ema", "uniform"].map(|kind| {
+        let recipe = recipe(&[&format!("average.kind={kind}"), "stage.all.epochs=1", "stage.1.epochs=3"]);
+        fixture.run(kind, &recipe, false, 18).unwrap();
+        let saved = weights::read(&fixture.out(kind).join(CHECKPOINT)).unwrap().tensors;
+        let part = |part: &str| -> weights::StateDict {
+            let of = |(name, array): (&String, &weights::Array)| {
+                Some((name.strip_prefix(part)?.to_owned(), array.clone()))
+            };
+            saved.iter().filter_map(of).collect()
+        };
+        (part("network/"), part("average/"), fixture.tensors(kind))
+    });
+    let [none, ema, uniform] = &runs;
+    assert!(none.1.is_empty());
+    // a mean has every weight and running statistic
+    assert!(ema.1.keys().eq(none.0.keys()) && uniform.1.keys().eq(none.0.keys()));
+    assert_ne!(ema.1, ema.0);
+    assert_eq!(uniform.0, none.0);
+    // the models of the last whole epoch differ, also in their running statistics
+    for (name, array) in &none.2 {
+        assert!(!name.ends_with("running_mean") || *array != ema.2[name], "{name}");
+    }
+}
+
+#[test]
+fn a_run_with_mixtures_or_views_resumes_to_the_bit_too() {
+    let mix =
+        "augment.mix=[{ name = \"mixup\", probability = 0.5 }, { name = \"resizemix\", probability = 0.4 }]";
+    for how in [mix, "loss.consistency=12"] {
+        resume(&recipe(&[how, "loss.class_weights=balanced"]));
+    }
+}
+
+/// Noise on every validation image, and blur on half of them.
+const CORRUPTED: &str =
+    "select.operators=[{ name = \"gaussian-noise\" }, { name = \"defocus-blur\", probability = 0.5 }]";
+
+#[test]
+fn corrupted_validation_images_are_judged_and_decide_where_they_should() {
+    let fixture = Fixture::new();
+    let mut logged = Vec::new();
+    for on in ["clean", "corrupted", "both"] {
+        let recipe = recipe(&[CORRUPTED, &format!("select.on={on}"), "stage.all.epochs=2"]);
+        let Outcome::Finished { best_epoch, best } = fixture.run(on, &recipe, false, FOREVER).unwrap() else {
+            panic!("interrupted")
+        };
+        let history = History::read(&fixture.out(on).join("metrics.csv")).unwrap();
+        let kept = &history.epochs[best_epoch as usize - 1];
+        let corrupted = kept.val_corrupted_accuracy.unwrap();
+        let expected = match on {
+            "clean" => kept.val_accuracy,
+            "corrupted" => corrupted,
+            _ => f64::midpoint(kept.val_accuracy, corrupted),
+        };
+        assert_eq!(best, expected, "{on}");
+        let model = Bundle::read(&fixture.out(on).join(bundle::BEST)).unwrap().manifest;
+        assert_eq!(model.metrics["corrupted_accuracy"], corrupted);
+        let epoch = &history.epochs[0];
+        logged.push((epoch.val_loss, epoch.val_corrupted_loss));
+        assert_ne!(Some(epoch.val_loss), epoch.val_corrupted_loss);
+    }
+    // the first epoch is the same whatever decides, and so is the damage
+    assert!(logged.iter().all(|numbers| *numbers == logged[0]), "{logged:?}");
 }
 
 #[test]

@@ -1,0 +1,275 @@
+//! Mixing: another image of the batch is put into a training image, and the label says how much of each there is.
+//!
+//! One way to mix is one file here and one row of [`MIXES`]; a [`Mixing`] is the list of them that a recipe asks for, of
+//! which at most one is done to an image.
+//!
+//! Left out on purpose: the loss, which takes the labels' shares, and mixtures that a sampler makes of a small class.
+
+mod cutmix;
+mod mixup;
+mod resizemix;
+
+use rand::RngExt as _;
+use rand_distr::{Beta, Distribution as _};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, suggest};
+use crate::rng::Rng;
+use crate::sample::Image;
+
+/// A way to mix two images of the same size.
+pub struct Mix {
+    /// Its name in recipes.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub about: &'static str,
+    /// The usual alpha of the distribution Beta(alpha, alpha) that shares are drawn from, if they are.
+    pub alpha: Option<f64>,
+    /// Puts the second image into the first; the share of the label that it gets.
+    apply: fn(&mut Image, &Image, &Settings, &mut Rng) -> f32,
+}
+
+/// Every way to mix, in the order of `hema list mixes`.
+pub const MIXES: &[Mix] = &[mixup::MIXUP, cutmix::CUTMIX, resizemix::RESIZEMIX];
+
+/// What a recipe can change of a mix.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    /// Parameter of Beta(alpha, alpha).
+    alpha: f64,
+    area: Area,
+}
+
+impl Settings {
+    /// A share, of Beta(alpha, alpha).
+    fn share(&self, rng: &mut Rng) -> f32 {
+        match Beta::new(self.alpha, self.alpha) {
+            Ok(beta) => beta.sample(rng) as f32,
+            Err(_) => 0.0,
+        }
+    }
+}
+
+/// What the label's share of a pasted box is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Area {
+    /// The share of the pixels that were replaced, as in the paper's code and in timm.
+    #[default]
+    Exact,
+    /// The share of the box as it was drawn, though a part of it may lie outside the image, as `KerasCV` counts.
+    Keras,
+}
+
+/// One entry of a [`Mixing`].
+#[derive(Clone)]
+pub struct Entry {
+    mix: &'static Mix,
+    settings: Settings,
+    probability: f64,
+    within_class: bool,
+}
+
+impl Entry {
+    /// The mix of that name, done to this share of the images; `alpha` is the mix's own where it is left out. Within a
+    /// class, the other image is of the same class.
+    ///
+    /// # Errors
+    /// An unknown name, with the nearest one; an alpha for a mix that has none.
+    pub fn named(
+        name: &str,
+        probability: f64,
+        alpha: Option<f64>,
+        area: Area,
+        within_class: bool,
+    ) -> Result<Self> {
+        let mix = MIXES.iter().find(|mix| mix.name == name).ok_or_else(|| {
+            Error::new(format!("unknown mix `{name}`")).hint(suggest(name, MIXES.iter().map(|mix| mix.name)))
+        })?;
+        if let (Some(alpha), None) = (alpha, mix.alpha) {
+            let found = format!("found alpha = {alpha} beside `{name}`, expected no such key");
+            return Err(Error::new(found).hint("its sizes are drawn evenly, not from a Beta distribution"));
+        }
+        let settings = Settings { alpha: alpha.or(mix.alpha).unwrap_or(1.0), area };
+        Ok(Self { mix, settings, probability, within_class })
+    }
+
+    /// The place in the batch of an image to mix into the one at `place`; none when there is none.
+    pub fn partner(&self, place: usize, labels: &[usize], rng: &mut Rng) -> Option<usize> {
+        let fits = |other: &usize| *other != place && (!self.within_class || labels[*other] == labels[place]);
+        let count = (0..labels.len()).filter(fits).count();
+        if count == 0 {
+            return None;
+        }
+        (0..labels.len()).filter(fits).nth(rng.random_range(0..count))
+    }
+
+    /// Mixes another image of the same size into one; the share of the label that goes to the other.
+    pub fn apply(&self, image: &mut Image, other: &Image, rng: &mut Rng) -> f32 {
+        (self.mix.apply)(image, other, &self.settings, rng)
+    }
+}
+
+/// Ways to mix, of which at most one is done to an image.
+#[derive(Clone, Default)]
+pub struct Mixing {
+    entries: Vec<Entry>,
+}
+
+impl Mixing {
+    /// The mixing that chooses among these, each with its own probability and none with what is left of 1.
+    pub fn new(entries: Vec<Entry>) -> Self {
+        Self { entries }
+    }
+
+    /// Whether nothing is ever mixed.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Names of its mixes, in order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.entries.iter().map(|entry| entry.mix.name)
+    }
+
+    /// One of the entries, or none.
+    pub fn choose(&self, rng: &mut Rng) -> Option<&Entry> {
+        let mut left = rng.random::<f64>();
+        self.entries.iter().find(|entry| {
+            left -= entry.probability;
+            left < 0.0
+        })
+    }
+}
+
+/// Replaces a part of an image, from column `x` and row `y`, by the part of another from `from_x` and `from_y`.
+fn paste(
+    image: &mut Image,
+    [x, y]: [usize; 2],
+    other: &Image,
+    from: [usize; 2],
+    [width, height]: [usize; 2],
+) {
+    let (row, other_row) = (3 * image.width(), 3 * other.width());
+    for line in 0..height {
+        let (to, from) = ((y + line) * row + 3 * x, (from[1] + line) * other_row + 3 * from[0]);
+        image.pixels_mut()[to..to + 3 * width].copy_from_slice(&other.pixels()[from..from + 3 * width]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, stream};
+
+    const SIDE: usize = 24;
+
+    fn entry(name: &str, alpha: Option<f64>, area: Area) -> Entry {
+        Entry::named(name, 1.0, alpha, area, false).unwrap()
+    }
+
+    /// A black image with a white one mixed into it, and the label's share.
+    fn mixed(entry: &Entry, index: u64) -> (Image, f32) {
+        let mut image = Image::filled(SIDE, SIDE, [0; 3]);
+        let share = entry.apply(
+            &mut image,
+            &Image::filled(SIDE, SIDE, [255; 3]),
+            &mut stream(7, Purpose::Blend, 0, index),
+        );
+        (image, share)
+    }
+
+    fn brightness(image: &Image) -> f32 {
+        let sum: f32 = image.pixels().iter().map(|value| f32::from(*value)).sum();
+        sum / (255.0 * image.pixels().len() as f32)
+    }
+
+    #[test]
+    fn the_label_is_shared_as_the_pixels_are() {
+        for mix in MIXES {
+            let entry = entry(mix.name, None, Area::Exact);
+            let mut shares = Vec::new();
+            for index in 0..200 {
+                let (image, share) = mixed(&entry, index);
+                // a byte of MixUp is rounded
+                assert!((brightness(&image) - share).abs() < 2.1e-3, "{} {share}", mix.name);
+                shares.push(share);
+            }
+            shares.sort_by(f32::total_cmp);
+            assert!(shares[0] < 0.05 && shares[199] > 0.6, "{} {shares:?}", mix.name);
+        }
+    }
+
+    #[test]
+    fn a_box_beyond_the_edge_counts_less_unless_as_in_keras() {
+        let (exact, keras) =
+            (entry("cutmix", Some(1.0), Area::Exact), entry("cutmix", Some(1.0), Area::Keras));
+        let mut clipped = 0;
+        for index in 0..200 {
+            let ((image, share), (same, drawn)) = (mixed(&exact, index), mixed(&keras, index));
+            assert_eq!(image, same);
+            assert!(drawn > share - 0.1);
+            clipped += usize::from(drawn > share + 0.1);
+        }
+        assert!(clipped > 20, "{clipped}");
+    }
+
+    #[test]
+    fn shares_follow_alpha_to_its_extremes() {
+        let spread = |alpha: f64| {
+            let entry = entry("mixup", Some(alpha), Area::Exact);
+            let shares: Vec<f64> = (0..500).map(|index| f64::from(mixed(&entry, index).1)).collect();
+            assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{alpha}");
+            shares.iter().map(|share| (share - 0.5).powi(2)).sum::<f64>() / 500.0
+        };
+        // variance of Beta(a, a): 1 / (4 (2 a + 1))
+        for alpha in [0.01, 0.2, 1.0, 8.0, 100.0] {
+            let expected = 1.0 / (4.0 * (2.0 * alpha + 1.0));
+            assert!((spread(alpha) / expected - 1.0).abs() < 0.2, "{alpha}");
+        }
+    }
+
+    #[test]
+    fn partners_are_others_of_the_batch() {
+        let (any, same) =
+            (entry("mixup", None, Area::Exact), Entry::named("mixup", 1.0, None, Area::Exact, true).unwrap());
+        let mut rng = stream(1, Purpose::Partner, 0, 0);
+        let labels = [0, 1, 0, 2, 0];
+        let found = |entry: &Entry, rng: &mut Rng| -> Vec<usize> {
+            let mut found: Vec<usize> = (0..100).filter_map(|_| entry.partner(2, &labels, rng)).collect();
+            found.sort_unstable();
+            found.dedup();
+            found
+        };
+        assert_eq!(found(&any, &mut rng), [0, 1, 3, 4]);
+        assert_eq!(found(&same, &mut rng), [0, 4]);
+        assert_eq!(same.partner(3, &labels, &mut rng), None);
+        assert_eq!(any.partner(0, &[0], &mut rng), None);
+        assert_eq!(same.partner(0, &[3, 3], &mut rng), Some(1));
+    }
+
+    #[test]
+    fn at_most_one_mix_is_chosen_with_its_probability() {
+        let entries = [("mixup", 0.25), ("cutmix", 0.5)];
+        let mixing = Mixing::new(
+            entries.map(|(name, p)| Entry::named(name, p, None, Area::Exact, false).unwrap()).into(),
+        );
+        let mut counts = [0.0; 3];
+        for index in 0..4000 {
+            let chosen = mixing.choose(&mut stream(1, Purpose::Blend, 0, index)).map(|entry| entry.mix.name);
+            counts[["mixup", "cutmix"].iter().position(|name| Some(*name) == chosen).unwrap_or(2)] += 1.0;
+        }
+        for (count, expected) in counts.iter().zip([0.25, 0.5, 0.25]) {
+            assert!((count / 4000.0_f64 - expected).abs() < 0.03, "{counts:?}");
+        }
+        assert!(Mixing::default().choose(&mut stream(1, Purpose::Blend, 0, 0)).is_none());
+    }
+
+    #[test]
+    fn names_and_alphas_are_checked() {
+        let error =
+            |name: &str, alpha| Entry::named(name, 1.0, alpha, Area::Exact, false).map(drop).unwrap_err();
+        assert_eq!(error("cutmx", None).hint_text(), Some("did you mean `cutmix`?"));
+        assert!(error("resizemix", Some(1.0)).to_string().starts_with("found alpha = 1 beside `resizemix`"));
+    }
+}

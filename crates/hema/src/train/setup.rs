@@ -1,0 +1,58 @@
+//! What a run is made of before its first step: its preprocessing, its network and where the weights start.
+
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use hema_core::data::Dataset;
+use hema_core::error::{Error, Result};
+use hema_core::preprocess::Preprocess;
+
+use crate::model::{ModelSpec, Network};
+use crate::recipe::{Recipe, Weights};
+use crate::weights;
+
+pub(super) fn check_labelled(data: &Dataset) -> Result<()> {
+    match (0..data.len()).find(|&i| data.label(i).is_none()) {
+        Some(i) => Err(Error::new("has no label, expected every image of the split to have one")
+            .at(&data.entry(i).path)
+            .hint("give labels by folders or in a manifest, or leave the image out of the split")),
+        None => Ok(()),
+    }
+}
+
+/// The device in words, for provenance.
+pub fn device_name(device: &Device) -> String {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let name = format!("{:?}", device.clone().without_autodiff()).to_lowercase();
+    if name.contains("flex") { format!("cpu, {threads} threads") } else { name }
+}
+
+/// The preprocessing that a recipe describes.
+pub fn preprocess(recipe: &Recipe) -> Preprocess {
+    let data = &recipe.data;
+    Preprocess { size: data.size, crop: data.crop, filter: data.filter, mean: data.mean, std: data.std }
+}
+
+/// The network that a recipe describes.
+pub fn model_spec(recipe: &Recipe, classes: usize) -> ModelSpec {
+    let model = &recipe.model;
+    ModelSpec {
+        name: model.name.clone(),
+        classes,
+        size: recipe.data.size,
+        head: model.head.clone(),
+        activation: model.activation,
+        head_batch_norm: model.head_batch_norm,
+        dropout: model.dropout,
+        drop_path: model.drop_path,
+    }
+}
+
+pub(super) fn start_weights(network: Network, spec: &ModelSpec, start: &Weights) -> Result<Network> {
+    let path: PathBuf = match start {
+        Weights::None => return Ok(network),
+        Weights::Imagenet => weights::find_pretrained(&spec.name)?,
+        Weights::Path(path) => path.clone(),
+    };
+    weights::start_from(network, spec, &path)
+}

@@ -1,0 +1,111 @@
+//! What the validation images say of a network after an epoch, as they are and corrupted.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Device;
+use hema_core::Image;
+use hema_core::augment::Augment;
+use hema_core::calibrate;
+use hema_core::data::Dataset;
+use hema_core::error::Result;
+use hema_core::metrics::{self, METRICS, Metric, Predictions};
+use hema_core::preprocess::Preprocess;
+use hema_core::record::Scores;
+use hema_core::rng::{Purpose, stream};
+
+use crate::model::Network;
+use crate::predict::{Edit, Predictor};
+use crate::recipe::{On, Recipe};
+
+/// Judges networks, always on the same images.
+pub(super) struct Judge<'a> {
+    data: &'a Dataset,
+    seed: u64,
+    metric: &'static Metric,
+    on: On,
+    corruption: Option<Augment>,
+}
+
+/// What the validation images say of a network.
+pub(super) struct Validated {
+    /// Of the probabilities as the network gives them.
+    pub(super) clean: Scores,
+    /// The same of the corrupted images.
+    pub(super) corrupted: Option<Scores>,
+    /// What would calibrate the probabilities of the clean images.
+    pub(super) temperature: f64,
+}
+
+impl<'a> Judge<'a> {
+    /// The judge that a recipe asks for.
+    ///
+    /// # Errors
+    /// An unknown metric or operator.
+    pub(super) fn new(recipe: &Recipe, data: &'a Dataset) -> Result<Self> {
+        Ok(Self {
+            data,
+            seed: recipe.seed,
+            metric: metrics::find(&recipe.select.metric)?,
+            on: recipe.select.on,
+            corruption: recipe.select.corruption()?,
+        })
+    }
+
+    /// Judges a network.
+    pub(super) fn judge(
+        &self,
+        network: &Network,
+        preprocess: &Preprocess,
+        device: &Device,
+    ) -> Result<Validated> {
+        let classes = self.data.classes();
+        let predictor = Predictor::of_network(network, preprocess, classes, device);
+        let views = predictor.view(self.data);
+        let labels: Vec<usize> = (0..self.data.len()).filter_map(|i| self.data.label(i)).collect();
+        let predict = |edit: Option<Edit>| {
+            let probabilities = predictor.predict(&views, edit, &mut |_| {})?;
+            Ok(Predictions { classes: classes.to_vec(), labels: labels.clone(), probabilities })
+        };
+        let clean = predict(None)?;
+        let corrupted = self.corruption.as_ref().map(|corruption| {
+            // the same damage every epoch: what moves the metric is the network
+            let edit = |index: usize, image: &mut Image| {
+                corruption.apply(image, &mut stream(self.seed, Purpose::Judge, 0, index as u64));
+            };
+            metrics::score(&predict(Some(&edit))?, 0)
+        });
+        Ok(Validated {
+            clean: metrics::score(&clean, 0)?,
+            corrupted: corrupted.transpose()?,
+            temperature: calibrate::temperature(&clean),
+        })
+    }
+
+    /// The number that decides which epoch is kept; NaN where the metric has no value.
+    pub(super) fn value(&self, validated: &Validated) -> f64 {
+        let of = |scores: Option<&Scores>| scores.and_then(self.metric.value).unwrap_or(f64::NAN);
+        let (clean, corrupted) = (of(Some(&validated.clean)), of(validated.corrupted.as_ref()));
+        match self.on {
+            On::Clean => clean,
+            On::Corrupted => corrupted,
+            On::Both => f64::midpoint(clean, corrupted),
+        }
+    }
+
+    /// Whether the first of two values is the better one.
+    pub(super) fn improves(&self, value: f64, best: f64) -> bool {
+        best.is_nan() || self.metric.improves(value, best)
+    }
+}
+
+impl Validated {
+    /// Every metric by name, those of corrupted images with `corrupted_` before it.
+    pub(super) fn metrics(&self) -> BTreeMap<String, f64> {
+        let of = |scores: &Scores, prefix: &str| -> Vec<(String, f64)> {
+            let named = |m: &Metric| Some((format!("{prefix}{}", m.name), (m.value)(scores)?));
+            METRICS.iter().filter_map(named).collect()
+        };
+        let corrupted = self.corrupted.iter().flat_map(|scores| of(scores, "corrupted_"));
+        of(&self.clean, "").into_iter().chain(corrupted).collect()
+    }
+}
