@@ -6,7 +6,7 @@
 
 mod geometric;
 mod occluding;
-mod photometric;
+pub(crate) mod photometric;
 #[cfg(test)]
 mod pillow;
 pub mod policy;
