@@ -1,7 +1,8 @@
 //! One trait for everything that takes an image and returns it changed: augmentations and corruptions alike.
 //!
 //! Beside the trait stand the few routines its implementations share: pointwise maps here, convolution in
-//! `kernel`, geometric resampling in `warp`. All work on 8-bit RGB of any size.
+//! `kernel`, floats and their Gaussian blur in `raster`, geometric resampling in `warp`. All work on 8-bit RGB of any
+//! size.
 //!
 //! Left out on purpose: operators that mix several images or touch labels (`MixUp`, `CutMix`), which belong to the
 //! training loop, and operators that change the size of an image, which belong to preprocessing.
@@ -16,6 +17,7 @@ use std::ops::Range;
 
 mod fill;
 pub(crate) mod kernel;
+pub(crate) mod raster;
 pub(crate) mod warp;
 
 pub use fill::Fill;
@@ -55,6 +57,12 @@ pub(crate) fn find(table: &[&'static dyn ImageOp], kind: &str, name: &str) -> Re
 #[inline]
 pub(crate) fn to_byte(value: f32) -> u8 {
     (value + 0.5) as u8
+}
+
+/// Cuts off to a byte, as numpy's conversion does; what rounding left just below a whole number counts as that number.
+#[inline]
+pub(crate) fn cut(value: f32) -> u8 {
+    (value + 1e-3) as u8
 }
 
 /// Shares of red, green and blue in the brightness that the eye sees (ITU-R BT.601, the weights of Pillow's mode `L`).
@@ -129,12 +137,13 @@ pub(crate) fn map_values(image: &mut Image, f: impl Fn(f32) -> f32) {
 
 /// Replaces every colour by a function of it alone.
 #[inline]
-pub(crate) fn map_colours(image: &mut Image, f: impl Fn([f32; 3]) -> [f32; 3]) {
-    for pixel in image.pixels_mut().chunks_exact_mut(3) {
-        let colour = f([f32::from(pixel[0]), f32::from(pixel[1]), f32::from(pixel[2])]);
-        for (value, new) in pixel.iter_mut().zip(colour) {
-            *value = to_byte(new);
-        }
+pub(crate) fn map_colours(
+    image: &mut Image,
+    byte: impl Fn(f32) -> u8,
+    colour: impl Fn([f32; 3]) -> [f32; 3],
+) {
+    for pixel in image.pixels_mut().as_chunks_mut::<3>().0 {
+        *pixel = colour(pixel.map(f32::from)).map(&byte);
     }
 }
 
@@ -163,25 +172,10 @@ pub(crate) fn normal(rng: &mut Rng) -> f32 {
     (f32::from(sum) - 8.0 * 127.5) / DEVIATION
 }
 
-/// The inside index that a mirror at the border shows at `index`; the border pixel itself is repeated.
-#[inline]
-pub(crate) fn mirror(index: isize, length: usize) -> usize {
-    let length = length as isize;
-    let folded = index.rem_euclid(2 * length);
-    folded.min(2 * length - 1 - folded) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rng::{Purpose, stream};
-
-    #[test]
-    fn the_mirror_repeats_the_border_pixel() {
-        let seen: Vec<usize> = (-4..7).map(|i| mirror(i, 3)).collect();
-        assert_eq!(seen, [2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0]);
-        assert_eq!(mirror(-100, 1), 0);
-    }
 
     #[test]
     fn normal_numbers_have_mean_0_and_deviation_1() {

@@ -1,7 +1,8 @@
 //! Too little light.
 
-use super::at_strength;
-use crate::image_op::{ImageOp, map_values};
+use crate::augment::photometric::brightness::brightness;
+use crate::corrupt::at_strength;
+use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
 
@@ -21,7 +22,6 @@ impl ImageOp for BrightnessDown {
     }
 
     fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
-        let factor = at_strength(FACTOR, strength);
-        map_values(image, |value| value * factor);
+        brightness(image, at_strength(FACTOR, strength));
     }
 }

@@ -1,7 +1,7 @@
 //! Too much colour, as of an overdone stain or a camera's "vivid" setting.
 
-use super::at_strength;
-use crate::image_op::{ImageOp, map_colours};
+use crate::corrupt::at_strength;
+use crate::image_op::{ImageOp, cut, map_colours};
 use crate::rng::Rng;
 use crate::sample::Image;
 
@@ -23,21 +23,25 @@ impl ImageOp for Saturate {
     }
 
     fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
-        let added = at_strength(ADDED, strength);
-        map_colours(image, |colour| saturate(colour, added));
+        saturate(image, 1.0, at_strength(ADDED, strength));
     }
 }
 
-/// One colour with its saturation raised. In HSV, `value - channel` is proportional to the saturation.
+/// Multiplies the saturation of HSV by a factor, then adds to it.
+pub(crate) fn saturate(image: &mut Image, factor: f32, added: f32) {
+    map_colours(image, cut, |colour| saturated(colour, factor, added));
+}
+
+/// One colour with its saturation changed. In HSV, `value - channel` is proportional to the saturation.
 #[inline]
-fn saturate([r, g, b]: [f32; 3], added: f32) -> [f32; 3] {
+fn saturated([r, g, b]: [f32; 3], factor: f32, added: f32) -> [f32; 3] {
     let value = r.max(g).max(b);
     let chroma = value - r.min(g).min(b);
     if chroma == 0.0 {
         return [value, value * (1.0 - added), value * (1.0 - added)];
     }
     let saturation = chroma / value;
-    let growth = (saturation + added).min(1.0) / saturation;
+    let growth = (saturation * factor + added).min(1.0) / saturation;
     [r, g, b].map(|channel| value - (value - channel) * growth)
 }
 
@@ -46,12 +50,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hue_and_value_stay_and_saturation_grows() {
-        let [r, g, b] = saturate([200.0, 150.0, 100.0], 0.2);
+    fn hue_and_value_stay_and_saturation_changes() {
+        let [r, g, b] = saturated([200.0, 150.0, 100.0], 1.0, 0.2);
         assert_eq!(r, 200.0);
         assert!(((r - b) / r - 0.7).abs() < 1e-6);
         assert!(((r - g) / (r - b) - 0.5).abs() < 1e-6, "hue moved");
-        assert_eq!(saturate([200.0, 100.0, 10.0], 0.2)[2], 0.0);
-        assert_eq!(saturate([100.0; 3], 0.2), [100.0, 80.0, 80.0]);
+        assert_eq!(saturated([200.0, 150.0, 100.0], 0.5, 0.0), [200.0, 175.0, 150.0]);
+        assert_eq!(saturated([200.0, 100.0, 10.0], 1.0, 0.2)[2], 0.0);
+        assert_eq!(saturated([100.0; 3], 1.0, 0.2), [100.0, 80.0, 80.0]);
     }
 }

@@ -1,13 +1,13 @@
 //! Sensor noise.
 
-use super::at_strength;
-use crate::image_op::{ImageOp, normal, to_byte};
+use crate::corrupt::at_strength;
+use crate::image_op::{ImageOp, cut, normal};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Adds independent normal noise to every value: standard deviation 0.26 of full scale at strength 1.
 ///
-/// BloodMNIST-C has no noise; the deviations are those of DermaMNIST-C, the colour set of the same benchmark that has.
+/// `BloodMNIST-C` has no noise; the deviations are those of `DermaMNIST-C`, the colour set of the same benchmark that has.
 pub struct GaussianNoise;
 
 /// The standard deviation in parts of full scale, from no corruption to severity 5.
@@ -23,9 +23,14 @@ impl ImageOp for GaussianNoise {
     }
 
     fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng) {
-        let deviation = 255.0 * at_strength(DEVIATION, strength);
-        for value in image.pixels_mut() {
-            *value = to_byte(f32::from(*value) + deviation * normal(rng));
-        }
+        gaussian_noise(image, at_strength(DEVIATION, strength), rng);
+    }
+}
+
+/// Adds independent normal noise, its deviation in parts of full scale.
+pub(crate) fn gaussian_noise(image: &mut Image, deviation: f32, rng: &mut Rng) {
+    let deviation = 255.0 * deviation;
+    for value in image.pixels_mut() {
+        *value = cut(f32::from(*value) + deviation * normal(rng));
     }
 }

@@ -1,7 +1,8 @@
 //! A flat image, as of a pale stain or stray light.
 
-use super::at_strength;
-use crate::image_op::{ImageOp, map_values, mean_luma};
+use crate::augment::photometric::contrast::contrast;
+use crate::corrupt::at_strength;
+use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
 
@@ -21,8 +22,6 @@ impl ImageOp for ContrastDown {
     }
 
     fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
-        let factor = at_strength(FACTOR, strength);
-        let mean = mean_luma(image);
-        map_values(image, |value| mean + factor * (value - mean));
+        contrast(image, at_strength(FACTOR, strength));
     }
 }

@@ -1,0 +1,11 @@
+//! What storing and resampling do to a picture.
+
+mod elastic_transform;
+mod imagenet_jpeg;
+mod jpeg;
+mod pixelate;
+
+pub use elastic_transform::ElasticTransform;
+pub use imagenet_jpeg::ImagenetJpeg;
+pub use jpeg::Jpeg;
+pub use pixelate::Pixelate;
