@@ -38,6 +38,7 @@ enum Command {
     Evaluate(commands::evaluate::Args),
     Predict(commands::predict::Args),
     Report(commands::report::Args),
+    Augment(commands::augment::Args),
     List(commands::list::Args),
 }
 
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => commands::evaluate::run(&args, &printer).map(|()| Status::Done),
         Command::Predict(args) => commands::predict::run(&args, &printer).map(|()| Status::Done),
         Command::Report(args) => commands::report::run(&args, &printer).map(|()| Status::Done),
+        Command::Augment(args) => commands::augment::run(&args, &printer).map(|()| Status::Done),
         Command::List(args) => commands::list::run(&args, &printer).map(|()| Status::Done),
     };
     match result.and_then(|status| printer.finish().map(|()| status)) {

@@ -10,7 +10,7 @@
 use crate::error::{Error, Result, suggest};
 use crate::rng::Rng;
 use crate::sample::Image;
-use hema_kernels::COLOUR_BITS;
+use hema_kernels::{COLOUR_BITS, Table};
 use rand::Rng as _;
 use std::fmt;
 use std::ops::Range;
@@ -76,11 +76,20 @@ pub(crate) fn luma([r, g, b]: [f32; 3]) -> f32 {
 
 /// The mean [`luma`] of an image.
 pub(crate) fn mean_luma(image: &Image) -> f32 {
+    /// Values that are added side by side: whole pixels, and whole vectors.
+    const LANES: usize = 48;
     let mut sums = [0u64; 3];
-    for pixel in image.pixels().chunks_exact(3) {
-        for (sum, value) in sums.iter_mut().zip(pixel) {
-            *sum += u64::from(*value);
+    // 257 bytes fit in a 16-bit sum
+    for part in image.pixels().chunks(257 * LANES) {
+        let mut lanes = [0u16; LANES];
+        let (groups, rest) = part.as_chunks::<LANES>();
+        for group in groups {
+            for i in 0..LANES {
+                lanes[i] += u16::from(group[i]);
+            }
         }
+        lanes.iter().enumerate().for_each(|(i, sum)| sums[i % 3] += u64::from(*sum));
+        rest.iter().enumerate().for_each(|(i, value)| sums[i % 3] += u64::from(*value));
     }
     let count = (image.width() * image.height()) as f32;
     luma(sums.map(|sum| sum as f32 / count))
@@ -103,13 +112,43 @@ pub(crate) fn cover(
 
 /// How often each value occurs in red, green and blue.
 pub(crate) fn histograms(image: &Image) -> [[u32; 256]; 3] {
-    let mut histograms = [[0; 256]; 3];
-    for pixel in image.pixels().as_chunks::<3>().0 {
-        for (histogram, value) in histograms.iter_mut().zip(pixel) {
+    /// Neighbours often have the same colour: counting them apart, no count waits for the one before it.
+    const APART: usize = 4;
+    let mut counts = [[[0; 256]; 3]; APART];
+    let (groups, rest) = image.pixels().as_chunks::<3>().0.as_chunks::<APART>();
+    let mut count = |i: usize, pixel: &[u8; 3]| {
+        for (histogram, value) in counts[i].iter_mut().zip(pixel) {
             histogram[usize::from(*value)] += 1;
         }
+    };
+    for group in groups {
+        group.iter().enumerate().for_each(|(i, pixel)| count(i, pixel));
     }
-    histograms
+    rest.iter().for_each(|pixel| count(0, pixel));
+    std::array::from_fn(|channel| {
+        std::array::from_fn(|value| counts.iter().map(|counts| counts[channel][value]).sum())
+    })
+}
+
+/// The darkest and the lightest value in red, green and blue.
+pub(crate) fn ranges(image: &Image) -> [(u8, u8); 3] {
+    /// Values that are compared side by side: whole pixels, and whole vectors.
+    const LANES: usize = 48;
+    let (mut low, mut high) = ([u8::MAX; LANES], [u8::MIN; LANES]);
+    let (groups, rest) = image.pixels().as_chunks::<LANES>();
+    for group in groups {
+        for i in 0..LANES {
+            low[i] = low[i].min(group[i]);
+            high[i] = high[i].max(group[i]);
+        }
+    }
+    for (i, value) in rest.iter().enumerate() {
+        (low[i], high[i]) = (low[i].min(*value), high[i].max(*value));
+    }
+    std::array::from_fn(|channel| {
+        let lanes = (channel..LANES).step_by(3);
+        lanes.fold((u8::MAX, u8::MIN), |(least, most), i| (least.min(low[i]), most.max(high[i])))
+    })
 }
 
 /// `factor` of the way from `from` to `to`, and beyond where that is above 1; cut off, as Pillow's `Image.blend` does.
@@ -120,19 +159,15 @@ pub(crate) fn blend(from: f32, to: f32, factor: f32) -> u8 {
 
 /// Replaces every value by a function of its channel and itself, through three tables.
 pub(crate) fn map_channels(image: &mut Image, f: impl Fn(usize, f32) -> f32) {
-    let tables: [[u8; 256]; 3] =
+    let tables: [Table; 3] =
         std::array::from_fn(|channel| std::array::from_fn(|value| to_byte(f(channel, value as f32))));
-    for pixel in image.pixels_mut().as_chunks_mut::<3>().0 {
-        *pixel = std::array::from_fn(|channel| tables[channel][usize::from(pixel[channel])]);
-    }
+    hema_kernels::map_pixels(image.pixels_mut().as_chunks_mut().0, &tables);
 }
 
 /// Replaces every value by a function of it alone, through a table of its 256 results.
 pub(crate) fn map_values(image: &mut Image, f: impl Fn(f32) -> f32) {
-    let table: [u8; 256] = std::array::from_fn(|value| to_byte(f(value as f32)));
-    for value in image.pixels_mut() {
-        *value = table[usize::from(*value)];
-    }
+    let table: Table = std::array::from_fn(|value| to_byte(f(value as f32)));
+    hema_kernels::map_bytes(image.pixels_mut(), &table);
 }
 
 /// Replaces every colour by a function of it alone.

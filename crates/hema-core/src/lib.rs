@@ -19,6 +19,7 @@ pub mod image_op;
 
 pub mod augment;
 pub mod corrupt;
+pub mod preview;
 pub mod suite;
 
 pub mod synthetic;

@@ -3,9 +3,10 @@
 //! `UPDATE_GOLDEN=1 cargo test -p hema-core --test image_ops` rewrites the golden images; look at them before
 //! committing them.
 
+use hema_core::augment::policy::Policy;
 use hema_core::augment::{self, AUGMENTATIONS, Augment, Step};
 use hema_core::corrupt::{self, CORRUPTIONS};
-use hema_core::image_op::ImageOp;
+use hema_core::image_op::{Fill, ImageOp};
 use hema_core::rng::{Purpose, Rng, stream};
 use hema_core::sample::Image;
 use rand::Rng as _;
@@ -66,6 +67,55 @@ fn every_strength_keeps_the_size_and_repeats_with_its_random_numbers() {
             }
         }
     }
+}
+
+/// Any operator, corruption or policy on images of any size, at any strength.
+fn fuzz(rounds: u64) {
+    let policies = [
+        "rand-m9-n3-mstd0.5-inc1",
+        "rand-m10-n4",
+        "keras-m0.5-n3-s0.15-r0.9",
+        "trivial",
+        "augmix-m3-w3-d2",
+        "original",
+    ];
+    let fills = [Fill::Reflect, Fill::Background, Fill::Colour([1, 2, 3])];
+    for round in 0..rounds {
+        let mut draw = stream(5, Purpose::Look, 0, round);
+        let mut below = |most: u32| draw.next_u32() % most;
+        let (width, height) = (1 + below(70) as usize, 1 + below(70) as usize);
+        let image = textured(width, height);
+        let (strength, fill) = (below(1001) as f32 / 1000.0, fills[below(3) as usize]);
+        for op in all_ops() {
+            let filled = op.with_fill(fill);
+            let op = filled.as_deref().unwrap_or(op);
+            let once = applied(op, &image, strength, &mut rng(round));
+            assert_eq!((once.width(), once.height()), (width, height), "{op:?}, round {round}");
+            let again = applied(op, &image, strength, &mut rng(round));
+            assert_eq!(once, again, "{op:?} does not repeat, round {round}");
+        }
+        for word in policies {
+            let policy: Policy = word.parse().unwrap();
+            let changed = || {
+                let mut image = image.clone();
+                policy.apply(&mut image, fill, &mut rng(round));
+                image
+            };
+            assert_eq!((changed().width(), changed().height()), (width, height), "{word}, round {round}");
+            assert_eq!(changed(), changed(), "{word} does not repeat, round {round}");
+        }
+    }
+}
+
+#[test]
+fn any_size_strength_and_fill_will_do() {
+    fuzz(30);
+}
+
+#[test]
+#[ignore = "minutes; run after changing an operator or what it is made of"]
+fn any_size_strength_and_fill_will_do_at_length() {
+    fuzz(20_000);
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod pool;
 mod reference;
 mod simd;
 mod squeeze;
+mod tables;
 mod unit;
 mod workspace;
 
@@ -45,10 +46,11 @@ pub use element::{Element, bf16, narrow};
 pub use max_pool::MaxPool;
 pub use norm::{Norm, NormGrads, Stats};
 pub use optim::{AdamW, Lion, lerp, sum_of_squares};
-pub use pixels::{COLOUR_BITS, ColourMatrix, STEPS, bilinear, mix_channels};
+pub use pixels::{Border, COLOUR_BITS, ColourMatrix, STEPS, bilinear, mix_channels};
 pub use pool::Map;
 pub use simd::{Level, level};
 pub use squeeze::{SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
+pub use tables::{Table, map_bytes, map_pixels, sharpen};
 pub use unit::{Filter, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
 pub use workspace::Workspace;
 

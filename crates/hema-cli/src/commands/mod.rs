@@ -1,6 +1,7 @@
 //! The commands, one file each: `Args` and `run`. What several share is here.
 
 pub(crate) mod audit;
+pub(crate) mod augment;
 pub(crate) mod data;
 pub(crate) mod evaluate;
 pub(crate) mod list;

@@ -154,8 +154,8 @@ fn thumb(image: &Image) -> Result<Image> {
     resize(image, side(image.width()), side(image.height()), Filter::Bicubic)
 }
 
-/// At most `most` of some images, in the order of the data.
-fn draw(source: &Source, mut from: Vec<usize>, most: usize, seed: u64) -> Vec<usize> {
+/// At most `most` of some images, drawn at random, in the order of the data.
+pub fn draw(source: &Source, mut from: Vec<usize>, most: usize, seed: u64) -> Vec<usize> {
     let mut rng = stream(seed, Purpose::Look, 0, source.len() as u64);
     let (drawn, _) = from.partial_shuffle(&mut rng, most);
     let mut drawn = drawn.to_vec();

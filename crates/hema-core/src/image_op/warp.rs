@@ -6,7 +6,7 @@
 
 use super::Fill;
 use crate::sample::Image;
-use hema_kernels::{STEPS, bilinear};
+use hema_kernels::{Border, STEPS, bilinear};
 
 /// Reads each pixel of the result from `matrix * (x, y) + shift`, in pixels, measured from the centre of the image.
 pub(crate) fn affine(image: &mut Image, matrix: [[f32; 2]; 2], shift: [f32; 2], fill: Fill) {
@@ -24,7 +24,7 @@ pub(crate) fn affine(image: &mut Image, matrix: [[f32; 2]; 2], shift: [f32; 2], 
         };
         let [mut x, mut y] = [from(0), from(1)].map(|position| exact(position) + (1 << (BITS - 1)));
         for position in positions {
-            *position = [(x >> BITS) as i32, (y >> BITS) as i32];
+            *position = [x, y].map(|at| (at as u64 >> BITS) as i32);
             (x, y) = (x.wrapping_add(along[0]), y.wrapping_add(along[1]));
         }
     });
@@ -50,52 +50,55 @@ pub(crate) fn steps(pixels: f32) -> i32 {
 /// Reads each pixel of the result from the position, in steps, that `row(y, positions)` writes for it: one position
 /// `[x, y]` for each pixel of row `y`.
 pub(crate) fn warp(image: &mut Image, fill: Fill, mut row: impl FnMut(f32, &mut [[i32; 2]])) {
-    let (width, height) = (image.width(), image.height());
-    let (source, stride) = with_margin(image, fill);
+    let width = image.width();
+    let colour = fill.colour(image);
+    let (source, stride) = match colour {
+        Some(colour) => with_margin(image, colour),
+        None => of_two_at_least(image),
+    };
     let mut positions = vec![[0; 2]; width];
     for (y, pixels) in image.pixels_mut().chunks_exact_mut(width * 3).enumerate() {
         row(y as f32, &mut positions);
-        for [x, y] in &mut positions {
-            if fill == Fill::Reflect {
-                (*x, *y) = (fold(*x, width as i32), fold(*y, height as i32));
+        let border = if colour.is_some() {
+            for position in &mut positions {
+                *position = position.map(|at| at.saturating_add(STEPS));
             }
-            (*x, *y) = (x.saturating_add(STEPS), y.saturating_add(STEPS));
-        }
-        bilinear(&source, stride, &positions, pixels.as_chunks_mut().0);
+            Border::Nearest
+        } else {
+            Border::Mirror
+        };
+        bilinear(&source, stride, border, &positions, pixels.as_chunks_mut().0);
     }
 }
 
-/// The position inside that the mirror image at the border shows at `position`, both in steps.
-#[inline]
-fn fold(position: i32, side: i32) -> i32 {
-    let length = side * STEPS;
-    if position >= 0 && position <= length - STEPS {
-        return position;
-    }
-    let along = position.saturating_add(STEPS / 2).rem_euclid(2 * length);
-    along.min(2 * length - along) - STEPS / 2
+/// A pixel as the interpolation reads it.
+fn wide([r, g, b]: [u8; 3]) -> [u8; 4] {
+    [r, g, b, 0]
 }
 
-/// The image with one more pixel on every side, and the length of its rows: the fill's colour, or the border again.
-fn with_margin(image: &Image, fill: Fill) -> (Vec<[u8; 4]>, usize) {
-    let (width, height) = (image.width(), image.height());
-    let wide = |[r, g, b]: [u8; 3]| [r, g, b, 0];
-    let colour = fill.colour(image).map(wide);
-    let rows: Vec<&[[u8; 3]]> = image.pixels().as_chunks::<3>().0.chunks_exact(width).collect();
-    let stride = width + 2;
-    let mut pixels = Vec::with_capacity(stride * (height + 2));
-    let mut push = |row: &[[u8; 3]], ends: Option<[u8; 4]>| {
-        pixels.push(ends.unwrap_or_else(|| wide(row[0])));
-        pixels.extend(row.iter().copied().map(wide));
-        pixels.push(ends.unwrap_or_else(|| wide(row[width - 1])));
-    };
-    let margin = colour.map(|[r, g, b, _]| vec![[r, g, b]; width]);
-    push(margin.as_deref().unwrap_or(rows[0]), colour);
-    for row in &rows {
-        push(row, colour);
+/// The image with one more pixel of a colour on every side, and the length of its rows.
+fn with_margin(image: &Image, colour: [u8; 3]) -> (Vec<[u8; 4]>, usize) {
+    let (colour, stride) = (wide(colour), image.width() + 2);
+    let mut pixels = vec![colour; stride * (image.height() + 2)];
+    let rows = image.pixels().as_chunks::<3>().0.chunks_exact(image.width());
+    for (target, row) in pixels[stride..].chunks_exact_mut(stride).zip(rows) {
+        target[1..].iter_mut().zip(row).for_each(|(target, pixel)| *target = wide(*pixel));
     }
-    push(margin.as_deref().unwrap_or(rows[height - 1]), colour);
     (pixels, stride)
+}
+
+/// The image, of two rows and columns at least, and the length of its rows: the mirror image of a single one is the same again.
+fn of_two_at_least(image: &Image) -> (Vec<[u8; 4]>, usize) {
+    let mut pixels: Vec<[u8; 4]> = image.pixels().as_chunks().0.iter().copied().map(wide).collect();
+    let mut width = image.width();
+    if width == 1 {
+        pixels = pixels.into_iter().flat_map(|pixel| [pixel; 2]).collect();
+        width = 2;
+    }
+    if image.height() == 1 {
+        pixels.extend_from_within(..);
+    }
+    (pixels, width)
 }
 
 #[cfg(test)]
@@ -144,16 +147,6 @@ mod tests {
             warp(&mut image, fill, |_, from| from.fill([steps(f32::NAN), steps(f32::INFINITY)]));
             affine(&mut image, [[f32::NAN, f32::INFINITY], [1e30, -1e30]], [f32::NEG_INFINITY; 2], fill);
             assert_eq!((image.width(), image.height()), (5, 3));
-        }
-    }
-
-    #[test]
-    fn the_mirror_repeats_the_border_pixel() {
-        let seen: Vec<i32> = (-4..7).map(|i| fold(i * STEPS, 3) / STEPS).collect();
-        assert_eq!(seen, [2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0]);
-        assert_eq!(fold(-STEPS * 3 / 4, 3), -STEPS / 4);
-        for extreme in [i32::MIN, i32::MAX] {
-            assert!((-STEPS / 2..=3 * STEPS).contains(&fold(extreme, 3)));
         }
     }
 }

@@ -15,6 +15,7 @@ mod curves;
 mod findings;
 mod html;
 mod matrix;
+mod preview;
 mod reliability;
 mod run;
 mod suites;
@@ -27,6 +28,7 @@ use std::borrow::Cow;
 
 pub use audit::{AuditReport, render_audit};
 use base64::Engine as _;
+pub use preview::render_preview;
 
 use crate::error::Result;
 use crate::preprocess::{Filter, resize};

@@ -8,12 +8,11 @@ const KINDS: &[&[&str]] = &[
     &["brightness", "brightness-up", "brightness-down", "imagenet-brightness"],
     &["contrast", "contrast-up", "contrast-down", "imagenet-contrast"],
     &["saturation", "saturate", "colour-degenerate", "imagenet-saturate"],
-    &["defocus-blur", "gaussian-blur", "imagenet-defocus-blur", "imagenet-gaussian-blur"],
+    &["defocus-blur", "gaussian-blur", "imagenet-defocus-blur"],
     &["motion-blur", "imagenet-motion-blur"],
     &["gaussian-noise", "shot-noise", "speckle-noise", "imagenet-gaussian-noise"],
-    &["jpeg", "webp", "imagenet-jpeg"],
-    &["pixelate", "imagenet-pixelate"],
-    &["elastic", "imagenet-elastic"],
+    &["jpeg", "imagenet-jpeg"],
+    &["elastic", "elastic-transform"],
     &["zoom", "resized-crop"],
     &["cutout", "random-erasing"],
     &["affine", "rotate", "shear-x", "shear-y", "translate-x", "translate-y", "zoom"],
@@ -34,6 +33,18 @@ fn is_kin(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::augment::AUGMENTATIONS;
+    use crate::augment::policy::POLICIES;
+    use crate::corrupt::CORRUPTIONS;
+
+    #[test]
+    fn every_name_is_that_of_an_operator() {
+        let known: Vec<&str> = AUGMENTATIONS.iter().chain(CORRUPTIONS).map(|op| op.name()).collect();
+        let of_policies = POLICIES.iter().flat_map(|kind| kind.operators);
+        for name in KINDS.iter().copied().flatten().chain(of_policies) {
+            assert!(known.contains(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_policy_trains_on_what_it_chooses_from() {

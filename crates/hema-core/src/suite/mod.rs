@@ -14,8 +14,8 @@ use std::ops::RangeInclusive;
 
 use crate::augment::Augment;
 use crate::corrupt::{
-    BrightnessDown, BrightnessUp, ContrastDown, DefocusBlur, GaussianNoise, Jpeg, MotionBlur, Pixelate,
-    Saturate,
+    BLOOD_C, BrightnessDown, BrightnessUp, ContrastDown, DefocusBlur, GaussianNoise, IMAGENET_C, Jpeg,
+    MotionBlur, Pixelate, Saturate,
 };
 use crate::error::{Error, Result, suggest};
 use crate::image_op::ImageOp;
@@ -140,6 +140,24 @@ pub const SUITES: &[Row] = &[
         conditions: || at_every_severity(DEGRADED),
     },
     Row {
+        name: "blood-c",
+        about: "BloodMNIST-C: 11 corruptions x 5 severities at its own 224 pixels, then brought to the network's size",
+        size: Some(224),
+        conditions: || at_every_severity(BLOOD_C),
+    },
+    Row {
+        name: "blood-c@model",
+        about: "the same at the network's size: faster, and not comparable with published figures",
+        size: None,
+        conditions: || at_every_severity(BLOOD_C),
+    },
+    Row {
+        name: "imagenet-c",
+        about: "ImageNet-C: 15 + 4 corruptions x 5 severities at its own 224 pixels, then brought to the network's size",
+        size: Some(224),
+        conditions: || at_every_severity(IMAGENET_C),
+    },
+    Row {
         name: "challenge",
         about: "two or three strong operators at once, of 20 photometric, geometric and occluding ones, in 5 random draws",
         size: None,
@@ -209,7 +227,9 @@ mod tests {
 
     #[test]
     fn suites_have_the_conditions_they_promise() {
-        for (name, count) in [("clean", 0), ("degraded", 45), ("challenge", 5)] {
+        for (name, count) in
+            [("clean", 0), ("degraded", 45), ("blood-c", 55), ("imagenet-c", 95), ("challenge", 5)]
+        {
             assert_eq!(find(name).unwrap().conditions.len(), count, "{name}");
         }
         let error = find("degrade").unwrap_err();

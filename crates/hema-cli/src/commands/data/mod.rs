@@ -1,5 +1,6 @@
 //! `hema data`: data sets before anything is trained on them, one file per subcommand.
 
+mod augment;
 mod balance;
 mod convert;
 mod fetch;
@@ -25,6 +26,7 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Command {
     Fetch(fetch::Args),
+    Augment(augment::Args),
     Balance(balance::Args),
     Convert(convert::Args),
     Info(info::Args),
@@ -33,6 +35,7 @@ enum Command {
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     match &args.command {
         Command::Fetch(args) => fetch::run(args, printer).map(|()| Status::Done),
+        Command::Augment(args) => augment::run(args, printer),
         Command::Balance(args) => balance::run(args, printer),
         Command::Convert(args) => convert::run(args, printer),
         Command::Info(args) => info::run(args, printer).map(|()| Status::Done),

@@ -24,10 +24,11 @@ fn perspective(image: &mut Image, [p0, p1, p2, p3]: [[f32; 2]; 4], fill: Fill) {
         for (x, position) in positions.iter_mut().enumerate() {
             let u = x as f32 / sides[0];
             let depth = g * u + h * v + 1.0;
-            *position = [0, 1].map(|i| {
+            let along = |i: usize| {
                 let flat = (p1[i] - p0[i] + g * p1[i]) * u + (p3[i] - p0[i] + h * p3[i]) * v + p0[i];
                 warp::steps(flat / depth * sides[i])
-            });
+            };
+            *position = [along(0), along(1)];
         }
     });
 }

@@ -1,7 +1,7 @@
 //! Sharpness: distance from the smoothed image times one random factor.
 
 use crate::augment::factor;
-use crate::image_op::{ImageOp, blend};
+use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
 
@@ -16,15 +16,7 @@ pub(crate) fn sharpness(image: &mut Image, factor: f32) {
     let source = image.pixels().to_vec();
     for y in 1..height.saturating_sub(1) {
         let line = |dy: usize| &source[(y + dy - 1) * row..][..row];
-        let (above, here, below) = (line(0), line(1), line(2));
-        let target = &mut image.pixels_mut()[y * row..][..row];
-        for i in 3..row.saturating_sub(3) {
-            let column = |line: &[u8]| u16::from(line[i - 3]) + u16::from(line[i]) + u16::from(line[i + 3]);
-            let sum = column(above) + column(here) + column(below) + 4 * u16::from(here[i]);
-            // Pillow rounds the smoothed image to bytes before it mixes
-            let smooth = f32::from((2 * sum + 13) / 26);
-            target[i] = blend(smooth, f32::from(here[i]), factor);
-        }
+        hema_kernels::sharpen([0, 1, 2].map(line), factor, &mut image.pixels_mut()[y * row..][..row]);
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
+use super::names::with_suffix;
 use super::{Record, Writer};
 use crate::data::blob::read_exact_at;
 use crate::data::{Entry, OnBadImage, Picture, Skipped, Source};
@@ -96,12 +97,8 @@ fn mixed(image: &Image, other: Image, mix: &Mix) -> Result<Image> {
 
 /// A mixture belongs to a group only if both its images do.
 fn mixed_entry(entry: &Entry, other: &Entry) -> Entry {
-    let (stem, extension) = match entry.path.rsplit_once('.') {
-        Some((stem, extension)) if !extension.contains('/') => (stem, format!(".{extension}")),
-        _ => (entry.path.as_str(), String::new()),
-    };
     Entry {
-        path: format!("{stem}-mixed{extension}"),
+        path: with_suffix(&entry.path, "mixed"),
         group: entry.group.clone().filter(|_| entry.group == other.group),
         ..entry.clone()
     }

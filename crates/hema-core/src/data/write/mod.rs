@@ -9,9 +9,10 @@
 //! | Parquet as Hugging Face keeps images | `parquet`, `shards` |
 //! | CSV manifest | `manifest` |
 //!
-//! [`FORMS`] is the table of all. [`copy`] takes a source's images to a writer, [`balance`] those that a sampler draws. Whatever is written stands complete under
-//! its name or not at all (`target`). Left out on purpose: changing or replacing an existing data set.
+//! [`FORMS`] is the table of all. [`copy`] takes a source's images to a writer, [`balance`] those that a sampler draws,
+//! [`augment`] changed copies of them. Whatever is written stands complete under its name or not at all (`target`). Left out on purpose: changing or replacing an existing data set.
 
+mod augment;
 mod balance;
 mod copy;
 mod manifest;
@@ -26,6 +27,7 @@ mod webdataset;
 use std::borrow::Cow;
 use std::path::Path;
 
+pub use augment::{Copies, augment};
 pub use balance::balance;
 pub use copy::{Change, Encoding, copy};
 

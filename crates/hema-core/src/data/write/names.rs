@@ -72,6 +72,14 @@ impl Names {
     }
 }
 
+/// A path whose name ends in `-suffix`, before its extension.
+pub(super) fn with_suffix(path: &str, suffix: &str) -> String {
+    match path.rsplit_once('.') {
+        Some((stem, extension)) if !extension.contains('/') => format!("{stem}-{suffix}.{extension}"),
+        _ => format!("{path}-{suffix}"),
+    }
+}
+
 /// What follows the class's folder in a path, or all of it where there is no such folder.
 fn below_class<'a>(path: &'a str, class: Option<&str>) -> &'a str {
     let Some(class) = class else { return path };

@@ -1,0 +1,103 @@
+//! `hema data augment`: a set with augmented copies of its training images.
+
+use std::path::PathBuf;
+
+use hema::core::data;
+use hema::core::data::write::{self, Copies, Form, Options};
+use hema::core::error::{Error, Result};
+use hema::core::split::Part;
+use hema::recipe::Recipe;
+
+use super::convert::with_parts;
+use super::write_images;
+use crate::commands::{OnBadImage, Status};
+use crate::output::{Printer, printable};
+
+/// Write a data set with augmented copies of its training images
+///
+/// `hema train` augments by itself, anew in every epoch; this is for other software. The validation and test images are
+/// written as they are.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Image folder, archive, .npz or CSV manifest
+    input: PathBuf,
+    /// What to write; must not exist
+    output: PathBuf,
+    /// Recipe whose augmentation is used, a shipped one (see `hema list recipes`) or a TOML file
+    #[arg(long)]
+    recipe: String,
+    /// Override a value of the recipe, as in `--set augment.operators=[{name="affine"}]`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Copies of every training image
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    copies: u64,
+    /// Write the training images themselves too
+    #[arg(long)]
+    keep_originals: bool,
+    /// Decides every random choice
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// CSV with the columns path and split, or `none` to augment all images; by default the split inside the data
+    #[arg(long, value_name = "FILE")]
+    split: Option<PathBuf>,
+    /// Form to write (see `hema list forms`); by default what the name of the output ends in, a folder without an ending
+    #[arg(long, value_name = "FORM")]
+    to: Option<String>,
+    /// Deflate the arrays of a .npz
+    #[arg(long)]
+    compress: bool,
+    /// What to do with an image that cannot be read
+    #[arg(long, value_enum, default_value = "fail")]
+    on_bad_image: OnBadImage,
+}
+
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
+    let form = match &args.to {
+        Some(name) => Form::find(name)?,
+        None => Form::of_path(&args.output)?,
+    };
+    let augment = Recipe::load(&args.recipe, &args.overrides)?.augment.build()?;
+    let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
+    let has_parts = source.entries().iter().any(|entry| entry.part.is_some());
+    if !has_parts {
+        printer.warn(
+            "the data has no parts: all images are augmented; split before you augment, or copies of one image come \
+             into training and test",
+        );
+    }
+    let (training, rest): (Vec<usize>, Vec<usize>) =
+        (0..source.len()).partition(|i| !has_parts || source.entries()[*i].part == Some(Part::Train));
+    if training.is_empty() {
+        return Err(Error::new("there is no training image to augment").at(source.path()));
+    }
+    let has_groups = source.entries().iter().any(|entry| entry.group.is_some());
+    let options = Options { compress: args.compress, has_groups, ..Options::default() };
+    let writer = write::create(&args.output, form, source.classes(), &options)?;
+
+    let copies = Copies { augment, count: args.copies, keep_originals: args.keep_originals, seed: args.seed };
+    let of_each = args.copies as usize + usize::from(args.keep_originals);
+    let mut written = 0;
+    let images = training.len() * of_each + rest.len();
+    let skipped = write_images(printer, "augmenting", images, writer, |writer, progress| {
+        let parts = [&training[..], &rest];
+        write::augment(&source, parts, &copies, args.on_bad_image.into(), writer, |done| {
+            written = done;
+            progress(done)
+        })
+    })?;
+    if skipped.is_none() {
+        return Ok(Status::Interrupted);
+    }
+    let out = args.output.display().to_string();
+    printer.result(&if printer.is_json() {
+        serde_json::json!({
+            "out": out, "form": form.name, "images": written, "training": training.len(), "unchanged": rest.len(),
+            "copies": args.copies,
+        })
+        .to_string()
+    } else {
+        format!("{written} images: {} ({})", printable(&out), form.name)
+    });
+    Ok(Status::Done)
+}
