@@ -124,7 +124,9 @@ pub(crate) fn histograms(image: &Image) -> [[u32; 256]; 3] {
     for group in groups {
         group.iter().enumerate().for_each(|(i, pixel)| count(i, pixel));
     }
-    rest.iter().for_each(|pixel| count(0, pixel));
+    for pixel in rest {
+        count(0, pixel);
+    }
     std::array::from_fn(|channel| {
         std::array::from_fn(|value| counts.iter().map(|counts| counts[channel][value]).sum())
     })

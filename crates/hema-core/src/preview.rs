@@ -13,6 +13,8 @@ use crate::sample::Image;
 
 /// Strengths that an operator is shown at, after the image itself.
 pub const STRENGTHS: [f32; 5] = [0.2, 0.4, 0.6, 0.8, 1.0];
+/// Draws of random numbers of which the one that shows most is taken.
+const DRAWS: u64 = 8;
 /// Pictures in a row.
 const COLUMNS: usize = 1 + STRENGTHS.len();
 /// Pixels around a picture in a sheet.
@@ -42,7 +44,8 @@ pub struct Section {
 
 /// Every augmentation and every corruption at five strengths; rows take turns through the images.
 ///
-/// The random numbers of a row are the same at every strength: it shows one change that grows.
+/// The random numbers of a row are the same at every strength, so that it shows one change that grows: of a few draws the
+/// one that changes the image most, since many a draw does next to nothing.
 pub fn operators(images: &[Image], seed: u64) -> Vec<Section> {
     let columns = || {
         let strengths = STRENGTHS.iter().map(|strength| format!("{strength:.1}"));
@@ -59,16 +62,23 @@ pub fn operators(images: &[Image], seed: u64) -> Vec<Section> {
 }
 
 fn row(operator: &dyn ImageOp, image: &Image, seed: u64, number: u64) -> Row {
-    let at = |strength: f32| {
+    let at = |strength: f32, draw: u64| {
         let mut image = image.clone();
-        operator.apply(&mut image, strength, &mut stream(seed, Purpose::Look, 0, number));
+        operator.apply(&mut image, strength, &mut stream(seed, Purpose::Look, draw, number));
         image
     };
-    let pictures = std::iter::once(image.clone()).chain(STRENGTHS.map(at)).collect();
+    let change = |draw: &u64| {
+        let changed = at(1.0, *draw);
+        changed.pixels().iter().zip(image.pixels()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum::<u64>()
+    };
+    let draw = (0..DRAWS).max_by_key(change).unwrap_or(0);
+    let pictures =
+        std::iter::once(image.clone()).chain(STRENGTHS.map(|strength| at(strength, draw))).collect();
     Row { name: operator.name().to_owned(), about: operator.about().to_owned(), pictures }
 }
 
-/// What a training run makes of the images in its first epochs: one row for each.
+/// What an augmentation makes of the images in the first epochs: one row for each. The images come as they are: a training
+/// run resizes them before it augments them.
 pub fn training(augment: &Augment, images: &[Image], seed: u64) -> Section {
     let rows = images.iter().enumerate().map(|(index, image)| {
         let seen = (0..COLUMNS as u64 - 1).map(|epoch| {
@@ -84,7 +94,7 @@ pub fn training(augment: &Augment, images: &[Image], seed: u64) -> Section {
     });
     let columns = (1..COLUMNS).map(|epoch| format!("epoch {epoch}"));
     Section {
-        title: "What training sees",
+        title: "Augmented anew in every epoch",
         columns: std::iter::once("image".to_owned()).chain(columns).collect(),
         rows: rows.collect(),
     }

@@ -217,9 +217,9 @@ mod avx2 {
 
     #[target_feature(enable = "avx2")]
     fn load(positions: &[[i32; 2]; 8]) -> [__m256i; 2] {
-        let from = positions.as_ptr().cast::<__m256i>();
+        let from = positions.as_ptr();
         // SAFETY: eight positions are 64 bytes.
-        unsafe { [_mm256_loadu_si256(from), _mm256_loadu_si256(from.add(1))] }
+        unsafe { [_mm256_loadu_si256(from.cast()), _mm256_loadu_si256(from.add(4).cast())] }
     }
 
     /// Whether a position lies further away than one mirror image.

@@ -114,7 +114,9 @@ mod avx512 {
 /// # Panics
 /// If the rows are not of one length.
 pub fn sharpen(rows: [&[u8]; 3], factor: f32, target: &mut [u8]) {
-    rows.iter().for_each(|row| check_len("row", row.len(), target.len()));
+    for row in rows {
+        check_len("row", row.len(), target.len());
+    }
     let inner = 3..target.len().saturating_sub(3);
     #[cfg(target_arch = "x86_64")]
     if level() >= Level::Avx2 && !inner.is_empty() {
