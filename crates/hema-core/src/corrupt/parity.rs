@@ -6,6 +6,7 @@ use crate::corrupt::blur::motion_blur::streak;
 use crate::image_op::kernel::Border;
 use crate::image_op::raster::Raster;
 use crate::image_op::to_byte;
+use crate::suite::{Condition, SEVERITIES};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -60,7 +61,7 @@ fn what_is_not_random_is_what_the_packages_make() {
     for (name, allowed, op) in SAME {
         for severity in SEVERITIES {
             let mut image = images["picture"].clone();
-            corrupt(&mut image, op, severity, 0, 0);
+            Condition::corruption(op, severity).apply(&mut image, 0, 0);
             let error = mean_error(&image, &images[&format!("{name}/{severity}")]);
             if error > allowed {
                 far.push(format!("{name}/{severity}: {error}"));
@@ -127,10 +128,10 @@ fn what_is_random_has_the_statistics_of_the_packages() {
 }
 
 /// Mean and deviation over draws of: share of pixels changed, mean change, mean size of the change.
-fn statistics(picture: &Image, op: &dyn ImageOp, severity: u8, draws: u64) -> [[f64; 2]; 3] {
+fn statistics(picture: &Image, op: &'static dyn ImageOp, severity: u8, draws: u64) -> [[f64; 2]; 3] {
     let rows = (0..draws).map(|index| {
         let mut image = picture.clone();
-        corrupt(&mut image, op, severity, 0, index);
+        Condition::corruption(op, severity).apply(&mut image, 0, index);
         let pairs =
             || image.pixels().iter().zip(picture.pixels()).map(|(a, b)| f64::from(*a) - f64::from(*b));
         let pixels = || image.pixels().chunks_exact(3).zip(picture.pixels().chunks_exact(3));

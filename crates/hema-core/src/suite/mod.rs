@@ -261,7 +261,7 @@ mod tests {
             values.map(f64::from).sum::<f64>() / (40.0 * pixels.len() as f64)
         });
         let means: Vec<f64> = means.collect();
-        let expected = [108.229, 105.442, 110.107, 108.589, 105.412];
+        let expected = [108.093, 105.323, 110.045, 108.525, 105.355];
         let off = means.iter().zip(expected).any(|(found, expected)| (found - expected).abs() > 0.01);
         assert!(!off, "found {means:.3?}");
     }
