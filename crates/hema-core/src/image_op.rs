@@ -33,6 +33,11 @@ pub trait ImageOp: Send + Sync {
     /// Changes the image. Strength runs from 0, the identity, to 1; values outside are clamped.
     fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng);
 
+    /// Whether it draws its parameter itself, up to the strength. Of one that does not, a recipe draws the strength.
+    fn draws(&self) -> bool {
+        true
+    }
+
     /// The same operator with another [`Fill`]; `None` for one that never needs any.
     fn with_fill(&self, fill: Fill) -> Option<Box<dyn ImageOp>> {
         let _ = fill;
@@ -51,6 +56,16 @@ pub(crate) fn find(table: &[&'static dyn ImageOp], kind: &str, name: &str) -> Re
     table.iter().copied().find(|op| op.name() == name).ok_or_else(|| {
         Error::new(format!("unknown {kind} `{name}`")).hint(suggest(name, table.iter().map(|op| op.name())))
     })
+}
+
+/// The inverse of a matrix that has one.
+pub(crate) fn inverse(m: &[[f32; 3]; 3]) -> [[f32; 3]; 3] {
+    let minor = |row: usize, column: usize| {
+        let ([a, b], [c, d]) = ([(row + 1) % 3, (row + 2) % 3], [(column + 1) % 3, (column + 2) % 3]);
+        m[a][c] * m[b][d] - m[a][d] * m[b][c]
+    };
+    let determinant: f32 = (0..3).map(|column| m[0][column] * minor(0, column)).sum();
+    std::array::from_fn(|row| std::array::from_fn(|column| minor(column, row) / determinant))
 }
 
 /// Rounds to the nearest byte; values outside 0 to 255 saturate.

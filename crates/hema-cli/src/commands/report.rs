@@ -79,6 +79,7 @@ fn curves(history: &History, kept: Option<f64>) -> Curves {
         val_loss: history.column(|e| e.val_loss),
         val_accuracy: history.column(|e| e.val_accuracy),
         val_balanced_accuracy: history.column(|e| e.val_balanced_accuracy),
+        val_corrupted_accuracy: history.column(|e| e.val_corrupted_accuracy.unwrap_or(f64::NAN)),
         learning_rate: history.column(|e| e.lr),
         best_epoch: best.map(|e| e.epoch as f64),
     }

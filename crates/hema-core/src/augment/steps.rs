@@ -29,10 +29,8 @@ pub struct Step {
 
 /// What a step does.
 enum Change {
-    /// An augmentation, up to a strength.
-    Augmentation(Box<dyn ImageOp>, f32),
-    /// A corruption at any strength of a range, as likely.
-    Corruption(&'static dyn ImageOp, RangeInclusive<f32>),
+    /// An augmentation or corruption at any strength of a range, as likely.
+    Operator(Box<dyn ImageOp>, RangeInclusive<f32>),
     /// What a policy chooses.
     Policy(Policy, Fill),
     /// Some of several steps, in random order.
@@ -40,8 +38,9 @@ enum Change {
 }
 
 impl Step {
-    /// An augmentation, a corruption or a policy (its word, which has a strength of its own), by name. `fill` stands for
-    /// what is beyond the border, where the operator does not choose itself.
+    /// An augmentation, a corruption or a policy (its word, which has a strength of its own), by name. `strength` is the
+    /// most that is done to an image, anything up to it as likely; `fill` stands for what is beyond the border, where
+    /// the operator does not choose itself.
     ///
     /// # Errors
     /// An unknown name, with the closest one; a policy's bad setting; a fill for an operator that needs none.
@@ -54,12 +53,13 @@ impl Step {
         let first_word = name.split('-').next().unwrap_or_default();
         let change = if let Some(row) = AUGMENTATIONS.iter().find(|op| op.name() == name) {
             let own = row.with_fill(fill.unwrap_or_default());
+            let strengths = if row.draws() { strength..=strength } else { 0.0..=strength };
             match (own, fill) {
-                (Some(op), Some(_)) => Change::Augmentation(op, strength),
-                _ => no_fill(Change::Augmentation(Box::new(Row(*row)), strength))?,
+                (Some(op), Some(_)) => Change::Operator(op, strengths),
+                _ => no_fill(Change::Operator(Box::new(Row(*row)), strengths))?,
             }
         } else if let Some(row) = CORRUPTIONS.iter().find(|op| op.name() == name) {
-            no_fill(Change::Corruption(*row, 0.0..=strength))?
+            no_fill(Change::Operator(Box::new(Row(*row)), 0.0..=strength))?
         } else if POLICIES.iter().any(|kind| kind.name == first_word) {
             Change::Policy(name.parse()?, fill.unwrap_or_default())
         } else {
@@ -80,14 +80,14 @@ impl Step {
         Self { probability, ..self }
     }
 
-    /// The same step with every corruption at exactly its strength.
+    /// The same step with every operator at exactly its strength.
     pub fn exactly(self) -> Self {
         let change = match self.change {
-            Change::Corruption(op, strengths) => Change::Corruption(op, *strengths.end()..=*strengths.end()),
+            Change::Operator(op, strengths) => Change::Operator(op, *strengths.end()..=*strengths.end()),
             Change::SomeOf(count, steps) => {
                 Change::SomeOf(count, steps.into_iter().map(Self::exactly).collect())
             }
-            other => other,
+            policy @ Change::Policy(..) => policy,
         };
         Self { change, ..self }
     }
@@ -95,8 +95,7 @@ impl Step {
     /// Names of its operators and policies.
     fn names(&self) -> Vec<String> {
         match &self.change {
-            Change::Augmentation(op, _) => vec![op.name().to_owned()],
-            Change::Corruption(op, _) => vec![op.name().to_owned()],
+            Change::Operator(op, _) => vec![op.name().to_owned()],
             Change::Policy(policy, _) => vec![format!("{policy:?}")],
             Change::SomeOf(_, steps) => steps.iter().flat_map(Self::names).collect(),
         }
@@ -107,8 +106,7 @@ impl Step {
             return;
         }
         match &self.change {
-            Change::Augmentation(op, strength) => op.apply(image, *strength, rng),
-            Change::Corruption(op, strengths) => {
+            Change::Operator(op, strengths) => {
                 let (weakest, strongest) = strengths.clone().into_inner();
                 let strength = weakest + (strongest - weakest) * rng.random::<f32>();
                 op.apply(image, strength, rng);
@@ -129,8 +127,7 @@ impl Step {
 impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Augmentation(op, strength) => write!(f, "{op:?} {strength}"),
-            Self::Corruption(op, strengths) => write!(f, "{op:?} {strengths:?}"),
+            Self::Operator(op, strengths) => write!(f, "{op:?} {strengths:?}"),
             Self::Policy(policy, fill) => write!(f, "{policy:?} {fill}"),
             Self::SomeOf(count, steps) => write!(f, "{count:?} of {steps:?}"),
         }
@@ -209,6 +206,31 @@ mod tests {
             image.pixels().as_chunks::<3>().0.iter().filter(|pixel| **pixel == [0; 3]).count()
         };
         assert!(black(Some(Fill::Colour([0; 3]))) > black(None) + 10);
+    }
+
+    #[test]
+    fn a_recipe_draws_what_an_operator_does_not() {
+        let step = || Step::named("posterize", 1.0, None).unwrap();
+        let outcomes = |step: &dyn Fn() -> Step| -> std::collections::HashSet<Vec<u8>> {
+            (0..40).map(|index| changed(step(), index).into_pixels()).collect()
+        };
+        assert_eq!(outcomes(&step).len(), 8, "one to eight bits");
+        assert_eq!(outcomes(&|| step().exactly()).len(), 1);
+    }
+
+    #[test]
+    fn an_operator_that_draws_nothing_says_so() {
+        let image = Image::new(16, 16, (0..16 * 16 * 3).map(|i| (i % 251) as u8).collect()).unwrap();
+        for op in AUGMENTATIONS {
+            let outcomes: std::collections::HashSet<Vec<u8>> = (0..20)
+                .map(|index| {
+                    let mut image = image.clone();
+                    op.apply(&mut image, 0.5, &mut stream(1, Purpose::Augment, 0, index));
+                    image.into_pixels()
+                })
+                .collect();
+            assert_eq!(op.draws(), outcomes.len() > 1, "{op:?}");
+        }
     }
 
     #[test]

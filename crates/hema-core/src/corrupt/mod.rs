@@ -8,8 +8,7 @@
 //! The parameters are those of `BloodMNIST-C` (Di Salvo et al., *MedMNIST-C*, arXiv 2406.17536) unless a file says
 //! otherwise, and its eleven corruptions, [`BLOOD_C`], are held to the published package at 224 pixels: what is not
 //! random to its images, what is random to its statistics. So are those of [`IMAGENET_C`], under names with `imagenet-`
-//! where `BloodMNIST-C` or an augmentation has the name. Left out on purpose: the random numbers of those packages, and
-//! WebP, which `image` writes without loss only.
+//! where `BloodMNIST-C` or an augmentation has the name. Left out on purpose: the random numbers of those packages.
 
 mod blur;
 mod digital;
@@ -63,6 +62,7 @@ pub const CORRUPTIONS: &[&dyn ImageOp] = &[
     // digital
     &Jpeg,
     &ImagenetJpeg,
+    &Webp,
     &Pixelate,
     &ElasticTransform,
     // dirt

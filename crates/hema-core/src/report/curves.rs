@@ -41,10 +41,14 @@ pub(super) fn draw(curves: &Curves) -> Option<String> {
         },
         Panel {
             title: "Validation accuracy, %",
-            series: vec![
-                Series { name: "accuracy", class: "val", values: &curves.val_accuracy },
-                Series { name: "balanced accuracy", class: "second", values: &curves.val_balanced_accuracy },
-            ],
+            series: [
+                Series { name: "clean", class: "val", values: &curves.val_accuracy },
+                Series { name: "clean, balanced", class: "second", values: &curves.val_balanced_accuracy },
+                Series { name: "corrupted", class: "corrupted", values: &curves.val_corrupted_accuracy },
+            ]
+            .into_iter()
+            .filter(|series| series.values.iter().any(|value| value.is_finite()))
+            .collect(),
             from_zero: false,
             label: |share| short(share * 100.0),
         },

@@ -92,6 +92,7 @@ pub(super) fn curves(epochs: usize) -> Curves {
         val_loss: over(&|e| 1.6 * (-e / 3.0).exp() + 0.14 + wobble(e) + 0.004 * e),
         val_accuracy: over(&|e| 0.985 - 0.5 * (-e / 3.0).exp() + wobble(e) * 0.4),
         val_balanced_accuracy: over(&|e| 0.978 - 0.58 * (-e / 3.0).exp() + wobble(e) * 0.5),
+        val_corrupted_accuracy: over(&|e| 0.93 - 0.6 * (-e / 4.0).exp() + wobble(e)),
         learning_rate: over(&|e| {
             if e <= 5.0 { 1e-3 } else { 5e-4 * (1.0 + ((e - 5.0) / 15.0 * std::f64::consts::PI).cos()) / 2.0 }
         }),

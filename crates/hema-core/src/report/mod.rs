@@ -69,6 +69,8 @@ pub struct Curves {
     pub val_accuracy: Vec<f64>,
     /// Mean recall over the classes on the validation part.
     pub val_balanced_accuracy: Vec<f64>,
+    /// Accuracy on corrupted copies of the validation part; no finite value where the recipe asks for none.
+    pub val_corrupted_accuracy: Vec<f64>,
     /// Learning rate at the end of the epoch.
     pub learning_rate: Vec<f64>,
     /// Epoch whose weights were kept.

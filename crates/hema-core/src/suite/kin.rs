@@ -11,7 +11,7 @@ const KINDS: &[&[&str]] = &[
     &["defocus-blur", "gaussian-blur", "imagenet-defocus-blur"],
     &["motion-blur", "imagenet-motion-blur"],
     &["gaussian-noise", "shot-noise", "speckle-noise", "imagenet-gaussian-noise"],
-    &["jpeg", "imagenet-jpeg"],
+    &["jpeg", "imagenet-jpeg", "webp"],
     &["elastic", "elastic-transform"],
     &["zoom", "resized-crop"],
     &["cutout", "random-erasing"],

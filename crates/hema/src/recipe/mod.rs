@@ -228,7 +228,7 @@ pub struct Operator {
     /// Probability of applying it to an image, 0 to 1.
     #[serde(default = "one")]
     pub probability: f64,
-    /// How strongly, 0 (no change) to 1; a corruption at any strength up to it. A policy has its own.
+    /// How strongly at most, 0 (no change) to 1; anything up to it is as likely. A policy has its own.
     #[serde(default = "one")]
     pub strength: f64,
     /// What is seen beyond the border: `"reflect"`, `"background"` or a colour like `"#808080"`.

@@ -13,6 +13,7 @@ pub struct Shipped {
 pub const SHIPPED: &[Shipped] = &[
     Shipped { name: "quickstart", text: include_str!("../../../../recipes/quickstart.toml") },
     Shipped { name: "v2b0", text: include_str!("../../../../recipes/v2b0.toml") },
+    Shipped { name: "robust-v2b0", text: include_str!("../../../../recipes/robust-v2b0.toml") },
     Shipped { name: "v2b0-staged", text: include_str!("../../../../recipes/v2b0-staged.toml") },
     Shipped { name: "cnn", text: include_str!("../../../../recipes/cnn.toml") },
     Shipped { name: "mlp", text: include_str!("../../../../recipes/mlp.toml") },

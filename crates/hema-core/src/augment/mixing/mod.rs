@@ -7,6 +7,7 @@
 
 mod cutmix;
 mod mixup;
+mod reinhard;
 mod resizemix;
 
 use rand::RngExt as _;
@@ -30,7 +31,7 @@ pub struct Mix {
 }
 
 /// Every way to mix, in the order of `hema list mixes`.
-pub const MIXES: &[Mix] = &[mixup::MIXUP, cutmix::CUTMIX, resizemix::RESIZEMIX];
+pub const MIXES: &[Mix] = &[mixup::MIXUP, cutmix::CUTMIX, resizemix::RESIZEMIX, reinhard::REINHARD];
 
 /// What a recipe can change of a mix.
 #[derive(Clone, Copy, Debug)]
@@ -186,7 +187,8 @@ mod tests {
 
     #[test]
     fn the_label_is_shared_as_the_pixels_are() {
-        for mix in MIXES {
+        // a transfer of colours leaves the cell and its label
+        for mix in MIXES.iter().filter(|mix| mix.name != "reinhard") {
             let entry = entry(mix.name, None, Area::Exact);
             let mut shares = Vec::new();
             for index in 0..200 {

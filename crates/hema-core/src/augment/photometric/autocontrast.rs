@@ -32,6 +32,10 @@ impl ImageOp for Autocontrast {
         "stretch every channel over the whole range: fully at strength 1"
     }
 
+    fn draws(&self) -> bool {
+        false
+    }
+
     fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
         autocontrast(image, strength.clamp(0.0, 1.0));
     }

@@ -76,6 +76,10 @@ impl ImageOp for Clahe {
         "local equalisation of brightness: fully, with a contrast limit of 4, at strength 1"
     }
 
+    fn draws(&self) -> bool {
+        false
+    }
+
     fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
         let strength = strength.clamp(0.0, 1.0);
         if strength > 0.0 {

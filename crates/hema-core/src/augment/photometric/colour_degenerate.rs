@@ -17,6 +17,10 @@ impl ImageOp for ColourDegenerate {
         "fade colours towards grey: all the way at strength 1"
     }
 
+    fn draws(&self) -> bool {
+        false
+    }
+
     fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
         saturation(image, 1.0 - strength.clamp(0.0, 1.0));
     }

@@ -41,6 +41,10 @@ impl ImageOp for Equalize {
         "make all tones about as frequent: fully at strength 1"
     }
 
+    fn draws(&self) -> bool {
+        false
+    }
+
     fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
         equalize(image, strength.clamp(0.0, 1.0));
     }

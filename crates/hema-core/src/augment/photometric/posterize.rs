@@ -22,6 +22,10 @@ impl ImageOp for Posterize {
         "keep the highest bits of every value: one at strength 1"
     }
 
+    fn draws(&self) -> bool {
+        false
+    }
+
     fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
         posterize(image, 8 - (7.0 * strength.clamp(0.0, 1.0)).round() as u32);
     }

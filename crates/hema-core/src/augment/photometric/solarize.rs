@@ -21,6 +21,10 @@ impl ImageOp for Solarize {
         "invert the values above a threshold: all of them at strength 1"
     }
 
+    fn draws(&self) -> bool {
+        false
+    }
+
     fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
         solarize(image, 256.0 * (1.0 - strength.clamp(0.0, 1.0)));
     }

@@ -21,6 +21,10 @@ impl ImageOp for SolarizeAdd {
         "add to the values below 128: 110 at strength 1"
     }
 
+    fn draws(&self) -> bool {
+        false
+    }
+
     fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
         solarize_add(image, 110.0 * strength.clamp(0.0, 1.0), 128.0);
     }

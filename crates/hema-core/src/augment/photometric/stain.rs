@@ -1,7 +1,7 @@
 //! Stain jitter: more or less haematoxylin, eosin and residue than the smear really took.
 
 use crate::augment::{factor, signed_unit};
-use crate::image_op::{ImageOp, to_byte};
+use crate::image_op::{ImageOp, inverse, to_byte};
 use crate::rng::Rng;
 use crate::sample::Image;
 
@@ -39,16 +39,6 @@ fn restain(image: &mut Image, scale: [f32; 3], shift: [f32; 3]) {
             light[(density.clamp(0.0, OPAQUE) * FINENESS + 0.5) as usize % light.len()]
         });
     }
-}
-
-/// The inverse of a matrix that has one.
-fn inverse(m: &[[f32; 3]; 3]) -> [[f32; 3]; 3] {
-    let minor = |row: usize, column: usize| {
-        let ([a, b], [c, d]) = ([(row + 1) % 3, (row + 2) % 3], [(column + 1) % 3, (column + 2) % 3]);
-        m[a][c] * m[b][d] - m[a][d] * m[b][c]
-    };
-    let determinant: f32 = (0..3).map(|column| m[0][column] * minor(0, column)).sum();
-    std::array::from_fn(|row| std::array::from_fn(|column| minor(column, row) / determinant))
 }
 
 impl ImageOp for Stain {
