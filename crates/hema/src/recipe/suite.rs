@@ -134,6 +134,12 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_a_suite() {
+        let example = parse(include_str!("../../../../suites/dusty-lens.toml")).unwrap();
+        assert_eq!((example.name.as_str(), example.conditions.len()), ("dusty-lens", 11));
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let error = |text: &str| parse(text).unwrap_err().to_string();
         assert!(error("name = \"x\"").contains("there is no condition"));
