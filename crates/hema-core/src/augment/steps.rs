@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::AUGMENTATIONS;
-use super::policy::{POLICIES, Policy};
+use super::policy::{self, POLICIES, Policy};
 use crate::corrupt::CORRUPTIONS;
 use crate::error::{Error, Result, suggest};
 use crate::image_op::{Fill, ImageOp};
@@ -50,7 +50,6 @@ impl Step {
                 .hint("leave `fill` out, or give it to a geometric or occluding operator")),
             None => Ok(change),
         };
-        let first_word = name.split('-').next().unwrap_or_default();
         let change = if let Some(row) = AUGMENTATIONS.iter().find(|op| op.name() == name) {
             let own = row.with_fill(fill.unwrap_or_default());
             let strengths = if row.draws() { strength..=strength } else { 0.0..=strength };
@@ -60,7 +59,7 @@ impl Step {
             }
         } else if let Some(row) = CORRUPTIONS.iter().find(|op| op.name() == name) {
             no_fill(Change::Operator(Box::new(Row(*row)), 0.0..=strength))?
-        } else if POLICIES.iter().any(|kind| kind.name == first_word) {
+        } else if policy::kind(name).is_some() {
             Change::Policy(name.parse()?, fill.unwrap_or_default())
         } else {
             let known = AUGMENTATIONS.iter().chain(CORRUPTIONS).map(|op| op.name());

@@ -167,6 +167,15 @@ impl<'a> Findings<'a> {
     }
 }
 
+/// A condition's name for readers, not escaped.
+pub(super) fn condition_name(condition: &Condition) -> String {
+    match condition.corruption.as_deref().map(|name| name.replace('_', " ")) {
+        Some(name) if condition.severity > 0 => format!("{name}, severity {}", condition.severity),
+        Some(name) => name,
+        None => "clean images".into(),
+    }
+}
+
 /// Mean confidence minus accuracy over the bins: above zero, the model claims more than it delivers.
 pub(super) fn overconfidence(bins: &[ReliabilityBin]) -> Option<f64> {
     let total: u64 = bins.iter().map(|b| b.count).sum();

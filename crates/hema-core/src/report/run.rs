@@ -1,6 +1,6 @@
 //! One run in full, section by section.
 
-use super::findings::Findings;
+use super::findings::{Findings, condition_name};
 use super::html::{
     aid, beside, capital, count, counted, decimal, each, escape, interval, percent, scroll_box, short_count,
     words,
@@ -45,7 +45,7 @@ pub(super) fn draw(run: &RunReport, place: &Place) -> String {
     let findings = Findings::of(&run.evaluation);
     let learning = run.curves.as_ref().and_then(curves::draw).unwrap_or_default();
     let shown = findings.shown();
-    let on = shown.map_or(String::new(), |c| format!(": {}", condition_name(c)));
+    let on = shown.map_or(String::new(), |c| format!(": {}", escape(&condition_name(c))));
     let of_shown = |draw: &dyn Fn(&Condition) -> String| shown.map_or(String::new(), draw);
     let sections = [
         ("summary", "Model and data".into(), summary(run)),
@@ -63,14 +63,6 @@ pub(super) fn draw(run: &RunReport, place: &Place) -> String {
     ];
     let drawn = each(&sections, |(slug, title, content)| place.section(slug, title, content));
     place.contents(&sections) + &verdict::warnings(&findings) + &verdict::draw(&findings) + &drawn
-}
-
-fn condition_name(condition: &Condition) -> String {
-    match &condition.corruption {
-        Some(name) if condition.severity == 0 => words(name),
-        Some(name) => format!("{}, severity {}", words(name), condition.severity),
-        None => "clean images".into(),
-    }
 }
 
 pub(super) fn facts(rows: &[(&str, String)]) -> String {
@@ -155,7 +147,7 @@ fn conditions(findings: &Findings) -> String {
         format!(
             "<tr><th scope=\"row\">{}{suite}</th><td class=\"n\">{}</td><td class=\"n\">{}<small>{}</small></td><td class=\"n\">{}</td>\
              <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-            condition_name(c),
+            escape(&condition_name(c)),
             count(s.n),
             percent(s.accuracy),
             interval(s.accuracy_interval).unwrap_or_default(),

@@ -1,7 +1,9 @@
 //! Suites as a whole: their scores, accuracy over the severities, and what their conditions look like.
 
-use super::findings::{Corruption, Findings, mean};
-use super::html::{aid, beside, decimal, each, escape, interval, percent, percent_bare, scroll_box, words};
+use super::findings::{Corruption, Findings, condition_name, mean};
+use super::html::{
+    UNKNOWN, aid, beside, decimal, each, escape, interval, percent, percent_bare, scroll_box, words,
+};
 use super::svg::{self, Scale};
 use crate::record::{Condition, SuiteScores};
 
@@ -35,7 +37,7 @@ pub(super) fn overview(findings: &Findings) -> String {
 fn row(suite: &SuiteScores, relative: bool) -> String {
     let relative = match suite.relative {
         Some(errors) => each([errors.be, errors.rbe], |error| number(&decimal(error))),
-        None if relative => number("–").repeat(2),
+        None if relative => number(UNKNOWN).repeat(2),
         None => String::new(),
     };
     format!(
@@ -159,13 +161,9 @@ fn has_pictures(row: &Corruption) -> bool {
 
 fn picture(condition: &Condition) -> String {
     let accuracy = percent_bare(condition.scores.accuracy);
-    let severity = match condition.severity {
-        0 => String::new(),
-        severity => format!(", severity {severity}"),
-    };
-    let name = escape(condition.corruption.as_deref().unwrap_or_default());
+    let name = escape(&condition_name(condition));
     format!(
-        "<td><img alt=\"{name}{severity}\" title=\"{name}{severity}: {accuracy}\u{202f}%\" loading=\"lazy\" \
+        "<td><img alt=\"{name}\" title=\"{name}: {accuracy}\u{202f}%\" loading=\"lazy\" \
          src=\"data:image/png;base64,{}\"></td>",
         escape(&condition.thumbnail)
     )

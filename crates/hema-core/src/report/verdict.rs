@@ -1,9 +1,8 @@
 //! The headline of a run in numbers, one picture and a few plain sentences.
 
-use super::findings::{Findings, overconfidence};
+use super::findings::{Findings, condition_name, overconfidence};
 use super::html::{capital, counted, each, escape, interval, percent, points, words};
 use super::svg::{self, Scale};
-use crate::record::Condition;
 
 /// Confidence and accuracy this close are called honest.
 const HONEST: f64 = 0.01;
@@ -87,7 +86,7 @@ fn worst_trouble(findings: &Findings) -> Option<String> {
     let lowest = percent(condition.scores.accuracy);
     let rest = match condition.corruption.as_deref() {
         Some(other) if other != worst.name => {
-            format!("; the single worst condition is {} ({lowest})", escape(&plain_name(condition)))
+            format!("; the single worst condition is {} ({lowest})", escape(&condition_name(condition)))
         }
         _ if worst.conditions.len() > 1 => format!(", and {lowest} at severity {}", condition.severity),
         _ => String::new(),
@@ -158,7 +157,7 @@ pub(super) fn strip(findings: &Findings, labelled: bool) -> String {
     });
     let finite = findings.degraded.iter().filter(|c| c.scores.accuracy.is_finite()).enumerate();
     let dots = each(finite, |(i, c)| {
-        let tip = format!("{}: {:.1} %", plain_name(c), c.scores.accuracy * 100.0);
+        let tip = format!("{}: {:.1} %", condition_name(c), c.scores.accuracy * 100.0);
         // a fixed up-and-down keeps dots of equal accuracy apart
         let lift = [0.0, -0.5, 0.4, -0.25, 0.65][i % 5] * half;
         svg::dot(
@@ -181,12 +180,6 @@ pub(super) fn strip(findings: &Findings, labelled: bool) -> String {
     let said = [mean.map(|a| ("mean under degradation", a)), clean.map(|a| ("clean", a))];
     let finding = said.into_iter().flatten().map(|(what, a)| format!("{what} {:.1} %", a * 100.0));
     svg::figure(width, height, "Accuracy in every condition", &finding.collect::<Vec<_>>().join(", "), &body)
-}
-
-/// A degraded condition's name, not escaped.
-fn plain_name(condition: &Condition) -> String {
-    let name = condition.corruption.as_deref().unwrap_or_default().replace('_', " ");
-    if condition.severity > 0 { format!("{name}, severity {}", condition.severity) } else { name }
 }
 
 /// What must be known before any number is believed.

@@ -20,8 +20,8 @@ const KINDS: &[&[&str]] = &[
 
 /// Whether one of the training's operators or policies does what this operator does.
 pub fn trained_on(operator: &str, training: &[String]) -> bool {
-    training.iter().any(|name| match policy::operators(name) {
-        Some(chosen) => chosen.iter().any(|name| is_kin(operator, name)),
+    training.iter().any(|name| match policy::kind(name) {
+        Some(kind) => kind.operators.iter().any(|name| is_kin(operator, name)),
         None => is_kin(operator, name),
     })
 }

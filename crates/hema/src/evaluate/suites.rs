@@ -1,6 +1,6 @@
 //! What the conditions of a suite say together.
 
-use hema_core::metrics::bootstrap_mean;
+use hema_core::metrics::{bootstrap_mean, mean};
 use hema_core::record::{Condition, Scores, SuiteScores};
 use hema_core::suite::{Suite, relative_errors};
 
@@ -46,9 +46,4 @@ fn share_right(judged: &[Judged]) -> Vec<f64> {
     let images = judged.first().map_or(0, |judged| judged.right.len());
     let share = |image: usize| mean(judged.iter().map(|judged| f64::from(u8::from(judged.right[image]))));
     (0..images).filter_map(share).collect()
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, count) = values.fold((0.0, 0u32), |(sum, count), value| (sum + value, count + 1));
-    (count > 0).then(|| sum / f64::from(count))
 }

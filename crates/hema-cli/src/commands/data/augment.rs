@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use hema::core::data;
-use hema::core::data::write::{self, Copies, Form, Options};
+use hema::core::data::write::{self, Copies, Options};
 use hema::core::error::{Error, Result};
 use hema::core::split::Part;
 use hema::recipe::Recipe;
 
 use super::convert::with_parts;
-use super::write_images;
+use super::{form, write_images};
 use crate::commands::{OnBadImage, Status};
 use crate::output::{Printer, printable};
 
@@ -53,10 +53,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
-    let form = match &args.to {
-        Some(name) => Form::find(name)?,
-        None => Form::of_path(&args.output)?,
-    };
+    let form = form(args.to.as_deref(), &args.output)?;
     let augment = Recipe::load(&args.recipe, &args.overrides)?.augment.build()?;
     let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
     let has_parts = source.entries().iter().any(|entry| entry.part.is_some());

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use hema::core::data::write::{self, Form, Options};
+use hema::core::data::write::{self, Options};
 use hema::core::data::{self, Source};
 use hema::core::error::{Error, Result};
 use hema::core::sampler::{self, Draw, Sampler};
 use hema::core::split::Part;
 
 use super::convert::{choose, with_parts};
-use super::write_images;
+use super::{form, write_images};
 use crate::commands::{OnBadImage, Status};
 use crate::output::{Printer, printable, table};
 
@@ -52,10 +52,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let sampler = sampler::find(&args.sampler)?;
-    let form = match &args.to {
-        Some(name) => Form::find(name)?,
-        None => Form::of_path(&args.output)?,
-    };
+    let form = form(args.to.as_deref(), &args.output)?;
     let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
     if !args.part.is_empty() && !args.part.contains(&Part::Train) {
         return Err(Error::new("the part `train`, which is to be balanced, is not among the parts to write")

@@ -8,7 +8,7 @@ use hema::core::error::{Error, Result};
 use hema::core::preprocess::{Crop, Filter};
 use hema::core::split::Part;
 
-use super::write_images;
+use super::{form, write_images};
 use crate::commands::{OnBadImage, Status, with_split};
 use crate::output::Printer;
 
@@ -49,10 +49,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
-    let form = match &args.to {
-        Some(name) => Form::find(name)?,
-        None => Form::of_path(&args.output)?,
-    };
+    let form = form(args.to.as_deref(), &args.output)?;
     let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
     let (source, chosen) = choose(source, &args.part)?;
     let has_groups = source.entries().iter().any(|entry| entry.group.is_some());

@@ -6,11 +6,12 @@ mod convert;
 mod fetch;
 mod info;
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use clap::Subcommand;
 use hema::core::data::Skipped;
-use hema::core::data::write::Writer;
+use hema::core::data::write::{Form, Writer};
 use hema::core::error::{Error, Result};
 
 use super::{Status, ctrl_c, warn_skipped};
@@ -40,6 +41,11 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         Command::Convert(args) => convert::run(args, printer),
         Command::Info(args) => info::run(args, printer).map(|()| Status::Done),
     }
+}
+
+/// The form of that name, or the one that the output's name asks for.
+fn form(name: Option<&str>, output: &Path) -> Result<&'static Form> {
+    name.map_or_else(|| Form::of_path(output), Form::find)
 }
 
 /// Writes a data set with a bar and completes it: what could not be read, or nothing where Ctrl-C stopped it. `write` calls

@@ -132,10 +132,10 @@ pub const POLICIES: &[Kind] = &[
     },
 ];
 
-/// The augmentations that the policy of this word chooses from; `None` for a word of no policy.
-pub fn operators(word: &str) -> Option<&'static [&'static str]> {
+/// The kind of the policy of this word; `None` for a word of no policy.
+pub fn kind(word: &str) -> Option<&'static Kind> {
     let name = word.split('-').next().unwrap_or_default();
-    POLICIES.iter().find(|kind| kind.name == name).map(|kind| kind.operators)
+    POLICIES.iter().find(|kind| kind.name == name)
 }
 
 /// A policy ready to be used.
@@ -163,7 +163,7 @@ impl FromStr for Policy {
     fn from_str(word: &str) -> Result<Self> {
         let mut parts = word.split('-');
         let name = parts.next().unwrap_or_default();
-        let kind = POLICIES.iter().find(|kind| kind.name == name).ok_or_else(|| {
+        let kind = kind(word).ok_or_else(|| {
             Error::new(format!("unknown augmentation policy `{word}`"))
                 .hint(suggest(name, POLICIES.iter().map(|kind| kind.name)))
         })?;

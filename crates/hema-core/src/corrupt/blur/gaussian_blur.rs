@@ -22,8 +22,13 @@ impl ImageOp for GaussianBlur {
     }
 
     fn apply(&self, image: &mut Image, strength: f32, _: &mut Rng) {
-        let mut raster = Raster::of(image);
-        raster.gaussian(at_strength(DEVIATION, strength) * pixel_at_224(image), 4.0);
-        raster.write(image, cut);
+        gaussian_blur(image, at_strength(DEVIATION, strength));
     }
+}
+
+/// Blurs by a Gaussian, its standard deviation in pixels of 224.
+pub(super) fn gaussian_blur(image: &mut Image, deviation: f32) {
+    let mut raster = Raster::of(image);
+    raster.gaussian(deviation * pixel_at_224(image), 4.0);
+    raster.write(image, cut);
 }

@@ -1,8 +1,8 @@
 //! Seen through frosted glass: neighbouring pixels change places.
 
+use super::gaussian_blur::gaussian_blur;
 use crate::corrupt::{at_strength, pixel_at_224};
-use crate::image_op::raster::Raster;
-use crate::image_op::{ImageOp, cut};
+use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
 use rand::Rng as _;
@@ -30,19 +30,14 @@ impl ImageOp for GlassBlur {
     }
 
     fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng) {
-        let pixel = pixel_at_224(image);
         let times = at_strength(TIMES, strength).ceil() as usize;
         if times == 0 {
             return;
         }
-        let reach = (at_strength(REACH, strength) * pixel).round().max(1.0) as usize;
-        let mut raster = Raster::of(image);
-        raster.gaussian(at_strength(DEVIATION, strength) * pixel, 4.0);
-        raster.write(image, cut);
+        let reach = (at_strength(REACH, strength) * pixel_at_224(image)).round().max(1.0) as usize;
+        gaussian_blur(image, at_strength(DEVIATION, strength));
         (0..times).for_each(|_| shuffle(image, reach, rng));
-        let mut raster = Raster::of(image);
-        raster.gaussian(at_strength(DEVIATION, strength) * pixel, 4.0);
-        raster.write(image, cut);
+        gaussian_blur(image, at_strength(DEVIATION, strength));
     }
 }
 
