@@ -41,6 +41,8 @@ pub enum Purpose {
     Partner = 16,
     /// Augmentation of the second view of one training sample.
     View = 17,
+    /// Which of several ways to augment is taken.
+    Way = 18,
 }
 
 /// The stream of random numbers for one purpose, epoch and index under a seed.

@@ -35,6 +35,8 @@ enum Change {
     Policy(Policy, Fill),
     /// Some of several steps, in random order.
     SomeOf(RangeInclusive<usize>, Vec<Step>),
+    /// Several steps, one after the other.
+    AllOf(Vec<Step>),
 }
 
 impl Step {
@@ -74,6 +76,11 @@ impl Step {
         Self { change: Change::SomeOf(count, steps), probability: 1.0 }
     }
 
+    /// Several steps in this order, as one.
+    pub fn all_of(steps: Vec<Self>) -> Self {
+        Self { change: Change::AllOf(steps), probability: 1.0 }
+    }
+
     /// The same step, done to this share of the images, 0 to 1.
     pub fn with_probability(self, probability: f32) -> Self {
         Self { probability, ..self }
@@ -86,6 +93,7 @@ impl Step {
             Change::SomeOf(count, steps) => {
                 Change::SomeOf(count, steps.into_iter().map(Self::exactly).collect())
             }
+            Change::AllOf(steps) => Change::AllOf(steps.into_iter().map(Self::exactly).collect()),
             policy @ Change::Policy(..) => policy,
         };
         Self { change, ..self }
@@ -96,7 +104,7 @@ impl Step {
         match &self.change {
             Change::Operator(op, _) => vec![op.name().to_owned()],
             Change::Policy(policy, _) => vec![format!("{policy:?}")],
-            Change::SomeOf(_, steps) => steps.iter().flat_map(Self::names).collect(),
+            Change::SomeOf(_, steps) | Change::AllOf(steps) => steps.iter().flat_map(Self::names).collect(),
         }
     }
 
@@ -119,6 +127,7 @@ impl Step {
                     step.apply(image, rng);
                 }
             }
+            Change::AllOf(steps) => steps.iter().for_each(|step| step.apply(image, rng)),
         }
     }
 }
@@ -129,6 +138,7 @@ impl fmt::Debug for Change {
             Self::Operator(op, strengths) => write!(f, "{op:?} {strengths:?}"),
             Self::Policy(policy, fill) => write!(f, "{policy:?} {fill}"),
             Self::SomeOf(count, steps) => write!(f, "{count:?} of {steps:?}"),
+            Self::AllOf(steps) => write!(f, "all of {steps:?}"),
         }
     }
 }
@@ -154,6 +164,11 @@ impl Augment {
     /// The augmentation that takes these steps in this order.
     pub fn new(steps: Vec<Step>) -> Self {
         Self { steps: steps.into() }
+    }
+
+    /// Whether there is no step.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
     }
 
     /// Names of all operators and policies, in order.
@@ -243,5 +258,20 @@ mod tests {
         assert_eq!(outcomes.len(), 3, "three pairs of three steps");
         let none = Step::some_of(0..=0, vec![Step::named("invert", 1.0, None).unwrap()]);
         assert_eq!(changed(none, 1), changed(Step::some_of(5..=9, Vec::new()), 2));
+    }
+
+    #[test]
+    fn a_sequence_keeps_its_order_among_alternatives() {
+        let named = |name| Step::named(name, 1.0, None).unwrap();
+        let sequence = || Step::all_of(vec![named("autocontrast").exactly(), named("invert").exactly()]);
+        let alternatives = || Step::some_of(1..=1, vec![sequence(), named("flip-vertical")]);
+        assert_eq!(Augment::new(vec![alternatives()]).names(), ["autocontrast", "invert", "flip-vertical"]);
+        let both = changed(sequence(), 0);
+        assert_ne!(both, changed(named("invert").exactly(), 0));
+        let outcomes: Vec<Image> = (0..40).map(|index| changed(alternatives(), index)).collect();
+        let whole = outcomes.iter().filter(|image| **image == both).count();
+        let rest = changed(named("flip-vertical"), 0);
+        assert!((10..30).contains(&whole), "{whole}");
+        assert_eq!(outcomes.iter().filter(|image| **image == rest).count(), 40 - whole);
     }
 }

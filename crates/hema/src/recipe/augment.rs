@@ -5,18 +5,30 @@ use hema_core::augment::mixing::{self, Mixing};
 use hema_core::error::{Error, Result};
 
 use super::check::prefixed;
-use super::{Augment, Mix, Operator, Select};
+use super::{Augment, Mix, Operator, Select, Way};
 
 impl Augment {
-    /// The augmentation that the entries describe.
+    /// All that happens to an image by itself: what comes first, then the operators. Mixes are left out.
     ///
     /// # Errors
     /// The first entry that makes no sense, by its key.
     pub fn build(&self) -> Result<augment::Augment> {
-        Ok(augment::Augment::new(build_steps(&self.operators, "augment.operators")?))
+        let mut steps = build_steps(&self.base, "augment.base")?;
+        let ways: Result<Vec<_>> = self
+            .ways()
+            .into_iter()
+            .map(|(way, key)| build_steps(&way.operators, &format!("{key}.operators")))
+            .collect();
+        let mut ways = ways?;
+        if ways.len() == 1 {
+            steps.extend(ways.remove(0));
+        } else {
+            steps.push(augment::Step::some_of(1..=1, ways.into_iter().map(augment::Step::all_of).collect()));
+        }
+        Ok(augment::Augment::new(steps))
     }
 
-    /// What comes before it.
+    /// What comes first alone.
     ///
     /// # Errors
     /// The first entry that makes no sense, by its key.
@@ -24,17 +36,35 @@ impl Augment {
         Ok(augment::Augment::new(build_steps(&self.base, "augment.base")?))
     }
 
-    /// How images are mixed.
+    /// What comes next: the operators and mixes of each of the ways, of which one is drawn.
     ///
     /// # Errors
     /// The first entry that makes no sense, by its key.
-    pub fn build_mixing(&self) -> Result<Mixing> {
-        let entry = |(index, mix): (usize, &Mix)| {
-            mixing::Entry::named(&mix.name, mix.probability, mix.alpha, mix.area, mix.within_class)
-                .map_err(|e| prefixed(&format!("augment.mix.{index}.name"), &e))
+    pub fn build_ways(&self) -> Result<Vec<(augment::Augment, Mixing)>> {
+        let build = |(way, key): (Way, String)| {
+            let steps = build_steps(&way.operators, &format!("{key}.operators"))?;
+            Ok((augment::Augment::new(steps), build_mixing(&way.mix, &format!("{key}.mix"))?))
         };
-        Ok(Mixing::new(self.mix.iter().enumerate().map(entry).collect::<Result<_>>()?))
+        self.ways().into_iter().map(build).collect()
     }
+
+    /// The ways with their keys: those of `one_of`, or the only one.
+    pub(super) fn ways(&self) -> Vec<(Way, String)> {
+        if self.one_of.is_empty() {
+            let only = Way { operators: self.operators.clone(), mix: self.mix.clone() };
+            return vec![(only, "augment".to_owned())];
+        }
+        let ways = self.one_of.iter().cloned().enumerate();
+        ways.map(|(index, way)| (way, format!("augment.one_of.{index}"))).collect()
+    }
+}
+
+fn build_mixing(mixes: &[Mix], key: &str) -> Result<Mixing> {
+    let entry = |(index, mix): (usize, &Mix)| {
+        mixing::Entry::named(&mix.name, mix.probability, mix.alpha, mix.area, mix.within_class)
+            .map_err(|e| prefixed(&format!("{key}.{index}.name"), &e))
+    };
+    Ok(Mixing::new(mixes.iter().enumerate().map(entry).collect::<Result<_>>()?))
 }
 
 impl Select {
@@ -62,9 +92,14 @@ impl Operator {
             let error = Error::new(format!("{key}.{name}: {e}"));
             if let Some(hint) = e.hint_text() { error.hint(hint) } else { error }
         };
-        let step = match (self.name.as_str(), &self.some_of[..]) {
-            ("", []) => return Err(fail(Error::new("an operator has neither `name` nor `some_of`"), "name")),
-            ("", several) => {
+        let step = match (self.name.as_str(), &self.some_of[..], &self.all_of[..]) {
+            ("", [], []) => {
+                return Err(fail(
+                    Error::new("an operator has neither `name`, `some_of` nor `all_of`"),
+                    "name",
+                ));
+            }
+            ("", several, []) => {
                 let [least, most] = self.count;
                 if least > most || most > several.len() {
                     let expected = format!("expected the least and the most of {}", several.len());
@@ -72,13 +107,18 @@ impl Operator {
                 }
                 augment::Step::some_of(least..=most, build_steps(several, &format!("{key}.some_of"))?)
             }
-            (name, []) => {
+            ("", [], sequence) => augment::Step::all_of(build_steps(sequence, &format!("{key}.all_of"))?),
+            (name, [], []) => {
                 let fill = self.fill.as_deref().map(str::parse).transpose().map_err(|e| fail(e, "fill"))?;
                 augment::Step::named(name, self.strength as f32, fill).map_err(|e| fail(e, "name"))?
             }
-            (name, _) => {
+            ("", _, _) => {
+                return Err(fail(Error::new("found beside `some_of`, expected one of them"), "all_of"));
+            }
+            (name, some_of, _) => {
+                let other = if some_of.is_empty() { "all_of" } else { "some_of" };
                 return Err(fail(
-                    Error::new(format!("found `{name}` beside `some_of`, expected one of them")),
+                    Error::new(format!("found `{name}` beside `{other}`, expected one of them")),
                     "name",
                 ));
             }

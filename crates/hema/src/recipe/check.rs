@@ -3,7 +3,7 @@
 use hema_core::error::{Error, Result, suggest};
 use hema_core::{metrics, sampler};
 
-use super::{Crop, Data, Model, On, Operator, Recipe, Select, Stage, Weights};
+use super::{Crop, Data, Mix, Model, On, Operator, Recipe, Select, Stage, Weights};
 use crate::schedule::Shape;
 
 impl Recipe {
@@ -27,27 +27,23 @@ impl Recipe {
     fn check_augment(&self) -> Result<()> {
         let augment = &self.augment;
         check_operators(&augment.base, "augment.base")?;
-        check_operators(&augment.operators, "augment.operators")?;
         augment.build_base()?;
-        augment.build()?;
-        for (index, mix) in augment.mix.iter().enumerate() {
-            within(mix.probability, 0.0, 1.0, &format!("augment.mix.{index}.probability"))?;
-            if let Some(alpha) = mix.alpha {
-                within(alpha, 0.01, 100.0, &format!("augment.mix.{index}.alpha"))?;
-            }
+        let alone = augment.one_of.is_empty() || (augment.operators.is_empty() && augment.mix.is_empty());
+        let expected = "nothing, as `augment.operators` or `augment.mix` stands beside it";
+        require(alone, "augment.one_of", format!("{} entries", augment.one_of.len()), expected)?;
+        for (way, key) in augment.ways() {
+            check_operators(&way.operators, &format!("{key}.operators"))?;
+            check_mixes(&way.mix, &format!("{key}.mix"))?;
         }
-        augment.build_mixing()?;
-        let total: f64 = augment.mix.iter().map(|mix| mix.probability).sum();
-        let at_most_one = "at most 1, as one of them is chosen";
-        require(total <= 1.0 + 1e-9, "augment.mix: sum of the probabilities", total, at_most_one)?;
+        let ways = augment.build_ways()?;
         let consistency = self.loss.consistency;
         let holds = consistency.is_finite() && consistency >= 0.0;
         require(holds, "loss.consistency", consistency, "a number of at least 0")?;
-        let apart = consistency == 0.0 || augment.mix.is_empty();
+        let apart = consistency == 0.0 || ways.iter().all(|(_, mixing)| mixing.is_empty());
         require(apart, "loss.consistency", consistency, "0, as `augment.mix` mixes images").map_err(|e| {
             e.hint("views of a mixture are not views of one image: leave out `augment.mix` or `loss.consistency`")
         })?;
-        let differ = consistency == 0.0 || !augment.operators.is_empty();
+        let differ = consistency == 0.0 || ways.iter().all(|(operators, _)| !operators.is_empty());
         require(differ, "loss.consistency", consistency, "0, as there is nothing in `augment.operators`")
             .map_err(|e| {
                 e.hint("the views differ by `augment.operators`: add one, for example { name = \"augmix\" }")
@@ -91,8 +87,21 @@ pub(super) fn check_operators(operators: &[Operator], key: &str) -> Result<()> {
         within(operator.probability, 0.0, 1.0, &format!("{key}.{index}.probability"))?;
         within(operator.strength, 0.0, 1.0, &format!("{key}.{index}.strength"))?;
         check_operators(&operator.some_of, &format!("{key}.{index}.some_of"))?;
+        check_operators(&operator.all_of, &format!("{key}.{index}.all_of"))?;
     }
     Ok(())
+}
+
+fn check_mixes(mixes: &[Mix], key: &str) -> Result<()> {
+    for (index, mix) in mixes.iter().enumerate() {
+        within(mix.probability, 0.0, 1.0, &format!("{key}.{index}.probability"))?;
+        if let Some(alpha) = mix.alpha {
+            within(alpha, 0.01, 100.0, &format!("{key}.{index}.alpha"))?;
+        }
+    }
+    let total: f64 = mixes.iter().map(|mix| mix.probability).sum();
+    let at_most_one = "at most 1, as one of them is chosen";
+    require(total <= 1.0 + 1e-9, &format!("{key}: sum of the probabilities"), total, at_most_one)
 }
 
 fn check_data(data: &Data) -> Result<()> {

@@ -183,7 +183,25 @@ pub struct Augment {
     pub mix: Vec<Mix>,
     /// What a mix, its share and its box are drawn for: each image, or the whole batch.
     #[serde(default)]
-    pub mix_per: MixPer,
+    pub mix_per: Per,
+    /// In place of `operators` and `mix`: several pairs of them, of which one is drawn, all as likely.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub one_of: Vec<Way>,
+    /// What one of `one_of` is drawn for: each image, or the whole batch.
+    #[serde(default)]
+    pub one_of_per: Per,
+}
+
+/// One entry of `augment.one_of`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Way {
+    /// As `augment.operators`.
+    #[serde(default)]
+    pub operators: Vec<Operator>,
+    /// As `augment.mix`.
+    #[serde(default)]
+    pub mix: Vec<Mix>,
 }
 
 /// One entry of `augment.mix`.
@@ -207,18 +225,18 @@ pub struct Mix {
     pub area: Area,
 }
 
-/// What a mix is drawn for.
+/// What a random choice is made for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum MixPer {
+pub enum Per {
     /// Each image.
     #[default]
     Sample,
-    /// The batch: every image is mixed the same way, with another partner.
+    /// The batch: all its images get the same; only their partners in a mix differ.
     Batch,
 }
 
-/// One entry of `augment.operators`: an operator or policy by name, or some of several entries.
+/// One entry of `augment.operators`: an operator or policy by name, or some or all of several entries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operator {
@@ -240,6 +258,9 @@ pub struct Operator {
     /// How many of `some_of`, at least and at most; one when left out.
     #[serde(default = "exactly_one", skip_serializing_if = "is_exactly_one")]
     pub count: [usize; 2],
+    /// In place of a name: entries done one after the other, for a sequence inside `some_of`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub all_of: Vec<Operator>,
 }
 
 fn exactly_one() -> [usize; 2] {

@@ -95,8 +95,13 @@ impl Entry {
 impl Operator {
     /// The same at a share of its strength.
     fn weakened(&self, share: f64) -> Self {
-        let some_of = self.some_of.iter().map(|operator| operator.weakened(share)).collect();
-        Self { strength: self.strength * share, some_of, ..self.clone() }
+        let weakened = |several: &[Self]| several.iter().map(|operator| operator.weakened(share)).collect();
+        Self {
+            strength: self.strength * share,
+            some_of: weakened(&self.some_of),
+            all_of: weakened(&self.all_of),
+            ..self.clone()
+        }
     }
 }
 

@@ -81,8 +81,14 @@ fn toml_round_trips() {
         "select.operators=[{ name = \"jpeg\" }]",
         "select.on=both",
     ];
-    let recipe = with(&all_said).unwrap();
-    assert_eq!(Recipe::parse(&recipe.to_toml().unwrap(), "again", &NONE).unwrap(), recipe);
+    let ways = [
+        "augment.one_of=[{ operators = [{ all_of = [{ name = \"jpeg\" }, { name = \"hue\" }] }] }, {}]",
+        "augment.one_of_per=batch",
+    ];
+    for said in [&all_said[..], &ways] {
+        let recipe = with(said).unwrap();
+        assert_eq!(Recipe::parse(&recipe.to_toml().unwrap(), "again", &NONE).unwrap(), recipe);
+    }
     for shipped in SHIPPED {
         let recipe = Recipe::load(shipped.name, &NONE).unwrap();
         assert_eq!(Recipe::parse(&recipe.to_toml().unwrap(), "again", &NONE).unwrap(), recipe);
@@ -272,7 +278,19 @@ fn operators_and_recipes_are_found_by_name() {
             r#"{ name = "hue", some_of = [{ name = "hue" }] }"#,
             "augment.operators.0.name: found `hue` beside `some_of`",
         ),
-        ("{ strength = 0.5 }", "augment.operators.0.name: an operator has neither `name` nor `some_of`"),
+        (r#"{ all_of = [{ name = "hu" }] }"#, "augment.operators.0.all_of.0.name: unknown operator `hu`"),
+        (
+            r#"{ name = "hue", all_of = [{ name = "hue" }] }"#,
+            "augment.operators.0.name: found `hue` beside `all_of`",
+        ),
+        (
+            r#"{ some_of = [{ name = "hue" }], all_of = [{ name = "hue" }] }"#,
+            "augment.operators.0.all_of: found beside `some_of`, expected one of them",
+        ),
+        (
+            "{ strength = 0.5 }",
+            "augment.operators.0.name: an operator has neither `name`, `some_of` nor `all_of`",
+        ),
     ] {
         assert!(error(operators).contains(expected), "{}", error(operators));
     }
@@ -312,6 +330,21 @@ fn mixes_and_consistency_are_checked() {
         both.contains("loss.consistency: found `12`, expected 0, as `augment.mix` mixes images"),
         "{both}"
     );
+}
+
+#[test]
+fn ways_to_augment_stand_alone_and_their_entries_are_checked() {
+    let error = |entries: &str, more: &[&str]| {
+        shown(&with(&[&[&*format!("augment.one_of=[{entries}]")], more].concat()).unwrap_err())
+    };
+    let beside = error("{}, {}", &["augment.operators=[{ name = \"hue\" }]"]);
+    assert!(beside.contains("augment.one_of: found `2 entries`, expected nothing, as"), "{beside}");
+    let unknown = error(r#"{}, { operators = [{ name = "hu" }] }"#, &[]);
+    assert!(unknown.contains("augment.one_of.1.operators.0.name: unknown operator `hu`"), "{unknown}");
+    let share = error(r#"{ mix = [{ name = "cutmix", probability = 2 }] }"#, &[]);
+    assert!(share.contains("augment.one_of.0.mix.0.probability: found `2`, expected 0 to 1"), "{share}");
+    let views = error(r#"{ operators = [{ name = "hue" }] }, {}"#, &["loss.consistency=12"]);
+    assert!(views.contains("loss.consistency: found `12`, expected 0, as there is nothing"), "{views}");
 }
 
 #[test]

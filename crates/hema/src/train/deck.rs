@@ -12,11 +12,12 @@ use hema_core::data::Dataset;
 use hema_core::error::Result;
 use hema_core::rng::{Purpose, Rng, stream};
 use hema_core::sampler::{self, Draw, Sampler};
+use rand::RngExt as _;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
 use crate::loss::{Target, VIEWS};
-use crate::recipe::{MixPer, Recipe};
+use crate::recipe::{Per, Recipe};
 
 /// What an image of a batch shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,9 +35,10 @@ pub(super) struct Deck<'a> {
     seed: u64,
     /// Operators that come first.
     base: Augment,
-    augment: Augment,
-    mixing: Mixing,
-    mix_per: MixPer,
+    /// What comes next, of which one is drawn.
+    ways: Vec<(Augment, Mixing)>,
+    way_per: Per,
+    mix_per: Per,
     /// Every image is shown in several views.
     views: bool,
     sampler: &'static Sampler,
@@ -64,8 +66,8 @@ impl<'a> Deck<'a> {
             data,
             seed: recipe.seed,
             base: recipe.augment.build_base()?,
-            augment: recipe.augment.build()?,
-            mixing: recipe.augment.build_mixing()?,
+            ways: recipe.augment.build_ways()?,
+            way_per: recipe.augment.one_of_per,
             mix_per: recipe.augment.mix_per,
             views: recipe.loss.consistency > 0.0,
             sampler,
@@ -76,8 +78,10 @@ impl<'a> Deck<'a> {
 
     /// Names of everything that changes an image.
     pub(super) fn augmentations(&self) -> Vec<String> {
-        let mixes = self.mixing.names().map(String::from);
-        self.base.names().into_iter().chain(self.augment.names()).chain(mixes).collect()
+        let of_way = |(operators, mixing): &(Augment, Mixing)| {
+            operators.names().into_iter().chain(mixing.names().map(String::from)).collect::<Vec<_>>()
+        };
+        self.base.names().into_iter().chain(self.ways.iter().flat_map(of_way)).collect()
     }
 
     /// Images of an epoch.
@@ -104,9 +108,15 @@ impl<'a> Deck<'a> {
     /// An image that cannot be read from the data set's store.
     pub(super) fn batch(&self, draws: &[Draw], epoch: u64) -> Result<Vec<(Shown, Image)>> {
         let shown: Vec<Shown> = draws.iter().map(|draw| self.shown(draw)).collect();
+        let ways: Vec<&(Augment, Mixing)> = draws
+            .iter()
+            .map(|draw| self.way(if self.way_per == Per::Sample { draw } else { &draws[0] }, epoch))
+            .collect();
+        let operated = draws.par_iter().zip(&ways).map(|(draw, (operators, _))| (draw, operators));
         if self.views {
-            let views: Vec<[Image; VIEWS]> =
-                draws.par_iter().map(|draw| self.read_views(draw, epoch)).collect::<Result<_>>()?;
+            let views: Vec<[Image; VIEWS]> = operated
+                .map(|(draw, operators)| self.read_views(draw, operators, epoch))
+                .collect::<Result<_>>()?;
             let mut of_view: [Vec<_>; VIEWS] = Default::default();
             for (shown, views) in shown.iter().zip(views) {
                 of_view.iter_mut().zip(views).for_each(|(all, view)| all.push((*shown, view)));
@@ -114,18 +124,18 @@ impl<'a> Deck<'a> {
             return Ok(of_view.into_iter().flatten().collect());
         }
         let images: Vec<Image> =
-            draws.par_iter().map(|draw| self.read(draw, epoch)).collect::<Result<_>>()?;
-        if self.mixing.is_empty() {
+            operated.map(|(draw, operators)| self.read(draw, operators, epoch)).collect::<Result<_>>()?;
+        if ways.iter().all(|(_, mixing)| mixing.is_empty()) {
             return Ok(shown.into_iter().zip(images).collect());
         }
         let labels: Vec<usize> = shown.iter().map(|shown| shown.target.label).collect();
         let mix = |place: usize| {
             let (mut shown, mut image) = (shown[place], images[place].clone());
             let look = self.look(&draws[place]);
-            let of = if self.mix_per == MixPer::Sample { look } else { self.look(&draws[0]) };
+            let of = if self.mix_per == Per::Sample { look } else { self.look(&draws[0]) };
             let mut rng = stream(self.seed, Purpose::Blend, epoch, of);
             let mut own = stream(self.seed, Purpose::Partner, epoch, look);
-            if let Some(entry) = self.mixing.choose(&mut rng)
+            if let Some(entry) = ways[place].1.choose(&mut rng)
                 && let Some(partner) = entry.partner(place, &labels, &mut own)
             {
                 let share = entry.apply(&mut image, &images[partner], &mut rng);
@@ -146,19 +156,30 @@ impl<'a> Deck<'a> {
         draw.image as u64 + draw.repeat * self.data.len() as u64
     }
 
+    /// The way that is drawn for an image, or for the batch that it begins.
+    fn way(&self, draw: &Draw, epoch: u64) -> &(Augment, Mixing) {
+        match &self.ways[..] {
+            [only] => only,
+            several => {
+                let mut rng = stream(self.seed, Purpose::Way, epoch, self.look(draw));
+                &several[rng.random_range(0..several.len())]
+            }
+        }
+    }
+
     /// The image of a draw, augmented.
-    fn read(&self, draw: &Draw, epoch: u64) -> Result<Image> {
+    fn read(&self, draw: &Draw, operators: &Augment, epoch: u64) -> Result<Image> {
         let (mut image, mut rng) = self.read_base(draw, epoch)?;
-        self.augment.apply(&mut image, &mut rng);
+        operators.apply(&mut image, &mut rng);
         Ok(image)
     }
 
     /// The views of a draw: with the first operators alone, and twice with all.
-    fn read_views(&self, draw: &Draw, epoch: u64) -> Result<[Image; VIEWS]> {
+    fn read_views(&self, draw: &Draw, operators: &Augment, epoch: u64) -> Result<[Image; VIEWS]> {
         let (image, mut rng) = self.read_base(draw, epoch)?;
         let (mut second, mut third) = (image.clone(), image.clone());
-        self.augment.apply(&mut second, &mut rng);
-        self.augment.apply(&mut third, &mut stream(self.seed, Purpose::View, epoch, self.look(draw)));
+        operators.apply(&mut second, &mut rng);
+        operators.apply(&mut third, &mut stream(self.seed, Purpose::View, epoch, self.look(draw)));
         Ok([image, second, third])
     }
 
@@ -242,6 +263,25 @@ lr = 1e-3
         };
         assert_eq!(shares("augment.mix_per=batch"), 1);
         assert!(shares("augment.mix_per=sample") > 12);
+    }
+
+    #[test]
+    fn one_of_several_ways_is_drawn_for_an_image_or_for_a_batch() {
+        let data = cells([6; 8]);
+        let ways =
+            r#"augment.one_of=[{ operators = [{ name = "invert" }] }, { mix = [{ name = "cutmix" }] }]"#;
+        let mixed =
+            |batch: &[(Shown, Image)]| batch.iter().filter(|(shown, _)| shown.target.mixed.is_some()).count();
+        let of = |per: &str, range: std::ops::Range<usize>| {
+            batch(&data, &["augment.operators=[]", ways, per], 2, range)
+        };
+        let apart = mixed(&of("augment.one_of_per=sample", 0..32));
+        assert!((8..25).contains(&apart), "{apart}");
+        let together: Vec<usize> = (0..4)
+            .map(|of_epoch| mixed(&of("augment.one_of_per=batch", of_epoch * 8..of_epoch * 8 + 8)))
+            .collect();
+        assert!(together.iter().all(|mixed| [0, 8].contains(mixed)), "{together:?}");
+        assert!(together.contains(&0) && together.contains(&8), "{together:?}");
     }
 
     #[test]
