@@ -3,7 +3,8 @@
 //! Left out on purpose: drawing letters. The page ([`report::render_preview`](crate::report::render_preview)) has names
 //! beside the rows; the sheet is for a quick look, with rows in the order that the caller lists.
 
-use crate::augment::{AUGMENTATIONS, Augment};
+use crate::augment::AUGMENTATIONS;
+use crate::augment::mixing::{Area, Entry, MIXES};
 use crate::corrupt::CORRUPTIONS;
 use crate::error::{Error, Result};
 use crate::image_op::ImageOp;
@@ -77,22 +78,39 @@ fn row(operator: &dyn ImageOp, image: &Image, seed: u64, number: u64) -> Row {
     Row { name: operator.name().to_owned(), about: operator.about().to_owned(), pictures }
 }
 
-/// What an augmentation makes of the images in the first epochs: one row for each. The images come as they are: a training
-/// run resizes them before it augments them.
-pub fn training(augment: &Augment, images: &[Image], seed: u64) -> Section {
-    let rows = images.iter().enumerate().map(|(index, image)| {
-        let seen = (0..COLUMNS as u64 - 1).map(|epoch| {
+/// Every way to mix, of pairs of images that stand apart: both as they are, and four draws.
+///
+/// # Errors
+/// When an image cannot be resized to the size of the other.
+pub fn mixes(images: &[Image], seed: u64) -> Result<Section> {
+    let draws = COLUMNS as u64 - 2;
+    let mut rows = Vec::new();
+    for (number, (mix, image)) in MIXES.iter().zip(images.iter().cycle()).enumerate() {
+        let other = &images[(number + images.len().div_ceil(3)) % images.len()];
+        let other = resize(other, image.width(), image.height(), Filter::Bicubic)?;
+        let entry =
+            Entry::named(mix.name, 1.0, Some(1.0).filter(|_| mix.alpha.is_some()), Area::Exact, false)?;
+        let mixed = (0..draws).map(|draw| {
             let mut image = image.clone();
-            augment.apply(&mut image, &mut stream(seed, Purpose::Augment, epoch, index as u64));
+            entry.apply(&mut image, &other, &mut stream(seed, Purpose::Blend, draw, number as u64));
             image
         });
-        Row {
-            name: format!("image {}", index + 1),
-            about: String::new(),
-            pictures: std::iter::once(image.clone()).chain(seen).collect(),
-        }
+        let pictures = [image.clone(), other.clone()].into_iter().chain(mixed).collect();
+        rows.push(Row { name: mix.name.to_owned(), about: mix.about.to_owned(), pictures });
+    }
+    let columns = ["image", "another"].map(String::from).into_iter();
+    let columns = columns.chain((1..=draws).map(|draw| format!("draw {draw}"))).collect();
+    Ok(Section { title: "Mixes, alpha 1", columns, rows })
+}
+
+/// What training shows of the images: one row for each, as it is and as it is shown in the first epochs.
+pub fn training(images: &[Image], epochs: &[Vec<Image>]) -> Section {
+    let rows = images.iter().enumerate().map(|(index, image)| Row {
+        name: format!("image {}", index + 1),
+        about: String::new(),
+        pictures: std::iter::once(image).chain(epochs.iter().map(|epoch| &epoch[index])).cloned().collect(),
     });
-    let columns = (1..COLUMNS).map(|epoch| format!("epoch {epoch}"));
+    let columns = (1..=epochs.len()).map(|epoch| format!("epoch {epoch}"));
     Section {
         title: "Augmented anew in every epoch",
         columns: std::iter::once("image".to_owned()).chain(columns).collect(),
@@ -128,7 +146,6 @@ pub fn sheet(sections: &[Section], side: usize) -> Result<Image> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::augment::Step;
 
     fn cells() -> Vec<Image> {
         (0..3).map(|class| crate::synthetic::render(class, 24, &mut stream(1, Purpose::Look, 0, 0))).collect()
@@ -152,12 +169,22 @@ mod tests {
     }
 
     #[test]
-    fn training_is_shown_as_the_loader_changes_images() {
-        let augment = Augment::new(vec![Step::named("rotate", 1.0, None).unwrap()]);
-        let section = training(&augment, &cells(), 5);
-        let mut expected = cells().remove(2);
-        augment.apply(&mut expected, &mut stream(5, Purpose::Augment, 1, 2));
-        assert_eq!(section.rows[2].pictures[2], expected);
+    fn every_mix_has_a_row_of_two_images_and_what_becomes_of_them() {
+        let section = mixes(&cells(), 1).unwrap();
+        assert_eq!(section.rows.len(), MIXES.len());
+        for row in &section.rows {
+            assert_eq!(row.pictures.len(), section.columns.len(), "{}", row.name);
+            assert_ne!(row.pictures[2], row.pictures[0], "{}", row.name);
+        }
+        assert_eq!(section.rows[1].pictures[..2], cells()[1..]);
+    }
+
+    #[test]
+    fn a_row_of_training_is_an_image_through_the_epochs() {
+        let turned: Vec<Image> = cells().into_iter().rev().collect();
+        let section = training(&cells(), &[cells(), turned]);
+        assert_eq!(section.columns, ["image", "epoch 1", "epoch 2"]);
+        assert_eq!(section.rows[0].pictures, [&cells()[0], &cells()[0], &cells()[2]].map(Image::clone));
     }
 
     #[test]

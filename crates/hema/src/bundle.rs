@@ -109,6 +109,15 @@ fn parse(json: &str) -> Result<Manifest> {
     Ok(manifest)
 }
 
+/// A checksum of the model file that a path means, to tell models apart.
+///
+/// # Errors
+/// A path that is no model; a file that cannot be read.
+pub fn checksum(path: &Path) -> Result<u32> {
+    let file = model_file(path)?;
+    std::fs::read(&file).map(|bytes| crc32c::crc32c(&bytes)).map_err(|e| Error::io(&file, &e))
+}
+
 /// The model file that a path means: itself, or the best model of a run directory.
 fn model_file(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {

@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use hema::core::augment::Augment;
-use hema::core::data::{self, info::draw};
+use hema::core::data::{self, Dataset, info::draw};
 use hema::core::error::{Error, Result};
 use hema::core::file;
+use hema::core::preprocess::{Filter, resize};
 use hema::core::preview::{self, Section};
 use hema::core::report;
 use hema::core::rng::{Purpose, stream};
 use hema::core::sample::Image;
 use hema::core::synthetic;
 use hema::recipe::Recipe;
+use hema::train;
 
 use crate::output::Printer;
 
@@ -28,7 +29,7 @@ enum Command {
     Preview(Preview),
 }
 
-/// Draw every augmentation and corruption at five strengths, or what a recipe shows to training
+/// Draw every augmentation and corruption at five strengths and every mix, or what a recipe shows to training
 #[derive(clap::Args)]
 struct Preview {
     /// Show what this recipe's augmentation makes of images, a shipped one (see `hema list recipes`) or a TOML file
@@ -40,6 +41,10 @@ struct Preview {
     /// Images to take, drawn at random
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=200))]
     images: u32,
+    /// Pixels a side that images are brought to before anything is done to them; with --recipe the recipe's own
+    #[arg(long, value_name = "N", default_value_t = 96, conflicts_with = "recipe",
+          value_parser = clap::value_parser!(u32).range(8..=1024))]
+    size: u32,
     /// Decides the images and every random choice
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -55,11 +60,19 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         Some("png") => false,
         _ => return Err(Error::new("its name ends in neither .html nor .png").at(&args.out)),
     };
-    let augment = args.recipe.as_ref().map(|recipe| recipe_augment(recipe)).transpose()?;
-    let images = images(args)?;
-    let sections = match &augment {
-        Some(augment) => vec![preview::training(augment, &images, args.seed)],
-        None => preview::operators(&images, args.seed),
+    let cells = cells(args)?;
+    let sections = if let Some(recipe) = &args.recipe {
+        vec![training(recipe, cells, args.seed)?]
+    } else {
+        let size = args.size as usize;
+        let images: Vec<Image> = cells
+            .images
+            .iter()
+            .map(|(_, image, _)| resize(image, size, size, Filter::Bicubic))
+            .collect::<Result<_>>()?;
+        let mut sections = preview::operators(&images, args.seed);
+        sections.push(preview::mixes(&images, args.seed)?);
+        sections
     };
     write(&args.out, is_page, &sections, args.recipe.as_deref())?;
     let rows = || sections.iter().flat_map(|section| &section.rows).map(|row| row.name.as_str());
@@ -75,22 +88,47 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     Ok(())
 }
 
-fn recipe_augment(recipe: &str) -> Result<Augment> {
-    Recipe::load(recipe, &[] as &[&str])?.augment.build()
+/// Images to look at, as they are.
+struct Cells {
+    classes: Vec<String>,
+    /// Path, image and class of each.
+    images: Vec<(String, Image, Option<usize>)>,
 }
 
 /// Some images of the data, or synthetic cells, class by class.
-fn images(args: &Preview) -> Result<Vec<Image>> {
+fn cells(args: &Preview) -> Result<Cells> {
     let Some(data) = &args.data else {
         let cell = |number: u64| {
             let class = number as usize % synthetic::CLASSES.len();
-            synthetic::render(class, 96, &mut stream(args.seed, Purpose::Synthetic, class as u64, number))
+            let mut rng = stream(args.seed, Purpose::Synthetic, class as u64, number);
+            (format!("cell {number}"), synthetic::render(class, 96, &mut rng), Some(class))
         };
-        return Ok((0..u64::from(args.images)).map(cell).collect());
+        let classes = synthetic::CLASSES.map(String::from).into();
+        return Ok(Cells { classes, images: (0..u64::from(args.images)).map(cell).collect() });
     };
     let source = data::open(data)?;
     let chosen = draw(&source, (0..source.len()).collect(), args.images as usize, args.seed);
-    chosen.into_iter().map(|index| source.image(index)).collect()
+    let cell = |index: usize| {
+        let entry = &source.entries()[index];
+        Ok((entry.path.clone(), source.image(index)?, entry.label))
+    };
+    let images = chosen.into_iter().map(cell).collect::<Result<_>>()?;
+    Ok(Cells { classes: source.classes().to_vec(), images })
+}
+
+/// The images as a run of this recipe and seed would show them, were they its data, resized as it resizes them.
+fn training(recipe: &str, mut cells: Cells, seed: u64) -> Result<Section> {
+    const EPOCHS: u64 = 5;
+    let recipe = Recipe::load(recipe, &[format!("seed={seed}")])?;
+    let preprocess = train::preprocess(&recipe);
+    for (_, image, _) in &mut cells.images {
+        *image = preprocess.apply(image)?;
+    }
+    let images: Vec<Image> = cells.images.iter().map(|(_, image, _)| image.clone()).collect();
+    let data = Dataset::from_images(cells.classes, cells.images)?;
+    let epochs: Vec<_> =
+        (0..EPOCHS).map(|epoch| train::shown(&recipe, &data, epoch)).collect::<Result<_>>()?;
+    Ok(preview::training(&images, &epochs))
 }
 
 fn write(out: &Path, is_page: bool, sections: &[Section], recipe: Option<&str>) -> Result<()> {

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use hema::Device;
-use hema::bundle::Manifest;
+use hema::bundle::{Manifest, checksum};
 use hema::core::data::{self, Dataset, Source, Unknown};
 use hema::core::error::{Error, Result};
 use hema::core::file;
@@ -206,10 +206,11 @@ impl Case<'_> {
     /// What decides the scores of a condition, beside the condition.
     fn key(&self, views: &Views, precision: Precision) -> Result<String> {
         let manifests = serde_json::to_string(&self.manifests).map_err(|e| Error::new(e.to_string()))?;
+        let weights: Vec<u32> = self.models.iter().map(|model| checksum(model)).collect::<Result<_>>()?;
         let Provenance { version, commit, dirty, .. } = self.provenance();
         let images = views.first().hash()?;
         let precision = hema::nn::Precision::from(precision).name();
-        Ok(format!("{version} {commit} {dirty} {precision} {images} {manifests}"))
+        Ok(format!("{version} {commit} {dirty} {precision} {images} {weights:?} {manifests}"))
     }
 
     fn summary(&self) -> ModelSummary {

@@ -1,9 +1,11 @@
 //! The `hema` command as people run it: exit status, stdout and stderr of the real program in a folder of its own.
 
 mod audit;
+mod augment;
 mod balance;
 mod data;
 mod disk;
+mod evaluate;
 mod fetch;
 mod files;
 mod hostile_data;

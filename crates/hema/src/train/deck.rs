@@ -146,6 +146,19 @@ impl<'a> Deck<'a> {
         Ok((0..draws.len()).into_par_iter().map(mix).collect())
     }
 
+    /// All images of the data in one batch, each once, as an epoch shows them.
+    ///
+    /// # Errors
+    /// An image that cannot be read from the data set's store.
+    pub(super) fn all(&self, epoch: u64) -> Result<Vec<Image>> {
+        let draws: Vec<Draw> =
+            (0..self.data.len()).map(|image| Draw { image, repeat: 0, mix: None }).collect();
+        let batch = self.batch(&draws, epoch)?;
+        // of several views the second has gone through everything
+        let skipped = if self.views { draws.len() } else { 0 };
+        Ok(batch.into_iter().map(|(_, image)| image).skip(skipped).take(draws.len()).collect())
+    }
+
     fn shown(&self, draw: &Draw) -> Shown {
         // every image of the part that is trained on has a label
         Shown { image: draw.image, target: self.data.label(draw.image).unwrap_or_default().into() }
@@ -193,6 +206,14 @@ impl<'a> Deck<'a> {
         self.base.apply(&mut image, &mut rng);
         Ok((image, rng))
     }
+}
+
+/// The images as training by this recipe shows them in an epoch, for people to look at. They are one batch.
+///
+/// # Errors
+/// A recipe that makes no sense; an image that cannot be read from the data set's store.
+pub fn shown(recipe: &Recipe, data: &Dataset, epoch: u64) -> Result<Vec<Image>> {
+    Deck::new(recipe, data)?.all(epoch)
 }
 
 #[cfg(test)]
@@ -263,6 +284,20 @@ lr = 1e-3
         };
         assert_eq!(shares("augment.mix_per=batch"), 1);
         assert!(shares("augment.mix_per=sample") > 12);
+    }
+
+    #[test]
+    fn all_images_are_shown_as_in_training() {
+        let data = cells([2; 8]);
+        for overrides in [&[][..], &["loss.consistency=12"]] {
+            let recipe = Recipe::parse(RECIPE, "test", overrides).unwrap();
+            let deck = Deck::new(&recipe, &data).unwrap();
+            let all = deck.all(4).unwrap();
+            let draws = deck.draw(4);
+            for (draw, (_, image)) in draws.iter().zip(batch(&data, &[], 4, 0..16)) {
+                assert!(all[draw.image] == image);
+            }
+        }
     }
 
     #[test]

@@ -35,12 +35,12 @@ use crate::recipe::{Recipe, Stage};
 use crate::run_log::{Epoch, RunLog};
 use crate::weights;
 
-pub use checkpoint::{CHECKPOINT, Position, check_folder};
-pub use setup::{device_name, model_spec, preprocess};
-
 use average::Average;
+pub use checkpoint::{CHECKPOINT, Position, check_folder};
+pub use deck::shown;
 use deck::{Deck, Shown};
 use setup::{check_labelled, start_weights};
+pub use setup::{device_name, model_spec, preprocess};
 use validate::{Judge, Validated};
 
 /// Name of the last epoch's model inside a run directory.

@@ -18,7 +18,7 @@ const IN_FLIGHT: usize = 32;
 pub struct Copies {
     /// How a copy is changed.
     pub augment: Augment,
-    /// Copies of an image; the random numbers of the n-th are those of the n-th epoch of a training run.
+    /// Copies of an image.
     pub count: u64,
     /// The image itself is written too.
     pub keep_originals: bool,

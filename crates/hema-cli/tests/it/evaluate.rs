@@ -1,0 +1,72 @@
+//! `hema evaluate`: going on where it was interrupted, and suites of one's own.
+#![cfg(unix)]
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::files;
+use crate::support::Place;
+
+/// Two drawn cells of every class in `few/`, beside a trained `run/`.
+fn with_few_cells() -> Place {
+    let place = Place::with_run();
+    files::write_cells(&place.path("few"), 2, 24);
+    place
+}
+
+/// The scores of a record, without what tells when and how they were measured.
+fn scores(place: &Place, record: &str) -> serde_json::Value {
+    let mut record: serde_json::Value = serde_json::from_str(&place.read(record)).unwrap();
+    record.as_object_mut().unwrap().remove("provenance").unwrap();
+    record
+}
+
+#[test]
+fn an_evaluation_that_was_killed_goes_on_to_the_same_record() {
+    let place = with_few_cells();
+    let words = |out: &str| format!("evaluate run --data few --suite blood-c --out {out}");
+    place.hema(&words("whole")).succeeds();
+    assert_eq!(place.list("whole").into_iter().collect::<Vec<_>>(), ["evaluation.json", "report.html"]);
+
+    let mut first =
+        place.command(&words("judged")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let journal = place.path("judged/evaluation.partial.jsonl");
+    // its first line says what is judged
+    while std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count()) < 3 {
+        assert!(first.try_wait().unwrap().is_none(), "ended before it was killed");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(!place.path("judged/evaluation.json").exists());
+
+    // another model may have the same description: its scores are not taken
+    place.train("--data cells --set seed=1 --out other").succeeds();
+    std::fs::copy(&journal, place.path("kept")).unwrap();
+    let other = place.hema("evaluate other --data few --suite blood-c --out judged").succeeds();
+    assert!(!other.err.contains("going on"), "{other:?}");
+    std::fs::rename(place.path("kept"), &journal).unwrap();
+
+    let said = place.hema(&words("judged")).succeeds();
+    assert!(said.err.contains("going on with an evaluation that has judged "), "{said:?}");
+    assert_eq!(scores(&place, "judged/evaluation.json"), scores(&place, "whole/evaluation.json"));
+    assert!(!journal.exists());
+}
+
+#[test]
+fn a_suite_of_ones_own_is_judged_beside_the_others() {
+    let place = with_few_cells();
+    let suite = "name = \"attic\"\n[[condition]]\nname = \"dim\"\nseverities = true\n\
+                 operators = [{ all_of = [{ name = \"brightness-down\" }, { name = \"jpeg\" }] }]\n";
+    place.write("attic.toml", suite);
+    let said = place.hema("evaluate run --data few --suite clean,attic.toml").succeeds();
+    let row = said.out.lines().find(|line| line.starts_with("accuracy, attic ")).unwrap();
+    assert!(row.contains("worst: dim, ") && row.contains("not trained on: "), "{row}");
+
+    place.write("attic.toml", suite.replace("jpeg", "jpg"));
+    let error = place.hema("evaluate run --data few --suite attic.toml").error();
+    assert!(
+        error.starts_with("error: attic.toml: condition.0.operators.0.all_of.1.name: unknown operator `jpg`"),
+        "{error}"
+    );
+}
