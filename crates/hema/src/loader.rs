@@ -4,6 +4,7 @@
 
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use hema_core::Image;
@@ -47,7 +48,8 @@ pub enum Flow {
     Stop,
 }
 
-/// Hands the samples of `order` to `consume` in batches, while the next ones are being made.
+/// Hands the samples of `order` to `consume` in batches, while the next ones are being made. Gives the time that
+/// `consume` was kept waiting.
 ///
 /// # Errors
 /// An image that cannot be read or is of another size than the network's, or whatever `consume` returns.
@@ -57,7 +59,7 @@ pub fn for_each_batch<S: Clone + Send + Sync>(
     preprocess: &Preprocess,
     read: Read<S>,
     consume: impl FnMut(Batch<S>) -> Result<Flow>,
-) -> Result<()> {
+) -> Result<Duration> {
     let make = |samples: &[S]| samples.par_iter().map(|sample| Ok((sample.clone(), read(sample)?))).collect();
     for_each_made_batch(order, batch_size, preprocess, &make, consume)
 }
@@ -72,7 +74,7 @@ pub fn for_each_made_batch<S: Sync, T: Send>(
     preprocess: &Preprocess,
     make: Make<S, T>,
     mut consume: impl FnMut(Batch<T>) -> Result<Flow>,
-) -> Result<()> {
+) -> Result<Duration> {
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::sync_channel(AHEAD);
         scope.spawn(move || {
@@ -84,12 +86,16 @@ pub fn for_each_made_batch<S: Sync, T: Send>(
                 }
             }
         });
-        while let Ok(batch) = receiver.recv() {
+        let mut waited = Duration::ZERO;
+        loop {
+            let asked = Instant::now();
+            let Ok(batch) = receiver.recv() else { break };
+            waited += asked.elapsed();
             if consume(batch?)? == Flow::Stop {
                 break;
             }
         }
-        Ok(())
+        Ok(waited)
     })
 }
 
@@ -107,4 +113,29 @@ fn normalize<T>(made: Vec<(T, Image)>, preprocess: &Preprocess) -> Result<Batch<
         Ok(())
     })?;
     Ok(Batch { samples, values, size })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_spent_waiting_is_that_of_making_images_ahead() {
+        let nap = Duration::from_millis(4);
+        let read = |_: &usize| {
+            thread::sleep(nap);
+            Ok(Image::filled(8, 8, [0; 3]))
+        };
+        let order: Vec<usize> = (0..10).collect();
+        let pass = |rest: Duration| {
+            let consume = |_: Batch<usize>| {
+                thread::sleep(rest);
+                Ok(Flow::Continue)
+            };
+            for_each_batch(&order, 1, &Preprocess::imagenet(8), &read, consume).unwrap()
+        };
+        let (eager, rested) = (pass(Duration::ZERO), pass(nap * 5));
+        assert!(eager >= nap * 10, "every batch takes a nap to make: {eager:?}");
+        assert!(rested < eager, "{rested:?} of {eager:?}: batches are made while the last one is used");
+    }
 }

@@ -275,8 +275,14 @@ impl Observer for Watch<'_> {
         let best = if improved { format!("  best {} so far", self.metric) } else { String::new() };
         let corrupted = epoch.val_corrupted_accuracy;
         let corrupted = corrupted.map_or(String::new(), |a| format!(", corrupted {}", percent(a)));
+        // a person can do something about it: lighter augmentation, fewer images at once beyond memory, a faster disk
+        let slow = if epoch.data_wait > 0.05 {
+            format!(", {} of the time waiting for images", percent(epoch.data_wait))
+        } else {
+            String::new()
+        };
         self.printer.note(&format!(
-            "{} epoch {}  loss {:.4}  val loss {:.4}  val accuracy {}{corrupted}  {:.0} images/s  {:.0} s{best}",
+            "{} epoch {}  loss {:.4}  val loss {:.4}  val accuracy {}{corrupted}  {:.0} images/s{slow}  {:.0} s{best}",
             epoch.stage,
             epoch.epoch,
             epoch.train_loss,

@@ -57,8 +57,15 @@ pub struct Epoch {
     pub val_corrupted_macro_f1: Option<f64>,
     /// Training images per second.
     pub images_per_second: f64,
+    /// Share of the training time, 0 to 1, that the network waited for its images; NaN in logs from before it was measured.
+    #[serde(default = "unknown")]
+    pub data_wait: f64,
     /// Seconds the epoch took, validation included.
     pub seconds: f64,
+}
+
+fn unknown() -> f64 {
+    f64::NAN
 }
 
 /// The log of a run that is under way.
@@ -115,6 +122,7 @@ impl RunLog {
             ("val/balanced_accuracy", epoch.val_balanced_accuracy),
             ("val/macro_f1", epoch.val_macro_f1),
             ("images_per_second", epoch.images_per_second),
+            ("data_wait", epoch.data_wait),
         ];
         let of_corrupted = [
             ("loss/val_corrupted", epoch.val_corrupted_loss),
@@ -175,6 +183,7 @@ mod tests {
             val_corrupted_balanced_accuracy: None,
             val_corrupted_macro_f1: None,
             images_per_second: 40.0,
+            data_wait: 0.025,
             seconds: 12.5,
         }
     }
@@ -193,9 +202,12 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         let header = "stage,epoch,step,lr,train_loss,val_loss,val_accuracy,val_balanced_accuracy,val_macro_f1,\
                       val_corrupted_loss,val_corrupted_accuracy,val_corrupted_balanced_accuracy,val_corrupted_macro_f1,\
-                      images_per_second,seconds";
+                      images_per_second,data_wait,seconds";
         assert_eq!(text.lines().next(), Some(header));
-        assert_eq!(text.lines().nth(1), Some("fine-tune,1,10,0.001,1.0,0.5,0.9,0.875,0.85,,,,,40.0,12.5"));
+        assert_eq!(
+            text.lines().nth(1),
+            Some("fine-tune,1,10,0.001,1.0,0.5,0.9,0.875,0.85,,,,,40.0,0.025,12.5")
+        );
         let history = History::read(&path).unwrap();
         assert_eq!(history.column(|epoch| epoch.train_loss), [1.0, 0.5]);
         assert!(history.epochs[1].val_loss.is_nan());
@@ -211,7 +223,9 @@ mod tests {
         let old = "stage,epoch,step,lr,train_loss,val_loss,val_accuracy,val_balanced_accuracy,val_macro_f1,\
                    images_per_second,seconds\nfine-tune,1,10,0.001,1.0,0.5,0.9,0.875,0.85,40.0,12.5\n";
         fs::write(&path, old).unwrap();
-        assert_eq!(History::read(&path).unwrap().epochs, [epoch(1)]);
+        let read = History::read(&path).unwrap().epochs.remove(0);
+        assert!(read.data_wait.is_nan());
+        assert_eq!(Epoch { data_wait: 0.025, ..read }, epoch(1));
     }
 
     #[test]

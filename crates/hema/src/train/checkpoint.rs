@@ -41,6 +41,9 @@ pub struct Position {
     pub images: u64,
     /// Seconds spent on the epoch under way.
     pub train_seconds: f64,
+    /// Seconds of them that the network waited for its images.
+    #[serde(default)]
+    pub waited_seconds: f64,
     /// Best epoch and the value of the chosen metric there, through all stages.
     pub best: Option<(u64, f64)>,
     /// Best value of the chosen metric in this stage.

@@ -248,7 +248,7 @@ impl<'a> Run<'a> {
         self.epoch_started = Instant::now();
         let mut here = 0;
         let mut flow = Flow::Continue;
-        loader::for_each_made_batch(remaining, stage.batch_size, &preprocess, &make, |batch| {
+        let waited = loader::for_each_made_batch(remaining, stage.batch_size, &preprocess, &make, |batch| {
             let samples = batch.samples.len() / self.views();
             self.position.lr = schedule.lr_at(self.position.stage_step, total_steps);
             let loss = on_pool(|| self.step(batch))?;
@@ -271,6 +271,7 @@ impl<'a> Run<'a> {
             flow = if stop.load(Ordering::Relaxed) { Flow::Stop } else { Flow::Continue };
             Ok(flow)
         })?;
+        self.position.waited_seconds += waited.as_secs_f64();
         self.position.train_seconds += self.epoch_started.elapsed().as_secs_f64();
         Ok(flow)
     }
@@ -360,7 +361,9 @@ impl<'a> Run<'a> {
             val_corrupted_accuracy: corrupted.map(|scores| scores.accuracy),
             val_corrupted_balanced_accuracy: corrupted.map(|scores| scores.balanced_accuracy),
             val_corrupted_macro_f1: corrupted.map(|scores| scores.macro_f1),
-            images_per_second: images as f64 / std::mem::take(&mut position.train_seconds),
+            images_per_second: images as f64 / position.train_seconds,
+            data_wait: std::mem::take(&mut position.waited_seconds)
+                / std::mem::take(&mut position.train_seconds),
             seconds: self.epoch_started.elapsed().as_secs_f64(),
         };
         let bundle = self.bundle(network, validated);
