@@ -2,15 +2,14 @@
 """Writes crates/hema/tests/fixtures/timm_zoo.json: what timm's networks make of formula weights and formula images.
 
     pip install torch==2.15.0 timm==1.0.31 numpy==2.4.6
-    python scripts/reference/timm_zoo.py resnet18 resnet34 efficientnet_b0 tf_efficientnet_b0 \\
-        tf_efficientnetv2_b0 tf_efficientnetv2_b1 tf_efficientnetv2_b2 tf_efficientnetv2_b3
+    python scripts/reference/timm_zoo.py NAME...          # networks that are not named keep their rows
 
-Networks that are not named keep their rows. No weights are stored: every parameter and the images are filled
-by a hash of their name (`uniform`, `filled`), which crates/hema/src/model/parity.rs repeats. For each network the
-fixture holds the loss of a training pass over four images of 64 pixels (no dropout, no stochastic depth); the norm of
-every parameter's gradient, in the order of the parameters' names; and the logits of the same images in prediction
-mode, normalised by the running statistics that the training pass left. All of it is computed in double precision;
-printed is how far timm in single precision is from that, which bounds what a test can ask for.
+No weights are stored: every parameter and the images are filled by a hash of their name (`uniform`, `filled`), which
+crates/hema/src/model/parity.rs repeats. For each network the fixture holds the loss of a training pass over four images
+of 64 pixels (no dropout, no stochastic depth); the norm of the gradient of every stage, and of every parameter for one network
+of each kind of block (PER_PARAMETER); and the logits of the same images in prediction mode, normalised by the running
+statistics that the training pass left. All of it is computed in double precision; printed is how far timm in single
+precision is from that, which bounds what a test can ask for.
 """
 
 import argparse
@@ -24,6 +23,11 @@ import torch
 from torch.nn.functional import cross_entropy
 
 FIXTURE = pathlib.Path(__file__).parents[2] / "crates/hema/tests/fixtures/timm_zoo.json"
+# one network of each kind of block
+PER_PARAMETER = [
+    "resnet18", "resnet50", "efficientnet_b0", "efficientnet_lite0", "tf_efficientnetv2_b0", "mobilenetv3_small_100",
+    "convnext_atto",
+]
 CLASSES = 8
 IMAGES, SIZE = 4, 64
 
@@ -57,6 +61,19 @@ def images(dtype):
     return values.reshape(IMAGES, SIZE, SIZE, 3).permute(0, 3, 1, 2).to(dtype)
 
 
+def stage(parameter):
+    """The part of a network that a parameter belongs to: `blocks.3` of `blocks.3.0.conv_pw.weight`, else the module."""
+    module, *rest = parameter.split(".")
+    return f"{module}.{rest[0]}" if module in ("blocks", "stages") else module
+
+
+def by_stage(norms):
+    squares = {}
+    for name, norm in norms.items():
+        squares[stage(name)] = squares.get(stage(name), 0.0) + norm**2
+    return {name: math.sqrt(square) for name, square in squares.items()}
+
+
 def passes(name, dtype):
     """Loss, gradient norms and logits."""
     model = timm.create_model(name, pretrained=False, num_classes=CLASSES).to(dtype)
@@ -80,9 +97,10 @@ def main():
     fixture = json.loads(FIXTURE.read_text()) if FIXTURE.exists() else {}
     for name in parser.parse_args().names:
         loss, norms, logits = passes(name, torch.float64)
+        of_fixture = norms if name in PER_PARAMETER else by_stage(norms)
         fixture[name] = {
             "loss": float(f"{loss:.7g}"),
-            "gradient_norms": [float(f"{x:.5e}") for x in norms.values()],
+            "gradient_norms": {key: float(f"{x:.5e}") for key, x in of_fixture.items()},
             "logits": [float(f"{x:.7g}") for x in logits],
         }
 

@@ -4,8 +4,7 @@
 //! `bf16`, which have eight significant bits, get a sigmoid good to eleven.
 //! Derivatives are taken from the pre-activation, so nothing but the layer's input need be kept for the backward pass.
 //!
-//! Left out on purpose: exact limits beyond |x| = 80, where the sigmoid is held at e^-80; and hard-swish, GELU: no network
-//! of ours has them.
+//! Left out on purpose: exact limits beyond |x| = 80, where the sigmoid is held at e^-80.
 
 use crate::element::Element;
 use crate::simd::{Simd, simd_fn};
@@ -23,6 +22,12 @@ pub enum Act {
     Silu,
     /// `1 / (1 + e^-z)`
     Sigmoid,
+    /// `min(max(0, z), 6)`
+    Relu6,
+    /// `z * min(max(0, z + 3), 6) / 6` (Howard et al., 2019)
+    HardSwish,
+    /// `z * Phi(z)` with the normal distribution's exact integral (Hendrycks and Gimpel, 2016)
+    Gelu,
 }
 
 /// `e^x` for `|x| <= 80`; beyond, the value at the limit.
@@ -72,6 +77,9 @@ pub(crate) struct Identity;
 pub(crate) struct Relu;
 pub(crate) struct Silu;
 pub(crate) struct Sigmoid;
+pub(crate) struct Relu6;
+pub(crate) struct HardSwish;
+pub(crate) struct Gelu;
 
 impl Activation for Identity {
     #[inline(always)]
@@ -121,6 +129,61 @@ impl Activation for Sigmoid {
     }
 }
 
+impl Activation for Relu6 {
+    #[inline(always)]
+    fn value<S: Simd, E: Element>(s: S, z: S::V) -> S::V {
+        s.min(s.splat(6.0), s.max(s.splat(0.0), z))
+    }
+    #[inline(always)]
+    fn grad<S: Simd, E: Element>(s: S, z: S::V, dy: S::V) -> S::V {
+        s.keep_positive(z, s.keep_positive(s.sub(s.splat(6.0), z), dy))
+    }
+}
+
+impl Activation for HardSwish {
+    #[inline(always)]
+    fn value<S: Simd, E: Element>(s: S, z: S::V) -> S::V {
+        let gate = s.min(s.splat(6.0), s.max(s.splat(0.0), s.add(z, s.splat(3.0))));
+        s.mul(z, s.mul(gate, s.splat(1.0 / 6.0)))
+    }
+    #[inline(always)]
+    fn grad<S: Simd, E: Element>(s: S, z: S::V, dy: S::V) -> S::V {
+        // z / 3 + 1 / 2 up to and at 3, where a map of bf16 often is, and 1 beyond
+        let inner = s.mul(dy, s.fma(z, s.splat(1.0 / 3.0), s.splat(0.5)));
+        let beyond = s.keep_positive(s.sub(z, s.splat(3.0)), s.sub(dy, inner));
+        s.keep_positive(s.add(z, s.splat(3.0)), s.add(inner, beyond))
+    }
+}
+
+/// `Phi(z)` to within 1e-7, and `e^(-z^2 / 2)`: Abramowitz and Stegun's formula 7.1.26.
+#[inline(always)]
+fn normal_integral<S: Simd>(s: S, z: S::V) -> (S::V, S::V) {
+    let away = s.max(s.sub(s.splat(0.0), z), z);
+    let bell = exp(s, s.mul(s.splat(-0.5), s.mul(z, z)));
+    let t = s.recip(s.fma(away, s.splat(0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2), s.splat(1.0)));
+    let mut p = s.splat(1.061_405_4);
+    for c in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
+        p = s.fma(p, t, s.splat(c));
+    }
+    // twice the integral beyond |z|
+    let tails = s.mul(s.mul(p, t), bell);
+    let below = s.mul(s.splat(0.5), tails);
+    (s.add(below, s.keep_positive(z, s.sub(s.splat(1.0), tails))), bell)
+}
+
+impl Activation for Gelu {
+    #[inline(always)]
+    fn value<S: Simd, E: Element>(s: S, z: S::V) -> S::V {
+        s.mul(z, normal_integral(s, z).0)
+    }
+    #[inline(always)]
+    fn grad<S: Simd, E: Element>(s: S, z: S::V, dy: S::V) -> S::V {
+        let (integral, bell) = normal_integral(s, z);
+        let density = s.mul(bell, s.splat(0.398_942_3));
+        s.mul(dy, s.fma(z, density, integral))
+    }
+}
+
 /// Calls `$body` with `$a` bound to the type of the activation `$act`.
 macro_rules! with_activation {
     ($act:expr, $a:ident => $body:expr) => {
@@ -141,20 +204,32 @@ macro_rules! with_activation {
                 type $a = $crate::act::Sigmoid;
                 $body
             }
+            $crate::act::Act::Relu6 => {
+                type $a = $crate::act::Relu6;
+                $body
+            }
+            $crate::act::Act::HardSwish => {
+                type $a = $crate::act::HardSwish;
+                $body
+            }
+            $crate::act::Act::Gelu => {
+                type $a = $crate::act::Gelu;
+                $body
+            }
         }
     };
 }
 pub(crate) use with_activation;
 
 #[inline(always)]
-unsafe fn forward_body<S: Simd>(s: S, act: Act, x: &[f32], y: &mut [f32]) {
+unsafe fn forward_body<S: Simd, E: Element>(s: S, act: Act, x: &[E], y: &mut [E]) {
     let n = y.len();
     with_activation!(act, A => {
         let mut i = 0;
         while i < n {
             let left = (n - i).min(S::LANES);
             // SAFETY: `left` values remain from i in both slices, which the caller vouches are equally long.
-            unsafe { s.store_n(y.as_mut_ptr().add(i), left, A::value::<S, f32>(s, s.load_n(x.as_ptr().add(i), left))) };
+            unsafe { E::store_n(s, y.as_mut_ptr().add(i), left, A::value::<S, E>(s, E::load_n(s, x.as_ptr().add(i), left))) };
             i += S::LANES;
         }
     });
@@ -162,11 +237,11 @@ unsafe fn forward_body<S: Simd>(s: S, act: Act, x: &[f32], y: &mut [f32]) {
 simd_fn!(
     /// # Safety
     /// `x` and `y` are equally long.
-    unsafe fn forward_slice(act: Act, x: &[f32], y: &mut [f32]) = forward_body
+    unsafe fn forward_slice<E>(act: Act, x: &[E], y: &mut [E]) = forward_body
 );
 
 #[inline(always)]
-unsafe fn backward_body<S: Simd>(s: S, act: Act, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+unsafe fn backward_body<S: Simd, E: Element>(s: S, act: Act, x: &[E], dy: &[E], dx: &mut [E]) {
     let n = dx.len();
     with_activation!(act, A => {
         let mut i = 0;
@@ -174,8 +249,8 @@ unsafe fn backward_body<S: Simd>(s: S, act: Act, x: &[f32], dy: &[f32], dx: &mut
             let left = (n - i).min(S::LANES);
             // SAFETY: `left` values remain from i in the three slices, which the caller vouches are equally long.
             unsafe {
-                let (z, g) = (s.load_n(x.as_ptr().add(i), left), s.load_n(dy.as_ptr().add(i), left));
-                s.store_n(dx.as_mut_ptr().add(i), left, A::grad::<S, f32>(s, z, g));
+                let (z, g) = (E::load_n(s, x.as_ptr().add(i), left), E::load_n(s, dy.as_ptr().add(i), left));
+                E::store_n(s, dx.as_mut_ptr().add(i), left, A::grad::<S, E>(s, z, g));
             }
             i += S::LANES;
         }
@@ -184,7 +259,7 @@ unsafe fn backward_body<S: Simd>(s: S, act: Act, x: &[f32], dy: &[f32], dx: &mut
 simd_fn!(
     /// # Safety
     /// The three slices are equally long.
-    unsafe fn backward_slice(act: Act, x: &[f32], dy: &[f32], dx: &mut [f32]) = backward_body
+    unsafe fn backward_slice<E>(act: Act, x: &[E], dy: &[E], dx: &mut [E]) = backward_body
 );
 
 /// Values handled by one task of an elementwise pass.
@@ -195,7 +270,7 @@ impl Act {
     ///
     /// # Panics
     /// If the lengths differ.
-    pub fn forward(self, x: &[f32], y: &mut [f32]) {
+    pub fn forward<E: Element>(self, x: &[E], y: &mut [E]) {
         check_len("y", y.len(), x.len());
         par_chunks(y, CHUNK, |i, y| {
             let x = &x[i * CHUNK..][..y.len()];
@@ -208,7 +283,7 @@ impl Act {
     ///
     /// # Panics
     /// If the lengths differ.
-    pub fn backward(self, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    pub fn backward<E: Element>(self, x: &[E], dy: &[E], dx: &mut [E]) {
         check_len("dy", dy.len(), x.len());
         check_len("dx", dx.len(), x.len());
         par_chunks(dx, CHUNK, |i, dx| {
@@ -225,7 +300,8 @@ mod tests {
     use crate::reference::{self, assert_close};
     use crate::simd::testing::at_every_level;
 
-    const ALL: [Act; 4] = [Act::Identity, Act::Relu, Act::Silu, Act::Sigmoid];
+    const ALL: [Act; 7] =
+        [Act::Identity, Act::Relu, Act::Silu, Act::Sigmoid, Act::Relu6, Act::HardSwish, Act::Gelu];
 
     #[test]
     fn matches_the_reference_at_every_length() {
@@ -268,11 +344,17 @@ mod tests {
     #[test]
     fn extremes_stay_finite_and_nan_is_handed_on() {
         at_every_level(|_| {
-            let mut y = [0.0; 3];
+            let mut y = [0.0_f32; 3];
+            Act::Gelu.forward(&[-1e18, 1e18, f32::NAN], &mut y);
+            assert!(y[0].abs() < 1e-9 && y[1] == 1e18 && y[2].is_nan(), "{y:?}");
             Act::Silu.forward(&[-1e30, 1e30, f32::NAN], &mut y);
             assert!(y[0].abs() < 1.0 && (y[1] / 1e30 - 1.0).abs() < 1e-6 && y[2].is_nan(), "{y:?}");
             Act::Relu.forward(&[-1e30, 1e30, f32::NAN], &mut y);
             assert!(y[0] == 0.0 && y[1] == 1e30 && y[2].is_nan(), "{y:?}");
+            Act::Relu6.forward(&[-1e30, 1e30, f32::NAN], &mut y);
+            assert!(y[0] == 0.0 && y[1] == 6.0 && y[2].is_nan(), "{y:?}");
+            Act::HardSwish.forward(&[-1e30, 1e30, f32::NAN], &mut y);
+            assert!(y[0] == 0.0 && (y[1] / 1e30 - 1.0).abs() < 1e-6 && y[2].is_nan(), "{y:?}");
         });
     }
 }

@@ -11,7 +11,7 @@ use crate::act::Act;
 use crate::element::{Element, bf16};
 use crate::norm::{Stats, chunk};
 use crate::pool::{Map, add_scaled, mean_image, scale_add_image, scale_image};
-use crate::squeeze::{FoldedSqueeze, SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
+use crate::squeeze::{FoldedSqueeze, Gate, SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
 use crate::unit::{FoldedUnit, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
 use crate::workspace::Workspace;
 use crate::{check_len, par_chunks};
@@ -96,9 +96,18 @@ impl Block {
         };
         let squeeze = (reduced > 0).then(|| {
             let before = units[units.len() - 2].filter;
-            SqueezeExcite { map: map_of(before.out_len(), before.outputs()), reduced, act }
+            let map = map_of(before.out_len(), before.outputs());
+            SqueezeExcite { map, reduced, act, gate: Gate::default() }
         });
         Self { map: map_of(last.out_len(), last.outputs()), units, squeeze, residual, relu: false }
+    }
+
+    /// The block with this function for the gates of its squeeze-excite.
+    pub fn with_gate(mut self, gate: Gate) -> Self {
+        if let Some(squeeze) = &mut self.squeeze {
+            squeeze.gate = gate;
+        }
+        self
     }
 
     /// The block with `max(0, y)` after the sum.

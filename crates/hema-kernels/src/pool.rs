@@ -51,6 +51,20 @@ impl Map {
         y.par_chunks_mut(self.channels).zip(images).for_each(|(y, x)| mean_image(x, y));
     }
 
+    /// The sum of each channel over all pixels of all images: the gradient of a bias.
+    ///
+    /// # Panics
+    /// If the length does not match the map.
+    pub fn sums<E: Element>(&self, x: &[E]) -> Vec<f32> {
+        let mut means = vec![0.0; self.batch * self.channels];
+        self.mean(x, &mut means);
+        let mut sums = vec![0.0_f64; self.channels];
+        for means in means.chunks_exact(self.channels) {
+            sums.iter_mut().zip(means).for_each(|(sum, mean)| *sum += f64::from(*mean));
+        }
+        sums.into_iter().map(|sum| (sum * self.pixels as f64) as f32).collect()
+    }
+
     /// Gradient of [`Map::mean`]: `dx` from `dy` (batch, channels).
     ///
     /// # Panics
@@ -160,6 +174,14 @@ pub(crate) fn scale_image<E: Element>(x: &mut [E], by: &[f32]) {
     unsafe { scale_rows(x, by) }
 }
 
+/// `y = x + by * z` for the rows of one image.
+pub(crate) fn add_scaled_rows<E: Element>(x: &[E], z: &[E], by: &[f32], y: &mut [E]) {
+    check_len("x", x.len(), y.len());
+    check_len("z", z.len(), y.len());
+    // SAFETY: `sum_scaled_rows` walks only whole rows of the length of `by` of three equally long maps.
+    unsafe { sum_scaled_rows(x, z, by, y) }
+}
+
 /// `y = x + keep * y`, then, with `relu`, `max(0, y)`.
 pub(crate) fn add_scaled<E: Element>(x: &[E], keep: f32, relu: bool, y: &mut [E]) {
     check_len("x", x.len(), y.len());
@@ -190,6 +212,26 @@ simd_fn!(
     /// # Safety
     /// `x` is whole rows of the length of `y`.
     unsafe fn add_rows<E>(x: &[E], y: &mut [f32]) = add_rows_body
+);
+
+#[inline(always)]
+unsafe fn sum_scaled_body<S: Simd, E: Element>(s: S, x: &[E], z: &[E], by: &[f32], y: &mut [E]) {
+    let channels = by.len();
+    let rows = x.chunks_exact(channels).zip(z.chunks_exact(channels)).zip(y.chunks_exact_mut(channels));
+    for ((x, z), y) in rows {
+        for_vectors!(S, channels, |c, n| {
+            // SAFETY: `n` channels remain from c in each row and in the factors.
+            unsafe {
+                let (x, z) = (E::load_n(s, x.as_ptr().add(c), n), E::load_n(s, z.as_ptr().add(c), n));
+                E::store_n(s, y.as_mut_ptr().add(c), n, s.fma(z, s.load_n(by.as_ptr().add(c), n), x));
+            }
+        });
+    }
+}
+simd_fn!(
+    /// # Safety
+    /// `x`, `z` and `y` are equally long.
+    unsafe fn sum_scaled_rows<E>(x: &[E], z: &[E], by: &[f32], y: &mut [E]) = sum_scaled_body
 );
 
 #[inline(always)]

@@ -51,6 +51,9 @@ pub(crate) fn act(act: Act, z: f32) -> f32 {
         Act::Relu => z.max(0.0),
         Act::Silu => z * sigmoid,
         Act::Sigmoid => sigmoid,
+        Act::Relu6 => z.clamp(0.0, 6.0),
+        Act::HardSwish => z * (z + 3.0).clamp(0.0, 6.0) / 6.0,
+        Act::Gelu => z * normal_integral(z),
     }) as f32
 }
 
@@ -58,10 +61,14 @@ pub(crate) fn act_slope(act: Act, z: f32) -> f32 {
     let z = f64::from(z);
     let sigmoid = 1.0 / (1.0 + (-z).exp());
     (match act {
+        Act::HardSwish if z.abs() <= 3.0 => z / 3.0 + 0.5,
         Act::Identity => 1.0,
         Act::Relu => f64::from(u8::from(z > 0.0)),
         Act::Silu => sigmoid * (1.0 + z * (1.0 - sigmoid)),
         Act::Sigmoid => sigmoid * (1.0 - sigmoid),
+        Act::Relu6 => f64::from(u8::from(z > 0.0 && z < 6.0)),
+        Act::HardSwish => f64::from(u8::from(z > 3.0)),
+        Act::Gelu => normal_integral(z) + z * normal_density(z),
     }) as f32
 }
 
@@ -155,5 +162,25 @@ pub(crate) fn act64(act: Act, z: f64) -> f64 {
         Act::Relu => z.max(0.0),
         Act::Silu => z / (1.0 + (-z).exp()),
         Act::Sigmoid => 1.0 / (1.0 + (-z).exp()),
+        Act::Relu6 => z.clamp(0.0, 6.0),
+        Act::HardSwish => z * (z + 3.0).clamp(0.0, 6.0) / 6.0,
+        Act::Gelu => z * normal_integral(z),
     }
+}
+
+/// The standard normal distribution's integral up to `z`, by its series (Marsaglia, 2004).
+fn normal_integral(z: f64) -> f64 {
+    if z.abs() > 8.0 {
+        return f64::from(u8::from(z > 0.0));
+    }
+    let (mut sum, mut term) = (z, z);
+    for i in 1..200 {
+        term *= z * z / f64::from(2 * i + 1);
+        sum += term;
+    }
+    0.5 + sum * normal_density(z)
+}
+
+fn normal_density(z: f64) -> f64 {
+    (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt()
 }

@@ -610,6 +610,18 @@ macro_rules! simd_fn {
 }
 pub(crate) use simd_fn;
 
+/// Most values in a vector.
+pub(crate) const MAX_LANES: usize = 16;
+
+/// The sum of a vector's values.
+#[inline(always)]
+pub(crate) fn lanes_sum<S: Simd>(s: S, v: S::V) -> f32 {
+    let mut lanes = [0.0; MAX_LANES];
+    // SAFETY: no vector has more than `MAX_LANES` values.
+    unsafe { s.store(lanes.as_mut_ptr(), v) };
+    lanes[..S::LANES].iter().sum()
+}
+
 /// Values in a vector of the level in use.
 pub(crate) fn lanes() -> usize {
     match level() {

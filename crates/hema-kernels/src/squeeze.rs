@@ -17,6 +17,47 @@ pub struct SqueezeExcite {
     pub reduced: usize,
     /// Activation between the two layers.
     pub act: Act,
+    /// What makes a gate of the second layer's output.
+    pub gate: Gate,
+}
+
+/// A function from all numbers to gates between 0 and 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Gate {
+    /// `1 / (1 + e^-z)`
+    #[default]
+    Sigmoid,
+    /// `min(max(0, z + 3), 6) / 6`
+    HardSigmoid,
+}
+
+impl Gate {
+    /// What the second layer does itself.
+    fn act(self) -> Act {
+        match self {
+            Self::Sigmoid => Act::Sigmoid,
+            Self::HardSigmoid => Act::Identity,
+        }
+    }
+
+    /// What is left to do to its output.
+    fn finish(self, gates: &mut [f32]) {
+        if self == Self::HardSigmoid {
+            for z in gates {
+                *z = ((*z + 3.0) / 6.0).clamp(0.0, 1.0);
+            }
+        }
+    }
+
+    /// The slope of the function where its value is `gate`, over that value: the gated map's product with its gradient times
+    /// this is the gradient before the function.
+    fn relative_slope(self, gate: f32) -> f32 {
+        match self {
+            Self::Sigmoid => 1.0 - gate,
+            Self::HardSigmoid if gate > 0.0 && gate < 1.0 => 1.0 / (6.0 * gate),
+            Self::HardSigmoid => 0.0,
+        }
+    }
 }
 
 /// Parameters of a [`SqueezeExcite`].
@@ -101,9 +142,10 @@ impl SqueezeExcite {
             &hidden,
             params.expand_weight,
             Some(params.expand_bias),
-            Act::Sigmoid,
+            self.gate.act(),
             &mut gate,
         );
+        self.gate.finish(&mut gate);
         SqueezeSaved { mean, pre, hidden, gate }
     }
 
@@ -120,10 +162,10 @@ impl SqueezeExcite {
         d: &[E],
     ) -> (SqueezeGrads, Vec<f32>) {
         let (reduce, expand) = (self.reduce(), self.expand());
-        // of the gates before the sigmoid: sum(d * x) * gate * (1 - gate), and x * gate is y
+        // of the gates before their function: sum(d * x) times its slope, and x * gate is y
         let mut dgate = vec![0.0; saved.gate.len()];
         self.map.dot(y, d, &mut dgate);
-        dgate.iter_mut().zip(&saved.gate).for_each(|(d, g)| *d *= 1.0 - g);
+        dgate.iter_mut().zip(&saved.gate).for_each(|(d, g)| *d *= self.gate.relative_slope(*g));
         let mut expand_weight = vec![0.0; expand.weight_len()];
         expand.grad_weight(&saved.hidden, &dgate, &mut expand_weight);
         let mut dhidden = vec![0.0; saved.hidden.len()];
@@ -171,7 +213,8 @@ impl SqueezeExcite {
         let bias = Some(folded.reduce_bias.as_slice());
         self.reduce().forward_packed(&vectors, &folded.reduce, bias, self.act, &mut hidden);
         let bias = Some(folded.expand_bias.as_slice());
-        self.expand().forward_packed(&hidden, &folded.expand, bias, Act::Sigmoid, &mut vectors);
+        self.expand().forward_packed(&hidden, &folded.expand, bias, self.gate.act(), &mut vectors);
+        self.gate.finish(&mut vectors);
         self.map.scale(x, &vectors);
     }
 }

@@ -10,7 +10,7 @@ use hema::core::error::{Error, Result, suggest};
 use hema::core::metrics::METRICS;
 use hema::core::sampler::SAMPLERS;
 use hema::core::suite::SUITES;
-use hema::model;
+use hema::model::{self, Architecture};
 use hema::optim::RULES;
 use hema::recipe::SHIPPED;
 use hema_fetch::sets::SETS;
@@ -33,7 +33,7 @@ pub(crate) type Kind = (&'static str, fn() -> Rows);
 
 /// Everything that can be listed.
 pub(crate) const KINDS: &[Kind] = &[
-    ("models", || model::architectures().map(|a| (a.name, a.about.into())).collect()),
+    ("models", || model::architectures().map(|a| (a.name, about_model(a))).collect()),
     ("checks", || CHECKS.iter().map(|check| (check.name, check.about.into())).collect()),
     ("augmentations", || AUGMENTATIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
     ("policies", || POLICIES.iter().map(|kind| (kind.name, kind.about.into())).collect()),
@@ -47,6 +47,14 @@ pub(crate) const KINDS: &[Kind] = &[
     ("forms", || FORMS.iter().map(|form| (form.name, form.about.into())).collect()),
     ("recipes", || SHIPPED.iter().map(|r| (r.name, r.about())).collect()),
 ];
+
+/// What a network is, and its size where that does not depend on the images'.
+fn about_model(model: &Architecture) -> String {
+    match model.parameters {
+        Some(count) => format!("{}, {:.1} M parameters", model.about, count as f64 / 1e6),
+        None => model.about.to_owned(),
+    }
+}
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let wanted: Vec<_> = match &args.kind {

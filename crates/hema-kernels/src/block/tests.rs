@@ -7,7 +7,7 @@ use crate::depthwise::Depthwise;
 use crate::element::{Element, bf16};
 use crate::reference::{assert_close, map, values, wide};
 use crate::simd::testing::at_every_level;
-use crate::squeeze::SqueezeParams;
+use crate::squeeze::{Gate, SqueezeParams};
 use crate::unit::{Filter, Unit, UnitParams};
 use crate::workspace::Workspace;
 
@@ -89,11 +89,11 @@ impl Chain {
         self.push(Filter::Dense(conv), [conv.out_height(), conv.out_width()], outputs, act)
     }
 
-    fn depthwise(self, kernel: usize, stride: usize) -> Self {
+    fn depthwise(self, kernel: usize, stride: usize, act: Act) -> Self {
         let ([height, width], batch, channels) = (self.size, self.batch, self.channels);
         let pad = Pad::same(height, width, kernel, stride);
         let conv = Depthwise { batch, height, width, channels, kernel, stride, pad };
-        self.push(Filter::Depthwise(conv), [conv.out_height(), conv.out_width()], channels, ACT)
+        self.push(Filter::Depthwise(conv), [conv.out_height(), conv.out_width()], channels, act)
     }
 
     fn project(self, outputs: usize) -> Self {
@@ -113,15 +113,22 @@ impl Chain {
 
 fn blocks() -> Vec<Block> {
     let on = |channels| Chain::new(3, [5, 6], channels);
+    let hard = Act::HardSwish;
     vec![
         on(3).dense(5, 3, 2, ACT).block(0, false),
         on(4).dense(4, 3, 1, ACT).block(0, true),
         on(4).dense(9, 3, 1, ACT).project(4).block(0, true),
         on(4).dense(16, 3, 2, ACT).project(6).block(0, false),
-        on(4).dense(24, 1, 1, ACT).depthwise(5, 1).project(4).block(2, true),
-        on(6).dense(18, 1, 1, ACT).depthwise(3, 2).project(4).block(3, false),
-        on(6).depthwise(3, 1).project(6).block(0, true),
+        on(4).dense(24, 1, 1, ACT).depthwise(5, 1, ACT).project(4).block(2, true),
+        on(6).dense(18, 1, 1, ACT).depthwise(3, 2, ACT).project(4).block(3, false),
+        on(6).depthwise(3, 1, ACT).project(6).block(0, true),
         on(4).dense(6, 3, 2, ACT).dense(6, 3, 1, Act::Identity).joined(),
+        on(4)
+            .dense(24, 1, 1, hard)
+            .depthwise(5, 1, hard)
+            .project(4)
+            .block(2, true)
+            .with_gate(Gate::HardSigmoid),
     ]
 }
 
@@ -241,7 +248,7 @@ fn the_number_of_threads_changes_nothing() {
     };
     at_every_level(|_| {
         let on = || Chain::new(8, [13, 13], 24);
-        let inverted = on().dense(100, 1, 1, ACT).depthwise(3, 1).project(24).block(6, true);
+        let inverted = on().dense(100, 1, 1, ACT).depthwise(3, 1, ACT).project(24).block(6, true);
         for block in [inverted, on().dense(72, 3, 1, ACT).project(24).block(0, true)] {
             assert!(run(&block, 1) == run(&block, 5));
         }

@@ -1,16 +1,15 @@
-//! EfficientNet (Tan and Le, 2019, arXiv 1905.11946) and EfficientNetV2 (Tan and Le, 2021, arXiv 2104.00298), by timm's
-//! architectures and names.
+//! EfficientNet (Tan and Le, 2019, arXiv 1905.11946), its Lite form (Liu, 2020), and EfficientNetV2 (Tan and Le, 2021, arXiv
+//! 2104.00298), by timm's architectures and names.
 //!
-//! A family is one [`Base`], its stages as in the paper's table of the smallest network; a variant is one [`Plan`],
-//! which makes the stages wider and longer.
+//! A family is one [`Base`], its stages as in the paper's table of the smallest network; a variant is one row of
+//! [`ARCHITECTURES`] with a [`Plan`], which makes the stages wider and longer. The larger V2 networks are tables of their own.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Architecture, ModelSpec, Network, make_head};
-use crate::nn::{
-    self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, Residual, SqueezeExcite, Unit,
-};
+use super::mbconv::{self, Block, Kind, Squeeze, round_to_eight};
+use super::{Architecture, ModelSpec, Network, make_head, published};
+use crate::nn::{self, Activation, BatchNorm, Conv2d, Gate, Hidden, Init, Linear, Padding, Pass, Unit};
 
 /// The smallest network of a family.
 struct Base {
@@ -18,26 +17,19 @@ struct Base {
     stem: usize,
     /// Blocks between stem and head.
     stages: &'static [StagePlan],
-    /// Channels after the head convolution: the features.
-    features: usize,
+    act: Activation,
     /// The share of a scaled number of channels that rounding must leave.
     round_limit: f64,
+    /// Whether stem, head, first and last stage stay as they are in every variant.
+    fixed_ends: bool,
 }
+
+/// Channels after the head convolution, before they are scaled: the features.
+const FEATURES: usize = 1280;
 
 /// One row of a family's table: `repeat` blocks of one kind, the first with `stride`.
 struct StagePlan(Kind, usize, usize, usize, usize, usize, f64);
 
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    /// Convolution, batch normalisation, activation.
-    Conv,
-    /// Depthwise k x k, squeeze-and-excitation, 1 x 1 projection.
-    Separable,
-    /// Fused-MBConv: the expansion is a k x k convolution.
-    Fused,
-    /// MBConv: 1 x 1 expansion, depthwise k x k, squeeze-and-excitation, 1 x 1 projection.
-    Mb,
-}
 use Kind::{Conv, Fused, Mb, Separable};
 
 #[rustfmt::skip]
@@ -53,25 +45,86 @@ const V1: Base = Base {
         StagePlan(Mb,        4,     5,     2,     6,      192,  0.25),
         StagePlan(Mb,        1,     3,     1,     6,      320,  0.25),
     ],
-    features: 1280,
+    act: Activation::Silu,
     round_limit: 0.9,
+    fixed_ends: false,
 };
 
 #[rustfmt::skip]
-const V2: Base = Base {
+const LITE: Base = Base {
     stem: 32,
     stages: &[
-        //        kind   repeat kernel stride expand  out   squeeze-excite
-        StagePlan(Conv,  1,     3,     1,     1,      16,   0.0),
-        StagePlan(Fused, 2,     3,     2,     4,      32,   0.0),
-        StagePlan(Fused, 2,     3,     2,     4,      48,   0.0),
-        StagePlan(Mb,    3,     3,     2,     4,      96,   0.25),
-        StagePlan(Mb,    5,     3,     1,     6,      112,  0.25),
-        StagePlan(Mb,    8,     3,     2,     6,      192,  0.25),
+        StagePlan(Separable, 1,     3,     1,     1,      16,   0.0),
+        StagePlan(Mb,        2,     3,     2,     6,      24,   0.0),
+        StagePlan(Mb,        2,     5,     2,     6,      40,   0.0),
+        StagePlan(Mb,        3,     3,     2,     6,      80,   0.0),
+        StagePlan(Mb,        3,     5,     1,     6,      112,  0.0),
+        StagePlan(Mb,        4,     5,     2,     6,      192,  0.0),
+        StagePlan(Mb,        1,     3,     1,     6,      320,  0.0),
     ],
-    features: 1280,
-    round_limit: 0.0,
+    act: Activation::Relu6,
+    round_limit: 0.9,
+    fixed_ends: true,
 };
+
+/// A V2 network with these stages.
+const fn v2(stem: usize, stages: &'static [StagePlan]) -> Base {
+    Base { stem, stages, act: Activation::Silu, round_limit: 0.0, fixed_ends: false }
+}
+
+#[rustfmt::skip]
+const V2: Base = v2(32, &[
+    //        kind   repeat kernel stride expand  out   squeeze-excite
+    StagePlan(Conv,  1,     3,     1,     1,      16,   0.0),
+    StagePlan(Fused, 2,     3,     2,     4,      32,   0.0),
+    StagePlan(Fused, 2,     3,     2,     4,      48,   0.0),
+    StagePlan(Mb,    3,     3,     2,     4,      96,   0.25),
+    StagePlan(Mb,    5,     3,     1,     6,      112,  0.25),
+    StagePlan(Mb,    8,     3,     2,     6,      192,  0.25),
+]);
+
+#[rustfmt::skip]
+const V2_S: Base = v2(24, &[
+    StagePlan(Conv,  2,     3,     1,     1,      24,   0.0),
+    StagePlan(Fused, 4,     3,     2,     4,      48,   0.0),
+    StagePlan(Fused, 4,     3,     2,     4,      64,   0.0),
+    StagePlan(Mb,    6,     3,     2,     4,      128,  0.25),
+    StagePlan(Mb,    9,     3,     1,     6,      160,  0.25),
+    StagePlan(Mb,    15,    3,     2,     6,      256,  0.25),
+]);
+
+#[rustfmt::skip]
+const V2_M: Base = v2(24, &[
+    StagePlan(Conv,  3,     3,     1,     1,      24,   0.0),
+    StagePlan(Fused, 5,     3,     2,     4,      48,   0.0),
+    StagePlan(Fused, 5,     3,     2,     4,      80,   0.0),
+    StagePlan(Mb,    7,     3,     2,     4,      160,  0.25),
+    StagePlan(Mb,    14,    3,     1,     6,      176,  0.25),
+    StagePlan(Mb,    18,    3,     2,     6,      304,  0.25),
+    StagePlan(Mb,    5,     3,     1,     6,      512,  0.25),
+]);
+
+#[rustfmt::skip]
+const V2_L: Base = v2(32, &[
+    StagePlan(Conv,  4,     3,     1,     1,      32,   0.0),
+    StagePlan(Fused, 7,     3,     2,     4,      64,   0.0),
+    StagePlan(Fused, 7,     3,     2,     4,      96,   0.0),
+    StagePlan(Mb,    10,    3,     2,     4,      192,  0.25),
+    StagePlan(Mb,    19,    3,     1,     6,      224,  0.25),
+    StagePlan(Mb,    25,    3,     2,     6,      384,  0.25),
+    StagePlan(Mb,    7,     3,     1,     6,      640,  0.25),
+]);
+
+#[rustfmt::skip]
+const V2_XL: Base = v2(32, &[
+    StagePlan(Conv,  4,     3,     1,     1,      32,   0.0),
+    StagePlan(Fused, 8,     3,     2,     4,      64,   0.0),
+    StagePlan(Fused, 8,     3,     2,     4,      96,   0.0),
+    StagePlan(Mb,    16,    3,     2,     4,      192,  0.25),
+    StagePlan(Mb,    24,    3,     1,     6,      256,  0.25),
+    StagePlan(Mb,    32,    3,     2,     6,      512,  0.25),
+    StagePlan(Mb,    8,     3,     1,     6,      640,  0.25),
+]);
 
 /// One variant of a family.
 struct Plan {
@@ -96,75 +149,61 @@ impl Plan {
         Self { base, width, depth, padding: Padding::Same, eps: 1e-3 }
     }
 
-    /// Channels times width, to the nearest multiple of eight; to the next one where that falls below the limit.
+    /// Channels times width, to a multiple of eight.
     fn channels(&self, channels: usize) -> usize {
-        let scaled = channels as f64 * self.width;
-        let rounded = ((scaled + 4.0) as usize / 8 * 8).max(8);
-        if (rounded as f64) < self.base.round_limit * scaled { rounded + 8 } else { rounded }
+        round_to_eight(channels as f64 * self.width, self.base.round_limit)
     }
 
-    /// Blocks times depth, rounded up.
-    fn repeat(&self, repeat: usize) -> usize {
-        (repeat as f64 * self.depth).ceil() as usize
+    /// The same for stem and head.
+    fn end_channels(&self, channels: usize) -> usize {
+        if self.base.fixed_ends { channels } else { self.channels(channels) }
+    }
+
+    /// Blocks of a stage: times depth, rounded up.
+    fn repeat(&self, stage: usize) -> usize {
+        let StagePlan(_, repeat, ..) = self.base.stages[stage];
+        let is_end = stage == 0 || stage + 1 == self.base.stages.len();
+        if self.base.fixed_ends && is_end { repeat } else { (repeat as f64 * self.depth).ceil() as usize }
+    }
+
+    #[allow(clippy::unnecessary_wraps)] // what a row of the zoo's table returns
+    fn build(&self, spec: &ModelSpec, init: &mut Init) -> hema_core::error::Result<Network> {
+        Ok(Network::EfficientNet(EfficientNet::new(spec, self, init)))
     }
 }
 
 /// The families' table.
+#[rustfmt::skip]
 pub(super) const ARCHITECTURES: &[Architecture] = &[
-    Architecture {
-        name: "efficientnet_b0",
-        about: "EfficientNet-B0, 4.0 M parameters without its classifier",
-        parameters: Some(5_288_548),
-        pretrained: true,
-        build: |spec, init| {
-            Ok(Network::EfficientNet(EfficientNet::new(spec, &Plan::new(&V1, 1.0, 1.0), init)))
-        },
-    },
-    Architecture {
-        name: "tf_efficientnet_b0",
-        about: "EfficientNet-B0 with TensorFlow's padding, for the weights its authors published",
-        parameters: Some(5_288_548),
-        pretrained: true,
-        build: |spec, init| {
-            Ok(Network::EfficientNet(EfficientNet::new(spec, &Plan::tf(&V1, 1.0, 1.0), init)))
-        },
-    },
-    Architecture {
-        name: "tf_efficientnetv2_b0",
-        about: "EfficientNetV2-B0, 5.9 M parameters without its classifier; the best small start",
-        parameters: Some(7_139_704),
-        pretrained: true,
-        build: |spec, init| {
-            Ok(Network::EfficientNet(EfficientNet::new(spec, &Plan::tf(&V2, 1.0, 1.0), init)))
-        },
-    },
-    Architecture {
-        name: "tf_efficientnetv2_b1",
-        about: "EfficientNetV2-B1, 6.9 M parameters without its classifier",
-        parameters: Some(8_141_052),
-        pretrained: true,
-        build: |spec, init| {
-            Ok(Network::EfficientNet(EfficientNet::new(spec, &Plan::tf(&V2, 1.0, 1.1), init)))
-        },
-    },
-    Architecture {
-        name: "tf_efficientnetv2_b2",
-        about: "EfficientNetV2-B2, 8.7 M parameters without its classifier",
-        parameters: Some(10_096_086),
-        pretrained: true,
-        build: |spec, init| {
-            Ok(Network::EfficientNet(EfficientNet::new(spec, &Plan::tf(&V2, 1.1, 1.2), init)))
-        },
-    },
-    Architecture {
-        name: "tf_efficientnetv2_b3",
-        about: "EfficientNetV2-B3, 12.8 M parameters without its classifier",
-        parameters: Some(14_358_406),
-        pretrained: true,
-        build: |spec, init| {
-            Ok(Network::EfficientNet(EfficientNet::new(spec, &Plan::tf(&V2, 1.2, 1.4), init)))
-        },
-    },
+    published("efficientnet_b0", "EfficientNet-B0", 5_288_548, |s, i| Plan::new(&V1, 1.0, 1.0).build(s, i)),
+    published("efficientnet_b1", "EfficientNet-B1", 7_794_184, |s, i| Plan::new(&V1, 1.0, 1.1).build(s, i)),
+    published("efficientnet_b2", "EfficientNet-B2", 9_109_994, |s, i| Plan::new(&V1, 1.1, 1.2).build(s, i)),
+    published("efficientnet_b3", "EfficientNet-B3", 12_233_232, |s, i| Plan::new(&V1, 1.2, 1.4).build(s, i)),
+    published("efficientnet_b4", "EfficientNet-B4", 19_341_616, |s, i| Plan::new(&V1, 1.4, 1.8).build(s, i)),
+    published("efficientnet_b5", "EfficientNet-B5", 30_389_784, |s, i| Plan::new(&V1, 1.6, 2.2).build(s, i)),
+    published("efficientnet_b6", "EfficientNet-B6", 43_040_704, |s, i| Plan::new(&V1, 1.8, 2.6).build(s, i)),
+    published("efficientnet_b7", "EfficientNet-B7", 66_347_960, |s, i| Plan::new(&V1, 2.0, 3.1).build(s, i)),
+    published("tf_efficientnet_b0", "EfficientNet-B0 with TensorFlow's padding, for its authors' weights", 5_288_548, |s, i| Plan::tf(&V1, 1.0, 1.0).build(s, i)),
+    published("tf_efficientnet_b1", "EfficientNet-B1 with TensorFlow's padding", 7_794_184, |s, i| Plan::tf(&V1, 1.0, 1.1).build(s, i)),
+    published("tf_efficientnet_b2", "EfficientNet-B2 with TensorFlow's padding", 9_109_994, |s, i| Plan::tf(&V1, 1.1, 1.2).build(s, i)),
+    published("tf_efficientnet_b3", "EfficientNet-B3 with TensorFlow's padding", 12_233_232, |s, i| Plan::tf(&V1, 1.2, 1.4).build(s, i)),
+    published("tf_efficientnet_b4", "EfficientNet-B4 with TensorFlow's padding", 19_341_616, |s, i| Plan::tf(&V1, 1.4, 1.8).build(s, i)),
+    published("tf_efficientnet_b5", "EfficientNet-B5 with TensorFlow's padding", 30_389_784, |s, i| Plan::tf(&V1, 1.6, 2.2).build(s, i)),
+    published("tf_efficientnet_b6", "EfficientNet-B6 with TensorFlow's padding", 43_040_704, |s, i| Plan::tf(&V1, 1.8, 2.6).build(s, i)),
+    published("tf_efficientnet_b7", "EfficientNet-B7 with TensorFlow's padding", 66_347_960, |s, i| Plan::tf(&V1, 2.0, 3.1).build(s, i)),
+    published("efficientnet_lite0", "EfficientNet-Lite0 (no gates, ReLU6) for small devices", 4_652_008, |s, i| Plan::new(&LITE, 1.0, 1.0).build(s, i)),
+    published("efficientnet_lite1", "EfficientNet-Lite1", 5_416_680, |s, i| Plan::new(&LITE, 1.0, 1.1).build(s, i)),
+    published("efficientnet_lite2", "EfficientNet-Lite2", 6_092_072, |s, i| Plan::new(&LITE, 1.1, 1.2).build(s, i)),
+    published("efficientnet_lite3", "EfficientNet-Lite3", 8_197_096, |s, i| Plan::new(&LITE, 1.2, 1.4).build(s, i)),
+    published("efficientnet_lite4", "EfficientNet-Lite4", 13_006_568, |s, i| Plan::new(&LITE, 1.4, 1.8).build(s, i)),
+    published("tf_efficientnetv2_b0", "EfficientNetV2-B0, the best small start", 7_139_704, |s, i| Plan::tf(&V2, 1.0, 1.0).build(s, i)),
+    published("tf_efficientnetv2_b1", "EfficientNetV2-B1", 8_141_052, |s, i| Plan::tf(&V2, 1.0, 1.1).build(s, i)),
+    published("tf_efficientnetv2_b2", "EfficientNetV2-B2", 10_096_086, |s, i| Plan::tf(&V2, 1.1, 1.2).build(s, i)),
+    published("tf_efficientnetv2_b3", "EfficientNetV2-B3", 14_358_406, |s, i| Plan::tf(&V2, 1.2, 1.4).build(s, i)),
+    published("tf_efficientnetv2_s", "EfficientNetV2-S", 21_458_488, |s, i| Plan::tf(&V2_S, 1.0, 1.0).build(s, i)),
+    published("tf_efficientnetv2_m", "EfficientNetV2-M", 54_139_356, |s, i| Plan::tf(&V2_M, 1.0, 1.0).build(s, i)),
+    published("tf_efficientnetv2_l", "EfficientNetV2-L", 118_515_272, |s, i| Plan::tf(&V2_L, 1.0, 1.0).build(s, i)),
+    published("tf_efficientnetv2_xl", "EfficientNetV2-XL", 208_119_808, |s, i| Plan::tf(&V2_XL, 1.0, 1.0).build(s, i)),
 ];
 
 /// The network; fields in timm's order and by timm's names.
@@ -178,112 +217,64 @@ pub struct EfficientNet {
     hidden: Vec<Hidden>,
     classifier: Linear,
     dropout: f64,
+    #[module(skip)]
+    act: Activation,
 }
-
-/// A block of any kind.
-#[derive(Module, Debug)]
-#[allow(clippy::large_enum_variant)] // a few dozen blocks a network, and Burn derives no boxes
-pub enum Block {
-    /// See [`ConvBlock`].
-    Conv(ConvBlock),
-    /// See [`SeparableConv`].
-    Separable(SeparableConv),
-    /// See [`FusedMbConv`].
-    Fused(FusedMbConv),
-    /// See [`MbConv`].
-    Mb(MbConv),
-}
-
-/// Convolution, batch normalisation, activation.
-#[derive(Module, Debug)]
-pub struct ConvBlock {
-    conv: Conv2d,
-    bn1: BatchNorm,
-    shortcut: Shortcut,
-}
-
-/// Depthwise separable convolution (timm's `DepthwiseSeparableConv`): MBConv without an expansion.
-#[derive(Module, Debug)]
-pub struct SeparableConv {
-    conv_dw: Conv2d,
-    bn1: BatchNorm,
-    se: SqueezeExcite,
-    conv_pw: Conv2d,
-    bn2: BatchNorm,
-    shortcut: Shortcut,
-}
-
-/// Fused-MBConv (timm's `EdgeResidual`).
-#[derive(Module, Debug)]
-pub struct FusedMbConv {
-    conv_exp: Conv2d,
-    bn1: BatchNorm,
-    conv_pwl: Conv2d,
-    bn2: BatchNorm,
-    shortcut: Shortcut,
-}
-
-/// MBConv (timm's `InvertedResidual`).
-#[derive(Module, Debug)]
-pub struct MbConv {
-    conv_pw: Conv2d,
-    bn1: BatchNorm,
-    conv_dw: Conv2d,
-    bn2: BatchNorm,
-    se: SqueezeExcite,
-    conv_pwl: Conv2d,
-    bn3: BatchNorm,
-    shortcut: Shortcut,
-}
-
-/// The way around a block: there where input and output have the same shape.
-#[derive(Module, Debug)]
-pub struct Shortcut {
-    present: bool,
-    drop_path: f64,
-}
-
-impl Shortcut {
-    fn residual(&self) -> Option<Residual> {
-        self.present.then_some(Residual::input(self.drop_path))
-    }
-}
-
-const ACT: Activation = Activation::Silu;
 
 impl EfficientNet {
     fn new(spec: &ModelSpec, plan: &Plan, init: &mut Init) -> Self {
         let Plan { base, padding, eps, .. } = *plan;
         init.batch_norm_eps = eps;
-        let stem = plan.channels(base.stem);
+        let stem = plan.end_channels(base.stem);
         let conv_stem = init.conv(3, stem, 3, 2, padding, 1);
         let bn1 = init.batch_norm(stem);
 
-        let count: usize = base.stages.iter().map(|stage| plan.repeat(stage.1)).sum();
-        let mut channels = stem;
+        let count: usize = (0..base.stages.len()).map(|stage| plan.repeat(stage)).sum();
+        let mut input = stem;
         let mut index = 0;
         let mut blocks = Vec::new();
-        for &StagePlan(kind, repeat, kernel, first_stride, expand, out, se) in base.stages {
+        for (number, &StagePlan(kind, _, kernel, first_stride, expand, out, se)) in
+            base.stages.iter().enumerate()
+        {
             let out = plan.channels(out);
-            let stage = (0..plan.repeat(repeat)).map(|i| {
-                let stride = if i == 0 { first_stride } else { 1 };
-                let shortcut = Shortcut {
-                    present: stride == 1 && channels == out,
+            let stage = (0..plan.repeat(number)).map(|i| {
+                // the reduction is a share of the block's input, not of the expanded map
+                let reduced = (input as f64 * se).round() as usize;
+                let squeeze = Squeeze { reduced, act: base.act, gate: Gate::Sigmoid };
+                let block = mbconv::Plan {
+                    kind,
+                    input,
+                    wide: input * expand,
+                    out,
+                    kernel,
+                    stride: if i == 0 { first_stride } else { 1 },
+                    padding,
+                    act: base.act,
+                    squeeze: (reduced > 0).then_some(squeeze),
                     drop_path: spec.drop_path * index as f64 / count as f64,
                 };
-                let block = block(kind, [channels, out], kernel, stride, expand, se, padding, shortcut, init);
-                channels = out;
+                input = out;
                 index += 1;
-                block
+                Block::new(&block, init)
             });
             blocks.push(stage.collect());
         }
 
-        let features = plan.channels(base.features);
-        let conv_head = init.conv(channels, features, 1, 1, padding, 1);
+        let features = plan.end_channels(FEATURES);
+        let conv_head = init.conv(input, features, 1, 1, padding, 1);
         let bn2 = init.batch_norm(features);
         let (hidden, classifier) = make_head(spec, features, init);
-        Self { conv_stem, bn1, blocks, conv_head, bn2, hidden, classifier, dropout: spec.dropout }
+        Self {
+            conv_stem,
+            bn1,
+            blocks,
+            conv_head,
+            bn2,
+            hidden,
+            classifier,
+            dropout: spec.dropout,
+            act: base.act,
+        }
     }
 
     pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
@@ -301,6 +292,7 @@ impl EfficientNet {
         pass: &Pass,
         mut look: impl FnMut(Option<usize>, &Tensor<4>),
     ) -> Tensor<4> {
+        let active = |conv, bn| Unit { conv, bn, act: self.act };
         let mut x = nn::block(x, &[active(&self.conv_stem, &self.bn1)], None, None, pass);
         look(None, &x);
         for (index, stage) in self.blocks.iter().enumerate() {
@@ -311,86 +303,6 @@ impl EfficientNet {
         }
         nn::block(x, &[active(&self.conv_head, &self.bn2)], None, None, pass)
     }
-}
-
-#[allow(clippy::too_many_arguments)] // one row of the table, unfolded
-fn block(
-    kind: Kind,
-    [input, out]: [usize; 2],
-    kernel: usize,
-    stride: usize,
-    expand: usize,
-    se: f64,
-    padding: Padding,
-    shortcut: Shortcut,
-    init: &mut Init,
-) -> Block {
-    let wide = input * expand;
-    // the reduction is a share of the block's input, not of the expanded map
-    let reduced = (input as f64 * se).round() as usize;
-    match kind {
-        Conv => Block::Conv(ConvBlock {
-            conv: init.conv(input, out, kernel, stride, padding, 1),
-            bn1: init.batch_norm(out),
-            shortcut,
-        }),
-        Separable => Block::Separable(SeparableConv {
-            conv_dw: init.conv(input, input, kernel, stride, padding, input),
-            bn1: init.batch_norm(input),
-            se: init.squeeze_excite(input, reduced, ACT),
-            conv_pw: init.conv(input, out, 1, 1, padding, 1),
-            bn2: init.batch_norm(out),
-            shortcut,
-        }),
-        Fused => Block::Fused(FusedMbConv {
-            conv_exp: init.conv(input, wide, kernel, stride, padding, 1),
-            bn1: init.batch_norm(wide),
-            conv_pwl: init.conv(wide, out, 1, 1, padding, 1),
-            bn2: init.batch_norm(out),
-            shortcut,
-        }),
-        Mb => Block::Mb(MbConv {
-            conv_pw: init.conv(input, wide, 1, 1, padding, 1),
-            bn1: init.batch_norm(wide),
-            conv_dw: init.conv(wide, wide, kernel, stride, padding, wide),
-            bn2: init.batch_norm(wide),
-            se: init.squeeze_excite(wide, reduced, ACT),
-            conv_pwl: init.conv(wide, out, 1, 1, padding, 1),
-            bn3: init.batch_norm(out),
-            shortcut,
-        }),
-    }
-}
-
-impl Block {
-    fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
-        match self {
-            Self::Conv(b) => nn::block(x, &[active(&b.conv, &b.bn1)], None, b.shortcut.residual(), pass),
-            Self::Separable(b) => {
-                let units = [active(&b.conv_dw, &b.bn1), linear(&b.conv_pw, &b.bn2)];
-                nn::block(x, &units, Some(&b.se), b.shortcut.residual(), pass)
-            }
-            Self::Fused(b) => {
-                let units = [active(&b.conv_exp, &b.bn1), linear(&b.conv_pwl, &b.bn2)];
-                nn::block(x, &units, None, b.shortcut.residual(), pass)
-            }
-            Self::Mb(b) => {
-                let units =
-                    [active(&b.conv_pw, &b.bn1), active(&b.conv_dw, &b.bn2), linear(&b.conv_pwl, &b.bn3)];
-                nn::block(x, &units, Some(&b.se), b.shortcut.residual(), pass)
-            }
-        }
-    }
-}
-
-/// A unit with the family's activation.
-fn active<'a>(conv: &'a Conv2d, bn: &'a BatchNorm) -> Unit<'a> {
-    Unit { conv, bn, act: ACT }
-}
-
-/// A unit without activation: the projection at a block's end.
-fn linear<'a>(conv: &'a Conv2d, bn: &'a BatchNorm) -> Unit<'a> {
-    Unit { conv, bn, act: Activation::Identity }
 }
 
 #[cfg(test)]

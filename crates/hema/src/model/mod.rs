@@ -4,8 +4,11 @@
 //! metric or file. One family a file; a variant is one row of its family's table.
 
 pub mod cnn;
+pub mod convnext;
 pub mod efficientnet;
+pub mod mbconv;
 pub mod mlp;
+pub mod mobilenet;
 pub mod resnet;
 
 #[cfg(test)]
@@ -55,8 +58,24 @@ pub struct Architecture {
 }
 
 /// Every architecture, by family.
-pub const ARCHITECTURES: &[&[Architecture]] =
-    &[mlp::ARCHITECTURES, cnn::ARCHITECTURES, resnet::ARCHITECTURES, efficientnet::ARCHITECTURES];
+pub const ARCHITECTURES: &[&[Architecture]] = &[
+    mlp::ARCHITECTURES,
+    cnn::ARCHITECTURES,
+    resnet::ARCHITECTURES,
+    mobilenet::ARCHITECTURES,
+    efficientnet::ARCHITECTURES,
+    convnext::ARCHITECTURES,
+];
+
+/// A row of a table: an architecture of timm's, with its parameters for ImageNet's 1,000 classes.
+const fn published(
+    name: &'static str,
+    about: &'static str,
+    parameters: usize,
+    build: fn(&ModelSpec, &mut Init) -> Result<Network>,
+) -> Architecture {
+    Architecture { name, about, parameters: Some(parameters), pretrained: true, build }
+}
 
 /// All architectures in order.
 pub fn architectures() -> impl Iterator<Item = &'static Architecture> {
@@ -73,8 +92,12 @@ pub enum Network {
     Cnn(cnn::Cnn),
     /// A residual network.
     ResNet(resnet::ResNet),
+    /// `MobileNetV3`.
+    MobileNetV3(mobilenet::MobileNetV3),
     /// EfficientNet and EfficientNetV2.
     EfficientNet(efficientnet::EfficientNet),
+    /// `ConvNeXt`.
+    ConvNeXt(convnext::ConvNeXt),
 }
 
 impl Network {
@@ -105,7 +128,9 @@ impl Network {
             Self::Mlp(network) => network.features(x),
             Self::Cnn(network) => network.features(nn::input(x, pass), pass),
             Self::ResNet(network) => network.features(nn::input(x, pass), pass),
+            Self::MobileNetV3(network) => network.features(nn::input(x, pass), pass),
             Self::EfficientNet(network) => network.features(nn::input(x, pass), pass),
+            Self::ConvNeXt(network) => network.features(nn::input(x, pass), pass),
         }
     }
 
@@ -115,13 +140,21 @@ impl Network {
             Self::Mlp(network) => network.classify(features, pass),
             Self::Cnn(network) => network.classify(features, pass),
             Self::ResNet(network) => network.classify(features, pass),
+            Self::MobileNetV3(network) => network.classify(features, pass),
             Self::EfficientNet(network) => network.classify(features, pass),
+            Self::ConvNeXt(network) => network.classify(features, pass),
         }
     }
 }
 
-/// The modules that make up the classification head, in every family; timm calls a residual network's classifier `fc`.
-pub const HEAD_MODULES: [&str; 3] = ["hidden", "classifier", "fc"];
+/// Whether a parameter of this name belongs to the classification head. Families name their classifiers differently, and
+/// what timm calls the head of a `ConvNeXt` begins with the normalisation of its features.
+pub fn is_head(name: &str) -> bool {
+    const HEADS: [&str; 4] = ["hidden", "classifier", "fc", "head.fc"];
+    let within =
+        |head: &str| name.strip_prefix(head).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    HEADS.into_iter().any(within)
+}
 
 /// The hidden layers and the classifier that every family ends in.
 fn make_head(spec: &ModelSpec, features: usize, init: &mut Init) -> (Vec<Hidden>, Linear) {
@@ -148,10 +181,26 @@ pub(crate) mod tests {
         }
     }
 
+    /// Whether a test of it takes a second or so.
+    pub(crate) fn is_light(name: &str) -> bool {
+        const LIGHT: usize = 15_000_000;
+        architectures().any(|a| a.name == name && a.parameters.is_none_or(|count| count < LIGHT))
+    }
+
     #[test]
     fn every_architecture_gives_logits_and_the_published_parameter_count() {
+        check_shapes(|architecture| is_light(architecture.name));
+    }
+
+    #[test]
+    #[ignore = "minutes and gigabytes; run after changing a family or what it is made of"]
+    fn so_does_every_large_one() {
+        check_shapes(|architecture| !is_light(architecture.name));
+    }
+
+    fn check_shapes(wanted: impl Fn(&Architecture) -> bool) {
         let device = Device::flex();
-        for architecture in architectures() {
+        for architecture in architectures().filter(|a| wanted(a)) {
             let network = Network::new(&spec(architecture.name), 0, &device).unwrap();
             let logits = network.forward(Tensor::ones([2, 32, 32, 3], &device), &Pass::predict());
             assert_eq!(logits.dims(), [2, 8], "{}", architecture.name);
@@ -180,7 +229,7 @@ pub(crate) mod tests {
     #[test]
     fn a_gradient_reaches_every_parameter() {
         let device = Device::flex().autodiff();
-        for architecture in architectures() {
+        for architecture in architectures().filter(|a| is_light(a.name)) {
             let spec = ModelSpec {
                 head: vec![12, 10],
                 head_batch_norm: true,

@@ -1,11 +1,11 @@
 //! Every network that timm has too computes what timm's does, gradients included: see `scripts/reference/timm_zoo.py`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::Deserialize;
 
-use super::tests::spec;
+use super::tests::{is_light, spec};
 use super::{ModelSpec, Network, architectures};
 use crate::loss::{CrossEntropy, Target};
 use crate::nn::{Init, Pass};
@@ -19,6 +19,8 @@ const SIZE: usize = 64;
 
 /// Largest difference, relative to what is expected.
 const TOLERANCE: f64 = 1e-4;
+/// That of logits behind `ReLU`s: by up to 2e-4 do timm's own in single precision differ.
+const TOLERANCE_BEHIND_KINKS: f64 = 5e-4;
 /// That of gradients through ReLU, which jump where rounding carries an input across zero: a millionth more or less in
 /// every weight moves timm's own norms by up to 1e-2.
 const TOLERANCE_AT_KINKS: f64 = 3e-2;
@@ -27,21 +29,39 @@ const TOLERANCE_AT_KINKS: f64 = 3e-2;
 #[derive(Deserialize)]
 struct Timm {
     loss: f64,
-    /// Of every parameter, in the order of their names.
-    gradient_norms: Vec<f64>,
+    /// Of parts of the network: of all parameters whose names begin with the part's.
+    gradient_norms: BTreeMap<String, f64>,
     /// With the running statistics that the training pass left.
     logits: Vec<f64>,
 }
 
+fn fixture() -> BTreeMap<String, Timm> {
+    serde_json::from_str(include_str!("../../tests/fixtures/timm_zoo.json")).unwrap()
+}
+
+#[test]
+fn the_fixture_has_every_light_network_of_timms_and_no_others() {
+    let timms = architectures().filter(|a| a.parameters.is_some()).map(|a| a.name);
+    let (light, heavy): (BTreeSet<&str>, BTreeSet<&str>) = timms.partition(|name| is_light(name));
+    let fixture = fixture();
+    let found: BTreeSet<&str> = fixture.keys().map(String::as_str).collect();
+    assert_eq!(light.difference(&found).collect::<Vec<_>>(), Vec::<&&str>::new());
+    assert!(found.iter().all(|name| light.contains(name) || heavy.contains(name)), "{found:?}");
+}
+
 #[test]
 fn networks_compute_what_timms_do() {
-    let fixture = include_str!("../../tests/fixtures/timm_zoo.json");
-    let mut fixture: BTreeMap<String, Timm> = serde_json::from_str(fixture).unwrap();
-    for architecture in architectures().filter(|a| a.parameters.is_some()) {
-        let name = architecture.name;
-        compare(name, &fixture.remove(name).unwrap_or_else(|| panic!("{name} is not in the fixture")));
+    for (name, expected) in fixture().into_iter().filter(|(name, _)| is_light(name)) {
+        compare(&name, &expected);
     }
-    assert!(fixture.is_empty(), "{:?}", fixture.keys());
+}
+
+#[test]
+#[ignore = "minutes and gigabytes; run after changing a family or what it is made of"]
+fn large_networks_compute_what_timms_do() {
+    for (name, expected) in fixture().into_iter().filter(|(name, _)| !is_light(name)) {
+        compare(&name, &expected);
+    }
 }
 
 fn compare(name: &str, expected: &Timm) {
@@ -58,21 +78,31 @@ fn compare(name: &str, expected: &Timm) {
     assert_close(f64::from(value), expected.loss, TOLERANCE * expected.loss, &format!("{name}: loss"));
 
     let norms = weights::gradient_norms(&network, &loss.backward());
-    assert_eq!(norms.len(), expected.gradient_norms.len(), "{name}");
     // what normalisation cancels has a gradient of zero but for rounding
     let whole = norms.values().map(|norm| norm * norm).sum::<f64>().sqrt();
-    let relative = if matches!(network, Network::ResNet(_)) { TOLERANCE_AT_KINKS } else { TOLERANCE };
-    for ((parameter, norm), expected) in norms.iter().zip(&expected.gradient_norms) {
+    let has_kinks = name.starts_with("resnet") || name.starts_with("efficientnet_lite");
+    let (relative, of_logits) =
+        if has_kinks { (TOLERANCE_AT_KINKS, TOLERANCE_BEHIND_KINKS) } else { (TOLERANCE, TOLERANCE) };
+    let mut seen = 0;
+    for (part, expected) in &expected.gradient_norms {
+        let of_part = norms.iter().filter(|(name, _)| is_part(name, part)).map(|(_, norm)| norm);
+        seen += of_part.clone().count();
+        let norm = of_part.map(|norm| norm * norm).sum::<f64>().sqrt();
         let tolerance = relative * expected.max(1e-3 * whole);
-        assert_close(*norm, *expected, tolerance, &format!("{name}: gradient of {parameter}"));
+        assert_close(norm, *expected, tolerance, &format!("{name}: gradient of {part}"));
     }
+    assert_eq!(seen, norms.len(), "{name}: parameters");
 
     let logits = network.forward(images, &Pass::predict()).into_data();
     let largest = expected.logits.iter().fold(0.0, |m: f64, logit| m.max(logit.abs()));
     assert_eq!(logits.iter::<f64>().count(), expected.logits.len(), "{name}");
     for (i, (logit, expected)) in logits.iter::<f64>().zip(&expected.logits).enumerate() {
-        assert_close(logit, *expected, TOLERANCE * largest, &format!("{name}: logit {i}"));
+        assert_close(logit, *expected, of_logits * largest, &format!("{name}: logit {i}"));
     }
+}
+
+fn is_part(name: &str, part: &str) -> bool {
+    name.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn assert_close(found: f64, expected: f64, tolerance: f64, what: &str) {

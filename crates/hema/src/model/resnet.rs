@@ -1,63 +1,78 @@
 //! Residual networks (He, Zhang, Ren and Sun, 2015, arXiv 1512.03385), by timm's architectures and names.
 //!
-//! Left out on purpose: bottleneck blocks, which begin at 50 layers; and timm's fresh weights, whose blocks start as
-//! their shortcuts (the last scale is zero), which keeps the first gradient from most of the weights.
+//! Left out on purpose: timm's fresh weights, whose blocks start as their shortcuts (the last scale is zero), which keeps
+//! the first gradient from most of the weights.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use hema_core::error::Result;
 
-use super::{Architecture, ModelSpec, Network, make_head};
+use super::{Architecture, ModelSpec, Network, make_head, published};
 use crate::nn::{self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, Residual, Unit};
 
 /// Channels of the four stages; the stem has as many as the first.
 const WIDTHS: [usize; 4] = [64, 128, 256, 512];
 
-/// The family's table; a variant is the number of blocks in each stage.
+/// The family's table; a variant is the kind of its blocks and their number in each stage.
+#[rustfmt::skip]
 pub(super) const ARCHITECTURES: &[Architecture] = &[
-    Architecture {
-        name: "resnet18",
-        about: "18 layers in residual blocks, 11.2 M parameters without its classifier",
-        parameters: Some(11_689_512),
-        pretrained: true,
-        build: |spec, init| Ok(Network::ResNet(ResNet::new(spec, [2, 2, 2, 2], init))),
-    },
-    Architecture {
-        name: "resnet34",
-        about: "34 layers in residual blocks, 21.3 M parameters without its classifier",
-        parameters: Some(21_797_672),
-        pretrained: true,
-        build: |spec, init| Ok(Network::ResNet(ResNet::new(spec, [3, 4, 6, 3], init))),
-    },
+    published("resnet18", "18 layers in residual blocks", 11_689_512, |s, i| ResNet::build(s, Kind::Basic, [2, 2, 2, 2], i)),
+    published("resnet34", "34 layers in residual blocks", 21_797_672, |s, i| ResNet::build(s, Kind::Basic, [3, 4, 6, 3], i)),
+    published("resnet50", "50 layers in bottleneck blocks", 25_557_032, |s, i| ResNet::build(s, Kind::Bottleneck, [3, 4, 6, 3], i)),
 ];
+
+/// What a block is made of.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// Two 3 x 3 convolutions.
+    Basic,
+    /// 1 x 1 to fewer channels, 3 x 3, 1 x 1 to four times as many.
+    Bottleneck,
+}
+
+impl Kind {
+    /// Channels after a block, over those inside.
+    fn expansion(self) -> usize {
+        if self == Self::Bottleneck { 4 } else { 1 }
+    }
+}
 
 /// The network; fields in timm's order and by timm's names.
 #[derive(Module, Debug)]
 pub struct ResNet {
     conv1: Conv2d,
     bn1: BatchNorm,
-    layer1: Vec<BasicBlock>,
-    layer2: Vec<BasicBlock>,
-    layer3: Vec<BasicBlock>,
-    layer4: Vec<BasicBlock>,
+    layer1: Vec<Block>,
+    layer2: Vec<Block>,
+    layer3: Vec<Block>,
+    layer4: Vec<Block>,
     hidden: Vec<Hidden>,
     fc: Linear,
     dropout: f64,
 }
 
-/// Two 3 x 3 convolutions, the shortcut, and an activation after their sum.
+/// Convolutions, the shortcut, and an activation after their sum.
 #[derive(Module, Debug)]
-pub struct BasicBlock {
+pub struct Block {
     conv1: Conv2d,
     bn1: BatchNorm,
     conv2: Conv2d,
     bn2: BatchNorm,
+    /// Those of a bottleneck's last convolution.
+    conv3: Option<Conv2d>,
+    bn3: Option<BatchNorm>,
     /// The shortcut's 1 x 1 convolution and normalisation, where input and output differ in shape.
     downsample: Option<(Conv2d, BatchNorm)>,
     drop_path: f64,
 }
 
 impl ResNet {
-    fn new(spec: &ModelSpec, repeats: [usize; 4], init: &mut Init) -> Self {
+    #[allow(clippy::unnecessary_wraps)] // what a row of the zoo's table returns
+    fn build(spec: &ModelSpec, kind: Kind, repeats: [usize; 4], init: &mut Init) -> Result<Network> {
+        Ok(Network::ResNet(Self::new(spec, kind, repeats, init)))
+    }
+
+    fn new(spec: &ModelSpec, kind: Kind, repeats: [usize; 4], init: &mut Init) -> Self {
         let mut channels = WIDTHS[0];
         let conv1 = init.conv(3, channels, 7, 2, Padding::Symmetric, 1);
         let bn1 = init.batch_norm(channels);
@@ -68,8 +83,8 @@ impl ResNet {
             let blocks = (0..repeats[stage]).map(|i| {
                 let stride = if i == 0 && stage > 0 { 2 } else { 1 };
                 let drop_path = spec.drop_path * index as f64 / last as f64;
-                let block = BasicBlock::new([channels, WIDTHS[stage]], stride, drop_path, init);
-                channels = WIDTHS[stage];
+                let block = Block::new(kind, [channels, WIDTHS[stage]], stride, drop_path, init);
+                channels = kind.expansion() * WIDTHS[stage];
                 index += 1;
                 block
             });
@@ -95,28 +110,39 @@ impl ResNet {
     }
 }
 
-impl BasicBlock {
-    fn new([input, out]: [usize; 2], stride: usize, drop_path: f64, init: &mut Init) -> Self {
+impl Block {
+    fn new(kind: Kind, [input, inside]: [usize; 2], stride: usize, drop_path: f64, init: &mut Init) -> Self {
         let padding = Padding::Symmetric;
-        let changes_shape = stride > 1 || input != out;
+        let out = kind.expansion() * inside;
+        let is_basic = kind == Kind::Basic;
+        // the stride is on the first 3 x 3 convolution
+        let (first, strides) = if is_basic { (3, [stride, 1]) } else { (1, [1, stride]) };
         Self {
-            conv1: init.conv(input, out, 3, stride, padding, 1),
-            bn1: init.batch_norm(out),
-            conv2: init.conv(out, out, 3, 1, padding, 1),
-            bn2: init.batch_norm(out),
-            downsample: changes_shape
+            conv1: init.conv(input, inside, first, strides[0], padding, 1),
+            bn1: init.batch_norm(inside),
+            conv2: init.conv(inside, inside, 3, strides[1], padding, 1),
+            bn2: init.batch_norm(inside),
+            conv3: (!is_basic).then(|| init.conv(inside, out, 1, 1, padding, 1)),
+            bn3: (!is_basic).then(|| init.batch_norm(out)),
+            downsample: (stride > 1 || input != out)
                 .then(|| (init.conv(input, out, 1, stride, padding, 1), init.batch_norm(out))),
             drop_path,
         }
     }
 
     fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
-        let units = [active(&self.conv1, &self.bn1), linear(&self.conv2, &self.bn2)];
         let project =
             |(conv, bn): &(Conv2d, BatchNorm)| nn::block(x.clone(), &[linear(conv, bn)], None, None, pass);
         let other = self.downsample.as_ref().map(project);
         let residual = Residual { other, drop_path: self.drop_path, relu: true };
-        nn::block(x, &units, None, Some(residual), pass)
+        let first = active(&self.conv1, &self.bn1);
+        match (&self.conv3, &self.bn3) {
+            (Some(conv3), Some(bn3)) => {
+                let units = [first, active(&self.conv2, &self.bn2), linear(conv3, bn3)];
+                nn::block(x, &units, None, Some(residual), pass)
+            }
+            _ => nn::block(x, &[first, linear(&self.conv2, &self.bn2)], None, Some(residual), pass),
+        }
     }
 }
 

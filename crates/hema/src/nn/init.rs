@@ -5,8 +5,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use hema_core::rng::{self, Purpose, Rng};
 use rand::RngExt;
 
-use super::layers::{BatchNorm, Conv2d, Hidden, Linear, Padding, SqueezeExcite};
+use super::layers::{BatchNorm, Conv2d, Dense, Gate, Hidden, LayerNorm, Linear, Padding, SqueezeExcite};
 use super::pass::Activation;
+
+/// Standard deviation of weights that start small.
+const NARROW: f64 = 0.02;
 
 /// Makes layers with fresh weights, one after the other.
 #[derive(Debug)]
@@ -61,6 +64,53 @@ impl<'a> Init<'a> {
         Conv2d { bias, ..self.conv(i, o, k, stride, padding, 1) }
     }
 
+    /// A convolution of neighbouring patches, each `k` x `k`, with bias; weights are normal with deviation 0.02, as
+    /// `ConvNeXt`'s.
+    pub fn patches(&mut self, i: usize, o: usize, k: usize) -> Conv2d {
+        self.narrow_conv(i, o, k, k, Padding::Valid, 1)
+    }
+
+    /// A depthwise convolution with bias; weights are normal with deviation 0.02.
+    pub fn depthwise_with_bias(&mut self, channels: usize, k: usize, padding: Padding) -> Conv2d {
+        self.narrow_conv(channels, channels, k, 1, padding, channels)
+    }
+
+    /// A fully connected layer of every pixel; weights are normal with deviation 0.02.
+    pub fn dense(&mut self, i: usize, o: usize, as_convolution: bool) -> Dense {
+        if as_convolution {
+            return Dense::Conv(self.narrow_conv(i, o, 1, 1, Padding::Valid, 1));
+        }
+        let weight = self.normal(o * i, NARROW);
+        Dense::Linear(Linear {
+            weight: Param::from_tensor(self.tensor(weight, [o, i])),
+            bias: self.scales(o, 0.0),
+        })
+    }
+
+    fn narrow_conv(
+        &mut self,
+        i: usize,
+        o: usize,
+        k: usize,
+        stride: usize,
+        padding: Padding,
+        groups: usize,
+    ) -> Conv2d {
+        let weight = self.normal(o * (i / groups) * k * k, NARROW);
+        let weight = Param::from_tensor(self.tensor(weight, [o, i / groups, k, k]));
+        Conv2d { weight, bias: Some(self.scales(o, 0.0)), stride, padding, groups }
+    }
+
+    /// A layer normalisation that starts as the identity; epsilon 1e-6, as `ConvNeXt`'s.
+    pub fn layer_norm(&mut self, channels: usize) -> LayerNorm {
+        LayerNorm { weight: self.scales(channels, 1.0), bias: self.scales(channels, 0.0), eps: 1e-6 }
+    }
+
+    /// The same number for every channel.
+    pub fn scales(&self, channels: usize, value: f32) -> Param<Tensor<1>> {
+        Param::from_tensor(self.tensor(vec![value; channels], [channels]))
+    }
+
     /// A batch normalisation that starts as the identity.
     pub fn batch_norm(&mut self, channels: usize) -> BatchNorm {
         BatchNorm {
@@ -103,12 +153,19 @@ impl<'a> Init<'a> {
             .collect()
     }
 
-    /// A squeeze-and-excitation gate over `channels` channels through `reduced` ones.
-    pub fn squeeze_excite(&mut self, channels: usize, reduced: usize, act: Activation) -> SqueezeExcite {
+    /// A squeeze-and-excitation layer over `channels` channels through `reduced` ones.
+    pub fn squeeze_excite(
+        &mut self,
+        channels: usize,
+        reduced: usize,
+        act: Activation,
+        gate: Gate,
+    ) -> SqueezeExcite {
         SqueezeExcite {
             conv_reduce: self.conv_with_bias(channels, reduced, 1, 1, Padding::Symmetric),
             conv_expand: self.conv_with_bias(reduced, channels, 1, 1, Padding::Symmetric),
             act,
+            gate,
         }
     }
 

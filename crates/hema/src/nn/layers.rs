@@ -1,7 +1,7 @@
 //! The parameter holders. Field names are the keys of a PyTorch state dictionary.
 
 use burn::module::{Flag, Module, Param, RunningState};
-use burn::tensor::{Tensor, module};
+use burn::tensor::{Tensor, activation, module};
 
 use super::pass::{Activation, Pass};
 
@@ -150,6 +150,61 @@ impl Hidden {
     }
 }
 
+/// Layer normalisation over the last axis (Ba, Kiros and Hinton, 2016).
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    /// Scale, `[channels]`.
+    pub weight: Param<Tensor<1>>,
+    /// Shift, `[channels]`.
+    pub bias: Param<Tensor<1>>,
+    /// Added to the variance.
+    pub eps: f64,
+}
+
+impl LayerNorm {
+    /// Normalises `[..., channels]`.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let x = x.clone() - x.mean_dim(D - 1);
+        let variance = x.clone().square().mean_dim(D - 1);
+        x / (variance + self.eps).sqrt() * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
+    }
+}
+
+/// A fully connected layer of every pixel, in one of the two forms that timm keeps it in.
+#[derive(Module, Debug)]
+pub enum Dense {
+    /// `[out, in]`.
+    Linear(Linear),
+    /// `[out, in, 1, 1]`.
+    Conv(Conv2d),
+}
+
+impl Dense {
+    /// The weights `[out, in]` and the bias `[out]`.
+    pub fn weight_and_bias(&self) -> (Tensor<2>, Option<Tensor<1>>) {
+        match self {
+            Self::Linear(layer) => (layer.weight.val(), Some(layer.bias.val())),
+            Self::Conv(conv) => {
+                let [out, input, _, _] = conv.weight.dims();
+                (conv.weight.val().reshape([out, input]), conv.bias.as_ref().map(Param::val))
+            }
+        }
+    }
+
+    /// `[..., in]` to `[..., out]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [n, h, w, input] = x.dims();
+        let (weight, bias) = self.weight_and_bias();
+        let [out, _] = weight.dims();
+        let y = x.reshape([n * h * w, input]).matmul(weight.transpose());
+        let y = match bias {
+            Some(bias) => y + bias.unsqueeze(),
+            None => y,
+        };
+        y.reshape([n, h, w, out])
+    }
+}
+
 /// Squeeze-and-excitation (Hu, Shen and Sun, 2018): a gate in (0, 1) for every channel of every image.
 #[derive(Module, Debug)]
 pub struct SqueezeExcite {
@@ -160,4 +215,26 @@ pub struct SqueezeExcite {
     /// Activation between the two.
     #[module(skip)]
     pub act: Activation,
+    /// What makes a gate of the second one's output.
+    #[module(skip)]
+    pub gate: Gate,
+}
+
+/// A function from all numbers to gates between 0 and 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `relu6(x + 3) / 6`.
+    HardSigmoid,
+}
+
+impl Gate {
+    /// Applies the function to every element.
+    pub fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Sigmoid => activation::sigmoid(x),
+            Self::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        }
+    }
 }

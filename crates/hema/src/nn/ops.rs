@@ -1,10 +1,11 @@
 //! What a network is made of: one function a block operator. Model code calls these and never asks on which device.
 
+use burn::module::Param;
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{DType, FloatDType, Tensor, TensorData, activation, module};
 
 use super::cpu;
-use super::layers::{BatchNorm, Conv2d, Hidden, Linear, Padding, SqueezeExcite};
+use super::layers::{BatchNorm, Conv2d, Dense, Hidden, LayerNorm, Linear, Padding, SqueezeExcite};
 use super::pass::{Activation, Pass, Precision};
 
 /// A convolution, the normalisation of its output, and an activation.
@@ -89,13 +90,50 @@ pub(super) fn composition(
     if residual.relu { activation::relu(sum) } else { sum }
 }
 
+/// The layers of a `ConvNeXt` block.
+#[derive(Clone, Copy, Debug)]
+pub struct Mixer<'a> {
+    /// Mixes neighbouring pixels, channel by channel.
+    pub depthwise: &'a Conv2d,
+    /// Over the channels of a pixel.
+    pub norm: &'a LayerNorm,
+    /// Mixes channels, to more of them; a GELU follows.
+    pub expand: &'a Dense,
+    /// Mixes channels, back to as many.
+    pub project: &'a Dense,
+    /// A factor for each channel of the result.
+    pub scale: &'a Param<Tensor<1>>,
+}
+
+/// A `ConvNeXt` block on `[n, h, w, channels]`: the layers one after the other, added to the input; dropped for whole images
+/// at a rate (stochastic depth).
+pub fn mixer(x: Tensor<4>, layers: &Mixer, drop_path: f64, pass: &Pass) -> Tensor<4> {
+    let keep = pass.mask(x.dims()[0], drop_path);
+    match cpu::mixer(&x, layers, keep.as_deref(), pass) {
+        Some(y) => y,
+        None => mixer_composition(x, layers, keep),
+    }
+}
+
+/// The block as Burn operations.
+pub(super) fn mixer_composition(x: Tensor<4>, layers: &Mixer, keep: Option<Vec<f32>>) -> Tensor<4> {
+    let x = wide(x);
+    let y = layers.norm.forward(convolve(x.clone(), layers.depthwise));
+    let y = layers.project.forward(Activation::Gelu.apply(layers.expand.forward(y)));
+    let y = y * layers.scale.val().unsqueeze();
+    x + match keep {
+        Some(keep) => keep_images(y, keep),
+        None => y,
+    }
+}
+
 /// The tensor in 32 bits: what every operation but the kernels works on.
 pub(super) fn wide<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     if x.dtype() == DType::F32 { x } else { x.cast(FloatDType::F32) }
 }
 
 /// Convolution alone: `[n, h, w, in]` to `[n, h', w', out]`.
-fn convolve(x: Tensor<4>, conv: &Conv2d) -> Tensor<4> {
+pub(super) fn convolve(x: Tensor<4>, conv: &Conv2d) -> Tensor<4> {
     let [_, height, width, _] = x.dims();
     let [_, _, kernel, _] = conv.weight.dims();
     let mut options = ConvOptions::new([conv.stride; 2], [0; 2], [1; 2], conv.groups);
@@ -109,6 +147,16 @@ fn convolve(x: Tensor<4>, conv: &Conv2d) -> Tensor<4> {
     y.permute([0, 2, 3, 1])
 }
 
+/// Convolution with bias alone.
+pub fn conv(x: Tensor<4>, layer: &Conv2d) -> Tensor<4> {
+    cpu::conv(&x, layer).unwrap_or_else(|| convolve(wide(x), layer))
+}
+
+/// Layer normalisation of a map.
+pub fn layer_norm(x: Tensor<4>, layer: &LayerNorm) -> Tensor<4> {
+    cpu::layer_norm(&x, layer).unwrap_or_else(|| layer.forward(wide(x)))
+}
+
 /// Convolution with bias and activation, without normalisation.
 pub fn conv_act(x: Tensor<4>, conv: &Conv2d, act: Activation) -> Tensor<4> {
     act.apply(convolve(wide(x), conv))
@@ -118,12 +166,12 @@ pub fn conv_act(x: Tensor<4>, conv: &Conv2d, act: Activation) -> Tensor<4> {
 fn squeeze_excite(x: Tensor<4>, se: &SqueezeExcite) -> Tensor<4> {
     let [n, _, _, c] = x.dims();
     let reduced = se.act.apply(pointwise(global_average_pool(x.clone()), &se.conv_reduce));
-    let gate = activation::sigmoid(pointwise(reduced, &se.conv_expand));
+    let gate = se.gate.apply(pointwise(reduced, &se.conv_expand));
     x * gate.reshape([n, 1, 1, c])
 }
 
 /// A 1 x 1 convolution of a single pixel is a fully connected layer.
-fn pointwise(x: Tensor<2>, conv: &Conv2d) -> Tensor<2> {
+pub fn pointwise(x: Tensor<2>, conv: &Conv2d) -> Tensor<2> {
     let [o, i, _, _] = conv.weight.dims();
     let y = x.matmul(conv.weight.val().reshape([o, i]).transpose());
     match &conv.bias {

@@ -28,6 +28,10 @@ pub enum Activation {
     Gelu,
     /// `x` above zero, `0.01 x` below.
     LeakyRelu,
+    /// `x` between 0 and 6, and the nearer of them outside.
+    Relu6,
+    /// `x * relu6(x + 3) / 6` (Howard et al., 2019).
+    HardSwish,
 }
 
 impl Activation {
@@ -41,6 +45,8 @@ impl Activation {
             Self::Elu => activation::relu(x.clone()) + x.clamp_max(0.0).exp() - 1.0,
             Self::Gelu => activation::gelu(x),
             Self::LeakyRelu => activation::leaky_relu(x, 0.01),
+            Self::Relu6 => x.clamp(0.0, 6.0),
+            Self::HardSwish => x.clone() * (x + 3.0).clamp(0.0, 6.0) / 6.0,
         }
     }
 }

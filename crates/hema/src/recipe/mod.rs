@@ -290,11 +290,30 @@ pub struct Loss {
     /// Weight of the Jensen-Shannon divergence between the predictions for three views of every image, as in `AugMix`
     /// (Hendrycks et al., 2020), which takes 12; 0 for one view and no such term.
     pub consistency: f64,
+    /// With `consistency`: which views learn from the label.
+    pub labelled_views: LabelledViews,
+}
+
+/// Which of the views of an image learn from its label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LabelledViews {
+    /// The first, which `augment.operators` leave alone, as in the paper.
+    #[default]
+    First,
+    /// All three, the loss being their mean.
+    All,
 }
 
 impl Default for Loss {
     fn default() -> Self {
-        Self { label_smoothing: 0.0, class_weights: ClassWeights::None, beta: 0.999, consistency: 0.0 }
+        Self {
+            label_smoothing: 0.0,
+            class_weights: ClassWeights::None,
+            beta: 0.999,
+            consistency: 0.0,
+            labelled_views: LabelledViews::First,
+        }
     }
 }
 

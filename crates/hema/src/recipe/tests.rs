@@ -76,6 +76,7 @@ fn toml_round_trips() {
         "augment.base=[{ name = \"flip-vertical\" }]",
         "augment.mix=[{ name = \"cutmix\", probability = 0.5, alpha = 0.5, within_class = true, area = \"keras\" }]",
         "augment.mix_per=batch",
+        "loss.labelled_views=all",
         "average.kind=ema",
         "average.decay=0.9998",
         "select.operators=[{ name = \"jpeg\" }]",

@@ -4,7 +4,7 @@ use burn::module::{Flag, Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
 use hema_core::error::{Error, Result, suggest};
 
-use crate::model::{HEAD_MODULES, Network};
+use crate::model::{Network, is_head};
 use crate::recipe::{BatchNorm, Stage, Train};
 use crate::weights::Names;
 
@@ -69,8 +69,4 @@ impl ModuleMapper for Prepare<'_> {
         let uses_batch = is_head(&self.names.current()) || self.stage.batch_norm == BatchNorm::Train;
         flag.with_value(uses_batch)
     }
-}
-
-fn is_head(name: &str) -> bool {
-    HEAD_MODULES.contains(&name.split('.').next().unwrap_or_default())
 }

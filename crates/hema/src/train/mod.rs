@@ -31,7 +31,7 @@ use crate::loss::{CrossEntropy, Target, VIEWS, jensen_shannon};
 use crate::model::{ModelSpec, Network};
 use crate::nn::{Pass, on_pool};
 use crate::optim::Optimizer;
-use crate::recipe::{Recipe, Stage};
+use crate::recipe::{LabelledViews, Recipe, Stage};
 use crate::run_log::{Epoch, RunLog};
 use crate::weights;
 
@@ -278,9 +278,9 @@ impl<'a> Run<'a> {
 
     /// One step: forward, backward, update. The batch's mean loss.
     fn step(&mut self, batch: loader::Batch<Shown>) -> Result<f64> {
-        // the views stand one after the other, and the first alone learns from its label
+        // the views stand one after the other
         let images = batch.samples.len() / self.views();
-        let targets: Vec<Target> = batch.samples[..images].iter().map(|shown| shown.target).collect();
+        let targets: Vec<Target> = batch.samples.iter().map(|shown| shown.target).collect();
         let first = self.task.train.entry(batch.samples[0].image).path.clone();
         let recipe = self.task.recipe;
         let pass =
@@ -288,8 +288,12 @@ impl<'a> Run<'a> {
         let logits = self.network.forward(batch.into_tensor(&self.device), &pass);
         let consistency = recipe.loss.consistency;
         let loss = if consistency > 0.0 {
-            let of_first = logits.clone().narrow(0, 0, images);
-            self.loss.forward(of_first, &targets, &self.device) + jensen_shannon(logits) * consistency
+            let labelled = match recipe.loss.labelled_views {
+                LabelledViews::First => logits.clone().narrow(0, 0, images),
+                LabelledViews::All => logits.clone(),
+            };
+            let targets = &targets[..labelled.dims()[0]];
+            self.loss.forward(labelled, targets, &self.device) + jensen_shannon(logits) * consistency
         } else {
             self.loss.forward(logits, &targets, &self.device)
         };

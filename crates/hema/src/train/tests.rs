@@ -184,6 +184,17 @@ fn a_run_with_mixtures_or_views_resumes_to_the_bit_too() {
     }
 }
 
+#[test]
+fn views_that_learn_from_the_label_change_the_loss() {
+    let fixture = Fixture::new();
+    let loss = |views: &str| {
+        let all = ["loss.consistency=1", "stage.all.epochs=1", &format!("loss.labelled_views={views}")];
+        fixture.run(views, &recipe(&all), false, FOREVER).unwrap();
+        History::read(&fixture.out(views).join("metrics.csv")).unwrap().epochs[0].train_loss
+    };
+    assert!((loss("first") - loss("all")).abs() > 1e-3);
+}
+
 /// Noise on every validation image, and blur on half of them.
 const CORRUPTED: &str =
     "select.operators=[{ name = \"gaussian-noise\" }, { name = \"defocus-blur\", probability = 0.5 }]";

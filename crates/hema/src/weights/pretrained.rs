@@ -9,7 +9,7 @@ use hema_core::error::{Error, Result};
 
 use super::file;
 use super::state::load;
-use crate::model::{HEAD_MODULES, ModelSpec, Network};
+use crate::model::{ModelSpec, Network, is_head};
 
 /// Folders to look in, as `PATH` lists them.
 const WEIGHTS_VARIABLE: &str = "HEMA_WEIGHTS";
@@ -88,7 +88,6 @@ fn in_hub_cache(hub: &Path, name: &str) -> Option<PathBuf> {
 /// network knows.
 pub fn start_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<Network> {
     let mut state = file::read(path)?.tensors;
-    let is_head = |name: &str| HEAD_MODULES.contains(&name.split('.').next().unwrap_or_default());
     // a classifier for other classes (ImageNet's) is not wanted
     state.retain(|name, _| !is_head(name));
     let (network, report) = load(network, &state).map_err(|e| e.at(path))?;

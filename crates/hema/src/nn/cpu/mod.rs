@@ -3,6 +3,7 @@
 //! The kernels take what Burn's `Flex` back-end holds, contiguous `f32` buffers, so nothing is copied on the way in. What
 //! a kernel cannot do (an activation or a kind of convolution it lacks) is left to the composition.
 
+mod mixer;
 mod pool;
 
 use std::marker::PhantomData;
@@ -21,10 +22,11 @@ use kernels::{
     Act, Block, BlockParams, BlockSaved, Filter, Pad, SqueezeParams, Stats, UnitParams, Workspace, bf16,
 };
 
-use super::layers::{Conv2d, SqueezeExcite};
+use super::layers::{Conv2d, Gate, SqueezeExcite};
 use super::ops::{Residual, Unit};
 use super::pass::{Activation, Pass, Precision};
 
+pub(super) use mixer::{conv, layer_norm, mixer};
 pub(super) use pool::{global_average_pool, max_pool};
 
 /// A buffer on the CPU.
@@ -143,6 +145,9 @@ fn kernel(
     let [batch, mut height, mut width, _] = dims;
     let mut chain = Vec::with_capacity(units.len());
     for unit in units {
+        if unit.conv.bias.is_some() {
+            return None;
+        }
         let filter = filter(unit.conv, batch, height, width)?;
         (height, width) = match filter {
             Filter::Dense(c) => (c.out_height(), c.out_width()),
@@ -150,7 +155,7 @@ fn kernel(
         };
         chain.push(kernels::Unit { filter, act: act(unit.act)?, eps: unit.bn.eps as f32 });
     }
-    let (reduced, gate) = match se {
+    let (reduced, between) = match se {
         Some(se) => (se.conv_reduce.weight.dims()[0], act(se.act)?),
         None => (0, Act::Identity),
     };
@@ -159,7 +164,10 @@ fn kernel(
         Some(Residual { other: None, .. }) => kernels::Residual::Input,
         Some(_) => kernels::Residual::Other,
     };
-    let block = Block::chain(chain, reduced, gate, added);
+    let block = Block::chain(chain, reduced, between, added).with_gate(match se.map(|se| se.gate) {
+        Some(Gate::HardSigmoid) => kernels::Gate::HardSigmoid,
+        Some(Gate::Sigmoid) | None => kernels::Gate::Sigmoid,
+    });
     Some(if residual.is_some_and(|r| r.relu) { block.with_relu() } else { block })
 }
 
@@ -169,9 +177,6 @@ fn filter(conv: &Conv2d, batch: usize, height: usize, width: usize) -> Option<Fi
     let (top, bottom) = conv.padding.amount(height, kernel, stride);
     let (left, right) = conv.padding.amount(width, kernel, stride);
     let pad = Pad { top, left, bottom, right };
-    if conv.bias.is_some() {
-        return None;
-    }
     if conv.groups == 1 {
         return Some(Filter::Dense(kernels::Conv2d {
             batch,
@@ -201,6 +206,8 @@ fn act(activation: Activation) -> Option<Act> {
         Activation::Identity => Some(Act::Identity),
         Activation::Relu => Some(Act::Relu),
         Activation::Silu => Some(Act::Silu),
+        Activation::Relu6 => Some(Act::Relu6),
+        Activation::HardSwish => Some(Act::HardSwish),
         Activation::Elu | Activation::Gelu | Activation::LeakyRelu => None,
     }
 }

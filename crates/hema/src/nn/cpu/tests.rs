@@ -5,21 +5,24 @@ use burn::tensor::{Device, Distribution};
 
 use super::*;
 use crate::nn::init::Init;
-use crate::nn::layers::{BatchNorm, Padding};
-use crate::nn::ops::composition;
+use crate::nn::layers::{BatchNorm, Dense, Gate, LayerNorm, Padding};
+use crate::nn::ops::{Mixer, composition, convolve, mixer_composition};
 
 /// Kind, kernel, stride, channels, squeeze-and-excitation, shortcut.
-type Case = (&'static str, usize, usize, [usize; 2], bool, bool);
+type Case = (&'static str, usize, usize, [usize; 2], Option<Gate>, bool);
+
+const SOFT: Option<Gate> = Some(Gate::Sigmoid);
 
 const CASES: &[Case] = &[
-    ("conv", 3, 1, [5, 5], false, true),
-    ("conv", 3, 2, [3, 7], false, false),
-    ("fused", 3, 2, [4, 6], false, false),
-    ("fused", 3, 1, [8, 8], false, true),
-    ("mb", 3, 1, [8, 8], true, true),
-    ("mb", 5, 2, [6, 9], true, false),
-    ("mb", 3, 1, [4, 4], false, true),
-    ("flat", 3, 1, [8, 8], true, true),
+    ("conv", 3, 1, [5, 5], None, true),
+    ("conv", 3, 2, [3, 7], None, false),
+    ("fused", 3, 2, [4, 6], None, false),
+    ("fused", 3, 1, [8, 8], None, true),
+    ("mb", 3, 1, [8, 8], SOFT, true),
+    ("mb", 5, 2, [6, 9], SOFT, false),
+    ("mb", 3, 1, [4, 4], None, true),
+    ("hard", 5, 1, [8, 8], Some(Gate::HardSigmoid), true),
+    ("flat", 3, 1, [8, 8], SOFT, true),
 ];
 
 #[derive(Module, Debug)]
@@ -27,10 +30,19 @@ struct Parts {
     convs: Vec<Conv2d>,
     bns: Vec<BatchNorm>,
     se: Option<SqueezeExcite>,
+    #[module(skip)]
+    act: Activation,
 }
 
 impl Parts {
-    fn new(kind: &str, kernel: usize, stride: usize, [i, o]: [usize; 2], se: bool, device: &Device) -> Self {
+    fn new(
+        kind: &str,
+        kernel: usize,
+        stride: usize,
+        [i, o]: [usize; 2],
+        se: Option<Gate>,
+        device: &Device,
+    ) -> Self {
         let mut init = Init::new(7, device);
         let wide = 3 * i;
         let convs = match kind {
@@ -51,12 +63,14 @@ impl Parts {
         };
         let bns = convs.iter().map(|c| init.batch_norm(c.weight.dims()[0])).collect();
         let gated = if kind == "flat" { i } else { wide };
-        Self { convs, bns, se: se.then(|| init.squeeze_excite(gated, 2, Activation::Silu)) }
+        let act = if kind == "hard" { Activation::HardSwish } else { Activation::Silu };
+        let se = se.map(|gate| init.squeeze_excite(gated, 2, act, gate));
+        Self { convs, bns, se, act }
     }
 
     fn units(&self) -> Vec<Unit<'_>> {
         let last = self.convs.len() - 1;
-        let act = |i| if i == last && last > 0 { Activation::Identity } else { Activation::Silu };
+        let act = |i| if i == last && last > 0 { Activation::Identity } else { self.act };
         let pairs = self.convs.iter().zip(&self.bns).enumerate();
         pairs.map(|(i, (conv, bn))| Unit { conv, bn, act: act(i) }).collect()
     }
@@ -79,7 +93,7 @@ fn the_kernel_agrees_with_the_composition_gradients_included() {
 fn compare(frozen: bool) {
     let device = Device::flex().autodiff();
     for &(kind, kernel, stride, channels, se, shortcut) in CASES {
-        let what = format!("{kind} {kernel} {stride} {channels:?} {se} {shortcut} frozen: {frozen}");
+        let what = format!("{kind} {kernel} {stride} {channels:?} {se:?} {shortcut} frozen: {frozen}");
         let [fused, composed] = [0, 1].map(|_| {
             let mut parts = Parts::new(kind, kernel, stride, channels, se, &device);
             for bn in &mut parts.bns {
@@ -132,4 +146,100 @@ fn compare(frozen: bool) {
         let y2 = composition(x, &composed.units(), composed.se.as_ref(), residual, None, &pass);
         assert_close(y1, y2, &format!("{what}: prediction"));
     }
+}
+
+/// The layers of a `ConvNeXt` block.
+#[derive(Module, Debug)]
+struct MixerParts {
+    stem: Conv2d,
+    stem_norm: LayerNorm,
+    depthwise: Conv2d,
+    norm: LayerNorm,
+    expand: Dense,
+    project: Dense,
+    scale: Param<Tensor<1>>,
+}
+
+impl MixerParts {
+    fn new(device: &Device) -> Self {
+        let mut init = Init::new(7, device);
+        Self {
+            stem: init.patches(3, 6, 2),
+            stem_norm: init.layer_norm(6),
+            depthwise: init.depthwise_with_bias(6, 7, Padding::Symmetric),
+            norm: init.layer_norm(6),
+            expand: init.dense(6, 24, true),
+            project: init.dense(24, 6, false),
+            scale: init.scales(6, 0.7),
+        }
+    }
+
+    fn layers(&self) -> Mixer<'_> {
+        Mixer {
+            depthwise: &self.depthwise,
+            norm: &self.norm,
+            expand: &self.expand,
+            project: &self.project,
+            scale: &self.scale,
+        }
+    }
+}
+
+#[test]
+fn convnexts_kernels_agree_with_their_compositions_gradients_included() {
+    let device = Device::flex().autodiff();
+    let [fused, composed] = [0, 1].map(|_| MixerParts::new(&device));
+    let data = Tensor::<4>::random([3, 10, 12, 3], Distribution::Normal(0.0, 1.0), &device).into_data();
+    let [x1, x2] = [0, 1].map(|_| Param::from_tensor(Tensor::<4>::from_data(data.clone(), &device)));
+    let pass = Pass::train(0, 0);
+    let keep = vec![1.25, 0.0, 1.25];
+
+    let run = |parts: &MixerParts, x: Tensor<4>, is_fused: bool, pass: &Pass, keep: Option<Vec<f32>>| {
+        if is_fused {
+            let x = layer_norm(&conv(&x, &parts.stem).unwrap(), &parts.stem_norm).unwrap();
+            mixer(&x, &parts.layers(), keep.as_deref(), pass).unwrap()
+        } else {
+            let x = parts.stem_norm.forward(convolve(x, &parts.stem));
+            mixer_composition(x, &parts.layers(), keep)
+        }
+    };
+    let y1 = run(&fused, x1.val(), true, &pass, Some(keep.clone()));
+    let y2 = run(&composed, x2.val(), false, &pass, Some(keep));
+    assert_close(y1.clone(), y2.clone(), "output");
+    let weights = Tensor::<4>::random(y1.dims(), Distribution::Normal(0.0, 1.0), &device);
+    let g1 = (y1 * weights.clone()).sum().backward();
+    let g2 = (y2 * weights).sum().backward();
+    assert_close(x1.val().grad(&g1).unwrap(), x2.val().grad(&g2).unwrap(), "input");
+    for (c1, c2) in [(&fused.stem, &composed.stem), (&fused.depthwise, &composed.depthwise)] {
+        assert_close(c1.weight.val().grad(&g1).unwrap(), c2.weight.val().grad(&g2).unwrap(), "convolution");
+        let [b1, b2] = [c1, c2].map(|conv| conv.bias.as_ref().unwrap().val());
+        assert_close(b1.grad(&g1).unwrap(), b2.grad(&g2).unwrap(), "convolution's bias");
+    }
+    let norms = [(&fused.stem_norm, &composed.stem_norm), (&fused.norm, &composed.norm)];
+    for (p1, p2) in norms.iter().flat_map(|(n1, n2)| [(&n1.weight, &n2.weight), (&n1.bias, &n2.bias)]) {
+        assert_close(p1.val().grad(&g1).unwrap(), p2.val().grad(&g2).unwrap(), "normalisation");
+    }
+    for (d1, d2) in [(&fused.expand, &composed.expand), (&fused.project, &composed.project)] {
+        match (d1, d2) {
+            (Dense::Conv(c1), Dense::Conv(c2)) => {
+                assert_close(c1.weight.val().grad(&g1).unwrap(), c2.weight.val().grad(&g2).unwrap(), "dense");
+            }
+            (Dense::Linear(l1), Dense::Linear(l2)) => {
+                assert_close(l1.weight.val().grad(&g1).unwrap(), l2.weight.val().grad(&g2).unwrap(), "dense");
+                assert_close(
+                    l1.bias.val().grad(&g1).unwrap(),
+                    l2.bias.val().grad(&g2).unwrap(),
+                    "dense bias",
+                );
+            }
+            _ => panic!("made alike"),
+        }
+    }
+    assert_close(fused.scale.val().grad(&g1).unwrap(), composed.scale.val().grad(&g2).unwrap(), "scale");
+
+    let (fused, composed) = (fused.valid(), composed.valid());
+    let pass = Pass::predict();
+    let y1 = run(&fused, x1.val().inner(), true, &pass, None);
+    let y2 = run(&composed, x2.val().inner(), false, &pass, None);
+    assert_close(y1, y2, "prediction");
 }

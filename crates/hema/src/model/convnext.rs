@@ -1,0 +1,171 @@
+//! `ConvNeXt` (Liu et al., 2022, arXiv 2201.03545), by timm's architectures and names.
+//!
+//! Left out on purpose: the variants with overlapping stems, which nobody publishes larger ones of, and `ConvNeXt` V2, whose
+//! blocks have a response normalisation of their own.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use hema_core::error::{Error, Result};
+
+use super::{Architecture, ModelSpec, Network, published};
+use crate::nn::{self, Conv2d, Dense, Hidden, Init, LayerNorm, Linear, Padding, Pass};
+
+/// One variant.
+struct Plan {
+    /// Blocks of each stage.
+    depths: [usize; 4],
+    /// Channels of each stage.
+    widths: [usize; 4],
+    /// Whether timm keeps the dense layers as 1 x 1 convolutions; their weights have two axes more.
+    as_convolutions: bool,
+}
+
+impl Plan {
+    /// One of timm's small variants.
+    const fn small(depths: [usize; 4], width: usize) -> Self {
+        Self { depths, widths: [width, 2 * width, 4 * width, 8 * width], as_convolutions: true }
+    }
+
+    /// One of the paper's.
+    const fn paper(depths: [usize; 4], width: usize) -> Self {
+        Self { as_convolutions: false, ..Self::small(depths, width) }
+    }
+
+    fn build(&self, spec: &ModelSpec, init: &mut Init) -> Result<Network> {
+        if spec.size < STRIDE {
+            let found =
+                format!("{} takes images of at least {STRIDE} pixels, found {}", spec.name, spec.size);
+            return Err(Error::new(found));
+        }
+        Ok(Network::ConvNeXt(ConvNeXt::new(spec, self, init)))
+    }
+}
+
+/// Pixels of the image that a pixel of the last map stands for.
+const STRIDE: usize = 32;
+
+/// The family's table.
+#[rustfmt::skip]
+pub(super) const ARCHITECTURES: &[Architecture] = &[
+    published("convnext_atto", "ConvNeXt-Atto", 3_695_520, |s, i| Plan::small([2, 2, 6, 2], 40).build(s, i)),
+    published("convnext_femto", "ConvNeXt-Femto", 5_217_784, |s, i| Plan::small([2, 2, 6, 2], 48).build(s, i)),
+    published("convnext_pico", "ConvNeXt-Pico", 9_045_672, |s, i| Plan::small([2, 2, 6, 2], 64).build(s, i)),
+    published("convnext_nano", "ConvNeXt-Nano", 15_593_560, |s, i| Plan::small([2, 2, 8, 2], 80).build(s, i)),
+    published("convnext_tiny", "ConvNeXt-T", 28_589_128, |s, i| Plan::paper([3, 3, 9, 3], 96).build(s, i)),
+    published("convnext_small", "ConvNeXt-S", 50_223_688, |s, i| Plan::paper([3, 3, 27, 3], 96).build(s, i)),
+    published("convnext_base", "ConvNeXt-B", 88_591_464, |s, i| Plan::paper([3, 3, 27, 3], 128).build(s, i)),
+    published("convnext_large", "ConvNeXt-L", 197_767_336, |s, i| Plan::paper([3, 3, 27, 3], 192).build(s, i)),
+    published("convnext_xlarge", "ConvNeXt-XL", 350_196_968, |s, i| Plan::paper([3, 3, 27, 3], 256).build(s, i)),
+];
+
+/// The network; fields in timm's order and by timm's names.
+#[derive(Module, Debug)]
+pub struct ConvNeXt {
+    stem: (Conv2d, LayerNorm),
+    stages: Vec<Stage>,
+    head: Head,
+    hidden: Vec<Hidden>,
+    dropout: f64,
+}
+
+/// Blocks of one width.
+#[derive(Module, Debug)]
+pub struct Stage {
+    /// Half as many pixels a side, where there is a stage before.
+    downsample: Option<(LayerNorm, Conv2d)>,
+    blocks: Vec<Block>,
+}
+
+/// Depthwise 7 x 7, normalisation, two dense layers, a scale for each channel, and the way around them.
+#[derive(Module, Debug)]
+pub struct Block {
+    gamma: Param<Tensor<1>>,
+    conv_dw: Conv2d,
+    norm: LayerNorm,
+    mlp: Mlp,
+    drop_path: f64,
+}
+
+/// The dense layers of a block.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    fc1: Dense,
+    fc2: Dense,
+}
+
+/// What follows pooling: a normalisation, which belongs to the features, and the classifier.
+#[derive(Module, Debug)]
+pub struct Head {
+    norm: LayerNorm,
+    fc: Linear,
+}
+
+/// Width of the hidden layer of a block, over that of the block.
+const EXPANSION: usize = 4;
+/// What a block's scales start at.
+const FIRST_SCALE: f32 = 1e-6;
+
+impl ConvNeXt {
+    fn new(spec: &ModelSpec, plan: &Plan, init: &mut Init) -> Self {
+        let Plan { depths, widths, as_convolutions } = *plan;
+        let stem = (init.patches(3, widths[0], 4), init.layer_norm(widths[0]));
+        let last = depths.iter().sum::<usize>() - 1;
+        let mut index = 0;
+        let mut stages = Vec::new();
+        for (number, (depth, width)) in depths.into_iter().zip(widths).enumerate() {
+            let downsample = (number > 0).then(|| {
+                let before = widths[number - 1];
+                (init.layer_norm(before), init.patches(before, width, 2))
+            });
+            let blocks = (0..depth).map(|_| {
+                let drop_path = spec.drop_path * index as f64 / last as f64;
+                index += 1;
+                Block {
+                    gamma: init.scales(width, FIRST_SCALE),
+                    conv_dw: init.depthwise_with_bias(width, 7, Padding::Symmetric),
+                    norm: init.layer_norm(width),
+                    mlp: Mlp {
+                        fc1: init.dense(width, EXPANSION * width, as_convolutions),
+                        fc2: init.dense(EXPANSION * width, width, as_convolutions),
+                    },
+                    drop_path,
+                }
+            });
+            stages.push(Stage { downsample, blocks: blocks.collect() });
+        }
+        let norm = init.layer_norm(widths[3]);
+        let (hidden, fc) = super::make_head(spec, widths[3], init);
+        Self { stem, stages, head: Head { norm, fc }, hidden, dropout: spec.dropout }
+    }
+
+    pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+        let (conv, norm) = &self.stem;
+        let mut x = nn::layer_norm(nn::conv(x, conv), norm);
+        for stage in &self.stages {
+            if let Some((norm, conv)) = &stage.downsample {
+                x = nn::conv(nn::layer_norm(x, norm), conv);
+            }
+            for block in &stage.blocks {
+                x = block.forward(x, pass);
+            }
+        }
+        self.head.norm.forward(nn::global_average_pool(x))
+    }
+
+    pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
+        nn::head(features, &self.hidden, &self.head.fc, self.dropout, pass)
+    }
+}
+
+impl Block {
+    fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
+        let layers = nn::Mixer {
+            depthwise: &self.conv_dw,
+            norm: &self.norm,
+            expand: &self.mlp.fc1,
+            project: &self.mlp.fc2,
+            scale: &self.gamma,
+        };
+        nn::mixer(x, &layers, self.drop_path, pass)
+    }
+}

@@ -1,0 +1,200 @@
+//! The blocks of the mobile families (`EfficientNet`, `MobileNetV3`): MBConv, with its fused and its bare forms, by timm's names.
+//!
+//! How many of them a network has, and of what widths, is the families' business.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use crate::nn::{
+    self, Activation, BatchNorm, Conv2d, Gate, Init, Padding, Pass, Residual, SqueezeExcite, Unit,
+};
+
+/// What a block is made of.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    /// Convolution, batch normalisation, activation.
+    Conv,
+    /// Depthwise k x k, squeeze-and-excitation, 1 x 1 projection.
+    Separable,
+    /// Fused-MBConv: the expansion is a k x k convolution.
+    Fused,
+    /// MBConv: 1 x 1 expansion, depthwise k x k, squeeze-and-excitation, 1 x 1 projection.
+    Mb,
+}
+
+/// One block, in all its sizes.
+pub(super) struct Plan {
+    pub(super) kind: Kind,
+    /// Channels of the block's input.
+    pub(super) input: usize,
+    /// Channels between the block's convolutions.
+    pub(super) wide: usize,
+    /// Channels of its output.
+    pub(super) out: usize,
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+    pub(super) padding: Padding,
+    pub(super) act: Activation,
+    /// Squeeze-and-excitation, where there is one.
+    pub(super) squeeze: Option<Squeeze>,
+    /// Rate of stochastic depth, where the input is added to the output.
+    pub(super) drop_path: f64,
+}
+
+/// Squeeze-and-excitation of a block.
+#[derive(Clone, Copy)]
+pub(super) struct Squeeze {
+    pub(super) reduced: usize,
+    pub(super) act: Activation,
+    pub(super) gate: Gate,
+}
+
+/// A block of any kind.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)] // a few dozen blocks a network, and Burn derives no boxes
+pub enum Block {
+    /// See [`ConvBlock`].
+    Conv(ConvBlock),
+    /// See [`SeparableConv`].
+    Separable(SeparableConv),
+    /// See [`FusedMbConv`].
+    Fused(FusedMbConv),
+    /// See [`MbConv`].
+    Mb(MbConv),
+}
+
+/// Convolution, batch normalisation, activation.
+#[derive(Module, Debug)]
+pub struct ConvBlock {
+    conv: Conv2d,
+    bn1: BatchNorm,
+    traits: Traits,
+}
+
+/// Depthwise separable convolution (timm's `DepthwiseSeparableConv`): MBConv without an expansion.
+#[derive(Module, Debug)]
+pub struct SeparableConv {
+    conv_dw: Conv2d,
+    bn1: BatchNorm,
+    se: Option<SqueezeExcite>,
+    conv_pw: Conv2d,
+    bn2: BatchNorm,
+    traits: Traits,
+}
+
+/// Fused-MBConv (timm's `EdgeResidual`).
+#[derive(Module, Debug)]
+pub struct FusedMbConv {
+    conv_exp: Conv2d,
+    bn1: BatchNorm,
+    conv_pwl: Conv2d,
+    bn2: BatchNorm,
+    traits: Traits,
+}
+
+/// MBConv (timm's `InvertedResidual`).
+#[derive(Module, Debug)]
+pub struct MbConv {
+    conv_pw: Conv2d,
+    bn1: BatchNorm,
+    conv_dw: Conv2d,
+    bn2: BatchNorm,
+    se: Option<SqueezeExcite>,
+    conv_pwl: Conv2d,
+    bn3: BatchNorm,
+    traits: Traits,
+}
+
+/// What a block has beside its layers.
+#[derive(Module, Debug)]
+pub struct Traits {
+    #[module(skip)]
+    act: Activation,
+    /// Whether the input is added to the output: where both have the same shape.
+    shortcut: bool,
+    drop_path: f64,
+}
+
+impl Traits {
+    fn residual(&self) -> Option<Residual> {
+        self.shortcut.then_some(Residual::input(self.drop_path))
+    }
+}
+
+impl Block {
+    pub(super) fn new(plan: &Plan, init: &mut Init) -> Self {
+        let Plan { kind, input, wide, out, kernel, stride, padding, act, squeeze, drop_path } = *plan;
+        let traits = Traits { act, shortcut: stride == 1 && input == out, drop_path };
+        let excite = |channels: usize, init: &mut Init| {
+            squeeze.map(|se| init.squeeze_excite(channels, se.reduced, se.act, se.gate))
+        };
+        match kind {
+            Kind::Conv => Self::Conv(ConvBlock {
+                conv: init.conv(input, out, kernel, stride, padding, 1),
+                bn1: init.batch_norm(out),
+                traits,
+            }),
+            Kind::Separable => Self::Separable(SeparableConv {
+                conv_dw: init.conv(input, input, kernel, stride, padding, input),
+                bn1: init.batch_norm(input),
+                se: excite(input, init),
+                conv_pw: init.conv(input, out, 1, 1, padding, 1),
+                bn2: init.batch_norm(out),
+                traits,
+            }),
+            Kind::Fused => Self::Fused(FusedMbConv {
+                conv_exp: init.conv(input, wide, kernel, stride, padding, 1),
+                bn1: init.batch_norm(wide),
+                conv_pwl: init.conv(wide, out, 1, 1, padding, 1),
+                bn2: init.batch_norm(out),
+                traits,
+            }),
+            Kind::Mb => Self::Mb(MbConv {
+                conv_pw: init.conv(input, wide, 1, 1, padding, 1),
+                bn1: init.batch_norm(wide),
+                conv_dw: init.conv(wide, wide, kernel, stride, padding, wide),
+                bn2: init.batch_norm(wide),
+                se: excite(wide, init),
+                conv_pwl: init.conv(wide, out, 1, 1, padding, 1),
+                bn3: init.batch_norm(out),
+                traits,
+            }),
+        }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
+        let active = |conv, bn, traits: &Traits| Unit { conv, bn, act: traits.act };
+        match self {
+            Self::Conv(b) => {
+                nn::block(x, &[active(&b.conv, &b.bn1, &b.traits)], None, b.traits.residual(), pass)
+            }
+            Self::Separable(b) => {
+                let units = [active(&b.conv_dw, &b.bn1, &b.traits), linear(&b.conv_pw, &b.bn2)];
+                nn::block(x, &units, b.se.as_ref(), b.traits.residual(), pass)
+            }
+            Self::Fused(b) => {
+                let units = [active(&b.conv_exp, &b.bn1, &b.traits), linear(&b.conv_pwl, &b.bn2)];
+                nn::block(x, &units, None, b.traits.residual(), pass)
+            }
+            Self::Mb(b) => {
+                let units = [
+                    active(&b.conv_pw, &b.bn1, &b.traits),
+                    active(&b.conv_dw, &b.bn2, &b.traits),
+                    linear(&b.conv_pwl, &b.bn3),
+                ];
+                nn::block(x, &units, b.se.as_ref(), b.traits.residual(), pass)
+            }
+        }
+    }
+}
+
+/// A unit without activation: the projection at a block's end.
+fn linear<'a>(conv: &'a Conv2d, bn: &'a BatchNorm) -> Unit<'a> {
+    Unit { conv, bn, act: Activation::Identity }
+}
+
+/// The nearest multiple of eight, at least eight; the next one where that falls below this share of the number.
+pub(super) fn round_to_eight(channels: f64, limit: f64) -> usize {
+    let rounded = ((channels + 4.0) as usize / 8 * 8).max(8);
+    if (rounded as f64) < limit * channels { rounded + 8 } else { rounded }
+}

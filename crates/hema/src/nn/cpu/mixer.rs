@@ -1,0 +1,320 @@
+//! `ConvNeXt` on the CPU: its blocks, and what stands between them, convolutions with bias alone and layer normalisations.
+
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::{DType, Shape, Tensor};
+use hema_kernels as kernels;
+use kernels::{Act, Filter, MixerParams, MixerSaved, RowStats, bf16};
+
+use super::super::layers::{Conv2d, LayerNorm};
+use super::super::ops::Mixer;
+use super::super::pass::{Pass, Precision};
+use super::{Buffer, Parameter, Plain, Stored, Tracked, WORKSPACE, filter};
+
+/// Tensors that a block depends on: its input and nine parameters.
+const OF_MIXER: usize = 10;
+/// Tensors that a convolution or a normalisation depends on: its input, weight and bias.
+const OF_LAYER: usize = 3;
+
+/// The block as one kernel; `None` where the tensors are not on the CPU or the kernel cannot do it.
+pub(in crate::nn) fn mixer(
+    x: &Tensor<4>,
+    layers: &Mixer,
+    keep: Option<&[f32]>,
+    pass: &Pass,
+) -> Option<Tensor<4>> {
+    match pass.precision() {
+        Precision::Fp32 => run::<f32>(x, layers, keep, pass),
+        Precision::Bf16 => run::<bf16>(x, layers, keep, pass),
+    }
+}
+
+fn run<E: Stored>(x: &Tensor<4>, layers: &Mixer, keep: Option<&[f32]>, pass: &Pass) -> Option<Tensor<4>> {
+    let kernel = kernel(x.dims(), layers)?;
+    let x = if x.dtype() == E::DTYPE.into() { x.clone() } else { x.clone().cast(E::DTYPE) };
+    if pass.is_training() && x.is_autodiff() {
+        return train::<E>(kernel, x, layers, keep);
+    }
+    let input = Plain.take(x.clone())?;
+    let fold = || {
+        let buffers = parameters(layers, &Plain)?;
+        Some(kernel.fold::<E>(&params(&buffers)))
+    };
+    let folded = pass.prepared().get(layers.depthwise.weight.id, pass.precision(), fold)?;
+    let mut y = WORKSPACE.take::<E>(kernel.len());
+    kernel.infer(E::values(&input), &folded, &WORKSPACE, &mut y);
+    let y = Tensor::from_primitive::<Flex>(E::buffer(y, x.shape()));
+    Some(if x.is_autodiff() { Tensor::from_inner(y) } else { y })
+}
+
+fn kernel([batch, height, width, channels]: [usize; 4], layers: &Mixer) -> Option<kernels::Mixer> {
+    let conv = layers.depthwise;
+    let [_, _, kernel, _] = conv.weight.dims();
+    let (before, after) = conv.padding.amount(height, kernel, conv.stride);
+    let supported = [3, 5, 7].contains(&kernel)
+        && conv.stride == 1
+        && conv.groups == channels
+        && before == after
+        && before == kernel / 2;
+    let pad = kernels::Pad::all(kernel / 2);
+    let depthwise = kernels::Depthwise { batch, height, width, channels, kernel, stride: 1, pad };
+    let hidden = layers.expand.weight_and_bias().0.dims()[0];
+    supported.then_some(kernels::Mixer { depthwise, hidden, eps: layers.norm.eps as f32 })
+}
+
+/// The parameters as `f(tensor)`, in the kernel's order.
+fn parameters<T>(layers: &Mixer, f: &impl Parameter<T>) -> Option<Vec<T>> {
+    let (expand, expand_bias) = layers.expand.weight_and_bias();
+    let (project, project_bias) = layers.project.weight_and_bias();
+    Some(vec![
+        f.take(layers.depthwise.weight.val())?,
+        f.take(layers.depthwise.bias.as_ref()?.val())?,
+        f.take(layers.norm.weight.val())?,
+        f.take(layers.norm.bias.val())?,
+        f.take(expand)?,
+        f.take(expand_bias?)?,
+        f.take(project)?,
+        f.take(project_bias?)?,
+        f.take(layers.scale.val())?,
+    ])
+}
+
+fn params(buffers: &[Buffer]) -> MixerParams<'_> {
+    let at = |i: usize| f32::values(&buffers[i]);
+    MixerParams {
+        depthwise_weight: at(0),
+        depthwise_bias: at(1),
+        norm_weight: at(2),
+        norm_bias: at(3),
+        expand_weight: at(4),
+        expand_bias: at(5),
+        project_weight: at(6),
+        project_bias: at(7),
+        scale: at(8),
+    }
+}
+
+/// Tensors' buffers, shapes and places in the graph.
+fn split(tensors: Vec<(Buffer, NodeGuard)>) -> (Vec<Buffer>, Vec<Shape>, Vec<NodeGuard>) {
+    let (buffers, guards): (Vec<Buffer>, Vec<NodeGuard>) = tensors.into_iter().unzip();
+    let shapes = buffers.iter().map(|buffer| buffer.layout().shape().clone()).collect();
+    (buffers, shapes, guards)
+}
+
+/// Registers an operation on `N` tensors with autodiff.
+fn register<B: Backward<Flex, N, State = S>, S: Clone + Send + std::fmt::Debug + 'static, const N: usize>(
+    backward: B,
+    guards: Vec<NodeGuard>,
+    state: S,
+    y: Buffer,
+) -> Option<Tensor<4>> {
+    let guards: [NodeGuard; N] = guards.try_into().ok()?;
+    let prepared = backward.prepare::<NoCheckpointing>(guards);
+    let y = match prepared.compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish(state, y),
+        OpsKind::UnTracked(prepared) => prepared.finish(y),
+    };
+    Some(Tensor::from_primitive::<Autodiff<Flex>>(y))
+}
+
+fn train<E: Stored>(
+    kernel: kernels::Mixer,
+    x: Tensor<4>,
+    layers: &Mixer,
+    keep: Option<&[f32]>,
+) -> Option<Tensor<4>> {
+    let mut tensors = vec![Tracked.take(x)?];
+    tensors.extend(parameters(layers, &Tracked)?);
+    let (buffers, shapes, guards) = split(tensors);
+    let mut y = WORKSPACE.take::<E>(kernel.len());
+    let saved = kernel.forward(E::values(&buffers[0]), &params(&buffers[1..]), keep, &WORKSPACE, &mut y);
+    let y = E::buffer(y, shapes[0].clone());
+    let state = MixerState {
+        kernel,
+        buffers,
+        shapes,
+        keep: keep.map(|keep| Arc::new(keep.to_vec())),
+        saved: Arc::new(Mutex::new(Some(saved))),
+    };
+    register::<_, _, OF_MIXER>(MixerBackward::<E>(PhantomData), guards, state, y)
+}
+
+/// What the backward pass of a block needs of the forward pass.
+#[derive(Clone, Debug)]
+struct MixerState<E> {
+    kernel: kernels::Mixer,
+    /// The input and the parameters.
+    buffers: Vec<Buffer>,
+    shapes: Vec<Shape>,
+    keep: Option<Arc<Vec<f32>>>,
+    /// Taken by the backward pass, of which there is one.
+    saved: Arc<Mutex<Option<MixerSaved<E>>>>,
+}
+
+#[derive(Debug)]
+struct MixerBackward<E>(PhantomData<E>);
+
+impl<E: Stored> Backward<Flex, OF_MIXER> for MixerBackward<E> {
+    type State = MixerState<E>;
+
+    fn backward(self, ops: Ops<Self::State, OF_MIXER>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let MixerState { kernel, buffers, shapes, keep, saved } = ops.state;
+        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let taken = saved.lock().ok().and_then(|mut saved| saved.take());
+        // a second backward pass over one graph has nothing to work on; Burn consumes its graphs, so there is none
+        let Some(saved) = taken else { return };
+        let mut dx = ops.parents[0].as_ref().map(|_| WORKSPACE.take::<E>(kernel.len()));
+        let found = kernel.backward(
+            E::values(&buffers[0]),
+            &params(&buffers[1..]),
+            keep.as_deref().map(Vec::as_slice),
+            saved,
+            E::values(&gradient),
+            &WORKSPACE,
+            dx.as_deref_mut(),
+        );
+        let mut targets = ops.parents.into_iter().zip(shapes);
+        if let (Some((Some(parent), shape)), Some(dx)) = (targets.next(), dx) {
+            grads.register::<Flex>(parent.id, E::buffer(dx, shape));
+        }
+        for ((parent, shape), gradient) in targets.zip(found.0) {
+            if let Some(parent) = parent {
+                grads.register::<Flex>(parent.id, f32::buffer(gradient, shape));
+            }
+        }
+    }
+}
+
+/// A convolution with bias alone, in the precision of its input.
+pub(in crate::nn) fn conv(x: &Tensor<4>, layer: &Conv2d) -> Option<Tensor<4>> {
+    match x.dtype() {
+        DType::F32 => conv_of::<f32>(x, layer),
+        DType::BF16 => conv_of::<bf16>(x, layer),
+        _ => None,
+    }
+}
+
+fn conv_of<E: Stored>(x: &Tensor<4>, layer: &Conv2d) -> Option<Tensor<4>> {
+    let [batch, height, width, _] = x.dims();
+    let Filter::Dense(kernel) = filter(layer, batch, height, width)? else { return None };
+    let bias = layer.bias.as_ref()?.val();
+    let shape = [batch, kernel.out_height(), kernel.out_width(), kernel.outputs];
+    let forward = |x: &Buffer, weight: &Buffer, bias: &Buffer| {
+        let mut y = WORKSPACE.take::<E>(kernel.out_len());
+        kernel.forward(E::values(x), f32::values(weight), Some(f32::values(bias)), Act::Identity, &mut y);
+        E::buffer(y, shape)
+    };
+    if !x.is_autodiff() {
+        let (x, weight, bias) = (Plain.take(x.clone())?, Plain.take(layer.weight.val())?, Plain.take(bias)?);
+        return Some(Tensor::from_primitive::<Flex>(forward(&x, &weight, &bias)));
+    }
+    let tensors = vec![Tracked.take(x.clone())?, Tracked.take(layer.weight.val())?, Tracked.take(bias)?];
+    let (buffers, shapes, guards) = split(tensors);
+    let y = forward(&buffers[0], &buffers[1], &buffers[2]);
+    let state = ConvState { kernel, buffers, shapes };
+    register::<_, _, OF_LAYER>(ConvBackward::<E>(PhantomData), guards, state, y)
+}
+
+#[derive(Clone, Debug)]
+struct ConvState {
+    kernel: kernels::Conv2d,
+    buffers: Vec<Buffer>,
+    shapes: Vec<Shape>,
+}
+
+#[derive(Debug)]
+struct ConvBackward<E>(PhantomData<E>);
+
+impl<E: Stored> Backward<Flex, OF_LAYER> for ConvBackward<E> {
+    type State = ConvState;
+
+    fn backward(self, ops: Ops<ConvState, OF_LAYER>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let ConvState { kernel, buffers, shapes } = ops.state;
+        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let dy = E::values(&gradient);
+        let [x, weight, bias] = ops.parents;
+        let [of_x, of_weight, of_bias] = [0, 1, 2].map(|i| shapes[i].clone());
+        if let Some(parent) = x {
+            let mut dx = WORKSPACE.take::<E>(kernel.in_len());
+            kernel.grad_input(dy, f32::values(&buffers[1]), &mut dx);
+            grads.register::<Flex>(parent.id, E::buffer(dx, of_x));
+        }
+        if let Some(parent) = weight {
+            let mut dweight = vec![0.0; kernel.weight_len()];
+            kernel.grad_weight(E::values(&buffers[0]), dy, &mut dweight);
+            grads.register::<Flex>(parent.id, f32::buffer(dweight, of_weight));
+        }
+        if let Some(parent) = bias {
+            let pixels = kernel.out_height() * kernel.out_width();
+            let map = kernels::Map { batch: kernel.batch, pixels, channels: kernel.outputs };
+            grads.register::<Flex>(parent.id, f32::buffer(map.sums(dy), of_bias));
+        }
+    }
+}
+
+/// A layer normalisation of a map, in the precision of its input.
+pub(in crate::nn) fn layer_norm(x: &Tensor<4>, layer: &LayerNorm) -> Option<Tensor<4>> {
+    match x.dtype() {
+        DType::F32 => layer_norm_of::<f32>(x, layer),
+        DType::BF16 => layer_norm_of::<bf16>(x, layer),
+        _ => None,
+    }
+}
+
+fn layer_norm_of<E: Stored>(x: &Tensor<4>, layer: &LayerNorm) -> Option<Tensor<4>> {
+    let (weight, bias, eps) = (layer.weight.val(), layer.bias.val(), layer.eps as f32);
+    let forward = |x: &Buffer, weight: &Buffer, bias: &Buffer, shape: Shape| {
+        let norm = kernels::LayerNorm { weight: f32::values(weight), bias: f32::values(bias), eps };
+        let mut y = WORKSPACE.take::<E>(E::values(x).len());
+        let stats = norm.forward(E::values(x), &mut y);
+        (E::buffer(y, shape), stats)
+    };
+    if !x.is_autodiff() {
+        let (buffer, weight, bias) = (Plain.take(x.clone())?, Plain.take(weight)?, Plain.take(bias)?);
+        return Some(Tensor::from_primitive::<Flex>(forward(&buffer, &weight, &bias, x.shape()).0));
+    }
+    let (buffers, shapes, guards) =
+        split(vec![Tracked.take(x.clone())?, Tracked.take(weight)?, Tracked.take(bias)?]);
+    let (y, stats) = forward(&buffers[0], &buffers[1], &buffers[2], x.shape());
+    let state = NormState { buffers, shapes, eps, stats: Arc::new(stats) };
+    register::<_, _, OF_LAYER>(NormBackward::<E>(PhantomData), guards, state, y)
+}
+
+#[derive(Clone, Debug)]
+struct NormState {
+    buffers: Vec<Buffer>,
+    shapes: Vec<Shape>,
+    eps: f32,
+    stats: Arc<Vec<RowStats>>,
+}
+
+#[derive(Debug)]
+struct NormBackward<E>(PhantomData<E>);
+
+impl<E: Stored> Backward<Flex, OF_LAYER> for NormBackward<E> {
+    type State = NormState;
+
+    fn backward(self, ops: Ops<NormState, OF_LAYER>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let NormState { buffers, shapes, eps, stats } = ops.state;
+        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let mut d = E::values(&gradient).to_vec();
+        let norm =
+            kernels::LayerNorm { weight: f32::values(&buffers[1]), bias: f32::values(&buffers[2]), eps };
+        let found = norm.backward(E::values(&buffers[0]), &stats, &mut d);
+        let mut targets = ops.parents.into_iter().zip(shapes);
+        if let Some((Some(parent), shape)) = targets.next() {
+            grads.register::<Flex>(parent.id, E::buffer(d, shape));
+        }
+        for ((parent, shape), gradient) in targets.zip([found.weight, found.bias]) {
+            if let Some(parent) = parent {
+                grads.register::<Flex>(parent.id, f32::buffer(gradient, shape));
+            }
+        }
+    }
+}
