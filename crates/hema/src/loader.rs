@@ -25,6 +25,34 @@ pub struct Batch<S> {
 }
 
 impl<S> Batch<S> {
+    /// The batch in parts of at most `most` images; each of the `views` of an image, which stand one after the other, goes with
+    /// it.
+    pub fn parts(self, most: usize, views: usize) -> Vec<Self>
+    where
+        S: Clone,
+    {
+        let images = self.samples.len() / views;
+        if most >= images {
+            return vec![self];
+        }
+        let length = self.size * self.size * 3;
+        let part = |start: usize| {
+            let rows = || {
+                (0..views)
+                    .flat_map(move |view| view * images + start..view * images + (start + most).min(images))
+            };
+            Self {
+                samples: rows().map(|row| self.samples[row].clone()).collect(),
+                values: rows()
+                    .flat_map(|row| &self.values[row * length..(row + 1) * length])
+                    .copied()
+                    .collect(),
+                size: self.size,
+            }
+        };
+        (0..images).step_by(most).map(part).collect()
+    }
+
     /// The images, `[n, size, size, 3]`.
     pub fn into_tensor(self, device: &Device) -> Tensor<4> {
         let shape = [self.samples.len(), self.size, self.size, 3];
@@ -118,6 +146,18 @@ fn normalize<T>(made: Vec<(T, Image)>, preprocess: &Preprocess) -> Result<Batch<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_parts_of_a_batch_hold_all_its_images_with_their_views() {
+        let values = (0..2 * 5 * 3).map(|value| value as f32).collect();
+        let batch = Batch { samples: (0..10).collect(), values, size: 1 };
+        let parts = batch.parts(2, 2);
+        let samples: Vec<&[i32]> = parts.iter().map(|part| &part.samples[..]).collect();
+        assert_eq!(samples, [&[0, 1, 5, 6][..], &[2, 3, 7, 8], &[4, 9]]);
+        assert_eq!(parts[2].values, [12.0, 13.0, 14.0, 27.0, 28.0, 29.0]);
+        let whole = Batch { samples: vec![1, 2], values: vec![0.0; 6], size: 1 };
+        assert_eq!(whole.parts(8, 1).len(), 1);
+    }
 
     #[test]
     fn the_time_spent_waiting_is_that_of_making_images_ahead() {

@@ -1,4 +1,5 @@
-//! What training minimises: cross-entropy with smoothed, weighted and mixed labels, and consistency between views.
+//! What training minimises: cross-entropy with smoothed, weighted and mixed labels, perhaps focal, and consistency between
+//! views.
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
@@ -31,6 +32,8 @@ impl From<usize> for Target {
 #[derive(Clone, Debug)]
 pub struct CrossEntropy {
     smoothing: f32,
+    /// Gamma of the focal loss (Lin et al., ICCV 2017); 0 for plain cross-entropy.
+    focus: f32,
     weights: Vec<f32>,
 }
 
@@ -45,14 +48,27 @@ impl CrossEntropy {
             ClassWeights::Effective => (1.0 - loss.beta) / (1.0 - loss.beta.powf(count as f64)),
         };
         let weights = counts.iter().map(|count| weight((*count).max(1)) as f32).collect();
-        Self { smoothing: loss.label_smoothing as f32, weights }
+        Self { smoothing: loss.label_smoothing as f32, focus: loss.focus as f32, weights }
     }
 
     /// Weighted mean over a batch: logits `[n, classes]`, one target an image. A mixture counts as both its images, by
     /// their shares.
     pub fn forward(&self, logits: Tensor<2>, targets: &[Target], device: &Device) -> Tensor<1> {
         let rows = TensorData::new(self.rows(targets), [targets.len(), self.weights.len()]);
-        (activation::log_softmax(logits, 1) * Tensor::from_data(rows, device)).sum().neg()
+        let rows = Tensor::from_data(rows, device);
+        let logs = activation::log_softmax(logits, 1);
+        if self.focus == 0.0 {
+            return (logs * rows).sum().neg();
+        }
+        // rounding can carry a probability past 1
+        let doubt = (logs.clone().exp().neg() + 1.0).clamp_min(1e-7).powf_scalar(self.focus);
+        (doubt * logs * rows).sum().neg()
+    }
+
+    /// What these images count in the mean over a batch: the sum of their weights.
+    pub fn total(&self, targets: &[Target]) -> f64 {
+        let shares = targets.iter().flat_map(Target::shares);
+        shares.map(|(label, share)| f64::from(share * self.weights[label])).sum()
     }
 
     /// A row of weights of the log-probabilities an image, `[n, classes]`; all together sum to 1.
@@ -166,6 +182,22 @@ mod tests {
         let far =
             Tensor::<2>::from_floats([[200.0, 0.0, 0.0], [0.0, 200.0, 0.0], [0.0, 0.0, 200.0]], &device);
         assert!((jensen_shannon(far).into_scalar::<f32>() - 3.0_f32.ln()).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_focal_loss_counts_doubt() {
+        let device = Device::flex();
+        let logits = || Tensor::from_floats([[2.0, 0.5, -1.0], [0.0, 1.0, 3.0]], &device);
+        let of = |focus: f64| {
+            let loss = CrossEntropy::new(&Loss { focus, ..Loss::default() }, &[1, 1, 1]);
+            f64::from(loss.forward(logits(), &[0.into(), 1.into()], &device).into_scalar::<f32>())
+        };
+        let p = |row: [f64; 3], label: usize| row[label].exp() / row.iter().map(|v| v.exp()).sum::<f64>();
+        let (a, b) = (p([2.0, 0.5, -1.0], 0), p([0.0, 1.0, 3.0], 1));
+        for focus in [0.0, 1.0, 2.0, 0.5] {
+            let expected = -((1.0 - a).powf(focus) * a.ln() + (1.0 - b).powf(focus) * b.ln()) / 2.0;
+            assert!((of(focus) - expected).abs() < 1e-6, "{focus}: {}, expected {expected}", of(focus));
+        }
     }
 
     /// Reference: `torch.nn.functional.cross_entropy(logits, [0, 1], weight, label_smoothing)` written out by hand

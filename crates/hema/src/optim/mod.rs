@@ -3,15 +3,19 @@
 //! One rule is one file and one row of [`RULES`]. State is kept by parameter name, so that it survives being saved and
 //! read by another process.
 
+mod adam;
 mod adamw;
 mod cpu;
+mod layers;
 mod lion;
+mod rmsprop;
+mod sgd;
 
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use hema_core::error::{Error, Result};
 
 use crate::model::Network;
@@ -39,7 +43,7 @@ pub trait Rule: Sync {
 pub struct Step {
     /// Learning rate.
     pub lr: f64,
-    /// Decoupled weight decay.
+    /// Weight decay.
     pub weight_decay: f64,
     /// Decay rates of the running means.
     pub betas: [f64; 2],
@@ -50,7 +54,7 @@ pub struct Step {
 }
 
 /// Every optimizer.
-pub const RULES: &[&dyn Rule] = &[&adamw::AdamW, &lion::Lion];
+pub const RULES: &[&dyn Rule] = &[&adamw::AdamW, &adam::Adam, &lion::Lion, &sgd::Sgd, &rmsprop::RmsProp];
 
 /// A rule at work on a network.
 pub struct Optimizer {
@@ -58,6 +62,10 @@ pub struct Optimizer {
     betas: [f64; 2],
     weight_decay: f64,
     clip_norm: Option<f64>,
+    /// Factor of the learning rate from one layer to the one before.
+    layer_decay: f64,
+    /// Factor of each parameter's learning rate, where layers differ.
+    factors: BTreeMap<String, f64>,
     steps: u64,
     state: BTreeMap<String, Vec<Tensor<1>>>,
 }
@@ -67,13 +75,18 @@ impl Optimizer {
     pub fn new(stage: &recipe::Stage) -> Self {
         let rule: &'static dyn Rule = match stage.optimizer {
             recipe::Optimizer::Adamw => &adamw::AdamW,
+            recipe::Optimizer::Adam => &adam::Adam,
             recipe::Optimizer::Lion => &lion::Lion,
+            recipe::Optimizer::Sgd => &sgd::Sgd,
+            recipe::Optimizer::Rmsprop => &rmsprop::RmsProp,
         };
         Self {
             rule,
             betas: stage.betas.unwrap_or(rule.betas()),
             weight_decay: stage.weight_decay,
             clip_norm: stage.clip_norm,
+            layer_decay: stage.layer_decay,
+            factors: BTreeMap::new(),
             steps: 0,
             state: BTreeMap::new(),
         }
@@ -83,8 +96,7 @@ impl Optimizer {
     ///
     /// # Errors
     /// A gradient that is not finite; the network is then lost, its last checkpoint is not.
-    pub fn step(&mut self, network: Network, grads: Gradients, lr: f64) -> Result<Network> {
-        let mut grads = GradientsParams::from_grads(grads, &network);
+    pub fn step(&mut self, network: Network, mut grads: GradientsParams, lr: f64) -> Result<Network> {
         let norm = global_norm(&network, &grads);
         if !norm.is_finite() {
             return Err(Error::new(format!("the gradient's norm is {norm}, expected a finite number"))
@@ -92,6 +104,9 @@ impl Optimizer {
         }
         // as PyTorch's clip_grad_norm_
         let scale = self.clip_norm.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0));
+        if self.layer_decay < 1.0 && self.factors.is_empty() {
+            self.factors = layers::factors(&network, self.layer_decay);
+        }
         self.steps += 1;
         let mut mapper = Update { optimizer: self, grads: &mut grads, lr, scale, names: Names::default() };
         Ok(network.map(&mut mapper))
@@ -171,8 +186,9 @@ impl ModuleMapper for Update<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(grad) = self.grads.remove::<D>(param.id) else { return param };
         let optimizer = &mut *self.optimizer;
+        let name = self.names.current();
         let step = Step {
-            lr: self.lr,
+            lr: self.lr * optimizer.factors.get(&name).copied().unwrap_or(1.0),
             weight_decay: if D > 1 { optimizer.weight_decay } else { 0.0 },
             betas: optimizer.betas,
             number: optimizer.steps,
@@ -180,7 +196,7 @@ impl ModuleMapper for Update<'_> {
         };
         let grad = grad.flatten::<1>(0, D - 1);
         let zeros = || vec![grad.zeros_like(); optimizer.rule.slots().len()];
-        let state = optimizer.state.entry(self.names.current()).or_insert_with(zeros);
+        let state = optimizer.state.entry(name).or_insert_with(zeros);
         let (id, weight, mapper) = param.consume();
         let shape = weight.shape();
         let weight = weight.inner().flatten(0, D - 1);
@@ -230,6 +246,39 @@ mod tests {
             let mean = state[0] / (1.0 - b1.powi(step.number as i32));
             let square = state[1] / (1.0 - b2.powi(step.number as i32));
             weight - step.lr * step.weight_decay * weight - step.lr * mean / (square.sqrt() + 1e-8)
+        });
+    }
+
+    #[test]
+    fn adam_follows_kingma_and_ba() {
+        assert_follows(&adam::Adam, |step, weight, grad, state| {
+            let [b1, b2] = step.betas;
+            let grad = grad * step.scale + step.weight_decay * weight;
+            state[0] = b1 * state[0] + (1.0 - b1) * grad;
+            state[1] = b2 * state[1] + (1.0 - b2) * grad * grad;
+            let mean = state[0] / (1.0 - b1.powi(step.number as i32));
+            let square = state[1] / (1.0 - b2.powi(step.number as i32));
+            weight - step.lr * mean / (square.sqrt() + 1e-8)
+        });
+    }
+
+    #[test]
+    fn sgd_follows_nesterov_as_in_pytorch() {
+        assert_follows(&sgd::Sgd, |step, weight, grad, state| {
+            let grad = grad * step.scale + step.weight_decay * weight;
+            state[0] = step.betas[0] * state[0] + grad;
+            weight - step.lr * (grad + step.betas[0] * state[0])
+        });
+    }
+
+    #[test]
+    fn rmsprop_follows_hinton_as_in_pytorch() {
+        assert_follows(&rmsprop::RmsProp, |step, weight, grad, state| {
+            let [b1, b2] = step.betas;
+            let grad = grad * step.scale + step.weight_decay * weight;
+            state[1] = b2 * state[1] + (1.0 - b2) * grad * grad;
+            state[0] = b1 * state[0] + grad / (state[1].sqrt() + 1e-8);
+            weight - step.lr * state[0]
         });
     }
 

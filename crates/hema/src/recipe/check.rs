@@ -17,6 +17,7 @@ impl Recipe {
         check_model(&self.model)?;
         self.check_augment()?;
         fraction(self.loss.label_smoothing, "loss.label_smoothing")?;
+        within(self.loss.focus, 0.0, 10.0, "loss.focus")?;
         fraction(self.loss.beta, "loss.beta")?;
         self.check_stages()?;
         fraction(self.average.decay, "average.decay")?;
@@ -147,7 +148,17 @@ fn check_stage(stage: &Stage, index: usize) -> Result<()> {
     require(!stage.name.trim().is_empty(), &key("name"), &stage.name, "a short name")?;
     require(stage.epochs > 0, &key("epochs"), stage.epochs, "at least 1")?;
     require(stage.batch_size > 0, &key("batch_size"), stage.batch_size, "at least 1")?;
+    if let Some(part) = stage.micro_batch {
+        let fits = (1..=stage.batch_size).contains(&part);
+        require(fits, &key("micro_batch"), part, &format!("1 to the {} of `batch_size`", stage.batch_size))?;
+    }
     positive(stage.lr, &key("lr"))?;
+    require(
+        stage.layer_decay > 0.0 && stage.layer_decay <= 1.0,
+        &key("layer_decay"),
+        stage.layer_decay,
+        "more than 0, at most 1",
+    )?;
     let decay = stage.weight_decay;
     require(decay.is_finite() && decay >= 0.0, &key("weight_decay"), decay, "a number of at least 0")?;
     for (position, beta) in stage.betas.iter().flatten().enumerate() {

@@ -282,6 +282,9 @@ fn one() -> f64 {
 pub struct Loss {
     /// Share of the target spread evenly over all classes (Szegedy et al., 2016), 0 up to 1.
     pub label_smoothing: f64,
+    /// Gamma of the focal loss (Lin et al., 2017): how much less an image counts the surer its class is named, 0 for not at
+    /// all. 2 is usual.
+    pub focus: f64,
     /// Weight of each class in the loss, by the images of it that an epoch shows (see `data.sampler`).
     pub class_weights: ClassWeights,
     /// For `class_weights = "effective"`: how little a further image of a class adds, 0 (nothing) up to 1 (as much
@@ -309,6 +312,7 @@ impl Default for Loss {
     fn default() -> Self {
         Self {
             label_smoothing: 0.0,
+            focus: 0.0,
             class_weights: ClassWeights::None,
             beta: 0.999,
             consistency: 0.0,
@@ -342,6 +346,10 @@ pub struct Stage {
     /// Images per step.
     #[serde(default = "default_batch_size")]
     pub batch_size: usize,
+    /// Images that go through the network at once, to save memory: a step's gradients are summed over its parts. By default
+    /// all of a step. Batch normalisation sees a part at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_batch: Option<usize>,
     /// What is trained; the rest is frozen.
     #[serde(default)]
     pub train: Train,
@@ -353,7 +361,12 @@ pub struct Stage {
     pub optimizer: Optimizer,
     /// Highest learning rate.
     pub lr: f64,
-    /// Decoupled weight decay (Loshchilov and Hutter, 2019).
+    /// Factor of the learning rate from each layer to the one before it, 1 for none: what lies further from the head is
+    /// changed less. 0.65 to 0.9 is usual for fine-tuning.
+    #[serde(default = "one")]
+    pub layer_decay: f64,
+    /// Weight decay: decoupled from the gradient in `adamw` and `lion` (Loshchilov and Hutter, 2019), a part of it in the
+    /// others. Biases and normalisation scales do not decay.
     #[serde(default)]
     pub weight_decay: f64,
     /// Decay rates of the optimizer's two running means; by default the optimizer's own.
@@ -411,8 +424,14 @@ pub enum Optimizer {
     /// Loshchilov and Hutter, 2019.
     #[default]
     Adamw,
+    /// Kingma and Ba, 2015.
+    Adam,
     /// Chen et al., 2023; wants a learning rate three to ten times smaller than Adam's.
     Lion,
+    /// With Nesterov's momentum.
+    Sgd,
+    /// Hinton, 2012, with momentum.
+    Rmsprop,
 }
 
 /// `[average]`: the mean of the weights and running statistics over training, which is then validated, selected and

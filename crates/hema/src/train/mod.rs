@@ -17,7 +17,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::tensor::Device;
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::{Device, Tensor};
 use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
 use hema_core::file;
@@ -251,7 +252,7 @@ impl<'a> Run<'a> {
         let waited = loader::for_each_made_batch(remaining, stage.batch_size, &preprocess, &make, |batch| {
             let samples = batch.samples.len() / self.views();
             self.position.lr = schedule.lr_at(self.position.stage_step, total_steps);
-            let loss = on_pool(|| self.step(batch))?;
+            let loss = on_pool(|| self.step(stage, batch))?;
 
             self.position.loss_sum += loss * samples as f64;
             self.position.images += samples as u64;
@@ -276,43 +277,58 @@ impl<'a> Run<'a> {
         Ok(flow)
     }
 
-    /// One step: forward, backward, update. The batch's mean loss.
-    fn step(&mut self, batch: loader::Batch<Shown>) -> Result<f64> {
-        // the views stand one after the other
+    /// One step: forward and backward of every part of the batch, update. The batch's mean loss.
+    fn step(&mut self, stage: &Stage, batch: loader::Batch<Shown>) -> Result<f64> {
         let images = batch.samples.len() / self.views();
-        let targets: Vec<Target> = batch.samples.iter().map(|shown| shown.target).collect();
         let first = self.task.train.entry(batch.samples[0].image).path.clone();
-        let recipe = self.task.recipe;
-        let pass =
-            Pass::train(recipe.seed, self.position.step).with_precision(recipe.precision.on_this_machine());
-        let logits = self.network.forward(batch.into_tensor(&self.device), &pass);
-        let consistency = recipe.loss.consistency;
-        let loss = if consistency > 0.0 {
-            let labelled = match recipe.loss.labelled_views {
-                LabelledViews::First => logits.clone().narrow(0, 0, images),
-                LabelledViews::All => logits.clone(),
-            };
-            let targets = &targets[..labelled.dims()[0]];
-            self.loss.forward(labelled, targets, &self.device) + jensen_shannon(logits) * consistency
-        } else {
-            self.loss.forward(logits, &targets, &self.device)
+        let kept = "lower the stage's `lr` or set its `clip_norm`; a checkpoint of earlier epochs is kept";
+        let at = |e: Error, step: u64| {
+            Error::new(format!("step {}, batch starting with {first}: {e}", step + 1)).hint(kept)
         };
-        let value: f64 = loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
-        let at = |e: Error| {
-            let kept =
-                "lower the stage's `lr` or set its `clip_norm`; a checkpoint of earlier epochs is kept";
-            Error::new(format!("step {}, batch starting with {first}: {e}", self.position.step + 1))
-                .hint(kept)
-        };
-        if !value.is_finite() {
-            return Err(at(Error::new(format!("the loss is {value}, expected a finite number"))));
+        let targets: Vec<Target> = batch.samples[..images].iter().map(|shown| shown.target).collect();
+        let total = self.loss.total(&targets);
+        let precision = self.task.recipe.precision.on_this_machine();
+        let pass = Pass::train(self.task.recipe.seed, self.position.step).with_precision(precision);
+
+        let mut value = 0.0;
+        let mut sum = GradientsAccumulator::new();
+        for part in batch.parts(stage.micro_batch.unwrap_or(images), self.views()) {
+            let loss = self.part_loss(part, total, images, &pass);
+            value += loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
+            if !value.is_finite() {
+                let error = Error::new(format!("the loss is {value}, expected a finite number"));
+                return Err(at(error, self.position.step));
+            }
+            let grads = GradientsParams::from_grads(loss.backward(), &self.network);
+            sum.accumulate(&self.network, grads);
         }
         if let Some(optimizer) = &mut self.optimizer {
             let network = self.network.clone();
-            self.network = optimizer.step(network, loss.backward(), self.position.lr).map_err(at)?;
+            let stepped = optimizer.step(network, sum.grads(), self.position.lr);
+            self.network = stepped.map_err(|e| at(e, self.position.step))?;
             self.average.after_step(&self.network);
         }
         Ok(value)
+    }
+
+    /// What a part adds to the mean loss of a batch of `images` that count `total`.
+    fn part_loss(&self, part: loader::Batch<Shown>, total: f64, images: usize, pass: &Pass) -> Tensor<1> {
+        let recipe = self.task.recipe;
+        let targets: Vec<Target> = part.samples.iter().map(|shown| shown.target).collect();
+        // the views stand one after the other
+        let here = targets.len() / self.views();
+        let share = self.loss.total(&targets[..here]) / total;
+        let logits = self.network.forward(part.into_tensor(&self.device), pass);
+        let consistency = recipe.loss.consistency;
+        if consistency == 0.0 {
+            return self.loss.forward(logits, &targets, &self.device) * share;
+        }
+        let labelled = match recipe.loss.labelled_views {
+            LabelledViews::First => logits.clone().narrow(0, 0, here),
+            LabelledViews::All => logits.clone(),
+        };
+        let of_labels = self.loss.forward(labelled.clone(), &targets[..labelled.dims()[0]], &self.device);
+        of_labels * share + jensen_shannon(logits) * (consistency * here as f64 / images as f64)
     }
 
     /// Views of every training image in a batch.

@@ -184,6 +184,54 @@ fn a_run_with_mixtures_or_views_resumes_to_the_bit_too() {
     }
 }
 
+/// The largest difference between the weights of two runs.
+fn difference(fixture: &Fixture, [a, b]: [&str; 2]) -> f32 {
+    let (a, b) = (fixture.tensors(a), fixture.tensors(b));
+    let apart = a
+        .iter()
+        .flat_map(|(name, array)| array.values.iter().zip(&b[name].values).map(|(a, b)| (a - b).abs()));
+    apart.fold(0.0, f32::max)
+}
+
+#[test]
+fn a_step_in_parts_is_the_same_step() {
+    let fixture = Fixture::new();
+    // without batch normalisation, which would see other batches
+    let plain = [
+        "model.name=cnn",
+        "model.dropout=0",
+        "stage.all.epochs=1",
+        "loss.class_weights=balanced",
+        "stage.all.lr=1e-2",
+    ];
+    fixture.run("whole", &recipe(&plain), false, FOREVER).unwrap();
+    for (name, more) in [("parts", "stage.all.micro_batch=5"), ("others", "stage.all.batch_size=5")] {
+        fixture.run(name, &recipe(&[&plain[..], &[more]].concat()), false, FOREVER).unwrap();
+    }
+    let found = difference(&fixture, ["whole", "parts"]);
+    assert!(found < 1e-4, "{found}");
+    assert!(difference(&fixture, ["whole", "others"]) > 1e-3);
+    let viewed = ["loss.consistency=3", "loss.labelled_views=all"];
+    fixture.run("views", &recipe(&[&plain[..], &viewed].concat()), false, FOREVER).unwrap();
+    let parts = [&plain[..], &viewed, &["stage.all.micro_batch=7"]].concat();
+    fixture.run("views in parts", &recipe(&parts), false, FOREVER).unwrap();
+    let found = difference(&fixture, ["views", "views in parts"]);
+    assert!(found < 1e-4, "{found}");
+}
+
+#[test]
+fn layers_far_from_the_head_learn_less() {
+    let fixture = Fixture::new();
+    let plain = ["model.name=cnn", "stage.all.epochs=1"];
+    for (name, more) in
+        [("all", "seed=0"), ("decay", "stage.all.layer_decay=1e-9"), ("head", "stage.all.train=head")]
+    {
+        fixture.run(name, &recipe(&[&plain[..], &[more]].concat()), false, FOREVER).unwrap();
+    }
+    assert!(difference(&fixture, ["decay", "head"]) < 1e-6);
+    assert!(difference(&fixture, ["decay", "all"]) > 1e-4);
+}
+
 #[test]
 fn views_that_learn_from_the_label_change_the_loss() {
     let fixture = Fixture::new();

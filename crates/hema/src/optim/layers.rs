@@ -1,0 +1,128 @@
+//! Learning rates by depth: the further a layer is from the head, the less it learns (Clark et al., 2020; the usual way to
+//! fine-tune a pretrained network).
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+
+use crate::model::{Network, is_head};
+use crate::weights::Names;
+
+/// The factor of every parameter's learning rate, by its name: `decay` to the power of its distance from the last layer. A
+/// block is a layer; the stem is one, and what follows the blocks is the last.
+pub(super) fn factors(network: &Network, decay: f64) -> BTreeMap<String, f64> {
+    let names = parameter_names(network);
+    let mut blocks: Vec<&str> = Vec::new();
+    for name in &names {
+        if let Some(block) = block_of(name)
+            && blocks.last() != Some(&block)
+        {
+            blocks.push(block);
+        }
+    }
+    let last = blocks.len() as i32 + 1;
+    let mut met = 0;
+    let layer = |name: &String| {
+        let number = match block_of(name) {
+            Some(block) => {
+                met = blocks.iter().position(|known| *known == block).map_or(0, |at| at as i32 + 1);
+                met
+            }
+            None if met == 0 && !is_head(name) => 0,
+            None => last,
+        };
+        (name.clone(), decay.powi(last - number))
+    };
+    names.iter().map(layer).collect()
+}
+
+/// The part of a parameter's name that is its block's: up to the second number of `blocks.3.1.conv_pw.weight` or
+/// `stages.2.blocks.0.gamma`, to the first of `layer2.1.conv1.weight`; what leads to a stage counts as a block.
+fn block_of(name: &str) -> Option<&str> {
+    let numbers = if name.starts_with("layer") { 1 } else { 2 };
+    if !["blocks.", "stages.", "layer"].iter().any(|start| name.starts_with(start)) {
+        return None;
+    }
+    let mut seen = 0;
+    let mut end = 0;
+    for part in name.split('.') {
+        end += part.len() + 1;
+        seen += usize::from(part.bytes().all(|byte| byte.is_ascii_digit()));
+        if seen == numbers || part == "downsample" {
+            return Some(&name[..end - 1]);
+        }
+    }
+    None
+}
+
+/// The names of all parameters, in the network's order.
+fn parameter_names(network: &Network) -> Vec<String> {
+    #[derive(Default)]
+    struct Collect {
+        names: Names,
+        all: Vec<String>,
+    }
+    impl ModuleVisitor for Collect {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.names.enter(name, container);
+        }
+        fn exit_module(&mut self, _: &str, container: &str) {
+            self.names.exit(container);
+        }
+        fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<D>>) {
+            self.all.push(self.names.current());
+        }
+    }
+    let mut collect = Collect::default();
+    network.visit(&mut collect);
+    collect.all
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::model::tests::spec;
+
+    #[test]
+    fn rates_fall_from_the_head_to_the_stem_block_by_block() {
+        for (name, stem, first, last, head, blocks) in [
+            (
+                "tf_efficientnetv2_b0",
+                "conv_stem.weight",
+                "blocks.0.0.conv.weight",
+                "blocks.5.7.bn3.bias",
+                "conv_head.weight",
+                21,
+            ),
+            ("resnet18", "bn1.weight", "layer1.0.conv1.weight", "layer4.1.bn2.bias", "fc.bias", 8),
+            // three ways down count as blocks
+            (
+                "convnext_atto",
+                "stem.0.weight",
+                "stages.0.blocks.0.gamma",
+                "stages.3.blocks.1.gamma",
+                "head.norm.weight",
+                15,
+            ),
+        ] {
+            let network = Network::new(&spec(name), 0, &Device::flex()).unwrap();
+            let factors = factors(&network, 0.5);
+            let distance = |parameter: &str| -factors[parameter].log2();
+            assert_eq!(distance(head), 0.0, "{name}");
+            assert_eq!(distance(last), 1.0, "{name}");
+            assert_eq!(distance(first), f64::from(blocks), "{name}");
+            assert_eq!(distance(stem), f64::from(blocks + 1), "{name}");
+        }
+        let plain = factors(&Network::new(&spec("cnn_gap"), 0, &Device::flex()).unwrap(), 0.5);
+        for (name, factor) in plain {
+            assert_eq!(
+                factor,
+                if is_head(&name) { 1.0 } else { 0.5 },
+                "a network without blocks is all stem: {name}"
+            );
+        }
+    }
+}
