@@ -13,6 +13,7 @@ mod hostile_models;
 mod hostile_recipes;
 mod resume;
 mod road;
+mod series;
 #[path = "../../../hema-fetch/tests/it/server.rs"]
 mod server;
 mod split;

@@ -106,6 +106,13 @@ impl Split {
         Ok(indices)
     }
 
+    /// The split with the images that another one has in a part added to that part.
+    #[must_use]
+    pub fn with_part_of(mut self, other: &Self, part: Part) -> Self {
+        self.rows.extend(other.rows.iter().filter(|row| row.part == part).cloned());
+        self
+    }
+
     /// How many of the source's entries the split does not name, and so leaves unused.
     pub fn ignored(&self, source: &Source) -> usize {
         let parts = self.part_by_path();

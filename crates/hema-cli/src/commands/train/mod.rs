@@ -1,11 +1,15 @@
 //! `hema train`: a recipe and a data set in, a run directory out.
 
+mod series;
+
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use hema::Device;
 use hema::core::data::{self, Dataset, Source};
 use hema::core::error::{Error, Result};
 use hema::core::file;
+use hema::core::record::Evaluation;
 use hema::core::split::{Fractions, Part, Plan, Split};
 use hema::recipe::Recipe;
 use hema::run_log::Epoch;
@@ -15,6 +19,7 @@ use super::evaluate::{self, Judged};
 use super::{Memory, Status, command_line, ctrl_c, describe, load, warn_skipped};
 use crate::output::{Printer, Progress, percent};
 use crate::run_info::{RunInfo, SPLIT};
+use series::Series;
 
 /// Train a classifier by a recipe
 #[derive(clap::Args)]
@@ -34,7 +39,14 @@ pub(crate) struct Args {
     /// Override a value of the recipe, as in `--set stage.0.epochs=3`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Go on with the run in --out, to the same weights as if it had never stopped
+    /// Train this many runs, whose seeds are the recipe's and those after it, and say how far they differ
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=100))]
+    seeds: Option<u64>,
+    /// Train a run for each of K folds of the images that are not set apart as test: it validates on the fold and trains on the
+    /// others
+    #[arg(long, value_name = "K", conflicts_with = "split", value_parser = clap::value_parser!(u8).range(2..=20))]
+    folds: Option<u8>,
+    /// Go on with the run or runs in --out, to the same weights as if it had never stopped
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
@@ -42,6 +54,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
+    if let Some(series) = Series::asked(args)? {
+        return series::run(args, series, printer);
+    }
     let recipe = read_recipe(args)?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
     train::check_folder(&out, args.resume)?;
@@ -53,33 +68,23 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     check_classes(&source, printer)?;
     let split = find_split(args, &recipe, &source, &out)?;
     split.check_groups(&source)?;
-    let device = Device::flex();
     if !args.resume {
-        train::check(&recipe, source.classes().len(), &device)?;
         keep_inputs(args, &out)?;
-        file::create_folder(&out)?;
     }
-    let parts = Parts::load(&recipe, &source, &split, &args.memory, printer)?;
-    if !args.resume {
-        info.write(&out)?;
-        split.write(&out.join(SPLIT))?;
-    }
-    let command = command_line();
-    let task = Task {
+    let run = Run {
         recipe: &recipe,
-        train: &parts.train,
-        val: &parts.val,
-        synthetic: false,
+        info: &info,
+        source: &source,
+        split: &split,
         out: &out,
-        command: &command,
-        device: &device,
+        resume: args.resume,
+        memory: &args.memory,
     };
-    let Some(epoch) = fit(&task, args.resume, printer)? else { return Ok(Status::Interrupted) };
-
-    printer.note(&format!("judging the model of epoch {epoch} on the validation images"));
-    let judged = Judged { model: out.clone(), data: info.data.display().to_string(), part: "val".into() };
-    let evaluation = evaluate::judge_dataset(&judged, &parts.val, &[], &device, printer)?;
-    evaluate::write(&out, &evaluation, &out, printer)?;
+    let stop = ctrl_c(printer, "end the run without a checkpoint");
+    let Some(evaluation) = run.train(&stop, printer)? else {
+        printer.note(&format!("continue with: hema train --resume --out {}", out.display()));
+        return Ok(Status::Interrupted);
+    };
     evaluate::print(&evaluation, printer)?;
     printer.note(&format!(
         "next: hema evaluate {} --data {} --part test --suite degraded",
@@ -87,6 +92,51 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         info.data.display()
     ));
     Ok(Status::Done)
+}
+
+/// One run, from its images to its report.
+struct Run<'a> {
+    recipe: &'a Recipe,
+    info: &'a RunInfo,
+    source: &'a Source,
+    split: &'a Split,
+    out: &'a Path,
+    /// Whether it goes on from its checkpoint.
+    resume: bool,
+    memory: &'a Memory,
+}
+
+impl Run<'_> {
+    /// Trains and judges; nothing when interrupted.
+    fn train(&self, stop: &AtomicBool, printer: &Printer) -> Result<Option<Evaluation>> {
+        let device = Device::flex();
+        if !self.resume {
+            train::check(self.recipe, self.source.classes().len(), &device)?;
+            file::create_folder(self.out)?;
+        }
+        let parts = Parts::load(self.recipe, self.source, self.split, self.memory, printer)?;
+        if !self.resume {
+            self.info.write(self.out)?;
+            self.split.write(&self.out.join(SPLIT))?;
+        }
+        let command = command_line();
+        let task = Task {
+            recipe: self.recipe,
+            train: &parts.train,
+            val: &parts.val,
+            synthetic: false,
+            out: self.out,
+            command: &command,
+            device: &device,
+        };
+        let Some(epoch) = fit(&task, self.resume, stop, printer)? else { return Ok(None) };
+        printer.note(&format!("judging the model of epoch {epoch} on the validation images"));
+        let data = self.info.data.display().to_string();
+        let judged = Judged { model: self.out.to_path_buf(), data, part: "val".into() };
+        let evaluation = evaluate::judge_dataset(&judged, &parts.val, &[], &device, printer)?;
+        evaluate::write(self.out, &evaluation, self.out, printer)?;
+        Ok(Some(evaluation))
+    }
 }
 
 fn read_recipe(args: &Args) -> Result<Recipe> {
@@ -215,14 +265,13 @@ impl Parts {
     }
 }
 
-/// Trains with progress and Ctrl-C; the epoch of the best model, or nothing when interrupted.
-pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Option<u64>> {
-    let stop = ctrl_c(printer, "end the run without a checkpoint");
+/// Trains with progress until `stop`; the epoch of the best model, or nothing when interrupted.
+pub(super) fn fit(task: &Task, resume: bool, stop: &AtomicBool, printer: &Printer) -> Result<Option<u64>> {
     let recipe = task.recipe;
     let precision = recipe.precision.on_this_machine().name();
     printer.note(&format!("training {} in {precision} into {}", recipe.model.name, task.out.display()));
     let mut observer = Watch { printer, bar: None, metric: recipe.select.describe(), accuracy: None };
-    match train::fit(task, resume, &mut observer, &stop)? {
+    match train::fit(task, resume, &mut observer, stop)? {
         Outcome::Finished { best_epoch, best } => {
             let metric = recipe.select.describe();
             printer.note(&format!("done: best validation {metric} {best:.4} in epoch {best_epoch}"));
@@ -230,9 +279,7 @@ pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Option
         }
         Outcome::Interrupted { step } => {
             observer.clear();
-            let out = task.out.display();
             printer.note(&format!("interrupted after step {step}; everything is saved"));
-            printer.note(&format!("continue with: hema train --resume --out {out}"));
             Ok(None)
         }
     }

@@ -1,0 +1,214 @@
+//! Several runs of one recipe, with other seeds or on the folds of the data, and what they come to together.
+//!
+//! The folder of a series holds a run directory for each, `series.json` with what was asked for, `summary.json` and a page that
+//! compares the runs. A series that was interrupted goes on with the run it was at.
+
+use std::path::{Path, PathBuf};
+
+use hema::Device;
+use hema::bundle::Bundle;
+use hema::core::data::{self, Source};
+use hema::core::error::{Error, Result};
+use hema::core::file;
+use hema::core::record::{Evaluation, Scores};
+use hema::core::split::{Part, Plan, Split};
+use hema::recipe::Recipe;
+use hema::train;
+use serde::{Deserialize, Serialize};
+
+use super::{Args, Run, check_classes, find_split, keep_inputs, read_recipe, recall};
+use crate::commands::{Status, ctrl_c, report};
+use crate::output::{Printer, table};
+use crate::run_info::{EVALUATION, REPORT, RunInfo, SPLIT, read_json, write_json};
+
+/// What was asked for.
+const SERIES: &str = "series.json";
+/// What the runs come to.
+const SUMMARY: &str = "summary.json";
+
+/// The runs of a series.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Series {
+    /// Runs with seeds one apart.
+    seeds: Option<u64>,
+    /// Folds, each of which validates once.
+    folds: Option<usize>,
+}
+
+impl Series {
+    /// What the arguments ask for, or what a series to resume is; nothing for a single run.
+    pub(super) fn asked(args: &Args) -> Result<Option<Self>> {
+        let kept = args.out.as_ref().map(|out| out.join(SERIES)).filter(|path| args.resume && path.exists());
+        if let Some(path) = kept {
+            return read_json(&path).map(Some);
+        }
+        let asked = Self { seeds: args.seeds, folds: args.folds.map(usize::from) };
+        Ok((asked.seeds.is_some() || asked.folds.is_some()).then_some(asked))
+    }
+}
+
+/// One run of a series.
+struct Member {
+    name: String,
+    recipe: Recipe,
+    split: Split,
+}
+
+/// The numbers of a run, and of all of them.
+#[derive(Serialize)]
+struct Row {
+    name: &'static str,
+    /// Of every run, in order.
+    values: Vec<f64>,
+    mean: f64,
+    /// Sample standard deviation.
+    deviation: f64,
+}
+
+pub(super) fn run(args: &Args, series: Series, printer: &Printer) -> Result<Status> {
+    let recipe = read_recipe(args)?;
+    let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
+    let info = match &args.data {
+        Some(data) => RunInfo { data: data.clone() },
+        None => recall(&out)?,
+    };
+    let source = data::open(&info.data)?;
+    check_classes(&source, printer)?;
+    let members = members(args, series, &recipe, &source, &out)?;
+    if !args.resume {
+        if out.join(SERIES).exists() || out.join(train::CHECKPOINT).exists() {
+            let hint = "choose another --out, or continue it with --resume";
+            return Err(Error::new("already holds runs").at(&out).hint(hint));
+        }
+        train::check(&recipe, source.classes().len(), &Device::flex())?;
+        keep_inputs(args, &out)?;
+        file::create_folder(&out)?;
+        write_json(&out.join(SERIES), &series)?;
+        info.write(&out)?;
+        let toml = recipe.to_toml()?;
+        file::write_atomic(&out.join(train::RECIPE), |file| file.write_all(toml.as_bytes()))?;
+        if let (None, Some(first)) = (series.folds, members.first()) {
+            first.split.write(&out.join(SPLIT))?;
+        }
+    }
+
+    let stop = ctrl_c(printer, "end the run without a checkpoint");
+    let mut folders = Vec::new();
+    for (number, member) in members.iter().enumerate() {
+        let folder = out.join(&member.name);
+        printer.note(&format!("run {} of {}: {}", number + 1, members.len(), folder.display()));
+        if folder.join(EVALUATION).exists() {
+            printer.note("already done");
+        } else {
+            let run = Run {
+                recipe: &member.recipe,
+                info: &info,
+                source: &source,
+                split: &member.split,
+                out: &folder,
+                resume: folder.join(train::CHECKPOINT).exists(),
+                memory: &args.memory,
+            };
+            if run.train(&stop, printer)?.is_none() {
+                printer.note(&format!("continue with: hema train --resume --out {}", out.display()));
+                return Ok(Status::Interrupted);
+            }
+        }
+        folders.push(folder);
+    }
+    summarize(&out, &members, &folders, printer)?;
+    Ok(Status::Done)
+}
+
+/// The runs: every seed on every fold.
+fn members(args: &Args, series: Series, recipe: &Recipe, source: &Source, out: &Path) -> Result<Vec<Member>> {
+    let folds: Vec<(Option<usize>, Split)> = match series.folds {
+        None => vec![(None, find_split(args, recipe, source, out)?)],
+        Some(count) => {
+            let folds = folds(count, recipe, source).map_err(|e| e.at(source.path()))?;
+            folds.into_iter().enumerate().map(|(number, split)| (Some(number + 1), split)).collect()
+        }
+    };
+    let mut members = Vec::new();
+    for (fold, split) in folds {
+        split.check_groups(source)?;
+        for seed in recipe.seed..recipe.seed + series.seeds.unwrap_or(1) {
+            let parts =
+                [fold.map(|fold| format!("fold-{fold}")), series.seeds.map(|_| format!("seed-{seed}"))];
+            let name: Vec<String> = parts.into_iter().flatten().collect();
+            let recipe = Recipe { seed, ..recipe.clone() };
+            members.push(Member { name: name.join("-"), recipe, split: split.clone() });
+        }
+    }
+    Ok(members)
+}
+
+/// A split for each fold of what is not set apart as test: by the data's own split, else by the recipe's share.
+fn folds(count: usize, recipe: &Recipe, source: &Source) -> Result<Vec<Split>> {
+    let Some(own) = source.read_split_inside()? else {
+        return Plan::new(source, recipe.seed).folds(count, recipe.data.test);
+    };
+    let parts = own.parts(source);
+    let left_out = (0..parts.len()).filter(|image| parts[*image] == Some(Part::Test)).collect();
+    let folds = Plan { left_out, ..Plan::new(source, recipe.seed) }.folds(count, 0.0)?;
+    Ok(folds.into_iter().map(|split| split.with_part_of(&own, Part::Test)).collect())
+}
+
+/// Writes and prints the mean and spread of the runs' scores, and a page that compares them.
+fn summarize(out: &Path, members: &[Member], folders: &[PathBuf], printer: &Printer) -> Result<()> {
+    let records: Vec<Evaluation> =
+        folders.iter().map(|folder| read_json(&folder.join(EVALUATION))).collect::<Result<_>>()?;
+    let corrupted: Vec<f64> = folders
+        .iter()
+        .filter_map(|folder| Bundle::read(folder).ok()?.manifest.metrics.get("corrupted_accuracy").copied())
+        .collect();
+    let of_clean = |value: fn(&Scores) -> f64| -> Vec<f64> {
+        records
+            .iter()
+            .filter_map(|record| record.conditions.first())
+            .map(|clean| value(&clean.scores))
+            .collect()
+    };
+    let rows: Vec<Row> = [
+        ("accuracy", of_clean(|scores| scores.accuracy)),
+        ("balanced accuracy", of_clean(|scores| scores.balanced_accuracy)),
+        ("macro F1", of_clean(|scores| scores.macro_f1)),
+        ("calibration error", of_clean(|scores| scores.ece)),
+        ("accuracy, corrupted", corrupted),
+    ]
+    .into_iter()
+    .filter(|(_, values)| values.len() == members.len())
+    .map(|(name, values)| Row::new(name, values))
+    .collect();
+    let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    let summary = serde_json::json!({ "runs": names, "scores": rows });
+    write_json(&out.join(SUMMARY), &summary)?;
+    let reports = folders.iter().zip(records).map(|(folder, record)| report::gather(folder, record, folder));
+    report::write(&out.join(REPORT), &reports.collect::<Result<Vec<_>>>()?)?;
+    printer.note(&format!("report: {}", out.join(REPORT).display()));
+    if printer.is_json() {
+        printer.result(&summary.to_string());
+        return Ok(());
+    }
+    let header =
+        [format!("{} runs", members.len()), "mean".into(), "deviation".into(), "lowest to highest".into()];
+    let lines = rows.iter().map(Row::print);
+    printer.result(&table(&std::iter::once(header.to_vec()).chain(lines).collect::<Vec<_>>()));
+    Ok(())
+}
+
+impl Row {
+    fn new(name: &'static str, values: Vec<f64>) -> Self {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        Self { name, values, mean, deviation: (squares / (count - 1.0).max(1.0)).sqrt() }
+    }
+
+    fn print(&self) -> Vec<String> {
+        let percent = |value: f64| format!("{:.2} %", 100.0 * value);
+        let [low, high] = [f64::min, f64::max]
+            .map(|of| self.values.iter().copied().reduce(of).map_or(String::new(), percent));
+        vec![self.name.into(), percent(self.mean), percent(self.deviation), format!("{low} to {high}")]
+    }
+}
