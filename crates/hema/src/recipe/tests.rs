@@ -48,9 +48,26 @@ fn every_shipped_recipe_is_whole_and_named_as_its_file() {
         let recipe = Recipe::load(shipped.name, &NONE).unwrap();
         assert_eq!(recipe.name, shipped.name);
         assert!(!recipe.about.is_empty() && recipe.about == shipped.about());
-        let exists = crate::model::architectures().any(|known| known.name == recipe.model.name);
-        assert!(exists, "{}", recipe.model.name);
+        assert!(is_known(&recipe), "{}", recipe.model.name);
     }
+}
+
+fn is_known(recipe: &Recipe) -> bool {
+    crate::model::architectures().any(|known| known.name == recipe.model.name)
+}
+
+#[test]
+fn the_recipes_of_the_results_can_be_run() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/robustness/recipes");
+    let mut found = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let recipe = Recipe::load(&path.to_string_lossy(), &NONE).unwrap();
+        assert!(is_known(&recipe), "{}: {}", path.display(), recipe.model.name);
+        assert_eq!(Some(recipe.name.as_str()), path.file_stem().and_then(|stem| stem.to_str()));
+        found += 1;
+    }
+    assert!(found >= 12, "{found}");
 }
 
 #[test]
