@@ -183,7 +183,7 @@ pub(crate) mod tests {
 
     /// Whether a test of it takes a second or so.
     pub(crate) fn is_light(name: &str) -> bool {
-        const LIGHT: usize = 15_000_000;
+        const LIGHT: usize = 30_000_000;
         architectures().any(|a| a.name == name && a.parameters.is_none_or(|count| count < LIGHT))
     }
 
