@@ -43,6 +43,31 @@ pub(crate) fn assert_close(name: &str, found: &[f32], expected: &[f32], toleranc
     }
 }
 
+/// Panics unless the slope of `loss` along a direction of tensor `i`, by differences of the loss alone, is the gradient's
+/// within `tolerance` of the gradient's length (or of 0.05).
+#[track_caller]
+pub(crate) fn assert_slope(
+    name: &str,
+    tensors: &[Vec<f32>],
+    i: usize,
+    grad: &[f32],
+    tolerance: f64,
+    loss: impl Fn(&[Vec<f32>]) -> f64,
+) {
+    let direction = values(grad.len(), 91);
+    let along = |step: f32| {
+        let mut moved = tensors.to_vec();
+        moved[i].iter_mut().zip(&direction).for_each(|(t, d)| *t += step * d);
+        loss(&moved)
+    };
+    let slope = |step: f32| (along(step) - along(-step)) / (2.0 * f64::from(step));
+    // the error's leading term cancels
+    let expected = (4.0 * slope(0.004) - slope(0.008)) / 3.0;
+    let found: f64 = grad.iter().zip(&direction).map(|(g, d)| f64::from(*g) * f64::from(*d)).sum();
+    let size = grad.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt().max(0.05);
+    assert!((found - expected).abs() < tolerance * size, "{name}: found {found}, expected {expected}");
+}
+
 pub(crate) fn act(act: Act, z: f32) -> f32 {
     let z = f64::from(z);
     let sigmoid = 1.0 / (1.0 + (-z).exp());

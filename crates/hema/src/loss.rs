@@ -66,16 +66,15 @@ impl CrossEntropy {
     }
 
     /// What these images count in the mean over a batch: the sum of their weights.
-    pub fn total(&self, targets: &[Target]) -> f64 {
+    pub fn total(&self, targets: &[Target]) -> f32 {
         let shares = targets.iter().flat_map(Target::shares);
-        shares.map(|(label, share)| f64::from(share * self.weights[label])).sum()
+        shares.map(|(label, share)| share * self.weights[label]).sum()
     }
 
     /// A row of weights of the log-probabilities an image, `[n, classes]`; all together sum to 1.
     fn rows(&self, targets: &[Target]) -> Vec<f32> {
         let k = self.weights.len();
-        let shares = || targets.iter().flat_map(Target::shares);
-        let total: f32 = shares().map(|(label, share)| share * self.weights[label]).sum();
+        let total = self.total(targets);
         let rest = self.smoothing / k as f32;
         let mut rows = vec![0.0; targets.len() * k];
         for (row, target) in rows.chunks_exact_mut(k).zip(targets) {

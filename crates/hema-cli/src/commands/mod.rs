@@ -12,8 +12,8 @@ pub(crate) mod split;
 pub(crate) mod train;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use clap::ValueEnum;
 use hema::core::data::{self as core_data, Dataset, LoadOptions, Skipped, Source};
@@ -97,8 +97,14 @@ pub(crate) fn command_line() -> String {
     words.join(" ")
 }
 
-/// A flag that Ctrl-C sets; `else_it_will` says what it does where it cannot be caught.
+/// A flag that Ctrl-C sets, from the first call on, and the same one at every call; `else_it_will` says what it does where it
+/// cannot be caught.
 pub(crate) fn ctrl_c(printer: &Printer, else_it_will: &str) -> Arc<AtomicBool> {
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    Arc::clone(STOP.get_or_init(|| listen(printer, else_it_will)))
+}
+
+fn listen(printer: &Printer, else_it_will: &str) -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let handler = Arc::clone(&stop);
     let listening = ctrlc::set_handler(move || {

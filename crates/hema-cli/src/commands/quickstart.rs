@@ -12,7 +12,7 @@ use hema::recipe::Recipe;
 use hema::train::Task;
 
 use super::evaluate::{self, Judged};
-use super::{Status, command_line, ctrl_c, train};
+use super::{Status, command_line, train};
 use crate::output::Printer;
 use crate::run_info::REPORT;
 
@@ -49,9 +49,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         command: &command,
         device: &device,
     };
-    let stop = ctrl_c(printer, "end the run without a checkpoint");
-    if train::fit(&task, false, &stop, printer)?.is_none() {
-        printer.note(&format!("continue with: hema train --resume --out {}", out.display()));
+    if train::fit(&task, false, printer)?.is_none() {
+        train::advise_resuming(&out, printer);
         return Ok(Status::Interrupted);
     }
     printer.note("judging it on clean and on degraded images it has never seen");

@@ -5,7 +5,7 @@ use crate::act::Act;
 use crate::conv::{Conv2d, Pad};
 use crate::depthwise::Depthwise;
 use crate::element::{Element, bf16};
-use crate::reference::{assert_close, map, values, wide};
+use crate::reference::{assert_close, assert_slope, map, values, wide};
 use crate::simd::testing::at_every_level;
 use crate::squeeze::{Gate, SqueezeParams};
 use crate::unit::{Filter, Unit, UnitParams};
@@ -166,23 +166,8 @@ fn gradients_match_the_slopes_of_the_forward_pass() {
                     into,
                 );
                 for (i, grad) in in_order(dx, grads, dother).iter().enumerate() {
-                    let direction = values(grad.len(), 91);
-                    let along = |step: f32| {
-                        let mut moved = tensors.clone();
-                        moved[i].iter_mut().zip(&direction).for_each(|(t, d)| *t += step * d);
-                        loss(&moved)
-                    };
-                    let slope = |step: f32| (along(step) - along(-step)) / (2.0 * f64::from(step));
-                    // the error's leading term cancels
-                    let expected = (4.0 * slope(0.004) - slope(0.008)) / 3.0;
-                    let found: f64 =
-                        grad.iter().zip(&direction).map(|(g, d)| f64::from(*g) * f64::from(*d)).sum();
-                    let size = grad.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt().max(0.05);
-                    assert!(
-                        (found - expected).abs() < 5e-3 * size,
-                        "block {number} tensor {i} {}: found {found}, expected {expected}",
-                        level.name()
-                    );
+                    let name = format!("block {number} tensor {i} {}", level.name());
+                    assert_slope(&name, &tensors, i, grad, 5e-3, loss);
                 }
             }
         }

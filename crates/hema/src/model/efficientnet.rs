@@ -18,6 +18,8 @@ struct Base {
     /// Blocks between stem and head.
     stages: &'static [StagePlan],
     act: Activation,
+    /// Whether there is any squeeze-and-excitation.
+    gates: bool,
     /// The share of a scaled number of channels that rounding must leave.
     round_limit: f64,
     /// Whether stem, head, first and last stage stay as they are in every variant.
@@ -46,30 +48,16 @@ const V1: Base = Base {
         StagePlan(Mb,        1,     3,     1,     6,      320,  0.25),
     ],
     act: Activation::Silu,
+    gates: true,
     round_limit: 0.9,
     fixed_ends: false,
 };
 
-#[rustfmt::skip]
-const LITE: Base = Base {
-    stem: 32,
-    stages: &[
-        StagePlan(Separable, 1,     3,     1,     1,      16,   0.0),
-        StagePlan(Mb,        2,     3,     2,     6,      24,   0.0),
-        StagePlan(Mb,        2,     5,     2,     6,      40,   0.0),
-        StagePlan(Mb,        3,     3,     2,     6,      80,   0.0),
-        StagePlan(Mb,        3,     5,     1,     6,      112,  0.0),
-        StagePlan(Mb,        4,     5,     2,     6,      192,  0.0),
-        StagePlan(Mb,        1,     3,     1,     6,      320,  0.0),
-    ],
-    act: Activation::Relu6,
-    round_limit: 0.9,
-    fixed_ends: true,
-};
+const LITE: Base = Base { act: Activation::Relu6, gates: false, fixed_ends: true, ..V1 };
 
 /// A V2 network with these stages.
 const fn v2(stem: usize, stages: &'static [StagePlan]) -> Base {
-    Base { stem, stages, act: Activation::Silu, round_limit: 0.0, fixed_ends: false }
+    Base { stem, stages, act: Activation::Silu, gates: true, round_limit: 0.0, fixed_ends: false }
 }
 
 #[rustfmt::skip]
@@ -250,7 +238,7 @@ impl EfficientNet {
                     stride: if i == 0 { first_stride } else { 1 },
                     padding,
                     act: base.act,
-                    squeeze: (reduced > 0).then_some(squeeze),
+                    squeeze: (base.gates && reduced > 0).then_some(squeeze),
                     drop_path: spec.drop_path * index as f64 / count as f64,
                 };
                 input = out;

@@ -41,14 +41,8 @@ impl<'a> Init<'a> {
         groups: usize,
     ) -> Conv2d {
         let std = (2.0 / (k * k * o / groups) as f64).sqrt();
-        let weight = self.normal(o * (i / groups) * k * k, std);
-        Conv2d {
-            weight: Param::from_tensor(self.tensor(weight, [o, i / groups, k, k])),
-            bias: None,
-            stride,
-            padding,
-            groups,
-        }
+        let weight = self.filters([o, i / groups, k, k], std);
+        Conv2d { weight, bias: None, stride, padding, groups }
     }
 
     /// The same with a bias of zeros.
@@ -60,8 +54,7 @@ impl<'a> Init<'a> {
         stride: usize,
         padding: Padding,
     ) -> Conv2d {
-        let bias = Some(Param::from_tensor(self.tensor(vec![0.0; o], [o])));
-        Conv2d { bias, ..self.conv(i, o, k, stride, padding, 1) }
+        Conv2d { bias: Some(self.scales(o, 0.0)), ..self.conv(i, o, k, stride, padding, 1) }
     }
 
     /// A convolution of neighbouring patches, each `k` x `k`, with bias; weights are normal with deviation 0.02, as
@@ -96,9 +89,14 @@ impl<'a> Init<'a> {
         padding: Padding,
         groups: usize,
     ) -> Conv2d {
-        let weight = self.normal(o * (i / groups) * k * k, NARROW);
-        let weight = Param::from_tensor(self.tensor(weight, [o, i / groups, k, k]));
+        let weight = self.filters([o, i / groups, k, k], NARROW);
         Conv2d { weight, bias: Some(self.scales(o, 0.0)), stride, padding, groups }
+    }
+
+    /// Normal weights of a convolution.
+    fn filters(&mut self, shape: [usize; 4], std: f64) -> Param<Tensor<4>> {
+        let weight = self.normal(shape.iter().product(), std);
+        Param::from_tensor(self.tensor(weight, shape))
     }
 
     /// A layer normalisation that starts as the identity; epsilon 1e-6, as `ConvNeXt`'s.
@@ -114,8 +112,8 @@ impl<'a> Init<'a> {
     /// A batch normalisation that starts as the identity.
     pub fn batch_norm(&mut self, channels: usize) -> BatchNorm {
         BatchNorm {
-            weight: Param::from_tensor(self.tensor(vec![1.0; channels], [channels])),
-            bias: Param::from_tensor(self.tensor(vec![0.0; channels], [channels])),
+            weight: self.scales(channels, 1.0),
+            bias: self.scales(channels, 0.0),
             running_mean: RunningState::new(self.tensor(vec![0.0; channels], [channels])),
             running_var: RunningState::new(self.tensor(vec![1.0; channels], [channels])),
             training: Param::<Flag>::from_bool(true),
@@ -128,10 +126,7 @@ impl<'a> Init<'a> {
     pub fn linear(&mut self, i: usize, o: usize) -> Linear {
         let bound = (6.0 / (i + o) as f64).sqrt();
         let weight = (0..i * o).map(|_| self.rng.random_range(-bound..bound) as f32).collect();
-        Linear {
-            weight: Param::from_tensor(self.tensor(weight, [o, i])),
-            bias: Param::from_tensor(self.tensor(vec![0.0; o], [o])),
-        }
+        Linear { weight: Param::from_tensor(self.tensor(weight, [o, i])), bias: self.scales(o, 0.0) }
     }
 
     /// The hidden layers of a classification head.

@@ -13,28 +13,22 @@ use crate::weights::Names;
 /// block is a layer; the stem is one, and what follows the blocks is the last.
 pub(super) fn factors(network: &Network, decay: f64) -> BTreeMap<String, f64> {
     let names = parameter_names(network);
-    let mut blocks: Vec<&str> = Vec::new();
+    let mut count = 0;
+    let mut block = None;
+    let mut layers = Vec::new();
     for name in &names {
-        if let Some(block) = block_of(name)
-            && blocks.last() != Some(&block)
-        {
-            blocks.push(block);
+        let here = block_of(name);
+        if here.is_some() && here != block {
+            count += 1;
+            block = here;
         }
+        // what follows the blocks is the last layer, whose number is not known yet
+        let is_stem = count == 0 && !is_head(name);
+        layers.push((here.is_some() || is_stem).then_some(count));
     }
-    let last = blocks.len() as i32 + 1;
-    let mut met = 0;
-    let layer = |name: &String| {
-        let number = match block_of(name) {
-            Some(block) => {
-                met = blocks.iter().position(|known| *known == block).map_or(0, |at| at as i32 + 1);
-                met
-            }
-            None if met == 0 && !is_head(name) => 0,
-            None => last,
-        };
-        (name.clone(), decay.powi(last - number))
-    };
-    names.iter().map(layer).collect()
+    let last = count + 1;
+    let factor = |layer: Option<i32>| decay.powi(last - layer.unwrap_or(last));
+    names.into_iter().zip(layers.into_iter().map(factor)).collect()
 }
 
 /// The part of a parameter's name that is its block's: up to the second number of `blocks.3.1.conv_pw.weight` or

@@ -312,7 +312,7 @@ impl<'a> Run<'a> {
     }
 
     /// What a part adds to the mean loss of a batch of `images` that count `total`.
-    fn part_loss(&self, part: loader::Batch<Shown>, total: f64, images: usize, pass: &Pass) -> Tensor<1> {
+    fn part_loss(&self, part: loader::Batch<Shown>, total: f32, images: usize, pass: &Pass) -> Tensor<1> {
         let recipe = self.task.recipe;
         let targets: Vec<Target> = part.samples.iter().map(|shown| shown.target).collect();
         // the views stand one after the other

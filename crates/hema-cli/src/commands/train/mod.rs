@@ -3,7 +3,6 @@
 mod series;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use hema::Device;
 use hema::core::data::{self, Dataset, Source};
@@ -60,12 +59,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let recipe = read_recipe(args)?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
     train::check_folder(&out, args.resume)?;
-    let info = match &args.data {
-        Some(data) => RunInfo { data: data.clone() },
-        None => recall(&out)?,
-    };
-    let source = data::open(&info.data)?;
-    check_classes(&source, printer)?;
+    let (info, source) = open_data(args, &out, printer)?;
     let split = find_split(args, &recipe, &source, &out)?;
     split.check_groups(&source)?;
     if !args.resume {
@@ -80,9 +74,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         resume: args.resume,
         memory: &args.memory,
     };
-    let stop = ctrl_c(printer, "end the run without a checkpoint");
-    let Some(evaluation) = run.train(&stop, printer)? else {
-        printer.note(&format!("continue with: hema train --resume --out {}", out.display()));
+    let Some(evaluation) = run.train(printer)? else {
+        advise_resuming(&out, printer);
         return Ok(Status::Interrupted);
     };
     evaluate::print(&evaluation, printer)?;
@@ -108,7 +101,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Trains and judges; nothing when interrupted.
-    fn train(&self, stop: &AtomicBool, printer: &Printer) -> Result<Option<Evaluation>> {
+    fn train(&self, printer: &Printer) -> Result<Option<Evaluation>> {
         let device = Device::flex();
         if !self.resume {
             train::check(self.recipe, self.source.classes().len(), &device)?;
@@ -129,7 +122,7 @@ impl Run<'_> {
             command: &command,
             device: &device,
         };
-        let Some(epoch) = fit(&task, self.resume, stop, printer)? else { return Ok(None) };
+        let Some(epoch) = fit(&task, self.resume, printer)? else { return Ok(None) };
         printer.note(&format!("judging the model of epoch {epoch} on the validation images"));
         let data = self.info.data.display().to_string();
         let judged = Judged { model: self.out.to_path_buf(), data, part: "val".into() };
@@ -152,6 +145,22 @@ fn read_recipe(args: &Args) -> Result<Recipe> {
         }
     };
     Recipe::load(&path, &args.overrides)
+}
+
+/// The data that is given, or that the run in the folder reads.
+fn open_data(args: &Args, out: &Path, printer: &Printer) -> Result<(RunInfo, Source)> {
+    let info = match &args.data {
+        Some(data) => RunInfo { data: data.clone() },
+        None => recall(out)?,
+    };
+    let source = data::open(&info.data)?;
+    check_classes(&source, printer)?;
+    Ok((info, source))
+}
+
+/// Says how an interrupted run or series goes on.
+pub(super) fn advise_resuming(out: &Path, printer: &Printer) {
+    printer.note(&format!("continue with: hema train --resume --out {}", out.display()));
 }
 
 /// What a run to resume reads, which must still be there.
@@ -265,13 +274,14 @@ impl Parts {
     }
 }
 
-/// Trains with progress until `stop`; the epoch of the best model, or nothing when interrupted.
-pub(super) fn fit(task: &Task, resume: bool, stop: &AtomicBool, printer: &Printer) -> Result<Option<u64>> {
+/// Trains with progress and Ctrl-C; the epoch of the best model, or nothing when interrupted.
+pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Option<u64>> {
+    let stop = ctrl_c(printer, "end the run without a checkpoint");
     let recipe = task.recipe;
     let precision = recipe.precision.on_this_machine().name();
     printer.note(&format!("training {} in {precision} into {}", recipe.model.name, task.out.display()));
     let mut observer = Watch { printer, bar: None, metric: recipe.select.describe(), accuracy: None };
-    match train::fit(task, resume, &mut observer, stop)? {
+    match train::fit(task, resume, &mut observer, &stop)? {
         Outcome::Finished { best_epoch, best } => {
             let metric = recipe.select.describe();
             printer.note(&format!("done: best validation {metric} {best:.4} in epoch {best_epoch}"));

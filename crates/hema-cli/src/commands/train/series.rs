@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use hema::Device;
 use hema::bundle::Bundle;
-use hema::core::data::{self, Source};
+use hema::core::data::Source;
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::record::{Evaluation, Scores};
@@ -16,10 +16,10 @@ use hema::recipe::Recipe;
 use hema::train;
 use serde::{Deserialize, Serialize};
 
-use super::{Args, Run, check_classes, find_split, keep_inputs, read_recipe, recall};
-use crate::commands::{Status, ctrl_c, report};
+use super::{Args, Run, advise_resuming, find_split, keep_inputs, open_data, read_recipe};
+use crate::commands::{Status, report};
 use crate::output::{Printer, table};
-use crate::run_info::{EVALUATION, REPORT, RunInfo, SPLIT, read_json, write_json};
+use crate::run_info::{EVALUATION, REPORT, SPLIT, read_json, write_json};
 
 /// What was asked for.
 const SERIES: &str = "series.json";
@@ -68,12 +68,7 @@ struct Row {
 pub(super) fn run(args: &Args, series: Series, printer: &Printer) -> Result<Status> {
     let recipe = read_recipe(args)?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
-    let info = match &args.data {
-        Some(data) => RunInfo { data: data.clone() },
-        None => recall(&out)?,
-    };
-    let source = data::open(&info.data)?;
-    check_classes(&source, printer)?;
+    let (info, source) = open_data(args, &out, printer)?;
     let members = members(args, series, &recipe, &source, &out)?;
     if !args.resume {
         if out.join(SERIES).exists() || out.join(train::CHECKPOINT).exists() {
@@ -92,7 +87,6 @@ pub(super) fn run(args: &Args, series: Series, printer: &Printer) -> Result<Stat
         }
     }
 
-    let stop = ctrl_c(printer, "end the run without a checkpoint");
     let mut folders = Vec::new();
     for (number, member) in members.iter().enumerate() {
         let folder = out.join(&member.name);
@@ -109,8 +103,8 @@ pub(super) fn run(args: &Args, series: Series, printer: &Printer) -> Result<Stat
                 resume: folder.join(train::CHECKPOINT).exists(),
                 memory: &args.memory,
             };
-            if run.train(&stop, printer)?.is_none() {
-                printer.note(&format!("continue with: hema train --resume --out {}", out.display()));
+            if run.train(printer)?.is_none() {
+                advise_resuming(&out, printer);
                 return Ok(Status::Interrupted);
             }
         }

@@ -4,9 +4,8 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops};
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{DType, Shape, Tensor};
 use hema_kernels as kernels;
@@ -15,7 +14,7 @@ use kernels::{Act, Filter, MixerParams, MixerSaved, RowStats, bf16};
 use super::super::layers::{Conv2d, LayerNorm};
 use super::super::ops::Mixer;
 use super::super::pass::{Pass, Precision};
-use super::{Buffer, Parameter, Plain, Stored, Tracked, WORKSPACE, filter};
+use super::{Buffer, Parameter, Plain, Stored, Tracked, TrackedTensor, WORKSPACE, filter, register};
 
 /// Tensors that a block depends on: its input and nine parameters.
 const OF_MIXER: usize = 10;
@@ -107,20 +106,9 @@ fn split(tensors: Vec<(Buffer, NodeGuard)>) -> (Vec<Buffer>, Vec<Shape>, Vec<Nod
     (buffers, shapes, guards)
 }
 
-/// Registers an operation on `N` tensors with autodiff.
-fn register<B: Backward<Flex, N, State = S>, S: Clone + Send + std::fmt::Debug + 'static, const N: usize>(
-    backward: B,
-    guards: Vec<NodeGuard>,
-    state: S,
-    y: Buffer,
-) -> Option<Tensor<4>> {
-    let guards: [NodeGuard; N] = guards.try_into().ok()?;
-    let prepared = backward.prepare::<NoCheckpointing>(guards);
-    let y = match prepared.compute_bound().stateful() {
-        OpsKind::Tracked(prepared) => prepared.finish(state, y),
-        OpsKind::UnTracked(prepared) => prepared.finish(y),
-    };
-    Some(Tensor::from_primitive::<Autodiff<Flex>>(y))
+/// The result of an operation in its place in the graph.
+fn tracked(y: Option<TrackedTensor>) -> Option<Tensor<4>> {
+    y.map(Tensor::from_primitive::<Autodiff<Flex>>)
 }
 
 fn train<E: Stored>(
@@ -142,7 +130,7 @@ fn train<E: Stored>(
         keep: keep.map(|keep| Arc::new(keep.to_vec())),
         saved: Arc::new(Mutex::new(Some(saved))),
     };
-    register::<_, _, OF_MIXER>(MixerBackward::<E>(PhantomData), guards, state, y)
+    tracked(register::<_, _, OF_MIXER>(MixerBackward::<E>(PhantomData), guards, state, y))
 }
 
 /// What the backward pass of a block needs of the forward pass.
@@ -218,7 +206,7 @@ fn conv_of<E: Stored>(x: &Tensor<4>, layer: &Conv2d) -> Option<Tensor<4>> {
     let (buffers, shapes, guards) = split(tensors);
     let y = forward(&buffers[0], &buffers[1], &buffers[2]);
     let state = ConvState { kernel, buffers, shapes };
-    register::<_, _, OF_LAYER>(ConvBackward::<E>(PhantomData), guards, state, y)
+    tracked(register::<_, _, OF_LAYER>(ConvBackward::<E>(PhantomData), guards, state, y))
 }
 
 #[derive(Clone, Debug)]
@@ -283,7 +271,7 @@ fn layer_norm_of<E: Stored>(x: &Tensor<4>, layer: &LayerNorm) -> Option<Tensor<4
         split(vec![Tracked.take(x.clone())?, Tracked.take(weight)?, Tracked.take(bias)?]);
     let (y, stats) = forward(&buffers[0], &buffers[1], &buffers[2], x.shape());
     let state = NormState { buffers, shapes, eps, stats: Arc::new(stats) };
-    register::<_, _, OF_LAYER>(NormBackward::<E>(PhantomData), guards, state, y)
+    tracked(register::<_, _, OF_LAYER>(NormBackward::<E>(PhantomData), guards, state, y))
 }
 
 #[derive(Clone, Debug)]

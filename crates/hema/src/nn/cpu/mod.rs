@@ -361,17 +361,18 @@ fn train<E: Stored>(
         saved: Arc::new(Mutex::new(Some(saved))),
         kernel,
     };
+    let backward = BlockBackward::<E>(PhantomData);
     // the number of tensors is part of Burn's type of an operation; every one that `kernel` lets through has a line
     let y = match guards.len() {
-        4 => register::<E, 4>(guards, state, y),
-        5 => register::<E, 5>(guards, state, y),
-        7 => register::<E, 7>(guards, state, y),
-        8 => register::<E, 8>(guards, state, y),
-        10 => register::<E, 10>(guards, state, y),
-        11 => register::<E, 11>(guards, state, y),
-        12 => register::<E, 12>(guards, state, y),
-        14 => register::<E, 14>(guards, state, y),
-        15 => register::<E, 15>(guards, state, y),
+        4 => register::<_, _, 4>(backward, guards, state, y),
+        5 => register::<_, _, 5>(backward, guards, state, y),
+        7 => register::<_, _, 7>(backward, guards, state, y),
+        8 => register::<_, _, 8>(backward, guards, state, y),
+        10 => register::<_, _, 10>(backward, guards, state, y),
+        11 => register::<_, _, 11>(backward, guards, state, y),
+        12 => register::<_, _, 12>(backward, guards, state, y),
+        14 => register::<_, _, 14>(backward, guards, state, y),
+        15 => register::<_, _, 15>(backward, guards, state, y),
         _ => None,
     }?;
     Some(Tensor::from_primitive::<Autodiff<Flex>>(y))
@@ -412,13 +413,18 @@ struct BlockBackward<E>(PhantomData<E>);
 
 type TrackedTensor = FloatTensor<Autodiff<Flex>>;
 
-fn register<E: Stored, const N: usize>(
-    guards: Vec<NodeGuard>,
-    state: State<E>,
+/// Registers an operation on `N` tensors, whose result is `y`, with autodiff; nothing where there are not `N` of them.
+fn register<B, S, const N: usize>(
+    backward: B,
+    guards: impl TryInto<[NodeGuard; N]>,
+    state: S,
     y: Buffer,
-) -> Option<TrackedTensor> {
-    let guards: [NodeGuard; N] = guards.try_into().ok()?;
-    let prepared = Backward::<Flex, N>::prepare::<NoCheckpointing>(BlockBackward(PhantomData), guards);
+) -> Option<TrackedTensor>
+where
+    B: Backward<Flex, N, State = S>,
+    S: Clone + Send + std::fmt::Debug + 'static,
+{
+    let prepared = backward.prepare::<NoCheckpointing>(guards.try_into().ok()?);
     Some(match prepared.compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish(state, y),
         OpsKind::UnTracked(prepared) => prepared.finish(y),

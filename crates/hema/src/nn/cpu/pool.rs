@@ -3,16 +3,15 @@
 use std::marker::PhantomData;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{DType, Shape, Tensor};
 use hema_kernels as kernels;
 use kernels::{Pad, bf16};
 
 use super::super::layers::Padding;
-use super::{Buffer, Parameter, Plain, Stored, Tracked, WORKSPACE};
+use super::{Buffer, Parameter, Plain, Stored, Tracked, WORKSPACE, register};
 
 /// Mean over the pixels, `[n, h, w, c]` to `[n, c]`, in 32 bits whatever the map is stored in.
 pub(in crate::nn) fn global_average_pool(x: &Tensor<4>) -> Option<Tensor<2>> {
@@ -36,11 +35,7 @@ fn pool<E: Stored>(x: &Tensor<4>) -> Option<Tensor<2>> {
     }
     let (buffer, guard) = Tracked.take(x.clone())?;
     let y = mean(&buffer);
-    let prepared = PoolBackward::<E>(PhantomData).prepare::<NoCheckpointing>([guard]);
-    let y = match prepared.compute_bound().stateful() {
-        OpsKind::Tracked(prepared) => prepared.finish((map, x.shape()), y),
-        OpsKind::UnTracked(prepared) => prepared.finish(y),
-    };
+    let y = register(PoolBackward::<E>(PhantomData), [guard], (map, x.shape()), y)?;
     Some(Tensor::from_primitive::<Autodiff<Flex>>(y))
 }
 
@@ -91,11 +86,7 @@ fn max_pool_of<E: Stored>(x: &Tensor<4>, pool: kernels::MaxPool) -> Option<Tenso
     }
     let (buffer, guard) = Tracked.take(x.clone())?;
     let (y, winners) = run(&buffer, pool.out_len());
-    let prepared = MaxPoolBackward::<E>(PhantomData).prepare::<NoCheckpointing>([guard]);
-    let y = match prepared.compute_bound().stateful() {
-        OpsKind::Tracked(prepared) => prepared.finish((pool, winners, x.shape()), y),
-        OpsKind::UnTracked(prepared) => prepared.finish(y),
-    };
+    let y = register(MaxPoolBackward::<E>(PhantomData), [guard], (pool, winners, x.shape()), y)?;
     Some(Tensor::from_primitive::<Autodiff<Flex>>(y))
 }
 
