@@ -9,6 +9,7 @@ pub mod rng;
 pub mod sample;
 
 pub mod audit;
+pub mod background;
 pub mod data;
 pub mod preprocess;
 pub mod split;

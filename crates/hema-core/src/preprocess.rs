@@ -12,6 +12,7 @@ use std::fmt;
 use serde::de::{Deserializer, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::background::{self, Background};
 use crate::error::{Error, Result};
 use crate::sample::Image;
 
@@ -32,6 +33,9 @@ pub struct Preprocess {
     pub mean: [f32; 3],
     /// Standard deviation of each channel on the 0 to 1 scale.
     pub std: [f32; 3],
+    /// What becomes of the background, just before values are scaled.
+    #[serde(default, skip_serializing_if = "Background::is_kept")]
+    pub background: Background,
 }
 
 /// The region of a picture that is kept before resizing. Serialises as `"none"`, `"square"` or a side in pixels.
@@ -137,6 +141,7 @@ impl Preprocess {
             filter: Filter::Bicubic,
             mean: Self::IMAGENET_MEAN,
             std: Self::IMAGENET_STD,
+            background: Background::Keep,
         }
     }
 
@@ -170,10 +175,22 @@ impl Preprocess {
         resize(cropped.as_ref().unwrap_or(image), self.size, self.size, self.filter)
     }
 
-    /// Scales pixels to a model's input: bytes `[...][rgb]` become `(v / 255 - mean) / std`, in the same order.
+    /// Makes a model's input of an image that was [cropped and resized](Self::apply): bytes `[y][x][rgb]` become `(v / 255 -
+    /// mean) / std`, in the same order, after the background was removed where that is asked for.
     ///
-    /// `pixels` and `out` have the same length, a multiple of 3; what lies beyond the shorter one is left alone.
-    pub fn normalize_into(&self, pixels: &[u8], out: &mut [f32]) {
+    /// `out` has as many values as the image.
+    pub fn normalize_into(&self, image: &Image, out: &mut [f32]) {
+        match self.background {
+            Background::Keep => self.scale_into(image.pixels(), out),
+            Background::Remove => {
+                let mut image = image.clone();
+                background::remove(&mut image);
+                self.scale_into(image.pixels(), out);
+            }
+        }
+    }
+
+    fn scale_into(&self, pixels: &[u8], out: &mut [f32]) {
         let scale = self.std.map(|std| 1.0 / (255.0 * std));
         let shift: [f32; 3] = std::array::from_fn(|c| -self.mean[c] / self.std[c]);
         for (values, pixel) in out.as_chunks_mut::<3>().0.iter_mut().zip(pixels.as_chunks::<3>().0) {
@@ -356,8 +373,15 @@ mod tests {
         let preprocess =
             Preprocess { mean: [0.5, 0.0, 1.0], std: [0.5, 1.0, 2.0], ..Preprocess::imagenet(1) };
         let mut out = [0.0; 6];
-        preprocess.normalize_into(&[255, 0, 255, 0, 255, 0], &mut out);
+        let image = Image::new(2, 1, vec![255, 0, 255, 0, 255, 0]).unwrap();
+        preprocess.normalize_into(&image, &mut out);
         for (value, expected) in out.iter().zip([1.0, 0.0, 0.0, -1.0, 1.0, -0.5]) {
+            assert!((value - expected).abs() < 1e-6, "{out:?}");
+        }
+        // both pixels are bright enough to be background
+        let bright = Image::new(2, 1, vec![255, 250, 255, 200, 255, 200]).unwrap();
+        Preprocess { background: Background::Remove, ..preprocess }.normalize_into(&bright, &mut out);
+        for (value, expected) in out.iter().zip([-1.0, 0.0, -0.5, -1.0, 0.0, -0.5]) {
             assert!((value - expected).abs() < 1e-6, "{out:?}");
         }
     }

@@ -137,7 +137,7 @@ fn normalize<T>(made: Vec<(T, Image)>, preprocess: &Preprocess) -> Result<Batch<
             let (width, height) = (image.width(), image.height());
             return Err(Error::new(format!("images of {width}x{height} pixels, expected {size}x{size}")));
         }
-        preprocess.normalize_into(image.pixels(), out);
+        preprocess.normalize_into(image, out);
         Ok(())
     })?;
     Ok(Batch { samples, values, size })

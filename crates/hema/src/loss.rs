@@ -1,30 +1,40 @@
-//! What training minimises: cross-entropy with smoothed, weighted and mixed labels, perhaps focal, and consistency between
-//! views.
+//! What training minimises: cross-entropy with smoothed, weighted and mixed labels, perhaps focal, consistency between views,
+//! and distance from what teachers say.
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use crate::recipe::{ClassWeights, Loss};
 
-/// The true class of an image, or of both images of a mixture.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The true class of an image, or of all images of a mixture.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Target {
-    /// Class of the image.
-    pub label: usize,
-    /// Class and share, 0 to 1, of what is mixed into it.
-    pub mixed: Option<(usize, f32)>,
+    /// Classes and their shares, which sum to 1; the image's own first.
+    shares: Vec<(usize, f32)>,
 }
 
 impl Target {
-    /// Classes and their shares, which sum to 1.
-    fn shares(&self) -> impl Iterator<Item = (usize, f32)> {
-        let own = self.mixed.map_or(1.0, |(_, share)| 1.0 - share);
-        [(self.label, own)].into_iter().chain(self.mixed)
+    /// Class of the image that others are mixed into.
+    pub fn label(&self) -> usize {
+        self.shares[0].0
+    }
+
+    /// Classes and shares of what is mixed into it.
+    pub fn mixed(&self) -> &[(usize, f32)] {
+        &self.shares[1..]
+    }
+
+    /// Mixes what another image shows into what this one shows; the other gets a share of 0 to 1.
+    pub fn mix(&mut self, other: &Self, share: f32) {
+        for (_, own) in &mut self.shares {
+            *own *= 1.0 - share;
+        }
+        self.shares.extend(other.shares.iter().map(|(label, of_other)| (*label, of_other * share)));
     }
 }
 
 impl From<usize> for Target {
     fn from(label: usize) -> Self {
-        Self { label, mixed: None }
+        Self { shares: vec![(label, 1.0)] }
     }
 }
 
@@ -67,8 +77,8 @@ impl CrossEntropy {
 
     /// What these images count in the mean over a batch: the sum of their weights.
     pub fn total(&self, targets: &[Target]) -> f32 {
-        let shares = targets.iter().flat_map(Target::shares);
-        shares.map(|(label, share)| share * self.weights[label]).sum()
+        let shares = targets.iter().flat_map(|target| &target.shares);
+        shares.map(|(label, share)| share * self.weights[*label]).sum()
     }
 
     /// A row of weights of the log-probabilities an image, `[n, classes]`; all together sum to 1.
@@ -78,12 +88,12 @@ impl CrossEntropy {
         let rest = self.smoothing / k as f32;
         let mut rows = vec![0.0; targets.len() * k];
         for (row, target) in rows.chunks_exact_mut(k).zip(targets) {
-            for (label, share) in target.shares() {
-                let weight = share * self.weights[label] / total;
+            for (label, share) in &target.shares {
+                let weight = share * self.weights[*label] / total;
                 for value in &mut *row {
                     *value += rest * weight;
                 }
-                row[label] += (1.0 - self.smoothing) * weight;
+                row[*label] += (1.0 - self.smoothing) * weight;
             }
         }
         rows
@@ -99,6 +109,32 @@ pub fn jensen_shannon(logits: Tensor<2>) -> Tensor<1> {
     // the paper's bounds, which keep the logarithm finite
     let mixture = views.clone().mean_dim(0).clamp(1e-7, 1.0).log();
     (views * (logs - mixture)).sum() / rows as f64
+}
+
+/// Softens probabilities, a row an image, as a division of their logits by `temperature` would.
+pub fn soften(probabilities: &mut [f32], classes: usize, temperature: f64) {
+    for row in probabilities.chunks_exact_mut(classes) {
+        // relative to the largest, so that a power of small numbers does not vanish
+        let largest = row.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+        for p in row.iter_mut() {
+            *p = (*p / largest).powf((1.0 / temperature) as f32);
+        }
+        let sum: f32 = row.iter().sum();
+        for p in row {
+            *p /= sum;
+        }
+    }
+}
+
+/// Knowledge distillation (Hinton et al., 2015): Kullback-Leibler divergence of the network's softened predictions from the
+/// teachers', `taught`, which are softened already; logits `[n, classes]` to a mean over the images. It is multiplied by the
+/// temperature's square, so that its gradient does not shrink with it.
+pub fn distillation(logits: Tensor<2>, taught: &[f32], temperature: f64, device: &Device) -> Tensor<1> {
+    let [images, classes] = logits.dims();
+    let certainty: f64 = taught.iter().filter(|p| **p > 0.0).map(|p| f64::from(p * p.ln())).sum();
+    let taught = Tensor::<2>::from_data(TensorData::new(taught.to_vec(), [images, classes]), device);
+    let logs = activation::log_softmax(logits / temperature, 1);
+    ((taught * logs).sum().neg() + certainty) * (temperature * temperature / images as f64)
 }
 
 /// Views of a training image whose predictions are to be consistent: one that is barely changed, and two that are.
@@ -120,7 +156,12 @@ mod tests {
         let loss = Loss { label_smoothing: 0.3, class_weights: ClassWeights::Balanced, ..Loss::default() };
         let loss = CrossEntropy::new(&loss, &[1, 2, 3]);
         let (own, other) = (loss.rows(&[0.into(), 0.into()]), loss.rows(&[2.into(), 2.into()]));
-        let found = loss.rows(&[Target { label: 0, mixed: Some((2, 0.25)) }]);
+        let mixture = |own: usize, other: usize, share: f32| {
+            let mut target = Target::from(own);
+            target.mix(&other.into(), share);
+            target
+        };
+        let found = loss.rows(&[mixture(0, 2, 0.25)]);
         // weights 2 and 2/3: the shares of the two losses are 1.5 and 1/6 of their sum
         for (i, value) in found.iter().enumerate() {
             let expected = 2.0 * (own[i] * 1.5 + other[i] / 6.0) / (1.5 + 1.0 / 6.0);
@@ -128,9 +169,18 @@ mod tests {
         }
         assert!((found.iter().sum::<f32>() - 1.0).abs() < 1e-6);
         // nothing mixed in, and an image of the same class, change nothing
-        for mixed in [Some((2, 0.0)), Some((0, 0.6))] {
-            let rows = loss.rows(&[Target { label: 0, mixed }]);
+        for (other, share) in [(2, 0.0), (0, 0.6)] {
+            let rows = loss.rows(&[mixture(0, other, share)]);
             assert!(rows.iter().zip(&own).all(|(a, b)| (a - 2.0 * b).abs() < 1e-6), "{rows:?}");
+        }
+        // a mixture of mixtures is all four images
+        let mut twice = mixture(0, 1, 0.25);
+        twice.mix(&mixture(2, 1, 0.5), 0.4);
+        assert_eq!(twice.label(), 0);
+        let found: Vec<f32> =
+            std::iter::once(&(0, 0.45)).chain(twice.mixed()).map(|(_, share)| *share).collect();
+        for (found, expected) in found.iter().zip([0.45, 0.15, 0.2, 0.2]) {
+            assert!((found - expected).abs() < 1e-6, "{twice:?}");
         }
     }
 
@@ -181,6 +231,54 @@ mod tests {
         let far =
             Tensor::<2>::from_floats([[200.0, 0.0, 0.0], [0.0, 200.0, 0.0], [0.0, 0.0, 200.0]], &device);
         assert!((jensen_shannon(far).into_scalar::<f32>() - 3.0_f32.ln()).abs() < 1e-5);
+    }
+
+    #[test]
+    fn distillation_and_its_gradient_follow_the_definition() {
+        let device = Device::flex().autodiff();
+        let softmax = |row: &[f64]| -> Vec<f64> {
+            let sum: f64 = row.iter().map(|v| v.exp()).sum();
+            row.iter().map(|v| v.exp() / sum).collect()
+        };
+        let teacher: Vec<f64> = (0..8).map(|i| (f64::from(i) * 2.3).cos() * 4.0).collect();
+        let student: Vec<f64> = (0..8).map(|i| (f64::from(i) * 1.7).sin() * 3.0).collect();
+        for temperature in [1.0, 3.0] {
+            let soft = |logits: &[f64]| -> Vec<f64> {
+                let divided: Vec<f64> = logits.iter().map(|v| v / temperature).collect();
+                divided.chunks(4).flat_map(softmax).collect()
+            };
+            let divergence = |logits: &[f64]| -> f64 {
+                let pairs = soft(&teacher).into_iter().zip(soft(logits));
+                pairs.map(|(q, p)| q * (q / p).ln()).sum::<f64>() * temperature * temperature / 2.0
+            };
+            let mut taught: Vec<f32> = teacher.chunks(4).flat_map(softmax).map(|p| p as f32).collect();
+            soften(&mut taught, 4, temperature);
+            let narrow: Vec<f32> = student.iter().map(|v| *v as f32).collect();
+            let logits = Tensor::<2>::from_data(TensorData::new(narrow, [2, 4]), &device).require_grad();
+            let loss = distillation(logits.clone(), &taught, temperature, &device);
+            let found: f32 = loss.clone().into_scalar();
+            assert!((f64::from(found) - divergence(&student)).abs() < 1e-5, "{found}");
+            let grads = logits.grad(&loss.backward()).unwrap().into_data();
+            for (i, found) in grads.iter::<f64>().enumerate() {
+                let at = |step: f64| {
+                    let mut moved = student.clone();
+                    moved[i] += step;
+                    divergence(&moved)
+                };
+                let expected = (at(1e-5) - at(-1e-5)) / 2e-5;
+                assert!((found - expected).abs() < 1e-5, "{i}: {found}, expected {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn certain_teachers_stay_finite() {
+        let mut taught = vec![1.0, 0.0, 0.0, f32::MIN_POSITIVE];
+        soften(&mut taught, 2, 4.0);
+        assert_eq!(taught, [1.0, 0.0, 0.0, 1.0]);
+        let device = Device::flex();
+        let logits = Tensor::from_floats([[90.0, -90.0], [-90.0, 90.0]], &device);
+        assert!(distillation(logits, &taught, 4.0, &device).into_scalar::<f32>().abs() < 1e-6);
     }
 
     #[test]

@@ -36,10 +36,11 @@ pub fn pretrained(classes: &[String], device: &Device) -> Result<Predictor> {
         name: BACKBONE.into(),
         classes: classes.len().max(2),
         size: SIZE,
+        stages: None,
         head: Vec::new(),
         activation: Activation::default(),
         head_batch_norm: false,
-        dropout: 0.0,
+        dropout: vec![0.0],
         drop_path: 0.0,
     };
     let path: &Path = &weights::find_pretrained(BACKBONE)?;

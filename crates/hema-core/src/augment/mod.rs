@@ -41,6 +41,7 @@ pub const AUGMENTATIONS: &[&dyn ImageOp] = &[
     &Elastic(Fill::Reflect),
     // photometric
     &Brightness,
+    &Brighten,
     &Contrast,
     &Gamma,
     &Saturation,

@@ -46,7 +46,8 @@ pub struct Cnn {
     hidden: Vec<Hidden>,
     classifier: Linear,
     average: bool,
-    dropout: f64,
+    #[module(skip)]
+    dropout: Vec<f64>,
 }
 
 /// One convolution with what follows it.
@@ -58,6 +59,7 @@ pub struct Stage {
 
 impl Cnn {
     fn new(spec: &ModelSpec, plan: &Plan, init: &mut Init) -> Result<Self> {
+        spec.kept(0)?;
         let mut channels = 3;
         let mut side = spec.size;
         let mut stages = Vec::new();
@@ -76,7 +78,7 @@ impl Cnn {
         }
         let features = if plan.average { channels } else { side * side * channels };
         let (hidden, classifier) = make_head(spec, features, init);
-        Ok(Self { stages, hidden, classifier, average: plan.average, dropout: spec.dropout })
+        Ok(Self { stages, hidden, classifier, average: plan.average, dropout: spec.dropout_rates() })
     }
 
     pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
@@ -95,6 +97,6 @@ impl Cnn {
     }
 
     pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.classifier, self.dropout, pass)
+        nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
     }
 }

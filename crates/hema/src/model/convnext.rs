@@ -37,7 +37,8 @@ impl Plan {
                 format!("{} takes images of at least {STRIDE} pixels, found {}", spec.name, spec.size);
             return Err(Error::new(found));
         }
-        Ok(Network::ConvNeXt(ConvNeXt::new(spec, self, init)))
+        let stages = spec.kept(self.depths.len())?;
+        Ok(Network::ConvNeXt(ConvNeXt::new(spec, self, stages, init)))
     }
 }
 
@@ -65,7 +66,8 @@ pub struct ConvNeXt {
     stages: Vec<Stage>,
     head: Head,
     hidden: Vec<Hidden>,
-    dropout: f64,
+    #[module(skip)]
+    dropout: Vec<f64>,
 }
 
 /// Blocks of one width.
@@ -106,13 +108,13 @@ const EXPANSION: usize = 4;
 const FIRST_SCALE: f32 = 1e-6;
 
 impl ConvNeXt {
-    fn new(spec: &ModelSpec, plan: &Plan, init: &mut Init) -> Self {
+    fn new(spec: &ModelSpec, plan: &Plan, kept: usize, init: &mut Init) -> Self {
         let Plan { depths, widths, as_convolutions } = *plan;
         let stem = (init.patches(3, widths[0], 4), init.layer_norm(widths[0]));
-        let last = depths.iter().sum::<usize>() - 1;
+        let last = depths[..kept].iter().sum::<usize>() - 1;
         let mut index = 0;
         let mut stages = Vec::new();
-        for (number, (depth, width)) in depths.into_iter().zip(widths).enumerate() {
+        for (number, (depth, width)) in depths.into_iter().zip(widths).enumerate().take(kept) {
             let downsample = (number > 0).then(|| {
                 let before = widths[number - 1];
                 (init.layer_norm(before), init.patches(before, width, 2))
@@ -133,9 +135,10 @@ impl ConvNeXt {
             });
             stages.push(Stage { downsample, blocks: blocks.collect() });
         }
-        let norm = init.layer_norm(widths[3]);
-        let (hidden, fc) = super::make_head(spec, widths[3], init);
-        Self { stem, stages, head: Head { norm, fc }, hidden, dropout: spec.dropout }
+        let features = widths[kept - 1];
+        let norm = init.layer_norm(features);
+        let (hidden, fc) = super::make_head(spec, features, init);
+        Self { stem, stages, head: Head { norm, fc }, hidden, dropout: spec.dropout_rates() }
     }
 
     pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
@@ -153,7 +156,7 @@ impl ConvNeXt {
     }
 
     pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.head.fc, self.dropout, pass)
+        nn::head(features, &self.hidden, &self.head.fc, &self.dropout, pass)
     }
 }
 

@@ -154,9 +154,9 @@ impl Plan {
         if self.base.fixed_ends && is_end { repeat } else { (repeat as f64 * self.depth).ceil() as usize }
     }
 
-    #[allow(clippy::unnecessary_wraps)] // what a row of the zoo's table returns
     fn build(&self, spec: &ModelSpec, init: &mut Init) -> hema_core::error::Result<Network> {
-        Ok(Network::EfficientNet(EfficientNet::new(spec, self, init)))
+        let stages = spec.kept(self.base.stages.len())?;
+        Ok(Network::EfficientNet(EfficientNet::new(spec, self, stages, init)))
     }
 }
 
@@ -204,25 +204,26 @@ pub struct EfficientNet {
     bn2: BatchNorm,
     hidden: Vec<Hidden>,
     classifier: Linear,
-    dropout: f64,
+    #[module(skip)]
+    dropout: Vec<f64>,
     #[module(skip)]
     act: Activation,
 }
 
 impl EfficientNet {
-    fn new(spec: &ModelSpec, plan: &Plan, init: &mut Init) -> Self {
+    fn new(spec: &ModelSpec, plan: &Plan, stages: usize, init: &mut Init) -> Self {
         let Plan { base, padding, eps, .. } = *plan;
         init.batch_norm_eps = eps;
         let stem = plan.end_channels(base.stem);
         let conv_stem = init.conv(3, stem, 3, 2, padding, 1);
         let bn1 = init.batch_norm(stem);
 
-        let count: usize = (0..base.stages.len()).map(|stage| plan.repeat(stage)).sum();
+        let count: usize = (0..stages).map(|stage| plan.repeat(stage)).sum();
         let mut input = stem;
         let mut index = 0;
         let mut blocks = Vec::new();
         for (number, &StagePlan(kind, _, kernel, first_stride, expand, out, se)) in
-            base.stages.iter().enumerate()
+            base.stages.iter().enumerate().take(stages)
         {
             let out = plan.channels(out);
             let stage = (0..plan.repeat(number)).map(|i| {
@@ -260,7 +261,7 @@ impl EfficientNet {
             bn2,
             hidden,
             classifier,
-            dropout: spec.dropout,
+            dropout: spec.dropout_rates(),
             act: base.act,
         }
     }
@@ -270,7 +271,7 @@ impl EfficientNet {
     }
 
     pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.classifier, self.dropout, pass)
+        nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
     }
 
     /// The map before pooling; `look` is shown the output of the stem (stage `None`) and of every stage.

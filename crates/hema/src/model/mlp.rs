@@ -14,7 +14,10 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[Architecture {
     about: "dense layers on the flattened pixels; linear without a head",
     parameters: None,
     pretrained: false,
-    build: |spec, init| Ok(Network::Mlp(Mlp::new(spec, init))),
+    build: |spec, init| {
+        spec.kept(0)?;
+        Ok(Network::Mlp(Mlp::new(spec, init)))
+    },
 }];
 
 /// Dense layers on `size * size * 3` pixel values.
@@ -22,13 +25,14 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[Architecture {
 pub struct Mlp {
     hidden: Vec<Hidden>,
     classifier: Linear,
-    dropout: f64,
+    #[module(skip)]
+    dropout: Vec<f64>,
 }
 
 impl Mlp {
     fn new(spec: &ModelSpec, init: &mut Init) -> Self {
         let (hidden, classifier) = make_head(spec, spec.size * spec.size * 3, init);
-        Self { hidden, classifier, dropout: spec.dropout }
+        Self { hidden, classifier, dropout: spec.dropout_rates() }
     }
 
     // an associated function like every family's, though it needs no weights
@@ -38,6 +42,6 @@ impl Mlp {
     }
 
     pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.classifier, self.dropout, pass)
+        nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
     }
 }

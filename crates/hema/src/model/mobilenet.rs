@@ -59,10 +59,12 @@ const SMALL: &[&[Row]] = &[
 /// The family's table.
 pub(super) const ARCHITECTURES: &[Architecture] = &[
     published("mobilenetv3_small_100", "MobileNetV3-Small, for phones", 2_542_856, |spec, init| {
-        Ok(Network::MobileNetV3(MobileNetV3::new(spec, SMALL, 1024, init)))
+        let stages = &SMALL[..spec.kept(SMALL.len())?];
+        Ok(Network::MobileNetV3(MobileNetV3::new(spec, stages, 1024, init)))
     }),
     published("mobilenetv3_large_100", "MobileNetV3-Large", 5_483_032, |spec, init| {
-        Ok(Network::MobileNetV3(MobileNetV3::new(spec, LARGE, 1280, init)))
+        let stages = &LARGE[..spec.kept(LARGE.len())?];
+        Ok(Network::MobileNetV3(MobileNetV3::new(spec, stages, 1280, init)))
     }),
 ];
 
@@ -76,7 +78,8 @@ pub struct MobileNetV3 {
     conv_head: Conv2d,
     hidden: Vec<Hidden>,
     classifier: Linear,
-    dropout: f64,
+    #[module(skip)]
+    dropout: Vec<f64>,
 }
 
 impl MobileNetV3 {
@@ -108,7 +111,7 @@ impl MobileNetV3 {
         let blocks = stages.iter().map(|stage| stage.iter().map(&mut block).collect()).collect();
         let conv_head = init.conv_with_bias(input, features, 1, 1, padding);
         let (hidden, classifier) = make_head(spec, features, init);
-        Self { conv_stem, bn1, blocks, conv_head, hidden, classifier, dropout: spec.dropout }
+        Self { conv_stem, bn1, blocks, conv_head, hidden, classifier, dropout: spec.dropout_rates() }
     }
 
     pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
@@ -121,6 +124,6 @@ impl MobileNetV3 {
     }
 
     pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.classifier, self.dropout, pass)
+        nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
     }
 }

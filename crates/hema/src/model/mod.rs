@@ -14,9 +14,12 @@ pub mod resnet;
 #[cfg(test)]
 mod parity;
 
+use std::fmt;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use hema_core::error::{Error, Result, suggest};
+use serde::de::{Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
 use crate::nn::{self, Activation, Hidden, Init, Linear, Pass};
@@ -31,16 +34,44 @@ pub struct ModelSpec {
     pub classes: usize,
     /// Side of the input images in pixels.
     pub size: usize,
+    /// How many stages of the backbone are kept, from the first on; all of them where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages: Option<usize>,
     /// Widths of the hidden layers between features and classifier; empty for the classifier alone.
     pub head: Vec<usize>,
     /// Activation of the hidden layers.
     pub activation: Activation,
     /// Batch normalisation after each hidden layer.
     pub head_batch_norm: bool,
-    /// Dropout rate before every dense layer of the head.
-    pub dropout: f64,
+    /// Dropout rates before the dense layers of the head, the last being the classifier's; one rate is that of all.
+    #[serde(deserialize_with = "one_or_several")]
+    pub dropout: Vec<f64>,
     /// Stochastic-depth rate of the last block; earlier blocks get proportionally less.
     pub drop_path: f64,
+}
+
+impl ModelSpec {
+    /// A rate for each dense layer of the head, the classifier included.
+    fn dropout_rates(&self) -> Vec<f64> {
+        match self.dropout[..] {
+            [rate] => vec![rate; self.head.len() + 1],
+            _ => self.dropout.clone(),
+        }
+    }
+
+    /// How many of the backbone's stages are kept, `all` being what the architecture has; 0 for one that has none to leave
+    /// out.
+    fn kept(&self, all: usize) -> Result<usize> {
+        match self.stages {
+            None => Ok(all),
+            Some(kept) if (1..=all).contains(&kept) => Ok(kept),
+            Some(kept) => {
+                let expected =
+                    if all == 0 { "none, as it has no stages".into() } else { format!("1 to {all}") };
+                Err(Error::new(format!("{kept} stages of {}, expected {expected}", self.name)))
+            }
+        }
+    }
 }
 
 /// One architecture of the zoo.
@@ -110,6 +141,12 @@ impl Network {
             Error::new(format!("there is no model `{}`", spec.name))
                 .hint(suggest(&spec.name, architectures().map(|a| a.name)))
         })?;
+        let (found, layers) = (spec.dropout.len(), spec.head.len() + 1);
+        if found != 1 && found != layers {
+            let expected =
+                format!("one or {layers}: one for each layer of the head and one for the classifier");
+            return Err(Error::new(format!("{found} dropout rates, expected {expected}")));
+        }
         if spec.classes < 2 {
             return Err(Error::new(format!("a classifier needs at least 2 classes, found {}", spec.classes)));
         }
@@ -156,6 +193,36 @@ pub fn is_head(name: &str) -> bool {
     HEADS.into_iter().any(within)
 }
 
+/// Whether a parameter of this name belongs to what stands between the stages of a backbone and its head. It fits no network
+/// with fewer stages.
+pub fn is_after_stages(name: &str) -> bool {
+    ["conv_head.", "bn2.", "head.norm."].iter().any(|module| name.starts_with(module))
+}
+
+/// Reads a number or a list of numbers.
+pub(crate) fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    struct Numbers;
+    impl<'de> Visitor<'de> for Numbers {
+        type Value = Vec<f64>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number or a list of numbers")
+        }
+        fn visit_f64<E>(self, value: f64) -> Result<Vec<f64>, E> {
+            Ok(vec![value])
+        }
+        fn visit_i64<E>(self, value: i64) -> Result<Vec<f64>, E> {
+            Ok(vec![value as f64])
+        }
+        fn visit_u64<E>(self, value: u64) -> Result<Vec<f64>, E> {
+            Ok(vec![value as f64])
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Vec<f64>, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(list))
+        }
+    }
+    deserializer.deserialize_any(Numbers)
+}
+
 /// The hidden layers and the classifier that every family ends in.
 fn make_head(spec: &ModelSpec, features: usize, init: &mut Init) -> (Vec<Hidden>, Linear) {
     let hidden = init.hidden(features, &spec.head, spec.activation, spec.head_batch_norm);
@@ -173,10 +240,11 @@ pub(crate) mod tests {
             name: name.into(),
             classes: 8,
             size: 32,
+            stages: None,
             head: vec![],
             activation: Activation::Relu,
             head_batch_norm: false,
-            dropout: 0.0,
+            dropout: vec![0.0],
             drop_path: 0.0,
         }
     }
@@ -233,7 +301,7 @@ pub(crate) mod tests {
             let spec = ModelSpec {
                 head: vec![12, 10],
                 head_batch_norm: true,
-                dropout: 0.1,
+                dropout: vec![0.1],
                 drop_path: 0.1,
                 activation: Activation::Silu,
                 ..spec(architecture.name)
@@ -245,6 +313,59 @@ pub(crate) mod tests {
             for (name, norm) in crate::weights::gradient_norms(&network, &grads) {
                 assert!(norm != 0.0, "{}: {name}", architecture.name);
             }
+        }
+    }
+
+    #[test]
+    fn dropout_is_the_same_everywhere_or_said_for_each_layer() {
+        let device = Device::flex();
+        let logits = |dropout: &[f64]| {
+            let spec = ModelSpec { dropout: dropout.into(), head: vec![16], ..spec("mlp") };
+            let network = Network::new(&spec, 0, &device)?;
+            Ok::<_, Error>(
+                network.forward(Tensor::ones([2, 32, 32, 3], &device), &Pass::train(0, 0)).into_data(),
+            )
+        };
+        let plain = logits(&[0.0]).unwrap();
+        assert_eq!(logits(&[0.0, 0.0]).unwrap(), plain);
+        assert_eq!(logits(&[0.4]).unwrap(), logits(&[0.4, 0.4]).unwrap());
+        for one in [[0.4, 0.0], [0.0, 0.4]] {
+            assert_ne!(logits(&one).unwrap(), plain);
+            assert_ne!(logits(&one).unwrap(), logits(&[0.4]).unwrap());
+        }
+        let error = logits(&[0.1; 3]).unwrap_err().to_string();
+        assert!(error.starts_with("3 dropout rates, expected one or 2"), "{error}");
+    }
+
+    #[test]
+    fn a_backbone_can_do_without_its_last_stages() {
+        let device = Device::flex().autodiff();
+        for (name, all) in
+            [("tf_efficientnetv2_b0", 6), ("mobilenetv3_small_100", 6), ("resnet18", 4), ("convnext_atto", 4)]
+        {
+            let build = |stages| Network::new(&ModelSpec { stages, ..spec(name) }, 0, &device);
+            let count = |stages| crate::weights::count_trainable(&build(stages).unwrap());
+            assert_eq!(count(Some(all)), count(None), "{name}");
+            let mut last = 0;
+            for stages in 1..=all {
+                let network = build(Some(stages)).unwrap();
+                let logits = network.forward(Tensor::ones([2, 32, 32, 3], &device), &Pass::train(0, 0));
+                assert_eq!(logits.dims(), [2, 8]);
+                for (parameter, norm) in
+                    crate::weights::gradient_norms(&network, &logits.square().mean().backward())
+                {
+                    assert!(norm.is_finite(), "{name}: {parameter}");
+                }
+                let parameters = count(Some(stages));
+                assert!(parameters > last, "{name} with {stages} stages");
+                last = parameters;
+            }
+            let error = build(Some(all + 1)).unwrap_err().to_string();
+            assert!(error.contains(&format!("{} stages of {name}, expected 1 to {all}", all + 1)), "{error}");
+        }
+        for name in ["mlp", "cnn", "cnn_gap"] {
+            let error = Network::new(&ModelSpec { stages: Some(1), ..spec(name) }, 0, &device).unwrap_err();
+            assert!(error.to_string().contains("expected none, as it has no stages"), "{error}");
         }
     }
 

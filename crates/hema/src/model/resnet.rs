@@ -48,7 +48,8 @@ pub struct ResNet {
     layer4: Vec<Block>,
     hidden: Vec<Hidden>,
     fc: Linear,
-    dropout: f64,
+    #[module(skip)]
+    dropout: Vec<f64>,
 }
 
 /// Convolutions, the shortcut, and an activation after their sum.
@@ -67,8 +68,9 @@ pub struct Block {
 }
 
 impl ResNet {
-    #[allow(clippy::unnecessary_wraps)] // what a row of the zoo's table returns
-    fn build(spec: &ModelSpec, kind: Kind, repeats: [usize; 4], init: &mut Init) -> Result<Network> {
+    fn build(spec: &ModelSpec, kind: Kind, mut repeats: [usize; 4], init: &mut Init) -> Result<Network> {
+        let kept = spec.kept(repeats.len())?;
+        repeats[kept..].fill(0);
         Ok(Network::ResNet(Self::new(spec, kind, repeats, init)))
     }
 
@@ -93,7 +95,7 @@ impl ResNet {
         let [layer1, layer2, layer3, layer4] = [stage(0), stage(1), stage(2), stage(3)];
 
         let (hidden, fc) = make_head(spec, channels, init);
-        Self { conv1, bn1, layer1, layer2, layer3, layer4, hidden, fc, dropout: spec.dropout }
+        Self { conv1, bn1, layer1, layer2, layer3, layer4, hidden, fc, dropout: spec.dropout_rates() }
     }
 
     pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
@@ -106,7 +108,7 @@ impl ResNet {
     }
 
     pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.fc, self.dropout, pass)
+        nn::head(features, &self.hidden, &self.fc, &self.dropout, pass)
     }
 }
 

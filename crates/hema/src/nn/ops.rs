@@ -208,13 +208,13 @@ fn keep_images(x: Tensor<4>, keep: Vec<f32>) -> Tensor<4> {
     x * keep
 }
 
-/// A classification head: dropout before every dense layer, the hidden ones and the classifier.
-pub fn head(x: Tensor<2>, hidden: &[Hidden], classifier: &Linear, dropout: f64, pass: &Pass) -> Tensor<2> {
+/// A classification head: dropout before every dense layer, the hidden ones and the classifier, each with its own rate.
+pub fn head(x: Tensor<2>, hidden: &[Hidden], classifier: &Linear, dropout: &[f64], pass: &Pass) -> Tensor<2> {
     let mut x = x;
-    for layer in hidden {
-        x = layer.forward(drop(x, dropout, pass), pass);
+    for (layer, rate) in hidden.iter().zip(dropout) {
+        x = layer.forward(drop(x, *rate, pass), pass);
     }
-    classifier.forward(drop(x, dropout, pass))
+    classifier.forward(drop(x, dropout[hidden.len()], pass))
 }
 
 /// Dropout (Srivastava et al., 2014), scaled so that prediction needs no change.

@@ -8,7 +8,7 @@ use super::check::prefixed;
 use super::{Augment, Mix, Operator, Select, Way};
 
 impl Augment {
-    /// All that happens to an image by itself: what comes first, then the operators. Mixes are left out.
+    /// All that happens to an image by itself: what comes first, the operators, what comes last. Mixes are left out.
     ///
     /// # Errors
     /// The first entry that makes no sense, by its key.
@@ -25,7 +25,16 @@ impl Augment {
         } else {
             steps.push(augment::Step::some_of(1..=1, ways.into_iter().map(augment::Step::all_of).collect()));
         }
+        steps.extend(build_steps(&self.last, "augment.last")?);
         Ok(augment::Augment::new(steps))
+    }
+
+    /// What comes last alone.
+    ///
+    /// # Errors
+    /// The first entry that makes no sense, by its key.
+    pub fn build_last(&self) -> Result<augment::Augment> {
+        Ok(augment::Augment::new(build_steps(&self.last, "augment.last")?))
     }
 
     /// What comes first alone.
@@ -43,7 +52,7 @@ impl Augment {
     pub fn build_ways(&self) -> Result<Vec<(augment::Augment, Mixing)>> {
         let build = |(way, key): (Way, String)| {
             let steps = build_steps(&way.operators, &format!("{key}.operators"))?;
-            Ok((augment::Augment::new(steps), build_mixing(&way.mix, &format!("{key}.mix"))?))
+            Ok((augment::Augment::new(steps), build_mixing(&way, &format!("{key}.mix"))?))
         };
         self.ways().into_iter().map(build).collect()
     }
@@ -51,7 +60,8 @@ impl Augment {
     /// The ways with their keys: those of `one_of`, or the only one.
     pub(super) fn ways(&self) -> Vec<(Way, String)> {
         if self.one_of.is_empty() {
-            let only = Way { operators: self.operators.clone(), mix: self.mix.clone() };
+            let only =
+                Way { operators: self.operators.clone(), mix: self.mix.clone(), mix_all: self.mix_all };
             return vec![(only, "augment".to_owned())];
         }
         let ways = self.one_of.iter().cloned().enumerate();
@@ -59,12 +69,13 @@ impl Augment {
     }
 }
 
-fn build_mixing(mixes: &[Mix], key: &str) -> Result<Mixing> {
+fn build_mixing(way: &Way, key: &str) -> Result<Mixing> {
     let entry = |(index, mix): (usize, &Mix)| {
         mixing::Entry::named(&mix.name, mix.probability, mix.alpha, mix.area, mix.within_class)
             .map_err(|e| prefixed(&format!("{key}.{index}.name"), &e))
     };
-    Ok(Mixing::new(mixes.iter().enumerate().map(entry).collect::<Result<_>>()?))
+    let entries = way.mix.iter().enumerate().map(entry).collect::<Result<_>>()?;
+    Ok(if way.mix_all { Mixing::all_of(entries) } else { Mixing::one_of(entries) })
 }
 
 impl Select {

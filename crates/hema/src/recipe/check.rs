@@ -3,7 +3,7 @@
 use hema_core::error::{Error, Result, suggest};
 use hema_core::{metrics, sampler};
 
-use super::{Crop, Data, Mix, Model, On, Operator, Recipe, Select, Stage, Weights};
+use super::{Crop, Data, Model, On, Operator, Recipe, Select, Stage, Way, Weights};
 use crate::schedule::Shape;
 
 impl Recipe {
@@ -19,6 +19,9 @@ impl Recipe {
         fraction(self.loss.label_smoothing, "loss.label_smoothing")?;
         within(self.loss.focus, 0.0, 10.0, "loss.focus")?;
         fraction(self.loss.beta, "loss.beta")?;
+        positive(self.distill.temperature, "distill.temperature")?;
+        let weight = self.distill.weight;
+        require(weight > 0.0 && weight <= 1.0, "distill.weight", weight, "more than 0, at most 1")?;
         self.check_stages()?;
         fraction(self.average.decay, "average.decay")?;
         require(self.average.epochs > 0, "average.epochs", self.average.epochs, "at least 1")?;
@@ -29,18 +32,21 @@ impl Recipe {
         let augment = &self.augment;
         check_operators(&augment.base, "augment.base")?;
         augment.build_base()?;
+        check_operators(&augment.last, "augment.last")?;
+        augment.build_last()?;
+        require(augment.copies <= 100, "augment.copies", augment.copies, "at most 100")?;
         let alone = augment.one_of.is_empty() || (augment.operators.is_empty() && augment.mix.is_empty());
         let expected = "nothing, as `augment.operators` or `augment.mix` stands beside it";
         require(alone, "augment.one_of", format!("{} entries", augment.one_of.len()), expected)?;
         for (way, key) in augment.ways() {
             check_operators(&way.operators, &format!("{key}.operators"))?;
-            check_mixes(&way.mix, &format!("{key}.mix"))?;
+            check_mixes(&way, &format!("{key}.mix"))?;
         }
         let ways = augment.build_ways()?;
         let consistency = self.loss.consistency;
         let holds = consistency.is_finite() && consistency >= 0.0;
         require(holds, "loss.consistency", consistency, "a number of at least 0")?;
-        let apart = consistency == 0.0 || ways.iter().all(|(_, mixing)| mixing.is_empty());
+        let apart = consistency == 0.0 || ways.iter().all(|(_, mixing)| mixing.rounds() == 0);
         require(apart, "loss.consistency", consistency, "0, as `augment.mix` mixes images").map_err(|e| {
             e.hint("views of a mixture are not views of one image: leave out `augment.mix` or `loss.consistency`")
         })?;
@@ -93,16 +99,21 @@ pub(super) fn check_operators(operators: &[Operator], key: &str) -> Result<()> {
     Ok(())
 }
 
-fn check_mixes(mixes: &[Mix], key: &str) -> Result<()> {
-    for (index, mix) in mixes.iter().enumerate() {
+fn check_mixes(way: &Way, key: &str) -> Result<()> {
+    for (index, mix) in way.mix.iter().enumerate() {
         within(mix.probability, 0.0, 1.0, &format!("{key}.{index}.probability"))?;
         if let Some(alpha) = mix.alpha {
             within(alpha, 0.01, 100.0, &format!("{key}.{index}.alpha"))?;
         }
     }
-    let total: f64 = mixes.iter().map(|mix| mix.probability).sum();
+    let total: f64 = way.mix.iter().map(|mix| mix.probability).sum();
     let at_most_one = "at most 1, as one of them is chosen";
-    require(total <= 1.0 + 1e-9, &format!("{key}: sum of the probabilities"), total, at_most_one)
+    require(
+        way.mix_all || total <= 1.0 + 1e-9,
+        &format!("{key}: sum of the probabilities"),
+        total,
+        at_most_one,
+    )
 }
 
 fn check_data(data: &Data) -> Result<()> {
@@ -139,7 +150,12 @@ fn check_model(model: &Model) -> Result<()> {
     for (index, width) in model.head.iter().enumerate() {
         require(*width > 0, &format!("model.head.{index}"), width, "at least 1 unit")?;
     }
-    fraction(model.dropout, "model.dropout")?;
+    let (rates, layers) = (model.dropout.len(), model.head.len() + 1);
+    let expected = format!("1 or {layers} rates: one for each of `model.head` and one for the classifier");
+    require(rates == 1 || rates == layers, "model.dropout", format!("{rates} rates"), &expected)?;
+    for (index, rate) in model.dropout.iter().enumerate() {
+        fraction(*rate, &if rates == 1 { "model.dropout".into() } else { format!("model.dropout.{index}") })?;
+    }
     fraction(model.drop_path, "model.drop_path")
 }
 

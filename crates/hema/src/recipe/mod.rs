@@ -9,11 +9,13 @@
 use std::path::PathBuf;
 
 use hema_core::augment::mixing::Area;
+use hema_core::background::Background;
 use hema_core::data::OnBadImage;
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::{Crop, Filter, Preprocess};
 use serde::{Deserialize, Serialize};
 
+use crate::model::one_or_several;
 use crate::nn::{self, Activation};
 use crate::schedule::{Schedule, Shape};
 
@@ -52,6 +54,9 @@ pub struct Recipe {
     /// What is minimised.
     #[serde(default)]
     pub loss: Loss,
+    /// Models to learn from, beside the labels.
+    #[serde(default)]
+    pub distill: Distill,
     /// Stages of training, in order, at least one; each starts from the weights the one before selected.
     #[serde(default, rename = "stage")]
     pub stages: Vec<Stage>,
@@ -101,6 +106,9 @@ pub struct Data {
     pub mean: [f32; 3],
     /// Red, green and blue that the difference is divided by; by default those of `ImageNet`.
     pub std: [f32; 3],
+    /// What becomes of the background, in training and in prediction: `"keep"`, or `"remove"` to make everything brighter than a
+    /// fixed threshold black, as the founding report tried.
+    pub background: Background,
     /// Share of the images held out for validation when no split is given, 0 to 1.
     pub validation: f64,
     /// Share of the images held out for the final test when no split is given, 0 to 1.
@@ -119,6 +127,7 @@ impl Default for Data {
             filter: Filter::Bicubic,
             mean: Preprocess::IMAGENET_MEAN,
             std: Preprocess::IMAGENET_STD,
+            background: Background::Keep,
             validation: 0.15,
             test: 0.15,
             sampler: "natural".into(),
@@ -136,6 +145,9 @@ pub struct Model {
     /// Where the weights start.
     #[serde(default)]
     pub weights: Weights,
+    /// How many stages of the backbone are kept, from the first on, for a smaller network; by default all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stages: Option<usize>,
     /// Widths of dense layers between the pooled features and the classifier; empty for the classifier alone.
     #[serde(default)]
     pub head: Vec<usize>,
@@ -145,12 +157,17 @@ pub struct Model {
     /// Batch normalisation after each dense layer of the head.
     #[serde(default)]
     pub head_batch_norm: bool,
-    /// Probability of dropping a feature before every dense layer of the head, the classifier included.
-    #[serde(default)]
-    pub dropout: f64,
+    /// Probability of dropping a feature before every dense layer of the head, the classifier included; or a list of one for
+    /// each.
+    #[serde(default = "no_dropout", deserialize_with = "one_or_several")]
+    pub dropout: Vec<f64>,
     /// Probability of skipping the last residual branch; earlier ones less, in proportion (stochastic depth).
     #[serde(default)]
     pub drop_path: f64,
+}
+
+fn no_dropout() -> Vec<f64> {
+    vec![0.0]
 }
 
 /// Where weights start: `"none"`, `"imagenet"`, or the path of a file.
@@ -181,6 +198,9 @@ pub struct Augment {
     /// Ways to mix another image of the batch into an image, of which at most one is chosen.
     #[serde(default)]
     pub mix: Vec<Mix>,
+    /// All of `mix`, one after the other, each with its own probability, in place of at most one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mix_all: bool,
     /// What a mix, its share and its box are drawn for: each image, or the whole batch.
     #[serde(default)]
     pub mix_per: Per,
@@ -190,6 +210,13 @@ pub struct Augment {
     /// What one of `one_of` is drawn for: each image, or the whole batch.
     #[serde(default)]
     pub one_of_per: Per,
+    /// Operators that come last, after the mixes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last: Vec<Operator>,
+    /// Every epoch shows this many augmented copies of every image, always the same, as if they had been made in advance; 0 for one
+    /// that is augmented anew every epoch. Copies that are mixed stay together in their batch.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub copies: u64,
 }
 
 /// One entry of `augment.one_of`.
@@ -202,6 +229,9 @@ pub struct Way {
     /// As `augment.mix`.
     #[serde(default)]
     pub mix: Vec<Mix>,
+    /// As `augment.mix_all`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mix_all: bool,
 }
 
 /// One entry of `augment.mix`.
@@ -210,7 +240,7 @@ pub struct Way {
 pub struct Mix {
     /// One of `hema list mixes`.
     pub name: String,
-    /// Probability that it is the one chosen, 0 to 1; those of all entries sum to at most 1.
+    /// Probability that it is the one chosen, 0 to 1; those of all entries sum to at most 1, unless all are done.
     #[serde(default = "one")]
     pub probability: f64,
     /// Shares are drawn from Beta(alpha, alpha), 0.01 to 100: small for shares near 0 and 1. By default 0.2 for `mixup`
@@ -261,6 +291,16 @@ pub struct Operator {
     /// In place of a name: entries done one after the other, for a sequence inside `some_of`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub all_of: Vec<Operator>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 fn exactly_one() -> [usize; 2] {
@@ -321,6 +361,26 @@ impl Default for Loss {
     }
 }
 
+/// `[distill]`: knowledge distillation (Hinton et al., 2015). Teachers see every training image as the network does, augmented and
+/// mixed (Beyer et al., 2022), and the network learns to say what they say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Distill {
+    /// Models of Hema for the same classes, whose probabilities are averaged; none for no distillation.
+    pub teachers: Vec<PathBuf>,
+    /// What the teachers' and the network's logits are divided by: above 1, classes that the teachers hold for unlikely count
+    /// more.
+    pub temperature: f64,
+    /// Share of the loss that comes from the teachers, above 0 to 1; the rest comes from the labels.
+    pub weight: f64,
+}
+
+impl Default for Distill {
+    fn default() -> Self {
+        Self { teachers: Vec::new(), temperature: 2.0, weight: 0.7 }
+    }
+}
+
 /// Weight of each class in the loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -359,6 +419,9 @@ pub struct Stage {
     /// The optimizer.
     #[serde(default)]
     pub optimizer: Optimizer,
+    /// In place of `loss.class_weights`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
     /// Highest learning rate.
     pub lr: f64,
     /// Factor of the learning rate from each layer to the one before it, 1 for none: what lies further from the head is

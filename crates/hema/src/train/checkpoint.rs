@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Task;
 use super::average::Average;
-use crate::bundle::BEST;
+use crate::bundle::{self, BEST};
 use crate::model::Network;
 use crate::optim::Optimizer;
 use crate::weights::{self, StateDict};
@@ -95,11 +95,20 @@ pub(super) struct Inputs {
     recipe: String,
     train: String,
     val: String,
+    /// Checksums of the models that are learned from.
+    #[serde(default)]
+    teachers: Vec<u32>,
 }
 
 impl Inputs {
     pub(super) fn of(task: &Task) -> Result<Self> {
-        Ok(Self { recipe: task.recipe.to_toml()?, train: task.train.hash()?, val: task.val.hash()? })
+        let teachers = &task.recipe.distill.teachers;
+        Ok(Self {
+            recipe: task.recipe.to_toml()?,
+            train: task.train.hash()?,
+            val: task.val.hash()?,
+            teachers: teachers.iter().map(|path| bundle::checksum(path)).collect::<Result<_>>()?,
+        })
     }
 }
 
@@ -162,6 +171,12 @@ fn read(task: &Task, inputs: &Inputs) -> Result<Saved> {
     }
     if before.train != inputs.train || before.val != inputs.val {
         return differs("data set or split", "resume with the same --data and --split");
+    }
+    if before.teachers != inputs.teachers {
+        return differs(
+            "model to learn from",
+            "put back the files that `distill.teachers` of the recipe named",
+        );
     }
     let part = |prefix: &str| {
         let of = |(name, array): (&String, &weights::Array)| {

@@ -5,6 +5,8 @@
 //! What is drawn follows from the seed and the epoch, and what becomes of an image from its place in the data and how
 //! often it came before: a resumed epoch goes on where it stopped.
 
+use std::num::NonZero;
+
 use hema_core::Image;
 use hema_core::augment::Augment;
 use hema_core::augment::mixing::Mixing;
@@ -20,7 +22,7 @@ use crate::loss::{Target, VIEWS};
 use crate::recipe::{Per, Recipe};
 
 /// What an image of a batch shows.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Shown {
     /// Its position in the data.
     pub(super) image: usize,
@@ -39,6 +41,10 @@ pub(super) struct Deck<'a> {
     ways: Vec<(Augment, Mixing)>,
     way_per: Per,
     mix_per: Per,
+    /// Operators that come last.
+    last: Augment,
+    /// Copies that all epochs show; none where every epoch augments anew.
+    copies: Option<NonZero<u64>>,
     /// Every image is shown in several views.
     views: bool,
     sampler: &'static Sampler,
@@ -61,7 +67,10 @@ impl<'a> Deck<'a> {
                 classes[label].push(i);
             }
         }
-        let quotas = sampler.quotas(&data.counts());
+        let mut quotas = sampler.quotas(&data.counts());
+        for quota in &mut quotas {
+            *quota *= recipe.augment.copies.max(1);
+        }
         Ok(Self {
             data,
             seed: recipe.seed,
@@ -69,6 +78,8 @@ impl<'a> Deck<'a> {
             ways: recipe.augment.build_ways()?,
             way_per: recipe.augment.one_of_per,
             mix_per: recipe.augment.mix_per,
+            last: recipe.augment.build_last()?,
+            copies: NonZero::new(recipe.augment.copies),
             views: recipe.loss.consistency > 0.0,
             sampler,
             classes,
@@ -81,7 +92,8 @@ impl<'a> Deck<'a> {
         let of_way = |(operators, mixing): &(Augment, Mixing)| {
             operators.names().into_iter().chain(mixing.names().map(String::from)).collect::<Vec<_>>()
         };
-        self.base.names().into_iter().chain(self.ways.iter().flat_map(of_way)).collect()
+        let ways = self.ways.iter().flat_map(of_way);
+        self.base.names().into_iter().chain(ways).chain(self.last.names()).collect()
     }
 
     /// Images of an epoch.
@@ -94,11 +106,25 @@ impl<'a> Deck<'a> {
         &self.quotas
     }
 
-    /// The images of an epoch, in the order they are shown.
-    pub(super) fn draw(&self, epoch: u64) -> Vec<Draw> {
-        let mut draws = self.sampler.draw(&self.classes, &self.quotas, self.seed, epoch);
-        draws.shuffle(&mut stream(self.seed, Purpose::Shuffle, epoch, 0));
+    /// The images of an epoch, in the order they are shown in batches of `batch_size`.
+    pub(super) fn draw(&self, epoch: u64, batch_size: usize) -> Vec<Draw> {
+        let drawn_in = self.augmented_in(epoch);
+        let mut draws = self.sampler.draw(&self.classes, &self.quotas, self.seed, drawn_in);
+        draws.shuffle(&mut stream(self.seed, Purpose::Shuffle, drawn_in, 0));
+        if self.copies.is_some() {
+            // a batch keeps its images, which are mixed with each other; the last may be smaller and stays last
+            let whole = draws.len() / batch_size * batch_size;
+            let mut batches: Vec<Vec<Draw>> =
+                draws[..whole].chunks(batch_size).map(<[Draw]>::to_vec).collect();
+            batches.shuffle(&mut stream(self.seed, Purpose::Shuffle, epoch, 1));
+            draws.splice(..whole, batches.into_iter().flatten());
+        }
         draws
+    }
+
+    /// The epoch whose random numbers augment the images of this one.
+    fn augmented_in(&self, epoch: u64) -> u64 {
+        if self.copies.is_some() { 0 } else { epoch }
     }
 
     /// The images of a batch, augmented, with what they show: one an image of the batch, each perhaps with another one of
@@ -107,43 +133,70 @@ impl<'a> Deck<'a> {
     /// # Errors
     /// An image that cannot be read from the data set's store.
     pub(super) fn batch(&self, draws: &[Draw], epoch: u64) -> Result<Vec<(Shown, Image)>> {
+        let epoch = self.augmented_in(epoch);
         let shown: Vec<Shown> = draws.iter().map(|draw| self.shown(draw)).collect();
         let ways: Vec<&(Augment, Mixing)> = draws
             .iter()
             .map(|draw| self.way(if self.way_per == Per::Sample { draw } else { &draws[0] }, epoch))
             .collect();
         let operated = draws.par_iter().zip(&ways).map(|(draw, (operators, _))| (draw, operators));
-        if self.views {
+        let mut batch: Vec<(Shown, Image)> = if self.views {
             let views: Vec<[Image; VIEWS]> = operated
                 .map(|(draw, operators)| self.read_views(draw, operators, epoch))
                 .collect::<Result<_>>()?;
             let mut of_view: [Vec<_>; VIEWS] = Default::default();
             for (shown, views) in shown.iter().zip(views) {
-                of_view.iter_mut().zip(views).for_each(|(all, view)| all.push((*shown, view)));
+                of_view.iter_mut().zip(views).for_each(|(all, view)| all.push((shown.clone(), view)));
             }
-            return Ok(of_view.into_iter().flatten().collect());
-        }
-        let images: Vec<Image> =
-            operated.map(|(draw, operators)| self.read(draw, operators, epoch)).collect::<Result<_>>()?;
-        if ways.iter().all(|(_, mixing)| mixing.is_empty()) {
-            return Ok(shown.into_iter().zip(images).collect());
-        }
-        let labels: Vec<usize> = shown.iter().map(|shown| shown.target.label).collect();
-        let mix = |place: usize| {
-            let (mut shown, mut image) = (shown[place], images[place].clone());
-            let look = self.look(&draws[place]);
-            let of = if self.mix_per == Per::Sample { look } else { self.look(&draws[0]) };
-            let mut rng = stream(self.seed, Purpose::Blend, epoch, of);
-            let mut own = stream(self.seed, Purpose::Partner, epoch, look);
-            if let Some(entry) = ways[place].1.choose(&mut rng)
-                && let Some(partner) = entry.partner(place, &labels, &mut own)
-            {
-                let share = entry.apply(&mut image, &images[partner], &mut rng);
-                shown.target.mixed = Some((labels[partner], share));
-            }
-            (shown, image)
+            of_view.into_iter().flatten().collect()
+        } else {
+            let images: Vec<Image> =
+                operated.map(|(draw, operators)| self.read(draw, operators, epoch)).collect::<Result<_>>()?;
+            let mixings: Vec<&Mixing> = ways.iter().map(|(_, mixing)| mixing).collect();
+            self.mix(shown.into_iter().zip(images).collect(), draws, &mixings, epoch)
         };
-        Ok((0..draws.len()).into_par_iter().map(mix).collect())
+        if !self.last.is_empty() {
+            batch.par_iter_mut().enumerate().for_each(|(place, (_, image))| {
+                let (view, look) = (place / draws.len(), self.look(&draws[place % draws.len()]));
+                let mut rng = stream(self.seed, Purpose::Last, epoch * VIEWS as u64 + view as u64, look);
+                self.last.apply(image, &mut rng);
+            });
+        }
+        Ok(batch)
+    }
+
+    /// The images of a batch after every round of their mixing.
+    fn mix(
+        &self,
+        mut batch: Vec<(Shown, Image)>,
+        draws: &[Draw],
+        mixings: &[&Mixing],
+        epoch: u64,
+    ) -> Vec<(Shown, Image)> {
+        let labels: Vec<usize> = batch.iter().map(|(shown, _)| shown.target.label()).collect();
+        let streams = |draw: &Draw| {
+            let look = self.look(draw);
+            let of = if self.mix_per == Per::Sample { look } else { self.look(&draws[0]) };
+            [(Purpose::Blend, of), (Purpose::Partner, look)]
+                .map(|(purpose, of)| stream(self.seed, purpose, epoch, of))
+        };
+        let mut rngs: Vec<[Rng; 2]> = draws.iter().map(streams).collect();
+        let rounds = mixings.iter().map(|mixing| mixing.rounds()).max().unwrap_or(0);
+        for round in 0..rounds {
+            let mix = |(place, [rng, own]): (usize, &mut [Rng; 2])| {
+                let (mut shown, mut image) = batch[place].clone();
+                if let Some(entry) = mixings[place].choose(round, rng)
+                    && let Some(partner) = entry.partner(place, &labels, own)
+                {
+                    let (other, other_image) = &batch[partner];
+                    let share = entry.apply(&mut image, other_image, rng);
+                    shown.target.mix(&other.target, share);
+                }
+                (shown, image)
+            };
+            batch = rngs.par_iter_mut().enumerate().map(mix).collect();
+        }
+        batch
     }
 
     /// All images of the data in one batch, each once, as an epoch shows them.
@@ -256,7 +309,7 @@ lr = 1e-3
     ) -> Vec<(Shown, Image)> {
         let recipe = Recipe::parse(RECIPE, "test", overrides).unwrap();
         let deck = Deck::new(&recipe, data).unwrap();
-        deck.batch(&deck.draw(epoch)[range], epoch).unwrap()
+        deck.batch(&deck.draw(epoch, 16)[range], epoch).unwrap()
     }
 
     #[test]
@@ -268,9 +321,9 @@ lr = 1e-3
         assert!(first != batch(&data, &[MIX], 4, 0..32) && first != batch(&data, &[MIX, "seed=1"], 3, 0..32));
         let plain = batch(&data, &[], 3, 0..32);
         let mixed = first.iter().zip(&plain).filter(|(mixed, plain)| mixed.1 != plain.1).count();
-        let labelled = first.iter().filter(|(shown, _)| shown.target.mixed.is_some()).count();
+        let labelled = first.iter().filter(|(shown, _)| !shown.target.mixed().is_empty()).count();
         assert!((20..32).contains(&mixed) && labelled >= mixed, "{mixed} {labelled}");
-        assert!(plain.iter().all(|(shown, _)| shown.target.mixed.is_none()));
+        assert!(plain.iter().all(|(shown, _)| shown.target.mixed().is_empty()));
     }
 
     #[test]
@@ -278,7 +331,7 @@ lr = 1e-3
         let always = r#"augment.mix=[{ name = "cutmix" }]"#;
         let shares = |per: &str| {
             let batch = batch(&cells([6; 8]), &[always, per], 0, 0..16);
-            let mut shares: Vec<f32> = batch.iter().map(|(shown, _)| shown.target.mixed.unwrap().1).collect();
+            let mut shares: Vec<f32> = batch.iter().map(|(shown, _)| shown.target.mixed()[0].1).collect();
             shares.dedup();
             shares.len()
         };
@@ -293,7 +346,7 @@ lr = 1e-3
             let recipe = Recipe::parse(RECIPE, "test", overrides).unwrap();
             let deck = Deck::new(&recipe, &data).unwrap();
             let all = deck.all(4).unwrap();
-            let draws = deck.draw(4);
+            let draws = deck.draw(4, 16);
             for (draw, (_, image)) in draws.iter().zip(batch(&data, &[], 4, 0..16)) {
                 assert!(all[draw.image] == image);
             }
@@ -305,8 +358,9 @@ lr = 1e-3
         let data = cells([6; 8]);
         let ways =
             r#"augment.one_of=[{ operators = [{ name = "invert" }] }, { mix = [{ name = "cutmix" }] }]"#;
-        let mixed =
-            |batch: &[(Shown, Image)]| batch.iter().filter(|(shown, _)| shown.target.mixed.is_some()).count();
+        let mixed = |batch: &[(Shown, Image)]| {
+            batch.iter().filter(|(shown, _)| !shown.target.mixed().is_empty()).count()
+        };
         let of = |per: &str, range: std::ops::Range<usize>| {
             batch(&data, &["augment.operators=[]", ways, per], 2, range)
         };
@@ -323,13 +377,13 @@ lr = 1e-3
     fn within_a_class_labels_stay_and_what_has_no_partner_is_not_mixed() {
         let within = r#"augment.mix=[{ name = "mixup", alpha = 1.0, within_class = true }]"#;
         for (shown, _) in batch(&cells([6; 8]), &[within], 0, 0..48) {
-            assert_eq!(shown.target.mixed.unwrap().0, shown.target.label);
+            assert_eq!(shown.target.mixed()[0].0, shown.target.label());
         }
         let one_class = batch(&cells([5, 0, 0, 0, 0, 0, 0, 0]), &[MIX], 0, 0..5);
-        assert!(one_class.iter().all(|(shown, _)| shown.target.mixed.is_none_or(|(label, _)| label == 0)));
+        assert!(one_class.iter().all(|(shown, _)| shown.target.mixed().iter().all(|(label, _)| *label == 0)));
         for mix in [within, MIX] {
             let single = batch(&cells([6; 8]), &[mix], 0, 0..1);
-            assert!(single[0].0.target.mixed.is_none());
+            assert!(single[0].0.target.mixed().is_empty());
         }
     }
 
@@ -341,8 +395,54 @@ lr = 1e-3
         let base = batch(&data, &["augment.operators=[]"], 1, 0..8);
         let whole = batch(&data, &[], 1, 0..8);
         assert!(views[..8] == base && views[8..16] == whole);
-        let targets = |of: &[(Shown, Image)]| of.iter().map(|(shown, _)| *shown).collect::<Vec<_>>();
+        let targets = |of: &[(Shown, Image)]| of.iter().map(|(shown, _)| shown.clone()).collect::<Vec<_>>();
         assert_eq!(targets(&views[16..]), targets(&whole));
         assert!(views[16..].iter().zip(&whole).all(|(third, second)| third.1 != second.1));
+    }
+
+    #[test]
+    fn mixes_follow_each_other_and_what_comes_last_covers_them() {
+        let data = cells([6; 8]);
+        let all = r#"augment.mix=[{ name = "cutmix" }, { name = "mixup", alpha = 1.0 }]"#;
+        let mixed = batch(&data, &[all, "augment.mix_all=true"], 1, 0..16);
+        for (shown, _) in &mixed {
+            // two after the first round, another two after the second
+            assert_eq!(shown.target.mixed().len(), 3);
+        }
+        let grid = "augment.last=[{ name = \"grid-mask\" }]";
+        let covered = batch(&data, &[all, "augment.mix_all=true", grid], 1, 0..16);
+        let (mut black, mut differ) = (0, 0);
+        for ((_, image), (_, before)) in covered.iter().zip(&mixed) {
+            for (pixel, before) in image.pixels().chunks(3).zip(before.pixels().chunks(3)) {
+                differ += usize::from(pixel != before);
+                black += usize::from(pixel != before && pixel == [0; 3]);
+            }
+        }
+        assert!(differ > 100 && differ == black, "{differ} {black}");
+        let views = |more: &[&str]| batch(&data, &[&["loss.consistency=12"], more].concat(), 1, 0..8);
+        let (plain, covered) = (views(&[]), views(&[grid]));
+        assert!(plain.iter().zip(&covered).filter(|(a, b)| a.1 != b.1).count() > 12);
+    }
+
+    #[test]
+    fn copies_made_in_advance_are_the_same_in_every_epoch() {
+        let data = cells([6; 8]);
+        let recipe =
+            Recipe::parse(RECIPE, "test", &["augment.copies=2", "data.sampler=natural", MIX]).unwrap();
+        let deck = Deck::new(&recipe, &data).unwrap();
+        assert_eq!(deck.len(), 96);
+        let epoch = |epoch: u64| -> Vec<(Shown, Image)> {
+            let draws = deck.draw(epoch, 20);
+            assert_eq!(draws.len(), 96);
+            draws.chunks(20).flat_map(|draws| deck.batch(draws, epoch).unwrap()).collect()
+        };
+        let first = epoch(0);
+        let others = [1, 2, 3].map(epoch);
+        assert!(others.iter().any(|other| *other != first), "the order differs");
+        assert!(others.iter().all(|other| first.iter().all(|one| other.contains(one))));
+        for image in 0..48 {
+            let copies: Vec<_> = first.iter().filter(|(shown, _)| shown.image == image).collect();
+            assert!(copies.len() == 2 && copies[0].1 != copies[1].1);
+        }
     }
 }

@@ -11,6 +11,7 @@ mod checkpoint;
 mod deck;
 mod freeze;
 mod setup;
+mod teachers;
 mod validate;
 
 use std::path::Path;
@@ -28,20 +29,21 @@ use hema_core::sampler::Draw;
 
 use crate::bundle::{self, Bundle, Manifest};
 use crate::loader::{self, Flow};
-use crate::loss::{CrossEntropy, Target, VIEWS, jensen_shannon};
+use crate::loss::{CrossEntropy, Target, VIEWS, distillation, jensen_shannon};
 use crate::model::{ModelSpec, Network};
 use crate::nn::{Pass, on_pool};
 use crate::optim::Optimizer;
-use crate::recipe::{LabelledViews, Recipe, Stage};
+use crate::recipe::{Distill, LabelledViews, Loss, Recipe, Stage};
 use crate::run_log::{Epoch, RunLog};
 use crate::weights;
 
 use average::Average;
 pub use checkpoint::{CHECKPOINT, Position, check_folder};
+use deck::Deck;
 pub use deck::shown;
-use deck::{Deck, Shown};
 use setup::{check_labelled, start_weights};
 pub use setup::{device_name, model_spec, preprocess};
+use teachers::{Lesson, Teachers};
 use validate::{Judge, Validated};
 
 /// Name of the last epoch's model inside a run directory.
@@ -137,13 +139,14 @@ pub fn fit(task: &Task, resume: bool, observer: &mut dyn Observer, stop: &Atomic
     Ok(Outcome::Finished { best_epoch, best })
 }
 
-/// Checks in a moment, before any image is read, that a new run can start: its network can be built for so many
-/// classes, finds its first weights, and has the modules that stages name.
+/// Checks in a moment, before any image is read, that a new run can start: its network can be built for these
+/// classes, finds its first weights, and has the modules that stages name; its teachers know the same classes.
 ///
 /// # Errors
 /// The first of these that fails.
-pub fn check(recipe: &Recipe, classes: usize, device: &Device) -> Result<()> {
-    let spec = model_spec(recipe, classes);
+pub fn check(recipe: &Recipe, classes: &[String], device: &Device) -> Result<()> {
+    Teachers::open(recipe, classes, device)?;
+    let spec = model_spec(recipe, classes.len());
     let network = Network::new(&spec, recipe.seed, &device.clone().autodiff())?;
     let network = start_weights(network, &spec, &recipe.model.weights)?;
     recipe.stages.iter().try_for_each(|stage| freeze::prepare(network.clone(), stage).map(drop))
@@ -155,6 +158,7 @@ struct Run<'a> {
     inputs: checkpoint::Inputs,
     judge: Judge<'a>,
     deck: Deck<'a>,
+    teachers: Teachers,
     loss: CrossEntropy,
     preprocess: Preprocess,
     spec: ModelSpec,
@@ -176,8 +180,9 @@ impl<'a> Run<'a> {
         check_labelled(task.train)?;
         check_labelled(task.val)?;
         let judge = Judge::new(recipe, task.val)?;
-        let classes = task.train.classes().len();
-        let spec = model_spec(recipe, classes);
+        let classes = task.train.classes();
+        let teachers = Teachers::open(recipe, classes, task.device)?;
+        let spec = model_spec(recipe, classes.len());
         let device = task.device.clone().autodiff();
         let inputs = checkpoint::Inputs::of(task)?;
         let saved = checkpoint::find(task, &inputs, resume)?;
@@ -209,6 +214,7 @@ impl<'a> Run<'a> {
             judge,
             loss: CrossEntropy::new(&recipe.loss, deck.quotas()),
             deck,
+            teachers,
             preprocess: preprocess(recipe),
             spec,
             network,
@@ -221,9 +227,12 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Freezes what the stage does not train; a stage that is new starts a new optimizer.
+    /// Freezes what the stage does not train and weighs classes as it says; a stage that is new starts a new optimizer.
     fn enter(&mut self, stage: &Stage) -> Result<()> {
         self.network = freeze::prepare(self.network.clone(), stage)?;
+        let loss = &self.task.recipe.loss;
+        let class_weights = stage.class_weights.unwrap_or(loss.class_weights);
+        self.loss = CrossEntropy::new(&Loss { class_weights, ..loss.clone() }, self.deck.quotas());
         self.optimizer.get_or_insert_with(|| Optimizer::new(stage));
         Ok(())
     }
@@ -242,9 +251,10 @@ impl<'a> Run<'a> {
         let epoch = self.position.epoch;
 
         let deck = self.deck.clone();
-        let draws = deck.draw(epoch);
+        let draws = deck.draw(epoch, stage.batch_size);
         let remaining = &draws[(self.position.batch as usize * stage.batch_size).min(images)..];
-        let make = |draws: &[Draw]| deck.batch(draws, epoch);
+        let teachers = self.teachers.clone();
+        let make = |draws: &[Draw]| teachers.teach(deck.batch(draws, epoch)?);
         let preprocess = self.preprocess.clone();
         self.epoch_started = Instant::now();
         let mut here = 0;
@@ -278,14 +288,15 @@ impl<'a> Run<'a> {
     }
 
     /// One step: forward and backward of every part of the batch, update. The batch's mean loss.
-    fn step(&mut self, stage: &Stage, batch: loader::Batch<Shown>) -> Result<f64> {
+    fn step(&mut self, stage: &Stage, batch: loader::Batch<Lesson>) -> Result<f64> {
         let images = batch.samples.len() / self.views();
-        let first = self.task.train.entry(batch.samples[0].image).path.clone();
+        let first = self.task.train.entry(batch.samples[0].shown.image).path.clone();
         let kept = "lower the stage's `lr` or set its `clip_norm`; a checkpoint of earlier epochs is kept";
         let at = |e: Error, step: u64| {
             Error::new(format!("step {}, batch starting with {first}: {e}", step + 1)).hint(kept)
         };
-        let targets: Vec<Target> = batch.samples[..images].iter().map(|shown| shown.target).collect();
+        let targets: Vec<Target> =
+            batch.samples[..images].iter().map(|lesson| lesson.shown.target.clone()).collect();
         let total = self.loss.total(&targets);
         let precision = self.task.recipe.precision.on_this_machine();
         let pass = Pass::train(self.task.recipe.seed, self.position.step).with_precision(precision);
@@ -312,23 +323,31 @@ impl<'a> Run<'a> {
     }
 
     /// What a part adds to the mean loss of a batch of `images` that count `total`.
-    fn part_loss(&self, part: loader::Batch<Shown>, total: f32, images: usize, pass: &Pass) -> Tensor<1> {
+    fn part_loss(&self, part: loader::Batch<Lesson>, total: f32, images: usize, pass: &Pass) -> Tensor<1> {
         let recipe = self.task.recipe;
-        let targets: Vec<Target> = part.samples.iter().map(|shown| shown.target).collect();
+        let targets: Vec<Target> = part.samples.iter().map(|lesson| lesson.shown.target.clone()).collect();
+        let taught: Vec<f32> = part.samples.iter().flat_map(|lesson| &lesson.taught).copied().collect();
         // the views stand one after the other
         let here = targets.len() / self.views();
         let share = self.loss.total(&targets[..here]) / total;
+        let share_of_images = here as f64 / images as f64;
         let logits = self.network.forward(part.into_tensor(&self.device), pass);
-        let consistency = recipe.loss.consistency;
-        if consistency == 0.0 {
-            return self.loss.forward(logits, &targets, &self.device) * share;
-        }
         let labelled = match recipe.loss.labelled_views {
             LabelledViews::First => logits.clone().narrow(0, 0, here),
             LabelledViews::All => logits.clone(),
         };
-        let of_labels = self.loss.forward(labelled.clone(), &targets[..labelled.dims()[0]], &self.device);
-        of_labels * share + jensen_shannon(logits) * (consistency * here as f64 / images as f64)
+        let targets = &targets[..labelled.dims()[0]];
+        let mut loss = self.loss.forward(labelled, targets, &self.device) * share;
+        if !taught.is_empty() {
+            let Distill { temperature, weight, .. } = recipe.distill;
+            let of_teachers = distillation(logits.clone(), &taught, temperature, &self.device);
+            loss = loss * (1.0 - weight) + of_teachers * (weight * share_of_images);
+        }
+        let consistency = recipe.loss.consistency;
+        if consistency > 0.0 {
+            loss = loss + jensen_shannon(logits) * (consistency * share_of_images);
+        }
+        loss
     }
 
     /// Views of every training image in a batch.

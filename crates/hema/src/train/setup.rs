@@ -30,7 +30,14 @@ pub fn device_name(device: &Device) -> String {
 /// The preprocessing that a recipe describes.
 pub fn preprocess(recipe: &Recipe) -> Preprocess {
     let data = &recipe.data;
-    Preprocess { size: data.size, crop: data.crop, filter: data.filter, mean: data.mean, std: data.std }
+    Preprocess {
+        size: data.size,
+        crop: data.crop,
+        filter: data.filter,
+        mean: data.mean,
+        std: data.std,
+        background: data.background,
+    }
 }
 
 /// The network that a recipe describes.
@@ -40,10 +47,11 @@ pub fn model_spec(recipe: &Recipe, classes: usize) -> ModelSpec {
         name: model.name.clone(),
         classes,
         size: recipe.data.size,
+        stages: model.stages,
         head: model.head.clone(),
         activation: model.activation,
         head_batch_norm: model.head_batch_norm,
-        dropout: model.dropout,
+        dropout: model.dropout.clone(),
         drop_path: model.drop_path,
     }
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use hema_core::error::{Error, Result};
 
 use super::file;
-use super::state::load;
-use crate::model::{ModelSpec, Network, is_head};
+use super::state::{load, state_dict};
+use crate::model::{ModelSpec, Network, is_after_stages, is_head};
 
 /// Folders to look in, as `PATH` lists them.
 const WEIGHTS_VARIABLE: &str = "HEMA_WEIGHTS";
@@ -81,7 +81,8 @@ fn in_hub_cache(hub: &Path, name: &str) -> Option<PathBuf> {
     })
 }
 
-/// Loads a backbone into a fresh network, whose head keeps its initial weights.
+/// Loads a backbone into a fresh network, whose head keeps its initial weights. A network with fewer stages takes those it has,
+/// and keeps the initial weights of what follows them.
 ///
 /// # Errors
 /// A file that cannot be read, a backbone tensor that is missing or of another shape, or nothing in it that the
@@ -90,8 +91,13 @@ pub fn start_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<Net
     let mut state = file::read(path)?.tensors;
     // a classifier for other classes (ImageNet's) is not wanted
     state.retain(|name, _| !is_head(name));
+    let is_fresh = |name: &str| is_head(name) || (spec.stages.is_some() && is_after_stages(name));
+    if spec.stages.is_some() {
+        let own = state_dict(&network);
+        state.retain(|name, _| own.contains_key(name) && !is_after_stages(name));
+    }
     let (network, report) = load(network, &state).map_err(|e| e.at(path))?;
-    let missing: Vec<&String> = report.missing.iter().filter(|name| !is_head(name)).collect();
+    let missing: Vec<&String> = report.missing.iter().filter(|name| !is_fresh(name)).collect();
     if let Some(first) = missing.first() {
         let found =
             format!("{} of the tensors of `{}` are missing, first `{first}`", missing.len(), spec.name);
@@ -132,6 +138,15 @@ mod tests {
             assert_eq!(loaded[backbone], state_dict(&source)[backbone]);
             assert_eq!(loaded[classifier].shape, [3]);
         }
+
+        let path = folder.path().join("resnet18.test.safetensors");
+        let shorter = ModelSpec { stages: Some(2), ..spec("resnet18") };
+        let fresh = Network::new(&shorter, 2, &device).unwrap();
+        let loaded = state_dict(&start_from(fresh, &shorter, &path).unwrap());
+        let whole = state_dict(&Network::new(&spec("resnet18"), 1, &device).unwrap());
+        assert_eq!(loaded["layer2.1.conv2.weight"], whole["layer2.1.conv2.weight"]);
+        assert!(!loaded.contains_key("layer3.0.conv1.weight"));
+        assert_eq!(loaded["fc.weight"].shape, [8, 128]);
 
         let path = folder.path().join("cnn_gap.test.safetensors");
         let other = spec("tf_efficientnetv2_b0");

@@ -104,7 +104,7 @@ impl Run<'_> {
     fn train(&self, printer: &Printer) -> Result<Option<Evaluation>> {
         let device = Device::flex();
         if !self.resume {
-            train::check(self.recipe, self.source.classes().len(), &device)?;
+            train::check(self.recipe, self.source.classes(), &device)?;
             file::create_folder(self.out)?;
         }
         let parts = Parts::load(self.recipe, self.source, self.split, self.memory, printer)?;

@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, series: Series, printer: &Printer) -> Result<Stat
             let hint = "choose another --out, or continue it with --resume";
             return Err(Error::new("already holds runs").at(&out).hint(hint));
         }
-        train::check(&recipe, source.classes().len(), &Device::flex())?;
+        train::check(&recipe, source.classes(), &Device::flex())?;
         keep_inputs(args, &out)?;
         file::create_folder(&out)?;
         write_json(&out.join(SERIES), &series)?;

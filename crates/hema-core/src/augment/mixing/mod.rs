@@ -1,7 +1,7 @@
 //! Mixing: another image of the batch is put into a training image, and the label says how much of each there is.
 //!
-//! One way to mix is one file here and one row of [`MIXES`]; a [`Mixing`] is the list of them that a recipe asks for, of
-//! which at most one is done to an image.
+//! One way to mix is one file here and one row of [`MIXES`]; a [`Mixing`] is the list of them that a recipe asks for: one of
+//! them, or one after the other.
 //!
 //! Left out on purpose: the loss, which takes the labels' shares, and mixtures that a sampler makes of a small class.
 
@@ -111,32 +111,37 @@ impl Entry {
     }
 }
 
-/// Ways to mix, of which at most one is done to an image.
+/// Ways to mix, in rounds: in each, at most one is done to an image. What a round makes of a batch is mixed in the next.
 #[derive(Clone, Default)]
 pub struct Mixing {
-    entries: Vec<Entry>,
+    rounds: Vec<Vec<Entry>>,
 }
 
 impl Mixing {
     /// The mixing that chooses among these, each with its own probability and none with what is left of 1.
-    pub fn new(entries: Vec<Entry>) -> Self {
-        Self { entries }
+    pub fn one_of(entries: Vec<Entry>) -> Self {
+        Self { rounds: if entries.is_empty() { Vec::new() } else { vec![entries] } }
     }
 
-    /// Whether nothing is ever mixed.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    /// The mixing that does these one after the other, each with its own probability.
+    pub fn all_of(entries: Vec<Entry>) -> Self {
+        Self { rounds: entries.into_iter().map(|entry| vec![entry]).collect() }
+    }
+
+    /// Number of rounds.
+    pub fn rounds(&self) -> usize {
+        self.rounds.len()
     }
 
     /// Names of its mixes, in order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.entries.iter().map(|entry| entry.mix.name)
+        self.rounds.iter().flatten().map(|entry| entry.mix.name)
     }
 
-    /// One of the entries, or none.
-    pub fn choose(&self, rng: &mut Rng) -> Option<&Entry> {
+    /// One of the entries of a round, or none; none too where there is no such round.
+    pub fn choose(&self, round: usize, rng: &mut Rng) -> Option<&Entry> {
         let mut left = rng.random::<f64>();
-        self.entries.iter().find(|entry| {
+        self.rounds.get(round)?.iter().find(|entry| {
             left -= entry.probability;
             left < 0.0
         })
@@ -253,18 +258,30 @@ mod tests {
     #[test]
     fn at_most_one_mix_is_chosen_with_its_probability() {
         let entries = [("mixup", 0.25), ("cutmix", 0.5)];
-        let mixing = Mixing::new(
-            entries.map(|(name, p)| Entry::named(name, p, None, Area::Exact, false).unwrap()).into(),
-        );
+        let entries: Vec<Entry> =
+            entries.map(|(name, p)| Entry::named(name, p, None, Area::Exact, false).unwrap()).into();
+        let mixing = Mixing::one_of(entries.clone());
+        assert_eq!(mixing.rounds(), 1);
         let mut counts = [0.0; 3];
         for index in 0..4000 {
-            let chosen = mixing.choose(&mut stream(1, Purpose::Blend, 0, index)).map(|entry| entry.mix.name);
+            let chosen =
+                mixing.choose(0, &mut stream(1, Purpose::Blend, 0, index)).map(|entry| entry.mix.name);
             counts[["mixup", "cutmix"].iter().position(|name| Some(*name) == chosen).unwrap_or(2)] += 1.0;
         }
         for (count, expected) in counts.iter().zip([0.25, 0.5, 0.25]) {
             assert!((count / 4000.0_f64 - expected).abs() < 0.03, "{counts:?}");
         }
-        assert!(Mixing::default().choose(&mut stream(1, Purpose::Blend, 0, 0)).is_none());
+        assert!(Mixing::default().choose(0, &mut stream(1, Purpose::Blend, 0, 0)).is_none());
+
+        let mixing = Mixing::all_of(entries);
+        assert_eq!(mixing.rounds(), 2);
+        for (round, (name, expected)) in [("mixup", 0.25), ("cutmix", 0.5)].into_iter().enumerate() {
+            let chosen =
+                (0..4000).filter_map(|index| mixing.choose(round, &mut stream(1, Purpose::Blend, 0, index)));
+            let chosen: Vec<&str> = chosen.map(|entry| entry.mix.name).collect();
+            assert!(chosen.iter().all(|chosen| *chosen == name));
+            assert!((chosen.len() as f64 / 4000.0 - expected).abs() < 0.03, "{name}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What colour things have: light, camera and stain.
 
 pub(crate) mod autocontrast;
+mod brighten;
 pub(crate) mod brightness;
 mod channel_drop;
 pub(crate) mod channel_shift;
@@ -21,6 +22,7 @@ mod stain;
 pub(crate) mod temperature;
 
 pub use autocontrast::Autocontrast;
+pub use brighten::Brighten;
 pub use brightness::Brightness;
 pub use channel_drop::ChannelDrop;
 pub use channel_shift::ChannelShift;

@@ -16,6 +16,7 @@ use rand::RngExt as _;
 
 /// `count` operators, each drawn evenly from all and skipped with a chance of `1 - rate`.
 struct Keras {
+    operators: &'static [Operator],
     count: usize,
     rate: f32,
     scale: Scale,
@@ -78,9 +79,18 @@ const OPERATORS: [Operator; 10] = [
     },
 ];
 
+/// The same without solarize and colour degeneration, as the founding report had it.
+const MILD: [Operator; 8] = {
+    let [autocontrast, equalize, _, _, contrast, brightness, shear_x, shear_y, translate_x, translate_y] =
+        OPERATORS;
+    [autocontrast, equalize, contrast, brightness, shear_x, shear_y, translate_x, translate_y]
+};
+
 pub(super) fn make(settings: &mut Settings) -> Result<Box<dyn Choose>> {
     let unit = [0.0, 1.0];
+    let is_mild = settings.number("c", 1.0, unit)? == 0.0;
     Ok(Box::new(Keras {
+        operators: if is_mild { &MILD } else { &OPERATORS },
         count: settings.count("n", 3)?,
         rate: settings.number("r", 10.0 / 11.0, unit)?,
         scale: Scale {
@@ -93,7 +103,7 @@ pub(super) fn make(settings: &mut Settings) -> Result<Box<dyn Choose>> {
 impl Choose for Keras {
     fn apply(&self, image: &mut Image, fill: Fill, rng: &mut Rng) {
         for _ in 0..self.count {
-            let operator = OPERATORS[rng.random_range(0..OPERATORS.len())];
+            let operator = self.operators[rng.random_range(0..self.operators.len())];
             if rng.random::<f32>() < self.rate {
                 operator(image, self.scale, fill, rng);
             }

@@ -61,7 +61,7 @@ pub const POLICIES: &[Kind] = &[
     },
     Kind {
         name: "keras",
-        about: "RandAugment of Keras: n operators of 10 at magnitude m (0 to 1), spread by s, each skipped with chance 1 - r",
+        about: "RandAugment of Keras: n operators of 10 at magnitude m (0 to 1), spread by s, each skipped with chance 1 - r; c0 without solarize and colour degeneration",
         operators: &[
             "autocontrast",
             "equalize",
