@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// An error that names the path, the value found and what was expected, with an optional hint for the user.
 ///
 /// Messages are lowercase fragments without a final stop: they read after `error: `.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     path: Option<PathBuf>,
     message: String,

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+/// What the names of temporary files begin with.
+const TEMPORARY: &str = ".hema-";
+
 /// Writes a file through a temporary file in the same folder and renames it into place once it is complete and
 /// synced, so that a reader (or a crash, or a full disk) never sees half of it. Missing parent folders are made.
 ///
@@ -14,7 +17,7 @@ use crate::error::{Error, Result};
 pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     let folder = prepare(path)?;
     let fail = |e: std::io::Error| write_error(path, &e);
-    let mut temporary = tempfile::Builder::new().prefix(".hema-").tempfile_in(folder).map_err(fail)?;
+    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail)?;
     {
         let mut buffered = BufWriter::new(temporary.as_file_mut());
         write(&mut buffered).map_err(fail)?;
@@ -54,7 +57,24 @@ pub fn create_folder(folder: &Path) -> Result<()> {
     })
 }
 
-pub(crate) fn write_error(path: &Path, error: &std::io::Error) -> Error {
+/// Takes away the temporary files of a process that was killed while it wrote into this folder. No other may be writing
+/// into it.
+///
+/// # Errors
+/// A folder that cannot be listed, a file that cannot be removed.
+pub fn remove_temporary(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(|e| Error::io(folder, &e))? {
+        let path = entry.map_err(|e| Error::io(folder, &e))?.path();
+        let temporary = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
+        if temporary && path.is_file() {
+            fs::remove_file(&path).map_err(|e| Error::io(&path, &e))?;
+        }
+    }
+    Ok(())
+}
+
+/// An error of the system while it wrote to a path, and what can be done about it.
+pub fn write_error(path: &Path, error: &std::io::Error) -> Error {
     let wrapped = Error::new(format!("cannot be written: {error}")).at(path);
     match error.kind() {
         std::io::ErrorKind::StorageFull

@@ -45,6 +45,8 @@ pub enum Purpose {
     Way = 18,
     /// What is done last to one training image.
     Last = 19,
+    /// Recipe values of a trial.
+    Tune = 20,
 }
 
 /// The stream of random numbers for one purpose, epoch and index under a seed.

@@ -56,6 +56,15 @@ pub struct BlockSaved<E> {
     squeeze: Option<SqueezeSaved>,
 }
 
+impl<E: Element> BlockSaved<E> {
+    /// Gives its buffers back, for a backward pass that computes them again.
+    pub fn recycle(self, workspace: &Workspace) {
+        for unit in self.units {
+            workspace.give(unit.pre);
+        }
+    }
+}
+
 /// Gradients of a [`Block`]'s parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlockGrads {

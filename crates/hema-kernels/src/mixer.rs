@@ -60,6 +60,15 @@ pub struct MixerSaved<E> {
     projected: Vec<E>,
 }
 
+impl<E: Element> MixerSaved<E> {
+    /// Gives its buffers back, for a backward pass that computes them again.
+    pub fn recycle(self, workspace: &Workspace) {
+        for map in [self.spread, self.hidden, self.projected] {
+            workspace.give(map);
+        }
+    }
+}
+
 /// Gradients of the parameters, in the order of [`MixerParams`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct MixerGrads(pub [Vec<f32>; 9]);

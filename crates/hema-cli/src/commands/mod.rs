@@ -10,6 +10,7 @@ pub(crate) mod quickstart;
 pub(crate) mod report;
 pub(crate) mod split;
 pub(crate) mod train;
+pub(crate) mod tune;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,7 @@
 //! `hema quickstart`: the whole pipeline on drawn cells, in about a minute and without any download.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hema::Device;
 use hema::core::data::Dataset;
@@ -9,7 +10,7 @@ use hema::core::file;
 use hema::core::suite;
 use hema::core::synthetic;
 use hema::recipe::Recipe;
-use hema::train::Task;
+use hema::train::{Claimed, Outcome, Task};
 
 use super::evaluate::{self, Judged};
 use super::{Status, command_line, train};
@@ -38,6 +39,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         [0, 1, 2].map(|part| draw(CELLS[part], recipe.data.size, recipe.seed + part as u64));
     let (training, val, test) = (training?, val?, test?);
 
+    let out = Claimed::for_run(&out, false)?;
     let device = Device::flex();
     let command = command_line();
     let task = Task {
@@ -46,15 +48,20 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         val: &val,
         synthetic: true,
         out: &out,
+        save_every: Duration::MAX,
         command: &command,
         device: &device,
     };
-    if train::fit(&task, false, printer)?.is_none() {
-        train::advise_resuming(&out, printer);
-        return Ok(Status::Interrupted);
+    match train::fit(&task, false, printer)? {
+        Outcome::Finished { .. } => {}
+        Outcome::Diverged(error) => return Err(error),
+        Outcome::Interrupted { .. } => {
+            train::advise_resuming("train", &out, printer);
+            return Ok(Status::Interrupted);
+        }
     }
     printer.note("judging it on clean and on degraded images it has never seen");
-    let judged = Judged { model: out.clone(), data: "synthetic cells".into(), part: "test".into() };
+    let judged = Judged { model: out.to_path_buf(), data: "synthetic cells".into(), part: "test".into() };
     let suite = suite::find("degraded")?;
     let evaluation = evaluate::judge_dataset(&judged, &test, &[suite], &device, printer)?;
     evaluate::write(&out, &evaluation, &out, printer)?;

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 
@@ -12,8 +13,8 @@ use crate::support::{Place, Said, shape};
 const LONG: &str = "train --recipe cnn --set model.name=cnn_gap --set precision=fp32 --set data.size=24 --set stage.all.epochs=40 \
                     --set stage.all.batch_size=16 --set stage.all.patience=40 --data cells";
 
-/// Starts a run and presses Ctrl-C when a line of stderr begins with `moment`.
-fn interrupt(place: &Place, words: &str, moment: &str) -> Said {
+/// Starts a command and presses Ctrl-C when a line of stderr begins with `moment`.
+pub(crate) fn interrupt(place: &Place, words: &str, moment: &str) -> Said {
     let mut run = place.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(run.stderr.take().unwrap());
     let mut err = String::new();
@@ -63,12 +64,109 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
             "{name}"
         );
     }
-    let epochs = |run: &str| -> Vec<String> {
-        let table = place.read(&format!("{run}/metrics.csv"));
-        // without the speed, the wait and the seconds
-        table.lines().map(|line| line.rsplitn(4, ',').last().unwrap().to_owned()).collect()
-    };
-    assert_eq!(epochs("run"), epochs("whole"));
+    assert_eq!(epochs(&place, "run"), epochs(&place, "whole"));
+}
+
+/// Starts a run and kills it as `kill -9` does once `moment` comes, or lets it end; whether it was killed.
+fn kill_when(place: &Place, words: &str, moment: impl Fn(&Place) -> bool) -> bool {
+    let mut run = place.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while run.try_wait().unwrap().is_none() {
+        if moment(place) {
+            run.kill().unwrap();
+            return run.wait().unwrap().code().is_none();
+        }
+    }
+    false
+}
+
+/// Whether a file of the run is being written.
+fn is_writing(place: &Place) -> bool {
+    place.list("run").iter().any(|name| name.starts_with(".hema-"))
+}
+
+/// The rows of a run's table, without the speed, the wait and the seconds.
+fn epochs(place: &Place, run: &str) -> Vec<String> {
+    let table = place.read(&format!("{run}/metrics.csv"));
+    table.lines().map(|line| line.rsplitn(4, ',').last().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_goes_on_to_the_same_weights() {
+    let place = Place::with_cells();
+    let long = format!("{LONG} --set stage.all.epochs=8");
+    place.hema(&format!("{long} --out whole")).succeeds();
+
+    let begin = format!("{long} --out run --save-every 0");
+    let go_on = "train --resume --out run --save-every 0";
+    let has_checkpoint = |place: &Place| place.path("run/checkpoint.safetensors").exists();
+    assert!(kill_when(&place, &begin, |place| has_checkpoint(place) && is_writing(place)));
+    let mut killed = 1;
+    for round in 0..6 {
+        let start = Instant::now();
+        // in the middle of writing a file, after longer and longer, and anywhere
+        let while_writing = round % 2 == 0;
+        let after = Duration::from_millis(120 * (round + 1));
+        let moment = |place: &Place| start.elapsed() > after && (!while_writing || is_writing(place));
+        killed += u32::from(kill_when(&place, go_on, moment));
+    }
+    assert!(killed > 2, "killed {killed} times");
+    // a process that is killed leaves its half-written file, the next one takes it away
+    place.hema(go_on).succeeds();
+
+    for name in ["last.safetensors", "best.safetensors"] {
+        let [whole, run] = ["whole", "run"].map(|run| tensor_bytes(&place, &format!("{run}/{name}")));
+        assert!(whole == run, "{name}");
+    }
+    assert_eq!(epochs(&place, "run"), epochs(&place, "whole"));
+}
+
+/// Runs a command while another one may be writing.
+fn beside(place: &Place, words: &str) -> Said {
+    Said::of(&place.command(words).output().unwrap())
+}
+
+#[test]
+fn two_processes_do_not_train_into_one_folder() {
+    let place = Place::with_cells();
+    let mut first = place.command(&format!("{LONG} --out run")).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(first.stderr.take().unwrap()).lines();
+    // the first checkpoint is there
+    while !stderr.next().unwrap().unwrap().starts_with("train epoch 1 ") {}
+    assert_snapshot!(beside(&place, "train --resume --out run").error(), @r"
+    error: run: another hema is training there
+    hint: wait until it is done, or choose another --out
+    ");
+    first.kill().unwrap();
+    first.wait().unwrap();
+
+    let mut series =
+        place.command(&format!("{LONG} --out series --seeds 2")).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(series.stderr.take().unwrap()).lines();
+    while !stderr.next().unwrap().unwrap().starts_with("train epoch 1 ") {}
+    for out in ["series", "series/seed-0"] {
+        let said = beside(&place, &format!("train --resume --out {out}")).error();
+        assert!(said.starts_with(&format!("error: {out}: another hema is training there\n")), "{said}");
+    }
+    series.kill().unwrap();
+    series.wait().unwrap();
+    // the lock went with the process that held it
+    place.hema("train --resume --out run --set stage.0.lr=0.1").error();
+}
+
+#[test]
+fn a_loss_that_is_not_finite_names_the_step_the_batch_and_what_is_saved() {
+    let place = Place::with_cells();
+    let said = place
+        .hema(&format!("{LONG} --out nan --set stage.all.lr=1e30 --set stage.all.epochs=1 --save-every 0"));
+    let error = said.error();
+    let (first, hint) = error.split_once('\n').unwrap();
+    assert!(
+        first.starts_with("error: step ")
+            && first.contains(", batch starting with ")
+            && first.contains(".png: the "),
+        "{error}"
+    );
+    assert!(hint.starts_with("hint: lower the stage's `lr` or set its `clip_norm`; nan/checkpoint.safetensors holds the run as it was after step "), "{error}");
 }
 
 #[test]
@@ -120,7 +218,7 @@ fn where_there_is_no_run_none_goes_on() {
     place.train("--data cells --out nan --set stage.all.lr=1e30").error();
     assert_snapshot!(place.hema("train --resume --out nan").error(), @r"
     error: nan: nothing to resume: there is no checkpoint
-    hint: a run saves its first one after its first epoch, or when it is interrupted; start it anew
+    hint: a run saves its first one in its first epoch, or when it is interrupted; start it anew
     ");
     place.train("--data cells --out nan").succeeds();
 }

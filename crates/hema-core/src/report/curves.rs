@@ -196,7 +196,7 @@ fn ends(ticks: &[f64]) -> [f64; 2] {
 }
 
 /// A tick's value without needless digits: `0.05`, `20`, `1e-5`.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let size = value.abs();
     if size > 0.0 && !(1e-4..1e5).contains(&size) {
         let text = format!("{value:.1e}");

@@ -15,13 +15,16 @@ mod curves;
 mod findings;
 mod html;
 mod matrix;
+mod plot;
 mod preview;
+mod rates;
 mod reliability;
 mod run;
 mod suites;
 mod svg;
 #[cfg(test)]
 mod tests;
+mod tuning;
 mod verdict;
 
 use std::borrow::Cow;
@@ -29,6 +32,8 @@ use std::borrow::Cow;
 pub use audit::{AuditReport, render_audit};
 use base64::Engine as _;
 pub use preview::render_preview;
+pub use rates::{RateTest, render_rates};
+pub use tuning::{Trial, Tuning, render_tuning};
 
 use crate::error::Result;
 use crate::preprocess::{Filter, resize};

@@ -266,6 +266,37 @@ pub(crate) mod tests {
         check_shapes(|architecture| !is_light(architecture.name));
     }
 
+    #[test]
+    fn gradients_are_the_same_to_the_bit_where_blocks_are_computed_again() {
+        use burn::module::{ModuleVisitor, Param};
+        use burn::optim::GradientsParams;
+
+        struct Collect<'a>(&'a GradientsParams, Vec<Vec<f32>>);
+        impl ModuleVisitor for Collect<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                let gradient = self.0.get::<D>(param.id).map(|g| g.into_data().iter().collect());
+                self.1.extend(gradient);
+            }
+        }
+        let device = Device::flex().autodiff();
+        for name in ["tf_efficientnetv2_b0", "mobilenetv3_small_100", "resnet18", "convnext_atto"] {
+            let gradients = |recomputes: bool| {
+                let spec = ModelSpec { drop_path: 0.3, dropout: vec![0.2], ..spec(name) };
+                let network = Network::new(&spec, 1, &device).unwrap();
+                let values = (0..3 * 32 * 32 * 3).map(|i| (i as f32 * 0.37).sin()).collect();
+                let x = Tensor::from_data(burn::tensor::TensorData::new(values, [3, 32, 32, 3]), &device);
+                let pass = Pass::train(4, 7).recomputing(recomputes);
+                let logits = network.forward(x, &pass);
+                let grads = GradientsParams::from_grads(logits.square().sum().backward(), &network);
+                let mut collect = Collect(&grads, vec![]);
+                network.visit(&mut collect);
+                collect.1
+            };
+            let (kept, computed) = (gradients(false), gradients(true));
+            assert!(!kept.is_empty() && kept == computed, "{name}");
+        }
+    }
+
     fn check_shapes(wanted: impl Fn(&Architecture) -> bool) {
         let device = Device::flex();
         for architecture in architectures().filter(|a| wanted(a)) {

@@ -81,7 +81,7 @@ impl BatchNorm {
         let y = if self.uses_batch_statistics(pass) {
             let count = x.dims()[0];
             let out = module::batch_norm_train(x, self.weight.val(), self.bias.val(), self.eps);
-            self.update(out.mean.detach(), out.variance.detach(), count);
+            self.update(out.mean.detach(), out.variance.detach(), count, pass);
             out.output
         } else {
             module::batch_norm(
@@ -98,9 +98,10 @@ impl BatchNorm {
 
     /// Moves the running statistics towards those of a batch of `count` values a channel. The batch's variance is
     /// the biased one; what is kept is unbiased.
-    pub fn update(&self, mean: Tensor<1>, variance: Tensor<1>, count: usize) {
+    pub fn update(&self, mean: Tensor<1>, variance: Tensor<1>, count: usize, pass: &Pass) {
         let unbiased = if count > 1 { count as f64 / (count - 1) as f64 } else { 1.0 };
-        let blend = |old: Tensor<1>, new: Tensor<1>| old * (1.0 - self.momentum) + new * self.momentum;
+        let momentum = pass.momentum().unwrap_or(self.momentum);
+        let blend = |old: Tensor<1>, new: Tensor<1>| old * (1.0 - momentum) + new * momentum;
         // Burn keeps an update apart for each thread until it is asked for; steps run on whichever thread of the pool is free
         let update = |state: &RunningState<Tensor<1>>, new| {
             state.update(blend(state.value_sync(), new));

@@ -59,6 +59,8 @@ impl Activation {
 pub struct Pass {
     randomness: Option<RefCell<Rng>>,
     precision: Precision,
+    recomputes: bool,
+    momentum: Option<f64>,
     prepared: Prepared,
 }
 
@@ -117,7 +119,13 @@ impl Prepared {
 impl Pass {
     /// A pass that predicts: running statistics, no randomness.
     pub fn predict() -> Self {
-        Self { randomness: None, precision: Precision::Fp32, prepared: Prepared::default() }
+        Self {
+            randomness: None,
+            precision: Precision::Fp32,
+            recomputes: false,
+            momentum: None,
+            prepared: Prepared::default(),
+        }
     }
 
     /// The pass of one training step.
@@ -130,6 +138,16 @@ impl Pass {
         Self { precision, ..self }
     }
 
+    /// The pass whose blocks keep their inputs alone for the backward pass, which computes the rest again (Chen et al., 2016).
+    pub fn recomputing(self, recomputes: bool) -> Self {
+        Self { recomputes, ..self }
+    }
+
+    /// The pass with another weight of its batch in the running statistics than the layers' own.
+    pub fn with_momentum(self, momentum: f64) -> Self {
+        Self { momentum: Some(momentum), ..self }
+    }
+
     /// A predicting pass that uses, and adds to, what earlier ones through the same network prepared.
     pub fn with_prepared(self, prepared: &Prepared) -> Self {
         Self { prepared: prepared.clone(), ..self }
@@ -138,6 +156,15 @@ impl Pass {
     /// What maps are stored in.
     pub fn precision(&self) -> Precision {
         self.precision
+    }
+
+    /// Whether blocks keep their inputs alone for the backward pass.
+    pub(super) fn recomputes(&self) -> bool {
+        self.recomputes
+    }
+
+    pub(super) fn momentum(&self) -> Option<f64> {
+        self.momentum
     }
 
     pub(super) fn prepared(&self) -> &Prepared {

@@ -68,6 +68,11 @@ impl Recipe {
             let taken = self.stages[..index].iter().any(|earlier| earlier.name == stage.name);
             require(!taken, &format!("stage.{index}.name"), &stage.name, "a name no other stage has")?;
             check_stage(stage, index)?;
+            if let Some(size) = stage.size {
+                let largest = self.data.size;
+                let expected = format!("1 to the {largest} pixels of `data.size`");
+                require((1..=largest).contains(&size), &format!("stage.{index}.size"), size, &expected)?;
+            }
         }
         Ok(())
     }

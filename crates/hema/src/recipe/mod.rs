@@ -6,6 +6,7 @@
 //! Left out on purpose: paths of data and of the run (a recipe is worth sharing), and anything of the machine
 //! (device, threads), which never changes a result.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hema_core::augment::mixing::Area;
@@ -23,9 +24,11 @@ mod augment;
 mod check;
 mod parse;
 mod shipped;
+mod space;
 mod suite;
 
 pub use shipped::{SHIPPED, Shipped};
+pub use space::Space;
 pub use suite::read_suite;
 
 /// Everything that decides a training run. `deny_unknown_fields` throughout: a misspelt key must not be ignored.
@@ -406,10 +409,18 @@ pub struct Stage {
     /// Images per step.
     #[serde(default = "default_batch_size")]
     pub batch_size: usize,
+    /// Side in pixels that training images are shrunk to once they are augmented, at most `data.size`, which is the default.
+    /// Validation and the finished model have `data.size`. Small images first train faster (Tan and Le, 2021).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<usize>,
     /// Images that go through the network at once, to save memory: a step's gradients are summed over its parts. By default
     /// all of a step. Batch normalisation sees a part at a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch: Option<usize>,
+    /// Keep of every block its input alone and compute the rest again in the backward pass (Chen et al., 2016): the same
+    /// result for less memory and more time.
+    #[serde(default)]
+    pub recompute: bool,
     /// What is trained; the rest is frozen.
     #[serde(default)]
     pub train: Train,
@@ -509,11 +520,24 @@ pub struct Average {
     pub decay: f64,
     /// For `kind = "uniform"`: at the end of how many of a stage's last epochs the weights are taken.
     pub epochs: u64,
+    /// Where the running statistics of the mean come from.
+    pub statistics: Statistics,
+}
+
+/// Where the running statistics of batch normalisation come from in the mean of the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Statistics {
+    /// They are averaged as weights are, as timm does.
+    #[default]
+    Averaged,
+    /// They are estimated anew before every validation, by a pass over the training images, as the SWA paper does.
+    Estimated,
 }
 
 impl Default for Average {
     fn default() -> Self {
-        Self { kind: Averaging::None, decay: 0.999, epochs: 5 }
+        Self { kind: Averaging::None, decay: 0.999, epochs: 5, statistics: Statistics::Averaged }
     }
 }
 
@@ -569,6 +593,17 @@ impl Select {
             On::Clean => self.metric.clone(),
             On::Corrupted => format!("{} on corrupted images", self.metric),
             On::Both => format!("{} on clean and corrupted images", self.metric),
+        }
+    }
+
+    /// The number that decides, by the metrics of a model's manifest; nothing where one is missing.
+    pub fn value(&self, metrics: &BTreeMap<String, f64>) -> Option<f64> {
+        let clean = metrics.get(&self.metric).copied();
+        let corrupted = metrics.get(&format!("corrupted_{}", self.metric)).copied();
+        match self.on {
+            On::Clean => clean,
+            On::Corrupted => corrupted,
+            On::Both => Some(f64::midpoint(clean?, corrupted?)),
         }
     }
 }

@@ -46,14 +46,28 @@ impl Recipe {
     pub fn parse(text: &str, origin: impl AsRef<Path>, overrides: &[impl AsRef<str>]) -> Result<Self> {
         let mut recipe: Self = toml::from_str(text).map_err(|e| explain_in_file(text, &e).at(&origin))?;
         for assignment in overrides {
-            recipe = recipe.with_override(assignment.as_ref())?;
+            recipe = recipe.with_override("--set ", assignment.as_ref())?;
         }
         recipe.check().map_err(|e| e.at(&origin))?;
         Ok(recipe)
     }
 
-    fn with_override(&self, assignment: &str) -> Result<Self> {
-        let fail = |message: String| Error::new(format!("--set {assignment}: {message}"));
+    /// The recipe with other values, each as in an override of [`Recipe::parse`], checked.
+    ///
+    /// # Errors
+    /// A key that is not there, a value that makes no sense; with the key.
+    pub fn with(&self, overrides: &[impl AsRef<str>]) -> Result<Self> {
+        let mut recipe = self.clone();
+        for assignment in overrides {
+            recipe = recipe.with_override("", assignment.as_ref())?;
+        }
+        recipe.check()?;
+        Ok(recipe)
+    }
+
+    /// One override; `from` stands before it in errors.
+    fn with_override(&self, from: &str, assignment: &str) -> Result<Self> {
+        let fail = |message: String| Error::new(format!("{from}{assignment}: {message}"));
         let (path, value) = assignment.split_once('=').ok_or_else(|| {
             fail("found no `=`, expected key=value".into()).hint("for example --set stage.0.lr=1e-4")
         })?;

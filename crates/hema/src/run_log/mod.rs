@@ -78,16 +78,17 @@ pub struct RunLog {
 
 impl RunLog {
     /// Opens the log in a run folder, which is made if it is missing. A new run says `None`; one that resumes says
-    /// after which step its checkpoint was made.
+    /// how many epochs its checkpoint has finished.
     ///
     /// # Errors
     /// A new run in a folder that has a log with epochs already, a log that cannot be understood, input or output errors.
-    pub fn open(folder: &Path, resume_after_step: Option<u64>) -> Result<Self> {
+    pub fn open(folder: &Path, resume_after_epoch: Option<u64>) -> Result<Self> {
         create_folder(folder)?;
         let path = folder.join(METRICS_FILE);
         let mut kept = if path.exists() { History::read(&path)?.epochs } else { Vec::new() };
-        match resume_after_step {
-            Some(step) => kept.retain(|epoch| epoch.step <= step),
+        match resume_after_epoch {
+            // not by its step: an epoch's last step may be in the checkpoint and its end not
+            Some(last) => kept.retain(|epoch| epoch.epoch <= last),
             None if kept.is_empty() => {}
             None => {
                 let hint = "choose another --out, or go on with that run by --resume";
@@ -102,7 +103,8 @@ impl RunLog {
         let file = OpenOptions::new().append(true).open(&path).map_err(|e| Error::io(&path, &e))?;
         // the first row brings the header
         let table = csv::WriterBuilder::new().has_headers(kept.is_empty()).from_writer(file);
-        let events = EventFile::create(folder, resume_after_step)?;
+        let last_step = kept.last().map_or(0, |epoch| epoch.step);
+        let events = EventFile::create(folder, resume_after_epoch.map(|_| last_step))?;
         Ok(Self { path, table, events })
     }
 
@@ -237,7 +239,7 @@ mod tests {
         drop(log);
         // a crash in the middle of a row
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"fine-tune,4,4").unwrap();
-        let mut log = RunLog::open(folder.path(), Some(20)).unwrap();
+        let mut log = RunLog::open(folder.path(), Some(2)).unwrap();
         log.log(&Epoch { lr: 0.5, ..epoch(3) }).unwrap();
         let history = History::read(&path).unwrap();
         assert_eq!(history.column(|epoch| epoch.step as f64), [10.0, 20.0, 30.0]);
@@ -249,7 +251,7 @@ mod tests {
     fn resuming_before_the_first_row_starts_anew() {
         let folder = tempfile::tempdir().unwrap();
         RunLog::open(folder.path(), None).unwrap().log(&epoch(1)).unwrap();
-        RunLog::open(folder.path(), Some(5)).unwrap().log(&epoch(1)).unwrap();
+        RunLog::open(folder.path(), Some(0)).unwrap().log(&epoch(1)).unwrap();
         let history = History::read(&folder.path().join(METRICS_FILE)).unwrap();
         assert_eq!(history.epochs, [epoch(1)]);
     }

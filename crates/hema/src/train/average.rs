@@ -1,7 +1,7 @@
 //! The mean of the weights over training, which generalises better than the weights of any one step: it lies in the
 //! middle of the valley that training walks about in (Polyak and Juditsky, 1992; Izmailov et al., 2018).
 //!
-//! Running statistics are averaged like weights, as timm does. Training itself goes on from the weights, never from
+//! Running statistics are averaged like weights, as timm does, unless the recipe has them estimated anew (`statistics`). Training itself goes on from the weights, never from
 //! their mean, until the stage ends.
 
 use burn::module::{Module, ModuleVisitor, Param};

@@ -1,13 +1,13 @@
 //! Everything a run needs to go on as if it had never stopped, in one file that is whole or absent.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hema_core::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Task;
 use super::average::Average;
-use crate::bundle::{self, BEST};
+use crate::bundle;
 use crate::model::Network;
 use crate::optim::Optimizer;
 use crate::weights::{self, StateDict};
@@ -129,34 +129,8 @@ pub(super) fn save(task: &Task, inputs: &Inputs, state: &State) -> Result<()> {
     weights::write(&path, &tensors, &[(KEY.to_owned(), json)].into())
 }
 
-/// Checks that a directory holds a run to resume or, for a new one, none. A run that ended before it saved anything is
-/// none.
-///
-/// # Errors
-/// It is otherwise.
-pub fn check_folder(out: &Path, resume: bool) -> Result<()> {
-    let (resumable, model) = (out.join(CHECKPOINT).exists(), out.join(BEST).exists());
-    let (found, hint) = match (resume, resumable, model) {
-        (true, true, _) | (false, false, false) => return Ok(()),
-        (false, true, _) => ("already holds a run", "choose another --out, or continue it with --resume"),
-        (false, false, true) => {
-            ("already holds a run", "choose another --out; this one has no checkpoint to resume from")
-        }
-        (true, false, _) => (
-            "nothing to resume: there is no checkpoint",
-            "a run saves its first one after its first epoch, or when it is interrupted; start it anew",
-        ),
-    };
-    Err(Error::new(found).at(out).hint(hint))
-}
-
-/// The checkpoint to resume from; `None` for a fresh run in a directory that holds none.
-pub(super) fn find(task: &Task, inputs: &Inputs, resume: bool) -> Result<Option<Saved>> {
-    check_folder(task.out, resume)?;
-    resume.then(|| read(task, inputs)).transpose()
-}
-
-fn read(task: &Task, inputs: &Inputs) -> Result<Saved> {
+/// The checkpoint to resume from.
+pub(super) fn read(task: &Task, inputs: &Inputs) -> Result<Saved> {
     let path = path(task);
     let file = weights::read(&path)?;
     let json = file.metadata.get(KEY).ok_or_else(|| Error::new("not a checkpoint of hema").at(&path))?;

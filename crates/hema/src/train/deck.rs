@@ -12,6 +12,7 @@ use hema_core::augment::Augment;
 use hema_core::augment::mixing::Mixing;
 use hema_core::data::Dataset;
 use hema_core::error::Result;
+use hema_core::preprocess::{Preprocess, resize};
 use hema_core::rng::{Purpose, Rng, stream};
 use hema_core::sampler::{self, Draw, Sampler};
 use rand::RngExt as _;
@@ -199,6 +200,19 @@ impl<'a> Deck<'a> {
         batch
     }
 
+    /// A batch whose images have the size that a stage shows them at.
+    ///
+    /// # Errors
+    /// Those of [`Self::batch`].
+    pub(super) fn batch_at(
+        &self,
+        draws: &[Draw],
+        epoch: u64,
+        preprocess: &Preprocess,
+    ) -> Result<Vec<(Shown, Image)>> {
+        shrink(self.batch(draws, epoch)?, preprocess)
+    }
+
     /// All images of the data in one batch, each once, as an epoch shows them.
     ///
     /// # Errors
@@ -259,6 +273,18 @@ impl<'a> Deck<'a> {
         self.base.apply(&mut image, &mut rng);
         Ok((image, rng))
     }
+}
+
+/// A batch whose images have the size that a stage shows them at.
+///
+/// # Errors
+/// A size of 0.
+pub(super) fn shrink<T: Send>(batch: Vec<(T, Image)>, preprocess: &Preprocess) -> Result<Vec<(T, Image)>> {
+    let Preprocess { size, filter, .. } = *preprocess;
+    if batch.first().is_none_or(|(_, image)| image.width() == size) {
+        return Ok(batch);
+    }
+    batch.into_par_iter().map(|(what, image)| Ok((what, resize(&image, size, size, filter)?))).collect()
 }
 
 /// The images as training by this recipe shows them in an epoch, for people to look at. They are one batch.
@@ -324,6 +350,20 @@ lr = 1e-3
         let labelled = first.iter().filter(|(shown, _)| !shown.target.mixed().is_empty()).count();
         assert!((20..32).contains(&mixed) && labelled >= mixed, "{mixed} {labelled}");
         assert!(plain.iter().all(|(shown, _)| shown.target.mixed().is_empty()));
+    }
+
+    #[test]
+    fn a_stage_with_a_size_shrinks_what_augmentation_made() {
+        let data = cells([2; 8]);
+        let recipe = Recipe::parse(RECIPE, "test", &["data.sampler=natural"]).unwrap();
+        let deck = Deck::new(&recipe, &data).unwrap();
+        let draws = deck.draw(0, 16);
+        let at = |size| deck.batch_at(&draws, 0, &Preprocess::imagenet(size)).unwrap();
+        let whole = deck.batch(&draws, 0).unwrap();
+        assert!(at(16) == whole);
+        for ((_, small), (_, image)) in at(10).iter().zip(&whole) {
+            assert!(*small == resize(image, 10, 10, Preprocess::imagenet(10).filter).unwrap());
+        }
     }
 
     #[test]

@@ -9,41 +9,44 @@
 mod average;
 mod checkpoint;
 mod deck;
+mod folder;
 mod freeze;
+mod learner;
+mod range_test;
 mod setup;
+mod statistics;
 mod teachers;
 mod validate;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
 use hema_core::file;
-use hema_core::preprocess::Preprocess;
 use hema_core::provenance::Provenance;
 use hema_core::sampler::Draw;
 
 use crate::bundle::{self, Bundle, Manifest};
 use crate::loader::{self, Flow};
-use crate::loss::{CrossEntropy, Target, VIEWS, distillation, jensen_shannon};
 use crate::model::{ModelSpec, Network};
-use crate::nn::{Pass, on_pool};
+use crate::nn::on_pool;
 use crate::optim::Optimizer;
-use crate::recipe::{Distill, LabelledViews, Loss, Recipe, Stage};
+use crate::recipe::{BatchNorm, Recipe, Stage, Statistics};
 use crate::run_log::{Epoch, RunLog};
 use crate::weights;
 
 use average::Average;
-pub use checkpoint::{CHECKPOINT, Position, check_folder};
-use deck::Deck;
+pub use checkpoint::{CHECKPOINT, Position};
 pub use deck::shown;
+use deck::shrink;
+pub use folder::{Claimed, check_folder};
+use learner::Learner;
+pub use range_test::{Point, RangeTest, test_rates};
 use setup::{check_labelled, start_weights};
 pub use setup::{device_name, model_spec, preprocess};
-use teachers::{Lesson, Teachers};
+use teachers::Teachers;
 use validate::{Judge, Validated};
 
 /// Name of the last epoch's model inside a run directory.
@@ -63,7 +66,9 @@ pub struct Task<'a> {
     /// The cells are drawn.
     pub synthetic: bool,
     /// Run directory.
-    pub out: &'a Path,
+    pub out: &'a Claimed,
+    /// Time between two checkpoints within an epoch; one is saved at every epoch's end anyway.
+    pub save_every: Duration,
     /// The command line, for provenance.
     pub command: &'a str,
     /// Device to compute on.
@@ -112,25 +117,26 @@ pub enum Outcome {
         /// Steps taken.
         step: u64,
     },
+    /// The loss or a gradient is not a finite number any more. This says in which step, and what is saved.
+    Diverged(Error),
 }
 
 /// Trains by a recipe. Set `stop` to end after the current step.
 ///
 /// # Errors
 /// A recipe that does not fit the data or the model, a directory that already holds a run (or, resuming, none that
-/// fits), a loss that is not finite, or a file that cannot be written.
+/// fits), or a file that cannot be written.
 pub fn fit(task: &Task, resume: bool, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
     let mut run = Run::open(task, resume)?;
     while let Some(stage) = task.recipe.stages.get(run.position.stage) {
-        run.enter(stage)?;
+        run.learner.enter(stage)?;
         while run.continues(stage) {
-            if run.train_epoch(stage, observer, stop)? == Flow::Stop {
-                run.save()?;
-                return Ok(Outcome::Interrupted { step: run.position.step });
+            if let Some(end) = run.train_epoch(stage, observer, stop)? {
+                return Ok(end);
             }
-            run.average.after_epoch(&run.network, stage.epochs - run.position.stage_epoch);
-            let network = run.average.network(&run.network)?;
-            let validated = run.judge.judge(&network, &run.preprocess, task.device)?;
+            run.average.after_epoch(&run.learner.network, stage.epochs - run.position.stage_epoch);
+            let network = run.network_to_judge(stage)?;
+            let validated = run.judge.judge(&network, &run.learner.preprocess, task.device)?;
             run.finish_epoch(stage, &network, &validated, observer)?;
         }
         run.leave()?;
@@ -157,20 +163,15 @@ struct Run<'a> {
     task: &'a Task<'a>,
     inputs: checkpoint::Inputs,
     judge: Judge<'a>,
-    deck: Deck<'a>,
-    teachers: Teachers,
-    loss: CrossEntropy,
-    preprocess: Preprocess,
+    learner: Learner<'a>,
     spec: ModelSpec,
-    network: Network,
     /// The mean of the network's weights over training.
     average: Average,
-    optimizer: Option<Optimizer>,
     position: Position,
     log: RunLog,
-    /// Autodiff over the task's device.
-    device: Device,
     epoch_started: Instant,
+    /// When the last checkpoint was saved, and after which step; 0 before the first.
+    saved: (Instant, u64),
 }
 
 impl<'a> Run<'a> {
@@ -180,19 +181,17 @@ impl<'a> Run<'a> {
         check_labelled(task.train)?;
         check_labelled(task.val)?;
         let judge = Judge::new(recipe, task.val)?;
-        let classes = task.train.classes();
-        let teachers = Teachers::open(recipe, classes, task.device)?;
-        let spec = model_spec(recipe, classes.len());
-        let device = task.device.clone().autodiff();
+        let classes = task.train.classes().len();
+        let spec = model_spec(recipe, classes);
         let inputs = checkpoint::Inputs::of(task)?;
-        let saved = checkpoint::find(task, &inputs, resume)?;
+        check_folder(task.out, resume)?;
+        let saved = resume.then(|| checkpoint::read(task, &inputs)).transpose()?;
 
-        let mut network = Network::new(&spec, recipe.seed, &device)?;
+        let mut learner = Learner::new(recipe, task.train, task.device)?;
         let mut position = Position::default();
-        let mut optimizer = None;
         let mut average = Average::new(&recipe.average);
         if let Some(saved) = saved {
-            network = weights::load(network, &saved.network)?.0;
+            learner.network = weights::load(learner.network, &saved.network)?.0;
             position = saved.position;
             average.restore(position.averaged, saved.average);
             if let Some(stage) = recipe.stages.get(position.stage)
@@ -200,41 +199,25 @@ impl<'a> Run<'a> {
             {
                 let mut restored = Optimizer::new(stage);
                 restored.restore(position.stage_step, &saved.optimizer, task.device)?;
-                optimizer = Some(restored);
+                learner.optimizer = Some(restored);
             }
         } else {
-            network = start_weights(network, &spec, &recipe.model.weights)?;
+            learner.network = start_weights(learner.network, &spec, &recipe.model.weights)?;
             let text = recipe.to_toml()?;
             file::write_atomic(&task.out.join(RECIPE), |w| w.write_all(text.as_bytes()))?;
         }
-        let deck = Deck::new(recipe, task.train)?;
         Ok(Self {
             task,
             inputs,
             judge,
-            loss: CrossEntropy::new(&recipe.loss, deck.quotas()),
-            deck,
-            teachers,
-            preprocess: preprocess(recipe),
+            learner,
             spec,
-            network,
             average,
-            optimizer,
-            log: RunLog::open(task.out, resume.then_some(position.step))?,
+            log: RunLog::open(task.out, resume.then_some(position.epoch))?,
+            saved: (Instant::now(), position.step),
             position,
-            device,
             epoch_started: Instant::now(),
         })
-    }
-
-    /// Freezes what the stage does not train and weighs classes as it says; a stage that is new starts a new optimizer.
-    fn enter(&mut self, stage: &Stage) -> Result<()> {
-        self.network = freeze::prepare(self.network.clone(), stage)?;
-        let loss = &self.task.recipe.loss;
-        let class_weights = stage.class_weights.unwrap_or(loss.class_weights);
-        self.loss = CrossEntropy::new(&Loss { class_weights, ..loss.clone() }, self.deck.quotas());
-        self.optimizer.get_or_insert_with(|| Optimizer::new(stage));
-        Ok(())
     }
 
     /// Whether the stage has another epoch.
@@ -243,32 +226,46 @@ impl<'a> Run<'a> {
         self.position.stage_epoch < stage.epochs && patient
     }
 
-    /// One pass over the training images, from the first batch that is not done yet.
-    fn train_epoch(&mut self, stage: &Stage, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Flow> {
-        let images = self.deck.len();
+    /// One pass over the training images, from the first batch that is not done yet; how the run ended, if it did.
+    fn train_epoch(
+        &mut self,
+        stage: &Stage,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<Option<Outcome>> {
+        let images = self.learner.deck.len();
         let (batches, total_steps) = (stage.steps_per_epoch(images), stage.total_steps(images));
         let schedule = stage.lr_schedule();
         let epoch = self.position.epoch;
 
-        let deck = self.deck.clone();
+        let (deck, teachers) = (self.learner.deck.clone(), self.learner.teachers.clone());
         let draws = deck.draw(epoch, stage.batch_size);
         let remaining = &draws[(self.position.batch as usize * stage.batch_size).min(images)..];
-        let teachers = self.teachers.clone();
-        let make = |draws: &[Draw]| teachers.teach(deck.batch(draws, epoch)?);
-        let preprocess = self.preprocess.clone();
+        let preprocess = self.learner.preprocess_at(stage);
+        let make = |draws: &[Draw]| shrink(teachers.teach(deck.batch(draws, epoch)?)?, &preprocess);
         self.epoch_started = Instant::now();
+        let seconds_before = self.position.train_seconds;
         let mut here = 0;
-        let mut flow = Flow::Continue;
+        let mut end = None;
         let waited = loader::for_each_made_batch(remaining, stage.batch_size, &preprocess, &make, |batch| {
-            let samples = batch.samples.len() / self.views();
+            let samples = batch.samples.len() / self.learner.views();
             self.position.lr = schedule.lr_at(self.position.stage_step, total_steps);
-            let loss = on_pool(|| self.step(stage, batch))?;
+            let Position { lr, step, .. } = self.position;
+            let loss = match on_pool(|| self.learner.step(stage, batch, lr, step)) {
+                Ok(loss) => loss,
+                Err(diverged) => {
+                    end = Some(Outcome::Diverged(diverged.hint(self.advise_on_divergence())));
+                    return Ok(Flow::Stop);
+                }
+            };
+            self.average.after_step(&self.learner.network);
 
             self.position.loss_sum += loss * samples as f64;
             self.position.images += samples as u64;
             self.position.batch += 1;
             self.position.stage_step += 1;
             self.position.step += 1;
+            self.position.train_seconds = seconds_before + self.epoch_started.elapsed().as_secs_f64();
             here += samples;
             observer.step(&Progress {
                 stage,
@@ -279,80 +276,32 @@ impl<'a> Run<'a> {
                 loss: self.position.loss_sum / self.position.images as f64,
                 images_per_second: here as f64 / self.epoch_started.elapsed().as_secs_f64(),
             });
-            flow = if stop.load(Ordering::Relaxed) { Flow::Stop } else { Flow::Continue };
-            Ok(flow)
+            if stop.load(Ordering::Relaxed) {
+                end = Some(Outcome::Interrupted { step: self.position.step });
+                return Ok(Flow::Stop);
+            }
+            if self.saved.0.elapsed() >= self.task.save_every {
+                self.save()?;
+            }
+            Ok(Flow::Continue)
         })?;
         self.position.waited_seconds += waited.as_secs_f64();
-        self.position.train_seconds += self.epoch_started.elapsed().as_secs_f64();
-        Ok(flow)
+        // a run is worth going on with before it has a model
+        let first_epoch_done = end.is_none() && epoch == 0;
+        if first_epoch_done || matches!(end, Some(Outcome::Interrupted { .. })) {
+            self.save()?;
+        }
+        Ok(end)
     }
 
-    /// One step: forward and backward of every part of the batch, update. The batch's mean loss.
-    fn step(&mut self, stage: &Stage, batch: loader::Batch<Lesson>) -> Result<f64> {
-        let images = batch.samples.len() / self.views();
-        let first = self.task.train.entry(batch.samples[0].shown.image).path.clone();
-        let kept = "lower the stage's `lr` or set its `clip_norm`; a checkpoint of earlier epochs is kept";
-        let at = |e: Error, step: u64| {
-            Error::new(format!("step {}, batch starting with {first}: {e}", step + 1)).hint(kept)
-        };
-        let targets: Vec<Target> =
-            batch.samples[..images].iter().map(|lesson| lesson.shown.target.clone()).collect();
-        let total = self.loss.total(&targets);
-        let precision = self.task.recipe.precision.on_this_machine();
-        let pass = Pass::train(self.task.recipe.seed, self.position.step).with_precision(precision);
-
-        let mut value = 0.0;
-        let mut sum = GradientsAccumulator::new();
-        for part in batch.parts(stage.micro_batch.unwrap_or(images), self.views()) {
-            let loss = self.part_loss(part, total, images, &pass);
-            value += loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
-            if !value.is_finite() {
-                let error = Error::new(format!("the loss is {value}, expected a finite number"));
-                return Err(at(error, self.position.step));
-            }
-            let grads = GradientsParams::from_grads(loss.backward(), &self.network);
-            sum.accumulate(&self.network, grads);
+    /// The network, or the mean of its weights where there is one.
+    fn network_to_judge(&self, stage: &Stage) -> Result<Network> {
+        let network = self.average.network(&self.learner.network)?;
+        let estimated = self.task.recipe.average.statistics == Statistics::Estimated;
+        if estimated && self.average.count() > 0 && stage.batch_norm == BatchNorm::Train {
+            return self.learner.estimate_statistics(network, stage, self.position.epoch);
         }
-        if let Some(optimizer) = &mut self.optimizer {
-            let network = self.network.clone();
-            let stepped = optimizer.step(network, sum.grads(), self.position.lr);
-            self.network = stepped.map_err(|e| at(e, self.position.step))?;
-            self.average.after_step(&self.network);
-        }
-        Ok(value)
-    }
-
-    /// What a part adds to the mean loss of a batch of `images` that count `total`.
-    fn part_loss(&self, part: loader::Batch<Lesson>, total: f32, images: usize, pass: &Pass) -> Tensor<1> {
-        let recipe = self.task.recipe;
-        let targets: Vec<Target> = part.samples.iter().map(|lesson| lesson.shown.target.clone()).collect();
-        let taught: Vec<f32> = part.samples.iter().flat_map(|lesson| &lesson.taught).copied().collect();
-        // the views stand one after the other
-        let here = targets.len() / self.views();
-        let share = self.loss.total(&targets[..here]) / total;
-        let share_of_images = here as f64 / images as f64;
-        let logits = self.network.forward(part.into_tensor(&self.device), pass);
-        let labelled = match recipe.loss.labelled_views {
-            LabelledViews::First => logits.clone().narrow(0, 0, here),
-            LabelledViews::All => logits.clone(),
-        };
-        let targets = &targets[..labelled.dims()[0]];
-        let mut loss = self.loss.forward(labelled, targets, &self.device) * share;
-        if !taught.is_empty() {
-            let Distill { temperature, weight, .. } = recipe.distill;
-            let of_teachers = distillation(logits.clone(), &taught, temperature, &self.device);
-            loss = loss * (1.0 - weight) + of_teachers * (weight * share_of_images);
-        }
-        let consistency = recipe.loss.consistency;
-        if consistency > 0.0 {
-            loss = loss + jensen_shannon(logits) * (consistency * share_of_images);
-        }
-        loss
-    }
-
-    /// Views of every training image in a batch.
-    fn views(&self) -> usize {
-        if self.task.recipe.loss.consistency > 0.0 { VIEWS } else { 1 }
+        Ok(network)
     }
 
     fn epochs_left(&self) -> u64 {
@@ -419,8 +368,9 @@ impl<'a> Run<'a> {
     /// Ends a stage: the next one starts from the best weights so far.
     fn leave(&mut self) -> Result<()> {
         let best = Bundle::read(&self.task.out.join(bundle::BEST))?;
-        self.network = weights::load(self.network.clone(), &best.tensors)?.0;
-        self.optimizer = None;
+        let learner = &mut self.learner;
+        learner.network = weights::load(learner.network.clone(), &best.tensors)?.0;
+        learner.optimizer = None;
         self.average = Average::new(&self.task.recipe.average);
         self.position.next_stage();
         self.save()
@@ -432,9 +382,9 @@ impl<'a> Run<'a> {
                 format: bundle::FORMAT,
                 model: self.spec.clone(),
                 classes: self.task.train.classes().to_vec(),
-                preprocess: self.preprocess.clone(),
+                preprocess: self.learner.preprocess.clone(),
                 temperature: validated.temperature,
-                augmentations: self.deck.augmentations(),
+                augmentations: self.learner.deck.augmentations(),
                 synthetic: self.task.synthetic,
                 metrics: validated.metrics(),
                 recipe: self.task.recipe.to_toml().unwrap_or_default(),
@@ -444,12 +394,25 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// What to do about a loss that is not finite, and what is left of the run.
+    fn advise_on_divergence(&self) -> String {
+        let saved = match self.saved.1 {
+            0 => "no checkpoint is saved yet".into(),
+            step => {
+                let path = self.task.out.join(CHECKPOINT);
+                format!("{} holds the run as it was after step {step}", path.display())
+            }
+        };
+        format!("lower the stage's `lr` or set its `clip_norm`; {saved}")
+    }
+
     fn save(&mut self) -> Result<()> {
+        self.saved = (Instant::now(), self.position.step);
         self.position.averaged = self.average.count();
         let state = checkpoint::State {
-            network: &self.network,
+            network: &self.learner.network,
             average: &self.average,
-            optimizer: self.optimizer.as_ref(),
+            optimizer: self.learner.optimizer.as_ref(),
             position: &self.position,
         };
         checkpoint::save(self.task, &self.inputs, &state)

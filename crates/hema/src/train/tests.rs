@@ -90,16 +90,28 @@ impl Fixture {
     }
 
     fn run(&self, name: &str, recipe: &Recipe, resume: bool, steps: u64) -> Result<Outcome> {
+        self.run_saving_every(Duration::MAX, name, recipe, resume, steps)
+    }
+
+    fn run_saving_every(
+        &self,
+        save_every: Duration,
+        name: &str,
+        recipe: &Recipe,
+        resume: bool,
+        steps: u64,
+    ) -> Result<Outcome> {
         let stop = AtomicBool::new(false);
         let mut observer = StopAfter { steps: Cell::new(steps), stop: &stop };
         let device = Device::flex();
-        let out = self.out(name);
+        let out = Claimed::for_run(&self.out(name), resume)?;
         let task = Task {
             recipe,
             train: &self.train,
             val: &self.val,
             synthetic: true,
             out: &out,
+            save_every,
             command: "test",
             device: &device,
         };
@@ -173,6 +185,35 @@ fn the_mean_of_the_weights_is_kept_and_training_goes_on_from_the_weights() {
     for (name, array) in &none.2 {
         assert!(!name.ends_with("running_mean") || *array != ema.2[name], "{name}");
     }
+}
+
+#[test]
+fn statistics_of_a_mean_can_be_estimated_anew() {
+    let uniform = ["average.kind=uniform", "average.epochs=2"];
+    let estimated = recipe(&[&uniform[..], &["average.statistics=estimated"]].concat());
+    resume(&estimated);
+    let fixture = Fixture::new();
+    fixture.run("averaged", &recipe(&uniform), false, FOREVER).unwrap();
+    fixture.run("estimated", &estimated, false, FOREVER).unwrap();
+    let (averaged, estimated) = (fixture.tensors("averaged"), fixture.tensors("estimated"));
+    for (name, array) in &averaged {
+        let of_batches = name.contains("running_") && !name.starts_with("classifier");
+        assert_eq!(*array != estimated[name], of_batches, "{name}");
+    }
+    // what was there before does not show
+    let device = Device::flex();
+    let recipe = recipe(&uniform);
+    let learner = Learner::new(&recipe, &fixture.train, &device).unwrap();
+    let stage = &recipe.stages[1];
+    let network = |state: &weights::StateDict| {
+        let fresh = Network::new(&model_spec(&recipe, 8), 0, &device).unwrap();
+        state_dict(&learner.estimate_statistics(weights::load(fresh, state).unwrap().0, stage, 0).unwrap())
+    };
+    let mut spoilt = averaged.clone();
+    for (_, array) in spoilt.iter_mut().filter(|(name, _)| name.contains("running_")) {
+        array.values.iter_mut().for_each(|value| *value += 3.0);
+    }
+    assert!(network(&averaged) == network(&spoilt));
 }
 
 #[test]
@@ -273,6 +314,29 @@ fn corrupted_validation_images_are_judged_and_decide_where_they_should() {
     }
     // the first epoch is the same whatever decides, and so is the damage
     assert!(logged.iter().all(|numbers| *numbers == logged[0]), "{logged:?}");
+}
+
+#[test]
+fn stages_of_growing_size_resume_to_the_bit_and_end_at_full_size() {
+    let small = recipe(&["stage.0.size=12", "stage.1.size=16"]);
+    resume(&small);
+    let fixture = Fixture::new();
+    fixture.run("small", &small, false, FOREVER).unwrap();
+    fixture.run("full", &recipe(&[]), false, FOREVER).unwrap();
+    fixture.run("same", &recipe(&["stage.all.size=24"]), false, FOREVER).unwrap();
+    assert_ne!(fixture.tensors("small"), fixture.tensors("full"));
+    assert_eq!(fixture.tensors("same"), fixture.tensors("full"));
+    let manifest = Bundle::read(&fixture.out("small").join(LAST)).unwrap().manifest;
+    assert_eq!((manifest.preprocess.size, manifest.model.size), (24, 24));
+
+    let error = Recipe::parse(RECIPE_TEXT, "test", &["stage.1.size=25"]).unwrap_err().to_string();
+    assert!(
+        error.ends_with("stage.1.size: found `25`, expected 1 to the 24 pixels of `data.size`"),
+        "{error}"
+    );
+    let mlp = recipe(&["model.name=mlp", "stage.1.size=16"]);
+    let error = check(&mlp, &synthetic::CLASSES.map(String::from), &Device::flex()).unwrap_err().to_string();
+    assert_eq!(error, "stage `all`: size is 16, but an mlp takes images of one size alone");
 }
 
 #[test]
@@ -382,10 +446,31 @@ fn a_directory_holds_one_run() {
 #[test]
 fn a_loss_that_is_not_finite_stops_the_run_and_names_the_step() {
     let fixture = Fixture::new();
-    let recipe = recipe(&["stage.0.lr=1e30", "stage.0.optimizer=adamw"]);
-    let error = fixture.run("run", &recipe, false, FOREVER).unwrap_err();
-    assert!(error.to_string().starts_with("step "), "{error}");
-    assert!(error.hint_text().unwrap().contains("checkpoint"), "{error:?}");
+    let recipe = recipe(&["stage.0.lr=1e30", "stage.0.optimizer=adamw", "stage.0.train=all"]);
+    let Outcome::Diverged(error) = fixture.run("run", &recipe, false, FOREVER).unwrap() else { panic!() };
+    assert!(error.to_string().starts_with("step 2, batch starting with "), "{error}");
+    assert!(error.hint_text().unwrap().ends_with("no checkpoint is saved yet"), "{error:?}");
+
+    let recipe = self::recipe(&["stage.1.lr=1e30", "stage.1.schedule=constant"]);
+    let Outcome::Diverged(error) = fixture.run("later", &recipe, false, FOREVER).unwrap() else { panic!() };
+    assert!(error.to_string().starts_with("step 7, "), "{error}");
+    let hint = error.hint_text().unwrap();
+    assert!(hint.ends_with("later/checkpoint.safetensors holds the run as it was after step 5"), "{hint}");
+}
+
+#[test]
+fn checkpoints_within_an_epoch_change_nothing_and_lose_nothing() {
+    let fixture = Fixture::new();
+    let recipe = recipe(&[]);
+    fixture.run("rare", &recipe, false, FOREVER).unwrap();
+    fixture.run_saving_every(Duration::ZERO, "often", &recipe, false, FOREVER).unwrap();
+    assert_eq!(fixture.tensors("rare"), fixture.tensors("often"));
+
+    // a step that fails ends a run without a last word, as a killed process does
+    let broken = self::recipe(&["stage.0.lr=1e30", "stage.0.optimizer=adamw", "stage.0.train=all"]);
+    let ended = fixture.run_saving_every(Duration::ZERO, "broken", &broken, false, FOREVER).unwrap();
+    let Outcome::Diverged(error) = ended else { panic!() };
+    assert!(error.hint_text().unwrap().ends_with("after step 1"), "{error:?}");
 }
 
 #[test]

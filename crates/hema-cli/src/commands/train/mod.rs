@@ -1,18 +1,19 @@
 //! `hema train`: a recipe and a data set in, a run directory out.
 
+mod find_lr;
 mod series;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hema::Device;
 use hema::core::data::{self, Dataset, Source};
 use hema::core::error::{Error, Result};
-use hema::core::file;
 use hema::core::record::Evaluation;
 use hema::core::split::{Fractions, Part, Plan, Split};
 use hema::recipe::Recipe;
 use hema::run_log::Epoch;
-use hema::train::{self, Observer, Outcome, Task};
+use hema::train::{self, Claimed, Observer, Outcome, Task};
 
 use super::evaluate::{self, Judged};
 use super::{Memory, Status, command_line, ctrl_c, describe, load, warn_skipped};
@@ -23,6 +24,24 @@ use series::Series;
 /// Train a classifier by a recipe
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Train this many runs, whose seeds are the recipe's and those after it, and say how far they differ
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=100))]
+    seeds: Option<u64>,
+    /// Train a run for each of K folds of the images that are not set apart as test: it validates on the fold and trains on the
+    /// others
+    #[arg(long, value_name = "K", conflicts_with = "split", value_parser = clap::value_parser!(u8).range(2..=20))]
+    folds: Option<u8>,
+    /// In place of a run: raise the learning rate over 100 steps of the recipe's first stage until the loss diverges, and
+    /// suggest one; --out [default: runs/RECIPE-lr] gets a page and a table
+    #[arg(long, conflicts_with_all = ["seeds", "folds", "resume"])]
+    find_lr: bool,
+}
+
+/// What runs are made from and where they go.
+#[derive(clap::Args)]
+pub(super) struct Inputs {
     /// A shipped recipe (see `hema list recipes`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", required_unless_present = "resume")]
     recipe: Option<String>,
@@ -32,30 +51,30 @@ pub(crate) struct Args {
     /// CSV with the columns path and split; by default the data's own split, else one by the recipe's shares
     #[arg(long, value_name = "FILE")]
     split: Option<PathBuf>,
-    /// Run directory [default: runs/RECIPE]
+    /// Run directory, or the folder of several runs [default: runs/RECIPE, and runs/RECIPE-tune for `hema tune`]
     #[arg(long, value_name = "DIR", required_if_eq("resume", "true"))]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// Override a value of the recipe, as in `--set stage.0.epochs=3`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Train this many runs, whose seeds are the recipe's and those after it, and say how far they differ
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=100))]
-    seeds: Option<u64>,
-    /// Train a run for each of K folds of the images that are not set apart as test: it validates on the fold and trains on the
-    /// others
-    #[arg(long, value_name = "K", conflicts_with = "split", value_parser = clap::value_parser!(u8).range(2..=20))]
-    folds: Option<u8>,
     /// Go on with the run or runs in --out, to the same weights as if it had never stopped
     #[arg(long)]
-    resume: bool,
+    pub(super) resume: bool,
+    /// Minutes between two checkpoints within an epoch; one is saved at every epoch's end anyway
+    #[arg(long, value_name = "MINUTES", default_value_t = 10.0)]
+    save_every: f64,
     #[command(flatten)]
     memory: Memory,
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(series) = Series::asked(args)? {
-        return series::run(args, series, printer);
+        return series::run(&args.inputs, series, printer);
     }
+    if args.find_lr {
+        return find_lr::run(&args.inputs, printer);
+    }
+    let args = &args.inputs;
     let recipe = read_recipe(args)?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
     train::check_folder(&out, args.resume)?;
@@ -72,11 +91,15 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         split: &split,
         out: &out,
         resume: args.resume,
-        memory: &args.memory,
+        inputs: args,
     };
-    let Some(evaluation) = run.train(printer)? else {
-        advise_resuming(&out, printer);
-        return Ok(Status::Interrupted);
+    let evaluation = match run.train(printer)? {
+        Ended::Judged(evaluation) => evaluation,
+        Ended::Diverged(error) => return Err(error),
+        Ended::Interrupted => {
+            advise_resuming("train", &out, printer);
+            return Ok(Status::Interrupted);
+        }
     };
     evaluate::print(&evaluation, printer)?;
     printer.note(&format!(
@@ -88,29 +111,39 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
 }
 
 /// One run, from its images to its report.
-struct Run<'a> {
-    recipe: &'a Recipe,
-    info: &'a RunInfo,
-    source: &'a Source,
-    split: &'a Split,
-    out: &'a Path,
+pub(super) struct Run<'a> {
+    pub(super) recipe: &'a Recipe,
+    pub(super) info: &'a RunInfo,
+    pub(super) source: &'a Source,
+    pub(super) split: &'a Split,
+    pub(super) out: &'a Path,
     /// Whether it goes on from its checkpoint.
-    resume: bool,
-    memory: &'a Memory,
+    pub(super) resume: bool,
+    pub(super) inputs: &'a Inputs,
+}
+
+/// How a run ended.
+pub(super) enum Ended {
+    /// Its model is judged on the validation images.
+    Judged(Evaluation),
+    /// Ctrl-C stopped it; it can go on.
+    Interrupted,
+    /// Its loss was not finite any more.
+    Diverged(Error),
 }
 
 impl Run<'_> {
-    /// Trains and judges; nothing when interrupted.
-    fn train(&self, printer: &Printer) -> Result<Option<Evaluation>> {
+    /// Trains and judges.
+    pub(super) fn train(&self, printer: &Printer) -> Result<Ended> {
         let device = Device::flex();
         if !self.resume {
             train::check(self.recipe, self.source.classes(), &device)?;
-            file::create_folder(self.out)?;
         }
-        let parts = Parts::load(self.recipe, self.source, self.split, self.memory, printer)?;
+        let out = Claimed::for_run(self.out, self.resume)?;
+        let parts = Parts::load(self.recipe, self.source, self.split, &self.inputs.memory, printer)?;
         if !self.resume {
-            self.info.write(self.out)?;
-            self.split.write(&self.out.join(SPLIT))?;
+            self.info.write(&out)?;
+            self.split.write(&out.join(SPLIT))?;
         }
         let command = command_line();
         let task = Task {
@@ -118,21 +151,32 @@ impl Run<'_> {
             train: &parts.train,
             val: &parts.val,
             synthetic: false,
-            out: self.out,
+            out: &out,
+            save_every: self.inputs.save_every(),
             command: &command,
             device: &device,
         };
-        let Some(epoch) = fit(&task, self.resume, printer)? else { return Ok(None) };
+        let epoch = match fit(&task, self.resume, printer)? {
+            Outcome::Finished { best_epoch, .. } => best_epoch,
+            Outcome::Interrupted { .. } => return Ok(Ended::Interrupted),
+            Outcome::Diverged(error) => return Ok(Ended::Diverged(error)),
+        };
         printer.note(&format!("judging the model of epoch {epoch} on the validation images"));
         let data = self.info.data.display().to_string();
         let judged = Judged { model: self.out.to_path_buf(), data, part: "val".into() };
         let evaluation = evaluate::judge_dataset(&judged, &parts.val, &[], &device, printer)?;
         evaluate::write(self.out, &evaluation, self.out, printer)?;
-        Ok(Some(evaluation))
+        Ok(Ended::Judged(evaluation))
     }
 }
 
-fn read_recipe(args: &Args) -> Result<Recipe> {
+impl Inputs {
+    fn save_every(&self) -> Duration {
+        Duration::try_from_secs_f64(60.0 * self.save_every.max(0.0)).unwrap_or(Duration::MAX)
+    }
+}
+
+pub(super) fn read_recipe(args: &Inputs) -> Result<Recipe> {
     let own = args.out.as_ref().map(|out| out.join(train::RECIPE));
     let path = match (&args.recipe, &own) {
         (Some(name), _) => name.clone(),
@@ -148,7 +192,7 @@ fn read_recipe(args: &Args) -> Result<Recipe> {
 }
 
 /// The data that is given, or that the run in the folder reads.
-fn open_data(args: &Args, out: &Path, printer: &Printer) -> Result<(RunInfo, Source)> {
+pub(super) fn open_data(args: &Inputs, out: &Path, printer: &Printer) -> Result<(RunInfo, Source)> {
     let info = match &args.data {
         Some(data) => RunInfo { data: data.clone() },
         None => recall(out)?,
@@ -158,9 +202,21 @@ fn open_data(args: &Args, out: &Path, printer: &Printer) -> Result<(RunInfo, Sou
     Ok((info, source))
 }
 
-/// Says how an interrupted run or series goes on.
-pub(super) fn advise_resuming(out: &Path, printer: &Printer) {
-    printer.note(&format!("continue with: hema train --resume --out {}", out.display()));
+/// Says how what a command was interrupted in goes on.
+pub(super) fn advise_resuming(command: &str, out: &Path, printer: &Printer) {
+    printer.note(&format!("continue with: hema {command} --resume --out {}", out.display()));
+}
+
+/// Refuses to go on with several runs by another recipe than theirs.
+pub(super) fn check_same_recipe(recipe: &Recipe, out: &Path) -> Result<()> {
+    let path = out.join(train::RECIPE);
+    let own = Recipe::load(&path.to_string_lossy(), &[] as &[&str])?;
+    if own == *recipe {
+        return Ok(());
+    }
+    Err(Error::new("the runs here were made with another recipe")
+        .at(path)
+        .hint("resume without --recipe and --set: they keep their own"))
 }
 
 /// What a run to resume reads, which must still be there.
@@ -175,7 +231,7 @@ fn recall(out: &Path) -> Result<RunInfo> {
 }
 
 /// Refuses a run directory in which the run would write over the recipe or the split it is given.
-fn keep_inputs(args: &Args, out: &Path) -> Result<()> {
+pub(super) fn keep_inputs(args: &Inputs, out: &Path) -> Result<()> {
     let inputs = [(args.recipe.as_ref().map(Path::new), train::RECIPE), (args.split.as_deref(), SPLIT)];
     for (input, name) in inputs {
         let same = |input: &Path| Some(input.canonicalize().ok()? == out.join(name).canonicalize().ok()?);
@@ -213,7 +269,7 @@ fn check_classes(source: &Source, printer: &Printer) -> Result<()> {
 }
 
 /// The split that is given, or the run's own, or the data's own, or a new one.
-fn find_split(args: &Args, recipe: &Recipe, source: &Source, out: &Path) -> Result<Split> {
+pub(super) fn find_split(args: &Inputs, recipe: &Recipe, source: &Source, out: &Path) -> Result<Split> {
     if let Some(path) = &args.split {
         return Split::read(path);
     }
@@ -274,25 +330,26 @@ impl Parts {
     }
 }
 
-/// Trains with progress and Ctrl-C; the epoch of the best model, or nothing when interrupted.
-pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Option<u64>> {
+/// Trains with progress and Ctrl-C.
+pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Outcome> {
     let stop = ctrl_c(printer, "end the run without a checkpoint");
     let recipe = task.recipe;
     let precision = recipe.precision.on_this_machine().name();
     printer.note(&format!("training {} in {precision} into {}", recipe.model.name, task.out.display()));
     let mut observer = Watch { printer, bar: None, metric: recipe.select.describe(), accuracy: None };
-    match train::fit(task, resume, &mut observer, &stop)? {
+    let outcome = train::fit(task, resume, &mut observer, &stop)?;
+    observer.clear();
+    match &outcome {
         Outcome::Finished { best_epoch, best } => {
             let metric = recipe.select.describe();
             printer.note(&format!("done: best validation {metric} {best:.4} in epoch {best_epoch}"));
-            Ok(Some(best_epoch))
         }
         Outcome::Interrupted { step } => {
-            observer.clear();
             printer.note(&format!("interrupted after step {step}; everything is saved"));
-            Ok(None)
         }
+        Outcome::Diverged(_) => {}
     }
+    Ok(outcome)
 }
 
 /// Shows a run on the terminal.

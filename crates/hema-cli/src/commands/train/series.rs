@@ -13,10 +13,13 @@ use hema::core::file;
 use hema::core::record::{Evaluation, Scores};
 use hema::core::split::{Part, Plan, Split};
 use hema::recipe::Recipe;
-use hema::train;
+use hema::train::{self, Claimed};
 use serde::{Deserialize, Serialize};
 
-use super::{Args, Run, advise_resuming, find_split, keep_inputs, open_data, read_recipe};
+use super::{
+    Args, Ended, Inputs, Run, advise_resuming, check_same_recipe, find_split, keep_inputs, open_data,
+    read_recipe,
+};
 use crate::commands::{Status, report};
 use crate::output::{Printer, table};
 use crate::run_info::{EVALUATION, REPORT, SPLIT, read_json, write_json};
@@ -38,7 +41,8 @@ pub(super) struct Series {
 impl Series {
     /// What the arguments ask for, or what a series to resume is; nothing for a single run.
     pub(super) fn asked(args: &Args) -> Result<Option<Self>> {
-        let kept = args.out.as_ref().map(|out| out.join(SERIES)).filter(|path| args.resume && path.exists());
+        let kept = args.inputs.out.as_ref().map(|out| out.join(SERIES));
+        let kept = kept.filter(|path| args.inputs.resume && path.exists());
         if let Some(path) = kept {
             return read_json(&path).map(Some);
         }
@@ -65,26 +69,31 @@ struct Row {
     deviation: f64,
 }
 
-pub(super) fn run(args: &Args, series: Series, printer: &Printer) -> Result<Status> {
+pub(super) fn run(args: &Inputs, series: Series, printer: &Printer) -> Result<Status> {
     let recipe = read_recipe(args)?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
     let (info, source) = open_data(args, &out, printer)?;
     let members = members(args, series, &recipe, &source, &out)?;
-    if !args.resume {
+    if args.resume {
+        check_same_recipe(&recipe, &out)?;
+    } else {
         if out.join(SERIES).exists() || out.join(train::CHECKPOINT).exists() {
             let hint = "choose another --out, or continue it with --resume";
             return Err(Error::new("already holds runs").at(&out).hint(hint));
         }
         train::check(&recipe, source.classes(), &Device::flex())?;
         keep_inputs(args, &out)?;
-        file::create_folder(&out)?;
-        write_json(&out.join(SERIES), &series)?;
+    }
+    let out = Claimed::new(&out)?;
+    if !args.resume {
         info.write(&out)?;
         let toml = recipe.to_toml()?;
         file::write_atomic(&out.join(train::RECIPE), |file| file.write_all(toml.as_bytes()))?;
         if let (None, Some(first)) = (series.folds, members.first()) {
             first.split.write(&out.join(SPLIT))?;
         }
+        // last: what has it can be resumed
+        write_json(&out.join(SERIES), &series)?;
     }
 
     let mut folders = Vec::new();
@@ -101,11 +110,15 @@ pub(super) fn run(args: &Args, series: Series, printer: &Printer) -> Result<Stat
                 split: &member.split,
                 out: &folder,
                 resume: folder.join(train::CHECKPOINT).exists(),
-                memory: &args.memory,
+                inputs: args,
             };
-            if run.train(printer)?.is_none() {
-                advise_resuming(&out, printer);
-                return Ok(Status::Interrupted);
+            match run.train(printer)? {
+                Ended::Judged(_) => {}
+                Ended::Diverged(error) => return Err(error),
+                Ended::Interrupted => {
+                    advise_resuming("train", &out, printer);
+                    return Ok(Status::Interrupted);
+                }
             }
         }
         folders.push(folder);
@@ -115,7 +128,13 @@ pub(super) fn run(args: &Args, series: Series, printer: &Printer) -> Result<Stat
 }
 
 /// The runs: every seed on every fold.
-fn members(args: &Args, series: Series, recipe: &Recipe, source: &Source, out: &Path) -> Result<Vec<Member>> {
+fn members(
+    args: &Inputs,
+    series: Series,
+    recipe: &Recipe,
+    source: &Source,
+    out: &Path,
+) -> Result<Vec<Member>> {
     let folds: Vec<(Option<usize>, Split)> = match series.folds {
         None => vec![(None, find_split(args, recipe, source, out)?)],
         Some(count) => {

@@ -1,7 +1,7 @@
 //! `ConvNeXt` on the CPU: its blocks, and what stands between them, convolutions with bias alone and layer normalisations.
 
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
@@ -14,7 +14,10 @@ use kernels::{Act, Filter, MixerParams, MixerSaved, RowStats, bf16};
 use super::super::layers::{Conv2d, LayerNorm};
 use super::super::ops::Mixer;
 use super::super::pass::{Pass, Precision};
-use super::{Buffer, Parameter, Plain, Stored, Tracked, TrackedTensor, WORKSPACE, filter, register};
+use super::{
+    Buffer, Parameter, Plain, Saved, Stored, Tracked, TrackedTensor, WORKSPACE, filter, keep_or_recycle,
+    register,
+};
 
 /// Tensors that a block depends on: its input and nine parameters.
 const OF_MIXER: usize = 10;
@@ -38,7 +41,7 @@ fn run<E: Stored>(x: &Tensor<4>, layers: &Mixer, keep: Option<&[f32]>, pass: &Pa
     let kernel = kernel(x.dims(), layers)?;
     let x = if x.dtype() == E::DTYPE.into() { x.clone() } else { x.clone().cast(E::DTYPE) };
     if pass.is_training() && x.is_autodiff() {
-        return train::<E>(kernel, x, layers, keep);
+        return train::<E>(kernel, x, layers, keep, pass);
     }
     let input = Plain.take(x.clone())?;
     let fold = || {
@@ -116,6 +119,7 @@ fn train<E: Stored>(
     x: Tensor<4>,
     layers: &Mixer,
     keep: Option<&[f32]>,
+    pass: &Pass,
 ) -> Option<Tensor<4>> {
     let mut tensors = vec![Tracked.take(x)?];
     tensors.extend(parameters(layers, &Tracked)?);
@@ -128,7 +132,7 @@ fn train<E: Stored>(
         buffers,
         shapes,
         keep: keep.map(|keep| Arc::new(keep.to_vec())),
-        saved: Arc::new(Mutex::new(Some(saved))),
+        saved: keep_or_recycle(saved, pass, MixerSaved::recycle),
     };
     tracked(register::<_, _, OF_MIXER>(MixerBackward::<E>(PhantomData), guards, state, y))
 }
@@ -141,8 +145,7 @@ struct MixerState<E> {
     buffers: Vec<Buffer>,
     shapes: Vec<Shape>,
     keep: Option<Arc<Vec<f32>>>,
-    /// Taken by the backward pass, of which there is one.
-    saved: Arc<Mutex<Option<MixerSaved<E>>>>,
+    saved: Saved<MixerSaved<E>>,
 }
 
 #[derive(Debug)]
@@ -154,14 +157,21 @@ impl<E: Stored> Backward<Flex, OF_MIXER> for MixerBackward<E> {
     fn backward(self, ops: Ops<Self::State, OF_MIXER>, grads: &mut Gradients, _: &mut Checkpointer) {
         let MixerState { kernel, buffers, shapes, keep, saved } = ops.state;
         let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let keep = keep.as_deref().map(Vec::as_slice);
+        let compute_again = || {
+            let mut y = WORKSPACE.take::<E>(kernel.len());
+            let saved =
+                kernel.forward(E::values(&buffers[0]), &params(&buffers[1..]), keep, &WORKSPACE, &mut y);
+            WORKSPACE.give(y);
+            saved
+        };
         let taken = saved.lock().ok().and_then(|mut saved| saved.take());
-        // a second backward pass over one graph has nothing to work on; Burn consumes its graphs, so there is none
-        let Some(saved) = taken else { return };
+        let saved = taken.unwrap_or_else(compute_again);
         let mut dx = ops.parents[0].as_ref().map(|_| WORKSPACE.take::<E>(kernel.len()));
         let found = kernel.backward(
             E::values(&buffers[0]),
             &params(&buffers[1..]),
-            keep.as_deref().map(Vec::as_slice),
+            keep,
             saved,
             E::values(&gradient),
             &WORKSPACE,

@@ -347,18 +347,21 @@ fn train<E: Stored>(
         let channels = saved.stats.mean.len();
         let device = x.device();
         let tensor = |v: &[f32]| Tensor::from_data(TensorData::new(v.to_vec(), [channels]), &device);
-        unit.bn.update(tensor(&saved.stats.mean), tensor(&saved.stats.var), saved.pre.len() / channels);
+        let count = saved.pre.len() / channels;
+        unit.bn.update(tensor(&saved.stats.mean), tensor(&saved.stats.var), count, pass);
     }
+    let saved = keep_or_recycle(saved, pass, BlockSaved::recycle);
     let y = E::buffer(y, output_shape(&kernel, x.dims()[0]));
     let state = State {
         maps,
         y: kernel.rectifies().then(|| y.clone()),
         x: x_buffer,
+        other: if pass.recomputes() { other } else { None },
         params: buffers,
         fixed,
         shapes,
         keep: keep.map(|keep| Arc::new(keep.to_vec())),
-        saved: Arc::new(Mutex::new(Some(saved))),
+        saved,
         kernel,
     };
     let backward = BlockBackward::<E>(PhantomData);
@@ -399,13 +402,41 @@ struct State<E> {
     x: Buffer,
     /// The output, where the kernel wants it again.
     y: Option<Buffer>,
+    /// The other map, where the forward pass is to be computed again.
+    other: Option<Buffer>,
     params: Vec<Buffer>,
     fixed: Vec<Option<Stats>>,
     /// Of the maps and every parameter.
     shapes: Vec<Shape>,
     keep: Option<Arc<Vec<f32>>>,
-    /// Taken by the backward pass, of which there is one.
-    saved: Arc<Mutex<Option<BlockSaved<E>>>>,
+    saved: Saved<BlockSaved<E>>,
+}
+
+impl<E: Stored> State<E> {
+    /// What the forward pass has kept, or would have.
+    fn compute_again(&self) -> BlockSaved<E> {
+        let mut y = WORKSPACE.take::<E>(self.kernel.out_len());
+        let other = self.other.as_ref().map(E::values);
+        let params = params(&self.kernel, &self.params, &self.fixed);
+        let keep = self.keep.as_deref().map(Vec::as_slice);
+        let saved = self.kernel.forward(E::values(&self.x), other, &params, keep, &WORKSPACE, &mut y);
+        WORKSPACE.give(y);
+        saved
+    }
+}
+
+/// What a forward pass keeps for the backward pass, which takes it: there is one. Nothing where it is computed again.
+type Saved<S> = Arc<Mutex<Option<S>>>;
+
+/// What a pass keeps.
+fn keep_or_recycle<S>(saved: S, pass: &Pass, recycle: impl FnOnce(S, &Workspace)) -> Saved<S> {
+    let kept = if pass.recomputes() {
+        recycle(saved, &WORKSPACE);
+        None
+    } else {
+        Some(saved)
+    };
+    Arc::new(Mutex::new(kept))
 }
 
 #[derive(Debug)]
@@ -438,8 +469,7 @@ impl<E: Stored, const N: usize> Backward<Flex, N> for BlockBackward<E> {
         let state = ops.state;
         let mut gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
         let taken = state.saved.lock().ok().and_then(|mut saved| saved.take());
-        // a second backward pass over one graph has nothing to work on; Burn consumes its graphs, so there is none
-        let Some(saved) = taken else { return };
+        let saved = taken.unwrap_or_else(|| state.compute_again());
         // the kernel works in the gradient's own memory, unless somebody else looks at it
         let mut copy = None;
         let d = match E::values_mut(&mut gradient) {

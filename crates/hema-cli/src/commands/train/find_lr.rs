@@ -1,0 +1,122 @@
+//! `hema train --find-lr`: a range test in place of a run, and the learning rate it suggests.
+
+use std::path::Path;
+
+use hema::Device;
+use hema::core::data::{Dataset, Source};
+use hema::core::error::{Error, Result};
+use hema::core::file::{self, csv_error};
+use hema::core::report::{self, RateTest};
+use hema::core::split::{Part, Split};
+use hema::recipe::Recipe;
+use hema::train::{self, RangeTest};
+
+use super::{Inputs, find_split, open_data, read_recipe};
+use crate::commands::{Status, ctrl_c, describe, load, warn_skipped};
+use crate::output::Printer;
+
+/// The page and the table of a range test.
+const PAGE: &str = "lr.html";
+const TABLE: &str = "lr.csv";
+
+pub(super) fn run(args: &Inputs, printer: &Printer) -> Result<Status> {
+    let recipe = read_recipe(args)?;
+    let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-lr", recipe.name)));
+    if out.join(train::RECIPE).exists() {
+        return Err(Error::new("holds a run, expected a folder for the page of a range test")
+            .at(&out)
+            .hint("choose another --out"));
+    }
+    let (_, source) = open_data(args, &out, printer)?;
+    let split = find_split(args, &recipe, &source, &out)?;
+    let device = Device::flex();
+    train::check(&recipe, source.classes(), &device)?;
+    let data = training_images(args, &recipe, &source, &split, printer)?;
+
+    let stop = ctrl_c(printer, "end the test");
+    let bar = printer.progress("range test", RangeTest::STEPS as u64);
+    let mut watch = |test: &RangeTest| {
+        let (steps, last) = (test.points.len(), test.points.last());
+        let message =
+            last.map_or(String::new(), |point| format!("lr {:.1e}  loss {:.4}", point.lr, point.smoothed));
+        bar.set(steps as u64, &message);
+    };
+    let test = train::test_rates(&recipe, &data, &device, &mut watch, &stop)?;
+    bar.clear();
+    let Some(test) = test else { return Ok(Status::Interrupted) };
+    write(&out, &recipe, &test)?;
+    print(&out, &recipe, &test, printer);
+    Ok(Status::Done)
+}
+
+fn training_images(
+    args: &Inputs,
+    recipe: &Recipe,
+    source: &Source,
+    split: &Split,
+    printer: &Printer,
+) -> Result<Dataset> {
+    let part = split.indices(source, Part::Train)?;
+    let options = args.memory.options(recipe.data.on_bad_image);
+    let data = load(printer, part.len(), |progress| {
+        Dataset::load(source, Some(&part), &train::preprocess(recipe), &options, progress)
+    })?;
+    warn_skipped(printer, data.skipped());
+    printer.note(&format!("train: {}", describe(&data)));
+    Ok(data)
+}
+
+/// What to add to the command to take a rate.
+fn advice(rate: f64) -> String {
+    format!("--set stage.0.lr={rate:.1e}")
+}
+
+fn write(out: &Path, recipe: &Recipe, test: &RangeTest) -> Result<()> {
+    let column = |value: fn(&train::Point) -> f64| test.points.iter().map(value).collect::<Vec<_>>();
+    let drawn = RateTest {
+        lr: column(|point| point.lr),
+        loss: column(|point| point.loss),
+        smoothed: column(|point| point.smoothed),
+        suggested: test.suggested(),
+        steepest: test.steepest(),
+        advice: test.suggested().map_or(String::new(), advice),
+    };
+    let page = report::render_rates(&format!("Learning rates of {}", recipe.name), &drawn);
+    file::write_atomic(&out.join(PAGE), |file| file.write_all(page.as_bytes()))?;
+    file::write_atomic(&out.join(TABLE), |file| {
+        let mut table = csv::Writer::from_writer(file);
+        table.write_record(["lr", "loss", "smoothed_loss"]).map_err(csv_error)?;
+        for point in &test.points {
+            let row = [point.lr, point.loss, point.smoothed].map(|value| format!("{value:?}"));
+            table.write_record(row).map_err(csv_error)?;
+        }
+        table.flush()
+    })
+}
+
+fn print(out: &Path, recipe: &Recipe, test: &RangeTest, printer: &Printer) {
+    let (suggested, steepest, lowest) = (test.suggested(), test.steepest(), test.lowest());
+    if printer.is_json() {
+        let found = serde_json::json!({
+            "stage": recipe.stages[0].name, "suggested": suggested, "steepest": steepest, "lowest": lowest,
+            "steps": test.points.len(), "page": out.join(PAGE),
+        });
+        printer.result(&found.to_string());
+        return;
+    }
+    match suggested {
+        Some(rate) => {
+            let shown = |rate: Option<f64>| rate.map_or("unknown".into(), |rate| format!("{rate:.1e}"));
+            printer.note(&format!(
+                "the loss was lowest at {}, fell fastest at {}; a tenth of the lowest is the usual peak",
+                shown(lowest),
+                shown(steepest)
+            ));
+            printer.result(&advice(rate));
+        }
+        None => {
+            printer.warn("the loss fell at no rate: look at the data, the loss and what the stage trains")
+        }
+    }
+    printer.note(&format!("page: {}", out.join(PAGE).display()));
+}

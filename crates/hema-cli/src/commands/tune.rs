@@ -1,0 +1,327 @@
+//! `hema tune`: random search over recipe values, perhaps with successive halving (Jamieson and Talwalkar, 2016).
+//!
+//! Every trial is an ordinary run directory, so a search that was interrupted goes on with the trial it was at. With
+//! `--halving` all trials run with a fraction of the epochs, the best third of them again with three times as many, and so
+//! on: again and not further, as a schedule belongs to its number of epochs.
+
+use std::path::{Path, PathBuf};
+
+use hema::Device;
+use hema::bundle::Bundle;
+use hema::core::data::Source;
+use hema::core::error::{Error, Result};
+use hema::core::file::{self, csv_error};
+use hema::core::metrics;
+use hema::core::report::{self, Tuning};
+use hema::core::split::Split;
+use hema::recipe::{Recipe, Space};
+use hema::train::{self, Claimed};
+use serde::{Deserialize, Serialize};
+
+use super::Status;
+use super::train::{
+    Ended, Inputs, Run, advise_resuming, check_same_recipe, find_split, keep_inputs, open_data, read_recipe,
+};
+use crate::output::{Printer, table};
+use crate::run_info::{EVALUATION, REPORT, RunInfo, SPLIT, read_json, write_json};
+
+/// What was asked for, inside the folder of a search.
+const SEARCH: &str = "search.json";
+/// The space that is searched.
+const SPACE: &str = "space.toml";
+/// The trials by rank.
+const TRIALS: [&str; 2] = ["trials.csv", "trials.json"];
+/// The recipe of the best trial, with all its epochs.
+const BEST: &str = "best.toml";
+/// One of how many trials goes on, with how many times its epochs.
+const ETA: u64 = 3;
+/// Rows that are printed.
+const SHOWN: usize = 10;
+
+/// Search for better recipe values: trials drawn at random from a space, ranked by the recipe's `select`
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// TOML file of recipe keys and the values to try, as in `"stage.0.lr" = { log = [1e-5, 1e-2] }`, or `uniform` with two
+    /// ends, or `choice` with a list
+    #[arg(long, value_name = "FILE", required_unless_present = "resume", conflicts_with = "resume")]
+    space: Option<PathBuf>,
+    /// Trials to draw
+    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "resume",
+          value_parser = clap::value_parser!(u64).range(2..=999))]
+    trials: u64,
+    /// Give all trials a fraction of the epochs, the best third three times as many from the start, and so on up to the
+    /// recipe's
+    #[arg(long, conflicts_with = "resume")]
+    halving: bool,
+}
+
+/// How a space is searched.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Search {
+    trials: u64,
+    halving: bool,
+}
+
+/// A point of the space.
+struct Trial {
+    /// From 1.
+    number: u64,
+    /// Values of the keys, as TOML.
+    values: Vec<String>,
+    recipe: Recipe,
+}
+
+/// What came of a trial: a row of the tables.
+#[derive(Clone, Serialize)]
+struct Row {
+    run: String,
+    epochs: u64,
+    /// Of the validation images; nothing where the loss was not finite.
+    metric: Option<f64>,
+    values: Vec<String>,
+    #[serde(skip)]
+    trial: usize,
+}
+
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
+    let inputs = &args.inputs;
+    let recipe = read_recipe(inputs)?;
+    let out = inputs.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-tune", recipe.name)));
+    let search = match inputs.resume {
+        true => read_json(&out.join(SEARCH)).map_err(|e| e.hint("give the folder of a search as --out"))?,
+        false => Search { trials: args.trials, halving: args.halving },
+    };
+    let space_file = args.space.clone().unwrap_or_else(|| out.join(SPACE));
+    let space = Space::read(&space_file)?;
+    space.check(&recipe).map_err(|e| e.at(&space_file))?;
+    let trials = draw(&space, search, &recipe).map_err(|e| e.at(&space_file))?;
+    let (info, source) = open_data(inputs, &out, printer)?;
+    let split = find_split(inputs, &recipe, &source, &out)?;
+    split.check_groups(&source)?;
+    if inputs.resume {
+        check_same_recipe(&recipe, &out)?;
+    } else {
+        if [SEARCH, train::CHECKPOINT].iter().any(|name| out.join(name).exists()) {
+            let hint = "choose another --out, or continue it with --resume";
+            return Err(Error::new("already holds runs").at(&out).hint(hint));
+        }
+        for trial in &trials {
+            train::check(&trial.recipe, source.classes(), &Device::flex())?;
+        }
+        keep_inputs(inputs, &out)?;
+    }
+    let out = Claimed::new(&out)?;
+    if !inputs.resume {
+        info.write(&out)?;
+        split.write(&out.join(SPLIT))?;
+        write_text(&out.join(train::RECIPE), &recipe.to_toml()?)?;
+        file::write_atomic(&out.join(SPACE), |w| w.write_all(&std::fs::read(&space_file)?))?;
+        // last: what has it can be resumed
+        write_json(&out.join(SEARCH), &search)?;
+    }
+    Tuner { inputs, recipe, space, search, trials, info, source, split, out }.run(printer)
+}
+
+/// The trials of a space, their recipes checked.
+fn draw(space: &Space, search: Search, recipe: &Recipe) -> Result<Vec<Trial>> {
+    let trial = |number| {
+        let values = space.draw(recipe.seed, number);
+        let recipe = recipe.with(&space.assign(&values))?;
+        Ok(Trial { number, values, recipe })
+    };
+    (1..=search.trials).map(trial).collect()
+}
+
+impl Search {
+    /// What the epochs are divided by, rung by rung, when the longest stage has so many.
+    fn divisors(self, epochs: u64) -> Vec<u64> {
+        let powers = std::iter::successors(Some(1), |power| Some(power * ETA));
+        let fits = |power: &u64| *power == 1 || (self.halving && *power <= self.trials && *power <= epochs);
+        let mut divisors: Vec<u64> = powers.take_while(fits).collect();
+        divisors.reverse();
+        divisors
+    }
+}
+
+/// A search under way.
+struct Tuner<'a> {
+    inputs: &'a Inputs,
+    recipe: Recipe,
+    space: Space,
+    search: Search,
+    trials: Vec<Trial>,
+    info: RunInfo,
+    source: Source,
+    split: Split,
+    out: Claimed,
+}
+
+impl Tuner<'_> {
+    fn run(&self, printer: &Printer) -> Result<Status> {
+        let longest = self.recipe.stages.iter().map(|stage| stage.epochs).max().unwrap_or(1);
+        let divisors = self.search.divisors(longest);
+        let mut left: Vec<usize> = (0..self.trials.len()).collect();
+        let mut out_of_it: Vec<Row> = Vec::new();
+        for (rung, divisor) in divisors.iter().enumerate() {
+            let folder = if divisors.len() > 1 { format!("rung-{}/", rung + 1) } else { String::new() };
+            let mut rows = Vec::new();
+            for (place, index) in left.iter().enumerate() {
+                let name = format!("{folder}trial-{:03}", self.trials[*index].number);
+                printer.note(&format!("trial {} of {}: {name}", place + 1, left.len()));
+                match self.train(*index, &name, *divisor, printer)? {
+                    Some(row) => rows.push(row),
+                    None => {
+                        advise_resuming("tune", &self.out, printer);
+                        return Ok(Status::Interrupted);
+                    }
+                }
+            }
+            self.rank(&mut rows)?;
+            let sound = rows.iter().filter(|row| row.metric.is_some()).count();
+            if rung + 1 == divisors.len() || sound == 0 {
+                rows.extend(out_of_it);
+                return self.conclude(&rows, printer);
+            }
+            let better = (rows.len() / ETA as usize).clamp(1, sound);
+            out_of_it.splice(0..0, rows.split_off(better));
+            left = rows.iter().map(|row| row.trial).collect();
+            left.sort_unstable();
+        }
+        Ok(Status::Done)
+    }
+
+    /// Runs a trial with a part of its epochs, or goes on with it, or remembers it; nothing when interrupted.
+    fn train(&self, index: usize, name: &str, divisor: u64, printer: &Printer) -> Result<Option<Row>> {
+        let trial = &self.trials[index];
+        let mut recipe = trial.recipe.clone();
+        for stage in &mut recipe.stages {
+            stage.epochs = stage.epochs.div_ceil(divisor);
+        }
+        let folder = self.out.join(name);
+        let mut row = Row {
+            run: name.into(),
+            epochs: recipe.stages.iter().map(|stage| stage.epochs).sum(),
+            metric: None,
+            values: trial.values.clone(),
+            trial: index,
+        };
+        if folder.join(EVALUATION).exists() {
+            printer.note("already done");
+        } else {
+            printer.note(&self.space.assign(&trial.values).join("  "));
+            let run = Run {
+                recipe: &recipe,
+                info: &self.info,
+                source: &self.source,
+                split: &self.split,
+                out: &folder,
+                resume: folder.join(train::CHECKPOINT).exists(),
+                inputs: self.inputs,
+            };
+            match run.train(printer)? {
+                Ended::Judged(_) => {}
+                Ended::Interrupted => return Ok(None),
+                Ended::Diverged(error) => {
+                    printer.warn(&format!("this trial is out: {error}"));
+                    return Ok(Some(row));
+                }
+            }
+        }
+        row.metric = recipe.select.value(&Bundle::read(&folder)?.manifest.metrics);
+        Ok(Some(row))
+    }
+
+    /// Best first; what diverged comes last, and equals stay in the order they were drawn.
+    fn rank(&self, rows: &mut [Row]) -> Result<()> {
+        let higher = metrics::find(&self.recipe.select.metric)?.higher_is_better;
+        let badness = |row: &Row| match row.metric.filter(|metric| !metric.is_nan()) {
+            Some(metric) if higher => -metric,
+            Some(metric) => metric,
+            None => f64::INFINITY,
+        };
+        rows.sort_by(|a, b| badness(a).total_cmp(&badness(b)));
+        Ok(())
+    }
+
+    /// Writes and prints what was found; `rows` are the trials, best first.
+    fn conclude(&self, rows: &[Row], printer: &Printer) -> Result<Status> {
+        let metric = self.recipe.select.describe();
+        let keys: Vec<(String, bool)> = self.space.keys().map(|(key, log)| (key.to_owned(), log)).collect();
+        let header: Vec<&str> = ["run", "epochs", metric.as_str()]
+            .into_iter()
+            .chain(self.space.keys().map(|(key, _)| key))
+            .collect();
+        let cells = |row: &Row| {
+            let metric = row.metric.map_or(String::new(), |metric| format!("{metric:?}"));
+            [vec![row.run.clone(), row.epochs.to_string(), metric], row.values.clone()].concat()
+        };
+        file::write_atomic(&self.out.join(TRIALS[0]), |file| {
+            let mut table = csv::Writer::from_writer(file);
+            table.write_record(&header).map_err(csv_error)?;
+            rows.iter().try_for_each(|row| table.write_record(cells(row))).map_err(csv_error)?;
+            table.flush()
+        })?;
+        let names: Vec<&str> = self.space.keys().map(|(key, _)| key).collect();
+        let found = serde_json::json!({ "metric": metric, "keys": names, "trials": rows });
+        write_json(&self.out.join(TRIALS[1]), &found)?;
+        let page = Tuning {
+            metric: metric.clone(),
+            higher_is_better: metrics::find(&self.recipe.select.metric)?.higher_is_better,
+            keys,
+            trials: rows
+                .iter()
+                .map(|row| report::Trial {
+                    name: row.run.clone(),
+                    epochs: row.epochs,
+                    values: row.values.clone(),
+                    metric: row.metric,
+                })
+                .collect(),
+        };
+        let page = report::render_tuning(&format!("Search over {}", self.recipe.name), &page);
+        write_text(&self.out.join(REPORT), &page)?;
+        let best = rows.first().filter(|row| row.metric.is_some()).ok_or_else(|| {
+            Error::new("the loss of every trial was not finite")
+                .at(&*self.out)
+                .hint("lower the learning rates of the space; `hema train --find-lr` says where to look")
+        })?;
+        write_text(&self.out.join(BEST), &self.trials[best.trial].recipe.to_toml()?)?;
+
+        if printer.is_json() {
+            printer.result(&found.to_string());
+        } else {
+            let header = header.iter().map(ToString::to_string).collect();
+            let rows = rows.iter().take(SHOWN).map(cells);
+            printer.result(&table(&std::iter::once(header).chain(rows).collect::<Vec<_>>()));
+        }
+        printer.note(&format!("report: {}", self.out.join(REPORT).display()));
+        printer.note(&format!(
+            "next: hema train --recipe {} --data {} --seeds 3",
+            self.out.join(BEST).display(),
+            self.info.data.display()
+        ));
+        Ok(Status::Done)
+    }
+}
+
+fn write_text(path: &Path, text: &str) -> Result<()> {
+    file::write_atomic(path, |file| file.write_all(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rungs_have_at_least_an_epoch_and_a_trial() {
+        let divisors = |trials, halving, epochs| Search { trials, halving }.divisors(epochs);
+        assert_eq!(divisors(9, false, 100), [1]);
+        assert_eq!(divisors(9, true, 100), [9, 3, 1]);
+        assert_eq!(divisors(26, true, 100), [9, 3, 1]);
+        assert_eq!(divisors(27, true, 100), [27, 9, 3, 1]);
+        assert_eq!(divisors(27, true, 5), [3, 1]);
+        assert_eq!(divisors(2, true, 100), [1]);
+    }
+}

@@ -1,0 +1,156 @@
+//! The page of a search over recipe values: the trials by rank, and the metric over every value that was searched.
+
+use super::curves::short;
+use super::html::{UNKNOWN, aid, counted, each, escape, scroll_box};
+use super::plot::{Axis, Plot};
+use super::{page, svg};
+
+/// A search over recipe values.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tuning {
+    /// The metric that ranks, in words.
+    pub metric: String,
+    /// Whether a higher metric is the better one.
+    pub higher_is_better: bool,
+    /// The keys that were searched, and whether values of each are drawn by their logarithm.
+    pub keys: Vec<(String, bool)>,
+    /// The trials, best first.
+    pub trials: Vec<Trial>,
+}
+
+/// One trial of a search.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trial {
+    /// Folder of the run.
+    pub name: String,
+    /// Epochs it was given.
+    pub epochs: u64,
+    /// Its value of every key, as TOML.
+    pub values: Vec<String>,
+    /// Its metric; nothing where its loss was not finite.
+    pub metric: Option<f64>,
+}
+
+/// The page.
+pub fn render_tuning(title: &str, tuning: &Tuning) -> String {
+    let plots = each(0..tuning.keys.len(), |key| tuning.plot(key));
+    page(
+        title,
+        &format!(
+            "<section><h2>{} by rank</h2>{}</section><section><h2>What the values do</h2><div class=\"panels\">{plots}</div>{}</section>",
+            counted(tuning.trials.len() as u64, "trial"),
+            tuning.ranking(),
+            aid(
+                "Each dot is a trial, the ringed one the best. All values move at once, so a cloud without a slope says that \
+                 the value matters less than the others, not that it does nothing; the ends of a range that holds the best \
+                 dots are worth moving."
+            )
+        ),
+    )
+}
+
+impl Tuning {
+    fn ranking(&self) -> String {
+        let heads =
+            each(&self.keys, |(key, _)| format!("<th scope=\"col\" class=\"n\">{}</th>", escape(key)));
+        let rows = each(self.trials.iter().enumerate(), |(rank, trial)| {
+            let values = each(&trial.values, |value| format!("<td class=\"n\">{}</td>", escape(value)));
+            let metric = trial.metric.map_or("diverged".into(), metric_text);
+            let class = if rank == 0 { "n best" } else { "n" };
+            format!(
+                "<tr><th scope=\"row\">{}</th><td class=\"{class}\">{metric}</td><td class=\"n\">{}</td>{values}</tr>",
+                escape(&trial.name),
+                trial.epochs
+            )
+        });
+        let table = format!(
+            "<table class=\"overview\"><thead><tr><th scope=\"col\">Trial</th><th scope=\"col\" class=\"n\">Validation {}</th>\
+             <th scope=\"col\" class=\"n\">Epochs</th>{heads}</tr></thead><tbody>{rows}</tbody></table>",
+            escape(&self.metric)
+        );
+        let better = if self.higher_is_better { "Higher" } else { "Lower" };
+        scroll_box("Trials by rank", &table)
+            + &aid(format!(
+                "{better} is better. The best of many trials looks better than it is, the more so the fewer validation images \
+                 there are: confirm it with <code>hema train --recipe best.toml --seeds 3</code>."
+            ))
+    }
+
+    /// The metric over the values of a key, of the trials that had the most epochs and of all others.
+    fn plot(&self, key: usize) -> String {
+        let (name, log) = &self.keys[key];
+        let drawn: Vec<(&Trial, f64)> =
+            self.trials.iter().filter_map(|trial| Some((trial, trial.metric?))).collect();
+        let mut labels: Vec<String> = self.trials.iter().map(|trial| trial.values[key].clone()).collect();
+        let numbers: Option<Vec<f64>> =
+            labels.iter().map(|label| label.parse().ok().filter(|v: &f64| v.is_finite())).collect();
+        labels.sort();
+        labels.dedup();
+        let place = |trial: &Trial| {
+            let value = &trial.values[key];
+            match &numbers {
+                Some(_) => value.parse().unwrap_or(f64::NAN),
+                None => labels.iter().position(|label| label == value).map_or(f64::NAN, |place| place as f64),
+            }
+        };
+        let axis = match &numbers {
+            None => Axis::Named(&labels),
+            Some(numbers) if *log && numbers.iter().all(|number| *number > 0.0) => Axis::Log,
+            Some(_) => Axis::Linear,
+        };
+        let (x, y) = (drawn.iter().map(|(trial, _)| place(trial)), drawn.iter().map(|(_, metric)| *metric));
+        let Some(plot) = Plot::new(axis, x, y, name, short) else {
+            return format!(
+                "<figure><figcaption>{}</figcaption><p class=\"empty\">no values</p></figure>",
+                escape(name)
+            );
+        };
+        let most = drawn.iter().map(|(trial, _)| trial.epochs).max();
+        let dots = each(drawn.iter().enumerate(), |(rank, (trial, metric))| {
+            let class = match rank {
+                0 => "kept val",
+                _ if Some(trial.epochs) == most => "trial",
+                _ => "trial short",
+            };
+            let tip = format!("{}: {name} = {}, {}", trial.name, trial.values[key], metric_text(*metric));
+            svg::dot(class, plot.at(place(trial), *metric), 4.5, &tip)
+        });
+        let best = drawn
+            .first()
+            .map_or(String::new(), |(trial, _)| format!("The best trial has {}.", trial.values[key]));
+        plot.draw(&format!("{} over {name}", self.metric), &best, &dots)
+    }
+}
+
+fn metric_text(metric: f64) -> String {
+    if metric.is_finite() { format!("{metric:.4}") } else { UNKNOWN.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trial(name: &str, values: [&str; 2], metric: Option<f64>) -> Trial {
+        Trial { name: name.into(), epochs: 3, values: values.map(String::from).to_vec(), metric }
+    }
+
+    #[test]
+    fn the_page_ranks_trials_and_draws_every_key() {
+        let tuning = Tuning {
+            metric: "accuracy".into(),
+            higher_is_better: true,
+            keys: vec![("stage.0.lr".into(), true), ("stage.0.optimizer".into(), false)],
+            trials: vec![
+                trial("trial-002", ["0.01", "<lion>"], Some(0.9)),
+                trial("trial-001", ["0.001", "adamw"], Some(0.5)),
+                trial("trial-003", ["1.0", "adamw"], None),
+            ],
+        };
+        let page = render_tuning("Search", &tuning);
+        assert!(page.find("trial-002").unwrap() < page.find("trial-001").unwrap());
+        assert!(page.contains("diverged") && page.contains("&lt;lion&gt;") && !page.contains("<lion>"));
+        // two keys, two trials each: the one that diverged has no dot
+        assert_eq!(page.matches("<circle").count(), 4);
+        assert!(render_tuning("Search", &Tuning { trials: vec![], ..tuning }).contains("no values"));
+    }
+}

@@ -1,0 +1,109 @@
+//! A folder that runs are written into, held by one process at a time.
+//!
+//! The lock is the operating system's, which lets go of it however the process ends: none is ever stale. Left out on
+//! purpose: file systems that know no locks, on which a run goes on without.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use hema_core::error::{Error, Result};
+use hema_core::file;
+
+use super::checkpoint::CHECKPOINT;
+use crate::bundle::BEST;
+
+/// File that is locked while a process trains into its folder.
+const LOCK: &str = ".lock";
+
+/// A folder that no other process trains into while this value lives.
+#[derive(Debug)]
+pub struct Claimed {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Claimed {
+    /// Claims a folder, which is made if it is missing, and takes away what a killed process left half-written in it.
+    ///
+    /// # Errors
+    /// Another process trains there; the folder cannot be written.
+    pub fn new(folder: &Path) -> Result<Self> {
+        file::create_folder(folder)?;
+        let path = folder.join(LOCK);
+        let open = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let lock = open.map_err(|e| file::write_error(&path, &e))?;
+        match lock.try_lock() {
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::new("another hema is training there")
+                    .at(folder)
+                    .hint("wait until it is done, or choose another --out"));
+            }
+        }
+        file::remove_temporary(folder)?;
+        Ok(Self { folder: folder.to_path_buf(), _lock: lock })
+    }
+
+    /// Claims the folder of a run to resume or, for a new one, a folder without a run.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`] and of [`check_folder`].
+    pub fn for_run(folder: &Path, resume: bool) -> Result<Self> {
+        check_folder(folder, resume)?;
+        let claimed = Self::new(folder)?;
+        // another process may have been quicker
+        check_folder(folder, resume)?;
+        Ok(claimed)
+    }
+}
+
+impl Deref for Claimed {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// Checks that a directory holds a run to resume or, for a new one, none. A run that ended before it saved anything is
+/// none.
+///
+/// # Errors
+/// It is otherwise.
+pub fn check_folder(out: &Path, resume: bool) -> Result<()> {
+    let (resumable, model) = (out.join(CHECKPOINT).exists(), out.join(BEST).exists());
+    let (found, hint) = match (resume, resumable, model) {
+        (true, true, _) | (false, false, false) => return Ok(()),
+        (false, true, _) => ("already holds a run", "choose another --out, or continue it with --resume"),
+        (false, false, true) => {
+            ("already holds a run", "choose another --out; this one has no checkpoint to resume from")
+        }
+        (true, false, _) => (
+            "nothing to resume: there is no checkpoint",
+            "a run saves its first one in its first epoch, or when it is interrupted; start it anew",
+        ),
+    };
+    Err(Error::new(found).at(out).hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_claimed_once_at_a_time_and_cleaned() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("deep/run");
+        let first = Claimed::new(&folder).unwrap();
+        let error = Claimed::new(&folder).unwrap_err();
+        assert!(error.to_string().ends_with("run: another hema is training there"), "{error}");
+        drop(first);
+        fs::write(folder.join(".hema-abc"), "half").unwrap();
+        fs::write(folder.join("notes.txt"), "mine").unwrap();
+        let again = Claimed::new(&folder).unwrap();
+        assert!(!again.join(".hema-abc").exists() && again.join("notes.txt").exists());
+    }
+}

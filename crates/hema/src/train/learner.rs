@@ -1,0 +1,145 @@
+//! What a step does: the loss of a batch, its gradients, the update.
+//!
+//! Left out on purpose: which batches there are, and what is kept of a run.
+
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::{Device, Tensor};
+use hema_core::data::Dataset;
+use hema_core::error::{Error, Result};
+use hema_core::preprocess::Preprocess;
+
+use super::deck::Deck;
+use super::teachers::{Lesson, Teachers};
+use super::{freeze, model_spec, preprocess};
+use crate::loader;
+use crate::loss::{CrossEntropy, Target, VIEWS, distillation, jensen_shannon};
+use crate::model::Network;
+use crate::nn::Pass;
+use crate::optim::Optimizer;
+use crate::recipe::{Distill, LabelledViews, Loss, Recipe, Stage};
+
+/// What learns: a network with its optimizer, the images it is shown and the loss it is held to.
+pub(super) struct Learner<'a> {
+    pub(super) recipe: &'a Recipe,
+    pub(super) data: &'a Dataset,
+    pub(super) deck: Deck<'a>,
+    /// Models that it learns from.
+    pub(super) teachers: Teachers,
+    loss: CrossEntropy,
+    pub(super) preprocess: Preprocess,
+    pub(super) network: Network,
+    pub(super) optimizer: Option<Optimizer>,
+    /// With autodiff.
+    pub(super) device: Device,
+}
+
+impl<'a> Learner<'a> {
+    /// With random weights.
+    pub(super) fn new(recipe: &'a Recipe, data: &'a Dataset, device: &Device) -> Result<Self> {
+        let teachers = Teachers::open(recipe, data.classes(), device)?;
+        let device = device.clone().autodiff();
+        let spec = model_spec(recipe, data.classes().len());
+        let deck = Deck::new(recipe, data)?;
+        Ok(Self {
+            recipe,
+            data,
+            teachers,
+            loss: CrossEntropy::new(&recipe.loss, deck.quotas()),
+            deck,
+            preprocess: preprocess(recipe),
+            network: Network::new(&spec, recipe.seed, &device)?,
+            optimizer: None,
+            device,
+        })
+    }
+
+    /// Freezes what the stage does not train and weighs classes as it says; a stage that is new starts a new optimizer.
+    pub(super) fn enter(&mut self, stage: &Stage) -> Result<()> {
+        self.network = freeze::prepare(self.network.clone(), stage)?;
+        let loss = &self.recipe.loss;
+        let class_weights = stage.class_weights.unwrap_or(loss.class_weights);
+        self.loss = CrossEntropy::new(&Loss { class_weights, ..loss.clone() }, self.deck.quotas());
+        self.optimizer.get_or_insert_with(|| Optimizer::new(stage));
+        Ok(())
+    }
+
+    /// The preprocessing, at the size that the stage shows images at.
+    pub(super) fn preprocess_at(&self, stage: &Stage) -> Preprocess {
+        Preprocess { size: stage.size.unwrap_or(self.preprocess.size), ..self.preprocess.clone() }
+    }
+
+    /// One step: forward and backward of every part of the batch, update. The batch's mean loss.
+    ///
+    /// # Errors
+    /// A loss or a gradient that is not finite, and nothing else.
+    pub(super) fn step(
+        &mut self,
+        stage: &Stage,
+        batch: loader::Batch<Lesson>,
+        lr: f64,
+        steps_before: u64,
+    ) -> Result<f64> {
+        let images = batch.samples.len() / self.views();
+        let first = self.data.entry(batch.samples[0].shown.image).path.clone();
+        let at =
+            |e: Error| Error::new(format!("step {}, batch starting with {first}: {e}", steps_before + 1));
+        let targets: Vec<Target> =
+            batch.samples[..images].iter().map(|lesson| lesson.shown.target.clone()).collect();
+        let total = self.loss.total(&targets);
+        let precision = self.recipe.precision.on_this_machine();
+        let pass = Pass::train(self.recipe.seed, steps_before)
+            .with_precision(precision)
+            .recomputing(stage.recompute);
+
+        let mut value = 0.0;
+        let mut sum = GradientsAccumulator::new();
+        for part in batch.parts(stage.micro_batch.unwrap_or(images), self.views()) {
+            let loss = self.part_loss(part, total, images, &pass);
+            value += loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
+            if !value.is_finite() {
+                let error = Error::new(format!("the loss is {value}, expected a finite number"));
+                return Err(at(error));
+            }
+            let grads = GradientsParams::from_grads(loss.backward(), &self.network);
+            sum.accumulate(&self.network, grads);
+        }
+        if let Some(optimizer) = &mut self.optimizer {
+            let network = self.network.clone();
+            self.network = optimizer.step(network, sum.grads(), lr).map_err(at)?;
+        }
+        Ok(value)
+    }
+
+    /// What a part adds to the mean loss of a batch of `images` that count `total`.
+    fn part_loss(&self, part: loader::Batch<Lesson>, total: f32, images: usize, pass: &Pass) -> Tensor<1> {
+        let recipe = self.recipe;
+        let targets: Vec<Target> = part.samples.iter().map(|lesson| lesson.shown.target.clone()).collect();
+        let taught: Vec<f32> = part.samples.iter().flat_map(|lesson| &lesson.taught).copied().collect();
+        // the views stand one after the other
+        let here = targets.len() / self.views();
+        let share = self.loss.total(&targets[..here]) / total;
+        let share_of_images = here as f64 / images as f64;
+        let logits = self.network.forward(part.into_tensor(&self.device), pass);
+        let labelled = match recipe.loss.labelled_views {
+            LabelledViews::First => logits.clone().narrow(0, 0, here),
+            LabelledViews::All => logits.clone(),
+        };
+        let targets = &targets[..labelled.dims()[0]];
+        let mut loss = self.loss.forward(labelled, targets, &self.device) * share;
+        if !taught.is_empty() {
+            let Distill { temperature, weight, .. } = recipe.distill;
+            let of_teachers = distillation(logits.clone(), &taught, temperature, &self.device);
+            loss = loss * (1.0 - weight) + of_teachers * (weight * share_of_images);
+        }
+        let consistency = recipe.loss.consistency;
+        if consistency > 0.0 {
+            loss = loss + jensen_shannon(logits) * (consistency * share_of_images);
+        }
+        loss
+    }
+
+    /// Views of every training image in a batch.
+    pub(super) fn views(&self) -> usize {
+        if self.recipe.loss.consistency > 0.0 { VIEWS } else { 1 }
+    }
+}
