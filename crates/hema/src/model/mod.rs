@@ -43,6 +43,22 @@ pub struct ModelSpec {
     pub drop_path: f64,
 }
 
+impl ModelSpec {
+    /// A network without a head of its own, dropout or stochastic depth, for images of `size` pixels.
+    pub fn bare(name: &str, classes: usize, size: usize) -> Self {
+        Self {
+            name: name.into(),
+            classes,
+            size,
+            head: Vec::new(),
+            activation: Activation::default(),
+            head_batch_norm: false,
+            dropout: 0.0,
+            drop_path: 0.0,
+        }
+    }
+}
+
 /// One architecture of the zoo.
 #[derive(Debug)]
 pub struct Architecture {
@@ -52,8 +68,6 @@ pub struct Architecture {
     pub about: &'static str,
     /// Published parameter count with 1,000 classes, where there is one.
     pub parameters: Option<usize>,
-    /// Whether ImageNet weights are published for it.
-    pub pretrained: bool,
     build: fn(&ModelSpec, &mut Init) -> Result<Network>,
 }
 
@@ -74,7 +88,7 @@ const fn published(
     parameters: usize,
     build: fn(&ModelSpec, &mut Init) -> Result<Network>,
 ) -> Architecture {
-    Architecture { name, about, parameters: Some(parameters), pretrained: true, build }
+    Architecture { name, about, parameters: Some(parameters), build }
 }
 
 /// All architectures in order.
@@ -169,16 +183,7 @@ pub(crate) mod tests {
 
     /// A small specification of any architecture.
     pub(crate) fn spec(name: &str) -> ModelSpec {
-        ModelSpec {
-            name: name.into(),
-            classes: 8,
-            size: 32,
-            head: vec![],
-            activation: Activation::Relu,
-            head_batch_norm: false,
-            dropout: 0.0,
-            drop_path: 0.0,
-        }
+        ModelSpec::bare(name, 8, 32)
     }
 
     /// Whether a test of it takes a second or so.

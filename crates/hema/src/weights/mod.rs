@@ -3,11 +3,15 @@
 //! Names are those of PyTorch state dictionaries (see [`crate::nn`]), so there is no renaming table anywhere.
 
 mod file;
+mod hub_cache;
 mod pretrained;
+mod published;
 mod state;
 
 pub use file::{TensorFile, read, write};
-pub use pretrained::{find_pretrained, start_from};
+pub use hub_cache::HubCache;
+pub use pretrained::{HUB_FILE, check_fits, find_pretrained, start_from};
+pub use published::{PUBLISHED, Published};
 pub(crate) use state::Names;
 #[cfg(test)]
 pub(crate) use state::gradient_norms;

@@ -17,6 +17,7 @@ use hema::train;
 use serde::{Deserialize, Serialize};
 
 use super::{Args, Run, advise_resuming, find_split, keep_inputs, open_data, read_recipe};
+use crate::commands::weights::warn_normalisation;
 use crate::commands::{Status, report};
 use crate::output::{Printer, table};
 use crate::run_info::{EVALUATION, REPORT, SPLIT, read_json, write_json};
@@ -67,6 +68,7 @@ struct Row {
 
 pub(super) fn run(args: &Args, series: Series, printer: &Printer) -> Result<Status> {
     let recipe = read_recipe(args)?;
+    warn_normalisation(&recipe, printer);
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
     let (info, source) = open_data(args, &out, printer)?;
     let members = members(args, series, &recipe, &source, &out)?;
