@@ -18,3 +18,4 @@ mod series;
 mod server;
 mod split;
 mod support;
+mod weights;

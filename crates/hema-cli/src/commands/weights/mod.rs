@@ -1,6 +1,7 @@
 //! `hema weights`: pretrained backbones, one file per subcommand; and what training must know of them.
 
 mod fetch;
+mod import;
 mod list;
 
 use clap::Subcommand;
@@ -10,7 +11,7 @@ use hema::weights::{self, PUBLISHED, Published};
 
 use crate::output::Printer;
 
-/// Fetch and list pretrained weights
+/// Fetch, take in and list pretrained weights
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -20,12 +21,14 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Command {
     Fetch(fetch::Args),
+    Import(import::Args),
     List(list::Args),
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     match &args.command {
         Command::Fetch(args) => fetch::run(args, printer),
+        Command::Import(args) => import::run(args, printer),
         Command::List(args) => list::run(args, printer),
     }
 }
