@@ -44,11 +44,12 @@ KERAS = [
 
 
 def filled(name, shape, channels_last):
-    """Layers get variance 2 / fan-in, scales and variances lie around one, the rest around zero."""
+    """Layers get variance 2 / fan-in (1 / fan-in in Keras' networks, where 2 would make single precision differ in the first
+    digits), scales and variances lie around one, the rest around zero."""
     u = uniform(name, math.prod(shape))
     if len(shape) > 1:
         fan_in = math.prod(shape[:2] if shape[-1] == 1 else shape[:-1]) if channels_last else math.prod(shape[1:])
-        u = u * math.sqrt(6 / fan_in)
+        u = u * math.sqrt((3 if channels_last else 6) / fan_in)
     elif name.endswith(("weight", "gamma", "running_var", "moving_variance")):
         u = 1 + u / 2
     else:

@@ -199,3 +199,47 @@ fn weights_of_another_normalisation_are_told_of() {
     let said = hema(&place, &format!("{train} {settings}"), NOBODY);
     assert!(said.err.contains("not a complete") && !said.err.contains("warning"), "{said:?}");
 }
+
+#[test]
+fn an_imported_file_is_found_like_a_fetched_one() {
+    let place = Place::empty();
+    fs::write(place.path("own.safetensors"), Weights::of(&state(MODEL)).bytes).unwrap();
+    let said = hema(&place, &format!("weights import own.safetensors --model {MODEL}"), NOBODY).succeeds();
+    let path = format!("weights/{MODEL}.imported.safetensors");
+    assert_eq!((said.out, said.err), (format!("{path}\n"), "210 tensors with timm's names\n".to_owned()));
+    assert!(hema::weights::read(&place.path(&path)).unwrap().tensors == state(MODEL));
+    let again = hema(&place, &format!("weights fetch {MODEL} --json"), NOBODY).succeeds();
+    assert_eq!(again.json()[0]["path"], path);
+    assert_eq!(again.json()[0]["repository"], serde_json::Value::Null);
+}
+
+#[test]
+fn what_cannot_be_imported_is_said_and_nothing_is_written() {
+    let place = Place::empty();
+    let whole = Weights::of(&state(MODEL)).bytes;
+    place.write("own.safetensors", &whole);
+    place.write("short.safetensors", &whole[..whole.len() - 1]);
+    let error =
+        hema(&place, "weights import own.safetensors --model resnet18 --out out.safetensors", NOBODY).error();
+    assert!(
+        error.starts_with(
+            "error: own.safetensors: of the tensors are 96 missing (`conv1.weight` [64, 3, 7, 7], "
+        ),
+        "{error}"
+    );
+    assert!(
+        error.ends_with(
+            "hint: its names are read as timm's; give --model the architecture that the file is of"
+        )
+    );
+    let cases = [
+        ("short.safetensors", MODEL, "short.safetensors: not a complete safetensors file"),
+        ("none.safetensors", MODEL, "none.safetensors: cannot be opened"),
+        ("own.safetensors", "resnet81", "there is no model `resnet81`"),
+    ];
+    for (file, model, expected) in cases {
+        let error = hema(&place, &format!("weights import {file} --model {model}"), NOBODY).error();
+        assert!(error.contains(expected) && error.contains("\nhint: "), "{error}");
+    }
+    assert_eq!(place.list("."), ["own.safetensors".to_owned(), "short.safetensors".to_owned()].into());
+}

@@ -45,7 +45,7 @@ impl Foreign {
             let value = |u: f64| match shape.len() {
                 1 if around_one => 1.0 + u / 2.0,
                 1 => u / 2.0,
-                _ => u * (6.0 / fan_in as f64).sqrt(),
+                _ => u * (if channels_last { 3.0 } else { 6.0 } / fan_in as f64).sqrt(),
             };
             let values = uniform(name, shape.iter().product()).map(|u| value(u) as f32).collect();
             (name.clone(), Array { shape: shape.clone(), values })
