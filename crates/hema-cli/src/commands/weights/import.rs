@@ -9,7 +9,7 @@ use crate::output::Printer;
 
 /// Take in weights from a safetensors file with timm's, torchvision's or Keras' names
 ///
-/// The file that is written is what `model.weights` takes as a path; in `weights/`, or a folder that HEMA_WEIGHTS names,
+/// The file that is written is what `model.weights` takes as a path; in `weights/`, or a folder that `HEMA_WEIGHTS` names,
 /// `model.weights = "imagenet"` finds it.
 #[derive(clap::Args)]
 pub(crate) struct Args {

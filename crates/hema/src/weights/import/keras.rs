@@ -20,7 +20,7 @@ pub(super) fn note(model: &str) -> Option<String> {
     by_half.then(|| "Keras' own weights of it need data.mean=[0.5,0.5,0.5] data.std=[0.5,0.5,0.5]".to_owned())
 }
 
-pub(super) fn rename(tensors: StateDict, _: &Shapes) -> StateDict {
+pub(super) fn rename(tensors: StateDict, _: &str, _: &Shapes) -> StateDict {
     let layers: BTreeSet<String> =
         tensors.keys().filter_map(|name| Some(Variable::parse(name)?.layer.to_owned())).collect();
     let rename = |(name, array): (String, Array)| {
@@ -83,10 +83,9 @@ fn of_block(layer: &str, layers: &BTreeSet<String>) -> Option<String> {
     let part = match part {
         "expand_conv" if depthwise => "conv_pw",
         "expand_conv" => "conv_exp",
-        "expand_bn" => "bn1",
         "dwconv" | "dwconv2" => "conv_dw",
         "bn" if expands => "bn2",
-        "bn" => "bn1",
+        "expand_bn" | "bn" => "bn1",
         "se_reduce" => "se.conv_reduce",
         "se_expand" => "se.conv_expand",
         "project_conv" => match (expands, depthwise) {

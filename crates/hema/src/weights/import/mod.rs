@@ -36,8 +36,8 @@ struct Naming {
     name: &'static str,
     /// Whether these are its names.
     is: fn(&StateDict) -> bool,
-    /// Changes them to the zoo's, whose shapes are given for the architecture. What it does not know keeps its name.
-    rename: fn(StateDict, &Shapes) -> StateDict,
+    /// Changes them to the zoo's of an architecture, whose shapes are given. What it does not know keeps its name.
+    rename: fn(StateDict, &str, &Shapes) -> StateDict,
     /// What is different all the same, for this architecture.
     note: fn(&str) -> Option<String>,
 }
@@ -45,7 +45,7 @@ struct Naming {
 const NAMINGS: &[Naming] = &[
     Naming { name: "Keras", is: keras::is, rename: keras::rename, note: keras::note },
     Naming { name: "torchvision", is: torchvision::is, rename: torchvision::rename, note: torchvision::note },
-    Naming { name: "timm", is: |_| true, rename: |tensors, _| tensors, note: |_| None },
+    Naming { name: "timm", is: |_| true, rename: |tensors, _, _| tensors, note: |_| None },
 ];
 
 /// Takes in the weights of an architecture.
@@ -55,10 +55,7 @@ const NAMINGS: &[Naming] = &[
 pub fn import(tensors: StateDict, model: &str) -> Result<Imported> {
     let expected = shapes(model)?;
     let naming = NAMINGS.iter().find(|naming| (naming.is)(&tensors)).unwrap_or(&NAMINGS[NAMINGS.len() - 1]);
-    let mut tensors = (naming.rename)(tensors, &expected);
-    if naming.name == "torchvision" {
-        torchvision::match_epsilon(&mut tensors, model);
-    }
+    let mut tensors = (naming.rename)(tensors, model, &expected);
     let mut notes: Vec<String> = (naming.note)(model).into_iter().collect();
     notes.extend(adapt_stem(&mut tensors, &expected));
     compare(&tensors, &expected).map_err(|found| {

@@ -156,7 +156,7 @@ fn a_kernels_axes_are_put_in_order() {
     };
     let stem = &imported["conv_stem.weight"];
     assert_eq!(stem.shape, [32, 3, 3, 3]);
-    assert_eq!(at(stem, [5, 1, 2, 0]), ((2 * 3 + 0) * 3 + 1) * 32 + 5);
+    assert_eq!(at(stem, [5, 1, 2, 0]), (2 * 3 * 3 + 1) * 32 + 5);
     let depthwise = &imported["blocks.0.0.conv_dw.weight"];
     assert_eq!(depthwise.shape, [32, 1, 3, 3]);
     assert_eq!(at(depthwise, [7, 0, 1, 2]), (3 + 2) * 32 + 7);

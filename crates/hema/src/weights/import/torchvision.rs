@@ -20,7 +20,7 @@ pub(super) fn note(model: &str) -> Option<String> {
 }
 
 /// Adds to the variances what torchvision adds to them with a larger epsilon.
-pub(super) fn match_epsilon(tensors: &mut StateDict, model: &str) {
+fn match_epsilon(tensors: &mut StateDict, model: &str) {
     let larger = ["efficientnet_b5", "efficientnet_b6", "efficientnet_b7"];
     if model.starts_with("mobilenetv3") || larger.contains(&model) {
         for (_, array) in tensors.iter_mut().filter(|(name, _)| name.ends_with("running_var")) {
@@ -29,7 +29,7 @@ pub(super) fn match_epsilon(tensors: &mut StateDict, model: &str) {
     }
 }
 
-pub(super) fn rename(tensors: StateDict, expected: &Shapes) -> StateDict {
+pub(super) fn rename(tensors: StateDict, model: &str, expected: &Shapes) -> StateDict {
     let is_convnext = tensors.keys().any(|name| name.ends_with(".layer_scale"));
     let mobile = Mobile::new(&tensors, expected);
     let rename = |(name, array): (String, Array)| {
@@ -40,7 +40,9 @@ pub(super) fn rename(tensors: StateDict, expected: &Shapes) -> StateDict {
             None => (name, array),
         }
     };
-    tensors.into_iter().map(rename).collect()
+    let mut tensors = tensors.into_iter().map(rename).collect();
+    match_epsilon(&mut tensors, model);
+    tensors
 }
 
 /// An array with axes of length one more or less: scales per channel, dense layers that are convolutions in timm.
