@@ -40,6 +40,7 @@ enum Command {
     Predict(commands::predict::Args),
     Report(commands::report::Args),
     Augment(commands::augment::Args),
+    Weights(commands::weights::Args),
     List(commands::list::Args),
 }
 
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::Predict(args) => commands::predict::run(&args, &printer).map(|()| Status::Done),
         Command::Report(args) => commands::report::run(&args, &printer).map(|()| Status::Done),
         Command::Augment(args) => commands::augment::run(&args, &printer).map(|()| Status::Done),
+        Command::Weights(args) => commands::weights::run(&args, &printer).map(|()| Status::Done),
         Command::List(args) => commands::list::run(&args, &printer).map(|()| Status::Done),
     };
     match result.and_then(|status| printer.finish().map(|()| status)) {

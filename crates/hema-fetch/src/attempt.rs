@@ -80,7 +80,7 @@ pub(crate) fn attempt(
     }
     let if_range = version.filter(|_| !request.proof.is_checksum());
     let start = partial.len();
-    let response = ask(agent, url, start, if_range.as_ref())?;
+    let response = ask(agent, url, request.token, start, if_range.as_ref())?;
     let headers = response.headers();
     let total = match response.status() {
         StatusCode::OK => {
@@ -113,10 +113,25 @@ pub(crate) fn attempt(
     receive(response.into_body(), total.or(request.size), partial, report)
 }
 
+/// Asks for the head of the answer that a GET of `url` would have, a redirection's where it is one.
+pub(crate) fn head(
+    agent: &Agent,
+    url: &str,
+    token: Option<&str>,
+) -> Result<ureq::http::Response<Body>, Failure> {
+    let mut head =
+        agent.head(url).config().max_redirects(0).build().header(header::ACCEPT_ENCODING, "identity");
+    if let Some(token) = token {
+        head = head.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    head.call().map_err(|e| failure(&e))
+}
+
 /// Sends the request and reads the head of the answer.
 fn ask(
     agent: &Agent,
     url: &str,
+    token: Option<&str>,
     start: u64,
     if_range: Option<&Version>,
 ) -> Result<ureq::http::Response<Body>, Failure> {
@@ -127,6 +142,10 @@ fn ask(
         .https_only(url.starts_with("https://"))
         .build()
         .header(header::ACCEPT_ENCODING, "identity");
+    if let Some(token) = token {
+        // left out of redirected requests by the agent's default
+        get = get.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
     if start > 0 {
         get = get.header(header::RANGE, format!("bytes={start}-"));
         if let Some(version) = if_range {
@@ -180,7 +199,7 @@ fn check_size(total: Option<u64>, request: &Request) -> Result<(), Failure> {
 }
 
 /// What an answer without the file means.
-fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
+pub(crate) fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
     let why = format!("the server answered {status}");
     let busy = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
     if status.is_server_error() || busy.contains(&status) {

@@ -19,6 +19,8 @@ pub struct Request<'a> {
     pub size: Option<u64>,
     /// What proves that it is the file.
     pub proof: Proof<'a>,
+    /// A bearer token for the addresses; where they redirect to, it is not sent.
+    pub token: Option<&'a str>,
 }
 
 /// What proves that a file is the one that was asked for. Checksums are in hexadecimal.
@@ -55,6 +57,14 @@ impl Default for Options {
             first_wait: Duration::from_secs(1),
             longest_wait: Duration::from_mins(1),
         }
+    }
+}
+
+impl Options {
+    /// How long to wait after this many attempts in vain, where the server may have asked for a time.
+    pub(crate) fn wait(&self, in_vain: u32, asked: Option<Duration>) -> Duration {
+        let doubled = self.first_wait.saturating_mul(1 << (in_vain - 1).min(16));
+        asked.unwrap_or(doubled).min(self.longest_wait)
     }
 }
 
@@ -168,8 +178,7 @@ fn from(
                 if in_vain >= options.attempts {
                     return Err(Failure::Final(why));
                 }
-                let doubled = options.first_wait.saturating_mul(1 << (in_vain - 1).min(16));
-                (why, wait.unwrap_or(doubled).min(options.longest_wait))
+                (why, options.wait(in_vain, wait))
             }
             done_or_hopeless => return done_or_hopeless,
         };

@@ -16,7 +16,6 @@ use rayon::prelude::*;
 
 use crate::logistic::Logistic;
 use crate::model::{ModelSpec, Network};
-use crate::nn::Activation;
 use crate::predict::Predictor;
 use crate::weights;
 
@@ -32,17 +31,7 @@ const PENALTY: f64 = 1e-2;
 /// # Errors
 /// Weights that are not found, see [`weights::find_pretrained`].
 pub fn pretrained(classes: &[String], device: &Device) -> Result<Predictor> {
-    let spec = ModelSpec {
-        name: BACKBONE.into(),
-        classes: classes.len().max(2),
-        size: SIZE,
-        stages: None,
-        head: Vec::new(),
-        activation: Activation::default(),
-        head_batch_norm: false,
-        dropout: vec![0.0],
-        drop_path: 0.0,
-    };
+    let spec = ModelSpec::bare(BACKBONE, classes.len().max(2), SIZE);
     let path: &Path = &weights::find_pretrained(BACKBONE)?;
     let network = weights::start_from(Network::new(&spec, 0, device)?, &spec, path)?;
     let mut names = classes.to_vec();

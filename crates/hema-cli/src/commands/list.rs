@@ -13,11 +13,13 @@ use hema::core::suite::SUITES;
 use hema::model::{self, Architecture};
 use hema::optim::RULES;
 use hema::recipe::SHIPPED;
+use hema::weights::{PUBLISHED, Published};
 use hema_fetch::sets::SETS;
 
+use super::weights;
 use crate::output::Printer;
 
-/// List what is there: models, audit checks, augmentations, policies, mixes, corruptions, suites, optimizers, samplers, metrics, datasets, forms,
+/// List what is there: models, weights, audit checks, augmentations, policies, mixes, corruptions, suites, optimizers, samplers, metrics, datasets, forms,
 /// recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -34,6 +36,7 @@ pub(crate) type Kind = (&'static str, fn() -> Rows);
 /// Everything that can be listed.
 pub(crate) const KINDS: &[Kind] = &[
     ("models", || model::architectures().map(|a| (a.name, about_model(a))).collect()),
+    ("weights", || PUBLISHED.iter().map(|p| (p.model, about_weights(p))).collect()),
     ("checks", || CHECKS.iter().map(|check| (check.name, check.about.into())).collect()),
     ("augmentations", || AUGMENTATIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
     ("policies", || POLICIES.iter().map(|kind| (kind.name, kind.about.into())).collect()),
@@ -53,6 +56,15 @@ fn about_model(model: &Architecture) -> String {
     match model.parameters {
         Some(count) => format!("{}, {:.1} M parameters", model.about, count as f64 / 1e6),
         None => model.about.to_owned(),
+    }
+}
+
+/// Where weights are from, and what they need where that is out of the ordinary.
+fn about_weights(published: &Published) -> String {
+    let from = format!("ImageNet weights from {} ({})", published.repository(), published.licence);
+    match weights::other_normalisation(published) {
+        Some(settings) => format!("{from}, for {settings}"),
+        None => from,
     }
 }
 

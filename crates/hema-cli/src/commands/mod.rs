@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod augment;
 pub(crate) mod data;
+mod download;
 pub(crate) mod evaluate;
 pub(crate) mod list;
 pub(crate) mod predict;
@@ -11,6 +12,7 @@ pub(crate) mod report;
 pub(crate) mod split;
 pub(crate) mod train;
 pub(crate) mod tune;
+pub(crate) mod weights;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -96,7 +96,10 @@ fn slips_in_overrides_are_found() {
     error: mine.safetensors: cannot be opened: No such file or directory (os error 2)
     hint: check the path
     ");
-    assert!(error("model.weights=imagenet").contains("\nhint: set HEMA_WEIGHTS to the folder that holds"));
+    assert!(
+        error("model.weights=imagenet")
+            .contains("\nhint: none are published where `hema weights fetch` looks; set HEMA_WEIGHTS")
+    );
 }
 
 #[test]

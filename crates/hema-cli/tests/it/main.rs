@@ -19,3 +19,4 @@ mod server;
 mod split;
 mod support;
 mod tune;
+mod weights;

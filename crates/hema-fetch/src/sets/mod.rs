@@ -104,7 +104,7 @@ impl PublicSet {
             None => self.url.to_owned(),
         };
         let check = |path: &Path| self.known.check(path);
-        let request = Request { urls: &[url], size: None, proof: self.known.proof(&check) };
+        let request = Request { urls: &[url], size: None, proof: self.known.proof(&check), token: None };
         let outcome = download(&request, &path, options, report).map_err(|e| e.hint(self.by_hand(&path)))?;
         let data = match self.form {
             Form::Ready => path.clone(),

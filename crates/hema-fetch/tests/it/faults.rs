@@ -77,7 +77,7 @@ impl Place {
 
     fn fetch(&self, urls: &[String], size: Option<u64>, proof: Proof) -> Ended {
         let (mut retries, mut resumed_at) = (Vec::new(), None);
-        let request = Request { urls, size, proof };
+        let request = Request { urls, size, proof, token: None };
         let result = download(&request, &self.path("x.bin"), &OPTIONS, &mut |event| match event {
             Event::Bytes { done, .. } => {
                 resumed_at.get_or_insert(done);
@@ -507,8 +507,12 @@ fn two_downloads_of_one_file_do_not_meet() {
         let (started, wait) = mpsc::channel();
         let (place, server) = (&place, &server);
         let first = scope.spawn(move || {
-            let request =
-                Request { urls: from_ref(&server.address), size: None, proof: Proof::Sha256(&place.sha256) };
+            let request = Request {
+                urls: from_ref(&server.address),
+                size: None,
+                proof: Proof::Sha256(&place.sha256),
+                token: None,
+            };
             download(&request, &place.path("x.bin"), &OPTIONS, &mut |_| {
                 let _ = started.send(());
             })
@@ -527,8 +531,12 @@ fn two_downloads_of_one_file_do_not_meet() {
 fn a_folder_that_cannot_be_written_is_named() {
     let (place, server) = (Place::new(), Server::start(vec![fine()]));
     fs::write(place.path("file"), "").unwrap();
-    let request =
-        Request { urls: from_ref(&server.address), size: None, proof: Proof::Sha256(&place.sha256) };
+    let request = Request {
+        urls: from_ref(&server.address),
+        size: None,
+        proof: Proof::Sha256(&place.sha256),
+        token: None,
+    };
     let error = download(&request, &place.path("file/x.bin"), &OPTIONS, &mut |_| {}).unwrap_err();
     assert!(error.to_string().ends_with("file: is a file, expected a folder"), "{error}");
     assert!(server.requests().is_empty());

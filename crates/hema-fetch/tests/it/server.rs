@@ -116,6 +116,9 @@ impl Answer {
         let more = &self.headers;
         write!(line, "HTTP/1.1 {status}\r\n{length}{range}{etag}{more}Connection: close\r\n\r\n")?;
 
+        if request.starts_with("head ") {
+            return line.shutdown(Shutdown::Both);
+        }
         let body = &body[..self.stops_after.unwrap_or(body.len()).min(body.len())];
         match self.drips {
             None => line.write_all(body)?,

@@ -27,14 +27,12 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         name: "cnn",
         about: "three convolutions 32-64-128, flattened (the founding report's system 3)",
         parameters: None,
-        pretrained: false,
         build: |spec, init| Ok(Network::Cnn(Cnn::new(spec, &FLAT, init)?)),
     },
     Architecture {
         name: "cnn_gap",
         about: "three convolutions 32-64-128, global average pooling (system 4)",
         parameters: None,
-        pretrained: false,
         build: |spec, init| Ok(Network::Cnn(Cnn::new(spec, &GAP, init)?)),
     },
 ];

@@ -13,7 +13,6 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[Architecture {
     name: "mlp",
     about: "dense layers on the flattened pixels; linear without a head",
     parameters: None,
-    pretrained: false,
     build: |spec, init| {
         spec.kept(0)?;
         Ok(Network::Mlp(Mlp::new(spec, init)))

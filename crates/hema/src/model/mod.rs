@@ -12,7 +12,7 @@ pub mod mobilenet;
 pub mod resnet;
 
 #[cfg(test)]
-mod parity;
+pub(crate) mod parity;
 
 use std::fmt;
 
@@ -51,6 +51,21 @@ pub struct ModelSpec {
 }
 
 impl ModelSpec {
+    /// A network without a head of its own, dropout or stochastic depth, for images of `size` pixels.
+    pub fn bare(name: &str, classes: usize, size: usize) -> Self {
+        Self {
+            name: name.into(),
+            classes,
+            size,
+            stages: None,
+            head: Vec::new(),
+            activation: Activation::default(),
+            head_batch_norm: false,
+            dropout: vec![0.0],
+            drop_path: 0.0,
+        }
+    }
+
     /// A rate for each dense layer of the head, the classifier included.
     fn dropout_rates(&self) -> Vec<f64> {
         match self.dropout[..] {
@@ -83,8 +98,6 @@ pub struct Architecture {
     pub about: &'static str,
     /// Published parameter count with 1,000 classes, where there is one.
     pub parameters: Option<usize>,
-    /// Whether ImageNet weights are published for it.
-    pub pretrained: bool,
     build: fn(&ModelSpec, &mut Init) -> Result<Network>,
 }
 
@@ -105,7 +118,7 @@ const fn published(
     parameters: usize,
     build: fn(&ModelSpec, &mut Init) -> Result<Network>,
 ) -> Architecture {
-    Architecture { name, about, parameters: Some(parameters), pretrained: true, build }
+    Architecture { name, about, parameters: Some(parameters), build }
 }
 
 /// All architectures in order.
@@ -236,17 +249,7 @@ pub(crate) mod tests {
 
     /// A small specification of any architecture.
     pub(crate) fn spec(name: &str) -> ModelSpec {
-        ModelSpec {
-            name: name.into(),
-            classes: 8,
-            size: 32,
-            stages: None,
-            head: vec![],
-            activation: Activation::Relu,
-            head_batch_norm: false,
-            dropout: vec![0.0],
-            drop_path: 0.0,
-        }
+        ModelSpec::bare(name, 8, 32)
     }
 
     /// Whether a test of it takes a second or so.

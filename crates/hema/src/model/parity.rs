@@ -136,7 +136,7 @@ fn fill(name: &str, array: &mut Array) {
 }
 
 /// Numbers in [-1, 1), multiples of 2^-23: SplitMix64, its state starting at the name's 64-bit FNV-1a hash.
-fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> {
+pub(crate) fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> {
     let fnv = |state: u64, byte: u8| (state ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
     let start = name.bytes().fold(0xcbf2_9ce4_8422_2325, fnv);
     (1..=count as u64).map(move |i| {

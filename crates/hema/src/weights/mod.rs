@@ -1,13 +1,20 @@
 //! Weights as named arrays: out of a network, into a network, from and to safetensors files.
 //!
-//! Names are those of PyTorch state dictionaries (see [`crate::nn`]), so there is no renaming table anywhere.
+//! Names are those of timm's state dictionaries (see [`crate::nn`]), so nothing is renamed but what [`import`] takes in from
+//! other software.
 
 mod file;
+mod hub_cache;
+mod import;
 mod pretrained;
+mod published;
 mod state;
 
 pub use file::{TensorFile, read, write};
-pub use pretrained::{find_pretrained, start_from};
+pub use hub_cache::HubCache;
+pub use import::{Imported, import};
+pub use pretrained::{HUB_FILE, check_fits, find_pretrained, start_from};
+pub use published::{PUBLISHED, Published};
 pub(crate) use state::Names;
 #[cfg(test)]
 pub(crate) use state::gradient_norms;

@@ -1,21 +1,28 @@
-//! Where pretrained backbones are found on this machine.
+//! Where pretrained backbones are found on this machine, and how a network starts from one.
 //!
-//! Left out on purpose: downloading. A weights file is looked for in the folders people keep them in.
+//! Left out on purpose: downloading, which is `hema-fetch`'s and the command line's. A weights file is looked for in the
+//! folders people keep them in.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use hema_core::error::{Error, Result};
 
 use super::file;
+use super::hub_cache::HubCache;
+use super::published::Published;
 use super::state::{load, state_dict};
 use crate::model::{ModelSpec, Network, is_after_stages, is_head};
 
 /// Folders to look in, as `PATH` lists them.
 const WEIGHTS_VARIABLE: &str = "HEMA_WEIGHTS";
 
-/// Finds the ImageNet weights of an architecture: `NAME*.safetensors` in the folders that `HEMA_WEIGHTS` names, in
-/// `weights/` here, or in the Hugging Face hub's cache.
+/// The file of a repository of timm's that holds the weights.
+pub const HUB_FILE: &str = "model.safetensors";
+
+/// Finds the ImageNet weights of an architecture: `NAME*.safetensors` in the folders that `HEMA_WEIGHTS` names or in
+/// `weights/` here, or in the Hugging Face hub's cache, of the published tag or else of any.
 ///
 /// # Errors
 /// Says where it looked.
@@ -23,21 +30,25 @@ pub fn find_pretrained(name: &str) -> Result<PathBuf> {
     let mut folders: Vec<PathBuf> =
         env::var_os(WEIGHTS_VARIABLE).map(|v| env::split_paths(&v).collect()).unwrap_or_default();
     folders.push("weights".into());
-    for folder in &folders {
-        if let Some(found) = file_for(folder, name) {
-            return Ok(found);
-        }
+    if let Some(found) = folders.iter().find_map(|folder| file_for(folder, name)) {
+        return Ok(found);
     }
-    let hub = hub_cache();
-    if let Some(found) = hub.as_deref().and_then(|hub| in_hub_cache(hub, name)) {
+    let cache = HubCache::from_environment();
+    if let Some(found) = cache.as_ref().and_then(|cache| in_hub_cache(cache, name)) {
         return Ok(found);
     }
     let mut looked: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
-    looked.extend(hub.map(|h| h.display().to_string()));
-    Err(Error::new(format!("no ImageNet weights of `{name}` found (looked in {})", looked.join(", "))).hint(format!(
+    looked.extend(cache.map(|cache| cache.folder().display().to_string()));
+    let otherwise = format!(
         "set {WEIGHTS_VARIABLE} to the folder that holds {name}.*.safetensors, or model.weights to the file, or to \
          \"none\" to start from scratch"
-    )))
+    );
+    Err(Error::new(format!("no ImageNet weights of `{name}` found (looked in {})", looked.join(", "))).hint(
+        match Published::of_model(name) {
+            Some(_) => format!("get them with `hema weights fetch {name}`; or {otherwise}"),
+            None => format!("none are published where `hema weights fetch` looks; {otherwise}"),
+        },
+    ))
 }
 
 /// `NAME.safetensors` or `NAME.<tag>.safetensors`, the first in name order.
@@ -56,29 +67,20 @@ fn file_for(folder: &Path, name: &str) -> Option<PathBuf> {
     found.into_iter().next()
 }
 
-fn hub_cache() -> Option<PathBuf> {
-    if let Some(cache) = env::var_os("HF_HUB_CACHE") {
-        return Some(cache.into());
-    }
-    if let Some(home) = env::var_os("HF_HOME") {
-        return Some(Path::new(&home).join("hub"));
-    }
-    env::var_os("HOME").map(|home| Path::new(&home).join(".cache/huggingface/hub"))
+/// The published repository's file, else that of any repository `timm/NAME.<tag>`.
+fn in_hub_cache(cache: &HubCache, name: &str) -> Option<PathBuf> {
+    let published = Published::of_model(name).map(Published::repository);
+    let others = cache.repositories("timm", &format!("{name}."));
+    published.into_iter().chain(others).find_map(|repository| cache.find(&repository, HUB_FILE))
 }
 
-/// `models--timm--NAME.<tag>/snapshots/<revision>/model.safetensors`.
-fn in_hub_cache(hub: &Path, name: &str) -> Option<PathBuf> {
-    let prefix = format!("models--timm--{name}.");
-    let mut repositories: Vec<PathBuf> = std::fs::read_dir(hub)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|p| p.file_name().and_then(|f| f.to_str()).is_some_and(|f| f.starts_with(&prefix)))
-        .collect();
-    repositories.sort();
-    repositories.iter().find_map(|repository| {
-        let snapshots = std::fs::read_dir(repository.join("snapshots")).ok()?;
-        snapshots.filter_map(|s| Some(s.ok()?.path().join("model.safetensors"))).find(|f| f.is_file())
-    })
+/// Checks that a file holds a backbone of this architecture.
+///
+/// # Errors
+/// As [`start_from`]; an unknown name.
+pub fn check_fits(name: &str, path: &Path) -> Result<()> {
+    let spec = ModelSpec::bare(name, 2, 64);
+    start_from(Network::new(&spec, 0, &Device::flex())?, &spec, path).map(|_| ())
 }
 
 /// Loads a backbone into a fresh network, whose head keeps its initial weights. A network with fewer stages takes those it has,
@@ -154,5 +156,23 @@ mod tests {
         assert!(error.to_string().contains("tensors of `tf_efficientnetv2_b0` are missing"), "{error}");
         assert_eq!(file_for(folder.path(), "cnn_gap"), Some(path));
         assert_eq!(file_for(folder.path(), "cnn"), None);
+    }
+
+    #[test]
+    fn the_published_tag_comes_before_others_in_the_hubs_cache() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = HubCache::new(folder.path());
+        let keep = |repository: &str| {
+            let blob = cache.blob(repository, "00");
+            std::fs::create_dir_all(blob.parent().unwrap()).unwrap();
+            std::fs::write(blob, "").unwrap();
+            cache.link(repository, "1", HUB_FILE, "00").unwrap()
+        };
+        assert_eq!(in_hub_cache(&cache, "efficientnet_b1"), None);
+        let other = keep("timm/efficientnet_b1.ft_in1k");
+        assert_eq!(in_hub_cache(&cache, "efficientnet_b1"), Some(other));
+        let published = keep("timm/efficientnet_b1.ra4_e3600_r240_in1k");
+        assert_eq!(in_hub_cache(&cache, "efficientnet_b1"), Some(published));
+        assert_eq!(in_hub_cache(&cache, "efficientnet"), None);
     }
 }

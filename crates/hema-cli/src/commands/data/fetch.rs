@@ -1,13 +1,13 @@
 //! `hema data fetch`: public data sets from their homes, with licence and citation.
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use hema::core::error::{Error, Result};
 use hema_fetch::sets::{self, Fetched, PublicSet, SETS};
-use hema_fetch::{Event, Options, Outcome};
+use hema_fetch::{Options, Outcome};
 
-use crate::output::{Printer, Progress};
+use crate::commands::download::Watch;
+use crate::output::Printer;
 
 /// Fetch public data sets from their homes, with their licence and citation
 ///
@@ -67,32 +67,9 @@ fn announce(set: &PublicSet, printer: &Printer) {
 }
 
 fn fetch(set: &PublicSet, out: &Path, mirror: Option<&str>, printer: &Printer) -> Result<Fetched> {
-    let progress: RefCell<Option<Progress>> = RefCell::new(None);
-    let clear = || {
-        if let Some(progress) = progress.take() {
-            progress.clear();
-        }
-    };
-    let fetched = set.fetch(out, mirror, &Options::default(), &mut |event| match event {
-        Event::Bytes { done, total } => {
-            let mut progress = progress.borrow_mut();
-            let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
-            if progress.is_none() && done > 0 {
-                printer.note(&format!("going on after {} MB", done / 1_000_000));
-            }
-            progress
-                .get_or_insert_with(|| printer.progress(set.name, megabytes(total.unwrap_or(0))))
-                .set(megabytes(done), "MB");
-        }
-        Event::Retry { why, wait } => {
-            clear();
-            printer.warn(&match wait.as_secs() {
-                0 => format!("{why}; trying again"),
-                seconds => format!("{why}; trying again in {seconds} s"),
-            });
-        }
-    });
-    clear();
+    let watch = Watch::new(printer, set.name);
+    let fetched = set.fetch(out, mirror, &Options::default(), &mut |event| watch.hear(&event));
+    watch.clear();
     let fetched = fetched?;
     let file = fetched.file.display();
     match fetched.outcome {

@@ -16,7 +16,7 @@ use hema::run_log::Epoch;
 use hema::train::{self, Claimed, Observer, Outcome, Task};
 
 use super::evaluate::{self, Judged};
-use super::{Memory, Status, command_line, ctrl_c, describe, load, warn_skipped};
+use super::{Memory, Status, command_line, ctrl_c, describe, load, warn_skipped, weights};
 use crate::output::{Printer, Progress, percent};
 use crate::run_info::{RunInfo, SPLIT};
 use series::Series;
@@ -76,6 +76,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     let args = &args.inputs;
     let recipe = read_recipe(args)?;
+    weights::warn_normalisation(&recipe, printer);
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
     train::check_folder(&out, args.resume)?;
     let (info, source) = open_data(args, &out, printer)?;

@@ -1,0 +1,50 @@
+//! `hema weights import`: weights from elsewhere under the names that Hema reads.
+
+use std::path::{Path, PathBuf};
+
+use hema::core::error::{Error, Result};
+use hema::weights::{self, Imported};
+
+use crate::output::Printer;
+
+/// Take in weights from a safetensors file with timm's, torchvision's or Keras' names
+///
+/// The file that is written is what `model.weights` takes as a path; in `weights/`, or a folder that `HEMA_WEIGHTS` names,
+/// `model.weights = "imagenet"` finds it.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// safetensors file
+    file: PathBuf,
+    /// Architecture that it is of, one of `hema list models`
+    #[arg(long, value_name = "NAME")]
+    model: String,
+    /// File to write [default: weights/NAME.imported.safetensors]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+    let model = &args.model;
+    let default = || Path::new("weights").join(format!("{model}.imported.safetensors"));
+    let out = args.out.clone().unwrap_or_else(default);
+    let tensors = weights::read(&args.file)?.tensors;
+    let Imported { naming, tensors, notes } =
+        weights::import(tensors, model).map_err(|e| e.at(&args.file))?;
+    let metadata = [("model", model.as_str()), ("imported_from", naming)];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    weights::write(&out, &tensors, &metadata.into())?;
+
+    printer.note(&format!("{} tensors with {naming}'s names", tensors.len()));
+    for note in &notes {
+        printer.note(&format!("note: {note}"));
+    }
+    if printer.is_json() {
+        let json = serde_json::json!({
+            "model": model, "path": out, "naming": naming, "tensors": tensors.len(), "notes": notes,
+        });
+        printer.result(&serde_json::to_string_pretty(&json).map_err(|e| Error::new(e.to_string()))?);
+    } else {
+        printer.result(&out.display().to_string());
+    }
+    Ok(())
+}

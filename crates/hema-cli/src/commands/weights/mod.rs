@@ -1,0 +1,61 @@
+//! `hema weights`: pretrained backbones, one file per subcommand; and what training must know of them.
+
+mod fetch;
+mod import;
+mod list;
+
+use clap::Subcommand;
+use hema::core::error::Result;
+use hema::recipe::{Recipe, Weights};
+use hema::weights::{self, PUBLISHED, Published};
+
+use crate::output::Printer;
+
+/// Fetch, take in and list pretrained weights
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Fetch(fetch::Args),
+    Import(import::Args),
+    List(list::Args),
+}
+
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+    match &args.command {
+        Command::Fetch(args) => fetch::run(args, printer),
+        Command::Import(args) => import::run(args, printer),
+        Command::List(args) => list::run(args, printer),
+    }
+}
+
+/// What `[data]` of a recipe must say for these weights, where its own values will not do.
+pub(crate) fn other_normalisation(published: &Published) -> Option<String> {
+    let Published { mean, std, .. } = published;
+    // a recipe's own values are those of ImageNet, which most weights have
+    let usual = (&PUBLISHED[0].mean, &PUBLISHED[0].std);
+    ((mean, std) != usual).then(|| format!("data.mean={mean:?} data.std={std:?}").replace(", ", ","))
+}
+
+/// Warns where a recipe normalises images otherwise than those were that its published weights come from.
+pub(crate) fn warn_normalisation(recipe: &Recipe, printer: &Printer) {
+    let path = match &recipe.model.weights {
+        Weights::None => return,
+        Weights::Path(path) => path.clone(),
+        // that there are none is found out in its place
+        Weights::Imagenet => weights::find_pretrained(&recipe.model.name).unwrap_or_default(),
+    };
+    let Some(published) = Published::of_file(&path) else { return };
+    let Published { mean, std, .. } = published;
+    if (mean, std) != (&recipe.data.mean, &recipe.data.std) {
+        let set = format!("--set data.mean={mean:?} --set data.std={std:?}").replace(", ", ",");
+        printer.warn(&format!(
+            "{} were trained on images normalised otherwise than the recipe says: add {set}",
+            published.repository()
+        ));
+    }
+}
