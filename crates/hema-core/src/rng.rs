@@ -43,6 +43,8 @@ pub enum Purpose {
     View = 17,
     /// Which of several ways to augment is taken.
     Way = 18,
+    /// A random view of one image while predicting.
+    TestTime = 19,
 }
 
 /// The stream of random numbers for one purpose, epoch and index under a seed.

@@ -12,7 +12,7 @@ pub mod mobilenet;
 pub mod resnet;
 
 #[cfg(test)]
-mod parity;
+pub(crate) mod parity;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
