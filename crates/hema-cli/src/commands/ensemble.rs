@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use hema::Device;
 use hema::core::data::{self, Unknown};
-use hema::core::error::Result;
+use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::provenance::Provenance;
 use hema::core::record::Scores;
@@ -14,6 +14,7 @@ use hema::ensemble::{Ensemble, Weighting};
 use hema::evaluate::labels;
 use hema::predict::Predictor;
 use hema::train::device_name;
+use serde::Serialize;
 
 use super::{Memory, OnBadImage, choose_part, command_line, load, warn_skipped};
 use crate::output::{Printer, percent, table};
@@ -90,16 +91,37 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     ensemble.write(&args.out, &fitted.ensemble, provenance)?;
 
     printer.note(&format!("weighed on {} images of {} ({part})", data.len(), args.data.display()));
-    let header = ["model", "weight", "accuracy", "NLL"].map(String::from).to_vec();
-    let row = |name: String, weight: String, scores: &Scores| {
-        vec![name, weight, percent(scores.accuracy), format!("{:.4}", scores.nll)]
-    };
-    let members = ensemble.members.iter().zip(&fitted.members).map(|(member, scores)| {
-        let weight: f64 = member.weights.iter().sum();
-        row(member.path.display().to_string(), format!("{weight:.3}"), scores)
+    let members = ensemble.members.iter().zip(&fitted.members).map(|(member, scores)| Row {
+        model: member.path.display().to_string(),
+        weight: member.weights.iter().sum(),
+        accuracy: scores.accuracy,
+        nll: scores.nll,
     });
-    let together = row(args.out.display().to_string(), "1.000".into(), &fitted.ensemble);
-    let rows: Vec<_> = std::iter::once(header).chain(members).chain([together]).collect();
-    printer.result(&table(&rows));
+    let Scores { accuracy, nll, .. } = fitted.ensemble;
+    let together = Row { model: args.out.display().to_string(), weight: 1.0, accuracy, nll };
+    print(&members.chain([together]).collect::<Vec<_>>(), printer)
+}
+
+/// What the images say of a member, or of the ensemble.
+#[derive(Serialize)]
+struct Row {
+    model: String,
+    weight: f64,
+    accuracy: f64,
+    nll: f64,
+}
+
+fn print(rows: &[Row], printer: &Printer) -> Result<()> {
+    if printer.is_json() {
+        let json = serde_json::to_string_pretty(rows).map_err(|e| Error::new(e.to_string()))?;
+        printer.result(&json);
+        return Ok(());
+    }
+    let header = ["model", "weight", "accuracy", "NLL"].map(String::from).to_vec();
+    let row = |row: &Row| {
+        let [weight, nll] = [format!("{:.3}", row.weight), format!("{:.4}", row.nll)];
+        vec![row.model.clone(), weight, percent(row.accuracy), nll]
+    };
+    printer.result(&table(&std::iter::once(header).chain(rows.iter().map(row)).collect::<Vec<_>>()));
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! `hema soup`: one network of the mean weights of several.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hema::Device;
 use hema::bundle::{self, Bundle, Manifest};
 use hema::core::calibrate;
 use hema::core::data::{self, Unknown};
-use hema::core::error::Result;
+use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::metrics::{self, Predictions};
 use hema::core::provenance::Provenance;
@@ -16,6 +16,7 @@ use hema::predict::{Predictor, Views};
 use hema::soup;
 use hema::train::device_name;
 use hema::weights::StateDict;
+use serde::Serialize;
 
 use super::{Memory, OnBadImage, choose_part, command_line, load, warn_skipped};
 use crate::output::{Printer, percent, table};
@@ -62,7 +63,6 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     warn_skipped(printer, views.first().skipped());
     let jury = Jury { args, manifest: &models[0].manifest, labels: labels(views.first())?, views, device };
 
-    let mut rows = vec![["model", "accuracy"].map(String::from).to_vec()];
     let mut passes = 0;
     // every model alone, all further but one with those kept so far, and the result
     let most = if args.uniform { models.len() + 1 } else { 2 * models.len() };
@@ -107,11 +107,37 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     Bundle { manifest, tensors: soup.tensors }.write(&args.out)?;
 
     printer.note(&format!("judged on {} images of {} ({part})", jury.labels.len(), args.data.display()));
-    for (number, (path, accuracy)) in args.models.iter().zip(alone).enumerate() {
-        let kept = if soup.members.contains(&number) { "in the soup" } else { "left out" };
-        rows.push(vec![path.display().to_string(), percent(accuracy), kept.into()]);
+    let row = |(number, (path, accuracy)): (usize, (&PathBuf, f64))| Row {
+        model: path.display().to_string(),
+        accuracy,
+        kept: soup.members.contains(&number),
+    };
+    let members: Vec<Row> = args.models.iter().zip(alone).enumerate().map(row).collect();
+    print(&members, &args.out, scores.accuracy, printer)
+}
+
+/// What the images say of a model.
+#[derive(Serialize)]
+struct Row {
+    model: String,
+    accuracy: f64,
+    /// It is in the soup.
+    kept: bool,
+}
+
+fn print(members: &[Row], out: &Path, accuracy: f64, printer: &Printer) -> Result<()> {
+    if printer.is_json() {
+        let whole = serde_json::json!({"model": out, "accuracy": accuracy, "members": members});
+        let json = serde_json::to_string_pretty(&whole).map_err(|e| Error::new(e.to_string()))?;
+        printer.result(&json);
+        return Ok(());
     }
-    rows.push(vec![args.out.display().to_string(), percent(scores.accuracy)]);
+    let mut rows = vec![["model", "accuracy"].map(String::from).to_vec()];
+    rows.extend(members.iter().map(|row| {
+        let kept = if row.kept { "in the soup" } else { "left out" };
+        vec![row.model.clone(), percent(row.accuracy), kept.into()]
+    }));
+    rows.push(vec![out.display().to_string(), percent(accuracy)]);
     printer.result(&table(&rows));
     Ok(())
 }

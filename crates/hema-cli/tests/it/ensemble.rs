@@ -144,6 +144,9 @@ fn fitted_weights_make_the_labels_likelier_than_equal_ones() {
     equal.safetensors # # % #
     ");
     assert!(said.err.ends_with(" images of cells (val)\n"), "{said:?}");
+    let json =
+        place.hema("ensemble run larger --data cells --out equal.safetensors --json").succeeds().json();
+    assert_eq!((json.as_array().unwrap().len(), &json[0]["weight"]), (3, &json!(0.5)));
 }
 
 #[test]
@@ -164,6 +167,8 @@ fn a_soup_has_the_mean_of_its_members_weights() {
     let said = place.hema("soup run other run --data cells --out greedy.safetensors").succeeds();
     assert_eq!(said.out.lines().count(), 5, "{said:?}");
     assert!(said.out.contains("in the soup"), "{said:?}");
+    let json = place.hema("soup run other --data cells --out greedy.safetensors --json").succeeds().json();
+    assert_eq!(json["members"].as_array().unwrap().len(), 2);
     place.hema("evaluate greedy.safetensors --data cells --suite clean").succeeds();
 
     place.train("--data cells --out larger --set data.size=32").succeeds();
