@@ -22,6 +22,7 @@ pub mod augment;
 pub mod corrupt;
 pub mod preview;
 pub mod suite;
+pub mod tta;
 
 pub mod synthetic;
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::provenance::Provenance;
 use crate::suite::RelativeErrors;
+use crate::tta;
 
 /// Format number of [`Evaluation`]; raised when a field changes its meaning.
 pub const EVALUATION_FORMAT: u32 = 1;
@@ -43,6 +44,14 @@ pub struct ModelSummary {
     pub size: usize,
     /// Operators that the training recipe's augmentation used.
     pub augmentations: Vec<String>,
+    /// Views of each image that were averaged over, see [`crate::tta`].
+    #[serde(default = "no_tta")]
+    pub tta: String,
+}
+
+/// Records of before there were views.
+fn no_tta() -> String {
+    tta::NONE.name.to_owned()
 }
 
 /// What a reader needs to know of the images.

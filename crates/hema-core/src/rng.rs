@@ -47,6 +47,8 @@ pub enum Purpose {
     Last = 19,
     /// Recipe values of a trial.
     Tune = 20,
+    /// A random view of one image while predicting.
+    TestTime = 21,
 }
 
 /// The stream of random numbers for one purpose, epoch and index under a seed.

@@ -1,6 +1,8 @@
 //! A trained model as one file: safetensors with a `hema` JSON document in its metadata.
 //!
-//! Any safetensors reader can open it; the tensors carry timm's names without a prefix.
+//! Any safetensors reader can open it; the tensors carry timm's names without a prefix. A file of format 2 holds several
+//! models, see [`crate::ensemble`]; a folder as timm and the Hugging Face hub keep a model is read too, see
+//! [`crate::export::timm`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,10 +12,13 @@ use hema_core::preprocess::Preprocess;
 use hema_core::provenance::Provenance;
 use serde::{Deserialize, Serialize};
 
+use crate::ensemble;
+use crate::export::timm;
 use crate::model::ModelSpec;
 use crate::weights::{self, StateDict};
 
-/// Format number of [`Manifest`]; raised when an older reader would misunderstand the file.
+/// Format number of [`Manifest`]; raised when an older reader would misunderstand the file. The next one is taken by
+/// [`ensemble::FORMAT`].
 pub const FORMAT: u32 = 1;
 
 /// Metadata key that the manifest stands under.
@@ -64,49 +69,88 @@ impl Bundle {
     pub fn write(&self, path: &Path) -> Result<()> {
         let json = serde_json::to_string(&self.manifest)
             .map_err(|e| Error::new(format!("manifest cannot be written: {e}")).at(path))?;
-        weights::write(path, &self.tensors, &[(KEY.to_owned(), json)].into())
+        write(path, &json, &self.tensors)
     }
 
-    /// Reads a bundle, or the best model of a run directory.
+    /// Reads a bundle, the best model of a run directory, or a folder of timm's.
     ///
     /// # Errors
-    /// A path that is neither, a file of a newer format, a manifest that does not make sense.
+    /// A path that is none of these, an ensemble, a file of a newer format, a manifest that does not make sense.
     pub fn read(path: &Path) -> Result<Self> {
-        let path = model_file(path)?;
-        let file = weights::read(&path)?;
-        let json = file.metadata.get(KEY).ok_or_else(|| {
-            Error::new("a safetensors file without a `hema` manifest, expected a model trained by hema")
-                .at(&path)
-                .hint(format!(
-                    "a run's model is its {BEST}; plain weights are for `model.weights` in a recipe"
-                ))
-        })?;
-        let manifest = parse(json).map_err(|e| e.at(&path))?;
-        Ok(Self { manifest, tensors: file.tensors })
+        match read(path)? {
+            Held::Model(model) => Ok(model),
+            Held::Ensemble { .. } => Err(Error::new("is an ensemble, expected a single model")
+                .at(path)
+                .hint("name the models that it was made of instead")),
+        }
     }
 }
 
-fn parse(json: &str) -> Result<Manifest> {
+/// What a model file holds.
+#[allow(clippy::large_enum_variant)] // there is one at a time
+pub(crate) enum Held {
+    Model(Bundle),
+    Ensemble { document: String, tensors: StateDict },
+}
+
+/// Reads the model file that a path means.
+pub(crate) fn read(path: &Path) -> Result<Held> {
+    let path = model_file(path)?;
+    let file = weights::read(&path)?;
+    let Some(json) = file.metadata.get(KEY) else {
+        if let Some(manifest) = timm::manifest_beside(&path)? {
+            return Ok(Held::Model(Bundle { manifest, tensors: file.tensors }));
+        }
+        return Err(Error::new(
+            "a safetensors file without a `hema` manifest, expected a model trained by hema",
+        )
+        .at(&path)
+        .hint(format!("a run's model is its {BEST}; plain weights are for `model.weights` in a recipe")));
+    };
+    let unreadable = |e: serde_json::Error| Error::new(format!("its `hema` manifest cannot be read: {e}"));
+    let value: serde_json::Value = serde_json::from_str(json).map_err(|e| unreadable(e).at(&path))?;
+    if value["format"] == ensemble::FORMAT {
+        return Ok(Held::Ensemble { document: json.clone(), tensors: file.tensors });
+    }
+    let manifest = parse(value).map_err(|e| e.at(&path))?;
+    Ok(Held::Model(Bundle { manifest, tensors: file.tensors }))
+}
+
+/// Writes a document and tensors, whole or not at all.
+pub(crate) fn write(path: &Path, document: &str, tensors: &StateDict) -> Result<()> {
+    weights::write(path, tensors, &[(KEY.to_owned(), document.to_owned())].into())
+}
+
+/// The manifest of a single model.
+pub(crate) fn parse(value: serde_json::Value) -> Result<Manifest> {
     #[derive(Deserialize)]
     struct Head {
         format: u32,
     }
     let unreadable = |e: serde_json::Error| Error::new(format!("its `hema` manifest cannot be read: {e}"));
-    let head: Head = serde_json::from_str(json).map_err(unreadable)?;
-    if head.format > FORMAT {
-        return Err(Error::new(format!("bundle format {}, expected at most {FORMAT}", head.format))
+    let head = Head::deserialize(&value).map_err(unreadable)?;
+    if head.format == ensemble::FORMAT {
+        return Err(Error::new("is an ensemble itself, expected a single model"));
+    }
+    if head.format > ensemble::FORMAT {
+        let newest = ensemble::FORMAT;
+        return Err(Error::new(format!("bundle format {}, expected at most {newest}", head.format))
             .hint("this model was written by a newer hema; update"));
     }
-    let manifest: Manifest = serde_json::from_str(json).map_err(unreadable)?;
+    let manifest: Manifest = serde_json::from_value(value).map_err(unreadable)?;
     manifest.preprocess.validate()?;
-    let temperature = manifest.temperature;
-    if !(temperature.is_finite() && temperature > 0.0) {
-        return Err(Error::new(format!("its temperature is {temperature}, expected a number above 0")));
-    }
+    check_temperature(manifest.temperature)?;
     if manifest.classes.len() != manifest.model.classes || manifest.preprocess.size != manifest.model.size {
         return Err(Error::new("its `hema` manifest contradicts itself about classes or input size"));
     }
     Ok(manifest)
+}
+
+pub(crate) fn check_temperature(temperature: f64) -> Result<()> {
+    if temperature.is_finite() && temperature > 0.0 {
+        return Ok(());
+    }
+    Err(Error::new(format!("its temperature is {temperature}, expected a number above 0")))
 }
 
 /// A checksum of the model file that a path means, to tell models apart.
@@ -118,14 +162,17 @@ pub fn checksum(path: &Path) -> Result<u32> {
     std::fs::read(&file).map(|bytes| crc32c::crc32c(&bytes)).map_err(|e| Error::io(&file, &e))
 }
 
-/// The model file that a path means: itself, or the best model of a run directory.
-fn model_file(path: &Path) -> Result<PathBuf> {
+/// The model file that a path means: itself, the best model of a run directory, or the weights of a folder of timm's.
+pub(crate) fn model_file(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_path_buf());
     }
     let best = path.join(BEST);
     if best.is_file() {
         return Ok(best);
+    }
+    if path.join(timm::CONFIG).is_file() {
+        return Ok(path.join(timm::WEIGHTS));
     }
     Err(Error::new(format!("a folder without {BEST}, expected a model file or a run directory"))
         .at(path)

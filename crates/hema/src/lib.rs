@@ -18,8 +18,11 @@ pub mod schedule;
 pub mod train;
 
 pub mod bundle;
+pub mod ensemble;
 pub mod evaluate;
+pub mod export;
 pub mod predict;
+pub mod soup;
 
 mod logistic;
 pub mod second_opinion;

@@ -5,27 +5,33 @@ use std::path::PathBuf;
 
 use burn::module::Module;
 use burn::tensor::{Device, activation};
-use hema_core::Image;
 use hema_core::data::{Dataset, LoadOptions, Source};
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::{Preprocess, resize};
+use hema_core::tta::{self, ViewSet};
+use hema_core::{Image, calibrate};
+use rayon::prelude::*;
 
 use crate::bundle::{Bundle, Manifest};
+use crate::ensemble::{self, Ensemble};
 use crate::loader::{self, Flow};
 use crate::model::Network;
 use crate::nn::{Pass, Precision, Prepared, on_pool};
 use crate::weights;
 
-/// Images a forward pass takes at once.
+/// Images, or views of them, that a forward pass takes at once.
 const BATCH: usize = 64;
 
 /// Changes one image before it is normalised, given its index in the data set.
 pub type Edit<'a> = &'a (dyn Fn(usize, &mut Image) + Sync);
 
-/// One model, or several whose probabilities are averaged.
+/// One model, or several whose probabilities are averaged, over one or several views of each image.
 #[derive(Debug)]
 pub struct Predictor {
     members: Vec<Member>,
+    tta: &'static ViewSet,
+    /// Of the averaged probabilities.
+    temperature: f64,
     classes: Vec<String>,
     device: Device,
     precision: Precision,
@@ -45,6 +51,8 @@ struct Member {
     network: Network,
     preprocess: Preprocess,
     temperature: f64,
+    /// Of each view; those of all members sum to 1.
+    weights: Vec<f32>,
     prepared: Prepared,
 }
 
@@ -70,53 +78,69 @@ impl Predictor {
         classes: &[String],
         device: &Device,
     ) -> Self {
-        let network = network.valid();
-        let preprocess = preprocess.clone();
-        let member = Member { network, preprocess, temperature: 1.0, prepared: Prepared::default() };
-        let device = device.clone().without_autodiff();
-        Self { members: vec![member], classes: classes.to_vec(), device, precision: Precision::Fp32 }
+        let member = Member {
+            network: network.valid(),
+            preprocess: preprocess.clone(),
+            temperature: 1.0,
+            weights: vec![1.0],
+            prepared: Prepared::default(),
+        };
+        Self {
+            members: vec![member],
+            tta: tta::NONE,
+            temperature: 1.0,
+            classes: classes.to_vec(),
+            device: device.clone().without_autodiff(),
+            precision: Precision::Fp32,
+        }
     }
 
-    /// Opens one or several models; several are an ensemble with equal weights.
+    /// Opens a model file, which may hold an ensemble, or several models as an ensemble with equal weights. Gives the
+    /// manifest of every member.
     ///
     /// # Errors
-    /// A file that is no model, or models for different classes.
+    /// A file that is no model, models for different classes, or an ensemble among several.
     pub fn open(paths: &[PathBuf], device: &Device) -> Result<(Self, Vec<Manifest>)> {
-        let mut members = Vec::new();
-        let mut manifests: Vec<Manifest> = Vec::new();
-        for path in paths {
-            let bundle = Bundle::read(path)?;
-            if let Some(first) = manifests.first()
-                && first.classes != bundle.manifest.classes
-            {
-                let found = bundle.manifest.classes.join(", ");
-                let expected = first.classes.join(", ");
-                return Err(Error::new(format!(
-                    "a model for the classes {found}; the first one knows {expected}"
-                ))
-                .at(path)
-                .hint("the members of an ensemble must agree on the classes and their order"));
-            }
-            let network = Network::new(&bundle.manifest.model, 0, device).map_err(|e| e.at(path))?;
-            let (network, report) = weights::load(network, &bundle.tensors).map_err(|e| e.at(path))?;
-            if let Some(name) = report.missing.first().or(report.unexpected.first()) {
-                return Err(
-                    Error::new(format!("its tensors do not fit its architecture, first `{name}`")).at(path)
-                );
-            }
-            members.push(Member {
-                network,
-                preprocess: bundle.manifest.preprocess.clone(),
-                temperature: bundle.manifest.temperature,
-                prepared: Prepared::default(),
-            });
-            manifests.push(bundle.manifest);
-        }
-        let classes = match manifests.first() {
-            Some(first) => first.classes.clone(),
-            None => return Err(Error::new("no model was given")),
+        let ensemble = match paths {
+            [path] => Ensemble::read(path)?,
+            _ => Ensemble::of_files(paths)?,
         };
-        Ok((Self { members, classes, device: device.clone(), precision: Precision::Fp32 }, manifests))
+        let predictor = Self::of_ensemble(&ensemble, device)?;
+        Ok((predictor, ensemble.members.into_iter().map(|member| member.model.manifest).collect()))
+    }
+
+    /// An ensemble in memory.
+    ///
+    /// # Errors
+    /// Tensors that do not fit their network.
+    pub fn of_ensemble(ensemble: &Ensemble, device: &Device) -> Result<Self> {
+        let members: Vec<Member> = ensemble
+            .members
+            .iter()
+            .map(|member| Member::new(member, device).map_err(|e| e.at(&member.path)))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            members,
+            tta: ensemble.tta,
+            temperature: ensemble.temperature,
+            classes: ensemble.classes().to_vec(),
+            device: device.clone(),
+            precision: Precision::Fp32,
+        })
+    }
+
+    /// The predictor with other views, which share each member's weight evenly.
+    pub fn with_tta(mut self, tta: &'static ViewSet) -> Self {
+        for member in &mut self.members {
+            let weight = member.weights.iter().sum::<f32>();
+            member.weights = vec![weight / tta.len() as f32; tta.len()];
+        }
+        Self { tta, ..self }
+    }
+
+    /// The views of an image that are averaged over.
+    pub fn tta(&self) -> &'static ViewSet {
+        self.tta
     }
 
     /// The predictor with feature maps of the given precision; 32 bits by default.
@@ -182,44 +206,89 @@ impl Predictor {
         edit: Option<Edit>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<f32>> {
-        let mut mean = vec![0.0; views.first().len() * self.classes.len()];
+        let classes = self.classes.len();
+        let mut mean = vec![0.0; views.first().len() * classes];
+        let weights: Vec<f32> = self.members.iter().flat_map(|member| member.weights.clone()).collect();
+        self.each(views, edit, progress, &mut |component, image, row| {
+            for (sum, value) in mean[image * classes..][..classes].iter_mut().zip(row) {
+                *sum += weights[component] * value;
+            }
+        })?;
+        check_finite(&mean)?;
+        if self.temperature != 1.0 {
+            mean.chunks_exact_mut(classes).for_each(|row| calibrate::apply(self.temperature, row));
+        }
+        Ok(mean)
+    }
+
+    /// The probabilities that are averaged, before they are: of each member each view, one after the other, rows as
+    /// [`predict`](Self::predict) gives them.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn components(&self, views: &Views, progress: &mut dyn FnMut(usize)) -> Result<Vec<Vec<f32>>> {
+        let classes = self.classes.len();
+        let rows = vec![0.0; views.first().len() * classes];
+        let mut components = vec![rows; self.members.len() * self.tta.len()];
+        self.each(views, None, progress, &mut |component, image, row| {
+            components[component][image * classes..][..classes].copy_from_slice(row);
+        })?;
+        components.iter().try_for_each(|rows| check_finite(rows))?;
+        Ok(components)
+    }
+
+    /// Hands every row of probabilities to `take`, with the number of its component (a member's view) and of its image.
+    /// The views of an image are made together, so that it is decoded, edited and resized once for each member.
+    fn each(
+        &self,
+        views: &Views,
+        edit: Option<Edit>,
+        progress: &mut dyn FnMut(usize),
+        take: &mut dyn FnMut(usize, usize, &[f32]),
+    ) -> Result<()> {
+        let count = self.tta.len();
         let mut done = 0;
-        for (member, &view) in self.members.iter().zip(&views.of_member) {
+        for (number, (member, &view)) in self.members.iter().zip(&views.of_member).enumerate() {
             let data = &views.datasets[view];
             let order: Vec<usize> = (0..data.len()).collect();
-            let mut rows = mean.chunks_exact_mut(self.classes.len());
-            let read = |&i: &usize| {
+            let views_of = |&i: &usize| -> Result<Vec<(usize, Image)>> {
                 let mut image = data.image(i)?;
                 if let Some(edit) = edit {
                     edit(i, &mut image);
                 }
                 let Preprocess { size, filter, .. } = member.preprocess;
-                if image.width() == size { Ok(image) } else { resize(&image, size, size, filter) }
+                if image.width() != size {
+                    image = resize(&image, size, size, filter)?;
+                }
+                Ok(self.tta.of(&image).into_iter().map(|view| (i, view)).collect())
             };
-            loader::for_each_batch(&order, BATCH, &member.preprocess, &read, |batch| {
-                let images = batch.samples.len();
+            let make = |images: &[usize]| {
+                let made: Vec<_> = images.par_iter().map(views_of).collect::<Result<_>>()?;
+                Ok(made.into_iter().flatten().collect())
+            };
+            let at_once = (BATCH / count).max(1);
+            loader::for_each_made_batch(&order, at_once, &member.preprocess, &make, |batch| {
+                let images = batch.samples.clone();
                 let probabilities = on_pool(|| {
                     let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
                     let logits = member.network.forward(batch.into_tensor(&self.device), &pass);
                     activation::softmax(logits / member.temperature, 1).into_data()
                 });
-                let mut values = probabilities.iter::<f32>();
-                for row in rows.by_ref().take(images) {
-                    for (sum, value) in row.iter_mut().zip(values.by_ref()) {
-                        *sum += value / self.members.len() as f32;
-                    }
+                let values: Vec<f32> = probabilities.iter::<f32>().collect();
+                let rows = images.iter().zip(values.chunks_exact(self.classes.len()));
+                for (i, (image, row)) in rows.enumerate() {
+                    take(number * count + i % count, *image, row);
                 }
-                done += images;
+                done += images.len() / count;
                 progress(done);
                 Ok(Flow::Continue)
             })?;
         }
-        check_finite(&mean)?;
-        Ok(mean)
+        Ok(())
     }
 
-    /// What the first member's head sees of every image, see [`Network::features`], and what it makes of it. `progress`
-    /// hears how many images are done.
+    /// What the first member's head sees of every image as it is, without views, see [`Network::features`], and what it makes of
+    /// it. `progress` hears how many images are done.
     ///
     /// # Errors
     /// As [`predict`](Self::predict).
@@ -243,6 +312,23 @@ impl Predictor {
         })?;
         check_finite(&embedded.probabilities)?;
         Ok(embedded)
+    }
+}
+
+impl Member {
+    fn new(member: &ensemble::Member, device: &Device) -> Result<Self> {
+        let Bundle { manifest, tensors } = &member.model;
+        let (network, report) = weights::load(Network::new(&manifest.model, 0, device)?, tensors)?;
+        if let Some(name) = report.missing.first().or(report.unexpected.first()) {
+            return Err(Error::new(format!("its tensors do not fit its architecture, first `{name}`")));
+        }
+        Ok(Self {
+            network,
+            preprocess: manifest.preprocess.clone(),
+            temperature: manifest.temperature,
+            weights: member.weights.iter().map(|weight| *weight as f32).collect(),
+            prepared: Prepared::default(),
+        })
     }
 }
 

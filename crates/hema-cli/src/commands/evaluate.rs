@@ -6,21 +6,20 @@ use std::path::{Path, PathBuf};
 
 use hema::Device;
 use hema::bundle::{Manifest, checksum};
-use hema::core::data::{self, Dataset, Source, Unknown};
+use hema::core::data::{self, Dataset, Unknown};
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::provenance::Provenance;
 use hema::core::record::{ClassScores, Evaluation, ModelSummary, Scores, SuiteScores};
-use hema::core::split::{Part, Split};
 use hema::core::suite::{self, Suite};
 use hema::evaluate::{Journal, Subject, Trial, evaluate};
 use hema::predict::{Predictor, Views};
 use hema::recipe::read_suite;
 use hema::train::device_name;
 
-use super::{Memory, OnBadImage, Precision, command_line, load, report, warn_skipped};
+use super::{Memory, OnBadImage, Precision, Tta, choose_part, command_line, load, report, warn_skipped};
 use crate::output::{Printer, percent, table};
-use crate::run_info::{EVALUATION, JOURNAL, REPORT, SPLIT, write_json};
+use crate::run_info::{EVALUATION, JOURNAL, REPORT, write_json};
 
 /// Judge a model on labelled images, clean and degraded
 #[derive(clap::Args)]
@@ -52,6 +51,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "fp32")]
     precision: Precision,
     #[command(flatten)]
+    tta: Tta,
+    #[command(flatten)]
     memory: Memory,
 }
 
@@ -63,9 +64,10 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
     let device = Device::flex();
     let (predictor, manifests) = Predictor::open(&models, &device)?;
-    let predictor = predictor.with_precision(args.precision.into());
+    let predictor = args.tta.of(predictor)?.with_precision(args.precision.into());
     let source = data::open(&args.data)?.with_classes(predictor.classes(), Unknown::Fail)?;
-    let (part, indices) = choose_part(args, &source)?;
+    let (part, indices) =
+        choose_part(&source, &args.data, &args.model, args.split.as_deref(), args.part.as_deref())?;
 
     let options = args.memory.options(args.on_bad_image);
     let count = indices.as_ref().map_or(source.len(), Vec::len);
@@ -107,38 +109,6 @@ fn find_suite(name: &str) -> Result<Suite> {
         return read_suite(path);
     }
     suite::find(name)
-}
-
-/// The part's name and its images; all of them when there is no split.
-fn choose_part(args: &Args, source: &Source) -> Result<(String, Option<Vec<usize>>)> {
-    if args.part.as_deref() == Some("all") {
-        return Ok(("all".into(), None));
-    }
-    let Some(split) = find_split(args, source)? else {
-        return match &args.part {
-            Some(part) => Err(Error::new(format!("there is no split to take the part `{part}` from"))
-                .at(&args.data)
-                .hint("give one with --split, or judge all images with --part all")),
-            None => Ok(("all".into(), None)),
-        };
-    };
-    let part: Part = args.part.as_deref().unwrap_or("val").parse()?;
-    Ok((part.to_string(), Some(split.indices(source, part)?)))
-}
-
-/// The split that is given, or the run's own where it fits the data, or the data's own.
-fn find_split(args: &Args, source: &Source) -> Result<Option<Split>> {
-    if let Some(path) = &args.split {
-        return Split::read(path).map(Some);
-    }
-    let own = args.model.join(SPLIT);
-    if own.is_file() {
-        let split = Split::read(&own)?;
-        if split.indices(source, Part::Val).is_ok() {
-            return Ok(Some(split));
-        }
-    }
-    source.read_split_inside()
 }
 
 /// What is judged, for the record.
@@ -210,7 +180,8 @@ impl Case<'_> {
         let Provenance { version, commit, dirty, .. } = self.provenance();
         let images = views.first().hash()?;
         let precision = hema::nn::Precision::from(precision).name();
-        Ok(format!("{version} {commit} {dirty} {precision} {images} {weights:?} {manifests}"))
+        let tta = self.predictor.tta().name;
+        Ok(format!("{version} {commit} {dirty} {precision} {tta} {images} {weights:?} {manifests}"))
     }
 
     fn summary(&self) -> ModelSummary {
@@ -225,6 +196,7 @@ impl Case<'_> {
             parameters: self.predictor.parameters() as u64,
             size: self.manifests.first().map_or(0, |m| m.model.size),
             augmentations,
+            tta: self.predictor.tta().name.to_owned(),
         }
     }
 }

@@ -10,6 +10,7 @@ use hema::core::error::{Error, Result, suggest};
 use hema::core::metrics::METRICS;
 use hema::core::sampler::SAMPLERS;
 use hema::core::suite::SUITES;
+use hema::core::tta::VIEW_SETS;
 use hema::model::{self, Architecture};
 use hema::optim::RULES;
 use hema::recipe::SHIPPED;
@@ -19,8 +20,8 @@ use hema_fetch::sets::SETS;
 use super::weights;
 use crate::output::Printer;
 
-/// List what is there: models, weights, audit checks, augmentations, policies, mixes, corruptions, suites, optimizers, samplers, metrics, datasets, forms,
-/// recipes
+/// List what is there: models, weights, audit checks, augmentations, policies, mixes, corruptions, suites, tta, optimizers, samplers,
+/// metrics, datasets, forms, recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What to list; everything when left out
@@ -43,6 +44,7 @@ pub(crate) const KINDS: &[Kind] = &[
     ("mixes", || MIXES.iter().map(|mix| (mix.name, mix.about.into())).collect()),
     ("corruptions", || CORRUPTIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
     ("suites", || SUITES.iter().map(|s| (s.name, s.about.into())).collect()),
+    ("tta", || VIEW_SETS.iter().map(|set| (set.name, set.about.into())).collect()),
     ("optimizers", || RULES.iter().map(|rule| (rule.name(), rule.about().into())).collect()),
     ("samplers", || SAMPLERS.iter().map(|sampler| (sampler.name, sampler.about.into())).collect()),
     ("metrics", || METRICS.iter().map(|m| (m.name, m.about.into())).collect()),

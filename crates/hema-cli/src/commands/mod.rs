@@ -4,11 +4,14 @@ pub(crate) mod audit;
 pub(crate) mod augment;
 pub(crate) mod data;
 mod download;
+pub(crate) mod ensemble;
 pub(crate) mod evaluate;
+pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod predict;
 pub(crate) mod quickstart;
 pub(crate) mod report;
+pub(crate) mod soup;
 pub(crate) mod split;
 pub(crate) mod train;
 pub(crate) mod tune;
@@ -20,10 +23,13 @@ use std::sync::{Arc, OnceLock};
 
 use clap::ValueEnum;
 use hema::core::data::{self as core_data, Dataset, LoadOptions, Skipped, Source};
-use hema::core::error::Result;
-use hema::core::split::Split;
+use hema::core::error::{Error, Result};
+use hema::core::split::{Part, Split};
+use hema::core::tta;
+use hema::predict::Predictor;
 
 use crate::output::Printer;
+use crate::run_info::SPLIT;
 
 /// How a command ended that met no error.
 #[derive(Clone, Copy)]
@@ -90,6 +96,24 @@ impl Memory {
     }
 }
 
+/// `--tta`.
+#[derive(clap::Args)]
+pub(crate) struct Tta {
+    /// Average over views of every image (see `hema list tta`) [default: the model's own]
+    #[arg(long = "tta", value_name = "VIEWS")]
+    views: Option<String>,
+}
+
+impl Tta {
+    /// The predictor with these views.
+    pub(crate) fn of(&self, predictor: Predictor) -> Result<Predictor> {
+        match &self.views {
+            Some(name) => Ok(predictor.with_tta(tta::find(name)?)),
+            None => Ok(predictor),
+        }
+    }
+}
+
 /// The command line as it was typed, for provenance.
 pub(crate) fn command_line() -> String {
     let mut words: Vec<String> =
@@ -132,6 +156,44 @@ pub(crate) fn with_split(source: Source, split: Option<&Path>) -> Result<Source>
         Some(split) => source.with_split(&split),
         None => Ok(source),
     }
+}
+
+/// The images of a part, by the split in a file, or the run's own where it fits the data, or the data's own: its name
+/// and its images; all of them when there is no split.
+pub(crate) fn choose_part(
+    source: &Source,
+    data: &Path,
+    model: &Path,
+    split: Option<&Path>,
+    part: Option<&str>,
+) -> Result<(String, Option<Vec<usize>>)> {
+    if part == Some("all") {
+        return Ok(("all".into(), None));
+    }
+    let Some(split) = find_split(source, model, split)? else {
+        return match part {
+            Some(part) => Err(Error::new(format!("there is no split to take the part `{part}` from"))
+                .at(data)
+                .hint("give one with --split, or judge all images with --part all")),
+            None => Ok(("all".into(), None)),
+        };
+    };
+    let part: Part = part.unwrap_or("val").parse()?;
+    Ok((part.to_string(), Some(split.indices(source, part)?)))
+}
+
+fn find_split(source: &Source, model: &Path, split: Option<&Path>) -> Result<Option<Split>> {
+    if let Some(path) = split {
+        return Split::read(path).map(Some);
+    }
+    let own = model.join(SPLIT);
+    if own.is_file() {
+        let split = Split::read(&own)?;
+        if split.indices(source, Part::Val).is_ok() {
+            return Ok(Some(split));
+        }
+    }
+    source.read_split_inside()
 }
 
 /// Decodes images with a bar, and says what was skipped.

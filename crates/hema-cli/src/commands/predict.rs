@@ -1,16 +1,16 @@
 //! `hema predict`: classes and probabilities of new images, as a table.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hema::Device;
 use hema::core::data::{self, Unknown};
-use hema::core::error::{Error, Result};
+use hema::core::error::{Error, Result, suggest};
 use hema::core::file;
 use hema::core::metrics::argmax;
 use hema::predict::Predictor;
 
-use super::{Memory, OnBadImage, Precision, load, warn_skipped};
+use super::{Memory, OnBadImage, Precision, Tta, load, warn_skipped};
 use crate::output::{Printer, table};
 
 /// Classify new images
@@ -34,6 +34,12 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "fp32")]
     precision: Precision,
     #[command(flatten)]
+    tta: Tta,
+    /// Columns of the CSV, as a challenge asks for them: NAME=COLUMN, or COLUMN alone, where COLUMN is one of the usual table, or
+    /// `file` (the path's last part), `stem` (that without its ending) or `number` (of the label, from 0)
+    #[arg(long, value_name = "NAME=COLUMN", value_delimiter = ',')]
+    columns: Vec<String>,
+    #[command(flatten)]
     memory: Memory,
 }
 
@@ -42,8 +48,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         file::prepare(out)?;
     }
     let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
-    let (predictor, _) = Predictor::open(&models, &Device::flex())?;
-    let predictor = predictor.with_precision(args.precision.into());
+    let (predictor, members) = Predictor::open(&models, &Device::flex())?;
+    let predictor = args.tta.of(predictor)?.with_precision(args.precision.into());
+    let columns = columns(&args.columns, predictor.classes())?;
     let source = data::open_many(&args.input)?.with_classes(predictor.classes(), Unknown::Unlabel)?;
     let options = args.memory.options(args.on_bad_image);
     let views =
@@ -51,7 +58,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     warn_skipped(printer, views.first().skipped());
 
     let images = views.first().len();
-    let progress = printer.progress("predicting", (images * models.len()) as u64);
+    let progress = printer.progress("predicting", (images * members.len()) as u64);
     let probabilities = predictor.predict(&views, None, &mut |done| progress.set(done as u64, "images"));
     progress.clear();
     let rows: Vec<Row> = probabilities?
@@ -63,13 +70,13 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let classes = predictor.classes();
     match &args.out {
         Some(path) => {
-            file::write_atomic(path, |w| write_csv(w, classes, &rows))?;
+            file::write_atomic(path, |w| write_csv(w, classes, &columns, &rows))?;
             printer.note(&format!("{images} predictions: {}", path.display()));
             if !printer.is_json() {
                 printer.result(&counts(classes, &rows));
             }
         }
-        None if !printer.is_json() => printer.write_result(|out| write_csv(out, classes, &rows)),
+        None if !printer.is_json() => printer.write_result(|out| write_csv(out, classes, &columns, &rows)),
         None => {}
     }
     if printer.is_json() {
@@ -90,17 +97,72 @@ impl Row {
     }
 }
 
-/// `path,label,probability,<one column a class>,refer,reason`; the last two are empty: this model refers nobody.
-fn write_csv(w: &mut dyn Write, classes: &[String], rows: &[Row]) -> io::Result<()> {
+/// What a column of the table holds.
+#[derive(Clone, Copy)]
+enum Cell {
+    Path,
+    File,
+    Stem,
+    Label,
+    Number,
+    Probability,
+    Class(usize),
+    /// Empty: these models refer nobody.
+    Empty,
+}
+
+/// The table's usual columns: `path,label,probability,<one a class>,refer,reason`.
+fn usual_columns(classes: &[String]) -> Vec<(String, Cell)> {
+    let fixed = [("path", Cell::Path), ("label", Cell::Label), ("probability", Cell::Probability)];
+    let named = |(name, cell): (&str, Cell)| (name.to_owned(), cell);
+    let classes = classes.iter().enumerate().map(|(class, name)| (name.clone(), Cell::Class(class)));
+    let last = [("refer", Cell::Empty), ("reason", Cell::Empty)];
+    fixed.map(named).into_iter().chain(classes).chain(last.map(named)).collect()
+}
+
+/// The columns that were asked for, by name; the usual ones when none were.
+fn columns(wanted: &[String], classes: &[String]) -> Result<Vec<(String, Cell)>> {
+    let usual = usual_columns(classes);
+    if wanted.is_empty() {
+        return Ok(usual);
+    }
+    let more = [("file", Cell::File), ("stem", Cell::Stem), ("number", Cell::Number)];
+    let known: Vec<(String, Cell)> =
+        usual.into_iter().chain(more.map(|(name, cell)| (name.to_owned(), cell))).collect();
+    let column = |word: &String| {
+        let (name, column) = word.split_once('=').unwrap_or((word, word));
+        let found = known.iter().find(|(known, _)| known == column);
+        let (_, cell) = found.ok_or_else(|| {
+            let names = known.iter().map(|(name, _)| name.as_str());
+            Error::new(format!("there is no column `{column}`")).hint(suggest(column, names))
+        })?;
+        Ok((name.to_owned(), *cell))
+    };
+    wanted.iter().map(column).collect()
+}
+
+fn write_csv(
+    w: &mut dyn Write,
+    classes: &[String],
+    columns: &[(String, Cell)],
+    rows: &[Row],
+) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
-    let fixed = ["path", "label", "probability"];
-    let header = fixed.into_iter().chain(classes.iter().map(String::as_str)).chain(["refer", "reason"]);
-    csv.write_record(header).map_err(file::csv_error)?;
+    csv.write_record(columns.iter().map(|(name, _)| name)).map_err(file::csv_error)?;
     for row in rows {
         let label = row.label();
-        let mut record = vec![row.path.clone(), classes[label].clone(), row.probabilities[label].to_string()];
-        record.extend(row.probabilities.iter().map(ToString::to_string));
-        record.extend([String::new(), String::new()]);
+        let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        let path = Path::new(&row.path);
+        let record = columns.iter().map(|(_, cell)| match cell {
+            Cell::Path => row.path.clone(),
+            Cell::File => part(path.file_name()),
+            Cell::Stem => part(path.file_stem()),
+            Cell::Label => classes[label].clone(),
+            Cell::Number => label.to_string(),
+            Cell::Probability => row.probabilities[label].to_string(),
+            Cell::Class(class) => row.probabilities[*class].to_string(),
+            Cell::Empty => String::new(),
+        });
         csv.write_record(record).map_err(file::csv_error)?;
     }
     csv.flush()

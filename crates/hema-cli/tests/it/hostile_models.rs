@@ -69,7 +69,7 @@ fn a_model_that_was_tampered_with_is_refused() {
     hint: did you mean `cnn_gap`?
     ");
     assert_snapshot!(error(br#"format\":1"#, br#"format\":9"#), @r"
-    error: edited.safetensors: bundle format 9, expected at most 1
+    error: edited.safetensors: bundle format 9, expected at most 2
     hint: this model was written by a newer hema; update
     ");
     assert_snapshot!(error(b"classifier.bias", b"classifier.bjas"), @"error: edited.safetensors: its tensors do not fit its architecture, first `classifier.bias`");

@@ -6,6 +6,8 @@
 //! Left out on purpose: anything that needs more than labels and probabilities, and averages weighted by class
 //! size, which hide the rare classes.
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, Result, suggest};
 use crate::record::{ClassScores, Scores};
 
@@ -192,6 +194,12 @@ pub fn find(name: &str) -> Result<&'static Metric> {
         Error::new(format!("unknown metric `{name}`"))
             .hint(suggest(name, METRICS.iter().map(|metric| metric.name)))
     })
+}
+
+/// Every metric that the scores have a value of, by name after a prefix.
+pub fn by_name(scores: &Scores, prefix: &str) -> BTreeMap<String, f64> {
+    let named = |m: &Metric| Some((format!("{prefix}{}", m.name), (m.value)(scores)?));
+    METRICS.iter().filter_map(named).collect()
 }
 
 impl Metric {

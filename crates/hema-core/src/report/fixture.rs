@@ -45,6 +45,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
             parameters: 5_868_992,
             size: 96,
             augmentations: ["flip", "rotate", "colour_jitter", "gaussian_noise"].map(String::from).to_vec(),
+            tta: "dihedral".into(),
         },
         data: DataSummary {
             path: "pbc.tar".into(),

@@ -92,6 +92,7 @@ fn summary(run: &RunReport) -> String {
         ("Parameters", short_count(model.parameters)),
         ("Input", format!("{0} × {0} pixels", model.size)),
         ("Augmentation", augmentations),
+        ("Views averaged", escape(&model.tta)),
         ("Data", code(&data.path)),
         ("Part", escape(&data.part)),
         ("Images", format!("{} in {}", count(images), classes_in_words(data.classes.len()))),

@@ -166,7 +166,10 @@ impl Judge<'_> {
 }
 
 /// The label of every image.
-fn labels(data: &Dataset) -> Result<Vec<usize>> {
+///
+/// # Errors
+/// The first image without one.
+pub fn labels(data: &Dataset) -> Result<Vec<usize>> {
     (0..data.len())
         .map(|i| {
             data.label(i).ok_or_else(|| {

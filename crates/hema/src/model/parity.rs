@@ -10,7 +10,7 @@ use super::{ModelSpec, Network, architectures};
 use crate::loss::{CrossEntropy, Target};
 use crate::nn::{Init, Pass};
 use crate::recipe::Loss;
-use crate::weights::{self, Array, LoadReport, state_dict};
+use crate::weights::{self, Array, LoadReport, StateDict, state_dict};
 
 /// Images of one batch; the label of each is its number.
 const IMAGES: usize = 4;
@@ -122,6 +122,19 @@ fn network(name: &str, device: &Device) -> Network {
     let (network, report) = weights::load(network, &state).unwrap();
     assert_eq!(report, LoadReport::default());
     network
+}
+
+/// A state dictionary filled by the formula, running variances with positive numbers, classifiers with scaled ones.
+pub(crate) fn filled(mut state: StateDict, classifier_scale: f32) -> StateDict {
+    for (name, array) in &mut state {
+        fill(name, array);
+        if name.ends_with("running_var") {
+            array.values.iter_mut().for_each(|value| *value += 1.0);
+        } else if super::is_head(name) {
+            array.values.iter_mut().for_each(|value| *value *= classifier_scale);
+        }
+    }
+    state
 }
 
 /// Weights of convolutions and dense layers get variance 2 / fan-in, scales lie around one, the rest around zero.

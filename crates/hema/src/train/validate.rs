@@ -8,7 +8,7 @@ use hema_core::augment::Augment;
 use hema_core::calibrate;
 use hema_core::data::Dataset;
 use hema_core::error::Result;
-use hema_core::metrics::{self, METRICS, Metric, Predictions};
+use hema_core::metrics::{self, Metric, Predictions};
 use hema_core::preprocess::Preprocess;
 use hema_core::record::Scores;
 use hema_core::rng::{Purpose, stream};
@@ -101,11 +101,8 @@ impl<'a> Judge<'a> {
 impl Validated {
     /// Every metric by name, those of corrupted images with `corrupted_` before it.
     pub(super) fn metrics(&self) -> BTreeMap<String, f64> {
-        let of = |scores: &Scores, prefix: &str| -> Vec<(String, f64)> {
-            let named = |m: &Metric| Some((format!("{prefix}{}", m.name), (m.value)(scores)?));
-            METRICS.iter().filter_map(named).collect()
-        };
-        let corrupted = self.corrupted.iter().flat_map(|scores| of(scores, "corrupted_"));
-        of(&self.clean, "").into_iter().chain(corrupted).collect()
+        let mut all = metrics::by_name(&self.clean, "");
+        all.extend(self.corrupted.iter().flat_map(|scores| metrics::by_name(scores, "corrupted_")));
+        all
     }
 }

@@ -8,6 +8,15 @@ use rand::RngExt as _;
 /// Mirrors the image left to right; strength is the chance of it, so that 1 always does and 0 never.
 pub struct FlipHorizontal;
 
+/// Mirrors an image left to right.
+pub(crate) fn flip_horizontal(image: &mut Image) {
+    let width = image.width();
+    for row in image.pixels_mut().chunks_exact_mut(width * 3) {
+        let (pixels, _) = row.as_chunks_mut::<3>();
+        pixels.reverse();
+    }
+}
+
 impl ImageOp for FlipHorizontal {
     fn name(&self) -> &'static str {
         "flip-horizontal"
@@ -21,10 +30,6 @@ impl ImageOp for FlipHorizontal {
         if rng.random::<f32>() >= strength {
             return;
         }
-        let width = image.width();
-        for row in image.pixels_mut().chunks_exact_mut(width * 3) {
-            let (pixels, _) = row.as_chunks_mut::<3>();
-            pixels.reverse();
-        }
+        flip_horizontal(image);
     }
 }

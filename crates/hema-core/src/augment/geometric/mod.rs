@@ -4,10 +4,10 @@
 
 mod affine;
 mod elastic;
-mod flip_horizontal;
+pub(crate) mod flip_horizontal;
 mod flip_vertical;
 mod perspective;
-mod quarter_turn;
+pub(crate) mod quarter_turn;
 mod resized_crop;
 pub(crate) mod rotate;
 pub(crate) mod shear_x;

@@ -25,12 +25,17 @@ impl ImageOp for QuarterTurn {
             return;
         }
         let quarters = if image.width() == image.height() { rng.random_range(1..=3) } else { 2 };
-        if quarters >= 2 {
-            image.pixels_mut().as_chunks_mut::<3>().0.reverse();
-        }
-        if quarters != 2 {
-            turn_right(image);
-        }
+        turn(image, quarters);
+    }
+}
+
+/// Turns an image clockwise by 0 to 3 quarters; one that is not square must have an even number.
+pub(crate) fn turn(image: &mut Image, quarters: u32) {
+    if quarters >= 2 {
+        image.pixels_mut().as_chunks_mut::<3>().0.reverse();
+    }
+    if quarters % 2 == 1 {
+        turn_right(image);
     }
 }
 

@@ -1,0 +1,163 @@
+//! `hema soup`: one network of the mean weights of several.
+
+use std::path::{Path, PathBuf};
+
+use hema::Device;
+use hema::bundle::{self, Bundle, Manifest};
+use hema::core::calibrate;
+use hema::core::data::{self, Unknown};
+use hema::core::error::{Error, Result};
+use hema::core::file;
+use hema::core::metrics::{self, Predictions};
+use hema::core::provenance::Provenance;
+use hema::ensemble::Ensemble;
+use hema::evaluate::labels;
+use hema::predict::{Predictor, Views};
+use hema::soup;
+use hema::train::device_name;
+use hema::weights::StateDict;
+use serde::Serialize;
+
+use super::{Memory, OnBadImage, choose_part, command_line, load, warn_skipped};
+use crate::output::{Printer, percent, table};
+
+/// Average the weights of several runs of one recipe into one model
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Model files or run directories, trained by one recipe from the same pretrained weights
+    #[arg(required = true)]
+    models: Vec<PathBuf>,
+    /// Image folder, archive, .npz or CSV manifest with labels, of images that no model was trained on
+    #[arg(long)]
+    data: PathBuf,
+    /// CSV with the columns path and split, whose val part is taken; by default the first run's own if it fits, else the data's own,
+    /// else all images are taken
+    #[arg(long, value_name = "FILE")]
+    split: Option<PathBuf>,
+    /// Model file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Average all models; otherwise one after the other, from good to bad, is kept if the accuracy does not drop
+    #[arg(long)]
+    uniform: bool,
+    /// What to do with an image that cannot be read
+    #[arg(long, value_enum, default_value = "fail")]
+    on_bad_image: OnBadImage,
+    #[command(flatten)]
+    memory: Memory,
+}
+
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+    file::prepare(&args.out)?;
+    let device = Device::flex();
+    let models: Vec<Bundle> = args.models.iter().map(|path| Bundle::read(path)).collect::<Result<_>>()?;
+    soup::check(&models).map_err(|(number, error)| error.at(&args.models[number]))?;
+
+    let first = Predictor::of_ensemble(&Ensemble::of_one(&args.models[0], models[0].clone()), &device)?;
+    let source = data::open(&args.data)?.with_classes(first.classes(), Unknown::Fail)?;
+    let (part, indices) = choose_part(&source, &args.data, &args.models[0], args.split.as_deref(), None)?;
+    let options = args.memory.options(args.on_bad_image);
+    let count = indices.as_ref().map_or(source.len(), Vec::len);
+    let views =
+        load(printer, count, |progress| first.load(&source, indices.as_deref(), None, &options, progress))?;
+    warn_skipped(printer, views.first().skipped());
+    let jury = Jury { args, manifest: &models[0].manifest, labels: labels(views.first())?, views, device };
+
+    let mut passes = 0;
+    // every model alone, all further but one with those kept so far, and the result
+    let most = if args.uniform { models.len() + 1 } else { 2 * models.len() };
+    let progress = printer.progress("judging", most as u64);
+    let mut accuracy = |tensors: &StateDict| {
+        passes += 1;
+        progress.set(passes, "soups");
+        Ok(metrics::score(&jury.predictions(tensors)?, 0)?.accuracy)
+    };
+    let mut alone = Vec::new();
+    let soup = if args.uniform {
+        for model in &models {
+            alone.push(accuracy(&model.tensors)?);
+        }
+        soup::uniform(&models)
+    } else {
+        soup::greedy(&models, |tensors| {
+            let accuracy = accuracy(tensors)?;
+            if alone.len() < models.len() {
+                alone.push(accuracy);
+            }
+            Ok(accuracy)
+        })?
+    };
+    let predictions = jury.predictions(&soup.tensors)?;
+    let scores = metrics::score(&predictions, 0)?;
+    progress.clear();
+
+    let chosen: Vec<&Manifest> = soup.members.iter().map(|member| &models[*member].manifest).collect();
+    let mut augmentations: Vec<String> = chosen.iter().flat_map(|m| m.augmentations.clone()).collect();
+    augmentations.sort();
+    augmentations.dedup();
+    let manifest = Manifest {
+        format: bundle::FORMAT,
+        temperature: calibrate::temperature(&predictions),
+        augmentations,
+        synthetic: chosen.iter().any(|m| m.synthetic),
+        metrics: metrics::by_name(&scores, ""),
+        provenance: Provenance::now(command_line(), device_name(&jury.device)),
+        ..chosen[0].clone()
+    };
+    Bundle { manifest, tensors: soup.tensors }.write(&args.out)?;
+
+    printer.note(&format!("judged on {} images of {} ({part})", jury.labels.len(), args.data.display()));
+    let row = |(number, (path, accuracy)): (usize, (&PathBuf, f64))| Row {
+        model: path.display().to_string(),
+        accuracy,
+        kept: soup.members.contains(&number),
+    };
+    let members: Vec<Row> = args.models.iter().zip(alone).enumerate().map(row).collect();
+    print(&members, &args.out, scores.accuracy, printer)
+}
+
+/// What the images say of a model.
+#[derive(Serialize)]
+struct Row {
+    model: String,
+    accuracy: f64,
+    /// It is in the soup.
+    kept: bool,
+}
+
+fn print(members: &[Row], out: &Path, accuracy: f64, printer: &Printer) -> Result<()> {
+    if printer.is_json() {
+        let whole = serde_json::json!({"model": out, "accuracy": accuracy, "members": members});
+        let json = serde_json::to_string_pretty(&whole).map_err(|e| Error::new(e.to_string()))?;
+        printer.result(&json);
+        return Ok(());
+    }
+    let mut rows = vec![["model", "accuracy"].map(String::from).to_vec()];
+    rows.extend(members.iter().map(|row| {
+        let kept = if row.kept { "in the soup" } else { "left out" };
+        vec![row.model.clone(), percent(row.accuracy), kept.into()]
+    }));
+    rows.push(vec![out.display().to_string(), percent(accuracy)]);
+    printer.result(&table(&rows));
+    Ok(())
+}
+
+/// Judges weights on the validation images.
+struct Jury<'a> {
+    args: &'a Args,
+    manifest: &'a Manifest,
+    views: Views,
+    labels: Vec<usize>,
+    device: Device,
+}
+
+impl Jury<'_> {
+    /// Probabilities before any temperature.
+    fn predictions(&self, tensors: &StateDict) -> Result<Predictions> {
+        let manifest = Manifest { temperature: 1.0, ..self.manifest.clone() };
+        let model = Bundle { manifest, tensors: tensors.clone() };
+        let predictor = Predictor::of_ensemble(&Ensemble::of_one(&self.args.models[0], model), &self.device)?;
+        let probabilities = predictor.predict(&self.views, None, &mut |_| ())?;
+        Ok(Predictions { classes: self.manifest.classes.clone(), labels: self.labels.clone(), probabilities })
+    }
+}

@@ -1,0 +1,94 @@
+//! Models for other programs, and predictions as challenges ask for them.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::Command;
+
+use hema::core::synthetic::CLASSES;
+use hema::weights::{self, Array};
+use insta::assert_snapshot;
+use zip::ZipArchive;
+
+use crate::files;
+use crate::support::{HEMA, Place, Said};
+
+#[test]
+fn a_codabench_submission_holds_all_that_it_needs() {
+    let place = Place::with_run();
+    let said = place.hema("export run --to codabench --out sub/mission.zip").succeeds();
+    assert_eq!((said.out.as_str(), said.err.as_str()), ("", "exported: sub/mission.zip\n"));
+    let mut zip = ZipArchive::new(std::fs::File::open(place.path("sub/mission.zip")).unwrap()).unwrap();
+    assert_eq!(zip.file_names().collect::<Vec<_>>(), ["model.py", "hema", "model.safetensors"]);
+    let mut bytes = |name: &str| {
+        let mut bytes = Vec::new();
+        zip.by_name(name).unwrap().read_to_end(&mut bytes).unwrap();
+        bytes
+    };
+    assert!(String::from_utf8(bytes("model.py")).unwrap().contains("\nclass Model:\n"));
+    assert!(bytes("hema") == std::fs::read(HEMA).unwrap());
+    assert!(bytes("model.safetensors") == std::fs::read(place.path("run/best.safetensors")).unwrap());
+    assert_eq!(zip.by_name("hema").unwrap().unix_mode().unwrap() & 0o777, 0o755);
+
+    place.hema("export nowhere --to codabench --out other.zip").error();
+    assert!(!place.path("other.zip").exists());
+}
+
+#[test]
+#[allow(clippy::print_stderr)] // a test that did not run must say so
+fn a_submission_runs_as_the_platform_runs_it() {
+    let Some(python) = std::env::var_os("HEMA_PYTHON") else {
+        eprintln!("skipped: HEMA_PYTHON does not name a Python with NumPy");
+        return;
+    };
+    let place = Place::with_run();
+    place.hema("ensemble run run --data cells --tta flips --out both.safetensors").succeeds();
+    place.hema("export both.safetensors --to codabench --out submission.zip").succeeds();
+    place.write("cells.npz", files::npz(files::images(), None));
+    let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/codabench_harness.py");
+    let mut command = Command::new(python);
+    command.arg(harness).args(["submission.zip", "cells.npz"]).current_dir(place.path(""));
+    let said = Said::of(&command.output().unwrap()).succeeds();
+    assert!(said.out.starts_with("16 images: the labels of hema predict, "), "{said:?}");
+}
+
+#[test]
+fn what_timm_does_not_have_is_not_written_for_it() {
+    let place = Place::with_run();
+    assert_snapshot!(place.hema("export run --to timm --out folder").error(), @r"
+    error: run: `cnn_gap` is a network of Hema's own, which timm does not have
+    hint: `hema export --to codabench` takes any network
+    ");
+    assert!(!place.path("folder").exists());
+}
+
+#[test]
+fn a_folder_that_is_no_model_of_timms_is_refused() {
+    let place = Place::with_cells();
+    place.write("folder/config.json", "{\"architecture\": \"resnet18\"}");
+    assert_snapshot!(place.hema("predict folder cells").error(), @r"
+    error: folder/model.safetensors: cannot be opened: No such file or directory (os error 2)
+    hint: check the path
+    ");
+    let tensors = [("fc.bias".to_owned(), Array { shape: vec![1], values: vec![0.0] })].into();
+    weights::write(&place.path("folder/model.safetensors"), &tensors, &[].into()).unwrap();
+    assert_snapshot!(place.hema("predict folder cells").error(), @"error: folder/config.json: is no description of a model of timm's: missing field `num_classes` at line 1 column 28");
+}
+
+#[test]
+fn predictions_take_the_columns_that_a_challenge_asks_for() {
+    let place = Place::with_run();
+    let table = |words: &str| place.hema(&format!("predict run cells {words}")).succeeds().out;
+    let (usual, asked) = (table(""), table("--columns Id=stem,Target=number,file,p_ig=ig"));
+    assert_eq!(asked.lines().next(), Some("Id,Target,file,p_ig"));
+    assert_eq!(asked.lines().count(), usual.lines().count());
+    for (asked, usual) in asked.lines().zip(usual.lines()).skip(1) {
+        let usual: Vec<&str> = usual.split(',').collect();
+        let file = usual[0].rsplit('/').next().unwrap();
+        let number = CLASSES.iter().position(|class| *class == usual[1]).unwrap();
+        assert_eq!(asked, format!("{},{number},{file},{}", file.trim_end_matches(".png"), usual[6]));
+    }
+    assert_snapshot!(place.hema("predict run cells --columns id=paht").error(), @r"
+    error: there is no column `paht`
+    hint: did you mean `path`?
+    ");
+}

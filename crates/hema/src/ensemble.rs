@@ -1,0 +1,287 @@
+//! Several models that predict together, over one or several views of each image, as one file.
+//!
+//! The file is a bundle of format 2: the members' tensors stand under `members.0.`, `members.1.`, ...; the `hema` document
+//! holds every member's own manifest, its weights (one a view) and the temperature of the mixture. A single model is an
+//! ensemble of one.
+//!
+//! Left out on purpose: ensembles within ensembles.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use hema_core::calibrate;
+use hema_core::error::{Error, Result};
+use hema_core::metrics::{self, Predictions};
+use hema_core::provenance::Provenance;
+use hema_core::record::Scores;
+use hema_core::tta::{self, ViewSet};
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::{self, Bundle, Held};
+use crate::weights::StateDict;
+
+/// Format number of an ensemble's document.
+pub const FORMAT: u32 = 2;
+
+/// How far from 1 the weights may sum.
+const SUM_TOLERANCE: f64 = 1e-4;
+
+/// Models for the same classes, how much each view of each counts, and a temperature.
+#[derive(Clone, Debug)]
+pub struct Ensemble {
+    /// The members, at least one.
+    pub members: Vec<Member>,
+    /// The views of an image that are averaged over.
+    pub tta: &'static ViewSet,
+    /// The logits behind the averaged probabilities are divided by this.
+    pub temperature: f64,
+}
+
+/// One model of an ensemble.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The file it was read from, for messages.
+    pub path: PathBuf,
+    /// One a view, none negative; those of all members sum to 1.
+    pub weights: Vec<f64>,
+    /// The model.
+    pub model: Bundle,
+}
+
+/// How members and views are weighted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weighting {
+    /// All alike.
+    Equal,
+    /// By the likelihood of the validation labels, see [`calibrate::mixture_weights`].
+    Fit,
+}
+
+/// What the validation images say of a fitted ensemble.
+#[derive(Clone, Debug)]
+pub struct Fitted {
+    /// Of each member alone, over its views.
+    pub members: Vec<Scores>,
+    /// Of all together, before the temperature.
+    pub ensemble: Scores,
+}
+
+/// The `hema` document in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: u32,
+    tta: String,
+    temperature: f64,
+    members: Vec<MemberDocument>,
+    /// Validation metrics of the mixture, before the temperature.
+    metrics: BTreeMap<String, f64>,
+    provenance: Provenance,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemberDocument {
+    weights: Vec<f64>,
+    /// The manifest of the model's own bundle.
+    model: serde_json::Value,
+}
+
+impl Ensemble {
+    /// A model alone.
+    pub fn of_one(path: &Path, model: Bundle) -> Self {
+        let member = Member { path: path.to_owned(), weights: vec![1.0], model };
+        Self { members: vec![member], tta: tta::NONE, temperature: 1.0 }
+    }
+
+    /// Single models with equal weights.
+    ///
+    /// # Errors
+    /// A file that is no model, one that is an ensemble already, or models for different classes.
+    pub fn of_files(paths: &[PathBuf]) -> Result<Self> {
+        let weight = 1.0 / paths.len() as f64;
+        let member = |path: &PathBuf| {
+            let model = Bundle::read(path)?;
+            Ok(Member { path: path.clone(), weights: vec![weight], model })
+        };
+        let members: Vec<Member> = paths.iter().map(member).collect::<Result<_>>()?;
+        check_classes(&members)?;
+        Ok(Self { members, tta: tta::NONE, temperature: 1.0 })
+    }
+
+    /// Reads a model file: an ensemble, or a model alone.
+    ///
+    /// # Errors
+    /// A path that is neither, a file of a newer format, a document that does not make sense.
+    pub fn read(path: &Path) -> Result<Self> {
+        match bundle::read(path)? {
+            Held::Model(model) => Ok(Self::of_one(path, model)),
+            Held::Ensemble { document, tensors } => parse(&document, tensors, path).map_err(|e| e.at(path)),
+        }
+    }
+
+    /// Class names in label order.
+    pub fn classes(&self) -> &[String] {
+        &self.members[0].model.manifest.classes
+    }
+
+    /// Weighs members and views, and fits the temperature, by what [`Predictor::components`] says of labelled images.
+    ///
+    /// [`Predictor::components`]: crate::predict::Predictor::components
+    ///
+    /// # Errors
+    /// Probabilities that are none.
+    pub fn fit(
+        &mut self,
+        tta: &'static ViewSet,
+        weighting: Weighting,
+        labels: &[usize],
+        components: &[Vec<f32>],
+    ) -> Result<Fitted> {
+        let classes = self.classes().to_vec();
+        let weights = match weighting {
+            Weighting::Equal => vec![1.0 / components.len() as f64; components.len()],
+            Weighting::Fit => {
+                let of_truth = |rows: &Vec<f32>| -> Vec<f32> {
+                    let rows = rows.chunks_exact(classes.len());
+                    rows.zip(labels).map(|(row, label)| row[*label]).collect()
+                };
+                calibrate::mixture_weights(&components.iter().map(of_truth).collect::<Vec<_>>())
+            }
+        };
+        let mixed = |components: &[Vec<f32>], weights: &[f64]| {
+            let probabilities = mixture(components, weights);
+            Predictions { classes: classes.clone(), labels: labels.to_vec(), probabilities }
+        };
+        let even = vec![1.0 / tta.len() as f64; tta.len()];
+        let members = components
+            .chunks(tta.len())
+            .map(|views| metrics::score(&mixed(views, &even), 0))
+            .collect::<Result<_>>()?;
+        let together = mixed(components, &weights);
+        let ensemble = metrics::score(&together, 0)?;
+        for (member, weights) in self.members.iter_mut().zip(weights.chunks(tta.len())) {
+            member.weights = weights.to_vec();
+        }
+        self.tta = tta;
+        self.temperature = calibrate::temperature(&together);
+        Ok(Fitted { members, ensemble })
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn write(&self, path: &Path, scores: &Scores, provenance: Provenance) -> Result<()> {
+        let unwritable = |e: serde_json::Error| Error::new(format!("cannot be described: {e}")).at(path);
+        let member = |member: &Member| {
+            let model = serde_json::to_value(&member.model.manifest)?;
+            Ok(MemberDocument { weights: member.weights.clone(), model })
+        };
+        let document = Document {
+            format: FORMAT,
+            tta: self.tta.name.to_owned(),
+            temperature: self.temperature,
+            members: self
+                .members
+                .iter()
+                .map(member)
+                .collect::<std::result::Result<_, _>>()
+                .map_err(unwritable)?,
+            metrics: metrics::by_name(scores, ""),
+            provenance,
+        };
+        let mut tensors = StateDict::new();
+        for (number, member) in self.members.iter().enumerate() {
+            let of_member = member.model.tensors.iter();
+            tensors
+                .extend(of_member.map(|(name, array)| (format!("{}{name}", prefix(number)), array.clone())));
+        }
+        bundle::write(path, &serde_json::to_string(&document).map_err(unwritable)?, &tensors)
+    }
+}
+
+/// What the names of a member's tensors begin with.
+fn prefix(number: usize) -> String {
+    format!("members.{number}.")
+}
+
+/// The weighted mean of rows.
+fn mixture(components: &[Vec<f32>], weights: &[f64]) -> Vec<f32> {
+    let mut mean = vec![0.0; components.first().map_or(0, Vec::len)];
+    for (rows, weight) in components.iter().zip(weights) {
+        mean.iter_mut().zip(rows).for_each(|(sum, p)| *sum += *weight as f32 * p);
+    }
+    mean
+}
+
+fn parse(document: &str, mut tensors: StateDict, path: &Path) -> Result<Ensemble> {
+    let document: Document = serde_json::from_str(document)
+        .map_err(|e| Error::new(format!("its description of an ensemble cannot be read: {e}")))?;
+    let tta = tta::find(&document.tta)?;
+    bundle::check_temperature(document.temperature)?;
+    check_weights(&document.members, tta)?;
+    let mut members = Vec::new();
+    for (number, member) in document.members.into_iter().enumerate() {
+        let of_member = |e: Error| Error::new(format!("member {number}: {}", e.message()));
+        let manifest = bundle::parse(member.model).map_err(of_member)?;
+        let prefix = prefix(number);
+        let own: StateDict = tensors
+            .extract_if(.., |name, _| name.starts_with(&prefix))
+            .map(|(name, array)| (name[prefix.len()..].to_owned(), array))
+            .collect();
+        members.push(Member {
+            path: path.to_owned(),
+            weights: member.weights,
+            model: Bundle { manifest, tensors: own },
+        });
+    }
+    if let Some(name) = tensors.keys().next() {
+        return Err(Error::new(format!(
+            "its tensor `{name}` belongs to none of its {} members",
+            members.len()
+        )));
+    }
+    check_classes(&members)?;
+    Ok(Ensemble { members, tta, temperature: document.temperature })
+}
+
+fn check_weights(members: &[MemberDocument], tta: &ViewSet) -> Result<()> {
+    if members.is_empty() {
+        return Err(Error::new("an ensemble without members"));
+    }
+    for (number, member) in members.iter().enumerate() {
+        let count = member.weights.len();
+        if count != tta.len() {
+            let expected = format!("one for each of the {} views `{}`", tta.len(), tta.name);
+            return Err(Error::new(format!("member {number} has {count} weights, expected {expected}")));
+        }
+        if let Some(bad) = member.weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+            return Err(Error::new(format!("member {number} has the weight {bad}, expected 0 to 1")));
+        }
+    }
+    let sum: f64 = members.iter().flat_map(|member| &member.weights).sum();
+    if (sum - 1.0).abs() > SUM_TOLERANCE {
+        return Err(Error::new(format!("the weights of its members sum to {sum}, expected 1")));
+    }
+    Ok(())
+}
+
+fn check_classes(members: &[Member]) -> Result<()> {
+    let Some((first, others)) = members.split_first() else {
+        return Err(Error::new("no model was given"));
+    };
+    let expected = &first.model.manifest.classes;
+    for member in others {
+        let found = &member.model.manifest.classes;
+        if found != expected {
+            let (found, expected) = (found.join(", "), expected.join(", "));
+            return Err(Error::new(format!(
+                "a model for the classes {found}; the first one knows {expected}"
+            ))
+            .at(&member.path)
+            .hint("the members of an ensemble must agree on the classes and their order"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! A model as a submission to a Codabench challenge: a zip of `model.py`, the `hema` program and the model.
+//!
+//! `model.py` needs NumPy alone and asks the program, see `docs/decisions/0006-ensembles-and-exports.md`.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use hema_core::error::Result;
+use hema_core::file;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use super::timm;
+use crate::bundle;
+use crate::ensemble::Ensemble;
+
+/// What the platform imports.
+const MODEL_PY: &str = include_str!("model.py");
+
+/// Writes the zip of a model, or an ensemble, and the program that is to predict with it.
+///
+/// # Errors
+/// A path that is no model, a program that cannot be read, or a file that cannot be written.
+pub fn write(model: &Path, program: &Path, out: &Path) -> Result<()> {
+    // not to submit what does not open
+    Ensemble::read(model)?;
+    let weights = bundle::model_file(model)?;
+    let config = weights.with_file_name(timm::CONFIG);
+    let mut files = vec![("hema", program.to_owned()), ("model.safetensors", weights)];
+    if config.is_file() {
+        files.push((timm::CONFIG, config));
+    }
+    file::write_atomic(out, |w| write_zip(w, &files))
+}
+
+fn write_zip(w: &mut dyn Write, files: &[(&str, PathBuf)]) -> io::Result<()> {
+    let mut zip = ZipWriter::new_stream(w);
+    zip.start_file("model.py", SimpleFileOptions::default())?;
+    zip.write_all(MODEL_PY.as_bytes())?;
+    for (name, path) in files {
+        let mut source =
+            File::open(path).map_err(|e| io::Error::other(format!("{}: {e}", path.display())))?;
+        let large = source.metadata()?.len() >= u64::from(u32::MAX);
+        zip.start_file(*name, SimpleFileOptions::default().unix_permissions(0o755).large_file(large))?;
+        io::copy(&mut source, &mut zip)?;
+    }
+    zip.finish()?;
+    Ok(())
+}

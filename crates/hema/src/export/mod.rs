@@ -1,0 +1,4 @@
+//! A trained model for other programs.
+
+pub mod codabench;
+pub mod timm;
