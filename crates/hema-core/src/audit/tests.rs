@@ -20,12 +20,13 @@ fn run_check(
         labels.iter().enumerate().map(|(i, label)| format!("{i:04}.png,{label}")).collect();
     std::fs::write(&manifest, format!("path,label\n{}\n", rows.join("\n"))).unwrap();
     let source = open(&manifest).unwrap();
-    let measure = |image: &Image| Ok(Measured::of(&Picture { image: image.clone(), file: None }));
-    let measured: Vec<Result<Measured, String>> = pictures.iter().map(measure).collect();
-    let duplicates = Duplicates::find(&source, parts, &measured, &[]);
+    let pictures: Vec<Picture> =
+        pictures.iter().map(|image| Picture { image: image.clone(), file: None }).collect();
+    let measured = Measurements::of(pictures.iter().map(Some));
+    let duplicates = Duplicates::find(&source, parts, &measured, &[]).unwrap();
     let evidence = Evidence { source: &source, parts, measured: &measured, duplicates: &duplicates, model };
     let check = find_check(check).unwrap();
-    (check.run)(check, &evidence, check.threshold)
+    (check.run)(check, &evidence, check.threshold).unwrap()
 }
 
 fn images(findings: &[Finding]) -> Vec<usize> {
