@@ -97,6 +97,8 @@ pub struct Evidence<'a> {
     pub duplicates: &'a Duplicates,
     /// What a model says of the images, where one was given.
     pub model: Option<&'a ModelEvidence>,
+    /// Whether every entry stays, as far as the checks before have found.
+    pub kept: Vec<bool>,
 }
 
 impl Evidence<'_> {

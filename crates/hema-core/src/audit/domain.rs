@@ -1,7 +1,8 @@
 //! Pictures from another laboratory: of another background or stain than the rest, alone or as a group.
 //!
 //! Colours are compared in four numbers that exposure does not change: the background's two ratios of channels and two
-//! components of the stain's direction. What is too dark or too bright has checks of its own.
+//! components of the stain's direction. What is too dark or too bright has checks of its own. Images that an earlier check
+//! drops do not count: a picture planted many times is no second laboratory, nor may it hide one.
 
 use super::check::{Check, Evidence, Finding, Need, worst_first};
 use super::fault::HALF_WAY;
@@ -55,7 +56,7 @@ fn point(measured: &Measured) -> Option<[f64; AXES]> {
     has_hues.then(|| [(r / g).ln(), (b / g).ln(), red, blue])
 }
 
-/// The images that have a point, in order, and their points.
+/// The images that stay and have a point, in order, and their points.
 struct Cloud {
     images: Vec<u32>,
     points: Vec<[f64; AXES]>,
@@ -65,7 +66,7 @@ impl Cloud {
     fn of(evidence: &Evidence) -> Result<Self> {
         let (mut images, mut points) = (Vec::new(), Vec::new());
         evidence.measured.each(|image, measured| {
-            if let Some(point) = point(measured) {
+            if let Some(point) = point(measured).filter(|_| evidence.kept[image]) {
                 images.push(image as u32);
                 points.push(point);
             }
@@ -141,15 +142,15 @@ fn find_odd(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Fi
 
 fn find_domains(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
     let domains = Cloud::of(evidence)?.domains(1.0 - threshold);
-    let images = evidence.measured.len();
+    let stay = || (0..evidence.kept.len()).filter(|image| evidence.kept[*image]);
     let mut findings = Vec::new();
     for (number, domain) in domains.iter().enumerate() {
         let mut table = Contingency::new(evidence.source, 2);
-        (0..images).for_each(|image| table.count(image, usize::from(domain.holds(image))));
+        stay().for_each(|image| table.count(image, usize::from(domain.holds(image))));
         let detail = format!(
             "{} images ({:.1} %) are a domain of their own: background {} instead of {}{}",
             domain.images.len(),
-            100.0 * domain.images.len() as f64 / images as f64,
+            100.0 * domain.images.len() as f64 / stay().count() as f64,
             background(evidence, |image| domain.holds(image))?,
             background(evidence, |image| !domains.iter().any(|domain| domain.holds(image)))?,
             table
@@ -162,11 +163,11 @@ fn find_domains(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Ve
     Ok(findings)
 }
 
-/// The median background of some images, as `#rrggbb`.
+/// The median background of some of the images that stay, as `#rrggbb`.
 fn background(evidence: &Evidence, is_one: impl Fn(usize) -> bool) -> Result<String> {
     let mut colours = Vec::new();
     evidence.measured.each(|image, measured| {
-        colours.extend(is_one(image).then_some(measured.colour.background));
+        colours.extend((evidence.kept[image] && is_one(image)).then_some(measured.colour.background));
     })?;
     Ok(super::scatter::medians(&colours).map(hex).unwrap_or_default())
 }

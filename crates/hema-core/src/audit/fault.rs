@@ -79,6 +79,7 @@ mod tests {
             measured: &measured,
             duplicates: &duplicates,
             model: None,
+            kept: vec![true; pictures.len()],
         };
         let check = find_check(check).unwrap();
         let findings = (check.run)(check, &evidence, check.threshold).unwrap();

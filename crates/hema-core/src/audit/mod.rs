@@ -111,8 +111,9 @@ impl Audit {
         thresholds: &[Threshold],
     ) -> Result<Self> {
         let Self { measured, parts, duplicates, .. } = &self;
-        let evidence = Evidence { source, parts, measured, duplicates, model: Some(model) };
-        let (findings, left_out) = run(&evidence, thresholds, |check| check.needs == Need::Model)?;
+        let kept = policy::kept(&self.findings, source.len());
+        let evidence = Evidence { source, parts, measured, duplicates, model: Some(model), kept };
+        let (findings, left_out) = run(evidence, thresholds, |check| check.needs == Need::Model)?;
         let is_run = |name: &str| CHECKS.iter().any(|check| check.name == name && check.needs == Need::Model);
         self.findings.retain(|finding| !is_run(finding.check));
         self.left_out.retain(|(name, _)| !is_run(name));
@@ -158,23 +159,28 @@ pub fn judge(
     }
     let parts = parts(source, split)?;
     let duplicates = Duplicates::find(source, &parts, &measured, thresholds)?;
-    let evidence = Evidence { source, parts: &parts, measured: &measured, duplicates: &duplicates, model };
-    let (findings, left_out) = run(&evidence, thresholds, |_| true)?;
+    let kept = vec![true; source.len()];
+    let evidence =
+        Evidence { source, parts: &parts, measured: &measured, duplicates: &duplicates, model, kept };
+    let (findings, left_out) = run(evidence, thresholds, |_| true)?;
     Ok(Audit { findings, measured, parts, left_out, duplicates })
 }
 
 /// What checks find, and why others cannot be run.
 type Run = (Vec<Finding>, Vec<(&'static str, &'static str)>);
 
-/// Runs the checks that are wanted, in the order of [`CHECKS`].
-fn run(evidence: &Evidence, thresholds: &[Threshold], wanted: impl Fn(&Check) -> bool) -> Result<Run> {
+/// Runs the checks that are wanted, in the order of [`CHECKS`]: each knows what those before it drop.
+fn run(mut evidence: Evidence, thresholds: &[Threshold], wanted: impl Fn(&Check) -> bool) -> Result<Run> {
     let (mut findings, mut left_out) = (Vec::new(), Vec::new());
     for check in CHECKS.iter().filter(|check| wanted(check)) {
         let threshold = check.threshold_among(thresholds);
-        match check.left_out(evidence, threshold) {
-            Some(why) => left_out.push((check.name, why)),
-            None => findings.extend((check.run)(check, evidence, threshold)?),
+        if let Some(why) = check.left_out(&evidence, threshold) {
+            left_out.push((check.name, why));
+            continue;
         }
+        let found = (check.run)(check, &evidence, threshold)?;
+        policy::drop_found(&mut evidence.kept, &found);
+        findings.extend(found);
     }
     Ok((findings, left_out))
 }
