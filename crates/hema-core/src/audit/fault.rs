@@ -210,14 +210,14 @@ mod tests {
         ] {
             let measured =
                 Measured::of(&Picture { file: Some(file.to_vec()), ..picture(&Image::filled(9, 9, [7; 3])) });
-            assert_eq!(measured.quality.jpeg_quality, None);
+            assert_eq!(measured.quality.jpeg_setting, None);
         }
     }
 
     #[test]
     fn the_quality_setting_is_read_from_the_file() {
         for quality in [10, 35, 60, 90] {
-            let found = Measured::of(&jpeg(&cells()[0], quality)).quality.jpeg_quality.unwrap();
+            let found = Measured::of(&jpeg(&cells()[0], quality)).quality.jpeg_setting.unwrap();
             assert!((found - f64::from(quality)).abs() < 1.0, "{quality}: {found}");
         }
     }

@@ -39,10 +39,10 @@ impl Measured {
     /// All numbers, without loss; one that is missing is not a number.
     pub(super) fn to_bytes(&self) -> [u8; Self::BYTES] {
         let Self { width, height, quality, colour } = self;
-        let Quality { darkest, brightest, clipped, entropy, sharpness, blockiness, jpeg_quality } = *quality;
+        let Quality { darkest, brightest, clipped, entropy, sharpness, blockiness, jpeg_setting } = *quality;
         let sizes = [f64::from(*width), f64::from(*height)];
         let light = [f64::from(darkest), f64::from(brightest), clipped, entropy];
-        let detail = [sharpness, blockiness, jpeg_quality].map(|number| number.unwrap_or(f64::NAN));
+        let detail = [sharpness, blockiness, jpeg_setting].map(|number| number.unwrap_or(f64::NAN));
         let numbers = [&sizes[..], &light, &detail, &colour.background, &colour.stain].concat();
         let mut bytes = [0; Self::BYTES];
         for (bytes, number) in bytes.as_chunks_mut().0.iter_mut().zip(numbers) {
@@ -71,7 +71,7 @@ impl Measured {
                 entropy,
                 sharpness: some(sharpness),
                 blockiness: some(blockiness),
-                jpeg_quality: some(jpeg),
+                jpeg_setting: some(jpeg),
             },
             colour: Colour { background: [r, g, b], stain: [red, green, blue] },
         }
@@ -87,9 +87,9 @@ mod tests {
     fn a_measurement_survives_as_bytes() {
         for side in [9, 96] {
             let image = synthetic::images(&[1; 8], side, 3).remove(0).1;
-            let jpeg_quality = Some(37.5).filter(|_| side == 96);
+            let jpeg_setting = Some(37.5).filter(|_| side == 96);
             let mut measured = Measured::of(&Picture { image, file: None });
-            measured.quality.jpeg_quality = jpeg_quality;
+            measured.quality.jpeg_setting = jpeg_setting;
             assert_eq!(measured.quality.blockiness.is_some(), side == 96);
             assert_eq!(Measured::from_bytes(&measured.to_bytes()), measured);
         }

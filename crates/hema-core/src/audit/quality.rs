@@ -23,7 +23,7 @@ pub(super) struct Quality {
     /// compression, in whatever format the picture is now. `None` for images too small to tell.
     pub(super) blockiness: Option<f64>,
     /// Quality setting of the JPEG file, 1 to 100, as its quantisation table tells.
-    pub(super) jpeg_quality: Option<f64>,
+    pub(super) jpeg_setting: Option<f64>,
 }
 
 impl Quality {
@@ -40,7 +40,7 @@ impl Quality {
             entropy: luma.histogram.iter().map(share).map(bits).sum(),
             sharpness: sharpness(luma, f64::from(brightest - darkest)),
             blockiness: blockiness(luma),
-            jpeg_quality: picture.file.as_deref().and_then(jpeg_quality),
+            jpeg_setting: picture.file.as_deref().and_then(jpeg_quality),
         }
     }
 

@@ -39,7 +39,9 @@ impl Limits {
     /// The scale by which each of some values is judged among the others; `None` without values.
     pub(super) fn among(self, mut values: Vec<f64>) -> Option<Scale> {
         let sign = if self.surely < self.fine { 1.0 } else { -1.0 };
-        values.iter_mut().for_each(|value| *value *= sign);
+        for value in &mut values {
+            *value *= sign;
+        }
         let spread = Spread::of(values)?;
         let usual = (sign * self.fine).min(spread.median - 3.0 * spread.sigma);
         Some(Scale { sign, surely: sign * self.surely, usual })

@@ -31,7 +31,7 @@ const PROPERTIES: &[Property] = &[
     Property { name: "the brightness of the background", value: |m| Some(m.colour.background.iter().sum()) },
     Property { name: "the red of the background", value: |m| Some(ratio(m, 0)) },
     Property { name: "the blue of the background", value: |m| Some(ratio(m, 2)) },
-    Property { name: "the JPEG compression of the file", value: |m| m.quality.jpeg_quality },
+    Property { name: "the JPEG compression of the file", value: |m| m.quality.jpeg_setting },
 ];
 
 /// A channel of the background relative to green.

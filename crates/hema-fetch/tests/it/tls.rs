@@ -28,7 +28,8 @@ fn fixture(name: &str) -> String {
 fn serve() -> String {
     let certificate = CertificateDer::from_pem_file(fixture("server.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(fixture("server.key")).unwrap();
-    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let config =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
     let config = Arc::new(config);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("https://{}", listener.local_addr().unwrap());
@@ -39,7 +40,8 @@ fn serve() -> String {
             while !request.ends_with(b"\r\n\r\n") && line.read_exact(&mut byte).is_ok() {
                 request.push(byte[0]);
             }
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", BODY.len());
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", BODY.len());
             // a client that does not trust the certificate has gone away
             let _ = line.write_all(head.as_bytes()).and_then(|()| line.write_all(BODY));
             line.conn.send_close_notify();
