@@ -219,6 +219,11 @@ fn failure(error: &ureq::Error) -> Failure {
     let why = match error {
         ureq::Error::Timeout(_) => "nothing was heard from it for too long".to_owned(),
         ureq::Error::HostNotFound => "the host was not found".to_owned(),
+        ureq::Error::Io(e) if e.kind() == ErrorKind::InvalidData => {
+            format!(
+                "{e} (where a network has a certificate authority of its own, SSL_CERT_FILE has to name its PEM file)"
+            )
+        }
         ureq::Error::Io(e) => e.to_string(),
         RequireHttpsOnly(_) => "it leads from a secure address to an insecure one".to_owned(),
         error => error.to_string(),

@@ -144,7 +144,7 @@ fn find(args: &Args, source: &Source, printer: &Printer) -> Result<(Audit, Optio
     let audit = audit::judge(source, None, measured?, None, &thresholds)?;
     let Some(predictor) = predictor else { return Ok((audit, None)) };
     let opinion = second_opinion(args, &predictor, source, &audit, printer)?;
-    Ok((audit.with_model(source, &opinion, &thresholds), Some(opinion)))
+    Ok((audit.with_model(source, &opinion, &thresholds)?, Some(opinion)))
 }
 
 /// The model to ask, where one was asked for.
@@ -179,7 +179,7 @@ fn second_opinion(
         return Ok(opinion);
     }
     let folds = args.folds.unwrap_or(FOLDS) as usize;
-    second_opinion::out_of_fold(opinion, source, &audit::copies(&audit.measured), folds)
+    second_opinion::out_of_fold(opinion, source, &audit::copies(&audit.measured)?, folds)
 }
 
 /// Writes the findings as a table, as a record and as a page. A file of findings that was read is left as it is.

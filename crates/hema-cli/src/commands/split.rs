@@ -90,8 +90,8 @@ fn look(args: &Args, source: &Source, printer: &Printer) -> Result<Seen> {
     let measured = audit::measure_all(source, &|done| progress.set(done as u64, "images"));
     progress.clear();
     let measured = measured?;
-    let copies = audit::copies(&measured);
-    let unreadable = measured.into_iter().enumerate().filter_map(|(i, m)| Some((i, m.err()?))).collect();
+    let copies = audit::copies(&measured)?;
+    let unreadable = measured.unreadable().iter().map(|(i, reason)| (*i, reason.clone())).collect();
     Ok(Seen { copies, unreadable })
 }
 

@@ -137,3 +137,27 @@ fn what_cannot_be_balanced_is_said() {
         place.hema("data balance cells bad --sampler undersample-mixup --on-bad-image skip").succeeds();
     assert!(said.err.starts_with("warning: 1 unreadable image was skipped"), "{said:?}");
 }
+
+#[test]
+fn groups_are_kept_in_every_form_that_has_them() {
+    let place = unequal();
+    let mut groups = String::from("path,group\n");
+    for (path, _) in files::cells(8, 24) {
+        let number = &path[path.len() - 8..path.len() - 4];
+        writeln!(groups, "{path},patient {number}").unwrap();
+    }
+    place.write("cells/groups.csv", groups);
+    for out in ["set --to parquet", "set.tar", "shards --to webdataset"] {
+        place.hema(&format!("data balance cells {out} --sampler oversample")).succeeds();
+        let source = data::open(&place.path(out.split(' ').next().unwrap())).unwrap();
+        let patients: BTreeMap<&str, usize> =
+            source.entries().iter().fold(BTreeMap::new(), |mut patients, entry| {
+                *patients.entry(entry.group.as_deref().unwrap()).or_default() += 1;
+                patients
+            });
+        // both basophils are there three times
+        assert_eq!(patients.len(), 8, "{out}: {patients:?}");
+        assert_eq!(patients["patient 0000"], 10, "{out}");
+        assert_eq!(patients["patient 0003"], 7, "{out}");
+    }
+}

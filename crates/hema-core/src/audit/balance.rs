@@ -1,6 +1,7 @@
 //! Classes with too few images, altogether or in a part of the split.
 
-use super::check::{Check, Evidence, Finding, Need};
+use super::check::{Check, Evidence, Finding, Need, worst_first};
+use crate::error::Result;
 use crate::split::Part;
 
 pub(super) const CLASS_IMBALANCE: Check = Check {
@@ -35,7 +36,7 @@ pub(super) const MISSING_PART: Check = Check {
 /// A class of so many images is not rare.
 const ENOUGH: f64 = 125.0;
 
-fn find_imbalance(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
+fn find_imbalance(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
     let counts = evidence.source.counts();
     let largest = counts.iter().copied().max().unwrap_or(0);
     let finding = |(class, count): (&String, &u64)| {
@@ -48,19 +49,19 @@ fn find_imbalance(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Fin
             )
         })
     };
-    worst_first(evidence.source.classes().iter().zip(&counts).filter_map(finding).collect())
+    Ok(worst_first(evidence.source.classes().iter().zip(&counts).filter_map(finding).collect()))
 }
 
-fn find_rare(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
+fn find_rare(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
     let counts = evidence.source.counts();
     let finding = |(class, count): (&String, &u64)| {
         let score = (*count as f64 / ENOUGH).min(1.0);
         (score < threshold).then(|| check.data_set(score, format!("`{class}` has {count} images")))
     };
-    worst_first(evidence.source.classes().iter().zip(&counts).filter_map(finding).collect())
+    Ok(worst_first(evidence.source.classes().iter().zip(&counts).filter_map(finding).collect()))
 }
 
-fn find_missing(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
+fn find_missing(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
     let classes = evidence.source.classes();
     let mut findings = Vec::new();
     for part in Part::ALL.into_iter().filter(|part| threshold > 0.0 && evidence.parts.contains(&Some(*part)))
@@ -75,10 +76,5 @@ fn find_missing(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Findi
         findings
             .extend(absent.map(|(class, _)| check.data_set(0.0, format!("`{class}` has no {part} image"))));
     }
-    findings
-}
-
-fn worst_first(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.sort_by(|a, b| a.score.total_cmp(&b.score));
-    findings
+    Ok(findings)
 }

@@ -2,6 +2,7 @@
 
 use super::duplicates::Duplicates;
 use super::measure::Measured;
+use super::measurements::Measurements;
 use super::{
     balance, cross_split_leak, domain, exact_duplicate, foreign_cluster, label_conflict, label_error, light,
     near_duplicate, outlier, sharpness, shortcut, size, unreadable,
@@ -22,8 +23,8 @@ pub struct Check {
     pub needs: Need,
     /// Images whose score is below it are found.
     pub threshold: f64,
-    /// Finds the images that score below a threshold.
-    pub run: fn(&Check, &Evidence, f64) -> Vec<Finding>,
+    /// Finds the images that score below a threshold. Fails where what was measured cannot be read again.
+    pub run: fn(&Check, &Evidence, f64) -> Result<Vec<Finding>>,
 }
 
 /// What a check cannot do without.
@@ -91,17 +92,21 @@ pub struct Evidence<'a> {
     /// The part of every entry.
     pub parts: &'a [Option<Part>],
     /// What was measured of every entry, or why it cannot be read.
-    pub measured: &'a [Result<Measured, String>],
+    pub measured: &'a Measurements,
     /// The groups of images that show the same picture.
     pub duplicates: &'a Duplicates,
     /// What a model says of the images, where one was given.
     pub model: Option<&'a ModelEvidence>,
+    /// Whether every entry stays, as far as the checks before have found.
+    pub kept: Vec<bool>,
 }
 
 impl Evidence<'_> {
-    /// A number of every image; `None` where it cannot be read or has none.
-    pub(super) fn values(&self, value: impl Fn(&Measured) -> Option<f64>) -> Vec<Option<f64>> {
-        self.measured.iter().map(|measured| value(measured.as_ref().ok()?)).collect()
+    /// A number of every image that can be read and has it.
+    pub(super) fn values(&self, value: impl Fn(&Measured) -> Option<f64>) -> Result<Vec<f64>> {
+        let mut values = Vec::new();
+        self.measured.each(|_, measured| values.extend(value(measured)))?;
+        Ok(values)
     }
 }
 
@@ -170,6 +175,12 @@ impl Check {
             action: Action::Review,
         }
     }
+}
+
+/// The same findings, worst first; equally bad ones stay in order.
+pub(super) fn worst_first(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by(|a, b| a.score.total_cmp(&b.score));
+    findings
 }
 
 /// What is to be done with an image that was found.

@@ -7,13 +7,13 @@ use super::quality::Luma;
 use crate::sample::Image;
 
 /// What is measured of a picture's colour.
-#[derive(Clone, Copy, Debug)]
-pub struct Colour {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Colour {
     /// Mean RGB of the brightest tenth of the pixels: the light that nothing absorbs.
-    pub background: [f64; 3],
+    pub(super) background: [f64; 3],
     /// Direction of the mean optical density of the dark pixels (below Otsu's threshold) against the background, of
     /// length 1: the hue of the stain, whatever its amount. Zero where nothing is dark.
-    pub stain: [f64; 3],
+    pub(super) stain: [f64; 3],
 }
 
 impl Colour {

@@ -16,10 +16,11 @@ use std::ops::ControlFlow;
 
 use super::fingerprint::Digest;
 use super::hash::{Spectrum, Transform};
-use super::measure::Measured;
+use super::measurements::Measurements;
 use super::orientation::Orientation;
 use super::search::{HammingIndex, Radius};
 use super::thumbnail::Thumbnail;
+use crate::error::Result;
 use crate::split::Part;
 
 /// Images that differ less, in 1 less their similarity, show the same picture. Among real cells, copies of every usual
@@ -65,8 +66,11 @@ impl Group {
 /// Groups of two or more entries that show the same picture: equal pixels, or the same after another compression,
 /// another size, a flip, quarter turns or a change of brightness. What belongs together must not be torn apart by a
 /// split. Entries of a group are in ascending order, and so are the groups by their first.
-pub fn copies(measured: &[Result<Measured, String>]) -> Vec<Vec<usize>> {
-    let groups = groups(measured, &vec![None; measured.len()], LARGEST_DIFFERENCE);
+///
+/// # Errors
+/// Measurements that cannot be read again.
+pub fn copies(measured: &Measurements) -> Result<Vec<Vec<usize>>> {
+    let groups = groups(measured, &vec![None; measured.len()], LARGEST_DIFFERENCE)?;
     let mut groups: Vec<Vec<usize>> = groups
         .iter()
         .map(|group| {
@@ -76,127 +80,158 @@ pub fn copies(measured: &[Result<Measured, String>]) -> Vec<Vec<usize>> {
         })
         .collect();
     groups.sort_unstable();
-    groups
+    Ok(groups)
 }
 
 /// Groups of images that show the same picture, in the order of the images kept. Images are alike that differ by less than
 /// `largest_difference`.
 pub(super) fn groups(
-    measured: &[Result<Measured, String>],
+    measured: &Measurements,
     parts: &[Option<Part>],
     largest_difference: f64,
-) -> Vec<Group> {
+) -> Result<Vec<Group>> {
+    let order = order_of_keeping(measured, parts)?;
+    let first_of = equal_pixels(measured, &order)?;
     let upright = Orientation::ALL[0];
-    let mut by_kept: BTreeMap<usize, Vec<Copied>> = BTreeMap::new();
-    let mut by_pixels: HashMap<Digest, Copied> = HashMap::new();
-    let mut pictures = Pictures::new(largest_difference);
-    for image in order_of_keeping(measured, parts) {
-        let Ok(Measured { fingerprint, .. }) = &measured[image] else { continue };
-        let original = *by_pixels.entry(fingerprint.pixels).or_insert_with(|| {
-            let own = Copied { image, similarity: 1.0, orientation: upright };
-            pictures.find_or_insert(image, &fingerprint.thumbnail).unwrap_or(own)
-        });
-        if original.image != image {
-            by_kept.entry(original.image).or_default().push(Copied { image, ..original });
-        }
+    // what an image is a copy of; pictures of their own are left out
+    let mut original_of: BTreeMap<u32, Copied> = BTreeMap::new();
+    let mut pictures = Pictures::new(measured, largest_difference);
+    for image in order {
+        let original = match first_of.get(&image) {
+            Some(first) => original_of.get(first).copied().or(Some(Copied {
+                image: *first as usize,
+                similarity: 1.0,
+                orientation: upright,
+            })),
+            None => pictures.find_or_insert(image)?,
+        };
+        original_of.extend(original.map(|original| (image, original)));
     }
-    let group = |(kept, mut copies): (usize, Vec<Copied>)| {
-        copies.sort_unstable_by_key(|copied| copied.image);
-        Group { kept, copies }
-    };
-    by_kept.into_iter().map(group).collect()
+    let mut by_kept: BTreeMap<usize, Vec<Copied>> = BTreeMap::new();
+    for (image, original) in original_of {
+        let copied = Copied { image: image as usize, ..original };
+        by_kept.entry(original.image).or_default().push(copied);
+    }
+    Ok(by_kept.into_iter().map(|(kept, copies)| Group { kept, copies }).collect())
 }
 
 /// The readable images, the one that is kept of several copies before the others.
-fn order_of_keeping(measured: &[Result<Measured, String>], parts: &[Option<Part>]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..measured.len()).filter(|i| measured[*i].is_ok()).collect();
-    let area = |i: usize| {
-        measured[i].as_ref().map_or(0, |measured| u64::from(measured.width) * u64::from(measured.height))
-    };
-    order.sort_by_key(|i| (Reverse(parts[*i]), Reverse(area(*i)), *i));
-    order
+fn order_of_keeping(measured: &Measurements, parts: &[Option<Part>]) -> Result<Vec<u32>> {
+    let mut order = Vec::new();
+    let mut areas = vec![0; measured.len()];
+    measured.each(|image, measured| {
+        order.push(image as u32);
+        areas[image] = u64::from(measured.width) * u64::from(measured.height);
+    })?;
+    order.sort_unstable_by_key(|i| (Reverse(parts[*i as usize]), Reverse(areas[*i as usize]), *i));
+    Ok(order)
+}
+
+/// Of every image whose pixels are those of another before it in `order`, the first of them.
+fn equal_pixels(measured: &Measurements, order: &[u32]) -> Result<HashMap<u32, u32>> {
+    let mut rank = vec![0; measured.len()];
+    order.iter().zip(0_u32..).for_each(|(image, place)| rank[*image as usize] = place);
+    // half of a digest tells nearly all apart; the whole is looked at where it does not
+    let mut halves = Vec::with_capacity(order.len());
+    measured.each_half_digest(|image, half| halves.push((half, rank[image])))?;
+    halves.sort_unstable();
+    let mut first_of = HashMap::new();
+    for run in halves.chunk_by(|a, b| a.0 == b.0).filter(|run| run.len() > 1) {
+        let mut firsts: HashMap<Digest, u32> = HashMap::new();
+        for (_, place) in run {
+            let image = order[*place as usize];
+            let first = *firsts.entry(measured.fingerprint(image as usize)?.pixels).or_insert(image);
+            if first != image {
+                first_of.insert(image, first);
+            }
+        }
+    }
+    Ok(first_of)
 }
 
 /// Different pictures, in which one can be looked for.
 struct Pictures<'a> {
+    measured: &'a Measurements,
     largest_difference: f64,
     transform: Transform,
-    all: Index<'a>,
+    all: Index,
     /// Those with highlights, where a copy can differ in more bits.
-    bright: Index<'a>,
+    bright: Index,
 }
 
-/// The hashes of pictures, and what they are of.
-struct Index<'a> {
+/// The hashes of pictures, and the images they are of.
+struct Index {
     hashes: HammingIndex,
-    pictures: Vec<(usize, &'a Thumbnail)>,
+    images: Vec<u32>,
 }
 
 impl<'a> Pictures<'a> {
-    fn new(largest_difference: f64) -> Self {
-        Self { largest_difference, transform: Transform::new(), all: Index::new(), bright: Index::new() }
+    fn new(measured: &'a Measurements, largest_difference: f64) -> Self {
+        let (all, bright) = (Index::new(), Index::new());
+        Self { measured, largest_difference, transform: Transform::new(), all, bright }
     }
 
     /// The picture most like an image and how they are alike, or nothing; then the image is a picture of its own.
-    fn find_or_insert(&mut self, image: usize, thumbnail: &'a Thumbnail) -> Option<Copied> {
+    fn find_or_insert(&mut self, image: u32) -> Result<Option<Copied>> {
+        let thumbnail = self.measured.fingerprint(image as usize)?.thumbnail;
         if thumbnail.is_flat() {
-            return None;
+            return Ok(None);
         }
-        let spectrum = Spectrum::of(thumbnail, &self.transform);
-        let found = self.find(thumbnail, &spectrum);
+        let spectrum = Spectrum::of(&thumbnail, &self.transform);
+        let found = self.find(&thumbnail, &spectrum)?;
         if found.is_none() {
             let hash = spectrum.hash();
-            self.all.insert(hash, image, thumbnail);
+            self.all.insert(hash, image);
             if thumbnail.has_highlights() {
-                self.bright.insert(hash, image, thumbnail);
+                self.bright.insert(hash, image);
             }
         }
-        found
+        Ok(found)
     }
 
-    fn find(&self, thumbnail: &Thumbnail, spectrum: &Spectrum) -> Option<Copied> {
+    fn find(&self, thumbnail: &Thumbnail, spectrum: &Spectrum) -> Result<Option<Copied>> {
+        let mut candidates = Vec::new();
+        if thumbnail.has_highlights() {
+            spectrum.hashes(LOOSE).for_each(|hash| self.all.near(hash, Radius::Eleven, &mut candidates));
+        } else {
+            spectrum.hashes(CLOSE).for_each(|hash| self.all.near(hash, Radius::Seven, &mut candidates));
+            spectrum.hashes(LOOSE).for_each(|hash| self.bright.near(hash, Radius::Eleven, &mut candidates));
+        }
+        candidates.sort_unstable();
+        candidates.dedup();
         let mut best: Option<Copied> = None;
         let laid = LazyCell::new(|| Orientation::ALL.map(|orientation| thumbnail.oriented(orientation)));
-        let mut compare = |image: usize, picture: &Thumbnail| {
+        for image in candidates.into_iter().map(|image| image as usize) {
+            let picture = self.measured.fingerprint(image)?.thumbnail;
             for (orientation, laid) in Orientation::ALL.into_iter().zip(laid.iter()) {
-                let similarity = f64::from(laid.similarity(picture)).min(1.0);
+                let similarity = f64::from(laid.similarity(&picture)).min(1.0);
                 // the first by path where two are alike
-                let beaten = best.is_some_and(|best| {
-                    (similarity, Reverse(image)) <= (best.similarity, Reverse(best.image))
-                });
+                let beaten = best.is_some_and(|best| similarity <= best.similarity);
                 if 1.0 - similarity < self.largest_difference && !beaten {
                     best = Some(Copied { image, similarity, orientation });
                 }
             }
-        };
-        if thumbnail.has_highlights() {
-            spectrum.hashes(LOOSE).for_each(|hash| self.all.near(hash, Radius::Eleven, &mut compare));
-        } else {
-            spectrum.hashes(CLOSE).for_each(|hash| self.all.near(hash, Radius::Seven, &mut compare));
-            spectrum.hashes(LOOSE).for_each(|hash| self.bright.near(hash, Radius::Eleven, &mut compare));
         }
-        best
+        Ok(best)
     }
 }
 
-impl<'a> Index<'a> {
+impl Index {
     fn new() -> Self {
-        Self { hashes: HammingIndex::new(), pictures: Vec::new() }
+        Self { hashes: HammingIndex::new(), images: Vec::new() }
     }
 
-    fn insert(&mut self, hash: u64, image: usize, thumbnail: &'a Thumbnail) {
+    fn insert(&mut self, hash: u64, image: u32) {
         self.hashes.insert(hash);
-        self.pictures.push((image, thumbnail));
+        self.images.push(image);
     }
 
-    /// Calls `compare` with the pictures whose hashes are near, or as many of them as are looked at.
-    fn near(&self, hash: u64, radius: Radius, mut compare: impl FnMut(usize, &Thumbnail)) {
-        let mut left = MOST_CANDIDATES;
+    /// Adds the images whose hashes are near, or as many of them as are looked at.
+    fn near(&self, hash: u64, radius: Radius, images: &mut Vec<u32>) {
+        let most = images.len() + MOST_CANDIDATES;
         let _ = self.hashes.near(hash, radius, |number| {
-            let (image, thumbnail) = self.pictures[number];
-            compare(image, thumbnail);
-            left -= 1;
-            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            images.push(self.images[number]);
+            if images.len() == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
     }
 }
@@ -215,8 +250,9 @@ mod tests {
         render(seed as usize % 8, 96, &mut stream(seed, Purpose::Synthetic, 0, 0))
     }
 
-    fn measure(images: Vec<Image>) -> Vec<Result<Measured, String>> {
-        images.into_iter().map(|image| Ok(Measured::of(&Picture { image, file: None }))).collect()
+    fn measure(images: Vec<Image>) -> Measurements {
+        let pictures: Vec<Picture> = images.into_iter().map(|image| Picture { image, file: None }).collect();
+        Measurements::of(pictures.iter().map(Some))
     }
 
     /// The image that `source` maps rows and columns to.
@@ -260,7 +296,7 @@ mod tests {
         let mut images = cells.clone();
         images.extend(cells.iter().enumerate().filter(|(i, _)| i % 2 == 0).map(|(i, c)| kinds[i / 2 % 9](c)));
         let expected: Vec<Vec<usize>> = (0..45).map(|copy| vec![2 * copy, 90 + copy]).collect();
-        assert_eq!(copies(&measure(images)), expected);
+        assert_eq!(copies(&measure(images)).unwrap(), expected);
     }
 
     #[test]
@@ -273,7 +309,7 @@ mod tests {
             image
         }));
         images.push(cell(2));
-        assert_eq!(copies(&measure(images)), [(0..1000).collect::<Vec<_>>()]);
+        assert_eq!(copies(&measure(images)).unwrap(), [(0..1000).collect::<Vec<_>>()]);
     }
 
     #[test]
@@ -289,7 +325,7 @@ mod tests {
             image
         };
         let images = [10.0, 20.0, 30.0, 40.0, 20.0].map(disc).to_vec();
-        assert_eq!(copies(&measure(images)), [[1, 4]]);
+        assert_eq!(copies(&measure(images)).unwrap(), [[1, 4]]);
     }
 
     #[test]
@@ -300,12 +336,12 @@ mod tests {
             Image::new(96, 96, first.pixels().iter().zip(last.pixels()).map(mix).collect()).unwrap()
         };
         let measured = measure((0..=20).map(|i| blend(i as f32 / 20.0)).collect());
-        let groups = groups(&measured, &[None; 21], LARGEST_DIFFERENCE);
+        let groups = groups(&measured, &[None; 21], LARGEST_DIFFERENCE).unwrap();
         assert!(groups.len() > 1, "{groups:?}");
-        let thumbnail = |i: usize| &measured[i].as_ref().unwrap().fingerprint.thumbnail;
+        let thumbnail = |i: usize| measured.fingerprint(i).unwrap().thumbnail;
         for group in &groups {
             for copied in &group.copies {
-                assert!(thumbnail(group.kept).similarity(thumbnail(copied.image)) > 0.98);
+                assert!(thumbnail(group.kept).similarity(&thumbnail(copied.image)) > 0.98);
             }
         }
         let mut seen: Vec<usize> = groups.iter().flat_map(Group::images).collect();
@@ -317,7 +353,7 @@ mod tests {
     fn the_copy_in_test_is_kept_before_the_largest_and_the_largest_before_the_first() {
         let small = rearranged(&cell(1), 48, 48, |y, x| (2 * y, 2 * x));
         let measured = measure(vec![small, cell(1), cell(1), compressed(cell(1))]);
-        let kept = |parts: [Option<Part>; 4]| groups(&measured, &parts, LARGEST_DIFFERENCE)[0].kept;
+        let kept = |parts: [Option<Part>; 4]| groups(&measured, &parts, LARGEST_DIFFERENCE).unwrap()[0].kept;
         assert_eq!(kept([None; 4]), 1);
         assert_eq!(kept([Some(Part::Val), Some(Part::Train), Some(Part::Train), Some(Part::Train)]), 0);
         assert_eq!(kept([Some(Part::Val), Some(Part::Train), None, Some(Part::Test)]), 3);
@@ -325,10 +361,10 @@ mod tests {
 
     #[test]
     fn unreadable_and_empty_pictures_are_like_nothing_but_empty_ones_like_themselves() {
-        let grey = |level| Image::filled(40, 40, [level; 3]);
-        let mut measured = measure(vec![grey(200), grey(201), grey(200)]);
-        measured.insert(1, Err("is empty".to_owned()));
-        assert_eq!(copies(&measured), [[0, 3]]);
-        assert_eq!(copies(&[]), Vec::<Vec<usize>>::new());
+        let grey = |level| Picture { image: Image::filled(40, 40, [level; 3]), file: None };
+        let pictures = [grey(200), grey(201), grey(200)];
+        let measured = Measurements::of([Some(&pictures[0]), None, Some(&pictures[1]), Some(&pictures[2])]);
+        assert_eq!(copies(&measured).unwrap(), [[0, 3]]);
+        assert_eq!(copies(&measure(Vec::new())).unwrap(), Vec::<Vec<usize>>::new());
     }
 }

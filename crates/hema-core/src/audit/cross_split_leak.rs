@@ -3,6 +3,7 @@
 use super::check::{Action, Check, Evidence, Finding, Need};
 use super::copies::Copied;
 use super::duplicates::Kind;
+use crate::error::Result;
 
 pub(super) const CHECK: Check = Check {
     name: "cross_split_leak",
@@ -13,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
+fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
     evidence.duplicates.report(&[Kind::SameLabel, Kind::Conflict], threshold, |duplicated| {
         let kept = duplicated.group.kept;
         let finding = |copied: &Copied| {
@@ -25,6 +26,6 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
                 ..check.image(copied.image, 1.0 - copied.similarity, detail)
             })
         };
-        duplicated.group.copies.iter().filter_map(finding).collect()
+        Ok(duplicated.group.copies.iter().filter_map(finding).collect())
     })
 }

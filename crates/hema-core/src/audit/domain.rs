@@ -1,15 +1,17 @@
 //! Pictures from another laboratory: of another background or stain than the rest, alone or as a group.
 //!
 //! Colours are compared in four numbers that exposure does not change: the background's two ratios of channels and two
-//! components of the stain's direction. What is too dark or too bright has checks of its own.
+//! components of the stain's direction. What is too dark or too bright has checks of its own. Images that an earlier check
+//! drops do not count: a picture planted many times is no second laboratory, nor may it hide one.
 
-use super::check::{Check, Evidence, Finding, Need};
-use super::fault::{HALF_WAY, below};
+use super::check::{Check, Evidence, Finding, Need, worst_first};
+use super::fault::HALF_WAY;
 use super::measure::Measured;
 use super::robust::Limits;
 use super::scatter::Scatter;
-use super::shortcut::{Association, describe};
+use super::shortcut::{Contingency, describe};
 use super::two_means::{Halves, bisect};
+use crate::error::Result;
 
 pub(super) const ODD_COLOUR: Check = Check {
     name: "odd_colour",
@@ -54,102 +56,120 @@ fn point(measured: &Measured) -> Option<[f64; AXES]> {
     has_hues.then(|| [(r / g).ln(), (b / g).ln(), red, blue])
 }
 
-/// The images that have a point, and their points.
-fn points(evidence: &Evidence) -> (Vec<usize>, Vec<[f64; AXES]>) {
-    let of = |measured: &Result<Measured, String>| point(measured.as_ref().ok()?);
-    let found =
-        evidence.measured.iter().enumerate().filter_map(|(image, measured)| Some((image, of(measured)?)));
-    found.unzip()
+/// The images that stay and have a point, in order, and their points.
+struct Cloud {
+    images: Vec<u32>,
+    points: Vec<[f64; AXES]>,
 }
 
-fn find_odd(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
-    let (images, points) = points(evidence);
-    let Some(scatter) = Scatter::robust(&points, &LEAST) else { return Vec::new() };
-    let mut distances = vec![None; evidence.measured.len()];
-    for (image, point) in images.iter().zip(&points) {
-        distances[*image] = Some(scatter.distance(point));
+impl Cloud {
+    fn of(evidence: &Evidence) -> Result<Self> {
+        let (mut images, mut points) = (Vec::new(), Vec::new());
+        evidence.measured.each(|image, measured| {
+            if let Some(point) = point(measured).filter(|_| evidence.kept[image]) {
+                images.push(image as u32);
+                points.push(point);
+            }
+        })?;
+        Ok(Self { images, points })
     }
-    let domains = domains(evidence, 1.0 - SECOND_DOMAIN.threshold);
-    let mut domain_of = vec![None; evidence.measured.len()];
-    for (number, domain) in domains.iter().enumerate() {
-        domain.images.iter().for_each(|image| domain_of[*image] = Some(number));
+
+    /// Every domain but the largest, largest first.
+    fn domains(mut self, silhouette: f64) -> Vec<Domain> {
+        for point in &mut self.points {
+            (0..AXES).for_each(|axis| point[axis] /= LEAST[axis]);
+        }
+        let fewest = FEWEST.max((SMALLEST_SHARE * self.images.len() as f64) as usize);
+        let mut waiting = vec![((0..self.images.len() as u32).collect::<Vec<u32>>(), 1.0)];
+        let mut done: Vec<Domain> = Vec::new();
+        while let Some((members, apart)) = waiting.pop() {
+            match bisect(&self.points, &members, fewest).filter(|halves| halves.silhouette >= silhouette) {
+                Some(Halves { second, silhouette }) if waiting.len() + done.len() + 2 <= MOST => {
+                    for side in [true, false] {
+                        let half = members.iter().zip(&second).filter(|(_, second)| **second == side);
+                        waiting.push((half.map(|(i, _)| *i).collect(), silhouette));
+                    }
+                }
+                _ => {
+                    let images = members.iter().map(|i| self.images[*i as usize]).collect();
+                    done.push(Domain { images, silhouette: apart });
+                }
+            }
+        }
+        done.sort_by_key(|domain| std::cmp::Reverse(domain.images.len()));
+        done.into_iter().skip(1).collect()
     }
-    let mut findings = below(check, threshold, &ODD.scores(&distances), |image| {
-        let colour = evidence.measured[image].as_ref().map(|m| hex(m.colour.background)).unwrap_or_default();
-        let deviations = distances[image].unwrap_or_default();
-        format!("its hues lie {deviations:.0} standard deviations from the usual; its background is {colour}")
-    });
-    for finding in &mut findings {
-        finding.cluster = finding.image.and_then(|image| domain_of[image]);
-    }
-    findings.sort_by_key(|finding| finding.cluster.map_or(usize::MAX, |cluster| cluster));
-    findings
 }
 
 /// A group of images apart from the rest.
 struct Domain {
-    images: Vec<usize>,
+    /// In order.
+    images: Vec<u32>,
     /// How far apart: the silhouette.
     silhouette: f64,
 }
 
-/// Every domain but the largest, largest first.
-fn domains(evidence: &Evidence, silhouette: f64) -> Vec<Domain> {
-    let (images, mut points) = points(evidence);
-    for point in &mut points {
-        (0..AXES).for_each(|axis| point[axis] /= LEAST[axis]);
+impl Domain {
+    fn holds(&self, image: usize) -> bool {
+        self.images.binary_search(&(image as u32)).is_ok()
     }
-    let fewest = FEWEST.max((SMALLEST_SHARE * images.len() as f64) as usize);
-    let mut waiting = vec![((0..images.len()).collect::<Vec<usize>>(), 1.0)];
-    let mut done: Vec<Domain> = Vec::new();
-    while let Some((members, apart)) = waiting.pop() {
-        let cloud: Vec<[f64; AXES]> = members.iter().map(|i| points[*i]).collect();
-        match bisect(&cloud, fewest).filter(|halves| halves.silhouette >= silhouette) {
-            Some(Halves { second, silhouette }) if waiting.len() + done.len() + 2 <= MOST => {
-                for side in [true, false] {
-                    let half = members.iter().zip(&second).filter(|(_, second)| **second == side);
-                    waiting.push((half.map(|(i, _)| *i).collect(), silhouette));
-                }
-            }
-            _ => {
-                let images = members.iter().map(|i| images[*i]).collect();
-                done.push(Domain { images, silhouette: apart });
-            }
+}
+
+fn find_odd(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
+    let cloud = Cloud::of(evidence)?;
+    let Some(scatter) = Scatter::robust(&cloud.points, &LEAST) else { return Ok(Vec::new()) };
+    let distances: Vec<f64> = cloud.points.iter().map(|point| scatter.distance(point)).collect();
+    let Some(scale) = ODD.among(distances.clone()) else { return Ok(Vec::new()) };
+    let mut findings = Vec::new();
+    for (image, distance) in cloud.images.iter().zip(distances) {
+        let score = scale.score(distance);
+        if score < threshold {
+            let colour = hex(evidence.measured.get(*image as usize)?.colour.background);
+            let detail = format!(
+                "its hues lie {distance:.0} standard deviations from the usual; its background is {colour}"
+            );
+            findings.push(check.image(*image as usize, score, detail));
         }
     }
-    done.sort_by_key(|domain| std::cmp::Reverse(domain.images.len()));
-    done.into_iter().skip(1).collect()
+    let domains = cloud.domains(1.0 - SECOND_DOMAIN.threshold);
+    for finding in &mut findings {
+        finding.cluster = finding.image.and_then(|image| domains.iter().position(|d| d.holds(image)));
+    }
+    let mut findings = worst_first(findings);
+    findings.sort_by_key(|finding| finding.cluster.map_or(usize::MAX, |cluster| cluster));
+    Ok(findings)
 }
 
-fn find_domains(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
-    let domains = domains(evidence, 1.0 - threshold);
-    let mut apart = vec![false; evidence.measured.len()];
-    domains.iter().flat_map(|domain| &domain.images).for_each(|image| apart[*image] = true);
-    let rest: Vec<usize> = (0..apart.len()).filter(|image| !apart[*image]).collect();
-    let finding = |(number, domain): (usize, &Domain)| {
-        let count = domain.images.len();
-        let mut inside = vec![Some(0); apart.len()];
-        domain.images.iter().for_each(|image| inside[*image] = Some(1));
-        let association = Association::of(evidence.source, &inside);
+fn find_domains(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
+    let domains = Cloud::of(evidence)?.domains(1.0 - threshold);
+    let stay = || (0..evidence.kept.len()).filter(|image| evidence.kept[*image]);
+    let mut findings = Vec::new();
+    for (number, domain) in domains.iter().enumerate() {
+        let mut table = Contingency::new(evidence.source, 2);
+        stay().for_each(|image| table.count(image, usize::from(domain.holds(image))));
         let detail = format!(
-            "{count} images ({:.1} %) are a domain of their own: background {} instead of {}{}",
-            100.0 * count as f64 / apart.len() as f64,
-            background(evidence, &domain.images),
-            background(evidence, &rest),
-            association.map(|association| format!("; {}", describe(&association))).unwrap_or_default(),
+            "{} images ({:.1} %) are a domain of their own: background {} instead of {}{}",
+            domain.images.len(),
+            100.0 * domain.images.len() as f64 / stay().count() as f64,
+            background(evidence, |image| domain.holds(image))?,
+            background(evidence, |image| !domains.iter().any(|domain| domain.holds(image)))?,
+            table
+                .association()
+                .map(|association| format!("; {}", describe(&association)))
+                .unwrap_or_default(),
         );
-        Finding { cluster: Some(number), ..check.data_set(1.0 - domain.silhouette, detail) }
-    };
-    domains.iter().enumerate().map(finding).collect()
+        findings.push(Finding { cluster: Some(number), ..check.data_set(1.0 - domain.silhouette, detail) });
+    }
+    Ok(findings)
 }
 
-/// The median background of images, as `#rrggbb`.
-fn background(evidence: &Evidence, images: &[usize]) -> String {
-    let colours: Vec<[f64; 3]> = images
-        .iter()
-        .filter_map(|image| Some(evidence.measured[*image].as_ref().ok()?.colour.background))
-        .collect();
-    super::scatter::medians(&colours).map(hex).unwrap_or_default()
+/// The median background of some of the images that stay, as `#rrggbb`.
+fn background(evidence: &Evidence, is_one: impl Fn(usize) -> bool) -> Result<String> {
+    let mut colours = Vec::new();
+    evidence.measured.each(|image, measured| {
+        colours.extend((evidence.kept[image] && is_one(image)).then_some(measured.colour.background));
+    })?;
+    Ok(super::scatter::medians(&colours).map(hex).unwrap_or_default())
 }
 
 fn hex(colour: [f64; 3]) -> String {

@@ -6,9 +6,10 @@
 
 use super::check::{Finding, Threshold};
 use super::copies::{Group, groups};
-use super::measure::Measured;
+use super::measurements::Measurements;
 use super::{foreign_cluster, label_conflict, near_duplicate};
 use crate::data::Source;
+use crate::error::Result;
 use crate::split::Part;
 
 /// The groups of images that show the same picture.
@@ -41,10 +42,10 @@ impl Duplicates {
     pub(super) fn find(
         source: &Source,
         parts: &[Option<Part>],
-        measured: &[Result<Measured, String>],
+        measured: &Measurements,
         thresholds: &[Threshold],
-    ) -> Self {
-        let groups = groups(measured, parts, near_duplicate::CHECK.threshold_among(thresholds));
+    ) -> Result<Self> {
+        let groups = groups(measured, parts, near_duplicate::CHECK.threshold_among(thresholds))?;
         let rare = foreign_cluster::CHECK.threshold_among(thresholds);
         let frequencies = foreign_cluster::Frequencies::count(source, &groups);
         let judge = |group: Group| {
@@ -58,7 +59,7 @@ impl Duplicates {
             };
             Duplicated { group, kind, rarity }
         };
-        Self(groups.into_iter().map(judge).collect())
+        Ok(Self(groups.into_iter().map(judge).collect()))
     }
 
     /// Findings about the groups of these kinds, as `describe` words them: those that score below the threshold, each
@@ -67,11 +68,11 @@ impl Duplicates {
         &self,
         kinds: &[Kind],
         threshold: f64,
-        describe: impl Fn(&Duplicated) -> Vec<Finding>,
-    ) -> Vec<Finding> {
+        describe: impl Fn(&Duplicated) -> Result<Vec<Finding>>,
+    ) -> Result<Vec<Finding>> {
         let mut groups: Vec<Vec<Finding>> = Vec::new();
         for (number, duplicated) in self.0.iter().enumerate().filter(|(_, d)| kinds.contains(&d.kind)) {
-            let mut findings = describe(duplicated);
+            let mut findings = describe(duplicated)?;
             findings.retain(|finding| finding.score < threshold);
             for finding in &mut findings {
                 finding.cluster = Some(number);
@@ -81,7 +82,7 @@ impl Duplicates {
         }
         let worst = |findings: &[Finding]| findings.iter().map(|f| f.score).fold(1.0, f64::min);
         groups.sort_by(|a, b| worst(a).total_cmp(&worst(b)));
-        groups.concat()
+        Ok(groups.concat())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Images whose pixels are the same, whatever their files look like.
 
 use super::check::{Action, Check, Evidence, Finding, Need};
-use super::copies::{Copied, Group};
 use super::duplicates::Kind;
+use super::fingerprint::Fingerprint;
+use crate::error::Result;
 
 pub(super) const CHECK: Check = Check {
     name: "exact_duplicate",
@@ -13,30 +14,27 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
+fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
     evidence.duplicates.report(&[Kind::SameLabel], threshold, |duplicated| {
         let group = &duplicated.group;
-        let exact = group.copies.iter().filter(|copied| has_same_pixels(evidence, group, copied));
-        let finding = |copied: &Copied| Finding {
-            partner: Some(group.kept),
-            action: Action::Drop,
-            ..check.image(copied.image, 0.0, detail(evidence, group.kept, copied.image).to_owned())
-        };
-        exact.map(finding).collect()
+        let kept = evidence.measured.fingerprint(group.kept)?;
+        let mut findings = Vec::new();
+        for copied in &group.copies {
+            let copy = evidence.measured.fingerprint(copied.image)?;
+            if copy.pixels == kept.pixels {
+                findings.push(Finding {
+                    partner: Some(group.kept),
+                    action: Action::Drop,
+                    ..check.image(copied.image, 0.0, detail(&kept, &copy).to_owned())
+                });
+            }
+        }
+        Ok(findings)
     })
 }
 
-/// Whether a copy is one to the pixel.
-pub(super) fn has_same_pixels(evidence: &Evidence, group: &Group, copied: &Copied) -> bool {
-    match (&evidence.measured[group.kept], &evidence.measured[copied.image]) {
-        (Ok(kept), Ok(copy)) => kept.fingerprint.pixels == copy.fingerprint.pixels,
-        _ => false,
-    }
-}
-
-fn detail(evidence: &Evidence, kept: usize, copy: usize) -> &'static str {
-    let file = |image: usize| evidence.measured[image].as_ref().ok().and_then(|m| m.fingerprint.file);
-    match (file(kept), file(copy)) {
+fn detail(kept: &Fingerprint, copy: &Fingerprint) -> &'static str {
+    match (kept.file, copy.file) {
         (Some(kept), Some(copy)) if kept == copy => "the same file",
         (Some(_), Some(_)) => "the same pixels in a file of other bytes",
         _ => "the same pixels",

@@ -1,8 +1,9 @@
 //! Checks of a number of each image against limits and against the rest of the set: light, sharpness, compression, size.
 
-use super::check::{Check, Evidence, Finding};
+use super::check::{Check, Evidence, Finding, worst_first};
 use super::measure::Measured;
 use super::robust::Limits;
+use crate::error::Result;
 
 /// The score below which these checks find an image: half-way between what is usual in the set and what is surely a fault.
 pub(super) const HALF_WAY: f64 = 0.5;
@@ -16,44 +17,36 @@ pub(super) struct Fault {
 }
 
 /// The images that score below the threshold in any of the numbers, each by its worst, worst first.
-pub(super) fn find(check: &Check, evidence: &Evidence, threshold: f64, faults: &[Fault]) -> Vec<Finding> {
-    let mut worst: Vec<(Option<f64>, usize)> = vec![(None, 0); evidence.measured.len()];
-    for (number, fault) in faults.iter().enumerate() {
-        let scores = fault.limits.scores(&evidence.values(fault.value));
-        for (worst, score) in worst.iter_mut().zip(scores) {
-            if score.is_some_and(|score| worst.0.is_none_or(|worst| score < worst)) {
-                *worst = (score, number);
-            }
-        }
-    }
-    let scores: Vec<Option<f64>> = worst.iter().map(|(score, _)| *score).collect();
-    below(check, threshold, &scores, |image| {
-        let detail = faults[worst[image].1].detail;
-        evidence.measured[image].as_ref().map(detail).unwrap_or_default()
-    })
-}
-
-/// The images that score below the threshold, worst first.
-pub(super) fn below(
+pub(super) fn find(
     check: &Check,
+    evidence: &Evidence,
     threshold: f64,
-    scores: &[Option<f64>],
-    detail: impl Fn(usize) -> String,
-) -> Vec<Finding> {
-    let scored = scores.iter().enumerate().filter_map(|(image, score)| Some((image, (*score)?)));
-    let mut findings: Vec<Finding> = scored
-        .filter(|(_, score)| *score < threshold)
-        .map(|(image, score)| check.image(image, score, detail(image)))
-        .collect();
-    findings.sort_by(|a, b| a.score.total_cmp(&b.score));
-    findings
+    faults: &[Fault],
+) -> Result<Vec<Finding>> {
+    let mut judged = Vec::new();
+    for fault in faults {
+        judged.extend(fault.limits.among(evidence.values(fault.value)?).map(|scale| (fault, scale)));
+    }
+    let mut findings = Vec::new();
+    evidence.measured.each(|image, measured| {
+        let scores = judged.iter().filter_map(|(fault, scale)| {
+            let value = (fault.value)(measured)?;
+            Some((scale.score(value), fault))
+        });
+        let worst = scores.min_by(|a, b| a.0.total_cmp(&b.0));
+        if let Some((score, fault)) = worst.filter(|(score, _)| *score < threshold) {
+            findings.push(check.image(image, score, (fault.detail)(measured)));
+        }
+    })?;
+    Ok(worst_first(findings))
 }
 
 #[cfg(test)]
 mod tests {
     use image::codecs::jpeg::JpegEncoder;
 
-    use crate::audit::{CHECKS, Duplicates, Evidence, Measured, find_check};
+    use crate::audit::measure::Measured;
+    use crate::audit::{CHECKS, Duplicates, Evidence, Measurements, find_check};
     use crate::data::{self, Picture};
     use crate::preprocess::{Filter, resize};
     use crate::sample::Image;
@@ -77,18 +70,19 @@ mod tests {
         let manifest = folder.path().join("m.csv");
         std::fs::write(&manifest, format!("path\n{}\n", rows.join("\n"))).unwrap();
         let source = data::open(&manifest).unwrap();
-        let measured: Vec<Result<Measured, String>> = pictures.iter().map(|p| Ok(Measured::of(p))).collect();
+        let measured = Measurements::of(pictures.iter().map(Some));
         let parts = vec![None; pictures.len()];
-        let duplicates = Duplicates::find(&source, &parts, &measured, &[]);
+        let duplicates = Duplicates::find(&source, &parts, &measured, &[]).unwrap();
         let evidence = Evidence {
             source: &source,
             parts: &parts,
             measured: &measured,
             duplicates: &duplicates,
             model: None,
+            kept: vec![true; pictures.len()],
         };
         let check = find_check(check).unwrap();
-        let findings = (check.run)(check, &evidence, check.threshold);
+        let findings = (check.run)(check, &evidence, check.threshold).unwrap();
         assert!(findings.is_sorted_by(|a, b| a.score <= b.score), "worst first");
         assert!(findings.iter().all(|finding| !finding.detail.is_empty()));
         let mut images: Vec<usize> = findings.iter().filter_map(|finding| finding.image).collect();
@@ -216,14 +210,14 @@ mod tests {
         ] {
             let measured =
                 Measured::of(&Picture { file: Some(file.to_vec()), ..picture(&Image::filled(9, 9, [7; 3])) });
-            assert_eq!(measured.quality.jpeg_quality, None);
+            assert_eq!(measured.quality.jpeg_setting, None);
         }
     }
 
     #[test]
     fn the_quality_setting_is_read_from_the_file() {
         for quality in [10, 35, 60, 90] {
-            let found = Measured::of(&jpeg(&cells()[0], quality)).quality.jpeg_quality.unwrap();
+            let found = Measured::of(&jpeg(&cells()[0], quality)).quality.jpeg_setting.unwrap();
             assert!((found - f64::from(quality)).abs() < 1.0, "{quality}: {found}");
         }
     }

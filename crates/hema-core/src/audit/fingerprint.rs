@@ -9,8 +9,8 @@ use crate::sample::Image;
 /// The first 128 bits of a SHA-256: two different contents never share one in practice, not even on purpose.
 pub(super) type Digest = [u8; 16];
 
-/// What identifies an image, in 300 bytes.
-#[derive(Clone, Debug)]
+/// What identifies an image.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fingerprint {
     /// Of the decoded pixels and the sides.
     pub(super) pixels: Digest,
@@ -21,6 +21,9 @@ pub(super) struct Fingerprint {
 }
 
 impl Fingerprint {
+    /// Bytes of [`Fingerprint::to_bytes`].
+    pub(super) const BYTES: usize = 2 * size_of::<Digest>() + 1 + Thumbnail::BYTES;
+
     /// Of a picture: one pass over its pixels for the digest and one for the thumbnail.
     pub(super) fn of(picture: &Picture) -> Self {
         Self {
@@ -29,6 +32,39 @@ impl Fingerprint {
             thumbnail: Thumbnail::of(&picture.image),
         }
     }
+
+    /// All of it, without loss.
+    pub(super) fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let (pixels, rest) = bytes.split_at_mut(size_of::<Digest>());
+        let (file, rest) = rest.split_at_mut(size_of::<Digest>());
+        let (has_file, thumbnail) = rest.split_at_mut(1);
+        pixels.copy_from_slice(&self.pixels);
+        file.copy_from_slice(&self.file.unwrap_or_default());
+        has_file[0] = u8::from(self.file.is_some());
+        thumbnail.copy_from_slice(&self.thumbnail.to_bytes());
+        bytes
+    }
+
+    /// Half of the digest of the pixels, from [`Fingerprint::to_bytes`].
+    pub(super) fn half_digest(bytes: &[u8; Self::BYTES]) -> u64 {
+        u64::from_le_bytes(head_of(bytes).0)
+    }
+
+    /// What [`Fingerprint::to_bytes`] was given.
+    pub(super) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let (pixels, rest) = head_of(bytes);
+        let (file, rest) = head_of(rest);
+        let ([has_file], rest) = head_of(rest);
+        let thumbnail = Thumbnail::from_bytes(&head_of(rest).0);
+        Self { pixels, file: (has_file == 1).then_some(file), thumbnail }
+    }
+}
+
+/// The first bytes and the others.
+fn head_of<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
+    let (head, rest) = bytes.split_at(N);
+    (std::array::from_fn(|i| head[i]), rest)
 }
 
 fn digest_pixels(image: &Image) -> Digest {
@@ -61,7 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_takes_three_hundred_bytes() {
-        assert!(size_of::<Fingerprint>() <= 304, "{}", size_of::<Fingerprint>());
+    fn a_fingerprint_survives_as_bytes() {
+        let image = crate::synthetic::images(&[1; 8], 50, 3).remove(0).1;
+        for file in [None, Some(vec![1, 2, 3])] {
+            let fingerprint = Fingerprint::of(&Picture { image: image.clone(), file });
+            assert_eq!(Fingerprint::from_bytes(&fingerprint.to_bytes()), fingerprint);
+        }
     }
 }

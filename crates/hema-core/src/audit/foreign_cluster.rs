@@ -9,6 +9,7 @@ use super::check::{Action, Check, Evidence, Finding, Need};
 use super::copies::Group;
 use super::duplicates::Kind;
 use crate::data::Source;
+use crate::error::Result;
 
 pub(super) const CHECK: Check = Check {
     name: "foreign_cluster",
@@ -61,7 +62,7 @@ fn class_counts(source: &Source, images: impl Iterator<Item = usize>) -> Vec<usi
     counts
 }
 
-fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
+fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
     let counts = evidence.source.counts();
     evidence.duplicates.report(&[Kind::Foreign], threshold, |duplicated| {
         let detail = detail(evidence.source, &counts, &duplicated.group);
@@ -70,7 +71,7 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
             action: Action::Drop,
             ..check.image(image, duplicated.rarity, detail.clone())
         };
-        duplicated.group.images().map(finding).collect()
+        Ok(duplicated.group.images().map(finding).collect())
     })
 }
 

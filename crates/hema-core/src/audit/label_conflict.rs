@@ -4,6 +4,7 @@ use super::check::{Action, Check, Evidence, Finding, Need};
 use super::copies::{Copied, Group};
 use super::duplicates::Kind;
 use crate::data::Source;
+use crate::error::Result;
 
 pub(super) const CHECK: Check = Check {
     name: "label_conflict",
@@ -21,7 +22,7 @@ pub(super) fn is_conflict(source: &Source, group: &Group) -> bool {
     labels.any(|label| Some(label) != first)
 }
 
-fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
+fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
     let label = |image: usize| evidence.source.entries()[image].label;
     evidence.duplicates.report(&[Kind::Conflict], threshold, |duplicated| {
         let group = &duplicated.group;
@@ -45,6 +46,6 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
                 ..check.image(image, 1.0 - similarity, detail)
             })
         };
-        members.iter().filter_map(finding).collect()
+        Ok(members.iter().filter_map(finding).collect())
     })
 }

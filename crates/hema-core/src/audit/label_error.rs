@@ -1,7 +1,8 @@
 //! Labels that a model which did not see the image contradicts with confidence.
 
-use super::check::{Check, Evidence, Finding, Need};
+use super::check::{Check, Evidence, Finding, Need, worst_first};
 use super::confident::{Suspicion, judge};
+use crate::error::Result;
 
 pub(super) const CHECK: Check = Check {
     name: "label_error",
@@ -13,8 +14,8 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
-    let Some(model) = evidence.model else { return Vec::new() };
+fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
+    let Some(model) = evidence.model else { return Ok(Vec::new()) };
     let classes = evidence.source.classes();
     let mut images = Vec::new();
     let mut labels = Vec::new();
@@ -48,7 +49,5 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
         (suspicions[i] == Suspicion::ByBoth && score < threshold)
             .then(|| check.image(images[i], score, detail))
     };
-    let mut findings: Vec<Finding> = (0..images.len()).filter_map(finding).collect();
-    findings.sort_by(|a, b| a.score.total_cmp(&b.score));
-    findings
+    Ok(worst_first((0..images.len()).filter_map(finding).collect()))
 }

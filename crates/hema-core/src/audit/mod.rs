@@ -1,16 +1,21 @@
 //! What is wrong with a data set, found before a model learns it.
 //!
-//! One pass over the images measures each once ([`Measured`]); every check then reads those measurements ([`Evidence`])
+//! One pass over the images measures each once ([`Measurements`]); every check then reads those measurements ([`Evidence`])
 //! and names images ([`Finding`]). [`CHECKS`] is the table of all checks, a file each. A finding says what to do about
 //! its image ([`Action`]); `policy` turns findings into the list of images that stay.
 //!
 //! Left out on purpose: changing data in place, and running models: what a model says of the images is handed in.
 
+// all checks have one signature, also those that read nothing again
+#![allow(clippy::unnecessary_wraps)]
+
 mod check;
 mod findings_csv;
 mod measure;
+mod measurements;
 mod policy;
 mod record;
+mod rows;
 
 // what is measured
 mod colour;
@@ -55,14 +60,15 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use check::{Action, CHECKS, Check, Evidence, Finding, ModelEvidence, Need, Threshold, find_check};
-pub use colour::Colour;
 pub use copies::copies;
 pub use duplicates::Duplicates;
 pub use findings_csv::{read_findings, write_findings};
-pub use measure::Measured;
+pub use measurements::Measurements;
 pub use policy::kept;
-pub use quality::Quality;
 pub use record::{AUDIT_FORMAT, AuditRecord, CheckSummary, ClassSummary, Counts, FindingRecord, Summary};
+
+use fingerprint::Fingerprint;
+use measure::Measured;
 
 use crate::data::Source;
 use crate::error::Result;
@@ -76,7 +82,7 @@ pub struct Audit {
     /// Everything found, in the order of [`CHECKS`], worst first within a check, clusters together.
     pub findings: Vec<Finding>,
     /// What was measured of every entry, or why it could not be read; empty where nothing was measured.
-    pub measured: Vec<Result<Measured, String>>,
+    pub measured: Measurements,
     /// The part every entry belongs to, where the data is split.
     pub parts: Vec<Option<Part>>,
     /// Names of the checks that were left out, each with the reason.
@@ -94,14 +100,23 @@ impl Audit {
         let findings = read_findings(path, source)?;
         let left_out = CHECKS.iter().map(|check| (check.name, "not run again")).collect();
         let (parts, duplicates) = (parts(source, None)?, Duplicates::default());
-        Ok(Self { findings, measured: Vec::new(), parts, left_out, duplicates })
+        Ok(Self { findings, measured: Measurements::new(0)?, parts, left_out, duplicates })
     }
 
     /// The same audit with what a model says of the images: of [`CHECKS`], those that need a model are run.
-    pub fn with_model(mut self, source: &Source, model: &ModelEvidence, thresholds: &[Threshold]) -> Self {
+    ///
+    /// # Errors
+    /// Measurements that cannot be read again.
+    pub fn with_model(
+        mut self,
+        source: &Source,
+        model: &ModelEvidence,
+        thresholds: &[Threshold],
+    ) -> Result<Self> {
         let Self { measured, parts, duplicates, .. } = &self;
-        let evidence = Evidence { source, parts, measured, duplicates, model: Some(model) };
-        let (findings, left_out) = run(&evidence, thresholds, |check| check.needs == Need::Model);
+        let kept = policy::kept(&self.findings, source.len());
+        let evidence = Evidence { source, parts, measured, duplicates, model: Some(model), kept };
+        let (findings, left_out) = run(evidence, thresholds, |check| check.needs == Need::Model)?;
         let is_run = |name: &str| CHECKS.iter().any(|check| check.name == name && check.needs == Need::Model);
         self.findings.retain(|finding| !is_run(finding.check));
         self.left_out.retain(|(name, _)| !is_run(name));
@@ -111,7 +126,7 @@ impl Audit {
         let row = |name: &str| CHECKS.iter().position(|check| check.name == name);
         self.findings.sort_by_key(|finding| row(finding.check));
         self.left_out.sort_by_key(|(name, _)| row(name));
-        self
+        Ok(self)
     }
 }
 
@@ -133,11 +148,12 @@ pub fn audit(
 /// Runs every check on a source whose images have been measured, see [`audit`].
 ///
 /// # Errors
-/// A split of the data's own that cannot be read; an unknown check in `thresholds`.
+/// A split of the data's own that cannot be read; an unknown check in `thresholds`; measurements that cannot be read
+/// again.
 pub fn judge(
     source: &Source,
     split: Option<&Split>,
-    measured: Vec<Result<Measured, String>>,
+    measured: Measurements,
     model: Option<&ModelEvidence>,
     thresholds: &[Threshold],
 ) -> Result<Audit> {
@@ -145,26 +161,31 @@ pub fn judge(
         find_check(&threshold.check)?;
     }
     let parts = parts(source, split)?;
-    let duplicates = Duplicates::find(source, &parts, &measured, thresholds);
-    let evidence = Evidence { source, parts: &parts, measured: &measured, duplicates: &duplicates, model };
-    let (findings, left_out) = run(&evidence, thresholds, |_| true);
+    let duplicates = Duplicates::find(source, &parts, &measured, thresholds)?;
+    let kept = vec![true; source.len()];
+    let evidence =
+        Evidence { source, parts: &parts, measured: &measured, duplicates: &duplicates, model, kept };
+    let (findings, left_out) = run(evidence, thresholds, |_| true)?;
     Ok(Audit { findings, measured, parts, left_out, duplicates })
 }
 
 /// What checks find, and why others cannot be run.
 type Run = (Vec<Finding>, Vec<(&'static str, &'static str)>);
 
-/// Runs the checks that are wanted, in the order of [`CHECKS`].
-fn run(evidence: &Evidence, thresholds: &[Threshold], wanted: impl Fn(&Check) -> bool) -> Run {
+/// Runs the checks that are wanted, in the order of [`CHECKS`]: each knows what those before it drop.
+fn run(mut evidence: Evidence, thresholds: &[Threshold], wanted: impl Fn(&Check) -> bool) -> Result<Run> {
     let (mut findings, mut left_out) = (Vec::new(), Vec::new());
     for check in CHECKS.iter().filter(|check| wanted(check)) {
         let threshold = check.threshold_among(thresholds);
-        match check.left_out(evidence, threshold) {
-            Some(why) => left_out.push((check.name, why)),
-            None => findings.extend((check.run)(check, evidence, threshold)),
+        if let Some(why) = check.left_out(&evidence, threshold) {
+            left_out.push((check.name, why));
+            continue;
         }
+        let found = (check.run)(check, &evidence, threshold)?;
+        policy::drop_found(&mut evidence.kept, &found);
+        findings.extend(found);
     }
-    (findings, left_out)
+    Ok((findings, left_out))
 }
 
 /// The part of every entry: by the split given, else by the data's own.
@@ -179,28 +200,22 @@ fn parts(source: &Source, split: Option<&Split>) -> Result<Vec<Option<Part>>> {
     Ok(split.map_or_else(|| vec![None; source.len()], |split| split.parts(source)))
 }
 
-/// Measures every image, on all threads; an image that cannot be read leaves its reason.
+/// Measures every image, on all threads; of an image that cannot be read the reason is kept.
 ///
 /// # Errors
-/// A shared file that cannot be read any further.
-pub fn measure_all(
-    source: &Source,
-    progress: &(dyn Fn(usize) + Sync),
-) -> Result<Vec<Result<Measured, String>>> {
-    let mut measured: Vec<Option<Result<Measured, String>>> = (0..source.len()).map(|_| None).collect();
+/// A shared file that cannot be read any further, a full disk.
+pub fn measure_all(source: &Source, progress: &(dyn Fn(usize) + Sync)) -> Result<Measurements> {
+    let mut measurements = Measurements::new(source.len())?;
     let done = AtomicUsize::new(0);
     source.visit(
         &source.reading_order(None)?,
         IN_FLIGHT,
         |_, picture| {
-            let measured = picture.map(|picture| Measured::of(&picture)).map_err(|e| e.message().to_owned());
+            let found = picture.map(|picture| (Measured::of(&picture), Fingerprint::of(&picture)));
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
-            measured
+            found.map_err(|e| e.message().to_owned())
         },
-        |i, result| {
-            measured[i] = Some(result);
-            Ok(())
-        },
+        |image, found| measurements.set(image, found),
     )?;
-    Ok(measured.into_iter().flatten().collect())
+    Ok(measurements)
 }

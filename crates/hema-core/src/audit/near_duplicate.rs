@@ -3,8 +3,9 @@
 use super::check::{Action, Check, Evidence, Finding, Need};
 use super::copies::{Copied, LARGEST_DIFFERENCE};
 use super::duplicates::Kind;
-use super::exact_duplicate::has_same_pixels;
+use super::fingerprint::Fingerprint;
 use super::measure::Measured;
+use crate::error::Result;
 
 pub(super) const CHECK: Check = Check {
     name: "near_duplicate",
@@ -15,33 +16,49 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
+fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
     evidence.duplicates.report(&[Kind::SameLabel], threshold, |duplicated| {
         let group = &duplicated.group;
-        let Ok(kept) = &evidence.measured[group.kept] else { return Vec::new() };
-        let finding = |copied: &Copied| {
-            let copy = evidence.measured[copied.image].as_ref().ok()?;
-            Some(Finding {
-                partner: Some(group.kept),
-                action: Action::Drop,
-                ..check.image(copied.image, 1.0 - copied.similarity, detail(kept, copy, copied))
-            })
-        };
-        let near = group.copies.iter().filter(|copied| !has_same_pixels(evidence, group, copied));
-        near.filter_map(finding).collect()
+        let kept = Picture::read(evidence, group.kept)?;
+        let mut findings = Vec::new();
+        for copied in &group.copies {
+            let copy = Picture::read(evidence, copied.image)?;
+            if copy.fingerprint.pixels != kept.fingerprint.pixels {
+                findings.push(Finding {
+                    partner: Some(group.kept),
+                    action: Action::Drop,
+                    ..check.image(copied.image, 1.0 - copied.similarity, detail(&kept, &copy, copied))
+                });
+            }
+        }
+        Ok(findings)
     })
 }
 
+/// What is known of one of two pictures that are compared.
+struct Picture {
+    measured: Measured,
+    fingerprint: Fingerprint,
+}
+
+impl Picture {
+    fn read(evidence: &Evidence, image: usize) -> Result<Self> {
+        let (measured, fingerprint) = (evidence.measured.get(image)?, evidence.measured.fingerprint(image)?);
+        Ok(Self { measured, fingerprint })
+    }
+}
+
 /// What was done to the copy, as far as it shows, and how alike the two still are.
-fn detail(kept: &Measured, copy: &Measured, copied: &Copied) -> String {
+fn detail(kept: &Picture, copy: &Picture, copied: &Copied) -> String {
     /// A smaller change of light, as a factor, is what compression does.
     const LIGHT: f32 = 1.04;
     let mut changes: Vec<String> = copied.orientation.words().map(str::to_owned).into_iter().collect();
+    let (own, usual) = (&copy.measured, &kept.measured);
     // a quarter turn alone swaps the sides
     let (width, height) =
-        if copied.orientation.transposed { (copy.height, copy.width) } else { (copy.width, copy.height) };
-    if (width, height) != (kept.width, kept.height) {
-        changes.push(format!("resized from {}x{} to {width}x{height}", kept.width, kept.height));
+        if copied.orientation.transposed { (own.height, own.width) } else { (own.width, own.height) };
+    if (width, height) != (usual.width, usual.height) {
+        changes.push(format!("resized from {}x{} to {width}x{height}", usual.width, usual.height));
     }
     let (kept, copy) = (&kept.fingerprint.thumbnail, &copy.fingerprint.thumbnail);
     let light = copy.mean / kept.mean.max(1.0);

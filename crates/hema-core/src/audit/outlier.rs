@@ -3,9 +3,10 @@
 use hema_kernels::dot;
 use rayon::prelude::*;
 
-use super::check::{Check, Evidence, Finding, ModelEvidence, Need};
-use super::fault::{HALF_WAY, below};
+use super::check::{Check, Evidence, Finding, ModelEvidence, Need, worst_first};
+use super::fault::HALF_WAY;
 use super::robust::{Limits, Spread};
+use crate::error::Result;
 
 pub(super) const CHECK: Check = Check {
     name: "embedding_outlier",
@@ -24,11 +25,10 @@ const REFERENCES: usize = 1000;
 /// Robust standard deviations from the class's median distance: surely an outlier. What lies beyond four scores below a half.
 const SURELY: f64 = 5.0;
 
-fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
-    let Some(model) = evidence.model else { return Vec::new() };
+fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
+    let Some(model) = evidence.model else { return Ok(Vec::new()) };
     let directions = directions(model);
-    let mut distances = vec![None; directions.len()];
-    let mut scores = vec![None; directions.len()];
+    let mut findings = Vec::new();
     let labels = || evidence.source.entries().iter().map(|entry| entry.label);
     let groups = (0..evidence.source.classes().len()).map(Some).chain([None]);
     for group in groups {
@@ -37,23 +37,23 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
             .filter(|(i, l)| *l == group && directions[*i].is_some())
             .map(|(i, _)| i)
             .collect();
-        let own = neighbour_distances(&members, &directions);
-        let Some(spread) = Spread::of(own.iter().copied()) else { continue };
+        let distances = neighbour_distances(&members, &directions);
+        let Some(spread) = Spread::of(distances.clone()) else { continue };
         let limits = Limits { surely: spread.median + SURELY * spread.sigma, fine: spread.median };
-        let values: Vec<Option<f64>> = own.iter().copied().map(Some).collect();
-        for ((image, distance), score) in members.iter().zip(own).zip(limits.scores(&values)) {
-            distances[*image] = Some((distance, spread));
-            scores[*image] = score;
+        let Some(scale) = limits.among(distances.clone()) else { continue };
+        for (image, distance) in members.into_iter().zip(distances) {
+            let score = scale.score(distance);
+            if score < threshold {
+                let detail = format!(
+                    "cosine distance {distance:.2} to its neighbour number {NEIGHBOURS}, {:.2} is usual in its class",
+                    spread.median
+                );
+                findings.push(check.image(image, score, detail));
+            }
         }
     }
-    below(check, threshold, &scores, |image| {
-        let (distance, spread): (f64, Spread) =
-            distances[image].unwrap_or((0.0, Spread { median: 0.0, sigma: 0.0 }));
-        format!(
-            "cosine distance {distance:.2} to its neighbour number {NEIGHBOURS}, {:.2} is usual in its class",
-            spread.median
-        )
-    })
+    findings.sort_by_key(|finding| finding.image);
+    Ok(worst_first(findings))
 }
 
 /// The embeddings less their mean, at length 1.

@@ -7,10 +7,15 @@ use super::check::{Action, Finding};
 /// their actions.
 pub fn kept(findings: &[Finding], images: usize) -> Vec<bool> {
     let mut kept = vec![true; images];
+    drop_found(&mut kept, findings);
+    kept
+}
+
+/// Marks the images that findings drop.
+pub(super) fn drop_found(kept: &mut [bool], findings: &[Finding]) {
     for finding in findings.iter().filter(|finding| finding.action == Action::Drop) {
         finding.image.into_iter().for_each(|image| kept[image] = false);
     }
-    kept
 }
 
 #[cfg(test)]

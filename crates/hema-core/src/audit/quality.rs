@@ -6,24 +6,24 @@ use crate::data::Picture;
 use crate::sample::Image;
 
 /// What is measured of a picture's quality.
-#[derive(Clone, Copy, Debug)]
-pub struct Quality {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Quality {
     /// Luma that 1 % of the pixels lie below: the darkest there is, but for noise.
-    pub darkest: u8,
+    pub(super) darkest: u8,
     /// Luma that 99 % of the pixels lie below: the background of a smear.
-    pub brightest: u8,
+    pub(super) brightest: u8,
     /// Share of the pixels at the upper end of the scale (250 and above).
-    pub clipped: f64,
+    pub(super) clipped: f64,
     /// Shannon entropy of the luma in bits, 0 to 8.
-    pub entropy: f64,
+    pub(super) entropy: f64,
     /// How steep the steepest edges are, from 0: the 99th percentile of the Laplacian's magnitude at half size, relative to the
     /// contrast. Half size, because noise and JPEG blocks leave it alone. `None` for images too small or flat to tell.
-    pub sharpness: Option<f64>,
+    pub(super) sharpness: Option<f64>,
     /// Step at the borders of 8 x 8 blocks in excess of the steps elsewhere, in levels of luma: the trace of JPEG
     /// compression, in whatever format the picture is now. `None` for images too small to tell.
-    pub blockiness: Option<f64>,
+    pub(super) blockiness: Option<f64>,
     /// Quality setting of the JPEG file, 1 to 100, as its quantisation table tells.
-    pub jpeg_quality: Option<f64>,
+    pub(super) jpeg_setting: Option<f64>,
 }
 
 impl Quality {
@@ -40,12 +40,12 @@ impl Quality {
             entropy: luma.histogram.iter().map(share).map(bits).sum(),
             sharpness: sharpness(luma, f64::from(brightest - darkest)),
             blockiness: blockiness(luma),
-            jpeg_quality: picture.file.as_deref().and_then(jpeg_quality),
+            jpeg_setting: picture.file.as_deref().and_then(jpeg_quality),
         }
     }
 
     /// Distance between the darkest and the brightest, relative to the brightest: 0 to 1, whatever the exposure.
-    pub fn contrast(&self) -> f64 {
+    pub(super) fn contrast(&self) -> f64 {
         f64::from(self.brightest - self.darkest) / f64::from(self.brightest.max(1))
     }
 }

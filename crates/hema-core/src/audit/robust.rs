@@ -13,8 +13,7 @@ pub(super) struct Spread {
 
 impl Spread {
     /// `None` without values.
-    pub(super) fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
-        let mut values: Vec<f64> = values.collect();
+    pub(super) fn of(mut values: Vec<f64>) -> Option<Self> {
         let median = median(&mut values)?;
         for value in &mut values {
             *value = (*value - median).abs();
@@ -37,24 +36,37 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// How sound each value is among the others: 1 where it is fine or within three standard deviations of what is usual
-    /// in the set, 0 where it is surely a fault, and evenly between. A set that is darker than others as a whole is thus
-    /// no set of dark images.
-    pub(super) fn scores(self, values: &[Option<f64>]) -> Vec<Option<f64>> {
+    /// The scale by which each of some values is judged among the others; `None` without values.
+    pub(super) fn among(self, mut values: Vec<f64>) -> Option<Scale> {
         let sign = if self.surely < self.fine { 1.0 } else { -1.0 };
-        let (surely, fine) = (sign * self.surely, sign * self.fine);
-        let Some(spread) = Spread::of(values.iter().flatten().map(|value| sign * value)) else {
-            return vec![None; values.len()];
-        };
-        let usual = fine.min(spread.median - 3.0 * spread.sigma);
-        let score = |value: f64| {
-            if usual > surely {
-                ((sign * value - surely) / (usual - surely)).clamp(0.0, 1.0)
-            } else {
-                f64::from(u8::from(sign * value > surely))
-            }
-        };
-        values.iter().map(|value| value.map(score)).collect()
+        for value in &mut values {
+            *value *= sign;
+        }
+        let spread = Spread::of(values)?;
+        let usual = (sign * self.fine).min(spread.median - 3.0 * spread.sigma);
+        Some(Scale { sign, surely: sign * self.surely, usual })
+    }
+}
+
+/// How sound values of a set are: 1 where they are fine or within three standard deviations of what is usual in the set, 0
+/// where they are surely a fault, and evenly between. A set that is darker than others as a whole is thus no set of dark
+/// images.
+pub(super) struct Scale {
+    /// -1 where high values are faults.
+    sign: f64,
+    surely: f64,
+    usual: f64,
+}
+
+impl Scale {
+    /// How sound a value is, 0 to 1.
+    pub(super) fn score(&self, value: f64) -> f64 {
+        let (value, surely, usual) = (self.sign * value, self.surely, self.usual);
+        if usual > surely {
+            ((value - surely) / (usual - surely)).clamp(0.0, 1.0)
+        } else {
+            f64::from(u8::from(value > surely))
+        }
     }
 }
 
@@ -64,20 +76,18 @@ mod tests {
 
     #[test]
     fn a_few_wild_values_do_not_move_the_spread() {
-        let spread = Spread::of((0..101).map(f64::from).chain([1e9; 5])).unwrap();
+        let spread = Spread::of((0..101).map(f64::from).chain([1e9; 5]).collect()).unwrap();
         assert!((spread.median - 53.0).abs() < 1.0 && (spread.sigma - 38.5).abs() < 2.0, "{spread:?}");
-        assert_eq!(Spread::of([].into_iter()), None);
+        assert_eq!(Spread::of(vec![]), None);
     }
 
     #[test]
     fn values_are_judged_among_the_others_and_by_absolute_limits() {
         let limits = Limits { surely: 10.0, fine: 100.0 };
         let judge = |usual: f64, value: f64| {
-            let mut values: Vec<Option<f64>> = (0..40).map(|i| Some(usual + f64::from(i % 5))).collect();
-            values.extend([Some(value), None]);
-            let scores = limits.scores(&values);
-            assert_eq!(scores[41], None);
-            scores[40].unwrap()
+            let mut values: Vec<f64> = (0..40).map(|i| usual + f64::from(i % 5)).collect();
+            values.push(value);
+            limits.among(values).unwrap().score(value)
         };
         // 60 is low in a set of 200 and ordinary in a set of 60
         assert!((judge(200.0, 55.0) - 0.5).abs() < 1e-9);
@@ -85,8 +95,8 @@ mod tests {
         // 9 is a fault even where all are like it
         assert_eq!(judge(9.0, 9.0), 0.0);
         // the other way round, high is bad
-        let high =
-            Limits { surely: 100.0, fine: 10.0 }.scores(&[Some(5.0), Some(5.0), Some(5.0), Some(55.0)]);
-        assert_eq!(high, [Some(1.0), Some(1.0), Some(1.0), Some(0.5)]);
+        let high = Limits { surely: 100.0, fine: 10.0 }.among(vec![5.0, 5.0, 5.0, 55.0]).unwrap();
+        assert_eq!([5.0, 55.0].map(|value| high.score(value)), [1.0, 0.5]);
+        assert!(limits.among(vec![]).is_none());
     }
 }

@@ -22,7 +22,7 @@ impl<const D: usize> Scatter<D> {
         let mut scatter = Self { centre, factor: cholesky(&diagonal(least)) };
         let mut half = scatter.nearest(points);
         for _ in 0..STEPS {
-            scatter = Self::of(half.iter().map(|i| &points[*i]), least);
+            scatter = Self::of(half.iter().map(|i| &points[*i as usize]), least);
             let next = scatter.nearest(points);
             if next == half {
                 break;
@@ -53,10 +53,11 @@ impl<const D: usize> Scatter<D> {
     }
 
     /// The half of the points that lies nearest, in order of their indices.
-    fn nearest(&self, points: &[[f64; D]]) -> Vec<usize> {
+    fn nearest(&self, points: &[[f64; D]]) -> Vec<u32> {
         let distances: Vec<f64> = points.iter().map(|point| self.distance(point)).collect();
-        let mut order: Vec<usize> = (0..points.len()).collect();
-        order.sort_by(|a, b| distances[*a].total_cmp(&distances[*b]).then(a.cmp(b)));
+        let mut order: Vec<u32> = (0..points.len() as u32).collect();
+        let distance = |i: u32| distances[i as usize];
+        order.sort_unstable_by(|a, b| distance(*a).total_cmp(&distance(*b)).then(a.cmp(b)));
         order.truncate(points.len() / 2 + 1);
         order.sort_unstable();
         order

@@ -41,26 +41,33 @@ impl Radius {
     }
 }
 
-/// Hashes that can be searched; they are numbered in the order they came in.
+/// Hashes that can be searched; they are numbered in the order they came in. A hash takes 24 bytes.
 pub(super) struct HammingIndex {
-    hashes: Vec<u64>,
-    /// Of every quarter and value of it, the hashes that have it, with their numbers.
-    tables: [Vec<Vec<(u64, u32)>>; QUARTERS],
+    hashes: Vec<Linked>,
+    /// Of every quarter and value of it, the number of the last hash that has it.
+    last: Vec<[u32; QUARTERS]>,
 }
+
+/// A hash, and of every quarter the number of the hash before it with the same value of it.
+struct Linked {
+    hash: u64,
+    before: [u32; QUARTERS],
+}
+
+/// The end of a chain.
+const NONE: u32 = u32::MAX;
 
 impl HammingIndex {
     /// An index without hashes.
     pub(super) fn new() -> Self {
-        Self { hashes: Vec::new(), tables: std::array::from_fn(|_| vec![Vec::new(); 1 << QUARTER_BITS]) }
+        Self { hashes: Vec::new(), last: vec![[NONE; QUARTERS]; 1 << QUARTER_BITS] }
     }
 
     /// Adds a hash.
     pub(super) fn insert(&mut self, hash: u64) {
         let number = self.hashes.len() as u32;
-        for (i, table) in self.tables.iter_mut().enumerate() {
-            table[quarter(hash, i)].push((hash, number));
-        }
-        self.hashes.push(hash);
+        let before = std::array::from_fn(|i| std::mem::replace(&mut self.last[quarter(hash, i)][i], number));
+        self.hashes.push(Linked { hash, before });
     }
 
     /// Calls `found` with the number of every hash within a radius of `hash`, once each, until it breaks.
@@ -72,16 +79,18 @@ impl HammingIndex {
     ) -> ControlFlow<()> {
         if self.hashes.len() <= QUARTERS * radius.changes().len() {
             // comparing all takes fewer steps
-            let is_near = |(_, other): &(usize, &u64)| (hash ^ **other).count_ones() <= radius.bits();
+            let is_near = |(_, other): &(usize, &Linked)| (hash ^ other.hash).count_ones() <= radius.bits();
             return self.hashes.iter().enumerate().filter(is_near).try_for_each(|(number, _)| found(number));
         }
-        for (i, table) in self.tables.iter().enumerate() {
+        for i in 0..QUARTERS {
             for change in radius.changes() {
-                for (other, number) in &table[quarter(hash, i) ^ usize::from(*change)] {
-                    let differing = hash ^ other;
+                let mut number = self.last[quarter(hash, i) ^ usize::from(*change)][i];
+                while let Some(other) = self.hashes.get(number as usize) {
+                    let differing = hash ^ other.hash;
                     if differing.count_ones() <= radius.bits() && first_near_quarter(differing, radius) == i {
-                        found(*number as usize)?;
+                        found(number as usize)?;
                     }
+                    number = other.before[i];
                 }
             }
         }

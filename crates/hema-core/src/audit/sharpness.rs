@@ -35,12 +35,12 @@ const SOFT: &[Fault] = &[Fault {
 
 const COMPRESSED: &[Fault] = &[
     Fault {
-        value: |m| m.quality.jpeg_quality,
+        value: |m| m.quality.jpeg_setting,
         limits: Limits { surely: 5.0, fine: 50.0 },
         detail: |m| {
             format!(
                 "its quantisation table is that of quality {:.0}",
-                m.quality.jpeg_quality.unwrap_or_default()
+                m.quality.jpeg_setting.unwrap_or_default()
             )
         },
     },

@@ -1,8 +1,9 @@
 //! What predicts the class without a look at the cell: a model would learn it in its place.
 
-use super::check::{Check, Evidence, Finding, Need};
+use super::check::{Check, Evidence, Finding, Need, worst_first};
 use super::measure::Measured;
 use crate::data::Source;
+use crate::error::Result;
 
 pub(super) const CHECK: Check = Check {
     name: "shortcut",
@@ -30,7 +31,7 @@ const PROPERTIES: &[Property] = &[
     Property { name: "the brightness of the background", value: |m| Some(m.colour.background.iter().sum()) },
     Property { name: "the red of the background", value: |m| Some(ratio(m, 0)) },
     Property { name: "the blue of the background", value: |m| Some(ratio(m, 2)) },
-    Property { name: "the JPEG compression of the file", value: |m| m.quality.jpeg_quality },
+    Property { name: "the JPEG compression of the file", value: |m| m.quality.jpeg_setting },
 ];
 
 /// A channel of the background relative to green.
@@ -41,27 +42,40 @@ fn ratio(measured: &Measured, channel: usize) -> f64 {
 /// A property is cut into so many bins at most.
 const BINS: usize = 10;
 
-fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
-    let finding = |property: &Property| {
-        let bins = bins(&evidence.values(property.value));
-        let association = Association::of(evidence.source, &bins)?;
+fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for property in PROPERTIES {
+        let edges = edges(evidence.values(property.value)?);
+        let mut association = Contingency::new(evidence.source, edges.len() + 1);
+        evidence.measured.each(|image, measured| {
+            if let Some(value) = (property.value)(measured) {
+                association.count(image, edges.partition_point(|edge| *edge <= value));
+            }
+        })?;
+        let Some(association) = association.association() else { continue };
         let score = 1.0 - association.cramers_v;
-        let detail = || format!("{} predicts the class: {}", property.name, describe(&association));
-        (score < threshold).then(|| check.data_set(score, detail()))
-    };
-    let mut findings: Vec<Finding> = PROPERTIES.iter().filter_map(finding).collect();
-    findings.sort_by(|a, b| a.score.total_cmp(&b.score));
-    findings
+        if score < threshold {
+            let detail = format!("{} predicts the class: {}", property.name, describe(&association));
+            findings.push(check.data_set(score, detail));
+        }
+    }
+    Ok(worst_first(findings))
 }
 
-/// Bins of about equally many images; equal values share one.
-fn bins(values: &[Option<f64>]) -> Vec<Option<usize>> {
-    let mut sorted: Vec<f64> = values.iter().flatten().copied().collect();
-    sorted.sort_by(f64::total_cmp);
+/// The edges of bins of about equally many values; equal values share one.
+fn edges(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_unstable_by(f64::total_cmp);
     let mut edges: Vec<f64> =
-        (1..BINS).filter_map(|bin| sorted.get(bin * sorted.len() / BINS).copied()).collect();
+        (1..BINS).filter_map(|bin| values.get(bin * values.len() / BINS).copied()).collect();
     edges.dedup();
-    values.iter().map(|value| value.map(|value| edges.partition_point(|edge| *edge <= value))).collect()
+    edges
+}
+
+/// How many labelled images of each class lie in each bin.
+pub(super) struct Contingency<'a> {
+    source: &'a Source,
+    /// A row a bin, a column a class.
+    table: Vec<Vec<f64>>,
 }
 
 /// How much a property says about the class.
@@ -85,16 +99,22 @@ pub(super) fn describe(association: &Association) -> String {
     )
 }
 
-impl Association {
-    /// Of labelled images that lie in a bin; `None` unless there are two bins and two classes.
-    pub(super) fn of(source: &Source, bins: &[Option<usize>]) -> Option<Self> {
-        let rows = bins.iter().flatten().max()? + 1;
-        let mut table = vec![vec![0.0_f64; source.classes().len()]; rows];
-        for (entry, bin) in source.entries().iter().zip(bins) {
-            if let (Some(label), Some(bin)) = (entry.label, bin) {
-                table[*bin][label] += 1.0;
-            }
+impl<'a> Contingency<'a> {
+    /// Of no image yet.
+    pub(super) fn new(source: &'a Source, bins: usize) -> Self {
+        Self { source, table: vec![vec![0.0; source.classes().len()]; bins] }
+    }
+
+    /// Counts an image, if it has a label.
+    pub(super) fn count(&mut self, image: usize, bin: usize) {
+        if let Some(label) = self.source.entries()[image].label {
+            self.table[bin][label] += 1.0;
         }
+    }
+
+    /// How much the bin says about the class; `None` unless there are two bins and two classes.
+    pub(super) fn association(self) -> Option<Association> {
+        let Self { source, table } = self;
         let in_row: Vec<f64> = table.iter().map(|row| row.iter().sum()).collect();
         let in_column: Vec<f64> =
             (0..source.classes().len()).map(|label| table.iter().map(|row| row[label]).sum()).collect();
@@ -113,7 +133,7 @@ impl Association {
         let corrected = (squared - (rows - 1.0) * (columns - 1.0) / (total - 1.0)).max(0.0);
         let shrunk = |size: f64| size - (size - 1.0).powi(2) / (total - 1.0);
         let most = |counts: &[f64]| counts.iter().copied().fold(0.0, f64::max);
-        Some(Self {
+        Some(Association {
             cramers_v: (corrected / (shrunk(rows).min(shrunk(columns)) - 1.0).max(1e-9)).sqrt().min(1.0),
             rule: table.iter().map(|row| most(row)).sum::<f64>() / total,
             majority: most(&in_column) / total,

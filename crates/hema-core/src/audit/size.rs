@@ -1,9 +1,10 @@
 //! Pictures of another size or shape than the rest of the set.
 
-use super::check::{Check, Evidence, Finding, Need};
-use super::fault::{HALF_WAY, below};
+use super::check::{Check, Evidence, Finding, Need, worst_first};
+use super::fault::HALF_WAY;
 use super::measure::Measured;
 use super::robust::{Limits, Spread};
+use crate::error::Result;
 
 pub(super) const ODD_SIZE: Check = Check {
     name: "odd_size",
@@ -37,18 +38,21 @@ fn unlike(
     threshold: f64,
     limits: Limits,
     value: fn(&Measured) -> f64,
-) -> Vec<Finding> {
-    let logs = evidence.values(|measured| Some(value(measured).ln()));
-    let Some(usual) = Spread::of(logs.iter().flatten().copied()) else { return Vec::new() };
-    let factors: Vec<Option<f64>> =
-        logs.iter().map(|log| log.map(|log| (log - usual.median).abs())).collect();
-    below(check, threshold, &limits.scores(&factors), |image| {
-        let size = evidence.measured[image].as_ref().map(|m| (m.width, m.height)).unwrap_or_default();
-        format!(
-            "is {}x{} pixels, {:.1} times off what is usual",
-            size.0,
-            size.1,
-            factors[image].unwrap_or_default().exp()
-        )
-    })
+) -> Result<Vec<Finding>> {
+    let logs = evidence.values(|measured| Some(value(measured).ln()))?;
+    let Some(usual) = Spread::of(logs.clone()) else { return Ok(Vec::new()) };
+    let factor = |log: f64| (log - usual.median).abs();
+    let Some(scale) = limits.among(logs.into_iter().map(factor).collect()) else { return Ok(Vec::new()) };
+    let mut findings = Vec::new();
+    evidence.measured.each(|image, measured| {
+        let factor = factor(value(measured).ln());
+        let score = scale.score(factor);
+        if score < threshold {
+            let Measured { width, height, .. } = measured;
+            let times = factor.exp();
+            let detail = format!("is {width}x{height} pixels, {times:.1} times off what is usual");
+            findings.push(check.image(image, score, detail));
+        }
+    })?;
+    Ok(worst_first(findings))
 }

@@ -6,6 +6,18 @@ use crate::preprocess::{Filter, resize};
 use crate::sample::Image;
 use crate::synthetic;
 
+/// A labelled source, of which nothing is decoded, and the measurements of its pictures.
+fn labelled(pictures: &[Image], labels: &[&str]) -> (Source, Measurements) {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = folder.path().join("m.csv");
+    let rows: Vec<String> =
+        labels.iter().enumerate().map(|(i, label)| format!("{i:04}.png,{label}")).collect();
+    std::fs::write(&manifest, format!("path,label\n{}\n", rows.join("\n"))).unwrap();
+    let pictures: Vec<Picture> =
+        pictures.iter().map(|image| Picture { image: image.clone(), file: None }).collect();
+    (open(&manifest).unwrap(), Measurements::of(pictures.iter().map(Some)))
+}
+
 /// What a check finds in pictures with a label and perhaps a part each.
 fn run_check(
     check: &str,
@@ -14,18 +26,13 @@ fn run_check(
     parts: &[Option<Part>],
     model: Option<&ModelEvidence>,
 ) -> Vec<Finding> {
-    let folder = tempfile::tempdir().unwrap();
-    let manifest = folder.path().join("m.csv");
-    let rows: Vec<String> =
-        labels.iter().enumerate().map(|(i, label)| format!("{i:04}.png,{label}")).collect();
-    std::fs::write(&manifest, format!("path,label\n{}\n", rows.join("\n"))).unwrap();
-    let source = open(&manifest).unwrap();
-    let measure = |image: &Image| Ok(Measured::of(&Picture { image: image.clone(), file: None }));
-    let measured: Vec<Result<Measured, String>> = pictures.iter().map(measure).collect();
-    let duplicates = Duplicates::find(&source, parts, &measured, &[]);
-    let evidence = Evidence { source: &source, parts, measured: &measured, duplicates: &duplicates, model };
+    let (source, measured) = labelled(pictures, labels);
+    let duplicates = Duplicates::find(&source, parts, &measured, &[]).unwrap();
+    let kept = vec![true; pictures.len()];
+    let evidence =
+        Evidence { source: &source, parts, measured: &measured, duplicates: &duplicates, model, kept };
     let check = find_check(check).unwrap();
-    (check.run)(check, &evidence, check.threshold)
+    (check.run)(check, &evidence, check.threshold).unwrap()
 }
 
 fn images(findings: &[Finding]) -> Vec<usize> {
@@ -70,6 +77,26 @@ fn another_laboratory_is_found_as_a_domain() {
     let labels = vec!["a"; one.len()];
     assert_eq!(run_check("odd_colour", &one, &labels, &parts[..48], None), []);
     assert_eq!(run_check("second_domain", &one, &labels, &parts[..48], None), []);
+}
+
+#[test]
+fn a_picture_planted_many_times_is_no_second_domain() {
+    let (cells, foreign) = two_laboratories();
+    let mut images: Vec<Image> =
+        (0..cells.len()).filter(|i| !foreign.contains(i)).map(|i| cells[i].clone()).collect();
+    images.extend(vec![cells[foreign[0]].clone(); 16]);
+    let labels: Vec<&str> = (0..images.len()).map(|i| if i % 2 == 0 { "a" } else { "b" }).collect();
+    let found = |thresholds: &[Threshold]| {
+        let (source, measured) = labelled(&images, &labels);
+        let audit = judge(&source, None, measured, None, thresholds).unwrap();
+        let names = ["foreign_cluster", "odd_colour", "second_domain"];
+        names.map(|name| audit.findings.iter().filter(|finding| finding.check == name).count())
+    };
+    assert_eq!(found(&[]), [16, 0, 0]);
+    // where nothing drops them, they are one
+    let off = ["foreign_cluster", "label_conflict", "exact_duplicate"];
+    let off = off.map(|check| Threshold { check: check.to_owned(), value: 0.0 });
+    assert_eq!(found(&off), [0, 16, 1]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ const ROUNDING: f32 = 0.1;
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
 /// Mean brightness in each cell of a 16 x 16 grid over a whole picture, whatever its sides.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Thumbnail {
     /// Deviation from `mean` in steps, row by row.
     pub(super) cells: [i8; CELLS],
@@ -35,6 +35,9 @@ pub(super) struct Thumbnail {
 }
 
 impl Thumbnail {
+    /// Bytes of [`Thumbnail::to_bytes`].
+    pub(super) const BYTES: usize = CELLS + 3 * size_of::<f32>();
+
     /// Of an image.
     pub(super) fn of(image: &Image) -> Self {
         let levels = shrink(image);
@@ -44,6 +47,28 @@ impl Thumbnail {
         let cells = levels.map(|level| ((level - mean) / step).round() as i8);
         let norm = (dot(&cells, &cells) as f32).sqrt();
         Self { cells, step, mean, norm }
+    }
+
+    /// All of it, without loss.
+    pub(super) fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let (cells, numbers) = bytes.split_at_mut(CELLS);
+        cells.iter_mut().zip(self.cells).for_each(|(byte, cell)| *byte = cell.cast_unsigned());
+        for (bytes, number) in numbers.as_chunks_mut().0.iter_mut().zip([self.step, self.mean, self.norm]) {
+            *bytes = number.to_le_bytes();
+        }
+        bytes
+    }
+
+    /// What [`Thumbnail::to_bytes`] was given.
+    pub(super) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let number = |i: usize| f32::from_le_bytes(std::array::from_fn(|byte| bytes[CELLS + 4 * i + byte]));
+        Self {
+            cells: std::array::from_fn(|i| bytes[i].cast_signed()),
+            step: number(0),
+            mean: number(1),
+            norm: number(2),
+        }
     }
 
     /// Whether there is nothing to compare.

@@ -1,6 +1,7 @@
 //! Pictures that cannot be decoded: truncated, damaged, empty, or no pictures at all.
 
 use super::check::{Action, Check, Evidence, Finding, Need};
+use crate::error::Result;
 
 pub(super) const CHECK: Check = Check {
     name: "unreadable",
@@ -11,10 +12,11 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Vec<Finding> {
-    let unreadable = evidence.measured.iter().enumerate().filter_map(|(image, measured)| {
-        let reason = measured.as_ref().err().filter(|_| threshold > 0.0)?;
-        Some(Finding { action: Action::Drop, ..check.image(image, 0.0, reason.clone()) })
-    });
-    unreadable.collect()
+fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
+    let unreadable = evidence.measured.unreadable().iter().filter(|_| threshold > 0.0);
+    let finding = |(image, reason): (&usize, &String)| Finding {
+        action: Action::Drop,
+        ..check.image(*image, 0.0, reason.clone())
+    };
+    Ok(unreadable.map(finding).collect())
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
 
 use super::parquet::ImageColumn;
+use crate::file::{read_at, read_exact_at};
 
 /// A run of bytes that many entries lie in. Offsets count uncompressed bytes.
 pub(super) enum Blob {
@@ -114,30 +115,4 @@ impl Read for FilePart {
         self.position += read as u64;
         Ok(read)
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, out: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, out, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, out: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, out, offset)
-}
-
-/// Fills `out` from a position of a file; any number of threads may do so at once.
-pub(super) fn read_exact_at(file: &File, mut out: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !out.is_empty() {
-        match read_at(file, out, offset) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(read) => {
-                out = &mut out[read..];
-                offset += read as u64;
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
 }

@@ -53,26 +53,27 @@ pub(super) fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<S
         }
         same
     });
-    let names: Vec<&str> = listing.pictures.iter().map(|(name, _)| name.as_str()).collect();
+    // millions of names: none is kept twice
+    let (names, places): (Vec<String>, Vec<Place>) = listing.pictures.into_iter().unzip();
     let top = common_top(&names, root).map(|top| format!("{top}/")).unwrap_or_default();
     let under_top = |name: &str| name.strip_prefix(&top).unwrap_or(name).to_owned();
     let in_parts = names.iter().all(|name| part_folder(name.strip_prefix(&top).unwrap_or(name)).is_some());
+    let class_of = |path: &str| {
+        let below = if in_parts { path.split_once('/').map_or("", |(_, below)| below) } else { path };
+        below.split_once('/').map(|(class, _)| class.to_owned())
+    };
 
+    let mut entries: Vec<Entry> = Vec::with_capacity(names.len());
     let mut found = BTreeSet::new();
-    let mut class_names = Vec::new();
-    let mut entries = Vec::new();
     for name in names {
-        let path = under_top(name);
+        let path = if top.is_empty() { name } else { under_top(&name) };
+        found.extend(class_of(&path));
         let part = part_folder(&path).filter(|_| in_parts);
-        let below = if part.is_some() { path.split_once('/').map_or("", |(_, below)| below) } else { &path };
-        let class = below.split_once('/').map(|(class, _)| class.to_owned());
-        found.extend(class.clone());
-        class_names.push(class);
         entries.push(Entry { path, label: None, part, group: None });
     }
     let classes = classes::order(&found);
-    for (entry, class) in entries.iter_mut().zip(class_names) {
-        entry.label = class.map(|name| classes.labels[&name]);
+    for entry in &mut entries {
+        entry.label = class_of(&entry.path).map(|name| classes.labels[&name]);
     }
     let mut table = |wanted: &str| {
         let found = listing.tables.iter().position(|(name, _)| under_top(name) == wanted);
@@ -87,7 +88,7 @@ pub(super) fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<S
         classes: classes.names,
         numeric: classes.numeric,
         entries,
-        places: listing.pictures.into_iter().map(|(_, place)| place).collect(),
+        places,
         split_csv: table("split.csv"),
     })
 }
@@ -117,10 +118,10 @@ fn part_folder(path: &str) -> Option<Part> {
 
 /// The folder around everything, when it is no class: there are folders below it, or it wraps an archive of loose
 /// pictures. A folder named like a standard class or a part is never taken for it.
-fn common_top<'a>(names: &[&'a str], root: Root) -> Option<&'a str> {
+fn common_top(names: &[String], root: Root) -> Option<&str> {
     let (top, _) = names.first()?.split_once('/')?;
-    let inside = |name: &&str| name.split_once('/').is_some_and(|(first, _)| first == top);
-    let has_folder_below = |name: &&str| name.split('/').count() >= 3;
+    let inside = |name: &String| name.split_once('/').is_some_and(|(first, _)| first == top);
+    let has_folder_below = |name: &String| name.split('/').count() >= 3;
     let wraps = names.iter().all(inside)
         && !classes::is_standard(top)
         && top.parse::<Part>().is_err()

@@ -123,6 +123,11 @@ impl Source {
         self.entries.is_empty()
     }
 
+    /// Whether some image belongs to a group.
+    pub fn has_groups(&self) -> bool {
+        self.entries.iter().any(|entry| entry.group.is_some())
+    }
+
     /// Images of each class, in class order; unlabelled ones count nowhere.
     pub fn counts(&self) -> Vec<u64> {
         count_labels(self.classes.len(), self.entries.iter().map(|e| e.label))

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
-use super::blob::read_exact_at;
 use crate::error::{Error, Result};
+use crate::file::read_exact_at;
 
 /// Equally long images, numbered in the order they were added.
 pub(super) enum Store {

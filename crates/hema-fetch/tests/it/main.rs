@@ -3,3 +3,4 @@
 mod faults;
 mod hub;
 mod server;
+mod tls;

@@ -68,8 +68,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if training.is_empty() {
         return Err(Error::new("there is no training image to augment").at(source.path()));
     }
-    let has_groups = source.entries().iter().any(|entry| entry.group.is_some());
-    let options = Options { compress: args.compress, has_groups, ..Options::default() };
+    let options = Options { compress: args.compress, has_groups: source.has_groups(), ..Options::default() };
     let writer = write::create(&args.output, form, source.classes(), &options)?;
 
     let copies = Copies { augment, count: args.copies, keep_originals: args.keep_originals, seed: args.seed };

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let Chosen { training, rest } = divide(&source, &chosen, printer)?;
     let (counts, quotas) = quotas(args, sampler, &training);
     let draws = sampler.draw(&training, &quotas, args.seed, 0);
-    let options = Options { compress: args.compress, ..Options::default() };
+    let options = Options { compress: args.compress, has_groups: source.has_groups(), ..Options::default() };
     let writer = write::create(&args.output, form, source.classes(), &options)?;
 
     let mut written = 0;

@@ -52,8 +52,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let form = form(args.to.as_deref(), &args.output)?;
     let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
     let (source, chosen) = choose(source, &args.part)?;
-    let has_groups = source.entries().iter().any(|entry| entry.group.is_some());
-    let options = Options { compress: args.compress, has_groups, ..Options::default() };
+    let options = Options { compress: args.compress, has_groups: source.has_groups(), ..Options::default() };
     let writer = write::create(&args.output, form, source.classes(), &options)?;
 
     let order = source.reading_order(Some(&chosen))?;

@@ -6,9 +6,9 @@ use std::io::{BufWriter, Write};
 
 use super::names::with_suffix;
 use super::{Record, Writer};
-use crate::data::blob::read_exact_at;
 use crate::data::{Entry, OnBadImage, Picture, Skipped, Source};
 use crate::error::{Error, Result};
+use crate::file::read_exact_at;
 use crate::preprocess::{Filter, resize};
 use crate::sample::Image;
 use crate::sampler::{Draw, Mix};

@@ -106,7 +106,9 @@ impl Npz {
         let size = *self.size.get_or_insert((width, height));
         if size != (width, height) {
             let message = format!("is {width}x{height} pixels, others {}x{}", size.0, size.1);
-            return Err(Error::new(message).hint("an array holds images of one size: give one with --size"));
+            return Err(Error::new(message).hint(
+                "an array holds images of one size: write another form, or give them one with `hema data convert --size`",
+            ));
         }
         let entry = record.entry;
         if self.arrays.iter().any(|array| array.part.is_some() != entry.part.is_some()) {

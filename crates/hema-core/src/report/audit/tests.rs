@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::tests::{assert_closed, assert_well_formed};
 use super::{AuditReport, render_audit};
-use crate::audit::{Action, Audit, AuditRecord, Duplicates, Finding};
+use crate::audit::{Action, Audit, AuditRecord, Duplicates, Finding, Measurements};
 use crate::data::{Source, open};
 use crate::provenance::Provenance;
 use crate::sample::Image;
@@ -41,7 +41,7 @@ fn finding(image: usize, action: Action) -> Finding {
 fn page(source: &Source, findings: &[Finding]) -> String {
     let audit = Audit {
         findings: findings.to_vec(),
-        measured: Vec::new(),
+        measured: Measurements::new(0).unwrap(),
         parts: source.entries().iter().map(|entry| entry.part).collect(),
         left_out: vec![("cross_split_leak", "no split")],
         duplicates: Duplicates::default(),
