@@ -69,8 +69,12 @@ fn ask() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("file");
     let url = format!("{}/file", std::env::var("HEMA_TEST_URL").unwrap());
-    let request =
-        Request { urls: from_ref(&url), size: Some(BODY.len() as u64), proof: Proof::Contents(&|_| Ok(())) };
+    let request = Request {
+        urls: from_ref(&url),
+        size: Some(BODY.len() as u64),
+        proof: Proof::Contents(&|_| Ok(())),
+        token: None,
+    };
     match download(&request, &target, &Options { attempts: 1, ..Options::default() }, &mut |_| ()) {
         Ok(_) => println!("came: {}", std::fs::read(&target).unwrap() == BODY),
         Err(error) => println!("failed: {error}; {}", error.hint_text().unwrap_or_default()),
