@@ -318,7 +318,7 @@ fn corrupted_validation_images_are_judged_and_decide_where_they_should() {
 
 #[test]
 fn stages_of_growing_size_resume_to_the_bit_and_end_at_full_size() {
-    let small = recipe(&["stage.0.size=12", "stage.1.size=16"]);
+    let small = recipe(&["stage.0.size=16", "stage.1.size=20"]);
     resume(&small);
     let fixture = Fixture::new();
     fixture.run("small", &small, false, FOREVER).unwrap();

@@ -125,7 +125,7 @@ pub(super) struct Run<'a> {
 /// How a run ended.
 pub(super) enum Ended {
     /// Its model is judged on the validation images.
-    Judged(Evaluation),
+    Judged(Box<Evaluation>),
     /// Ctrl-C stopped it; it can go on.
     Interrupted,
     /// Its loss was not finite any more.
@@ -166,7 +166,7 @@ impl Run<'_> {
         let judged = Judged { model: self.out.to_path_buf(), data, part: "val".into() };
         let evaluation = evaluate::judge_dataset(&judged, &parts.val, &[], &device, printer)?;
         evaluate::write(self.out, &evaluation, self.out, printer)?;
-        Ok(Ended::Judged(evaluation))
+        Ok(Ended::Judged(Box::new(evaluation)))
     }
 }
 
