@@ -293,7 +293,11 @@ impl Tuner<'_> {
             printer.result(&found.to_string());
         } else {
             let header = header.iter().map(ToString::to_string).collect();
-            let rows = rows.iter().take(SHOWN).map(cells);
+            let rows = rows.iter().take(SHOWN).map(|row| {
+                let mut cells = cells(row);
+                cells[2] = row.metric.map_or("diverged".into(), |metric| format!("{metric:.4}"));
+                cells
+            });
             printer.result(&table(&std::iter::once(header).chain(rows).collect::<Vec<_>>()));
         }
         printer.note(&format!("report: {}", self.out.join(REPORT).display()));

@@ -44,7 +44,7 @@ pub use deck::shown;
 use deck::{Deck, Shown};
 pub use folder::{Claimed, check_folder};
 pub use range_test::{Point, RangeTest, test_rates};
-use setup::{check_labelled, start_weights};
+use setup::{check_labelled, check_sizes, start_weights};
 pub use setup::{device_name, model_spec, preprocess};
 use validate::{Judge, Validated};
 
@@ -152,6 +152,7 @@ pub fn fit(task: &Task, resume: bool, observer: &mut dyn Observer, stop: &Atomic
 pub fn check(recipe: &Recipe, classes: usize, device: &Device) -> Result<()> {
     let spec = model_spec(recipe, classes);
     let network = Network::new(&spec, recipe.seed, &device.clone().autodiff())?;
+    check_sizes(recipe, &spec, &network, device)?;
     let network = start_weights(network, &spec, &recipe.model.weights)?;
     recipe.stages.iter().try_for_each(|stage| freeze::prepare(network.clone(), stage).map(drop))
 }
@@ -435,6 +436,8 @@ impl<'a> Learner<'a> {
     fn new(recipe: &'a Recipe, data: &'a Dataset, device: &Device) -> Result<Self> {
         let device = device.clone().autodiff();
         let spec = model_spec(recipe, data.classes().len());
+        let network = Network::new(&spec, recipe.seed, &device)?;
+        check_sizes(recipe, &spec, &network, &device)?;
         let deck = Deck::new(recipe, data)?;
         Ok(Self {
             recipe,
@@ -442,7 +445,7 @@ impl<'a> Learner<'a> {
             loss: CrossEntropy::new(&recipe.loss, deck.quotas()),
             deck,
             preprocess: preprocess(recipe),
-            network: Network::new(&spec, recipe.seed, &device)?,
+            network,
             optimizer: None,
             device,
         })
