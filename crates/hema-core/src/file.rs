@@ -73,8 +73,7 @@ pub fn remove_temporary(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// An error of the system while it wrote to a path, and what can be done about it.
-pub fn write_error(path: &Path, error: &std::io::Error) -> Error {
+pub(crate) fn write_error(path: &Path, error: &std::io::Error) -> Error {
     let wrapped = Error::new(format!("cannot be written: {error}")).at(path);
     match error.kind() {
         std::io::ErrorKind::StorageFull

@@ -89,9 +89,10 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let inputs = &args.inputs;
     let recipe = read_recipe(inputs)?;
     let out = inputs.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-tune", recipe.name)));
-    let search = match inputs.resume {
-        true => read_json(&out.join(SEARCH)).map_err(|e| e.hint("give the folder of a search as --out"))?,
-        false => Search { trials: args.trials, halving: args.halving },
+    let search = if inputs.resume {
+        read_json(&out.join(SEARCH)).map_err(|e| e.hint("give the folder of a search as --out"))?
+    } else {
+        Search { trials: args.trials, halving: args.halving }
     };
     let space_file = args.space.clone().unwrap_or_else(|| out.join(SPACE));
     let space = Space::read(&space_file)?;
@@ -108,7 +109,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
             return Err(Error::new("already holds runs").at(&out).hint(hint));
         }
         for trial in &trials {
-            train::check(&trial.recipe, source.classes(), &Device::flex())?;
+            train::check(&trial.recipe, source.classes(), &Device::flex()).map_err(|e| e.at(&space_file))?;
         }
         keep_inputs(inputs, &out)?;
     }
@@ -170,13 +171,11 @@ impl Tuner<'_> {
             for (place, index) in left.iter().enumerate() {
                 let name = format!("{folder}trial-{:03}", self.trials[*index].number);
                 printer.note(&format!("trial {} of {}: {name}", place + 1, left.len()));
-                match self.train(*index, &name, *divisor, printer)? {
-                    Some(row) => rows.push(row),
-                    None => {
-                        advise_resuming("tune", &self.out, printer);
-                        return Ok(Status::Interrupted);
-                    }
-                }
+                let Some(row) = self.train(*index, &name, *divisor, printer)? else {
+                    advise_resuming("tune", &self.out, printer);
+                    return Ok(Status::Interrupted);
+                };
+                rows.push(row);
             }
             self.rank(&mut rows)?;
             let sound = rows.iter().filter(|row| row.metric.is_some()).count();
@@ -293,7 +292,11 @@ impl Tuner<'_> {
             printer.result(&found.to_string());
         } else {
             let header = header.iter().map(ToString::to_string).collect();
-            let rows = rows.iter().take(SHOWN).map(cells);
+            let rows = rows.iter().take(SHOWN).map(|row| {
+                let mut cells = cells(row);
+                cells[2] = row.metric.map_or("diverged".into(), |metric| format!("{metric:.4}"));
+                cells
+            });
             printer.result(&table(&std::iter::once(header).chain(rows).collect::<Vec<_>>()));
         }
         printer.note(&format!("report: {}", self.out.join(REPORT).display()));

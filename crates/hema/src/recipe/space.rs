@@ -94,7 +94,7 @@ impl Space {
         for (key, values) in &self.keys {
             let ends = match values {
                 Values::Log(ends) | Values::Uniform(ends) => ends.map(number).to_vec(),
-                Values::Choice(all) => all.iter().map(ToString::to_string).collect(),
+                Values::Choice(all) => all.iter().map(text).collect(),
             };
             for end in ends {
                 recipe.with(&[format!("{key}={end}")])?;
@@ -145,7 +145,7 @@ impl Values {
                 number(readable(rng.random_range(low.ln()..high.ln()).exp()).clamp(*low, *high))
             }
             Self::Uniform([low, high]) => number(readable(rng.random_range(*low..*high)).clamp(*low, *high)),
-            Self::Choice(all) => all[rng.random_range(0..all.len())].to_string(),
+            Self::Choice(all) => text(&all[rng.random_range(0..all.len())]),
         }
     }
 }
@@ -153,6 +153,11 @@ impl Values {
 /// A number with four digits that count, which is all a search can tell apart.
 fn readable(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
+}
+
+/// A value as TOML; its own form writes out every zero of 1e-30.
+fn text(value: &toml::Value) -> String {
+    value.as_float().map_or_else(|| value.to_string(), number)
 }
 
 /// A number as TOML.

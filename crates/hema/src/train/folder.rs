@@ -1,9 +1,9 @@
 //! A folder that runs are written into, held by one process at a time.
 //!
-//! The lock is the operating system's, which lets go of it however the process ends: none is ever stale. Left out on
-//! purpose: file systems that know no locks, on which a run goes on without.
+//! The lock is the operating system's and on the folder itself: it goes with the process, however that ends, and leaves no
+//! file. Left out on purpose: systems that cannot lock a folder, such as Windows, on which a run goes on without.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -13,14 +13,12 @@ use hema_core::file;
 use super::checkpoint::CHECKPOINT;
 use crate::bundle::BEST;
 
-/// File that is locked while a process trains into its folder.
-const LOCK: &str = ".lock";
-
 /// A folder that no other process trains into while this value lives.
 #[derive(Debug)]
 pub struct Claimed {
     folder: PathBuf,
-    _lock: File,
+    /// The open folder, locked.
+    _lock: Option<File>,
 }
 
 impl Claimed {
@@ -30,16 +28,11 @@ impl Claimed {
     /// Another process trains there; the folder cannot be written.
     pub fn new(folder: &Path) -> Result<Self> {
         file::create_folder(folder)?;
-        let path = folder.join(LOCK);
-        let open = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        let lock = open.map_err(|e| file::write_error(&path, &e))?;
-        match lock.try_lock() {
-            Ok(()) | Err(TryLockError::Error(_)) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::new("another hema is training there")
-                    .at(folder)
-                    .hint("wait until it is done, or choose another --out"));
-            }
+        let lock = File::open(folder).ok();
+        if let Some(Err(TryLockError::WouldBlock)) = lock.as_ref().map(File::try_lock) {
+            return Err(Error::new("another hema is training there")
+                .at(folder)
+                .hint("wait until it is done, or choose another --out"));
         }
         file::remove_temporary(folder)?;
         Ok(Self { folder: folder.to_path_buf(), _lock: lock })

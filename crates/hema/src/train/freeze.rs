@@ -11,13 +11,8 @@ use crate::weights::Names;
 /// Sets up a network for a stage.
 ///
 /// # Errors
-/// `train = { from = ... }` with a module that the network lacks; a `size` where the network takes one size alone.
+/// `train = { from = ... }` with a module that the network lacks.
 pub(super) fn prepare(network: Network, stage: &Stage) -> Result<Network> {
-    if let (Some(size), Network::Mlp(_)) = (stage.size, &network) {
-        let found =
-            format!("stage `{}`: size is {size}, but an mlp takes images of one size alone", stage.name);
-        return Err(Error::new(found).hint("leave out the stage's `size`, or choose a convolutional network"));
-    }
     let mut mapper = Prepare { stage, names: Names::default(), reached: false, modules: vec![] };
     let network = network.map(&mut mapper);
     match &stage.train {

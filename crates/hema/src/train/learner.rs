@@ -9,6 +9,7 @@ use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 
 use super::deck::Deck;
+use super::setup::check_sizes;
 use super::teachers::{Lesson, Teachers};
 use super::{freeze, model_spec, preprocess};
 use crate::loader;
@@ -39,6 +40,8 @@ impl<'a> Learner<'a> {
         let teachers = Teachers::open(recipe, data.classes(), device)?;
         let device = device.clone().autodiff();
         let spec = model_spec(recipe, data.classes().len());
+        let network = Network::new(&spec, recipe.seed, &device)?;
+        check_sizes(recipe, &spec, &network, &device)?;
         let deck = Deck::new(recipe, data)?;
         Ok(Self {
             recipe,
@@ -47,7 +50,7 @@ impl<'a> Learner<'a> {
             loss: CrossEntropy::new(&recipe.loss, deck.quotas()),
             deck,
             preprocess: preprocess(recipe),
-            network: Network::new(&spec, recipe.seed, &device)?,
+            network,
             optimizer: None,
             device,
         })

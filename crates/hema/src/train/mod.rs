@@ -44,7 +44,7 @@ use deck::shrink;
 pub use folder::{Claimed, check_folder};
 use learner::Learner;
 pub use range_test::{Point, RangeTest, test_rates};
-use setup::{check_labelled, start_weights};
+use setup::{check_labelled, check_sizes, start_weights};
 pub use setup::{device_name, model_spec, preprocess};
 use teachers::Teachers;
 use validate::{Judge, Validated};
@@ -154,6 +154,7 @@ pub fn check(recipe: &Recipe, classes: &[String], device: &Device) -> Result<()>
     Teachers::open(recipe, classes, device)?;
     let spec = model_spec(recipe, classes.len());
     let network = Network::new(&spec, recipe.seed, &device.clone().autodiff())?;
+    check_sizes(recipe, &spec, &network, device)?;
     let network = start_weights(network, &spec, &recipe.model.weights)?;
     recipe.stages.iter().try_for_each(|stage| freeze::prepare(network.clone(), stage).map(drop))
 }

@@ -62,9 +62,11 @@ impl RangeTest {
     pub fn steepest(&self) -> Option<f64> {
         /// Steps to either side that a slope is taken over.
         const REACH: usize = 3;
+        /// Steps until the smoothed loss is one: before, it moves with every batch.
+        const SETTLED: usize = 10;
         let slope = |index: &usize| self.points[index + REACH].smoothed - self.points[index - REACH].smoothed;
         let last = self.lowest_point()?.min(self.points.len().saturating_sub(REACH + 1));
-        let steepest = (REACH..=last).min_by(|a, b| slope(a).total_cmp(&slope(b)))?;
+        let steepest = (SETTLED..=last).min_by(|a, b| slope(a).total_cmp(&slope(b)))?;
         Some(self.points[steepest].lr)
     }
 

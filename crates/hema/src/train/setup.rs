@@ -56,6 +56,28 @@ pub fn model_spec(recipe: &Recipe, classes: usize) -> ModelSpec {
     }
 }
 
+/// Checks that a network, of this specification, takes images of the size of every stage.
+pub(super) fn check_sizes(
+    recipe: &Recipe,
+    spec: &ModelSpec,
+    network: &Network,
+    device: &Device,
+) -> Result<()> {
+    for stage in &recipe.stages {
+        let Some(size) = stage.size else { continue };
+        let fail = |found: String| Error::new(format!("stage `{}`: size is {size}, but {found}", stage.name));
+        let other = Network::new(&ModelSpec { size, ..spec.clone() }, recipe.seed, device);
+        let other = other.map_err(|e| fail(e.to_string()))?;
+        if weights::count_trainable(&other) != weights::count_trainable(network) {
+            let found = format!("`{}` takes images of one size alone", spec.name);
+            return Err(
+                fail(found).hint("leave out the stage's `size`, or choose a network that pools its maps")
+            );
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn start_weights(network: Network, spec: &ModelSpec, start: &Weights) -> Result<Network> {
     let path: PathBuf = match start {
         Weights::None => return Ok(network),

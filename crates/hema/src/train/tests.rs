@@ -318,7 +318,7 @@ fn corrupted_validation_images_are_judged_and_decide_where_they_should() {
 
 #[test]
 fn stages_of_growing_size_resume_to_the_bit_and_end_at_full_size() {
-    let small = recipe(&["stage.0.size=12", "stage.1.size=16"]);
+    let small = recipe(&["stage.0.size=22", "stage.1.size=23"]);
     resume(&small);
     let fixture = Fixture::new();
     fixture.run("small", &small, false, FOREVER).unwrap();
@@ -334,9 +334,15 @@ fn stages_of_growing_size_resume_to_the_bit_and_end_at_full_size() {
         error.ends_with("stage.1.size: found `25`, expected 1 to the 24 pixels of `data.size`"),
         "{error}"
     );
-    let mlp = recipe(&["model.name=mlp", "stage.1.size=16"]);
-    let error = check(&mlp, &synthetic::CLASSES.map(String::from), &Device::flex()).unwrap_err().to_string();
-    assert_eq!(error, "stage `all`: size is 16, but an mlp takes images of one size alone");
+    for (model, size, found) in [
+        ("mlp", 23, "`mlp` takes images of one size alone"),
+        ("cnn_gap", 16, "`cnn_gap` cannot take images of 16 pixels: expected at least 22"),
+    ] {
+        let recipe = recipe(&[&format!("model.name={model}"), &format!("stage.1.size={size}")]);
+        let error =
+            check(&recipe, &synthetic::CLASSES.map(String::from), &Device::flex()).unwrap_err().to_string();
+        assert_eq!(error, format!("stage `all`: size is {size}, but {found}"));
+    }
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn print(out: &Path, recipe: &Recipe, test: &RangeTest, printer: &Printer) {
             printer.result(&advice(rate));
         }
         None => {
-            printer.warn("the loss fell at no rate: look at the data, the loss and what the stage trains")
+            printer.warn("the loss fell at no rate: look at the data, the loss and what the stage trains");
         }
     }
     printer.note(&format!("page: {}", out.join(PAGE).display()));

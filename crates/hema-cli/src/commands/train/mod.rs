@@ -126,7 +126,7 @@ pub(super) struct Run<'a> {
 /// How a run ended.
 pub(super) enum Ended {
     /// Its model is judged on the validation images.
-    Judged(Evaluation),
+    Judged(Box<Evaluation>),
     /// Ctrl-C stopped it; it can go on.
     Interrupted,
     /// Its loss was not finite any more.
@@ -167,7 +167,7 @@ impl Run<'_> {
         let judged = Judged { model: self.out.to_path_buf(), data, part: "val".into() };
         let evaluation = evaluate::judge_dataset(&judged, &parts.val, &[], &device, printer)?;
         evaluate::write(self.out, &evaluation, self.out, printer)?;
-        Ok(Ended::Judged(evaluation))
+        Ok(Ended::Judged(Box::new(evaluation)))
     }
 }
 
@@ -353,6 +353,9 @@ pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Outcom
     Ok(outcome)
 }
 
+/// Seconds of an epoch from which it matters what they are spent on.
+const WORTH_A_WORD: f64 = 10.0;
+
 /// Shows a run on the terminal.
 struct Watch<'a> {
     printer: &'a Printer,
@@ -390,9 +393,9 @@ impl Observer for Watch<'_> {
         let best = if improved { format!("  best {} so far", self.metric) } else { String::new() };
         let corrupted = epoch.val_corrupted_accuracy;
         let corrupted = corrupted.map_or(String::new(), |a| format!(", corrupted {}", percent(a)));
-        // a person can do something about it: lighter augmentation, fewer images at once beyond memory, a faster disk
-        let slow = if epoch.data_wait > 0.05 {
-            format!(", {} of the time waiting for images", percent(epoch.data_wait))
+        // where it costs, a person can do something about it: lighter augmentation, fewer images at once beyond memory, a faster disk
+        let slow = if epoch.data_wait > 0.05 && epoch.seconds > WORTH_A_WORD {
+            format!(", {} of the time waiting for {}", percent(epoch.data_wait), self.awaited)
         } else {
             String::new()
         };
