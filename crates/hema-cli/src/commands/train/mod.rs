@@ -337,7 +337,14 @@ pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Outcom
     let recipe = task.recipe;
     let precision = recipe.precision.on_this_machine().name();
     printer.note(&format!("training {} in {precision} into {}", recipe.model.name, task.out.display()));
-    let mut observer = Watch { printer, bar: None, metric: recipe.select.describe(), accuracy: None };
+    let taught = !recipe.distill.teachers.is_empty();
+    let mut observer = Watch {
+        printer,
+        bar: None,
+        metric: recipe.select.describe(),
+        awaited: if taught { "images and teachers" } else { "images" },
+        accuracy: None,
+    };
     let outcome = train::fit(task, resume, &mut observer, &stop)?;
     observer.clear();
     match &outcome {
@@ -362,6 +369,8 @@ struct Watch<'a> {
     /// The bar of the epoch under way.
     bar: Option<(u64, Progress)>,
     metric: String,
+    /// What training may have to wait for.
+    awaited: &'static str,
     /// Validation accuracy of the epoch before.
     accuracy: Option<f64>,
 }
