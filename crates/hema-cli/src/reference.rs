@@ -10,7 +10,8 @@ use clap::CommandFactory;
 use crate::commands::list;
 
 /// The recipe format's own source: one struct a TOML table, one field a key.
-const RECIPE_SOURCE: &str = include_str!("../../hema/src/recipe/mod.rs");
+const RECIPE_SOURCES: [&str; 2] =
+    [include_str!("../../hema/src/recipe/mod.rs"), include_str!("../../hema/src/recipe/stage.rs")];
 
 #[test]
 fn the_reference_is_up_to_date() {
@@ -70,7 +71,7 @@ fn recipe(text: &mut String) {
          one that explains itself.\n");
     let mut about = String::new();
     let mut table = false;
-    for line in RECIPE_SOURCE.lines() {
+    for line in RECIPE_SOURCES.iter().flat_map(|source| source.lines()) {
         if let Some(doc) = line.trim().strip_prefix("///") {
             about = format!("{about} {}", doc.trim()).trim().to_owned();
         } else if line.starts_with("pub struct") {
