@@ -13,6 +13,7 @@ mod run_info;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use hema::core::error::Result;
 
 use crate::commands::Status;
 use crate::output::Printer;
@@ -31,6 +32,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Quickstart(commands::quickstart::Args),
+    Challenge(commands::challenge::Args),
     Data(commands::data::Args),
     Audit(commands::audit::Args),
     Split(commands::split::Args),
@@ -50,23 +52,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let printer = Printer::new(cli.json);
-    let result = match cli.command {
-        Command::Quickstart(args) => commands::quickstart::run(&args, &printer),
-        Command::Data(args) => commands::data::run(&args, &printer),
-        Command::Audit(args) => commands::audit::run(&args, &printer),
-        Command::Split(args) => commands::split::run(&args, &printer),
-        Command::Train(args) => commands::train::run(&args, &printer),
-        Command::Tune(args) => commands::tune::run(&args, &printer),
-        Command::Evaluate(args) => commands::evaluate::run(&args, &printer).map(|()| Status::Done),
-        Command::Predict(args) => commands::predict::run(&args, &printer).map(|()| Status::Done),
-        Command::Ensemble(args) => commands::ensemble::run(&args, &printer).map(|()| Status::Done),
-        Command::Soup(args) => commands::soup::run(&args, &printer).map(|()| Status::Done),
-        Command::Export(args) => commands::export::run(&args, &printer).map(|()| Status::Done),
-        Command::Report(args) => commands::report::run(&args, &printer).map(|()| Status::Done),
-        Command::Augment(args) => commands::augment::run(&args, &printer).map(|()| Status::Done),
-        Command::Weights(args) => commands::weights::run(&args, &printer).map(|()| Status::Done),
-        Command::List(args) => commands::list::run(&args, &printer).map(|()| Status::Done),
-    };
+    let result = dispatch(cli.command, &printer);
     match result.and_then(|status| printer.finish().map(|()| status)) {
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::FoundWanting) => ExitCode::from(1),
@@ -76,5 +62,27 @@ fn main() -> ExitCode {
             printer.error(&error);
             ExitCode::from(2)
         }
+    }
+}
+
+/// Runs a command.
+fn dispatch(command: Command, printer: &Printer) -> Result<Status> {
+    match command {
+        Command::Quickstart(args) => commands::quickstart::run(&args, printer),
+        Command::Challenge(args) => commands::challenge::run(&args, printer),
+        Command::Data(args) => commands::data::run(&args, printer),
+        Command::Audit(args) => commands::audit::run(&args, printer),
+        Command::Split(args) => commands::split::run(&args, printer),
+        Command::Train(args) => commands::train::run(&args, printer),
+        Command::Tune(args) => commands::tune::run(&args, printer),
+        Command::Evaluate(args) => commands::evaluate::run(&args, printer).map(|()| Status::Done),
+        Command::Predict(args) => commands::predict::run(&args, printer).map(|()| Status::Done),
+        Command::Ensemble(args) => commands::ensemble::run(&args, printer).map(|()| Status::Done),
+        Command::Soup(args) => commands::soup::run(&args, printer).map(|()| Status::Done),
+        Command::Export(args) => commands::export::run(&args, printer).map(|()| Status::Done),
+        Command::Report(args) => commands::report::run(&args, printer).map(|()| Status::Done),
+        Command::Augment(args) => commands::augment::run(&args, printer).map(|()| Status::Done),
+        Command::Weights(args) => commands::weights::run(&args, printer).map(|()| Status::Done),
+        Command::List(args) => commands::list::run(&args, printer).map(|()| Status::Done),
     }
 }

@@ -13,6 +13,8 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
 /// Writes for people or, with `--json`, for machines.
 pub(crate) struct Printer {
     json: bool,
+    /// Results go nowhere.
+    silent: bool,
     /// Why the result could not be written, if it could not.
     lost: Mutex<Option<io::Error>>,
 }
@@ -20,7 +22,12 @@ pub(crate) struct Printer {
 #[allow(clippy::unused_self)] // only who was handed a printer may print
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, lost: Mutex::new(None) }
+        Self { json, silent: false, lost: Mutex::new(None) }
+    }
+
+    /// A printer that says what is going on, and no results.
+    pub(crate) fn silent() -> Self {
+        Self { silent: true, ..Self::new(false) }
     }
 
     /// Whether stdout carries JSON.
@@ -35,6 +42,9 @@ impl Printer {
 
     /// A piece of the result, on stdout, written by `write`.
     pub(crate) fn write_result(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        if self.silent {
+            return;
+        }
         let mut out = io::stdout().lock();
         match write(&mut out).and_then(|()| out.flush()) {
             Ok(()) => {}

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod augment;
+pub(crate) mod challenge;
 pub(crate) mod data;
 mod download;
 pub(crate) mod ensemble;

@@ -3,6 +3,7 @@
 mod audit;
 mod augment;
 mod balance;
+mod challenge;
 mod data;
 mod disk;
 mod ensemble;
