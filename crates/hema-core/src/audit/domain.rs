@@ -140,6 +140,15 @@ fn find_odd(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Fi
     Ok(findings)
 }
 
+/// What tells a domain from the other images, by the colours of their backgrounds.
+fn differ(own: &str, others: &str) -> String {
+    if own == others {
+        format!("other hues on the same background, {own}")
+    } else {
+        format!("background {own} instead of {others}")
+    }
+}
+
 fn find_domains(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
     let domains = Cloud::of(evidence)?.domains(1.0 - threshold);
     let stay = || (0..evidence.kept.len()).filter(|image| evidence.kept[*image]);
@@ -148,11 +157,13 @@ fn find_domains(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Ve
         let mut table = Contingency::new(evidence.source, 2);
         stay().for_each(|image| table.count(image, usize::from(domain.holds(image))));
         let detail = format!(
-            "{} images ({:.1} %) are a domain of their own: background {} instead of {}{}",
+            "{} images ({:.1} %) are a domain of their own: {}{}",
             domain.images.len(),
             100.0 * domain.images.len() as f64 / stay().count() as f64,
-            background(evidence, |image| domain.holds(image))?,
-            background(evidence, |image| !domains.iter().any(|domain| domain.holds(image)))?,
+            differ(
+                &background(evidence, |image| domain.holds(image))?,
+                &background(evidence, |image| !domains.iter().any(|domain| domain.holds(image)))?,
+            ),
             table
                 .association()
                 .map(|association| format!("; {}", describe(&association)))
@@ -175,4 +186,15 @@ fn background(evidence: &Evidence, is_one: impl Fn(usize) -> bool) -> Result<Str
 fn hex(colour: [f64; 3]) -> String {
     let [r, g, b] = colour.map(|level| level.round() as u8);
     format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_background_is_never_said_to_be_itself_instead_of_itself() {
+        assert_eq!(differ("#ffe5ca", "#ffe5ca"), "other hues on the same background, #ffe5ca");
+        assert_eq!(differ("#ffe5ca", "#c0d0e0"), "background #ffe5ca instead of #c0d0e0");
+    }
 }
