@@ -26,6 +26,21 @@ pub(crate) enum Failure {
     Local(Error),
 }
 
+impl Failure {
+    /// Why the server did not give the file.
+    ///
+    /// # Errors
+    /// It was not the server's doing.
+    pub(crate) fn of_the_server(self) -> Result<String> {
+        match self {
+            Self::Passing { why, .. } | Self::Unreachable(why) | Self::Final(why) | Self::Spoiled(why) => {
+                Ok(why)
+            }
+            Self::Local(error) => Err(error),
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Local(error)

@@ -124,15 +124,7 @@ pub fn download(
     for url in request.urls {
         match from(&agent, url, request, options, &mut partial, report) {
             Ok(()) => return partial.finish(path).map(|()| Outcome::Downloaded),
-            Err(Failure::Local(error)) => return Err(error),
-            Err(
-                Failure::Passing { why, .. }
-                | Failure::Unreachable(why)
-                | Failure::Final(why)
-                | Failure::Spoiled(why),
-            ) => {
-                reasons.push(format!("{url}: {why}"));
-            }
+            Err(failure) => reasons.push(format!("{url}: {}", failure.of_the_server()?)),
         }
     }
     if partial.len() == 0 {

@@ -99,13 +99,7 @@ impl Hub {
                     report(Event::Retry { why: &why, wait });
                     sleep(wait);
                 }
-                Err(Failure::Local(error)) => return Err(error),
-                Err(
-                    Failure::Passing { why, .. }
-                    | Failure::Unreachable(why)
-                    | Failure::Final(why)
-                    | Failure::Spoiled(why),
-                ) => return Err(Error::new(format!("{url}: {why}"))),
+                Err(failure) => return Err(Error::new(format!("{url}: {}", failure.of_the_server()?))),
             }
         }
     }

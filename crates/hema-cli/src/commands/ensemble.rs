@@ -4,19 +4,17 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use hema::Device;
-use hema::core::data::{self, Unknown};
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::provenance::Provenance;
 use hema::core::record::Scores;
 use hema::core::tta;
 use hema::ensemble::{Ensemble, Weighting};
-use hema::evaluate::labels;
 use hema::predict::Predictor;
 use hema::train::device_name;
 use serde::Serialize;
 
-use super::{Memory, OnBadImage, choose_part, command_line, load, warn_skipped};
+use super::{Unseen, command_line};
 use crate::output::{Printer, percent, table};
 
 /// Make one model file of several models, or of views of each image
@@ -25,13 +23,8 @@ pub(crate) struct Args {
     /// Model files or run directories, for the same classes
     #[arg(required = true)]
     models: Vec<PathBuf>,
-    /// Image folder, archive, .npz or CSV manifest with labels, of images that no model was trained on
-    #[arg(long)]
-    data: PathBuf,
-    /// CSV with the columns path and split, whose val part is taken; by default the first run's own if it fits, else the data's own,
-    /// else all images are taken
-    #[arg(long, value_name = "FILE")]
-    split: Option<PathBuf>,
+    #[command(flatten)]
+    images: Unseen,
     /// Model file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -41,11 +34,6 @@ pub(crate) struct Args {
     /// Views of each image to average over (see `hema list tta`)
     #[arg(long, value_name = "VIEWS", default_value = "none")]
     tta: String,
-    /// What to do with an image that cannot be read
-    #[arg(long, value_enum, default_value = "fail")]
-    on_bad_image: OnBadImage,
-    #[command(flatten)]
-    memory: Memory,
 }
 
 /// `--weights`.
@@ -72,16 +60,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let device = Device::flex();
     let mut ensemble = Ensemble::of_files(&args.models)?;
     let predictor = Predictor::of_ensemble(&ensemble, &device)?.with_tta(tta);
-    let source = data::open(&args.data)?.with_classes(predictor.classes(), Unknown::Fail)?;
-    let (part, indices) = choose_part(&source, &args.data, &args.models[0], args.split.as_deref(), None)?;
-    let options = args.memory.options(args.on_bad_image);
-    let count = indices.as_ref().map_or(source.len(), Vec::len);
-    let views = load(printer, count, |progress| {
-        predictor.load(&source, indices.as_deref(), None, &options, progress)
-    })?;
+    let (views, labels, part) = args.images.load(&predictor, &args.models[0], printer)?;
     let data = views.first();
-    warn_skipped(printer, data.skipped());
-    let labels = labels(data)?;
 
     let progress = printer.progress("predicting", (data.len() * args.models.len()) as u64);
     let components = predictor.components(&views, &mut |done| progress.set(done as u64, "images"));
@@ -90,7 +70,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let provenance = Provenance::now(command_line(), device_name(&device));
     ensemble.write(&args.out, &fitted.ensemble, provenance)?;
 
-    printer.note(&format!("weighed on {} images of {} ({part})", data.len(), args.data.display()));
+    printer.note(&format!("weighed on {} images of {} ({part})", data.len(), args.images.data.display()));
     let members = ensemble.members.iter().zip(&fitted.members).map(|(member, scores)| Row {
         model: member.path.display().to_string(),
         weight: member.weights.iter().sum(),

@@ -18,16 +18,17 @@ pub(crate) mod train;
 pub(crate) mod tune;
 pub(crate) mod weights;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use clap::ValueEnum;
-use hema::core::data::{self as core_data, Dataset, LoadOptions, Skipped, Source};
+use hema::core::data::{self as core_data, Dataset, LoadOptions, Skipped, Source, Unknown};
 use hema::core::error::{Error, Result};
 use hema::core::split::{Part, Split};
 use hema::core::tta;
-use hema::predict::Predictor;
+use hema::evaluate::labels;
+use hema::predict::{Predictor, Views};
 
 use crate::output::Printer;
 use crate::run_info::SPLIT;
@@ -94,6 +95,44 @@ impl Memory {
             on_bad_image: on_bad_image.into(),
             memory_budget: (self.gigabytes.max(0.0) * 1e9) as u64,
         }
+    }
+}
+
+/// Labelled images that models are compared on, which none of them was trained on.
+#[derive(clap::Args)]
+pub(crate) struct Unseen {
+    /// Image folder, archive, .npz or CSV manifest with labels, of images that no model was trained on
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// CSV with the columns path and split, whose val part is taken; by default the first run's own if it fits, else the data's own,
+    /// else all images are taken
+    #[arg(long, value_name = "FILE")]
+    split: Option<PathBuf>,
+    /// What to do with an image that cannot be read
+    #[arg(long, value_enum, default_value = "fail")]
+    on_bad_image: OnBadImage,
+    #[command(flatten)]
+    memory: Memory,
+}
+
+impl Unseen {
+    /// The images as a predictor sees them, their labels, and what they are a part of; `model` is the first one's path.
+    pub(crate) fn load(
+        &self,
+        predictor: &Predictor,
+        model: &Path,
+        printer: &Printer,
+    ) -> Result<(Views, Vec<usize>, String)> {
+        let source = core_data::open(&self.data)?.with_classes(predictor.classes(), Unknown::Fail)?;
+        let (part, indices) = choose_part(&source, &self.data, model, self.split.as_deref(), None)?;
+        let options = self.memory.options(self.on_bad_image);
+        let count = indices.as_ref().map_or(source.len(), Vec::len);
+        let views = load(printer, count, |progress| {
+            predictor.load(&source, indices.as_deref(), None, &options, progress)
+        })?;
+        warn_skipped(printer, views.first().skipped());
+        let labels = labels(views.first())?;
+        Ok((views, labels, part))
     }
 }
 

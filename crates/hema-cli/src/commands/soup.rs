@@ -5,20 +5,18 @@ use std::path::{Path, PathBuf};
 use hema::Device;
 use hema::bundle::{self, Bundle, Manifest};
 use hema::core::calibrate;
-use hema::core::data::{self, Unknown};
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::metrics::{self, Predictions};
 use hema::core::provenance::Provenance;
 use hema::ensemble::Ensemble;
-use hema::evaluate::labels;
 use hema::predict::{Predictor, Views};
 use hema::soup;
 use hema::train::device_name;
 use hema::weights::StateDict;
 use serde::Serialize;
 
-use super::{Memory, OnBadImage, choose_part, command_line, load, warn_skipped};
+use super::{Unseen, command_line};
 use crate::output::{Printer, percent, table};
 
 /// Average the weights of several runs of one recipe into one model
@@ -27,24 +25,14 @@ pub(crate) struct Args {
     /// Model files or run directories, trained by one recipe from the same pretrained weights
     #[arg(required = true)]
     models: Vec<PathBuf>,
-    /// Image folder, archive, .npz or CSV manifest with labels, of images that no model was trained on
-    #[arg(long)]
-    data: PathBuf,
-    /// CSV with the columns path and split, whose val part is taken; by default the first run's own if it fits, else the data's own,
-    /// else all images are taken
-    #[arg(long, value_name = "FILE")]
-    split: Option<PathBuf>,
+    #[command(flatten)]
+    images: Unseen,
     /// Model file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Average all models; otherwise one after the other, from good to bad, is kept if the accuracy does not drop
     #[arg(long)]
     uniform: bool,
-    /// What to do with an image that cannot be read
-    #[arg(long, value_enum, default_value = "fail")]
-    on_bad_image: OnBadImage,
-    #[command(flatten)]
-    memory: Memory,
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
@@ -54,14 +42,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     soup::check(&models).map_err(|(number, error)| error.at(&args.models[number]))?;
 
     let first = Predictor::of_ensemble(&Ensemble::of_one(&args.models[0], models[0].clone()), &device)?;
-    let source = data::open(&args.data)?.with_classes(first.classes(), Unknown::Fail)?;
-    let (part, indices) = choose_part(&source, &args.data, &args.models[0], args.split.as_deref(), None)?;
-    let options = args.memory.options(args.on_bad_image);
-    let count = indices.as_ref().map_or(source.len(), Vec::len);
-    let views =
-        load(printer, count, |progress| first.load(&source, indices.as_deref(), None, &options, progress))?;
-    warn_skipped(printer, views.first().skipped());
-    let jury = Jury { args, manifest: &models[0].manifest, labels: labels(views.first())?, views, device };
+    let (views, labels, part) = args.images.load(&first, &args.models[0], printer)?;
+    let jury = Jury { args, manifest: &models[0].manifest, labels, views, device };
 
     let mut passes = 0;
     // every model alone, all further but one with those kept so far, and the result
@@ -106,7 +88,11 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     };
     Bundle { manifest, tensors: soup.tensors }.write(&args.out)?;
 
-    printer.note(&format!("judged on {} images of {} ({part})", jury.labels.len(), args.data.display()));
+    printer.note(&format!(
+        "judged on {} images of {} ({part})",
+        jury.labels.len(),
+        args.images.data.display()
+    ));
     let row = |(number, (path, accuracy)): (usize, (&PathBuf, f64))| Row {
         model: path.display().to_string(),
         accuracy,

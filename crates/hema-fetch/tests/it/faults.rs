@@ -8,22 +8,14 @@ use std::thread;
 use std::time::Duration;
 
 use hema_core::error::{Error, Result};
-use hema_fetch::{Event, Options, Outcome, Proof, Request, download};
+use hema_fetch::{Event, Outcome, Proof, Request, download};
 use tempfile::TempDir;
 
+use crate::OPTIONS;
 use crate::server::{Answer, Server};
 
 /// Longer than the buffers of the client and of the system's sockets.
 const SIZE: usize = 300_000;
-
-/// Quick, so that tests are.
-const OPTIONS: Options = Options {
-    connect: Duration::from_secs(5),
-    stall: Duration::from_millis(500),
-    attempts: 3,
-    first_wait: Duration::from_millis(1),
-    longest_wait: Duration::from_millis(20),
-};
 
 fn file() -> Vec<u8> {
     (0..SIZE as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()

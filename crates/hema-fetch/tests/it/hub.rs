@@ -1,21 +1,13 @@
 //! Hubs that answer well, and what is made of those that do not.
 
 use std::fs;
-use std::time::Duration;
 
 use hema_core::error::Result;
 use hema_fetch::hub::{Hub, Remote};
-use hema_fetch::{Event, Options, Outcome};
+use hema_fetch::{Event, Outcome};
 
+use crate::OPTIONS;
 use crate::server::{Answer, Server};
-
-const OPTIONS: Options = Options {
-    connect: Duration::from_secs(5),
-    stall: Duration::from_millis(500),
-    attempts: 3,
-    first_wait: Duration::from_millis(1),
-    longest_wait: Duration::from_millis(20),
-};
 
 /// The SHA-256 checksum of `weights`.
 const SHA256: &str = "9a1bb3d56619307a85a8d35ccf58b2dbd5bad0e3cf7de8e3b1b3cde4c6b63a6e";

@@ -40,7 +40,6 @@ use crate::weights;
 use average::Average;
 pub use checkpoint::{CHECKPOINT, Position};
 pub use deck::shown;
-use deck::shrink;
 pub use folder::{Claimed, check_folder};
 use learner::Learner;
 pub use range_test::{Point, RangeTest, test_rates};
@@ -243,7 +242,7 @@ impl<'a> Run<'a> {
         let draws = deck.draw(epoch, stage.batch_size);
         let remaining = &draws[(self.position.batch as usize * stage.batch_size).min(images)..];
         let preprocess = self.learner.preprocess_at(stage);
-        let make = |draws: &[Draw]| shrink(teachers.teach(deck.batch(draws, epoch)?)?, &preprocess);
+        let make = |draws: &[Draw]| teachers.lessons(&deck, draws, epoch, &preprocess);
         self.epoch_started = Instant::now();
         let seconds_before = self.position.train_seconds;
         let mut here = 0;

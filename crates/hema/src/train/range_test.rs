@@ -11,7 +11,6 @@ use hema_core::error::{Error, Result};
 use hema_core::sampler::Draw;
 
 use super::Learner;
-use super::deck::shrink;
 use super::setup::{check_labelled, model_spec, start_weights};
 use crate::loader::{self, Flow};
 use crate::nn::on_pool;
@@ -119,7 +118,7 @@ pub fn test_rates(
     let mut done = false;
     let mut epoch = 0;
     while !done {
-        let make = |draws: &[Draw]| shrink(teachers.teach(deck.batch(draws, epoch)?)?, &preprocess);
+        let make = |draws: &[Draw]| teachers.lessons(&deck, draws, epoch, &preprocess);
         let draws = deck.draw(epoch, stage.batch_size);
         loader::for_each_made_batch(&draws, stage.batch_size, &preprocess, &make, |batch| {
             let step = test.points.len();

@@ -8,8 +8,10 @@ use burn::tensor::Device;
 use hema_core::Image;
 use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
+use hema_core::preprocess::Preprocess;
+use hema_core::sampler::Draw;
 
-use super::deck::Shown;
+use super::deck::{Deck, Shown, shrink};
 use crate::loss::soften;
 use crate::predict::Predictor;
 use crate::recipe::Recipe;
@@ -50,11 +52,25 @@ impl Teachers {
         Ok(Self { predictor: Some(Arc::new(predictor)), temperature })
     }
 
+    /// A batch of a deck with what the teachers say of it, at the size that a stage shows images at.
+    ///
+    /// # Errors
+    /// Those of [`Deck::batch`] and of [`Self::teach`].
+    pub(super) fn lessons(
+        &self,
+        deck: &Deck,
+        draws: &[Draw],
+        epoch: u64,
+        preprocess: &Preprocess,
+    ) -> Result<Vec<(Lesson, Image)>> {
+        shrink(self.teach(deck.batch(draws, epoch)?)?, preprocess)
+    }
+
     /// Adds to each image of a batch what the teachers say of it.
     ///
     /// # Errors
     /// Probabilities that are not numbers.
-    pub(super) fn teach(&self, batch: Vec<(Shown, Image)>) -> Result<Vec<(Lesson, Image)>> {
+    fn teach(&self, batch: Vec<(Shown, Image)>) -> Result<Vec<(Lesson, Image)>> {
         let Some(predictor) = &self.predictor else {
             return Ok(batch
                 .into_iter()

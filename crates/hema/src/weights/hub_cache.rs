@@ -79,8 +79,13 @@ impl HubCache {
     }
 
     fn repository(&self, repository: &str) -> PathBuf {
-        self.0.join(format!("models--{}", repository.replace('/', "--")))
+        self.0.join(folder_name(repository))
     }
+}
+
+/// What the folder of a repository `OWNER/NAME` is called.
+pub(super) fn folder_name(repository: &str) -> String {
+    format!("models--{}", repository.replace('/', "--"))
 }
 
 /// Puts a link at `path`, in place of one that leads nowhere.

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use hema_core::preprocess::Preprocess;
 
+use super::hub_cache::folder_name;
+
 /// Published weights of one architecture.
 #[derive(Debug)]
 pub struct Published {
@@ -87,7 +89,7 @@ impl Published {
         let names: Vec<&str> = path.iter().filter_map(|name| name.to_str()).collect();
         PUBLISHED.iter().find(|published| {
             let file = published.file_name();
-            let folder = format!("models--{}", published.repository().replace('/', "--"));
+            let folder = folder_name(&published.repository());
             names.last() == Some(&file.as_str()) || names.contains(&folder.as_str())
         })
     }
