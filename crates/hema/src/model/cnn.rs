@@ -62,7 +62,12 @@ impl Cnn {
         let mut side = spec.size;
         let mut stages = Vec::new();
         for (&width, &normalised) in plan.widths.iter().zip(plan.normalised) {
-            let conv = init.conv_with_bias(channels, width, 3, 1, Padding::Valid);
+            // a normalisation would take the bias away again
+            let conv = if normalised {
+                init.conv(channels, width, 3, 1, Padding::Valid, 1)
+            } else {
+                init.conv_with_bias(channels, width, 3, 1, Padding::Valid)
+            };
             stages.push(Stage { conv, bn: normalised.then(|| init.batch_norm(width)) });
             channels = width;
             side = side.saturating_sub(2) / 2;
@@ -91,7 +96,7 @@ impl Cnn {
             };
             x = nn::max_pool(x, 2, 2, Padding::Valid);
         }
-        if self.average { nn::global_average_pool(x) } else { x.flatten(1, 3) }
+        if self.average { nn::global_average_pool(x) } else { nn::flatten(x) }
     }
 
     pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {

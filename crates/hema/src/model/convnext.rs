@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use hema_core::error::{Error, Result};
 
 use super::{Architecture, ModelSpec, Network, published};
-use crate::nn::{self, Conv2d, Dense, Hidden, Init, LayerNorm, Linear, Padding, Pass};
+use crate::nn::{self, Activation, Conv2d, Dense, Hidden, Init, LayerNorm, Linear, Padding, Pass};
 
 /// One variant.
 struct Plan {
@@ -143,10 +143,10 @@ impl ConvNeXt {
 
     pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
         let (conv, norm) = &self.stem;
-        let mut x = nn::layer_norm(nn::conv(x, conv), norm);
+        let mut x = nn::layer_norm(nn::conv_act(x, conv, Activation::Identity), norm);
         for stage in &self.stages {
             if let Some((norm, conv)) = &stage.downsample {
-                x = nn::conv(nn::layer_norm(x, norm), conv);
+                x = nn::conv_act(nn::layer_norm(x, norm), conv, Activation::Identity);
             }
             for block in &stage.blocks {
                 x = block.forward(x, pass);

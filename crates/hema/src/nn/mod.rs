@@ -16,7 +16,7 @@ pub(crate) use cpu::{Buffer, Parameter, Plain, Stored, recycle};
 pub use init::Init;
 pub use layers::{BatchNorm, Conv2d, Dense, Gate, Hidden, LayerNorm, Linear, Padding, SqueezeExcite};
 pub use ops::{
-    Mixer, Residual, Unit, block, conv, conv_act, global_average_pool, head, input, layer_norm, max_pool,
+    Mixer, Residual, Unit, block, conv_act, flatten, global_average_pool, head, input, layer_norm, max_pool,
     mixer, pointwise,
 };
 pub use pass::{Activation, Pass, Precision, Prepared};

@@ -147,11 +147,6 @@ pub(super) fn convolve(x: Tensor<4>, conv: &Conv2d) -> Tensor<4> {
     y.permute([0, 2, 3, 1])
 }
 
-/// Convolution with bias alone.
-pub fn conv(x: Tensor<4>, layer: &Conv2d) -> Tensor<4> {
-    cpu::conv(&x, layer).unwrap_or_else(|| convolve(wide(x), layer))
-}
-
 /// Layer normalisation of a map.
 pub fn layer_norm(x: Tensor<4>, layer: &LayerNorm) -> Tensor<4> {
     cpu::layer_norm(&x, layer).unwrap_or_else(|| layer.forward(wide(x)))
@@ -159,7 +154,7 @@ pub fn layer_norm(x: Tensor<4>, layer: &LayerNorm) -> Tensor<4> {
 
 /// Convolution with bias and activation, without normalisation.
 pub fn conv_act(x: Tensor<4>, conv: &Conv2d, act: Activation) -> Tensor<4> {
-    act.apply(convolve(wide(x), conv))
+    cpu::conv_act(&x, conv, act).unwrap_or_else(|| act.apply(convolve(wide(x), conv)))
 }
 
 /// Scales every channel of every image by its squeeze-and-excitation gate.
@@ -187,6 +182,11 @@ pub fn global_average_pool(x: Tensor<4>) -> Tensor<2> {
     }
     let [n, h, w, c] = x.dims();
     wide(x).reshape([n, h * w, c]).mean_dim(1).reshape([n, c])
+}
+
+/// All values of each image: `[n, h, w, c]` to `[n, h * w * c]`, in 32 bits.
+pub fn flatten(x: Tensor<4>) -> Tensor<2> {
+    wide(x).flatten(1, 3)
 }
 
 /// Maximum over `kernel` x `kernel` pixels; an incomplete window beyond the padding is left out.

@@ -1,28 +1,26 @@
-//! `ConvNeXt` on the CPU: its blocks, and what stands between them, convolutions with bias alone and layer normalisations.
+//! `ConvNeXt` on the CPU: its blocks, and the layer normalisations between them.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops};
-use burn::backend::{Autodiff, Flex};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::{DType, Shape, Tensor};
 use hema_kernels as kernels;
-use kernels::{Act, Filter, MixerParams, MixerSaved, RowStats, bf16};
+use kernels::{MixerParams, MixerSaved, RowStats, bf16};
 
-use super::super::layers::{Conv2d, LayerNorm};
+use super::super::layers::LayerNorm;
 use super::super::ops::Mixer;
 use super::super::pass::{Pass, Precision};
 use super::{
-    Buffer, Parameter, Plain, Saved, Stored, Tracked, TrackedTensor, WORKSPACE, filter, keep_or_recycle,
-    register,
+    Buffer, OF_LAYER, Parameter, Plain, Saved, Stored, Tracked, WORKSPACE, keep_or_recycle, register, split,
+    tracked,
 };
 
 /// Tensors that a block depends on: its input and nine parameters.
 const OF_MIXER: usize = 10;
-/// Tensors that a convolution or a normalisation depends on: its input, weight and bias.
-const OF_LAYER: usize = 3;
 
 /// The block as one kernel; `None` where the tensors are not on the CPU or the kernel cannot do it.
 pub(in crate::nn) fn mixer(
@@ -102,18 +100,6 @@ fn params(buffers: &[Buffer]) -> MixerParams<'_> {
     }
 }
 
-/// Tensors' buffers, shapes and places in the graph.
-fn split(tensors: Vec<(Buffer, NodeGuard)>) -> (Vec<Buffer>, Vec<Shape>, Vec<NodeGuard>) {
-    let (buffers, guards): (Vec<Buffer>, Vec<NodeGuard>) = tensors.into_iter().unzip();
-    let shapes = buffers.iter().map(|buffer| buffer.layout().shape().clone()).collect();
-    (buffers, shapes, guards)
-}
-
-/// The result of an operation in its place in the graph.
-fn tracked(y: Option<TrackedTensor>) -> Option<Tensor<4>> {
-    y.map(Tensor::from_primitive::<Autodiff<Flex>>)
-}
-
 fn train<E: Stored>(
     kernel: kernels::Mixer,
     x: Tensor<4>,
@@ -185,73 +171,6 @@ impl<E: Stored> Backward<Flex, OF_MIXER> for MixerBackward<E> {
             if let Some(parent) = parent {
                 grads.register::<Flex>(parent.id, f32::buffer(gradient, shape));
             }
-        }
-    }
-}
-
-/// A convolution with bias alone, in the precision of its input.
-pub(in crate::nn) fn conv(x: &Tensor<4>, layer: &Conv2d) -> Option<Tensor<4>> {
-    match x.dtype() {
-        DType::F32 => conv_of::<f32>(x, layer),
-        DType::BF16 => conv_of::<bf16>(x, layer),
-        _ => None,
-    }
-}
-
-fn conv_of<E: Stored>(x: &Tensor<4>, layer: &Conv2d) -> Option<Tensor<4>> {
-    let [batch, height, width, _] = x.dims();
-    let Filter::Dense(kernel) = filter(layer, batch, height, width)? else { return None };
-    let bias = layer.bias.as_ref()?.val();
-    let shape = [batch, kernel.out_height(), kernel.out_width(), kernel.outputs];
-    let forward = |x: &Buffer, weight: &Buffer, bias: &Buffer| {
-        let mut y = WORKSPACE.take::<E>(kernel.out_len());
-        kernel.forward(E::values(x), f32::values(weight), Some(f32::values(bias)), Act::Identity, &mut y);
-        E::buffer(y, shape)
-    };
-    if !x.is_autodiff() {
-        let (x, weight, bias) = (Plain.take(x.clone())?, Plain.take(layer.weight.val())?, Plain.take(bias)?);
-        return Some(Tensor::from_primitive::<Flex>(forward(&x, &weight, &bias)));
-    }
-    let tensors = vec![Tracked.take(x.clone())?, Tracked.take(layer.weight.val())?, Tracked.take(bias)?];
-    let (buffers, shapes, guards) = split(tensors);
-    let y = forward(&buffers[0], &buffers[1], &buffers[2]);
-    let state = ConvState { kernel, buffers, shapes };
-    tracked(register::<_, _, OF_LAYER>(ConvBackward::<E>(PhantomData), guards, state, y))
-}
-
-#[derive(Clone, Debug)]
-struct ConvState {
-    kernel: kernels::Conv2d,
-    buffers: Vec<Buffer>,
-    shapes: Vec<Shape>,
-}
-
-#[derive(Debug)]
-struct ConvBackward<E>(PhantomData<E>);
-
-impl<E: Stored> Backward<Flex, OF_LAYER> for ConvBackward<E> {
-    type State = ConvState;
-
-    fn backward(self, ops: Ops<ConvState, OF_LAYER>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let ConvState { kernel, buffers, shapes } = ops.state;
-        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
-        let dy = E::values(&gradient);
-        let [x, weight, bias] = ops.parents;
-        let [of_x, of_weight, of_bias] = [0, 1, 2].map(|i| shapes[i].clone());
-        if let Some(parent) = x {
-            let mut dx = WORKSPACE.take::<E>(kernel.in_len());
-            kernel.grad_input(dy, f32::values(&buffers[1]), &mut dx);
-            grads.register::<Flex>(parent.id, E::buffer(dx, of_x));
-        }
-        if let Some(parent) = weight {
-            let mut dweight = vec![0.0; kernel.weight_len()];
-            kernel.grad_weight(E::values(&buffers[0]), dy, &mut dweight);
-            grads.register::<Flex>(parent.id, f32::buffer(dweight, of_weight));
-        }
-        if let Some(parent) = bias {
-            let pixels = kernel.out_height() * kernel.out_width();
-            let map = kernels::Map { batch: kernel.batch, pixels, channels: kernel.outputs };
-            grads.register::<Flex>(parent.id, f32::buffer(map.sums(dy), of_bias));
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The kernels take what Burn's `Flex` back-end holds, contiguous `f32` buffers, so nothing is copied on the way in. What
 //! a kernel cannot do (an activation or a kind of convolution it lacks) is left to the composition.
 
+mod conv;
 mod mixer;
 mod pool;
 
@@ -26,7 +27,8 @@ use super::layers::{Conv2d, Gate, SqueezeExcite};
 use super::ops::{Residual, Unit};
 use super::pass::{Activation, Pass, Precision};
 
-pub(super) use mixer::{conv, layer_norm, mixer};
+pub(super) use conv::conv_act;
+pub(super) use mixer::{layer_norm, mixer};
 pub(super) use pool::{global_average_pool, max_pool};
 
 /// A buffer on the CPU.
@@ -83,6 +85,8 @@ pub(crate) fn recycle(buffer: Buffer) {
     }
 }
 
+/// Tensors that a convolution or a layer normalisation depends on: its input, weight and bias.
+const OF_LAYER: usize = 3;
 /// Parameters of a unit: weight, scale, shift.
 const PER_UNIT: usize = 3;
 
@@ -460,6 +464,18 @@ where
         OpsKind::Tracked(prepared) => prepared.finish(state, y),
         OpsKind::UnTracked(prepared) => prepared.finish(y),
     })
+}
+
+/// Tensors' buffers, shapes and places in the graph.
+fn split(tensors: Vec<(Buffer, NodeGuard)>) -> (Vec<Buffer>, Vec<Shape>, Vec<NodeGuard>) {
+    let (buffers, guards): (Vec<Buffer>, Vec<NodeGuard>) = tensors.into_iter().unzip();
+    let shapes = buffers.iter().map(|buffer| buffer.layout().shape().clone()).collect();
+    (buffers, shapes, guards)
+}
+
+/// The result of an operation in its place in the graph.
+fn tracked(y: Option<TrackedTensor>) -> Option<Tensor<4>> {
+    y.map(Tensor::from_primitive::<Autodiff<Flex>>)
 }
 
 impl<E: Stored, const N: usize> Backward<Flex, N> for BlockBackward<E> {

@@ -196,7 +196,8 @@ fn convnexts_kernels_agree_with_their_compositions_gradients_included() {
 
     let run = |parts: &MixerParts, x: Tensor<4>, is_fused: bool, pass: &Pass, keep: Option<Vec<f32>>| {
         if is_fused {
-            let x = layer_norm(&conv(&x, &parts.stem).unwrap(), &parts.stem_norm).unwrap();
+            let x = layer_norm(&conv_act(&x, &parts.stem, Activation::Identity).unwrap(), &parts.stem_norm)
+                .unwrap();
             mixer(&x, &parts.layers(), keep.as_deref(), pass).unwrap()
         } else {
             let x = parts.stem_norm.forward(convolve(x, &parts.stem));
@@ -242,4 +243,37 @@ fn convnexts_kernels_agree_with_their_compositions_gradients_included() {
     let y1 = run(&fused, x1.val().inner(), true, &pass, None);
     let y2 = run(&composed, x2.val().inner(), false, &pass, None);
     assert_close(y1, y2, "prediction");
+}
+
+#[test]
+fn a_convolution_with_bias_and_relu_agrees_with_its_composition_gradients_included() {
+    let device = Device::flex().autodiff();
+    for (kernel, stride, padding) in [(3, 1, Padding::Valid), (3, 2, Padding::Same), (1, 1, Padding::Valid)] {
+        for act in [Activation::Identity, Activation::Relu] {
+            let what = format!("{kernel} {stride} {padding:?} {act:?}");
+            let [c1, c2] = [0, 1].map(|_| {
+                let mut conv = Init::new(7, &device).conv_with_bias(5, 9, kernel, stride, padding);
+                let bias = (0..9).map(|i| i as f32 / 9.0 - 0.5).collect();
+                conv.bias = Some(Param::from_tensor(Tensor::from_data(TensorData::new(bias, [9]), &device)));
+                conv
+            });
+            let data = Tensor::<4>::random([3, 7, 6, 5], Distribution::Normal(0.0, 1.0), &device).into_data();
+            let [x1, x2] = [0, 1].map(|_| Param::from_tensor(Tensor::<4>::from_data(data.clone(), &device)));
+            let y1 = conv_act(&x1.val(), &c1, act).unwrap();
+            let y2 = act.apply(convolve(x2.val(), &c2));
+            assert_close(y1.clone(), y2.clone(), &what);
+            let plain = conv_act(&x1.val().inner(), &c1.valid(), act).unwrap();
+            assert_close(plain, y2.clone().inner(), &format!("{what}: prediction"));
+            // squared, so that somebody else looks at the output's gradient too
+            let weights = Tensor::<4>::random(y1.dims(), Distribution::Normal(0.0, 1.0), &device);
+            let g1 = (y1.clone() * y1 * weights.clone()).sum().backward();
+            let g2 = (y2.clone() * y2 * weights).sum().backward();
+            for (p1, p2, part) in [(&x1, &x2, "input"), (&c1.weight, &c2.weight, "weight")] {
+                let [d1, d2] = [p1.val().grad(&g1).unwrap(), p2.val().grad(&g2).unwrap()];
+                assert_close(d1, d2, &format!("{what}: {part}"));
+            }
+            let [b1, b2] = [&c1, &c2].map(|conv| conv.bias.as_ref().unwrap().val());
+            assert_close(b1.grad(&g1).unwrap(), b2.grad(&g2).unwrap(), &format!("{what}: bias"));
+        }
+    }
 }

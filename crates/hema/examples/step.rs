@@ -1,0 +1,114 @@
+//! Images per second of whole training steps (forward, loss, backward, AdamW) or of prediction, on random images of 96 pixels.
+//!
+//! `step train|predict MODEL BATCH [STEPS] [--bf16]` prints the median over the steps, after three that do not count, and the most
+//! memory the process has had. Peers are timed by the same loop in `benches/peers/`.
+
+#![allow(clippy::print_stdout)] // the result
+
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{Distribution, Tensor};
+use hema::Device;
+use hema::loss::{CrossEntropy, Target};
+use hema::model::{ModelSpec, Network};
+use hema::nn::{Pass, Precision, Prepared, on_pool};
+use hema::optim::Optimizer;
+use hema::recipe::Recipe;
+
+const SIDE: usize = 96;
+const WARM_UP: usize = 3;
+
+fn main() -> Result<(), hema::core::Error> {
+    let (flags, words): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|a| a.starts_with("--"));
+    let precision = if flags.iter().any(|f| f == "--bf16") { Precision::Bf16 } else { Precision::Fp32 };
+    let (mode, model, batch) = match &words[..] {
+        [mode, model, batch, ..] => (mode.as_str(), model.clone(), number(batch)),
+        _ => return Err(hema::core::Error::new("expected: train|predict MODEL BATCH [STEPS]")),
+    };
+    let steps = words.get(3).map_or(10, |steps| number(steps));
+    let spec = ModelSpec::bare(&model, 8, SIDE);
+    let Run { mut seconds, start } = match mode {
+        "train" => train(&spec, precision, batch, steps)?,
+        _ => predict(&spec, precision, batch, steps)?,
+    };
+    seconds.drain(..WARM_UP);
+    seconds.sort_by(f64::total_cmp);
+    let (rate, peak) = (batch as f64 / seconds[seconds.len() / 2], megabytes("VmHWM:"));
+    println!("{rate:.1} images/s, peak {peak:.0} MB, {:.0} MB above the start", peak - start);
+    Ok(())
+}
+
+/// What a run took.
+struct Run {
+    seconds: Vec<f64>,
+    /// Resident megabytes before the first step.
+    start: f64,
+}
+
+/// Resident memory as Linux counts it, now (`VmRSS:`) or at most so far (`VmHWM:`); 0 elsewhere.
+fn megabytes(which: &str) -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(which));
+    let kilobytes = line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
+    kilobytes.unwrap_or(0.0) * 1024.0 / 1e6
+}
+
+fn number(word: &str) -> usize {
+    word.parse().unwrap_or(1)
+}
+
+fn train(
+    spec: &ModelSpec,
+    precision: Precision,
+    batch: usize,
+    steps: usize,
+) -> Result<Run, hema::core::Error> {
+    let device = Device::flex().autodiff();
+    let recipe = Recipe::load("v2b0", &[] as &[&str])?;
+    let mut network = Network::new(spec, 0, &device)?;
+    let mut optimizer = Optimizer::new(&recipe.stages[0]);
+    let loss = CrossEntropy::new(&recipe.loss, &[1; 8]);
+    let targets: Vec<Target> = (0..batch).map(|i| Target::from(i % 8)).collect();
+    let images = Tensor::<4>::random([batch, SIDE, SIDE, 3], Distribution::Normal(0.0, 1.0), &device);
+    let start = megabytes("VmRSS:");
+    let mut seconds = Vec::new();
+    for step in 0..steps + WARM_UP {
+        let start = Instant::now();
+        network = on_pool(|| {
+            let pass = Pass::train(0, step as u64).with_precision(precision);
+            let logits = network.forward(images.clone(), &pass);
+            let grads = loss.forward(logits, &targets, &device).backward();
+            let grads = GradientsParams::from_grads(grads, &network);
+            optimizer.step(network, grads, 1e-4)
+        })?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    Ok(Run { seconds, start })
+}
+
+fn predict(
+    spec: &ModelSpec,
+    precision: Precision,
+    batch: usize,
+    steps: usize,
+) -> Result<Run, hema::core::Error> {
+    let device = Device::flex();
+    let network = Network::new(spec, 0, &device)?.valid();
+    let prepared = Prepared::default();
+    let images = Tensor::<4>::random([batch, SIDE, SIDE, 3], Distribution::Normal(0.0, 1.0), &device);
+    let start = megabytes("VmRSS:");
+    let mut seconds = Vec::new();
+    for _ in 0..steps + WARM_UP {
+        let start = Instant::now();
+        let logits = on_pool(|| {
+            let pass = Pass::predict().with_precision(precision).with_prepared(&prepared);
+            network.forward(images.clone(), &pass).into_data()
+        });
+        assert_eq!(logits.shape()[0], batch);
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    Ok(Run { seconds, start })
+}
