@@ -74,6 +74,10 @@ def by_stage(norms):
     return {name: math.sqrt(square) for name, square in squares.items()}
 
 
+def worst_of(norms, single, whole):
+    return max(abs(single[key] - norm) / max(norm, 1e-3 * whole) for key, norm in norms.items())
+
+
 def passes(name, dtype):
     """Loss, gradient norms and logits."""
     model = timm.create_model(name, pretrained=False, num_classes=CLASSES).to(dtype)
@@ -103,9 +107,14 @@ def main():
             "gradient_norms": {key: float(f"{x:.5e}") for key, x in of_fixture.items()},
             "logits": [float(f"{x:.7g}") for x in logits],
         }
-
         single_loss, single_norms, single_logits = passes(name, torch.float32)
         whole = math.hypot(*norms.values())
+        rounding = {
+            "gradients": worst_of(by_stage(norms), by_stage(single_norms), whole),
+            "logits": np.abs(single_logits - logits).max() / np.abs(logits).max(),
+        }
+        if max(rounding.values()) > 2e-5:
+            fixture[name]["rounding"] = {key: float(f"{x:.1e}") for key, x in rounding.items()}
         off = {key: abs(single_norms[key] - norm) for key, norm in norms.items()}
         worst = max(off, key=lambda key: off[key] / (norms[key] + 1e-3 * whole))
         print(
