@@ -40,6 +40,9 @@ pub struct Manifest {
     pub preprocess: Preprocess,
     /// The logits are divided by this before the softmax: fitted on validation images, see [`hema_core::calibrate`].
     pub temperature: f64,
+    /// Views of each image that are averaged over, see [`hema_core::tta`].
+    #[serde(default = "crate::recipe::one_view")]
+    pub tta: String,
     /// Operators that training augmented with.
     pub augmentations: Vec<String>,
     /// It was trained on drawn cells and says nothing about real ones.

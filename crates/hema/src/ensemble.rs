@@ -88,13 +88,18 @@ struct MemberDocument {
 }
 
 impl Ensemble {
-    /// A model alone.
-    pub fn of_one(path: &Path, model: Bundle) -> Self {
-        let member = Member { path: path.to_owned(), weights: vec![1.0], model };
-        Self { members: vec![member], tta: tta::NONE, temperature: 1.0 }
+    /// A model alone, with its own views.
+    ///
+    /// # Errors
+    /// Views that there are none of.
+    pub fn of_one(path: &Path, model: Bundle) -> Result<Self> {
+        let tta = tta::find(&model.manifest.tta).map_err(|e| e.at(path))?;
+        let weights = vec![1.0 / tta.len() as f64; tta.len()];
+        let member = Member { path: path.to_owned(), weights, model };
+        Ok(Self { members: vec![member], tta, temperature: 1.0 })
     }
 
-    /// Single models with equal weights.
+    /// Single models with equal weights, which see each image as it is.
     ///
     /// # Errors
     /// A file that is no model, one that is an ensemble already, or models for different classes.
@@ -115,7 +120,7 @@ impl Ensemble {
     /// A path that is neither, a file of a newer format, a document that does not make sense.
     pub fn read(path: &Path) -> Result<Self> {
         match bundle::read(path)? {
-            Held::Model(model) => Ok(Self::of_one(path, model)),
+            Held::Model(model) => Self::of_one(path, model),
             Held::Ensemble { document, tensors } => parse(&document, tensors, path).map_err(|e| e.at(path)),
         }
     }

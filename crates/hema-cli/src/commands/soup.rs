@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let models: Vec<Bundle> = args.models.iter().map(|path| Bundle::read(path)).collect::<Result<_>>()?;
     soup::check(&models).map_err(|(number, error)| error.at(&args.models[number]))?;
 
-    let first = Predictor::of_ensemble(&Ensemble::of_one(&args.models[0], models[0].clone()), &device)?;
+    let first = Predictor::of_ensemble(&Ensemble::of_one(&args.models[0], models[0].clone())?, &device)?;
     let (views, labels, part) = args.images.load(&first, &args.models[0], printer)?;
     let jury = Jury { args, manifest: &models[0].manifest, labels, views, device };
 
@@ -142,7 +142,8 @@ impl Jury<'_> {
     fn predictions(&self, tensors: &StateDict) -> Result<Predictions> {
         let manifest = Manifest { temperature: 1.0, ..self.manifest.clone() };
         let model = Bundle { manifest, tensors: tensors.clone() };
-        let predictor = Predictor::of_ensemble(&Ensemble::of_one(&self.args.models[0], model), &self.device)?;
+        let predictor =
+            Predictor::of_ensemble(&Ensemble::of_one(&self.args.models[0], model)?, &self.device)?;
         let probabilities = predictor.predict(&self.views, None, &mut |_| ())?;
         Ok(Predictions { classes: self.manifest.classes.clone(), labels: self.labels.clone(), probabilities })
     }

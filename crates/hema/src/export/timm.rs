@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::{self, Bundle, Manifest};
 use crate::model::{self, ModelSpec, is_head};
+use crate::recipe::one_view;
 use crate::weights;
 
 /// Name of the weights in the folder.
@@ -182,6 +183,7 @@ fn manifest(config: Config) -> Result<Manifest> {
         classes,
         preprocess,
         temperature: 1.0,
+        tta: one_view(),
         augmentations: Vec::new(),
         synthetic: false,
         metrics: [].into(),

@@ -70,7 +70,8 @@ fn large_networks_compute_what_timms_do() {
     compare_all(|name| !is_light(name));
 }
 
-/// Compares the networks of these names with timm's, and prints a table, as docs/results.md has it.
+/// Compares the networks of these names with timm's, and prints the rows of docs/parity.md.
+#[allow(clippy::print_stdout)]
 fn compare_all(wanted: impl Fn(&str) -> bool) {
     println!(
         "| network | loss | gradient norms | logits | timm's own in single precision |\n|---|--:|--:|--:|--:|"

@@ -1,7 +1,7 @@
 //! What values a recipe may hold, beyond their types: every rule in one list.
 
 use hema_core::error::{Error, Result, suggest};
-use hema_core::{metrics, sampler};
+use hema_core::{metrics, sampler, tta};
 
 use super::{Crop, Data, Model, On, Operator, Recipe, Select, Stage, Way, Weights};
 use crate::schedule::Shape;
@@ -13,6 +13,7 @@ impl Recipe {
     /// The first key whose value makes no sense, with the value and what was expected.
     pub fn check(&self) -> Result<()> {
         require(!self.name.trim().is_empty(), "name", &self.name, "a short name")?;
+        tta::find(&self.tta).map_err(|e| e.at("tta"))?;
         check_data(&self.data)?;
         check_model(&self.model)?;
         self.check_augment()?;

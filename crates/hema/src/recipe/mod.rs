@@ -47,6 +47,10 @@ pub struct Recipe {
     /// What feature maps are stored in while training; validation and prediction are in 32 bits.
     #[serde(default)]
     pub precision: Precision,
+    /// Views of each image that the finished model averages over, see `hema list tta`: by as many times slower, and better on damaged
+    /// images. Epochs are judged without.
+    #[serde(default = "one_view")]
+    pub tta: String,
     /// How images are read.
     #[serde(default)]
     pub data: Data,
@@ -70,6 +74,11 @@ pub struct Recipe {
     /// Which epoch's weights are kept.
     #[serde(default)]
     pub select: Select,
+}
+
+/// The image alone.
+pub(crate) fn one_view() -> String {
+    hema_core::tta::NONE.name.into()
 }
 
 /// What feature maps are stored in while training. Weights, statistics and sums are always of 32 bits.

@@ -10,6 +10,7 @@ use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 use hema_core::sampler::Draw;
+use hema_core::tta;
 
 use super::deck::{Deck, Shown, shrink};
 use crate::loss::soften;
@@ -48,7 +49,8 @@ impl Teachers {
                 .at(first)
                 .hint("`distill.teachers` must know the classes of the training data, in their order"));
         }
-        let predictor = predictor.with_precision(recipe.precision.on_this_machine());
+        // an image that is changed anew in every epoch needs no views besides
+        let predictor = predictor.with_precision(recipe.precision.on_this_machine()).with_tta(tta::NONE);
         Ok(Self { predictor: Some(Arc::new(predictor)), temperature })
     }
 

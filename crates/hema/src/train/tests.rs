@@ -4,8 +4,7 @@ use std::cell::Cell;
 use std::path::PathBuf;
 
 use hema_core::data::Dataset;
-use hema_core::metrics;
-use hema_core::synthetic;
+use hema_core::{metrics, synthetic, tta};
 
 use super::*;
 use crate::predict::Predictor;
@@ -489,6 +488,24 @@ fn a_stage_can_start_at_a_module_and_an_unknown_one_is_an_error() {
     let saved = weights::read(&fixture.out("b").join(CHECKPOINT)).unwrap().tensors;
     let moved = |name: &str| saved.contains_key(&format!("optimizer/mean/{name}"));
     assert!(moved("stages.2.conv.weight") && moved("classifier.bias") && !moved("stages.1.conv.weight"));
+}
+
+#[test]
+fn the_model_averages_over_the_views_of_its_recipe() {
+    let fixture = Fixture::new();
+    let short = ["stage.all.epochs=1"];
+    fixture.run("one", &recipe(&short), false, FOREVER).unwrap();
+    fixture.run("four", &recipe(&[&short[..], &["tta=flips"]].concat()), false, FOREVER).unwrap();
+    assert!(difference(&fixture, ["one", "four"]) == 0.0, "training has no views");
+
+    let open = |name: &str| Predictor::open(&[fixture.out(name)], &Device::flex()).unwrap().0;
+    let predict =
+        |predictor: &Predictor| predictor.predict(&predictor.view(&fixture.val), None, &mut |_| ()).unwrap();
+    let (one, four) = (open("one"), open("four"));
+    assert_ne!(predict(&one), predict(&four));
+    assert_eq!(predict(&one.with_tta(tta::find("flips").unwrap())), predict(&four));
+    let error = Recipe::load("cnn", &["tta=flip"]).unwrap_err();
+    assert!(error.to_string().contains("no views `flip`"), "{error}");
 }
 
 /// `distill.teachers` of runs.
