@@ -212,8 +212,8 @@ fn an_array_refuses_what_it_cannot_hold() {
         let npz = Form::find("npz").unwrap();
         let mut writer = create(&dir.path().join("x.npz"), npz, &classes, &Options::default()).unwrap();
         let first = entry(Some(1), None);
-        writer.push(&Record { entry: &first, image: &small, file: None, location: None }).unwrap();
-        let error = writer.push(&Record { entry: &second, image, file: None, location: None }).unwrap_err();
+        writer.push(&Record { entry: first, image: &small, file: None, location: None }).unwrap();
+        let error = writer.push(&Record { entry: second, image, file: None, location: None }).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
         drop(writer);
         let empty = create(&dir.path().join("x.npz"), npz, &classes, &Options::default()).unwrap();
