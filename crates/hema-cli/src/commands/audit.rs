@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use hema::Device;
+use hema::bundle::Bundle;
 use hema::core::audit::{
     self, Action, Audit, AuditRecord, CheckSummary, Counts, Finding, ModelEvidence, Summary, Threshold,
     find_check,
@@ -16,6 +17,7 @@ use hema::core::file;
 use hema::core::provenance::Provenance;
 use hema::core::report::{AuditReport, render_audit};
 use hema::core::split::Part;
+use hema::ensemble::Ensemble;
 use hema::predict::Predictor;
 use hema::second_opinion;
 
@@ -151,16 +153,11 @@ fn find(args: &Args, source: &Source, printer: &Printer) -> Result<(Audit, Optio
 fn open_model(args: &Args, source: &Source) -> Result<Option<Predictor>> {
     let device = Device::flex();
     match &args.model {
-        Some(path) => match Predictor::open(std::slice::from_ref(path), &device)? {
-            (predictor, members) if members.len() == 1 => Ok(Some(predictor)),
-            (_, members) => {
-                let message = format!(
-                    "is an ensemble of {} models (expected one model, by whose features images are compared)",
-                    members.len()
-                );
-                Err(Error::new(message).at(path).hint("give one of its members"))
-            }
-        },
+        Some(path) => {
+            // a single model: images are compared by its features
+            let model = Ensemble::of_one(path, Bundle::read(path)?);
+            Predictor::of_ensemble(&model, &device).map(Some)
+        }
         None if args.folds.is_some() => second_opinion::pretrained(source.classes(), &device).map(Some),
         None => Ok(None),
     }
