@@ -43,6 +43,10 @@ def write(folder: pathlib.Path) -> None:
     pq.write_table(table, folder / "snappy_dictionary.parquet", compression="snappy", row_group_size=16)
     pq.write_table(table, folder / "version2.parquet", compression="snappy", data_page_version="2.0", row_group_size=25)
     pq.write_table(table, folder / "zstd.parquet", compression="zstd")
+    pq.write_table(
+        table, folder / "zstd_version2.parquet", compression="zstd", data_page_version="2.0", use_dictionary=False, row_group_size=25
+    )
+    pq.write_table(table, folder / "gzip.parquet", compression="gzip")
 
     with webdataset.TarWriter(str(folder / "webdataset-train-000000.tar")) as out:
         for i, label in enumerate([1, 0, 2, 1]):
@@ -110,7 +114,7 @@ def check(hema: str) -> None:
         print("webdataset", webdataset.__version__, "reads shards")
 
         write(here)
-        for name in ["huggingface.parquet", "snappy_dictionary.parquet", "version2.parquet", "webdataset-train-000000.tar"]:
+        for name in ["huggingface.parquet", "snappy_dictionary.parquet", "version2.parquet", "zstd.parquet", "webdataset-train-000000.tar"]:
             said = subprocess.run([hema, "data", "info", here / name, "--json"], check=True, capture_output=True)
             print("hema reads", name, json.loads(said.stdout)["images"], "images")
 

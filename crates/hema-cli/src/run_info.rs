@@ -43,8 +43,7 @@ impl RunInfo {
 
 /// Writes a value as indented JSON.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let json = serde_json::to_string_pretty(value).map_err(|e| Error::new(e.to_string()).at(path))?;
-    file::write_atomic(path, |w| w.write_all(json.as_bytes()))
+    file::write_atomic(path, |w| Ok(serde_json::to_writer_pretty(w, value)?))
 }
 
 /// Reads a JSON value.

@@ -25,19 +25,19 @@ fn main() -> Result<()> {
     let classes = CLASSES.map(str::to_owned);
     let mut writer = write::create(&out, Form::of_path(&out)?, &classes, &Options::default())?;
     for first in (0..count).step_by(BATCH) {
-        let batch: Vec<(Entry, Image)> =
+        let batch: Vec<(String, usize, Image)> =
             (first..(first + BATCH).min(count)).into_par_iter().map(|number| cell(number, side)).collect();
-        for (entry, image) in &batch {
+        for (path, label, image) in &batch {
+            let entry = Entry { path, label: Some(*label), part: None, group: None };
             writer.push(&Record { entry, image, file: None, location: None })?;
         }
     }
     writer.finish()
 }
 
-/// A cell and its entry; classes take turns.
-fn cell(number: usize, side: usize) -> (Entry, Image) {
+/// The path of a cell, its class and its picture; classes take turns.
+fn cell(number: usize, side: usize) -> (String, usize, Image) {
     let class = number % CLASSES.len();
     let image = render(class, side, &mut stream(0, Purpose::Synthetic, class as u64, number as u64));
-    let path = format!("{}/{number:07}.png", CLASSES[class]);
-    (Entry { path, label: Some(class), part: None, group: None }, image)
+    (format!("{}/{number:07}.png", CLASSES[class]), class, image)
 }

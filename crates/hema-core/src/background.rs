@@ -99,7 +99,7 @@ mod tests {
         };
         let mut cases = 0;
         for entry in source.entries().iter().filter(|entry| entry.path.starts_with("source/")) {
-            let mut found = image(&entry.path);
+            let mut found = image(entry.path);
             remove(&mut found);
             let expected = image(&entry.path.replace("source/", "removed/"));
             assert!(found == expected, "{} differs", entry.path);

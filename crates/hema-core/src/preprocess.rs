@@ -332,7 +332,7 @@ mod tests {
             .entries()
             .iter()
             .enumerate()
-            .map(|(i, entry)| (entry.path.as_str(), source.image(i).unwrap()))
+            .map(|(i, entry)| (entry.path, source.image(i).unwrap()))
             .collect();
         let mut cases = 0;
         for (name, filter) in

@@ -68,7 +68,7 @@ pub fn ask(
     // what could not be read is missing among the rows, whose order is kept
     let mut read = (0..data.len()).map(|row| data.entry(row)).peekable();
     for image in order {
-        if read.next_if(|entry| **entry == source.entries()[image]).is_some()
+        if read.next_if(|entry| *entry == source.entry(image)).is_some()
             && let Some((features, probabilities)) = rows.next()
         {
             opinion.embeddings[image] = Some(features.to_vec());
@@ -98,7 +98,7 @@ pub fn out_of_fold(
         .at(source.path()));
     }
     let width = opinion.embeddings.iter().flatten().map(Vec::len).next().unwrap_or(0);
-    let label = |image: usize| source.entries()[image].label.unwrap_or(0);
+    let label = |image: usize| source.entry(image).label.unwrap_or(0);
     let mut probabilities = vec![None; source.len()];
     for fold in 0..folds {
         let others: Vec<usize> =
@@ -126,15 +126,14 @@ fn folds_of(
     copies: &[Vec<usize>],
     folds: usize,
 ) -> Vec<Option<usize>> {
-    let usable =
-        |image: &usize| source.entries()[*image].label.is_some() && opinion.embeddings[*image].is_some();
+    let usable = |image: &usize| source.entry(*image).label.is_some() && opinion.embeddings[*image].is_some();
     let mut alone = vec![true; source.len()];
     copies.iter().flatten().for_each(|image| alone[*image] = false);
     let singles = (0..source.len()).filter(|image| alone[*image]).map(|image| vec![image]);
     let mut of_class: Vec<Vec<Vec<usize>>> = vec![Vec::new(); source.classes().len()];
     for group in copies.iter().cloned().chain(singles) {
         let members: Vec<usize> = group.into_iter().filter(usable).collect();
-        if let Some(label) = members.first().and_then(|first| source.entries()[*first].label) {
+        if let Some(label) = members.first().and_then(|first| source.entry(*first).label) {
             of_class[label].push(members);
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use hema::Device;
+use hema::bundle::Bundle;
 use hema::core::audit::{
     self, Action, Audit, AuditRecord, CheckSummary, Counts, Finding, ModelEvidence, Summary, Threshold,
     find_check,
@@ -16,6 +17,7 @@ use hema::core::file;
 use hema::core::provenance::Provenance;
 use hema::core::report::{AuditReport, render_audit};
 use hema::core::split::Part;
+use hema::ensemble::Ensemble;
 use hema::predict::Predictor;
 use hema::second_opinion;
 
@@ -151,7 +153,11 @@ fn find(args: &Args, source: &Source, printer: &Printer) -> Result<(Audit, Optio
 fn open_model(args: &Args, source: &Source) -> Result<Option<Predictor>> {
     let device = Device::flex();
     match &args.model {
-        Some(path) => Ok(Some(Predictor::open(std::slice::from_ref(path), &device)?.0)),
+        Some(path) => {
+            // a single model: images are compared by its features
+            let model = Ensemble::of_one(path, Bundle::read(path)?);
+            Predictor::of_ensemble(&model, &device).map(Some)
+        }
         None if args.folds.is_some() => second_opinion::pretrained(source.classes(), &device).map(Some),
         None => Ok(None),
     }
@@ -214,7 +220,8 @@ fn write_predictions(w: &mut dyn Write, source: &Source, opinion: &ModelEvidence
     for (entry, row) in source.entries().iter().zip(&opinion.probabilities) {
         let Some(row) = row else { continue };
         let label = entry.label.map_or("", |label| &source.classes()[label]);
-        let cells = [entry.path.clone(), label.to_owned()].into_iter().chain(row.iter().map(f32::to_string));
+        let said = row.iter().map(f32::to_string);
+        let cells = [entry.path, label].into_iter().map(str::to_owned).chain(said);
         csv.write_record(cells).map_err(file::csv_error)?;
     }
     csv.flush()
@@ -302,9 +309,9 @@ fn checks_table(record: &AuditRecord) -> String {
 /// What was found, where, in what is left of a line.
 fn example(record: &AuditRecord, finding: usize) -> String {
     let finding = &record.findings[finding];
-    let text = match finding.path.as_str() {
-        "" => printable(&finding.detail),
-        path => format!("{}: {}", printable(path), printable(&finding.detail)),
+    let text = match finding.path {
+        "" => printable(finding.detail),
+        path => format!("{}: {}", printable(path), printable(finding.detail)),
     };
     match text.char_indices().nth(EXAMPLE) {
         Some((end, _)) => format!("{}...", &text[..end]),

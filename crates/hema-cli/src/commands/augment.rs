@@ -109,8 +109,8 @@ fn cells(args: &Preview) -> Result<Cells> {
     let source = data::open(data)?;
     let chosen = draw(&source, (0..source.len()).collect(), args.images as usize, args.seed);
     let cell = |index: usize| {
-        let entry = &source.entries()[index];
-        Ok((entry.path.clone(), source.image(index)?, entry.label))
+        let entry = source.entry(index);
+        Ok((entry.path.to_owned(), source.image(index)?, entry.label))
     };
     let images = chosen.into_iter().map(cell).collect::<Result<_>>()?;
     Ok(Cells { classes: source.classes().to_vec(), images })

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let rows: Vec<Row> = probabilities?
         .chunks_exact(predictor.classes().len())
         .enumerate()
-        .map(|(i, row)| Row { path: views.first().entry(i).path.clone(), probabilities: row.to_vec() })
+        .map(|(i, row)| Row { path: views.first().entry(i).path.to_owned(), probabilities: row.to_vec() })
         .collect();
 
     let classes = predictor.classes();

@@ -98,7 +98,7 @@ fn write_samples(data: &Dataset, folder: &Path) -> Result<()> {
         let Some(label) = data.label(i).filter(|&label| written[label] < SAMPLES) else { continue };
         written[label] += 1;
         let png = data.image(i)?.to_png()?;
-        file::write_atomic(&folder.join(&data.entry(i).path), |w| w.write_all(&png))?;
+        file::write_atomic(&folder.join(data.entry(i).path), |w| w.write_all(&png))?;
     }
     Ok(())
 }

@@ -318,7 +318,7 @@ fn report(
 /// Groups of more than one image, and their images.
 fn groups(source: &Source) -> [usize; 2] {
     let mut sizes = std::collections::HashMap::new();
-    for group in source.entries().iter().filter_map(|e| e.group.as_deref()) {
+    for group in source.entries().iter().filter_map(|e| e.group) {
         *sizes.entry(group).or_insert(0) += 1;
     }
     let several = || sizes.values().filter(|size| **size > 1);
@@ -350,7 +350,7 @@ fn account(args: &Args, summary: &Summary) -> Vec<String> {
 
 /// Names unreadable images, copies whose labels differ, and pictures that are there too often to be cells.
 fn warn(source: &Source, seen: &Seen, printer: &Printer) {
-    let path = |i: usize| printable(&source.entries()[i].path);
+    let path = |i: usize| printable(source.entry(i).path);
     if let Some((first, reason)) = seen.unreadable.first() {
         let count = seen.unreadable.len();
         printer.warn(&format!(
@@ -359,7 +359,7 @@ fn warn(source: &Source, seen: &Seen, printer: &Printer) {
             printable(reason)
         ));
     }
-    let label = |i: usize| source.entries()[i].label;
+    let label = |i: usize| source.entry(i).label;
     let conflict = |set: &&Vec<usize>| set.iter().any(|i| label(*i) != label(set[0]));
     let conflicts: Vec<&Vec<usize>> = seen.copies.iter().filter(conflict).collect();
     if let Some(first) = conflicts.first() {

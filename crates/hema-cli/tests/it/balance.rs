@@ -42,7 +42,7 @@ fn counts(place: &Place, data: &str, part: Part) -> [u64; 3] {
 
 fn pixels(source: &Source) -> BTreeMap<String, Vec<u8>> {
     let image = |i: usize| source.image(i).unwrap().into_pixels();
-    source.entries().iter().enumerate().map(|(i, entry)| (entry.path.clone(), image(i))).collect()
+    source.entries().iter().enumerate().map(|(i, entry)| (entry.path.to_owned(), image(i))).collect()
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn groups_are_kept_in_every_form_that_has_them() {
         let source = data::open(&place.path(out.split(' ').next().unwrap())).unwrap();
         let patients: BTreeMap<&str, usize> =
             source.entries().iter().fold(BTreeMap::new(), |mut patients, entry| {
-                *patients.entry(entry.group.as_deref().unwrap()).or_default() += 1;
+                *patients.entry(entry.group.unwrap()).or_default() += 1;
                 patients
             });
         // both basophils are there three times

@@ -134,7 +134,7 @@ mod tests {
 
     impl Found {
         fn path(&self, image: usize) -> &str {
-            &self.source.entries()[image].path
+            self.source.entry(image).path
         }
 
         /// The images found by a check.
@@ -167,7 +167,7 @@ mod tests {
     /// A split file of all images: some are for the test, the others for training.
     fn split(found: &Found, is_test: impl Fn(&str) -> bool) -> String {
         let part = |path: &str| if is_test(path) { "test" } else { "train" };
-        let paths = found.source.entries().iter().map(|entry| &entry.path);
+        let paths = found.source.entries().iter().map(|entry| entry.path);
         paths.fold("path,split\n".to_owned(), |csv, path| csv + path + "," + part(path) + "\n")
     }
 

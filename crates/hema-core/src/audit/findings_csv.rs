@@ -54,7 +54,7 @@ pub fn read_findings(path: &Path, source: &Source) -> Result<Vec<Finding>> {
         ["score", "cluster", "partner", "detail"].map(column);
 
     let images: HashMap<&str, usize> =
-        source.entries().iter().enumerate().map(|(i, entry)| (entry.path.as_str(), i)).collect();
+        source.entries().iter().enumerate().map(|(i, entry)| (entry.path, i)).collect();
     let find_image = |name: &str| {
         images.get(name).copied().ok_or_else(|| {
             Error::new(format!("`{name}` is not in the data"))

@@ -58,7 +58,7 @@ impl Frequencies {
 fn class_counts(source: &Source, images: impl Iterator<Item = usize>) -> Vec<usize> {
     let unlabelled = source.classes().len();
     let mut counts = vec![0; unlabelled + 1];
-    images.for_each(|image| counts[source.entries()[image].label.unwrap_or(unlabelled)] += 1);
+    images.for_each(|image| counts[source.entry(image).label.unwrap_or(unlabelled)] += 1);
     counts
 }
 

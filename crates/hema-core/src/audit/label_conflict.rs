@@ -17,13 +17,13 @@ pub(super) const CHECK: Check = Check {
 
 /// Whether some images of a group have different labels. An image without one contradicts nothing.
 pub(super) fn is_conflict(source: &Source, group: &Group) -> bool {
-    let mut labels = group.images().filter_map(|image| source.entries()[image].label);
+    let mut labels = group.images().filter_map(|image| source.entry(image).label);
     let first = labels.next();
     labels.any(|label| Some(label) != first)
 }
 
 fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
-    let label = |image: usize| evidence.source.entries()[image].label;
+    let label = |image: usize| evidence.source.entry(image).label;
     evidence.duplicates.report(&[Kind::Conflict], threshold, |duplicated| {
         let group = &duplicated.group;
         let members: Vec<(usize, f64)> = std::iter::once((group.kept, 1.0))

@@ -13,7 +13,7 @@ pub const AUDIT_FORMAT: u32 = 1;
 
 /// Everything found in one data set, as `audit.json`.
 #[derive(Clone, Debug, Serialize)]
-pub struct AuditRecord {
+pub struct AuditRecord<'a> {
     /// Format number, see [`AUDIT_FORMAT`].
     pub format: u32,
     /// Who made this record, from what.
@@ -24,7 +24,7 @@ pub struct AuditRecord {
     #[serde(flatten)]
     pub summary: Summary,
     /// Every finding.
-    pub findings: Vec<FindingRecord>,
+    pub findings: Vec<FindingRecord<'a>>,
 }
 
 /// An audit in numbers.
@@ -86,9 +86,9 @@ pub struct Counts {
 
 /// One finding with paths in place of indices.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct FindingRecord {
+pub struct FindingRecord<'a> {
     /// Path of the image; empty where the data set as a whole is at fault.
-    pub path: String,
+    pub path: &'a str,
     /// Name of the check.
     pub check: &'static str,
     /// How sound the image is in this respect: 0 (bad) to 1 (fine).
@@ -96,16 +96,16 @@ pub struct FindingRecord {
     /// Number of the group of images that were found together.
     pub cluster: Option<usize>,
     /// Path of the image it was compared with.
-    pub partner: Option<String>,
+    pub partner: Option<&'a str>,
     /// What is wrong, in words and numbers.
-    pub detail: String,
+    pub detail: &'a str,
     /// Name of the action.
     pub action: &'static str,
 }
 
-impl AuditRecord {
+impl<'a> AuditRecord<'a> {
     /// The record of an audit of a source.
-    pub fn new(source: &Source, audit: &Audit, provenance: Provenance) -> Self {
+    pub fn new(source: &'a Source, audit: &'a Audit, provenance: Provenance) -> Self {
         Self {
             format: AUDIT_FORMAT,
             provenance,
@@ -116,17 +116,17 @@ impl AuditRecord {
     }
 }
 
-impl FindingRecord {
+impl<'a> FindingRecord<'a> {
     /// A finding with the paths of its images. Scores have six decimals.
-    pub fn new(finding: &Finding, source: &Source) -> Self {
-        let path = |image: usize| source.entries()[image].path.clone();
+    pub fn new(finding: &'a Finding, source: &'a Source) -> Self {
+        let path = |image: usize| source.entry(image).path;
         Self {
             path: finding.image.map(path).unwrap_or_default(),
             check: finding.check,
             score: (finding.score * 1e6).round() / 1e6,
             cluster: finding.cluster,
             partner: finding.partner.map(path),
-            detail: finding.detail.clone(),
+            detail: &finding.detail,
             action: finding.action.name(),
         }
     }

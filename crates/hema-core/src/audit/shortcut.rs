@@ -107,7 +107,7 @@ impl<'a> Contingency<'a> {
 
     /// Counts an image, if it has a label.
     pub(super) fn count(&mut self, image: usize, bin: usize) {
-        if let Some(label) = self.source.entries()[image].label {
+        if let Some(label) = self.source.entry(image).label {
             self.table[bin][label] += 1.0;
         }
     }

@@ -97,7 +97,7 @@ pub(super) fn list_zip(path: &Path, members: Vec<Member>) -> Result<Listing> {
         let at = |e: Error| e.at(path.join(&member.name));
         if has_picture_name(&member.name) {
             check_file_size(member.size.max(member.packed)).map_err(at)?;
-            listing.pictures.push((member.name.clone(), member.place(&blob)));
+            listing.add(&member.name, member.place(&blob));
         } else if is_table(&member.name) && member.size.max(member.packed) <= MAX_TABLE {
             let text = member.place(&blob).read_file().map_err(at)?;
             listing.tables.push((member.name, text));
@@ -175,7 +175,7 @@ impl Walk<'_> {
             check_file_size(size).map_err(at)?;
             let blob = Arc::clone(&self.blob);
             let place = Place::Span { blob, offset, len: size as usize, coding: Coding::Picture };
-            listing.pictures.push((name, place));
+            listing.add(&name, place);
         } else if is_table(&name) && size <= MAX_TABLE {
             let mut text = Vec::new();
             entry.read_to_end(&mut text).map_err(|e| damaged_tar(self.path, &e))?;

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::source::{Entry, Source, count_labels};
+use super::entries::{Entries, Entry};
+use super::source::{Source, count_labels};
 use super::store::{Filling, Store};
 use crate::error::{Error, Result};
 use crate::preprocess::Preprocess;
@@ -65,7 +66,7 @@ pub struct Dataset {
 
 struct Shared {
     classes: Vec<String>,
-    entries: Vec<Entry>,
+    entries: Entries,
     store: Arc<Store>,
     width: usize,
     height: usize,
@@ -91,7 +92,7 @@ impl Dataset {
 
         let stride = preprocess.size * preprocess.size * 3;
         let mut pixels = Filling::new(order.len() as u64 * stride as u64, options.memory_budget)?;
-        let mut entries = Vec::with_capacity(order.len());
+        let mut entries = Entries::default();
         let mut skipped = Vec::new();
         // row in the store of every source index
         let mut row_of = vec![None; source.len()];
@@ -108,7 +109,7 @@ impl Dataset {
             |i, image| match (image, options.on_bad_image) {
                 (Ok(image), _) => {
                     row_of[i] = Some(entries.len());
-                    entries.push(source.entries()[i].clone());
+                    entries.push(source.entry(i));
                     pixels.push(image.pixels())
                 }
                 (Err(e), OnBadImage::Skip) => {
@@ -145,7 +146,7 @@ impl Dataset {
     pub fn from_images(classes: Vec<String>, images: Vec<(String, Image, Option<usize>)>) -> Result<Self> {
         let (width, height) = images.first().map_or((1, 1), |(_, first, _)| (first.width(), first.height()));
         let mut pixels = Filling::new((images.len() * width * height * 3) as u64, u64::MAX)?;
-        let mut entries = Vec::with_capacity(images.len());
+        let mut entries = Entries::default();
         for (path, image, label) in images {
             if (image.width(), image.height()) != (width, height) {
                 let message =
@@ -156,7 +157,7 @@ impl Dataset {
                 return Err(Error::new(format!("has a label beyond the {} classes", classes.len())).at(path));
             }
             pixels.push(image.pixels())?;
-            entries.push(Entry { path, label, part: None, group: None });
+            entries.push(Entry { path: &path, label, part: None, group: None });
         }
         let rows = (0..entries.len()).collect();
         let shared = Shared { classes, entries, store: pixels.finish()?, width, height, skipped: Vec::new() };
@@ -189,8 +190,8 @@ impl Dataset {
     }
 
     /// The entry of image `i`, which must be below [`Dataset::len`].
-    pub fn entry(&self, i: usize) -> &Entry {
-        &self.shared.entries[self.rows[i]]
+    pub fn entry(&self, i: usize) -> Entry<'_> {
+        self.shared.entries.get(self.rows[i])
     }
 
     /// The label of image `i`, which must be below [`Dataset::len`].

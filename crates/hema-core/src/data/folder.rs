@@ -34,7 +34,7 @@ fn visit(folder: &Path, prefix: &str, visited: &mut HashSet<PathBuf>, listing: &
         if metadata.is_dir() {
             visit(&file.path(), &format!("{name}/"), visited, listing)?;
         } else if has_picture_name(&name) {
-            listing.pictures.push((name, Place::File(file.path())));
+            listing.add(&name, Place::File(file.path()));
         } else if is_table(&name) {
             let text = fs::read(file.path()).map_err(|e| Error::io(file.path(), &e))?;
             listing.tables.push((name, text));

@@ -93,7 +93,7 @@ pub fn describe(source: &Source, seed: u64) -> Result<Info> {
     let mut sizes: Vec<SizeInfo> =
         sizes.into_iter().map(|((width, height), images)| SizeInfo { width, height, images }).collect();
     sizes.sort_by_key(|size| std::cmp::Reverse(size.images));
-    let groups: HashSet<&String> = source.entries().iter().filter_map(|e| e.group.as_ref()).collect();
+    let groups: HashSet<&str> = source.entries().iter().filter_map(|e| e.group).collect();
     Ok(Info {
         form: source.form().to_owned(),
         images: source.len(),
@@ -167,7 +167,7 @@ fn count(source: &Source) -> Vec<ClassInfo> {
     let names = source.classes().iter().cloned().map(Some).chain([None]);
     let mut classes: Vec<ClassInfo> =
         names.map(|name| ClassInfo { name, images: 0, parts: [0; 3] }).collect();
-    for entry in source.entries() {
+    for entry in source.entries().iter() {
         let class = &mut classes[entry.label.unwrap_or(source.classes().len())];
         class.images += 1;
         if let Some(part) = Part::ALL.iter().position(|part| Some(*part) == entry.part) {

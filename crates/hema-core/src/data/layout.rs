@@ -4,8 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::classes;
+use super::entries::{Entries, Entry};
 use super::place::Place;
-use super::source::{Entry, Source};
+use super::places::Places;
+use super::source::Source;
+use super::texts::Texts;
 use super::webdataset::Said;
 use crate::error::{Error, Result};
 use crate::split::Part;
@@ -14,11 +17,42 @@ use crate::split::Part;
 #[derive(Default)]
 pub(super) struct Listing {
     /// Picture files.
-    pub(super) pictures: Vec<(String, Place)>,
+    pub(super) names: Texts,
+    /// Where each of them lies.
+    pub(super) places: Places,
     /// Path and text of every `split.csv` and `groups.csv`.
     pub(super) tables: Vec<(String, Vec<u8>)>,
     /// Path of every file that says something of a single picture, and what it says.
     pub(super) sidecars: Vec<(String, Said)>,
+}
+
+impl Listing {
+    /// Adds a picture file.
+    pub(super) fn add(&mut self, name: &str, place: Place) {
+        self.names.push(name);
+        self.places.push(place);
+    }
+
+    /// Whether there is no picture file.
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.len() == 0
+    }
+
+    /// The picture files by their names. An archive may hold a file twice: the later one replaces the earlier, as when it
+    /// is unpacked; in a folder, two files may look the same where their names are not Unicode.
+    fn in_order(&self, root: Root) -> Vec<u32> {
+        let name = |file: u32| self.names.get(file as usize);
+        let mut order: Vec<u32> = (0..self.names.len() as u32).collect();
+        order.sort_unstable_by(|a, b| name(*a).cmp(name(*b)).then(a.cmp(b)));
+        order.dedup_by(|later, earlier| {
+            let same = root == Root::Archive && name(*later) == name(*earlier);
+            if same {
+                *earlier = *later;
+            }
+            same
+        });
+        order
+    }
 }
 
 /// What was listed.
@@ -43,72 +77,64 @@ pub(super) fn is_table(name: &str) -> bool {
 /// Makes a source of a listing. Pictures without a folder are unlabelled; folders named `train`, `val` and `test`, when
 /// there is nothing else, are parts, with the classes below them.
 pub(super) fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Source> {
-    listing.pictures.sort_by(|a, b| a.0.cmp(&b.0));
-    // an archive may hold a file twice: the later one replaces the earlier, as when it is unpacked; in a folder, two files
-    // may look the same where their names are not Unicode
-    listing.pictures.dedup_by(|later, earlier| {
-        let same = root == Root::Archive && later.0 == earlier.0;
-        if same {
-            earlier.1 = later.1.clone();
-        }
-        same
-    });
-    // millions of names: none is kept twice
-    let (names, places): (Vec<String>, Vec<Place>) = listing.pictures.into_iter().unzip();
-    let top = common_top(&names, root).map(|top| format!("{top}/")).unwrap_or_default();
-    let under_top = |name: &str| name.strip_prefix(&top).unwrap_or(name).to_owned();
-    let in_parts = names.iter().all(|name| part_folder(name.strip_prefix(&top).unwrap_or(name)).is_some());
-    let class_of = |path: &str| {
-        let below = if in_parts { path.split_once('/').map_or("", |(_, below)| below) } else { path };
-        below.split_once('/').map(|(class, _)| class.to_owned())
-    };
+    let order = listing.in_order(root);
+    let names = || order.iter().map(|file| listing.names.get(*file as usize));
+    let top = common_top(names(), root).map(|top| format!("{top}/")).unwrap_or_default();
+    let paths = || names().map(|name| below_top(name, &top));
+    let in_parts = paths().all(|path| part_folder(path).is_some());
 
-    let mut entries: Vec<Entry> = Vec::with_capacity(names.len());
-    let mut found = BTreeSet::new();
-    for name in names {
-        let path = if top.is_empty() { name } else { under_top(&name) };
-        found.extend(class_of(&path));
-        let part = part_folder(&path).filter(|_| in_parts);
-        entries.push(Entry { path, label: None, part, group: None });
-    }
-    let classes = classes::order(&found);
-    for entry in &mut entries {
-        entry.label = class_of(&entry.path).map(|name| classes.labels[&name]);
-    }
     let mut table = |wanted: &str| {
-        let found = listing.tables.iter().position(|(name, _)| under_top(name) == wanted);
+        let found = listing.tables.iter().position(|(name, _)| below_top(name, &top) == wanted);
         found.map(|found| listing.tables.swap_remove(found).1)
     };
-    if let Some(text) = table("groups.csv") {
-        group(&mut entries, &text).map_err(|e| e.at(path.join("groups.csv")))?;
-    }
+    let (split_csv, groups_csv) = (table("split.csv"), table("groups.csv"));
+    let groups = groups_csv.map_or(Ok(HashMap::new()), |text| groups(&text));
+    let groups = groups.map_err(|e| e.at(path.join("groups.csv")))?;
+    let found: BTreeSet<&str> = paths().filter_map(|path| class_folder(path, in_parts)).collect();
+    let classes = classes::order(&found.into_iter().map(str::to_owned).collect());
+    let entry = |path| Entry {
+        path,
+        label: class_folder(path, in_parts).map(|name| classes.labels[name]),
+        part: part_folder(path).filter(|_| in_parts),
+        group: groups.get(path).map(String::as_str),
+    };
+    let entries: Entries = paths().map(entry).collect();
     Ok(Source {
         path: path.to_path_buf(),
         form: "",
         classes: classes.names,
         numeric: classes.numeric,
         entries,
-        places,
-        split_csv: table("split.csv"),
+        places: listing.places.select(&order),
+        split_csv,
     })
 }
 
-/// Gives entries the groups of a `groups.csv`; a file of that name with other columns is something else.
-fn group(entries: &mut [Entry], text: &[u8]) -> Result<()> {
+/// The groups of a `groups.csv` by path; a file of that name with other columns is something else.
+fn groups(text: &[u8]) -> Result<HashMap<String, String>> {
     let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}"));
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
     let header = reader.headers().map_err(bad)?;
     let column = |name: &str| header.iter().position(|c| c.trim_start_matches('\u{feff}') == name);
-    let (Some(path), Some(group)) = (column("path"), column("group")) else { return Ok(()) };
+    let (Some(path), Some(group)) = (column("path"), column("group")) else { return Ok(HashMap::new()) };
     let mut groups = HashMap::new();
     for row in reader.records() {
         let row = row.map_err(bad)?;
         groups.insert(row[path].to_owned(), row[group].to_owned());
     }
-    for entry in entries {
-        entry.group = groups.remove(&entry.path).filter(|group| !group.is_empty());
-    }
-    Ok(())
+    groups.retain(|_, group| !group.is_empty());
+    Ok(groups)
+}
+
+/// What follows the top folder in a path.
+fn below_top<'a>(name: &'a str, top: &str) -> &'a str {
+    name.strip_prefix(top).unwrap_or(name)
+}
+
+/// The folder that is a path's class: the first, or the one below the part.
+fn class_folder(path: &str, in_parts: bool) -> Option<&str> {
+    let below = if in_parts { path.split_once('/')?.1 } else { path };
+    Some(below.split_once('/')?.0)
 }
 
 /// The part that a path's first folder names.
@@ -118,13 +144,13 @@ fn part_folder(path: &str) -> Option<Part> {
 
 /// The folder around everything, when it is no class: there are folders below it, or it wraps an archive of loose
 /// pictures. A folder named like a standard class or a part is never taken for it.
-fn common_top(names: &[String], root: Root) -> Option<&str> {
-    let (top, _) = names.first()?.split_once('/')?;
-    let inside = |name: &String| name.split_once('/').is_some_and(|(first, _)| first == top);
-    let has_folder_below = |name: &String| name.split('/').count() >= 3;
-    let wraps = names.iter().all(inside)
-        && !classes::is_standard(top)
-        && top.parse::<Part>().is_err()
-        && (root == Root::Archive || names.iter().all(has_folder_below));
+fn common_top<'a>(mut names: impl Iterator<Item = &'a str> + Clone, root: Root) -> Option<&'a str> {
+    let (top, _) = names.clone().next()?.split_once('/')?;
+    let has_folder_below = |name: &str| name.split('/').count() >= 3;
+    let inside = |name: &str| {
+        name.split_once('/').is_some_and(|(first, _)| first == top)
+            && (root == Root::Archive || has_folder_below(name))
+    };
+    let wraps = !classes::is_standard(top) && top.parse::<Part>().is_err() && names.all(inside);
     wraps.then_some(top)
 }

@@ -4,8 +4,10 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::classes;
+use super::entries::{Entries, Entry};
 use super::place::Place;
-use super::source::{Entry, Source};
+use super::places::Places;
+use super::source::Source;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::split::Part;
@@ -27,7 +29,7 @@ pub(super) fn open(path: &Path) -> Result<Source> {
     let split_column = column("split").or_else(|| column("part"));
 
     let folder = path.parent().unwrap_or(Path::new(""));
-    let (mut entries, mut places, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut entries, mut places, mut labels) = (Entries::default(), Places::default(), Vec::new());
     let mut seen = HashSet::new();
     for record in reader.records() {
         let record = record.map_err(bad)?;
@@ -35,19 +37,19 @@ pub(super) fn open(path: &Path) -> Result<Source> {
         let fail = |message: String| Error::new(format!("line {line}: {message}")).at(path);
         let cell = |column: Option<usize>| column.map(|c| record[c].to_owned()).filter(|c| !c.is_empty());
         let name = cell(Some(path_column)).ok_or_else(|| fail("the path is empty".into()))?;
-        if !seen.insert(name.clone()) {
-            return Err(fail(format!("`{name}` is named twice")));
-        }
         let part: Option<Part> =
             cell(split_column).map(|c| c.parse()).transpose().map_err(|e: Error| fail(e.to_string()))?;
         places.push(Place::File(folder.join(&name)));
         labels.push(cell(label_column));
-        entries.push(Entry { path: name, label: None, part, group: cell(group_column) });
+        entries.push(Entry { path: &name, label: None, part, group: cell(group_column).as_deref() });
+        if let Some(twice) = seen.replace(name) {
+            return Err(fail(format!("`{twice}` is named twice")));
+        }
     }
     let found: BTreeSet<String> = labels.iter().flatten().cloned().collect();
     let classes = classes::order(&found);
-    for (entry, label) in entries.iter_mut().zip(labels) {
-        entry.label = label.map(|name| classes.labels[&name]);
+    for (i, label) in labels.into_iter().enumerate() {
+        entries.set_label(i, label.map(|name| classes.labels[&name]));
     }
     Ok(Source {
         path: path.to_path_buf(),

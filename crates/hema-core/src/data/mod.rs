@@ -11,13 +11,15 @@
 //! | CSV manifest `path,label[,split][,group]` | `manifest` |
 //!
 //! The form is told by a file's contents, not its name. `layout` turns paths into labels, `classes` orders class
-//! names. `write` writes the same forms. Left out on purpose: downloading, and formats with boxes or masks.
+//! names, `entries` and `places` keep the list of images in little memory.
+//! `write` writes the same forms. Left out on purpose: downloading, and formats with boxes or masks.
 
 mod archive;
 mod blob;
 mod classes;
 mod dataset;
 mod decode;
+mod entries;
 mod folder;
 pub mod info;
 mod layout;
@@ -26,9 +28,11 @@ mod npy;
 mod npz;
 mod parquet;
 mod place;
+mod places;
 mod shards;
 mod source;
 mod store;
+mod texts;
 mod visit;
 mod webdataset;
 pub mod write;
@@ -39,7 +43,8 @@ use std::path::{Path, PathBuf};
 pub use classes::{same_class, standard_classes};
 pub use dataset::{Dataset, LoadOptions, OnBadImage, Skipped};
 pub use decode::decode;
-pub use source::{Entry, Source, Unknown};
+pub use entries::{Entries, Entry};
+pub use source::{Source, Unknown};
 pub use visit::Picture;
 
 use crate::error::{Error, Result};
@@ -61,7 +66,7 @@ pub fn open(path: &Path) -> Result<Source> {
     let mut source = match form {
         Form::Folder => {
             let listing = folder::list(path)?;
-            match listing.pictures.is_empty().then(|| shards::open_folder(path)).transpose()?.flatten() {
+            match listing.is_empty().then(|| shards::open_folder(path)).transpose()?.flatten() {
                 Some((found, source)) => {
                     form = found;
                     source

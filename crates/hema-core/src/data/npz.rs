@@ -12,9 +12,11 @@ use std::sync::Arc;
 
 use super::archive::Member;
 use super::blob::{Blob, FilePart, Stream};
+use super::entries::{Entries, Entry};
 use super::npy::{Header, Kind, shape_text, to_c_order};
 use super::place::{Coding, Place};
-use super::source::{Entry, Source};
+use super::places::Places;
+use super::source::Source;
 use super::{classes, decode, npy};
 use crate::error::{Error, Result};
 use crate::file;
@@ -37,7 +39,7 @@ pub(super) struct PixelLayout {
 
 impl PixelLayout {
     /// Bytes of one image.
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.width * self.height * self.channels * self.dtype.size
     }
 
@@ -64,8 +66,8 @@ pub(super) fn open(path: &Path, members: &[Member]) -> Result<Source> {
         form: "",
         classes: Vec::new(),
         numeric: true,
-        entries: Vec::new(),
-        places: Vec::new(),
+        entries: Entries::default(),
+        places: Places::default(),
         split_csv: None,
     };
     if archive.member("images").is_some() {
@@ -75,7 +77,7 @@ pub(super) fn open(path: &Path, members: &[Member]) -> Result<Source> {
             archive.add(&format!("{part}_images"), &format!("{part}_labels"), Some(part), &mut source)?;
         }
     }
-    if source.places.is_empty() && !archive.has_images() {
+    if source.is_empty() && !archive.has_images() {
         let keys: Vec<&str> = members.iter().filter_map(Member::array_key).collect();
         let message = format!("has no array `images` or `train_images` (found: {})", keys.join(", "));
         return Err(Error::new(message).at(path));
@@ -131,7 +133,7 @@ impl Archive<'_> {
         };
         let layout = Arc::new(array.layout);
         for (index, label) in labels.into_iter().enumerate() {
-            source.entries.push(Entry { path: format!("{images}[{index}]"), label, part, group: None });
+            source.entries.push(Entry { path: &format!("{images}[{index}]"), label, part, group: None });
             source.places.push(Place::Span {
                 blob: Arc::clone(&array.blob),
                 offset: array.start + (index * layout.len()) as u64,

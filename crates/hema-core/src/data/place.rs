@@ -53,22 +53,6 @@ impl Fetched {
 }
 
 impl Place {
-    /// Tells the file that many entries share from others; `None` for a file of its own.
-    pub(super) fn shared_file(&self) -> Option<usize> {
-        match self {
-            Self::File(_) => None,
-            Self::Span { blob, .. } => Some(Arc::as_ptr(blob).addr()),
-        }
-    }
-
-    /// Where it lies in the shared file.
-    pub(super) fn offset(&self) -> u64 {
-        match self {
-            Self::File(_) => 0,
-            Self::Span { offset, .. } => *offset,
-        }
-    }
-
     /// Reads the bytes if they can only be read in turn. Errors here concern the shared file, not the entry.
     pub(super) fn fetch(&self, cursor: &mut Option<Cursor>) -> Result<Fetched> {
         let Self::Span { blob, offset, len, .. } = self else { return Ok(Fetched::Later) };

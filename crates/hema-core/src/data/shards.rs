@@ -61,7 +61,7 @@ fn open_tars(path: &Path, files: &[PathBuf]) -> Result<Source> {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         shards.push(Shard { name, listing });
     }
-    let in_folder = |shard: &Shard| shard.listing.pictures.iter().any(|(name, _)| name.contains('/'));
+    let in_folder = |shard: &Shard| shard.listing.names.iter().any(|name| name.contains('/'));
     if shards.iter().any(in_folder) && !shards.iter().any(|shard| webdataset::is_shard(&shard.listing)) {
         return Err(Error::new(
             "holds archives whose images have no labels beside them (key.jpg and key.cls)",

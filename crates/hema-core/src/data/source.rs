@@ -4,23 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::classes;
+use super::entries::{Entries, Entry};
 use super::place::{Fetched, Place};
+use super::places::Places;
 use crate::error::{Error, Result, suggest};
 use crate::sample::Image;
-use crate::split::{Part, Split};
-
-/// One image of a data set.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    /// Path under the input, without a top folder that all images share; `images[17]` in an array.
-    pub path: String,
-    /// Position of its class in the class list; `None` when the data does not say.
-    pub label: Option<usize>,
-    /// Its part, when the data comes split.
-    pub part: Option<Part>,
-    /// What it must not be separated from when data is split (a patient, a slide).
-    pub group: Option<String>,
-}
+use crate::split::Split;
 
 /// An opened data set: class names and entries, in order of their paths.
 pub struct Source {
@@ -30,9 +19,9 @@ pub struct Source {
     pub(super) classes: Vec<String>,
     /// Labels came as numbers, so that they also fit a class list with other names.
     pub(super) numeric: bool,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Entries,
     /// Where each entry's bytes lie.
-    pub(super) places: Vec<Place>,
+    pub(super) places: Places,
     /// Text of a `split.csv` at the data's root.
     pub(super) split_csv: Option<Vec<u8>>,
 }
@@ -49,14 +38,17 @@ pub enum Unknown {
 impl Source {
     /// One picture file.
     pub(super) fn of_picture(path: &Path) -> Self {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let entry = Entry { path: &name, label: None, part: None, group: None };
+        let mut places = Places::default();
+        places.push(Place::File(path.to_path_buf()));
         Self {
             path: path.to_path_buf(),
             form: "",
             classes: Vec::new(),
             numeric: false,
-            entries: vec![Entry { path: name, label: None, part: None, group: None }],
-            places: vec![Place::File(path.to_path_buf())],
+            entries: Entries::from_iter([entry]),
+            places,
             split_csv: None,
         }
     }
@@ -75,20 +67,20 @@ impl Source {
             form: "several inputs",
             classes: united.names,
             numeric,
-            entries: Vec::new(),
-            places: Vec::new(),
+            entries: Entries::default(),
+            places: Places::default(),
             split_csv: None,
         };
         for source in sources {
             let united_label =
                 |label: usize| if numeric { label } else { united.labels[&source.classes[label]] };
-            let is_picture = matches!(&source.places[..], [Place::File(path)] if *path == source.path);
-            for entry in source.entries {
-                let path = if is_picture { source.path.clone() } else { source.path.join(&entry.path) };
-                let path = path.to_string_lossy().into_owned();
-                merged.entries.push(Entry { path, label: entry.label.map(united_label), ..entry });
+            let is_picture = source.len() == 1 && source.file(0).is_some_and(|path| path == source.path);
+            for (entry, place) in source.entries.iter().zip(source.places.iter()) {
+                let path = if is_picture { source.path.clone() } else { source.path.join(entry.path) };
+                let (path, label) = (&*path.to_string_lossy(), entry.label.map(united_label));
+                merged.entries.push(Entry { path, label, ..entry });
+                merged.places.push(place);
             }
-            merged.places.extend(source.places);
         }
         merged
     }
@@ -109,8 +101,13 @@ impl Source {
     }
 
     /// The images, in order of their paths.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &Entries {
         &self.entries
+    }
+
+    /// Image `i`, which must be below [`Source::len`].
+    pub fn entry(&self, i: usize) -> Entry<'_> {
+        self.entries.get(i)
     }
 
     /// Number of images.
@@ -154,8 +151,9 @@ impl Source {
                 .at(&self.path)
                 .hint(suggest(name, classes.iter().map(String::as_str))));
         }
-        for entry in &mut self.entries {
-            entry.label = entry.label.and_then(|own| positions[own]);
+        for i in 0..self.len() {
+            let label = self.entry(i).label.and_then(|own| positions[own]);
+            self.entries.set_label(i, label);
         }
         self.classes = classes.to_vec();
         self.numeric = false;
@@ -163,9 +161,9 @@ impl Source {
     }
 
     /// Puts every entry into the group given for it, in place of its own.
-    pub(crate) fn with_groups(mut self, groups: Vec<Option<String>>) -> Self {
-        for (entry, group) in self.entries.iter_mut().zip(groups) {
-            entry.group = group;
+    pub(crate) fn with_groups(mut self, groups: &[Option<String>]) -> Self {
+        for (i, group) in groups.iter().enumerate() {
+            self.entries.set_group(i, group.as_deref());
         }
         self
     }
@@ -190,15 +188,15 @@ impl Source {
     pub fn with_split(mut self, split: &Split) -> Result<Self> {
         split.check_against(&self)?;
         let parts = split.parts(&self);
-        for (entry, part) in self.entries.iter_mut().zip(parts) {
-            entry.part = part;
+        for (i, part) in parts.into_iter().enumerate() {
+            self.entries.set_part(i, part);
         }
         Ok(self)
     }
 
     /// The same entries without their parts.
     pub fn without_parts(mut self) -> Self {
-        self.entries.iter_mut().for_each(|entry| entry.part = None);
+        (0..self.len()).for_each(|i| self.entries.set_part(i, None));
         self.split_csv = None;
         self
     }
@@ -209,15 +207,16 @@ impl Source {
     /// # Errors
     /// An image that cannot be read, with its path. `index` must be below [`Source::len`].
     pub fn image(&self, index: usize) -> Result<Image> {
-        self.places[index]
+        self.places
+            .get(index)
             .picture(Fetched::Later)
             .map(|picture| picture.image)
             .map_err(|e| e.at(self.location(index)))
     }
 
     /// The file of its own that an entry is, if it is one.
-    pub fn file(&self, index: usize) -> Option<&Path> {
-        match &self.places[index] {
+    pub fn file(&self, index: usize) -> Option<PathBuf> {
+        match self.places.get(index) {
             Place::File(path) => Some(path),
             Place::Span { .. } => None,
         }
@@ -225,10 +224,7 @@ impl Source {
 
     /// Where an entry is, for messages: its file, or the archive's path and its own under it.
     pub(super) fn location(&self, index: usize) -> PathBuf {
-        match &self.places[index] {
-            Place::File(path) => path.clone(),
-            Place::Span { .. } => self.path.join(&self.entries[index].path),
-        }
+        self.file(index).unwrap_or_else(|| self.path.join(self.entry(index).path))
     }
 }
 

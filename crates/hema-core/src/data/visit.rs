@@ -35,11 +35,15 @@ impl Source {
         order.dedup();
         // shared files in the order in which the entries first come to them
         let mut rank = HashMap::new();
+        let shared = |i: usize| self.places.in_shared_file(i).unzip();
         for i in &order {
             let next = rank.len();
-            rank.entry(self.places[*i].shared_file()).or_insert(next);
+            rank.entry(shared(*i).0).or_insert(next);
         }
-        order.sort_by_key(|i| (rank[&self.places[*i].shared_file()], self.places[*i].offset(), *i));
+        order.sort_unstable_by_key(|i| {
+            let (file, offset) = shared(*i);
+            (rank[&file], offset, *i)
+        });
         Ok(order)
     }
 
@@ -61,7 +65,7 @@ impl Source {
         while next < order.len() {
             let (mut batch, mut bytes) = (Vec::new(), 0);
             while next < order.len() && batch.len() < in_flight.max(1) && bytes < BATCH_BYTES {
-                let place = &self.places[order[next]];
+                let place = self.places.get(order[next]);
                 let fetched = place.fetch(&mut cursor).map_err(|e| e.at(self.location(order[next])))?;
                 bytes += fetched.len();
                 batch.push((order[next], fetched));
@@ -70,7 +74,7 @@ impl Source {
             let results: Vec<(usize, T)> = batch
                 .into_par_iter()
                 .map(|(i, fetched)| {
-                    let picture = self.places[i].picture(fetched).map_err(|e| e.at(self.location(i)));
+                    let picture = self.places.get(i).picture(fetched).map_err(|e| e.at(self.location(i)));
                     (i, work(i, picture))
                 })
                 .collect();

@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use super::classes::{self, MAX_LABEL};
+use super::entries::{Entries, Entry};
 use super::layout::Listing;
-use super::source::{Entry, Source};
+use super::places::Places;
+use super::source::Source;
 use crate::error::{Error, Result};
 use crate::split::Part;
 
@@ -64,16 +66,14 @@ pub(super) fn key(name: &str) -> &str {
 
 /// Whether an archive is a shard: some image has a label beside it.
 pub(super) fn is_shard(listing: &Listing) -> bool {
-    let keys: HashSet<&str> = listing.pictures.iter().map(|(name, _)| key(name)).collect();
-    listing
-        .sidecars
-        .iter()
-        .any(|(name, said)| (said.class.is_some() || said.name.is_some()) && keys.contains(key(name)))
+    let labels = listing.sidecars.iter().filter(|(_, said)| said.class.is_some() || said.name.is_some());
+    let labelled: HashSet<&str> = labels.map(|(name, _)| key(name)).collect();
+    !labelled.is_empty() && listing.names.iter().any(|name| labelled.contains(key(name)))
 }
 
 /// Makes a source of shards. Images without a label beside them are unlabelled.
 pub(super) fn arrange(path: &Path, shards: Vec<Shard>) -> Result<Source> {
-    let (mut entries, mut places, mut said_of) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut entries, mut places, mut said_of) = (Entries::default(), Places::default(), Vec::new());
     let mut paths = HashSet::new();
     let several = shards.len() > 1;
     for shard in shards {
@@ -83,20 +83,20 @@ pub(super) fn arrange(path: &Path, shards: Vec<Shard>) -> Result<Source> {
             said.entry(key(&name).to_owned()).or_default().add(more);
         }
         let mut keys = HashSet::new();
-        for (name, place) in shard.listing.pictures {
-            if !keys.insert(key(&name).to_owned()) {
-                let message = format!("holds two images for the key `{}`", key(&name));
+        for (name, place) in shard.listing.names.iter().zip(shard.listing.places.iter()) {
+            if !keys.insert(key(name)) {
+                let message = format!("holds two images for the key `{}`", key(name));
                 return Err(Error::new(message).at(if several {
                     path.join(&shard.name)
                 } else {
                     path.into()
                 }));
             }
-            let said = said.remove(key(&name)).unwrap_or_default();
+            let said = said.remove(key(name)).unwrap_or_default();
             // the same key in two shards is two images
-            let name = if paths.contains(&name) { format!("{}/{name}", shard.name) } else { name };
-            paths.insert(name.clone());
-            entries.push(Entry { path: name, label: None, part, group: said.group.clone() });
+            let path = if paths.contains(name) { format!("{}/{name}", shard.name) } else { name.to_owned() };
+            entries.push(Entry { path: &path, label: None, part, group: said.group.as_deref() });
+            paths.insert(path);
             places.push(place);
             said_of.push(said);
         }
@@ -120,19 +120,17 @@ impl Said {
 
 /// Labels the entries by numbers where all have one, else by names. Gives the class names, and whether they are
 /// only numbers.
-fn label(entries: &mut [Entry], said: &[Said]) -> Result<(Vec<String>, bool)> {
+fn label(entries: &mut Entries, said: &[Said]) -> Result<(Vec<String>, bool)> {
     let labelled = || said.iter().filter(|said| said.class.is_some() || said.name.is_some());
     if labelled().all(|said| said.number().is_some()) {
-        for (entry, said) in entries.iter_mut().zip(said) {
-            entry.label = said.number();
-        }
+        said.iter().enumerate().for_each(|(i, said)| entries.set_label(i, said.number()));
         return name_numbers(said);
     }
     let class = |said: &Said| said.name.clone().or_else(|| said.class.clone());
     let found: BTreeSet<String> = labelled().filter_map(class).collect();
     let classes = classes::order(&found);
-    for (entry, said) in entries.iter_mut().zip(said) {
-        entry.label = class(said).map(|name| classes.labels[&name]);
+    for (i, said) in said.iter().enumerate() {
+        entries.set_label(i, class(said).map(|name| classes.labels[&name]));
     }
     Ok((classes.names, classes.numeric))
 }

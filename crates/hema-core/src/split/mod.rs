@@ -18,7 +18,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::data::{Entry, Source, same_class};
+use crate::data::{Entries, Entry, Source, same_class};
 use crate::error::{Error, Result};
 
 pub use pattern::GroupPattern;
@@ -80,8 +80,8 @@ struct Row {
 
 impl Split {
     /// The split that entries carry themselves; entries without a part are left out.
-    pub(crate) fn of_entries(entries: &[Entry], classes: &[String], origin: &Path) -> Self {
-        let row = |e: &Entry| e.part.map(|part| Row::of(e, classes, part));
+    pub(crate) fn of_entries(entries: &Entries, classes: &[String], origin: &Path) -> Self {
+        let row = |e: Entry| e.part.map(|part| Row::of(e, classes, part));
         Self { origin: origin.to_path_buf(), rows: entries.iter().filter_map(row).collect() }
     }
 
@@ -93,7 +93,7 @@ impl Split {
     pub fn indices(&self, source: &Source, part: Part) -> Result<Vec<usize>> {
         self.check_against(source)?;
         let parts = self.part_by_path();
-        let of_part = |i: &usize| parts.get(source.entries()[*i].path.as_str()) == Some(&part);
+        let of_part = |i: &usize| parts.get(source.entry(*i).path) == Some(&part);
         let indices: Vec<usize> = (0..source.len()).filter(of_part).collect();
         if indices.is_empty() {
             return Err(Error::new(format!("no image belongs to the part `{part}`"))
@@ -116,7 +116,7 @@ impl Split {
     /// How many of the source's entries the split does not name, and so leaves unused.
     pub fn ignored(&self, source: &Source) -> usize {
         let parts = self.part_by_path();
-        source.entries().iter().filter(|e| !parts.contains_key(e.path.as_str())).count()
+        source.entries().iter().filter(|e| !parts.contains_key(e.path)).count()
     }
 
     /// Images of each part, in the order of [`Part::ALL`].
@@ -138,7 +138,7 @@ impl Split {
     /// The part of every entry of a source, `None` where the split does not name it.
     pub fn parts(&self, source: &Source) -> Vec<Option<Part>> {
         let parts = self.part_by_path();
-        source.entries().iter().map(|e| parts.get(e.path.as_str()).copied()).collect()
+        source.entries().iter().map(|e| parts.get(e.path).copied()).collect()
     }
 
     fn part_by_path(&self) -> HashMap<&str, Part> {
@@ -146,7 +146,7 @@ impl Split {
     }
 
     pub(crate) fn check_against(&self, source: &Source) -> Result<()> {
-        let entries: HashMap<&str, &Entry> = source.entries().iter().map(|e| (e.path.as_str(), e)).collect();
+        let entries: HashMap<&str, Entry> = source.entries().iter().map(|e| (e.path, e)).collect();
         let lacking = |r: &&Row| !entries.contains_key(r.path.as_str());
         let relabelled = |r: &&Row| {
             let in_data = entries.get(r.path.as_str()).and_then(|e| e.label);
@@ -179,7 +179,7 @@ impl Split {
 
     fn check_every_class(&self, source: &Source, indices: &[usize]) -> Result<()> {
         let mut trained = vec![false; source.classes().len()];
-        for label in indices.iter().filter_map(|i| source.entries()[*i].label) {
+        for label in indices.iter().filter_map(|i| source.entry(*i).label) {
             trained[label] = true;
         }
         let untrained =
@@ -202,9 +202,9 @@ fn is_label(source: &Source, label: usize, name: &str) -> bool {
 }
 
 impl Row {
-    fn of(entry: &Entry, classes: &[String], part: Part) -> Self {
+    fn of(entry: Entry, classes: &[String], part: Part) -> Self {
         let label = entry.label.map(|l| classes[l].clone());
-        Self { path: entry.path.clone(), label, part, group: entry.group.clone() }
+        Self { path: entry.path.to_owned(), label, part, group: entry.group.map(str::to_owned) }
     }
 }
 

@@ -35,16 +35,16 @@ impl GroupPattern {
     /// A path that the pattern does not fit: such an image could be torn from its group unnoticed.
     pub fn apply(&self, source: Source) -> Result<Source> {
         let group_of = |path: &str| Some(self.regex.captures(path)?.get(1)?.as_str().to_owned());
-        let groups: Vec<Option<String>> = source.entries().iter().map(|e| group_of(&e.path)).collect();
+        let groups: Vec<Option<String>> = source.entries().iter().map(|e| group_of(e.path)).collect();
         let lacking: Vec<&str> = source
             .entries()
             .iter()
             .zip(&groups)
             .filter(|(_, group)| group.is_none())
-            .map(|(entry, _)| entry.path.as_str())
+            .map(|(entry, _)| entry.path)
             .collect();
         if lacking.is_empty() {
-            return Ok(source.with_groups(groups));
+            return Ok(source.with_groups(&groups));
         }
         let message = format!(
             "the pattern `{}` fits none of {} paths of {}, first: {}",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::deal::{Unit, deal};
 use super::unit::units;
 use super::{Part, Row, Split};
-use crate::data::{Entry, Source};
+use crate::data::{Entries, Entry, Source};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng, stream};
 
@@ -27,7 +27,7 @@ pub struct Fractions {
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
     /// The images.
-    pub entries: &'a [Entry],
+    pub entries: &'a Entries,
     /// Their classes, in label order.
     pub classes: &'a [String],
     /// Sets of images that show the same picture, as [`crate::audit::copies`] finds them: each stays together.
@@ -95,7 +95,7 @@ impl<'a> Plan<'a> {
     /// The images of the test part, and the units of the rest.
     fn cut_test(&self, share: f64) -> Result<(Vec<usize>, Vec<Vec<usize>>)> {
         let mut used: Vec<usize> =
-            (0..self.entries.len()).filter(|i| self.entries[*i].label.is_some()).collect();
+            (0..self.entries.len()).filter(|i| self.entries.get(*i).label.is_some()).collect();
         let left_out: HashSet<usize> = self.left_out.iter().copied().collect();
         used.retain(|i| !left_out.contains(i));
         if used.is_empty() {
@@ -133,7 +133,7 @@ impl<'a> Plan<'a> {
     fn counted(&self, units: &[Vec<usize>]) -> Vec<Unit> {
         let count = |unit: &Vec<usize>| {
             let mut counts: Unit = Vec::new();
-            for label in unit.iter().filter_map(|i| self.entries[*i].label) {
+            for label in unit.iter().filter_map(|i| self.entries.get(*i).label) {
                 match counts.iter_mut().find(|(class, _)| *class == label) {
                     Some((_, images)) => *images += 1.0,
                     None => counts.push((label, 1.0)),
@@ -153,7 +153,8 @@ impl<'a> Plan<'a> {
             return Err(Error::new(message).hint(hint));
         }
         for (class, name) in self.classes.iter().enumerate() {
-            let has_class = |fold: &&Vec<usize>| fold.iter().any(|i| self.entries[*i].label == Some(class));
+            let has_class =
+                |fold: &&Vec<usize>| fold.iter().any(|i| self.entries.get(*i).label == Some(class));
             if folds.iter().filter(has_class).count() == 1 {
                 let message = format!(
                     "all images of the class `{name}` that belong together would be in one fold, and no image would be \
@@ -174,7 +175,7 @@ impl<'a> Plan<'a> {
                 parts[*i] = part;
             }
         }
-        let row = |(e, part): (&Entry, Option<Part>)| part.map(|part| Row::of(e, self.classes, part));
+        let row = |(e, part): (Entry, Option<Part>)| part.map(|part| Row::of(e, self.classes, part));
         let rows = self.entries.iter().zip(parts).filter_map(row).collect();
         Split { origin: PathBuf::from("split"), rows }
     }
@@ -186,15 +187,16 @@ impl<'a> Plan<'a> {
 
 /// The images that de-duplication takes away: of every set of copies all but the one with the first path, or all of
 /// them where their labels differ, as nobody knows which is right.
-pub fn redundant_copies(entries: &[Entry], copies: &[Vec<usize>]) -> Vec<usize> {
+pub fn redundant_copies(entries: &Entries, copies: &[Vec<usize>]) -> Vec<usize> {
     let mut redundant = Vec::new();
     for set in copies {
-        let mut labels = set.iter().filter_map(|i| entries[*i].label);
+        let mut labels = set.iter().filter_map(|i| entries.get(*i).label);
         let first = labels.next();
         let agree = labels.all(|label| Some(label) == first);
         // an unlabelled copy is in no part anyway: it must not be the one that stays
-        let labelled = set.iter().filter(|i| entries[**i].label.is_some());
-        let stays = labelled.min_by(|a, b| entries[**a].path.cmp(&entries[**b].path)).filter(|_| agree);
+        let labelled = set.iter().filter(|i| entries.get(**i).label.is_some());
+        let stays =
+            labelled.min_by(|a, b| entries.get(**a).path.cmp(entries.get(**b).path)).filter(|_| agree);
         redundant.extend(set.iter().filter(|i| Some(*i) != stays));
     }
     redundant

@@ -15,7 +15,7 @@ impl Split {
     pub fn check_groups(&self, source: &Source) -> Result<()> {
         let mut parts_of: BTreeMap<&str, BTreeSet<Part>> = BTreeMap::new();
         for (entry, part) in source.entries().iter().zip(self.parts(source)) {
-            if let (Some(group), Some(part)) = (entry.group.as_deref(), part) {
+            if let (Some(group), Some(part)) = (entry.group, part) {
                 parts_of.entry(group).or_default().insert(part);
             }
         }
@@ -42,7 +42,7 @@ impl Split {
             let mut placed = set.iter().filter_map(|i| Some((*i, parts[*i]?)));
             let (first, part) = placed.next()?;
             let (other, other_part) = placed.find(|(_, other)| *other != part)?;
-            let path = |i: usize| &source.entries()[i].path;
+            let path = |i: usize| source.entry(i).path;
             Some(format!("{} ({part}) and {} ({other_part})", path(first), path(other)))
         });
         self.refuse("sets of copies", &torn.collect::<Vec<_>>())

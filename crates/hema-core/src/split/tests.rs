@@ -99,7 +99,7 @@ fn copies_in_two_parts_are_refused() {
 fn a_pattern_reads_groups_out_of_paths() {
     let data = || source("path,label,group\na/s1_1.png,a,x\na/s2_1.png,a,x\nb/s1_2.png,b,x\n");
     let grouped = GroupPattern::parse("(s[0-9]+)_").unwrap().apply(data()).unwrap();
-    let groups: Vec<_> = grouped.entries().iter().map(|e| e.group.as_deref().unwrap()).collect();
+    let groups: Vec<_> = grouped.entries().iter().map(|e| e.group.unwrap()).collect();
     assert_eq!(groups, ["s1", "s2", "s1"]);
 
     let fails = |pattern: &str| GroupPattern::parse(pattern).map(drop).unwrap_err().to_string();

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::data::Entry;
+use crate::data::Entries;
 
 /// Divides the entries at `used` into units, each in order of its paths, and the units in order of their first paths.
 /// Sets in `copies` join their entries, as groups do; an entry in neither is a unit of its own.
-pub(super) fn units(entries: &[Entry], used: &[usize], copies: &[Vec<usize>]) -> Vec<Vec<usize>> {
+pub(super) fn units(entries: &Entries, used: &[usize], copies: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut forest = Forest::new(entries.len());
     let is_used: HashSet<usize> = used.iter().copied().collect();
     let mut first_of_group: HashMap<&str, usize> = HashMap::new();
     for i in used.iter().copied() {
-        if let Some(group) = entries[i].group.as_deref() {
+        if let Some(group) = entries.get(i).group {
             forest.join(*first_of_group.entry(group).or_insert(i), i);
         }
     }
@@ -23,7 +23,7 @@ pub(super) fn units(entries: &[Entry], used: &[usize], copies: &[Vec<usize>]) ->
     }
 
     let mut in_order = used.to_vec();
-    in_order.sort_by(|a, b| entries[*a].path.cmp(&entries[*b].path));
+    in_order.sort_by(|a, b| entries.get(*a).path.cmp(entries.get(*b).path));
     let mut number_of_root = HashMap::new();
     let mut units: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for i in in_order {

@@ -46,9 +46,10 @@ fn a_manifest_says_label_part_and_group() {
                 platelet/1.png,,test,p1\n";
     let source = open(&file(&dir, "m.csv", text.as_bytes())).unwrap();
     assert_eq!(source.classes(), ["basophil", "platelet"]);
-    let [a, b, c] = source.entries() else { panic!() };
-    assert_eq!((a.label, a.part, a.group.as_deref()), (Some(1), Some(Part::Train), Some("p1")));
-    assert_eq!((b.label, b.part, b.group.as_deref()), (Some(0), Some(Part::Val), None));
+    assert_eq!(source.len(), 3);
+    let [a, b, c] = [0, 1, 2].map(|i| source.entry(i));
+    assert_eq!((a.label, a.part, a.group), (Some(1), Some(Part::Train), Some("p1")));
+    assert_eq!((b.label, b.part, b.group), (Some(0), Some(Part::Val), None));
     assert_eq!((c.label, c.part), (None, Some(Part::Test)));
     assert_eq!(load(&source).unwrap().len(), 3);
     let split = source.read_split_inside().unwrap().unwrap();
@@ -92,7 +93,7 @@ fn layouts_of_folders_give_labels_and_parts() {
     let (source, archive) = layout(&["a.png", "b.png"]);
     assert!(source.classes().is_empty() && archive.classes().is_empty());
     let (_, archive) = layout(&["pictures/a.png", "pictures/b.png"]);
-    assert_eq!((paths(&archive), archive.entries()[0].label), (vec!["a.png", "b.png"], None));
+    assert_eq!((paths(&archive), archive.entry(0).label), (vec!["a.png", "b.png"], None));
     // one class alone is still a class
     let (source, archive) = layout(&["neutrophil/a.png", "neutrophil/b.png"]);
     assert_eq!((source.counts(), archive.counts()), (vec![2], vec![2]));
@@ -118,9 +119,9 @@ fn several_inputs_become_one() {
     assert_eq!(source.classes()[0], "basophil");
     assert_eq!((source.len(), source.classes().last().unwrap().as_str()), (8, "platelet"));
     let name = |path: &std::path::Path| path.to_string_lossy().into_owned();
-    assert_eq!(source.entries()[0].path, name(&root.join("basophil/3.png")));
-    assert_eq!(source.entries()[5].path, name(&archive.join("monocyte/a.png")));
-    assert_eq!((source.entries()[6].path.as_str(), source.entries()[6].label), (name(&loose).as_str(), None));
+    assert_eq!(source.entry(0).path, name(&root.join("basophil/3.png")));
+    assert_eq!(source.entry(5).path, name(&archive.join("monocyte/a.png")));
+    assert_eq!((source.entry(6).path, source.entry(6).label), (name(&loose).as_str(), None));
     assert_eq!(load(&source).unwrap().len(), 8);
     assert_eq!(paths(&open_many(&[loose]).unwrap()), ["loose.png"]);
     assert!(open_many(&[]).is_err());
@@ -138,7 +139,7 @@ fn labels_take_the_positions_of_a_models_classes() {
     let error = opened().with_classes(&classes(&["platelet", "blast"]), Unknown::Fail).err().unwrap();
     assert!(error.to_string().contains("holds 2 images of class `basophil`, which the model does not know"));
     let source = opened().with_classes(&classes(&["platelet", "blast"]), Unknown::Unlabel).unwrap();
-    assert_eq!((source.counts(), source.entries()[0].label), (vec![3, 0], None));
+    assert_eq!((source.counts(), source.entry(0).label), (vec![3, 0], None));
 
     let numbers = file(&dir, "n.csv", b"path,label\nplatelet/0.png,2\nplatelet/1.png,0\n");
     let source = open(&numbers).unwrap().with_classes(&classes(&["a", "b", "c"]), Unknown::Fail).unwrap();

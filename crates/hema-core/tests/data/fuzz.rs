@@ -71,6 +71,7 @@ fn seeds(dir: &Path) -> Vec<Seed> {
         seed("huggingface.parquet", fixture("forms/huggingface.parquet")),
         seed("snappy.parquet", fixture("forms/snappy_dictionary.parquet")),
         seed("version2.parquet", fixture("forms/version2.parquet")),
+        seed("zstd.parquet", fixture("forms/zstd.parquet")),
     ]
 }
 

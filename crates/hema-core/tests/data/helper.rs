@@ -121,7 +121,7 @@ pub(crate) fn open_error(path: &Path) -> String {
 
 /// The paths of a source's entries.
 pub(crate) fn paths(source: &Source) -> Vec<&str> {
-    source.entries().iter().map(|e| e.path.as_str()).collect()
+    source.entries().iter().map(|e| e.path).collect()
 }
 
 /// Whether two images are the same to within `tolerance` levels everywhere.

@@ -30,7 +30,7 @@ fn reads_what_numpy_writes_in_every_type_and_order() {
         assert_eq!(load(&source).unwrap().len(), 3, "{name}");
     }
     let unlabelled = open(&fixture("unlabelled.npz")).unwrap();
-    assert!(unlabelled.classes().is_empty() && unlabelled.entries()[0].label.is_none());
+    assert!(unlabelled.classes().is_empty() && unlabelled.entry(0).label.is_none());
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn reads_medmnists_parts() {
     assert_eq!(paths(&source), ["train_images[0]", "val_images[0]", "test_images[0]"]);
     let split = source.read_split_inside().unwrap().unwrap();
     assert_eq!(split.indices(&source, Part::Test).unwrap(), [2]);
-    assert_eq!(source.entries()[0].label, Some(2));
+    assert_eq!(source.entry(0).label, Some(2));
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn pbc_opens_splits_and_loads() {
     let Some(path) = real_data("pbc200.tar") else { return };
     let source = open(&path).unwrap();
     assert_eq!((source.len(), source.classes()), (15_620, &standard_classes()[..]));
-    assert_eq!(source.entries()[0].path.split('/').next(), Some("basophil"));
+    assert_eq!(source.entry(0).path.split('/').next(), Some("basophil"));
     let split = source.read_split_inside().unwrap().unwrap();
     assert_eq!(split.counts(), [11_645, 2_491, 1_484]);
     assert_eq!(split.ignored(&source), 0);

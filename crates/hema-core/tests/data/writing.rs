@@ -27,9 +27,9 @@ fn convert(source: &Source, out: &Path, form: &str, change: &Change) -> hema_cor
 type Contents = (Option<String>, Option<Part>, Option<String>, Vec<u8>);
 
 fn contents(source: &Source, keeps_groups: bool) -> Vec<Contents> {
-    let of = |(i, e): (usize, &Entry)| {
+    let of = |(i, e): (usize, Entry)| {
         let class = e.label.map(|label| source.classes()[label].clone());
-        let group = e.group.clone().filter(|_| keeps_groups);
+        let group = e.group.filter(|_| keeps_groups).map(str::to_owned);
         (class, e.part, group, source.image(i).unwrap().into_pixels())
     };
     let mut all: Vec<Contents> = source.entries().iter().enumerate().map(of).collect();
@@ -137,12 +137,12 @@ fn names_that_would_be_lost_are_changed() {
         let mut writer = create(&out, form, &["ig".into(), "mono".into()], &Options::default()).unwrap();
         for (i, path) in paths.iter().enumerate() {
             let label = (i != 4).then_some(0);
-            let entry = Entry { path: (*path).to_owned(), label, part: None, group: None };
-            writer.push(&Record { entry: &entry, image: &image, file: None, location: None }).unwrap();
+            let entry = Entry { path, label, part: None, group: None };
+            writer.push(&Record { entry, image: &image, file: None, location: None }).unwrap();
         }
         writer.finish().unwrap();
         let source = open(&out).unwrap();
-        let names: Vec<&str> = source.entries().iter().map(|e| e.path.as_str()).collect();
+        let names: Vec<&str> = source.entries().iter().map(|e| e.path).collect();
         let expected = [
             "ig/X-3.png",
             "ig/_.png",
@@ -203,7 +203,7 @@ fn an_array_refuses_what_it_cannot_hold() {
     let classes = ["a".to_owned(), "b".to_owned()];
     let small = Image::filled(2, 2, [9; 3]);
     let large = Image::filled(3, 2, [9; 3]);
-    let entry = |label, part| Entry { path: "x.png".into(), label, part, group: None };
+    let entry = |label, part| Entry { path: "x.png", label, part, group: None };
     for (image, second, expected) in [
         (&large, entry(Some(0), None), "x.png: is 3x2 pixels, others 2x2"),
         (&small, entry(None, None), "without a label"),
@@ -212,8 +212,8 @@ fn an_array_refuses_what_it_cannot_hold() {
         let npz = Form::find("npz").unwrap();
         let mut writer = create(&dir.path().join("x.npz"), npz, &classes, &Options::default()).unwrap();
         let first = entry(Some(1), None);
-        writer.push(&Record { entry: &first, image: &small, file: None, location: None }).unwrap();
-        let error = writer.push(&Record { entry: &second, image, file: None, location: None }).unwrap_err();
+        writer.push(&Record { entry: first, image: &small, file: None, location: None }).unwrap();
+        let error = writer.push(&Record { entry: second, image, file: None, location: None }).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
         drop(writer);
         let empty = create(&dir.path().join("x.npz"), npz, &classes, &Options::default()).unwrap();

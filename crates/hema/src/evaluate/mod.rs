@@ -174,7 +174,7 @@ pub fn labels(data: &Dataset) -> Result<Vec<usize>> {
         .map(|i| {
             data.label(i).ok_or_else(|| {
                 Error::new("has no label, expected every image to have one")
-                    .at(&data.entry(i).path)
+                    .at(data.entry(i).path)
                     .hint("put images into one folder a class, or give labels in a manifest; `hema predict` needs none")
             })
         })
@@ -196,7 +196,7 @@ fn mistakes(data: &Dataset, labels: &[usize], probabilities: &[f32]) -> Result<V
         .into_iter()
         .map(|(i, predicted, probability)| {
             Ok(Mistake {
-                path: data.entry(i).path.clone(),
+                path: data.entry(i).path.to_owned(),
                 truth: labels[i],
                 predicted,
                 probability: f64::from(probability),

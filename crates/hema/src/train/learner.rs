@@ -83,7 +83,7 @@ impl<'a> Learner<'a> {
         steps_before: u64,
     ) -> Result<f64> {
         let images = batch.samples.len() / self.views();
-        let first = self.data.entry(batch.samples[0].shown.image).path.clone();
+        let first = self.data.entry(batch.samples[0].shown.image).path.to_owned();
         let at =
             |e: Error| Error::new(format!("step {}, batch starting with {first}: {e}", steps_before + 1));
         let targets: Vec<Target> =

@@ -14,7 +14,7 @@ use crate::weights;
 pub(super) fn check_labelled(data: &Dataset) -> Result<()> {
     match (0..data.len()).find(|&i| data.label(i).is_none()) {
         Some(i) => Err(Error::new("has no label, expected every image of the split to have one")
-            .at(&data.entry(i).path)
+            .at(data.entry(i).path)
             .hint("give labels by folders or in a manifest, or leave the image out of the split")),
         None => Ok(()),
     }

@@ -534,7 +534,7 @@ fn a_network_learns_what_its_teachers_say() {
     // the labels say nothing where the teachers say all
     let data = fixture.train.clone();
     let mislabelled = |i: usize| {
-        (data.entry(i).path.clone(), data.image(i).unwrap(), data.label(i).map(|label| (label + 1) % 8))
+        (data.entry(i).path.to_owned(), data.image(i).unwrap(), data.label(i).map(|label| (label + 1) % 8))
     };
     let images = (0..data.len()).map(mislabelled).collect();
     fixture.train = Dataset::from_images(data.classes().to_vec(), images).unwrap();

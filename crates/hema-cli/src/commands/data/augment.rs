@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use hema::core::data;
-use hema::core::data::write::{self, Copies, Options};
+use hema::core::data::write::{self, Copies};
 use hema::core::error::{Error, Result};
 use hema::core::split::Part;
 use hema::recipe::Recipe;
 
 use super::convert::with_parts;
-use super::{form, write_images};
-use crate::commands::{OnBadImage, Status};
+use super::{Writing, write_images};
+use crate::commands::Status;
 use crate::output::{Printer, printable};
 
 /// Write a data set with augmented copies of its training images
@@ -23,6 +23,8 @@ pub(crate) struct Args {
     input: PathBuf,
     /// What to write; must not exist
     output: PathBuf,
+    #[command(flatten)]
+    writing: Writing,
     /// Recipe whose augmentation is used, a shipped one (see `hema list recipes`) or a TOML file
     #[arg(long)]
     recipe: String,
@@ -41,19 +43,10 @@ pub(crate) struct Args {
     /// CSV with the columns path and split, or `none` to augment all images; by default the split inside the data
     #[arg(long, value_name = "FILE")]
     split: Option<PathBuf>,
-    /// Form to write (see `hema list forms`); by default what the name of the output ends in, a folder without an ending
-    #[arg(long, value_name = "FORM")]
-    to: Option<String>,
-    /// Deflate the arrays of a .npz
-    #[arg(long)]
-    compress: bool,
-    /// What to do with an image that cannot be read
-    #[arg(long, value_enum, default_value = "fail")]
-    on_bad_image: OnBadImage,
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
-    let form = form(args.to.as_deref(), &args.output)?;
+    let form = args.writing.form(&args.output)?;
     let augment = Recipe::load(&args.recipe, &args.overrides)?.augment.build()?;
     let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
     let has_parts = source.entries().iter().any(|entry| entry.part.is_some());
@@ -64,12 +57,11 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         );
     }
     let (training, rest): (Vec<usize>, Vec<usize>) =
-        (0..source.len()).partition(|i| !has_parts || source.entries()[*i].part == Some(Part::Train));
+        (0..source.len()).partition(|i| !has_parts || source.entry(*i).part == Some(Part::Train));
     if training.is_empty() {
         return Err(Error::new("there is no training image to augment").at(source.path()));
     }
-    let options = Options { compress: args.compress, has_groups: source.has_groups(), ..Options::default() };
-    let writer = write::create(&args.output, form, source.classes(), &options)?;
+    let writer = args.writing.create(&args.output, form, &source)?;
 
     let copies = Copies { augment, count: args.copies, keep_originals: args.keep_originals, seed: args.seed };
     let of_each = args.copies as usize + usize::from(args.keep_originals);
@@ -77,7 +69,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let images = training.len() * of_each + rest.len();
     let skipped = write_images(printer, "augmenting", images, writer, |writer, progress| {
         let parts = [&training[..], &rest];
-        write::augment(&source, parts, &copies, args.on_bad_image.into(), writer, |done| {
+        write::augment(&source, parts, &copies, args.writing.on_bad_image.into(), writer, |done| {
             written = done;
             progress(done)
         })

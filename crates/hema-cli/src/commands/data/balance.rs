@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use hema::core::data::write::{self, Options};
+use hema::core::data::write;
 use hema::core::data::{self, Source};
 use hema::core::error::{Error, Result};
 use hema::core::sampler::{self, Draw, Sampler};
 use hema::core::split::Part;
 
 use super::convert::{choose, with_parts};
-use super::{form, write_images};
-use crate::commands::{OnBadImage, Status};
+use super::{Writing, write_images};
+use crate::commands::Status;
 use crate::output::{Printer, printable, table};
 
 /// Write a data set whose training classes are balanced by leaving images out, repeating or mixing them
@@ -24,6 +24,8 @@ pub(crate) struct Args {
     input: PathBuf,
     /// What to write; must not exist
     output: PathBuf,
+    #[command(flatten)]
+    writing: Writing,
     /// How classes are balanced, one of `hema list samplers`
     #[arg(long, value_name = "NAME")]
     sampler: String,
@@ -39,20 +41,11 @@ pub(crate) struct Args {
     /// Write only this part, as a data set without parts; several, separated by commas, keep theirs
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     part: Vec<Part>,
-    /// Form to write (see `hema list forms`); by default what the name of the output ends in, a folder without an ending
-    #[arg(long, value_name = "FORM")]
-    to: Option<String>,
-    /// Deflate the arrays of a .npz
-    #[arg(long)]
-    compress: bool,
-    /// What to do with an image that cannot be read
-    #[arg(long, value_enum, default_value = "fail")]
-    on_bad_image: OnBadImage,
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let sampler = sampler::find(&args.sampler)?;
-    let form = form(args.to.as_deref(), &args.output)?;
+    let form = args.writing.form(&args.output)?;
     let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
     if !args.part.is_empty() && !args.part.contains(&Part::Train) {
         return Err(Error::new("the part `train`, which is to be balanced, is not among the parts to write")
@@ -62,13 +55,12 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let Chosen { training, rest } = divide(&source, &chosen, printer)?;
     let (counts, quotas) = quotas(args, sampler, &training);
     let draws = sampler.draw(&training, &quotas, args.seed, 0);
-    let options = Options { compress: args.compress, has_groups: source.has_groups(), ..Options::default() };
-    let writer = write::create(&args.output, form, source.classes(), &options)?;
+    let writer = args.writing.create(&args.output, form, &source)?;
 
     let mut written = 0;
     let images = draws.len() + rest.len();
     let skipped = write_images(printer, "balancing", images, writer, |writer, progress| {
-        write::balance(&source, &draws, &rest, args.on_bad_image.into(), writer, |done| {
+        write::balance(&source, &draws, &rest, args.writing.on_bad_image.into(), writer, |done| {
             written = done;
             progress(done)
         })
@@ -99,7 +91,7 @@ fn divide(source: &Source, chosen: &[usize], printer: &Printer) -> Result<Chosen
     let mut training = vec![Vec::new(); source.classes().len()];
     let (mut rest, mut unlabelled) = (Vec::new(), 0);
     for i in chosen.iter().copied() {
-        let entry = &source.entries()[i];
+        let entry = source.entry(i);
         match entry.label {
             _ if has_parts && entry.part != Some(Part::Train) => rest.push(i),
             Some(label) => training[label].push(i),

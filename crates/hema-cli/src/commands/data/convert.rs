@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use hema::core::data::write::{self, Change, Encoding, Form, Options};
+use hema::core::data::write::{self, Change, Encoding, Form};
 use hema::core::data::{self, Skipped, Source};
 use hema::core::error::{Error, Result};
 use hema::core::preprocess::{Crop, Filter};
 use hema::core::split::Part;
 
-use super::{form, write_images};
-use crate::commands::{OnBadImage, Status, with_split};
+use super::{Writing, write_images};
+use crate::commands::{Status, with_split};
 use crate::output::Printer;
 
 /// Write a data set in another form: folder, archive, array, shards
@@ -19,9 +19,8 @@ pub(crate) struct Args {
     input: PathBuf,
     /// What to write; must not exist
     output: PathBuf,
-    /// Form to write (see `hema list forms`); by default what the name of the output ends in, a folder without an ending
-    #[arg(long, value_name = "FORM")]
-    to: Option<String>,
+    #[command(flatten)]
+    writing: Writing,
     /// Region kept of every image: none (all of it), square or a number of pixels
     #[arg(long, default_value = "none", value_parser = parse_crop)]
     crop: Crop,
@@ -34,30 +33,23 @@ pub(crate) struct Args {
     /// Write JPEG files of this quality; without it nothing is lost: files stay as they are, changed images become PNG
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: Option<u8>,
-    /// Deflate the arrays of a .npz
-    #[arg(long)]
-    compress: bool,
     /// CSV with the columns path and split, or `none` to leave parts out; by default the split inside the data
     #[arg(long, value_name = "FILE")]
     split: Option<PathBuf>,
     /// Write only this part, as a data set without parts; several, separated by commas, keep theirs
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     part: Vec<Part>,
-    /// What to do with an image that cannot be read
-    #[arg(long, value_enum, default_value = "fail")]
-    on_bad_image: OnBadImage,
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
-    let form = form(args.to.as_deref(), &args.output)?;
+    let form = args.writing.form(&args.output)?;
     let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
     let (source, chosen) = choose(source, &args.part)?;
-    let options = Options { compress: args.compress, has_groups: source.has_groups(), ..Options::default() };
-    let writer = write::create(&args.output, form, source.classes(), &options)?;
+    let writer = args.writing.create(&args.output, form, &source)?;
 
     let order = source.reading_order(Some(&chosen))?;
     let skipped = write_images(printer, "converting", order.len(), writer, |writer, progress| {
-        write::copy(&source, &order, &change(args), args.on_bad_image.into(), writer, progress)
+        write::copy(&source, &order, &change(args), args.writing.on_bad_image.into(), writer, progress)
     })?;
     let Some(skipped) = skipped else { return Ok(Status::Interrupted) };
     report(args, form, order.len() - skipped.len(), &skipped, printer)?;
@@ -84,7 +76,7 @@ pub(super) fn with_parts(source: Source, split: Option<&Path>) -> Result<Source>
 /// The images of the parts asked for, all when there are none. A single part is a data set of its own, without parts.
 pub(super) fn choose(source: Source, wanted: &[Part]) -> Result<(Source, Vec<usize>)> {
     let is_wanted =
-        |i: &usize| wanted.is_empty() || source.entries()[*i].part.is_some_and(|p| wanted.contains(&p));
+        |i: &usize| wanted.is_empty() || source.entry(*i).part.is_some_and(|p| wanted.contains(&p));
     let chosen: Vec<usize> = (0..source.len()).filter(is_wanted).collect();
     if chosen.is_empty() {
         let names = wanted.iter().map(Part::to_string).collect::<Vec<_>>().join(",");

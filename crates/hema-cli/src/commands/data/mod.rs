@@ -10,11 +10,11 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use clap::Subcommand;
-use hema::core::data::Skipped;
-use hema::core::data::write::{Form, Writer};
+use hema::core::data::write::{self, Form, Options, Writer};
+use hema::core::data::{Skipped, Source};
 use hema::core::error::{Error, Result};
 
-use super::{Status, ctrl_c, warn_skipped};
+use super::{OnBadImage, Status, ctrl_c, warn_skipped};
 use crate::output::Printer;
 
 /// Fetch data sets, look at them, balance them and change their form
@@ -43,9 +43,32 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
 }
 
-/// The form of that name, or the one that the output's name asks for.
-fn form(name: Option<&str>, output: &Path) -> Result<&'static Form> {
-    name.map_or_else(|| Form::of_path(output), Form::find)
+/// How a data set is written.
+#[derive(clap::Args)]
+struct Writing {
+    /// Form to write (see `hema list forms`); by default what the name of the output ends in, a folder without an ending
+    #[arg(long, value_name = "FORM")]
+    to: Option<String>,
+    /// Deflate the arrays of a .npz
+    #[arg(long)]
+    compress: bool,
+    /// What to do with an image that cannot be read
+    #[arg(long, value_enum, default_value = "fail")]
+    on_bad_image: OnBadImage,
+}
+
+impl Writing {
+    /// The form that was asked for, by its name or the output's.
+    fn form(&self, output: &Path) -> Result<&'static Form> {
+        self.to.as_deref().map_or_else(|| Form::of_path(output), Form::find)
+    }
+
+    /// Begins a data set of images of a source.
+    fn create(&self, output: &Path, form: &Form, source: &Source) -> Result<Box<dyn Writer>> {
+        let options =
+            Options { compress: self.compress, has_groups: source.has_groups(), ..Options::default() };
+        write::create(output, form, source.classes(), &options)
+    }
 }
 
 /// Writes a data set with a bar and completes it: what could not be read, or nothing where Ctrl-C stopped it. `write` calls

@@ -2,7 +2,8 @@
 //! plain bytes), `label` a number whose names stand in the file's `huggingface` metadata, or a name. A column `group`
 //! is read when there is one; the part is told by a file's name: `train-00000-of-00001.parquet`.
 //!
-//! Images are read row group by row group, never a whole file. What a file claims is checked (`pages`) before anything is
+//! Pages may be packed with snappy or zstd; other codecs, for which the reader would unpack a small file into any amount of
+//! memory, are refused. Images are read row group by row group, never a whole file. What a file claims is checked (`pages`) before anything is
 //! taken for it. Left out on purpose: images that lie outside the file, several image columns.
 
 mod pages;
@@ -25,8 +26,10 @@ use ::parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 use bytes::Bytes;
 
 use super::blob::{Blob, FilePart, Stream};
+use super::entries::{Entries, Entry};
 use super::place::{Coding, Place, check_file_size};
-use super::source::{Entry, Source};
+use super::places::Places;
+use super::source::Source;
 use super::{classes, webdataset};
 use crate::error::{Error, Result};
 use crate::file;
@@ -46,8 +49,8 @@ pub(super) fn open(path: &Path, files: &[PathBuf]) -> Result<Source> {
 /// Everything read so far.
 #[derive(Default)]
 struct Rows {
-    entries: Vec<Entry>,
-    places: Vec<Place>,
+    entries: Entries,
+    places: Places,
     labels: Vec<Option<Label>>,
     /// Names of numeric labels.
     names: Option<Vec<String>>,
@@ -117,9 +120,10 @@ impl Rows {
             check_file_size(len as u64)?;
             let path = paths.next().flatten().filter(|path| !path.is_empty() && !self.paths.contains(path));
             let path = path.unwrap_or_else(|| format!("{file}[{}]", first + row as u64));
-            self.paths.insert(path.clone());
             self.labels.push(labels.next().flatten());
-            self.entries.push(Entry { path, label: None, part, group: groups.next().flatten() });
+            let group = groups.next().flatten();
+            self.entries.push(Entry { path: &path, label: None, part, group: group.as_deref() });
+            self.paths.insert(path);
             self.places.push(Place::Span { blob: Arc::clone(&blob), offset, len, coding: Coding::Picture });
             offset += len as u64;
         }
@@ -137,15 +141,16 @@ impl Rows {
         let found: BTreeSet<String> = self.labels.iter().flatten().filter_map(Label::name).collect();
         if !found.is_empty() {
             let classes = classes::order(&found);
-            for (entry, label) in self.entries.iter_mut().zip(&self.labels) {
-                entry.label = label.as_ref().and_then(Label::name).map(|name| classes.labels[&name]);
+            for (i, label) in self.labels.iter().enumerate() {
+                let label = label.as_ref().and_then(Label::name).map(|name| classes.labels[&name]);
+                self.entries.set_label(i, label);
             }
             return Ok((classes.names, classes.numeric));
         }
         let most =
             self.names.as_ref().map_or(classes::MAX_LABEL as usize, |names| names.len().saturating_sub(1));
         let mut count = 0;
-        for (entry, label) in self.entries.iter_mut().zip(&self.labels) {
+        for (i, label) in self.labels.iter().enumerate() {
             // Hugging Face writes -1 where a label is held back
             let Some(Label::Number(number @ 0..)) = label else { continue };
             let label = usize::try_from(*number).unwrap_or(usize::MAX);
@@ -153,7 +158,7 @@ impl Rows {
                 return Err(Error::new(format!("holds the label {number} (expected 0 to {most})")));
             }
             count = count.max(label + 1);
-            entry.label = Some(label);
+            self.entries.set_label(i, Some(label));
         }
         Ok(match self.names.take() {
             Some(names) => (names, false),
@@ -228,10 +233,12 @@ struct Column {
 impl Column {
     /// Checks what the column claims of itself.
     fn new(chunks: &Chunks, metadata: &ColumnChunkMetaData, rows: usize) -> Result<Self> {
-        if !matches!(metadata.compression(), Compression::UNCOMPRESSED | Compression::SNAPPY) {
-            let codec = format!("{:?}", metadata.compression()).to_lowercase();
-            return Err(Error::new(format!("is compressed with {codec} (expected snappy or none)"))
-                .hint("write it anew with `compression=\"snappy\"`"));
+        let compression = metadata.compression();
+        if !matches!(compression, Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_)) {
+            let codec = compression.to_string().to_lowercase();
+            let codec = codec.split('(').next().unwrap_or_default();
+            return Err(Error::new(format!("is compressed with {codec} (expected snappy, zstd or none)"))
+                .hint("write it anew with `compression=\"zstd\"`"));
         }
         pages::check(chunks, metadata)?;
         Ok(Self { chunks: chunks.clone(), metadata: metadata.clone(), rows })

@@ -11,8 +11,12 @@ use ::parquet::file::reader::{ChunkReader, Length};
 use super::Chunks;
 use crate::error::{Error, Result};
 
-/// Most bytes that snappy makes of one.
+/// Most bytes that snappy makes of one. Zstd makes any number of one, where a page says the same over and over, but writers
+/// make such pages small.
 const MAX_RATIO: u64 = 32;
+const MAX_REPETITIVE: u64 = 4 << 20;
+/// Fewest bytes of a value in a dictionary, unpacked: a text has its length before it.
+const SHORTEST_VALUE: u64 = 4;
 /// Largest page, in bytes: one image of the largest size accepted, and a little.
 const MAX_PAGE: u64 = 512 << 20;
 /// The type of a page that is a dictionary, and the encodings that refer to one (`PLAIN_DICTIONARY`, `RLE_DICTIONARY`).
@@ -90,10 +94,9 @@ impl Header {
 
     fn check(&self) -> Result<()> {
         let Self { packed, unpacked, entries, .. } = *self;
-        // the values of a dictionary differ from each other: packed, they take a byte at least
         if unpacked > MAX_PAGE
-            || unpacked > packed.saturating_mul(MAX_RATIO).saturating_add(1024)
-            || entries > packed.saturating_add(16)
+            || unpacked > packed.saturating_mul(MAX_RATIO).saturating_add(MAX_REPETITIVE)
+            || entries > unpacked / SHORTEST_VALUE
         {
             let message =
                 format!("holds a page that claims {unpacked} bytes and {entries} values in {packed} bytes");

@@ -58,20 +58,20 @@ pub fn augment(
             }
             (Err(e), OnBadImage::Fail) => return Err(e.at(source.location(i)).hint(super::copy::SKIP_HINT)),
         };
-        let entry = &source.entries()[i];
+        let entry = source.entry(i);
         let mut push = |record: &Record| {
             writer.push(record)?;
             written += 1;
             each(written)
         };
         if copies.keep_originals || !trained.contains(&i) {
-            let Picture { image, file } = &picture;
-            push(&Record { entry, image, file: file.as_deref(), location: source.file(i) })?;
+            let (Picture { image, file }, location) = (&picture, source.file(i));
+            push(&Record { entry, image, file: file.as_deref(), location: location.as_deref() })?;
         }
         for (number, image) in made.iter().enumerate() {
-            let path = with_suffix(&entry.path, &format!("aug{}", number + 1));
-            let entry = Entry { path, ..entry.clone() };
-            push(&Record { entry: &entry, image, file: None, location: None })?;
+            let path = with_suffix(entry.path, &format!("aug{}", number + 1));
+            let entry = Entry { path: &path, ..entry };
+            push(&Record { entry, image, file: None, location: None })?;
         }
         Ok(())
     })?;
@@ -117,8 +117,8 @@ mod tests {
         let tar = folder.path().join("cells.tar");
         let mut writer = create(&tar, Form::find("tar").unwrap(), &classes, &Options::default()).unwrap();
         for (path, image, label) in &cells {
-            let entry = Entry { path: path.clone(), label: Some(*label), part: None, group: None };
-            writer.push(&Record { entry: &entry, image, file: None, location: None }).unwrap();
+            let entry = Entry { path, label: Some(*label), part: None, group: None };
+            writer.push(&Record { entry, image, file: None, location: None }).unwrap();
         }
         writer.finish().unwrap();
 
@@ -130,7 +130,7 @@ mod tests {
             seed: 3,
         };
         let names = |data: &Source| {
-            let mut names: Vec<String> = data.entries().iter().map(|entry| entry.path.clone()).collect();
+            let mut names: Vec<String> = data.entries().iter().map(|entry| entry.path.to_owned()).collect();
             names.sort();
             names
         };

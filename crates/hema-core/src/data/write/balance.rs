@@ -72,16 +72,19 @@ fn push(
     others: &Spool,
     writer: &mut dyn Writer,
 ) -> Result<bool> {
-    let entry = &source.entries()[draw.image];
+    let entry = source.entry(draw.image);
     let Some(mix) = draw.mix else {
         let location = source.file(draw.image).filter(|_| draw.repeat == 0);
-        writer.push(&Record { entry, image: &picture.image, file: picture.file.as_deref(), location })?;
+        let (file, location) = (picture.file.as_deref(), location.as_deref());
+        writer.push(&Record { entry, image: &picture.image, file, location })?;
         return Ok(true);
     };
     let Some(other) = others.read(mix.with)? else { return Ok(false) };
     let image = mixed(&picture.image, other, &mix)?;
-    let entry = mixed_entry(entry, &source.entries()[mix.with]);
-    writer.push(&Record { entry: &entry, image: &image, file: None, location: None })?;
+    // a mixture belongs to a group only if both its images do
+    let group = entry.group.filter(|group| source.entry(mix.with).group == Some(group));
+    let entry = Entry { path: &with_suffix(entry.path, "mixed"), group, ..entry };
+    writer.push(&Record { entry, image: &image, file: None, location: None })?;
     Ok(true)
 }
 
@@ -93,15 +96,6 @@ fn mixed(image: &Image, other: Image, mix: &Mix) -> Result<Image> {
     };
     mix.apply(&mut mixed, &other);
     Ok(mixed)
-}
-
-/// A mixture belongs to a group only if both its images do.
-fn mixed_entry(entry: &Entry, other: &Entry) -> Entry {
-    Entry {
-        path: with_suffix(&entry.path, "mixed"),
-        group: entry.group.clone().filter(|_| entry.group == other.group),
-        ..entry.clone()
-    }
 }
 
 /// The pixels of images that are mixed into others, in a temporary file: they are needed in another order than they can

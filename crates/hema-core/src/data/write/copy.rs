@@ -70,10 +70,10 @@ pub fn copy(
         |i, ready| {
             match (ready, on_bad_image) {
                 (Ok(ready), _) => writer.push(&Record {
-                    entry: &source.entries()[i],
+                    entry: source.entry(i),
                     image: &ready.image,
                     file: ready.file.as_deref(),
-                    location: source.file(i).filter(|_| ready.is_original),
+                    location: source.file(i).filter(|_| ready.is_original).as_deref(),
                 })?,
                 (Err(e), OnBadImage::Skip) => {
                     skipped.push(Skipped { path: source.location(i), reason: e.message().to_owned() });

@@ -32,7 +32,7 @@ impl Writer for Manifest {
         let entry = record.entry;
         let location = record.location.ok_or_else(|| {
             Error::new("is no file of its own, which a manifest could name")
-                .at(&entry.path)
+                .at(entry.path)
                 .hint("write a folder, an archive or an array instead")
         })?;
         let fail = |e: std::io::Error| file::write_error(&self.path, &e);
@@ -43,7 +43,7 @@ impl Writer for Manifest {
         })?;
         let label = entry.label.map_or("", |label| &self.classes[label]);
         let part = entry.part.map(|part| part.to_string()).unwrap_or_default();
-        let row = [name, label, &part, entry.group.as_deref().unwrap_or("")];
+        let row = [name, label, &part, entry.group.unwrap_or("")];
         self.rows.write_record(row).map_err(|e| fail(file::csv_error(e)))
     }
 

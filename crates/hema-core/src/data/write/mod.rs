@@ -38,7 +38,7 @@ use crate::sample::Image;
 /// One image on its way into a data set.
 pub struct Record<'a> {
     /// Its path, label, part and group.
-    pub entry: &'a Entry,
+    pub entry: Entry<'a>,
     /// Its pixels.
     pub image: &'a Image,
     /// A picture file of exactly these pixels, to be kept byte for byte; without one, forms of files write PNG.

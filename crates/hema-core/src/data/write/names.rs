@@ -31,9 +31,9 @@ impl Names {
     }
 
     /// A path for a picture of the kind that `extension` names.
-    pub(super) fn claim(&mut self, entry: &Entry, extension: &str) -> String {
+    pub(super) fn claim(&mut self, entry: Entry, extension: &str) -> String {
         let class = entry.label.map(|label| self.classes[label].as_str());
-        let below = below_class(&entry.path, class);
+        let below = below_class(entry.path, class);
         let parts = below.split('/').filter(|part| !matches!(*part, "" | "." | "..")).map(tame);
         let mut name = parts.collect::<Vec<_>>().join(if class.is_some() { "/" } else { "_" });
         // folders below the only class would be taken for classes
@@ -53,13 +53,13 @@ impl Names {
     }
 
     /// A path without dots but the last, so that what stands before the first is a key.
-    pub(super) fn claim_key(&mut self, entry: &Entry, extension: &str) -> String {
-        let (folders, name) = entry.path.rsplit_once('/').unwrap_or(("", &entry.path));
+    pub(super) fn claim_key(&mut self, entry: Entry, extension: &str) -> String {
+        let (folders, name) = entry.path.rsplit_once('/').unwrap_or(("", entry.path));
         let stem =
             if has_picture_name(name) { name.rsplit_once('.').map_or(name, |(stem, _)| stem) } else { name };
         let ending = &name[stem.len()..];
         let path = format!("{folders}/{}{ending}", stem.replace('.', "_"));
-        self.claim(&Entry { path, ..entry.clone() }, extension)
+        self.claim(Entry { path: &path, ..entry }, extension)
     }
 
     /// The name, with a number before its extension if it was given away before.

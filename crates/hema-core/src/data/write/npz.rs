@@ -51,7 +51,7 @@ struct Array {
 
 impl Writer for Npz {
     fn push(&mut self, record: &Record) -> Result<()> {
-        self.check(record).map_err(|e| e.at(&record.entry.path))?;
+        self.check(record).map_err(|e| e.at(record.entry.path))?;
         let part = record.entry.part;
         let array = if let Some(known) = self.arrays.iter().position(|array| array.part == part) {
             &mut self.arrays[known]

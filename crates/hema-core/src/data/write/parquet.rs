@@ -20,7 +20,7 @@ use tempfile::NamedTempFile;
 
 use super::shards::{Kind, Shard, Sharded};
 use super::{Options, Record, Writer, target};
-use crate::data::Entry;
+use crate::data::Entries;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::split::Part;
@@ -63,7 +63,7 @@ impl Writer for Single {
     fn push(&mut self, record: &Record) -> Result<()> {
         if record.entry.part.is_some() {
             return Err(Error::new("has a part, for which a single Parquet file has no place")
-                .at(&record.entry.path)
+                .at(record.entry.path)
                 .hint("write a folder with `--to parquet`, choose a part, or leave parts out with `--split none`"));
         }
         let bytes = record.picture_file()?;
@@ -111,7 +111,7 @@ struct Table {
     out: SerializedFileWriter<File>,
     columns: Columns,
     /// Rows of the next row group.
-    entries: Vec<Entry>,
+    entries: Entries,
     files: Vec<ByteArray>,
     bytes: usize,
 }
@@ -126,7 +126,7 @@ impl Table {
             .set_key_value_metadata(Some(vec![KeyValue::new("huggingface".to_owned(), columns.features())]))
             .build();
         let out = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties))?;
-        Ok(Self { out, columns, entries: Vec::new(), files: Vec::new(), bytes: 0 })
+        Ok(Self { out, columns, entries: Entries::default(), files: Vec::new(), bytes: 0 })
     }
 
     fn write_group(&mut self) -> ParquetResult<()> {
@@ -136,9 +136,9 @@ impl Table {
         let (entries, files) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.files));
         self.bytes = 0;
         let mut group = self.out.next_row_group()?;
-        let text = |text: &String| ByteArray::from(text.as_str());
+        let text = |text: &str| ByteArray::from(text);
         write_column::<ByteArrayType>(&mut group, files.into_iter().map(Some), 2)?;
-        write_column::<ByteArrayType>(&mut group, entries.iter().map(|e| Some(text(&e.path))), 2)?;
+        write_column::<ByteArrayType>(&mut group, entries.iter().map(|e| Some(text(e.path))), 2)?;
         if !self.columns.classes.is_empty() {
             write_column::<Int64Type>(
                 &mut group,
@@ -147,7 +147,7 @@ impl Table {
             )?;
         }
         if self.columns.has_groups {
-            write_column::<ByteArrayType>(&mut group, entries.iter().map(|e| e.group.as_ref().map(text)), 1)?;
+            write_column::<ByteArrayType>(&mut group, entries.iter().map(|e| e.group.map(text)), 1)?;
         }
         group.close().map(drop)
     }
@@ -172,7 +172,7 @@ impl Shard for Table {
         if record.entry.group.is_some() && !self.columns.has_groups {
             return Err(io::Error::other("an image has a group, which was not announced"));
         }
-        self.entries.push(record.entry.clone());
+        self.entries.push(record.entry);
         self.files.push(ByteArray::from(bytes.to_vec()));
         self.bytes += bytes.len();
         if self.entries.len() == GROUP_IMAGES || self.bytes >= GROUP_BYTES {

@@ -79,7 +79,7 @@ impl<S: Sink> Writer for Tree<S> {
             let label = record.entry.label.map_or("", |label| &self.classes[label]);
             self.split.add(&[&name, label, &part.to_string()])?;
         }
-        if let Some(group) = &record.entry.group {
+        if let Some(group) = record.entry.group {
             self.groups.add(&[&name, group])?;
         }
         self.sink.add(&name, &bytes).map_err(|e| file::write_error(&self.path, &e))

@@ -38,14 +38,14 @@ impl Shard for Tar {
         let name = self.names.borrow_mut().claim_key(record.entry, decode::extension(bytes));
         let key = webdataset::key(&name);
         add_member(&mut self.out, &name, bytes)?;
-        let class = record.entry.label.map(|label| &self.classes[label]);
+        let class = record.entry.label.map(|label| self.classes[label].as_str());
         if let Some(label) = record.entry.label {
             add_member(&mut self.out, &format!("{key}.cls"), label.to_string().as_bytes())?;
         }
-        let group = record.entry.group.as_ref();
+        let group = record.entry.group;
         let said: serde_json::Map<String, serde_json::Value> = [("label", class), ("group", group)]
             .into_iter()
-            .filter_map(|(field, value)| Some((field.to_owned(), value?.as_str().into())))
+            .filter_map(|(field, value)| Some((field.to_owned(), value?.into())))
             .collect();
         if !said.is_empty() {
             add_member(

@@ -163,7 +163,7 @@ impl<'a> Card<'a> {
         // the first of every class, then the others: a cluster over many classes shows that it is one
         let (mut first, mut others) = (Vec::new(), Vec::new());
         for finding in group {
-            let entry = finding.image.map(|image| &subject.report.source.entries()[image]);
+            let entry = finding.image.map(|image| subject.report.source.entry(image));
             let label = entry.and_then(|entry| entry.label).unwrap_or(names.len());
             counts[label] += 1;
             if counts[label] == 1 { first.push(*finding) } else { others.push(*finding) }

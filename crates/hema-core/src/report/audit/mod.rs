@@ -31,7 +31,7 @@ pub struct AuditReport<'a> {
     /// Everything found in it.
     pub audit: &'a Audit,
     /// The counts, and where they come from.
-    pub record: &'a AuditRecord,
+    pub record: &'a AuditRecord<'a>,
     /// Where the whole list of findings lies, as readers should see it.
     pub findings_file: String,
 }
@@ -73,12 +73,12 @@ struct Subject<'a> {
 impl Subject<'_> {
     /// The class of an entry, for readers.
     fn class(&self, image: usize) -> &str {
-        let label = self.report.source.entries()[image].label;
+        let label = self.report.source.entry(image).label;
         label.map_or("no label", |label| &self.report.source.classes()[label])
     }
 
     fn path(&self, image: usize) -> &str {
-        &self.report.source.entries()[image].path
+        self.report.source.entry(image).path
     }
 }
 

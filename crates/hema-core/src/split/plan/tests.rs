@@ -4,8 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
-fn entry(path: &str, label: Option<usize>, group: Option<&str>) -> Entry {
-    Entry { path: path.to_owned(), label, part: None, group: group.map(str::to_owned) }
+fn entry<'a>(path: &'a str, label: Option<usize>, group: Option<&'a str>) -> Entry<'a> {
+    Entry { path, label, part: None, group }
+}
+
+/// As many entries, the path of each its number.
+fn numbered(
+    count: usize,
+    label: impl Fn(usize) -> usize,
+    group: impl Fn(usize) -> Option<String>,
+) -> Entries {
+    let mut entries = Entries::default();
+    for i in 0..count {
+        entries.push(entry(&format!("{i:03}.png"), Some(label(i)), group(i).as_deref()));
+    }
+    entries
 }
 
 fn classes() -> Vec<String> {
@@ -13,17 +26,16 @@ fn classes() -> Vec<String> {
 }
 
 /// 100 of the first class, 20 of the second.
-fn cells() -> Vec<Entry> {
-    (0..120).map(|i| entry(&format!("{i:03}.png"), Some(usize::from(i >= 100)), None)).collect()
+fn cells() -> Entries {
+    numbered(120, |i| usize::from(i >= 100), |_| None)
 }
 
 /// The same in 24 groups of five, each with images of one class.
-fn grouped_cells() -> Vec<Entry> {
-    let group = |i: usize| Some(format!("slide {}", i / 5));
-    cells().into_iter().enumerate().map(|(i, e)| Entry { group: group(i), ..e }).collect()
+fn grouped_cells() -> Entries {
+    numbered(120, |i| usize::from(i >= 100), |i| Some(format!("slide {}", i / 5)))
 }
 
-fn plan<'a>(entries: &'a [Entry], classes: &'a [String], seed: u64) -> Plan<'a> {
+fn plan<'a>(entries: &'a Entries, classes: &'a [String], seed: u64) -> Plan<'a> {
     Plan { entries, classes, copies: Vec::new(), left_out: Vec::new(), seed, repeat: 0 }
 }
 
@@ -50,18 +62,18 @@ fn every_class_is_split_in_the_same_proportions() {
 #[test]
 fn shares_hold_over_many_small_classes_together() {
     let names: Vec<String> = (0..100).map(|class| format!("class {class:02}")).collect();
-    let entries: Vec<Entry> = (0..300).map(|i| entry(&format!("{i:03}.png"), Some(i / 3), None)).collect();
+    let entries = numbered(300, |i| i / 3, |_| None);
     let split = plan(&entries, &names, 1).parts(Fractions { val: 0.15, test: 0.15 }).unwrap();
     assert_eq!(split.counts(), [210, 45, 45]);
 }
 
 #[test]
 fn the_seed_decides_and_the_order_of_entries_does_not() {
-    let (mut reversed, classes) = (grouped_cells(), classes());
-    reversed.reverse();
+    let (cells, classes) = (grouped_cells(), classes());
+    let reversed: Entries = (0..cells.len()).rev().map(|i| cells.get(i)).collect();
     let copies = [(3, 50), (100, 7)];
-    let parts = |entries: &[Entry], seed| -> BTreeMap<String, Part> {
-        let turned = |i: usize| if entries[0].path == "000.png" { i } else { 119 - i };
+    let parts = |entries: &Entries, seed| -> BTreeMap<String, Part> {
+        let turned = |i: usize| if entries.get(0).path == "000.png" { i } else { 119 - i };
         let copies = copies.iter().map(|(a, b)| vec![turned(*a), turned(*b)]).collect();
         let split = Plan { copies, ..plan(entries, &classes, seed) }.parts(FRACTIONS).unwrap();
         split.rows.into_iter().map(|r| (r.path, r.part)).collect()
@@ -100,12 +112,8 @@ fn groups_of_one_class_are_spread_as_evenly_as_single_images() {
 
 #[test]
 fn units_that_fit_nowhere_better_fill_the_emptiest_part() {
-    let (mut entries, classes) = (cells(), classes());
-    for (i, entry) in entries.iter_mut().enumerate() {
-        entry.group = Some(format!("half {}", i % 50 / 25));
-        entry.label = Some(usize::from(i % 50 >= 25));
-    }
-    let error = plan(&entries, &classes, 0).folds(2, 0.0).unwrap_err();
+    let entries = numbered(120, |i| usize::from(i % 50 >= 25), |i| Some(format!("half {}", i % 50 / 25)));
+    let error = plan(&entries, &classes(), 0).folds(2, 0.0).unwrap_err();
     assert!(error.to_string().contains("all images of the class `a`"), "no empty fold: {error}");
 }
 
@@ -117,7 +125,7 @@ fn folds_share_out_every_image_once_and_differ_by_one_at_most() {
         assert_eq!(folds.len(), count_of_folds);
         let mut validated: Vec<String> = folds.iter().flat_map(|split| paths(split, Part::Val)).collect();
         validated.sort();
-        assert_eq!(validated, entries.iter().map(|e| e.path.clone()).collect::<Vec<_>>());
+        assert_eq!(validated, entries.iter().map(|e| e.path.to_owned()).collect::<Vec<_>>());
         let counts: Vec<[usize; 2]> = folds.iter().map(|split| count(split, Part::Val)).collect();
         let spread = |of: &dyn Fn(&[usize; 2]) -> usize| {
             counts.iter().map(of).max().unwrap() - counts.iter().map(of).min().unwrap()
@@ -148,17 +156,17 @@ fn the_test_part_is_the_same_for_every_fold_repeat_and_share_of_validation() {
 
 #[test]
 fn every_class_keeps_a_unit_to_train_on_and_unlabelled_images_are_left_out() {
-    let entries = [entry("1", Some(0), None), entry("2", None, None)];
+    let both = [entry("1", Some(0), None), entry("2", None, None)];
+    let (entries, unlabelled): (Entries, Entries) =
+        (both.into_iter().collect(), both[1..].iter().copied().collect());
     let most = Fractions { val: 0.6, test: 0.3 };
     let classes = classes();
     assert_eq!(plan(&entries, &classes, 0).parts(most).unwrap().counts(), [1, 0, 0]);
-    let error = plan(&entries[1..], &classes, 0).parts(most).unwrap_err();
+    let error = plan(&unlabelled, &classes, 0).parts(most).unwrap_err();
     assert!(error.to_string().contains("no labelled image"), "{error}");
 
-    let mut entries = cells();
-    for entry in &mut entries[100..] {
-        entry.group = Some("the only slide of class b".into());
-    }
+    let slide = |i| (i >= 100).then(|| "the only slide of class b".to_owned());
+    let entries = numbered(120, |i| usize::from(i >= 100), slide);
     for seed in 0..20 {
         let split = plan(&entries, &classes, seed).parts(most).unwrap();
         assert_eq!(count(&split, Part::Train)[1], 20);
@@ -185,14 +193,15 @@ fn images_can_be_left_out() {
     let plan = Plan { left_out: vec![0, 119], ..plan(&entries, &classes, 0) };
     for split in [plan.parts(FRACTIONS).unwrap(), plan.folds(2, 0.5).unwrap().remove(1)] {
         let named: Vec<&str> = split.rows.iter().map(|r| r.path.as_str()).collect();
-        assert_eq!(named, (1..119).map(|i| entries[i].path.as_str()).collect::<Vec<_>>());
+        assert_eq!(named, (1..119).map(|i| entries.get(i).path).collect::<Vec<_>>());
     }
 }
 
 #[test]
 fn one_copy_stays_unless_their_labels_differ() {
-    let mut entries = cells();
-    entries[4].label = None;
+    let cells = cells();
+    let entries: Entries =
+        cells.iter().enumerate().map(|(i, e)| Entry { label: e.label.filter(|_| i != 4), ..e }).collect();
     let copies = [vec![7, 3], vec![50, 110, 60], vec![4, 5, 6]];
     assert_eq!(redundant_copies(&entries, &copies), [7, 50, 110, 60, 4, 6]);
 }
@@ -227,7 +236,7 @@ fn grouped_folds_are_more_even_than_those_of_scikit_learn() {
         serde_json::from_str(include_str!("../../../tests/fixtures/group_folds.json")).unwrap();
     let (mut ours, mut theirs, mut worse) = (0.0, 0.0, 0);
     for case in &cases {
-        let mut entries = Vec::new();
+        let mut entries = Entries::default();
         for (number, group) in case.groups.iter().enumerate() {
             for (class, images) in group.iter().enumerate() {
                 for image in 0..*images {
