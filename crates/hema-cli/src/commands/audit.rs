@@ -155,7 +155,7 @@ fn open_model(args: &Args, source: &Source) -> Result<Option<Predictor>> {
     match &args.model {
         Some(path) => {
             // a single model: images are compared by its features
-            let model = Ensemble::of_one(path, Bundle::read(path)?);
+            let model = Ensemble::of_one(path, Bundle::read(path)?)?;
             Predictor::of_ensemble(&model, &device).map(Some)
         }
         None if args.folds.is_some() => second_opinion::pretrained(source.classes(), &device).map(Some),
