@@ -15,6 +15,7 @@ use super::super::layers::Conv2d;
 use super::super::pass::Activation;
 use super::{
     Buffer, OF_LAYER, Parameter, Plain, Stored, Tracked, WORKSPACE, filter, register, split, tracked,
+    unshared,
 };
 
 /// A dense convolution with bias, then nothing or a ReLU, in the precision of its input; `None` for what the kernel cannot do.
@@ -71,18 +72,12 @@ impl<E: Stored> Backward<Flex, OF_LAYER> for ConvBackward<E> {
 
     fn backward(self, ops: Ops<State, OF_LAYER>, grads: &mut Gradients, _: &mut Checkpointer) {
         let State { kernel, buffers, shapes, rectified } = ops.state;
-        let mut gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let mut gradient = unshared::<E>(grads.consume::<Flex>(&ops.node).to_contiguous());
         let pixels = kernel.out_height() * kernel.out_width();
         let map = Map { batch: kernel.batch, pixels, channels: kernel.outputs };
         if let Some(y) = rectified {
-            let y = E::values(&y);
-            if let Some(d) = E::values_mut(&mut gradient) {
-                map.keep_positive(y, d);
-            } else {
-                let mut d = E::values(&gradient).to_vec();
-                map.keep_positive(y, &mut d);
-                gradient = E::buffer(d, gradient.layout().shape().clone());
-            }
+            let d = E::values_mut(&mut gradient).expect("nobody else has it");
+            map.keep_positive(E::values(&y), d);
         }
         let dy = E::values(&gradient);
         let [x, weight, bias] = ops.parents;

@@ -16,7 +16,7 @@ use super::super::ops::Mixer;
 use super::super::pass::{Pass, Precision};
 use super::{
     Buffer, OF_LAYER, Parameter, Plain, Saved, Stored, Tracked, WORKSPACE, keep_or_recycle, register, split,
-    tracked,
+    tracked, unshared,
 };
 
 /// Tensors that a block depends on: its input and nine parameters.
@@ -219,14 +219,14 @@ impl<E: Stored> Backward<Flex, OF_LAYER> for NormBackward<E> {
 
     fn backward(self, ops: Ops<NormState, OF_LAYER>, grads: &mut Gradients, _: &mut Checkpointer) {
         let NormState { buffers, shapes, eps, stats } = ops.state;
-        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
-        let mut d = E::values(&gradient).to_vec();
+        let mut gradient = unshared::<E>(grads.consume::<Flex>(&ops.node).to_contiguous());
+        let d = E::values_mut(&mut gradient).expect("nobody else has it");
         let norm =
             kernels::LayerNorm { weight: f32::values(&buffers[1]), bias: f32::values(&buffers[2]), eps };
-        let found = norm.backward(E::values(&buffers[0]), &stats, &mut d);
+        let found = norm.backward(E::values(&buffers[0]), &stats, d);
         let mut targets = ops.parents.into_iter().zip(shapes);
-        if let Some((Some(parent), shape)) = targets.next() {
-            grads.register::<Flex>(parent.id, E::buffer(d, shape));
+        if let Some((Some(parent), _)) = targets.next() {
+            grads.register::<Flex>(parent.id, gradient);
         }
         for ((parent, shape), gradient) in targets.zip([found.weight, found.bias]) {
             if let Some(parent) = parent {

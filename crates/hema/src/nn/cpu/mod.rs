@@ -87,6 +87,15 @@ pub(crate) fn recycle(buffer: Buffer) {
 
 /// Tensors that a convolution or a layer normalisation depends on: its input, weight and bias.
 const OF_LAYER: usize = 3;
+/// The buffer, or a copy of it where somebody else has it too.
+fn unshared<E: Stored>(mut buffer: Buffer) -> Buffer {
+    if E::values_mut(&mut buffer).is_none() {
+        let shape = buffer.layout().shape().clone();
+        buffer = E::buffer(E::values(&buffer).to_vec(), shape);
+    }
+    buffer
+}
+
 /// Parameters of a unit: weight, scale, shift.
 const PER_UNIT: usize = 3;
 
@@ -483,15 +492,11 @@ impl<E: Stored, const N: usize> Backward<Flex, N> for BlockBackward<E> {
 
     fn backward(self, ops: Ops<State<E>, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let state = ops.state;
-        let mut gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        // the kernel works in the gradient's own memory
+        let mut gradient = unshared::<E>(grads.consume::<Flex>(&ops.node).to_contiguous());
         let taken = state.saved.lock().ok().and_then(|mut saved| saved.take());
         let saved = taken.unwrap_or_else(|| state.compute_again());
-        // the kernel works in the gradient's own memory, unless somebody else looks at it
-        let mut copy = None;
-        let d = match E::values_mut(&mut gradient) {
-            Some(d) => d,
-            None => copy.insert(E::values(&gradient).to_vec()),
-        };
+        let d = E::values_mut(&mut gradient).expect("nobody else has it");
         let mut dx = ops.parents[0].as_ref().map(|_| WORKSPACE.take::<E>(state.kernel.in_len()));
         let other = ops.parents[..state.maps].get(1).and_then(Option::as_ref);
         let mut dother = other.map(|_| WORKSPACE.take::<E>(state.kernel.out_len()));
