@@ -3,6 +3,7 @@
 //! The library behind the `hema` command. [`hema_core`] is what needs no tensors; this crate adds networks, training
 //! and prediction, on Burn. The modules stand in the pipeline's order.
 
+pub mod device;
 pub mod nn;
 
 pub mod model;

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use hema::Device;
 use hema::bundle::Bundle;
 use hema::core::audit::{
     self, Action, Audit, AuditRecord, CheckSummary, Counts, Finding, ModelEvidence, Summary, Threshold,
@@ -21,7 +20,7 @@ use hema::ensemble::Ensemble;
 use hema::predict::Predictor;
 use hema::second_opinion;
 
-use super::{Memory, Status, command_line, title, with_split};
+use super::{Memory, On, Status, command_line, title, with_split};
 use crate::output::{Printer, printable, table};
 use crate::run_info::write_json;
 
@@ -69,6 +68,8 @@ pub(crate) struct Args {
     /// Judge every label by the images outside its own of so many folds; without --model on ImageNet features [default: 5]
     #[arg(long, value_name = "N", conflicts_with = "apply", value_parser = clap::value_parser!(u32).range(2..=100))]
     folds: Option<u32>,
+    #[command(flatten)]
+    on: On,
     #[command(flatten)]
     memory: Memory,
     /// Exit with status 1 if an image should go or be looked at
@@ -151,7 +152,7 @@ fn find(args: &Args, source: &Source, printer: &Printer) -> Result<(Audit, Optio
 
 /// The model to ask, where one was asked for.
 fn open_model(args: &Args, source: &Source) -> Result<Option<Predictor>> {
-    let device = Device::flex();
+    let device = args.on.open()?;
     match &args.model {
         Some(path) => {
             // a single model: images are compared by its features

@@ -15,7 +15,7 @@ use hema::recipe::Recipe;
 use hema::train::CHECKPOINT;
 use serde::{Deserialize, Serialize};
 
-use super::Status;
+use super::{On, Status};
 use crate::output::{Printer, table};
 use crate::run_info::{EVALUATION, REPORT, SPLIT, read_json, write_json};
 use crate::{Cli, dispatch};
@@ -40,6 +40,8 @@ pub(crate) struct Args {
     /// Views of each image that the submission averages over (see `hema list tta`)
     #[arg(long, value_name = "VIEWS", default_value = "dihedral")]
     tta: String,
+    #[command(flatten)]
+    on: On,
 }
 
 /// What was asked for: a folder that was begun with something else is left alone.
@@ -123,6 +125,7 @@ fn steps(args: &Args) -> Vec<Step> {
     let at = |name: &str| args.out.join(name);
     let (clean, split, run, model) = (at("clean.tar"), at(SPLIT), at("run"), at("model.safetensors"));
     let parts = [word("--data"), clean.clone().into(), word("--split"), split.clone().into()];
+    let on = [word("--device"), word(&args.on.name)];
     let to = |path: &Path| [word("--out"), path.into()];
 
     let audit = [word("audit"), args.data.clone().into()].into_iter().chain(to(&at("audit")));
@@ -134,16 +137,21 @@ fn steps(args: &Args) -> Vec<Step> {
         let recipe = [word("train"), word("--recipe"), word(&args.recipe)].into_iter().chain(set);
         recipe.chain(parts.clone()).chain(to(&run)).collect()
     };
+    let train = train.into_iter().chain(on.clone());
     let views = [word("--tta"), word(&args.tta)];
-    let ensemble = [word("ensemble"), run.clone().into()].into_iter().chain(parts.clone()).chain(views);
-    let judge = [word("evaluate"), model.clone().into()].into_iter().chain(parts);
+    let ensemble = [word("ensemble"), run.clone().into()]
+        .into_iter()
+        .chain(parts.clone())
+        .chain(views)
+        .chain(on.clone());
+    let judge = [word("evaluate"), model.clone().into()].into_iter().chain(parts).chain(on);
     let judge = judge.chain(["--part", "test", "--suite", "clean,challenge"].map(word));
     let export = [word("export"), model.clone().into(), word("--to"), word("codabench")].into_iter();
     let zip = at("submission.zip");
     vec![
         Step { words: audit.collect(), leaves: clean.clone() },
         Step { words: [word("split"), clean.into()].into_iter().chain(to(&split)).collect(), leaves: split },
-        Step { words: train, leaves: run.join(REPORT) },
+        Step { words: train.collect(), leaves: run.join(REPORT) },
         Step { words: ensemble.chain(to(&model)).collect(), leaves: model },
         Step { words: judge.chain(to(&at("test"))).collect(), leaves: at("test").join(REPORT) },
         Step { words: export.chain(to(&zip)).collect(), leaves: zip },

@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use hema::Device;
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::provenance::Provenance;
 use hema::core::record::Scores;
 use hema::core::tta;
+use hema::device;
 use hema::ensemble::{Ensemble, Weighting};
 use hema::predict::Predictor;
-use hema::train::device_name;
 use serde::Serialize;
 
 use super::{Unseen, command_line};
@@ -57,7 +56,7 @@ impl From<Weights> for Weighting {
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let tta = tta::find(&args.tta)?;
     file::prepare(&args.out)?;
-    let device = Device::flex();
+    let device = args.images.on.open()?;
     let mut ensemble = Ensemble::of_files(&args.models)?;
     let predictor = Predictor::of_ensemble(&ensemble, &device)?.with_tta(tta);
     let (views, labels, part) = args.images.load(&predictor, &args.models[0], printer)?;
@@ -67,7 +66,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let components = predictor.components(&views, &mut |done| progress.set(done as u64, "images"));
     progress.clear();
     let fitted = ensemble.fit(tta, args.weights.into(), &labels, &components?)?;
-    let provenance = Provenance::now(command_line(), device_name(&device));
+    let provenance = Provenance::now(command_line(), device::name(&device));
     ensemble.write(&args.out, &fitted.ensemble, provenance)?;
 
     printer.note(&format!("weighed on {} images of {} ({part})", data.len(), args.images.data.display()));

@@ -12,12 +12,13 @@ use hema::core::file;
 use hema::core::provenance::Provenance;
 use hema::core::record::{ClassScores, Evaluation, ModelSummary, Scores, SuiteScores};
 use hema::core::suite::{self, Suite};
+use hema::device;
 use hema::evaluate::{Journal, Subject, Trial, evaluate};
+use hema::nn;
 use hema::predict::{Predictor, Views};
 use hema::recipe::read_suite;
-use hema::train::device_name;
 
-use super::{Memory, OnBadImage, Precision, Tta, choose_part, command_line, load, report, warn_skipped};
+use super::{Memory, On, OnBadImage, Precision, Tta, choose_part, command_line, load, report, warn_skipped};
 use crate::output::{Printer, percent, table};
 use crate::run_info::{EVALUATION, JOURNAL, REPORT, write_json};
 
@@ -53,6 +54,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     tta: Tta,
     #[command(flatten)]
+    on: On,
+    #[command(flatten)]
     memory: Memory,
 }
 
@@ -62,7 +65,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         file::create_folder(out)?;
     }
     let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
-    let device = Device::flex();
+    let device = args.on.open()?;
+    nn::Precision::from(args.precision).check(&device)?;
     let (predictor, manifests) = Predictor::open(&models, &device)?;
     let predictor = args.tta.of(predictor)?.with_precision(args.precision.into());
     let source = data::open(&args.data)?.with_classes(predictor.classes(), Unknown::Fail)?;
@@ -170,7 +174,7 @@ impl Case<'_> {
     }
 
     fn provenance(&self) -> Provenance {
-        Provenance::now(command_line(), device_name(self.device))
+        Provenance::now(command_line(), device::name(self.device))
     }
 
     /// What decides the scores of a condition, beside the condition.
@@ -179,7 +183,7 @@ impl Case<'_> {
         let weights: Vec<u32> = self.models.iter().map(|model| checksum(model)).collect::<Result<_>>()?;
         let Provenance { version, commit, dirty, .. } = self.provenance();
         let images = views.first().hash()?;
-        let precision = hema::nn::Precision::from(precision).name();
+        let precision = nn::Precision::from(precision).name();
         let tta = self.predictor.tta().name;
         Ok(format!("{version} {commit} {dirty} {precision} {tta} {images} {weights:?} {manifests}"))
     }

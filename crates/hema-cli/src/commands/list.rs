@@ -11,6 +11,7 @@ use hema::core::metrics::METRICS;
 use hema::core::sampler::SAMPLERS;
 use hema::core::suite::SUITES;
 use hema::core::tta::VIEW_SETS;
+use hema::device;
 use hema::model::{self, Architecture};
 use hema::optim::RULES;
 use hema::recipe::SHIPPED;
@@ -20,7 +21,7 @@ use hema_fetch::sets::SETS;
 use super::weights;
 use crate::output::Printer;
 
-/// List what is there: models, weights, audit checks, augmentations, policies, mixes, corruptions, suites, tta, optimizers, samplers,
+/// List what is there: devices, models, weights, audit checks, augmentations, policies, mixes, corruptions, suites, tta, optimizers, samplers,
 /// metrics, datasets, forms, recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -36,6 +37,7 @@ pub(crate) type Kind = (&'static str, fn() -> Rows);
 
 /// Everything that can be listed.
 pub(crate) const KINDS: &[Kind] = &[
+    ("devices", || device::KINDS.iter().map(|kind| (kind.name, about_device(kind))).collect()),
     ("models", || model::architectures().map(|a| (a.name, about_model(a))).collect()),
     ("weights", || PUBLISHED.iter().map(|p| (p.model, about_weights(p))).collect()),
     ("checks", || CHECKS.iter().map(|check| (check.name, check.about.into())).collect()),
@@ -67,6 +69,16 @@ fn about_weights(published: &Published) -> String {
     match weights::other_normalisation(published) {
         Some(settings) => format!("{from}, for {settings}"),
         None => from,
+    }
+}
+
+/// A way to compute, with the cards it has here in the order of their numbers.
+fn about_device(kind: &device::Kind) -> String {
+    let cards = kind.cards();
+    match (kind.name, cards.is_empty()) {
+        ("cpu", _) => kind.about.into(),
+        (_, true) => format!("{}: none here", kind.about),
+        (_, false) => format!("{}: {}", kind.about, cards.join("; ")),
     }
 }
 

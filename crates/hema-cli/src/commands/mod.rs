@@ -29,6 +29,7 @@ use hema::core::split::{Part, Split};
 use hema::core::tta;
 use hema::evaluate::labels;
 use hema::predict::{Predictor, Views};
+use hema::{Device, device};
 
 use crate::output::Printer;
 use crate::run_info::SPLIT;
@@ -80,6 +81,21 @@ impl From<Precision> for hema::nn::Precision {
     }
 }
 
+/// `--device`.
+#[derive(clap::Args)]
+pub(crate) struct On {
+    /// Where networks are computed: `cpu`, or a graphics card where this build can use one, as in `gpu` or `gpu:1` (see `hema list devices`)
+    #[arg(long = "device", value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) name: String,
+}
+
+impl On {
+    /// The device.
+    pub(crate) fn open(&self) -> Result<Device> {
+        device::open(&self.name)
+    }
+}
+
 /// `--memory`.
 #[derive(clap::Args)]
 pub(crate) struct Memory {
@@ -111,6 +127,8 @@ pub(crate) struct Unseen {
     /// What to do with an image that cannot be read
     #[arg(long, value_enum, default_value = "fail")]
     on_bad_image: OnBadImage,
+    #[command(flatten)]
+    pub(crate) on: On,
     #[command(flatten)]
     memory: Memory,
 }

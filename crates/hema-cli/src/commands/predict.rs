@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use hema::Device;
 use hema::core::data::{self, Unknown};
 use hema::core::error::{Error, Result, suggest};
 use hema::core::file;
 use hema::core::metrics::argmax;
+use hema::nn;
 use hema::predict::Predictor;
 
-use super::{Memory, OnBadImage, Precision, Tta, load, warn_skipped};
+use super::{Memory, On, OnBadImage, Precision, Tta, load, warn_skipped};
 use crate::output::{Printer, table};
 
 /// Classify new images
@@ -40,6 +40,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=COLUMN", value_delimiter = ',')]
     columns: Vec<String>,
     #[command(flatten)]
+    on: On,
+    #[command(flatten)]
     memory: Memory,
 }
 
@@ -48,7 +50,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         file::prepare(out)?;
     }
     let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
-    let (predictor, members) = Predictor::open(&models, &Device::flex())?;
+    let device = args.on.open()?;
+    nn::Precision::from(args.precision).check(&device)?;
+    let (predictor, members) = Predictor::open(&models, &device)?;
     let predictor = args.tta.of(predictor)?.with_precision(args.precision.into());
     let columns = columns(&args.columns, predictor.classes())?;
     let source = data::open_many(&args.input)?.with_classes(predictor.classes(), Unknown::Unlabel)?;

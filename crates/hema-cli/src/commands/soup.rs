@@ -9,10 +9,10 @@ use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::metrics::{self, Predictions};
 use hema::core::provenance::Provenance;
+use hema::device;
 use hema::ensemble::Ensemble;
 use hema::predict::{Predictor, Views};
 use hema::soup;
-use hema::train::device_name;
 use hema::weights::StateDict;
 use serde::Serialize;
 
@@ -37,7 +37,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     file::prepare(&args.out)?;
-    let device = Device::flex();
+    let device = args.images.on.open()?;
     let models: Vec<Bundle> = args.models.iter().map(|path| Bundle::read(path)).collect::<Result<_>>()?;
     soup::check(&models).map_err(|(number, error)| error.at(&args.models[number]))?;
 
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         augmentations,
         synthetic: chosen.iter().any(|m| m.synthetic),
         metrics: metrics::by_name(&scores, ""),
-        provenance: Provenance::now(command_line(), device_name(&jury.device)),
+        provenance: Provenance::now(command_line(), device::name(&jury.device)),
         ..chosen[0].clone()
     };
     Bundle { manifest, tensors: soup.tensors }.write(&args.out)?;

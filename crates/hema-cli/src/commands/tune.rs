@@ -6,7 +6,6 @@
 
 use std::path::{Path, PathBuf};
 
-use hema::Device;
 use hema::bundle::Bundle;
 use hema::core::data::Source;
 use hema::core::error::{Error, Result};
@@ -108,8 +107,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
             let hint = "choose another --out, or continue it with --resume";
             return Err(Error::new("already holds runs").at(&out).hint(hint));
         }
+        let device = inputs.on.open()?;
         for trial in &trials {
-            train::check(&trial.recipe, source.classes(), &Device::flex()).map_err(|e| e.at(&space_file))?;
+            train::check(&trial.recipe, source.classes(), &device).map_err(|e| e.at(&space_file))?;
         }
         keep_inputs(inputs, &out)?;
     }

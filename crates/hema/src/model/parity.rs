@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::tests::{is_light, spec};
 use super::{ModelSpec, Network, architectures};
+use crate::device;
 use crate::loss::{CrossEntropy, Target};
 use crate::nn::{Init, Pass};
 use crate::recipe::Loss;
@@ -87,7 +88,7 @@ fn compare_all(wanted: impl Fn(&str) -> bool) {
 
 /// Holds the network to timm's; the largest relative differences of loss, gradient norms and logits.
 fn compare(name: &str, expected: &Timm) -> [f64; 3] {
-    let device = Device::flex().autodiff();
+    let device = device::of_tests().autodiff();
     let network = network(name, &device);
     let images = uniform("images", IMAGES * SIZE * SIZE * 3).map(|u| (2.0 * u) as f32).collect();
     let images = Tensor::from_data(TensorData::new(images, [IMAGES, SIZE, SIZE, 3]), &device);

@@ -3,6 +3,7 @@
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::tensor::{Tensor, activation, module};
 
+use super::ops::stored;
 use super::pass::{Activation, Pass};
 
 /// How a convolution pads its input with zeros.
@@ -192,14 +193,15 @@ impl Dense {
         }
     }
 
-    /// `[..., in]` to `[..., out]`.
+    /// `[..., in]` to `[..., out]`, in the type of the map.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let dtype = x.dtype();
         let [n, h, w, input] = x.dims();
         let (weight, bias) = self.weight_and_bias();
         let [out, _] = weight.dims();
-        let y = x.reshape([n * h * w, input]).matmul(weight.transpose());
+        let y = x.reshape([n * h * w, input]).matmul(stored(weight, dtype).transpose());
         let y = match bias {
-            Some(bias) => y + bias.unsqueeze(),
+            Some(bias) => y + stored(bias, dtype).unsqueeze(),
             None => y,
         };
         y.reshape([n, h, w, out])

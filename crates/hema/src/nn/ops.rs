@@ -7,6 +7,7 @@ use burn::tensor::{DType, FloatDType, Tensor, TensorData, activation, module};
 use super::cpu;
 use super::layers::{BatchNorm, Conv2d, Dense, Hidden, LayerNorm, Linear, Padding, SqueezeExcite};
 use super::pass::{Activation, Pass, Precision};
+use crate::device;
 
 /// A convolution, the normalisation of its output, and an activation.
 #[derive(Clone, Copy, Debug)]
@@ -60,11 +61,11 @@ pub fn block(
     let keep = residual.as_ref().and_then(|r| pass.mask(x.dims()[0], r.drop_path));
     match cpu::block(&x, units, se, residual.as_ref(), keep.as_deref(), pass) {
         Some(y) => y,
-        None => composition(x, units, se, residual, keep, pass),
+        None => composition(fitting(x), units, se, residual, keep, pass),
     }
 }
 
-/// The block as Burn operations.
+/// The block as Burn operations: products in the type of the map, everything else in 32 bits.
 pub(super) fn composition(
     x: Tensor<4>,
     units: &[Unit],
@@ -73,21 +74,22 @@ pub(super) fn composition(
     keep: Option<Vec<f32>>,
     pass: &Pass,
 ) -> Tensor<4> {
-    let x = wide(x);
+    let dtype = x.dtype();
     let mut y = x.clone();
     for (i, unit) in units.iter().enumerate() {
         if let (Some(se), true) = (se, i + 1 == units.len()) {
-            y = squeeze_excite(y, se);
+            y = stored(squeeze_excite(wide(y), se), dtype);
         }
-        y = unit.act.apply(unit.bn.forward(convolve(y, unit.conv), pass));
+        let mixed = wide(convolve(y, unit.conv));
+        y = stored(unit.act.apply(unit.bn.forward(mixed, pass)), dtype);
     }
     let Some(residual) = residual else { return y };
     let branch = match keep {
-        Some(keep) => keep_images(y, keep),
-        None => y,
+        Some(keep) => keep_images(wide(y), keep),
+        None => wide(y),
     };
-    let sum = branch + residual.other.map_or(x, wide);
-    if residual.relu { activation::relu(sum) } else { sum }
+    let sum = branch + wide(residual.other.unwrap_or(x));
+    stored(if residual.relu { activation::relu(sum) } else { sum }, dtype)
 }
 
 /// The layers of a `ConvNeXt` block.
@@ -111,37 +113,49 @@ pub fn mixer(x: Tensor<4>, layers: &Mixer, drop_path: f64, pass: &Pass) -> Tenso
     let keep = pass.mask(x.dims()[0], drop_path);
     match cpu::mixer(&x, layers, keep.as_deref(), pass) {
         Some(y) => y,
-        None => mixer_composition(x, layers, keep),
+        None => mixer_composition(fitting(x), layers, keep),
     }
 }
 
-/// The block as Burn operations.
+/// The block as Burn operations: products in the type of the map, everything else in 32 bits.
 pub(super) fn mixer_composition(x: Tensor<4>, layers: &Mixer, keep: Option<Vec<f32>>) -> Tensor<4> {
-    let x = wide(x);
-    let y = layers.norm.forward(convolve(x.clone(), layers.depthwise));
-    let y = layers.project.forward(Activation::Gelu.apply(layers.expand.forward(y)));
-    let y = y * layers.scale.val().unsqueeze();
-    x + match keep {
+    let dtype = x.dtype();
+    let y = layers.norm.forward(wide(convolve(x.clone(), layers.depthwise)));
+    let y = Activation::Gelu.apply(wide(layers.expand.forward(stored(y, dtype))));
+    let y = wide(layers.project.forward(stored(y, dtype))) * layers.scale.val().unsqueeze();
+    let branch = match keep {
         Some(keep) => keep_images(y, keep),
         None => y,
-    }
+    };
+    stored(wide(x) + branch, dtype)
 }
 
-/// The tensor in 32 bits: what every operation but the kernels works on.
+/// The map in a type that Burn's products are quick in: on the processor, 32 bits.
+fn fitting(x: Tensor<4>) -> Tensor<4> {
+    if device::is_cpu(&x.device()) { wide(x) } else { x }
+}
+
+/// The tensor in 32 bits: what statistics, activations and sums are computed in.
 pub(super) fn wide<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    if x.dtype() == DType::F32 { x } else { x.cast(FloatDType::F32) }
+    stored(x, DType::F32)
 }
 
-/// Convolution alone: `[n, h, w, in]` to `[n, h', w', out]`.
+/// The tensor in another type, if it is not of that type already.
+pub(super) fn stored<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
+    if x.dtype() == dtype { x } else { x.cast(dtype) }
+}
+
+/// Convolution alone, in the type of the map: `[n, h, w, in]` to `[n, h', w', out]`.
 pub(super) fn convolve(x: Tensor<4>, conv: &Conv2d) -> Tensor<4> {
+    let dtype = x.dtype();
     let [_, height, width, _] = x.dims();
     let [_, _, kernel, _] = conv.weight.dims();
     let mut options = ConvOptions::new([conv.stride; 2], [0; 2], [1; 2], conv.groups);
     options.padding = [height, width].map(|side| conv.padding.amount(side, kernel, conv.stride));
     let y = module::conv2d(
         x.permute([0, 3, 1, 2]),
-        conv.weight.val(),
-        conv.bias.as_ref().map(burn::module::Param::val),
+        stored(conv.weight.val(), dtype),
+        conv.bias.as_ref().map(|bias| stored(bias.val(), dtype)),
         options,
     );
     y.permute([0, 2, 3, 1])
@@ -149,12 +163,20 @@ pub(super) fn convolve(x: Tensor<4>, conv: &Conv2d) -> Tensor<4> {
 
 /// Layer normalisation of a map.
 pub fn layer_norm(x: Tensor<4>, layer: &LayerNorm) -> Tensor<4> {
-    cpu::layer_norm(&x, layer).unwrap_or_else(|| layer.forward(wide(x)))
+    cpu::layer_norm(&x, layer).unwrap_or_else(|| {
+        let x = fitting(x);
+        let dtype = x.dtype();
+        stored(layer.forward(wide(x)), dtype)
+    })
 }
 
 /// Convolution with bias and activation, without normalisation.
 pub fn conv_act(x: Tensor<4>, conv: &Conv2d, act: Activation) -> Tensor<4> {
-    cpu::conv_act(&x, conv, act).unwrap_or_else(|| act.apply(convolve(wide(x), conv)))
+    cpu::conv_act(&x, conv, act).unwrap_or_else(|| {
+        let x = fitting(x);
+        let dtype = x.dtype();
+        stored(act.apply(wide(convolve(x, conv))), dtype)
+    })
 }
 
 /// Scales every channel of every image by its squeeze-and-excitation gate.
@@ -198,7 +220,7 @@ pub fn max_pool(x: Tensor<4>, kernel: usize, stride: usize, padding: Padding) ->
     let mut options = MaxPoolOptions::new([kernel; 2]);
     options.stride = [stride; 2];
     options.padding = [height, width].map(|side| padding.amount(side, kernel, stride));
-    module::max_pool2d(wide(x).permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
+    module::max_pool2d(fitting(x).permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
 }
 
 /// Multiplies every image by its number.

@@ -6,10 +6,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::module::ParamId;
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{DType, Device, Tensor, activation};
+use hema_core::error::{Error, Result};
 use hema_core::rng::{self, Purpose, Rng};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+
+use crate::device;
 
 /// An activation function between two layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,9 +87,26 @@ impl Precision {
         }
     }
 
-    /// The faster one on this processor.
-    pub fn fastest() -> Self {
-        if hema_kernels::level().has_bf16() { Self::Bf16 } else { Self::Fp32 }
+    /// The faster one on a device.
+    pub fn fastest(device: &Device) -> Self {
+        let narrow = if device::is_cpu(device) {
+            hema_kernels::level().has_bf16()
+        } else {
+            device.supports_dtype(DType::BF16)
+        };
+        if narrow { Self::Bf16 } else { Self::Fp32 }
+    }
+
+    /// Whether a device can compute in it; the processor can in any, some of them slowly.
+    ///
+    /// # Errors
+    /// A graphics card that cannot.
+    pub fn check(self, device: &Device) -> Result<()> {
+        if self == Self::Fp32 || device::is_cpu(device) || device.supports_dtype(DType::BF16) {
+            return Ok(());
+        }
+        let name = device::name(device);
+        Err(Error::new(format!("{name} cannot compute in {}, expected the precision fp32", self.name())))
     }
 }
 

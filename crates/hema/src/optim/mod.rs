@@ -152,17 +152,23 @@ fn global_norm(network: &Network, grads: &GradientsParams) -> f64 {
     struct SumOfSquares<'a> {
         grads: &'a GradientsParams,
         sum: f64,
+        /// Sums on another device, which are asked for once: every question waits for all work there.
+        elsewhere: Vec<Tensor<1>>,
     }
     impl ModuleVisitor for SumOfSquares<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(grad) = self.grads.get::<D>(param.id) {
-                self.sum += cpu::sum_of_squares(&grad)
-                    .unwrap_or_else(|| grad.square().sum().into_data().iter::<f64>().sum());
+            let Some(grad) = self.grads.get::<D>(param.id) else { return };
+            match cpu::sum_of_squares(&grad) {
+                Some(sum) => self.sum += sum,
+                None => self.elsewhere.push(grad.square().sum()),
             }
         }
     }
-    let mut visitor = SumOfSquares { grads, sum: 0.0 };
+    let mut visitor = SumOfSquares { grads, sum: 0.0, elsewhere: Vec::new() };
     network.visit(&mut visitor);
+    if !visitor.elsewhere.is_empty() {
+        visitor.sum += Tensor::cat(visitor.elsewhere, 0).into_data().iter::<f64>().sum::<f64>();
+    }
     visitor.sum.sqrt()
 }
 

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use burn::tensor::Device;
 use hema_core::augment::mixing::Area;
 use hema_core::background::Background;
 use hema_core::data::OnBadImage;
@@ -85,7 +86,7 @@ pub(crate) fn one_view() -> String {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// `bf16` where the processor multiplies pairs of them, else `fp32`.
+    /// `bf16` where the processor multiplies pairs of them or the graphics card computes in it, else `fp32`.
     #[default]
     Auto,
     /// 32 bits.
@@ -95,10 +96,10 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The precision on the machine at hand.
-    pub fn on_this_machine(self) -> nn::Precision {
+    /// The precision on a device of the machine at hand.
+    pub fn on(self, device: &Device) -> nn::Precision {
         match self {
-            Self::Auto => nn::Precision::fastest(),
+            Self::Auto => nn::Precision::fastest(device),
             Self::Fp32 => nn::Precision::Fp32,
             Self::Bf16 => nn::Precision::Bf16,
         }

@@ -37,6 +37,7 @@ pub(super) struct Learner<'a> {
 impl<'a> Learner<'a> {
     /// With random weights.
     pub(super) fn new(recipe: &'a Recipe, data: &'a Dataset, device: &Device) -> Result<Self> {
+        recipe.precision.on(device).check(device)?;
         let teachers = Teachers::open(recipe, data.classes(), device)?;
         let device = device.clone().autodiff();
         let spec = model_spec(recipe, data.classes().len());
@@ -89,7 +90,7 @@ impl<'a> Learner<'a> {
         let targets: Vec<Target> =
             batch.samples[..images].iter().map(|lesson| lesson.shown.target.clone()).collect();
         let total = self.loss.total(&targets);
-        let precision = self.recipe.precision.on_this_machine();
+        let precision = self.recipe.precision.on(&self.device);
         let pass = Pass::train(self.recipe.seed, steps_before)
             .with_precision(precision)
             .recomputing(stage.recompute);

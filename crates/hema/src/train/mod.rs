@@ -29,6 +29,7 @@ use hema_core::provenance::Provenance;
 use hema_core::sampler::Draw;
 
 use crate::bundle::{self, Bundle, Manifest};
+use crate::device;
 use crate::loader::{self, Flow};
 use crate::model::{ModelSpec, Network};
 use crate::nn::on_pool;
@@ -44,7 +45,7 @@ pub use folder::{Claimed, check_folder};
 use learner::Learner;
 pub use range_test::{Point, RangeTest, test_rates};
 use setup::{check_labelled, check_sizes, start_weights};
-pub use setup::{device_name, model_spec, preprocess};
+pub use setup::{model_spec, preprocess};
 use teachers::Teachers;
 use validate::{Judge, Validated};
 
@@ -150,6 +151,7 @@ pub fn fit(task: &Task, resume: bool, observer: &mut dyn Observer, stop: &Atomic
 /// # Errors
 /// The first of these that fails.
 pub fn check(recipe: &Recipe, classes: &[String], device: &Device) -> Result<()> {
+    recipe.precision.on(device).check(device)?;
     Teachers::open(recipe, classes, device)?;
     let spec = model_spec(recipe, classes.len());
     let network = Network::new(&spec, recipe.seed, &device.clone().autodiff())?;
@@ -389,7 +391,7 @@ impl<'a> Run<'a> {
                 synthetic: self.task.synthetic,
                 metrics: validated.metrics(),
                 recipe: self.task.recipe.to_toml().unwrap_or_default(),
-                provenance: Provenance::now(self.task.command, device_name(self.task.device)),
+                provenance: Provenance::now(self.task.command, device::name(self.task.device)),
             },
             tensors: weights::state_dict(network),
         }

@@ -20,13 +20,6 @@ pub(super) fn check_labelled(data: &Dataset) -> Result<()> {
     }
 }
 
-/// The device in words, for provenance.
-pub fn device_name(device: &Device) -> String {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let name = format!("{:?}", device.clone().without_autodiff()).to_lowercase();
-    if name.contains("flex") { format!("cpu, {threads} threads") } else { name }
-}
-
 /// The preprocessing that a recipe describes.
 pub fn preprocess(recipe: &Recipe) -> Preprocess {
     let data = &recipe.data;

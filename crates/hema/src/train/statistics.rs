@@ -24,7 +24,7 @@ impl Learner<'_> {
 
         let preprocess = self.preprocess_at(stage);
         let make = |draws: &[Draw]| self.deck.batch_at(draws, epoch, &preprocess);
-        let precision = self.recipe.precision.on_this_machine();
+        let precision = self.recipe.precision.on(&self.device);
         let mut batches = 0;
         loader::for_each_made_batch(
             &self.deck.draw(epoch, stage.batch_size),

@@ -50,7 +50,7 @@ impl Teachers {
                 .hint("`distill.teachers` must know the classes of the training data, in their order"));
         }
         // an image that is changed anew in every epoch needs no views besides
-        let predictor = predictor.with_precision(recipe.precision.on_this_machine()).with_tta(tta::NONE);
+        let predictor = predictor.with_precision(recipe.precision.on(device)).with_tta(tta::NONE);
         Ok(Self { predictor: Some(Arc::new(predictor)), temperature })
     }
 

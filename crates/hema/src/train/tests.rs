@@ -7,6 +7,7 @@ use hema_core::data::Dataset;
 use hema_core::{metrics, synthetic, tta};
 
 use super::*;
+use crate::device;
 use crate::predict::Predictor;
 use crate::run_log::History;
 use crate::weights::state_dict;
@@ -102,7 +103,7 @@ impl Fixture {
     ) -> Result<Outcome> {
         let stop = AtomicBool::new(false);
         let mut observer = StopAfter { steps: Cell::new(steps), stop: &stop };
-        let device = Device::flex();
+        let device = device::of_tests();
         let out = Claimed::for_run(&self.out(name), resume)?;
         let task = Task {
             recipe,

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use hema::Device;
 use hema::core::data::{Dataset, Source};
 use hema::core::error::{Error, Result};
 use hema::core::file::{self, csv_error};
@@ -29,7 +28,7 @@ pub(super) fn run(args: &Inputs, printer: &Printer) -> Result<Status> {
     }
     let (_, source) = open_data(args, &out, printer)?;
     let split = find_split(args, &recipe, &source, &out)?;
-    let device = Device::flex();
+    let device = args.on.open()?;
     train::check(&recipe, source.classes(), &device)?;
     let data = training_images(args, &recipe, &source, &split, printer)?;
 

@@ -6,17 +6,17 @@ mod series;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hema::Device;
 use hema::core::data::{self, Dataset, Source};
 use hema::core::error::{Error, Result};
 use hema::core::record::Evaluation;
 use hema::core::split::{Fractions, Part, Plan, Split};
+use hema::device;
 use hema::recipe::Recipe;
 use hema::run_log::Epoch;
 use hema::train::{self, Claimed, Observer, Outcome, Task};
 
 use super::evaluate::{self, Judged};
-use super::{Memory, Status, command_line, ctrl_c, describe, load, warn_skipped, weights};
+use super::{Memory, On, Status, command_line, ctrl_c, describe, load, warn_skipped, weights};
 use crate::output::{Printer, Progress, percent};
 use crate::run_info::{RunInfo, SPLIT};
 use series::Series;
@@ -63,6 +63,8 @@ pub(super) struct Inputs {
     /// Minutes between two checkpoints within an epoch; one is saved at every epoch's end anyway
     #[arg(long, value_name = "MINUTES", default_value_t = 10.0)]
     save_every: f64,
+    #[command(flatten)]
+    pub(super) on: On,
     #[command(flatten)]
     memory: Memory,
 }
@@ -136,7 +138,7 @@ pub(super) enum Ended {
 impl Run<'_> {
     /// Trains and judges.
     pub(super) fn train(&self, printer: &Printer) -> Result<Ended> {
-        let device = Device::flex();
+        let device = self.inputs.on.open()?;
         if !self.resume {
             train::check(self.recipe, self.source.classes(), &device)?;
         }
@@ -335,8 +337,13 @@ impl Parts {
 pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Outcome> {
     let stop = ctrl_c(printer, "end the run without a checkpoint");
     let recipe = task.recipe;
-    let precision = recipe.precision.on_this_machine().name();
-    printer.note(&format!("training {} in {precision} into {}", recipe.model.name, task.out.display()));
+    let precision = recipe.precision.on(task.device).name();
+    let place = device::name(task.device);
+    printer.note(&format!(
+        "training {} in {precision} on {place} into {}",
+        recipe.model.name,
+        task.out.display()
+    ));
     let taught = !recipe.distill.teachers.is_empty();
     let mut observer = Watch {
         printer,

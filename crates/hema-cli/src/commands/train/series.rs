@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 
-use hema::Device;
 use hema::bundle::Bundle;
 use hema::core::data::Source;
 use hema::core::error::{Error, Result};
@@ -83,7 +82,7 @@ pub(super) fn run(args: &Inputs, series: Series, printer: &Printer) -> Result<St
             let hint = "choose another --out, or continue it with --resume";
             return Err(Error::new("already holds runs").at(&out).hint(hint));
         }
-        train::check(&recipe, source.classes(), &Device::flex())?;
+        train::check(&recipe, source.classes(), &args.on.open()?)?;
         keep_inputs(args, &out)?;
     }
     let out = Claimed::new(&out)?;

@@ -1,12 +1,12 @@
 //! The kernel of a block against the composition of Burn operations.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Distribution};
+use burn::tensor::{DType, Device, Distribution};
 
 use super::*;
 use crate::nn::init::Init;
 use crate::nn::layers::{BatchNorm, Dense, Gate, LayerNorm, Padding};
-use crate::nn::ops::{Mixer, composition, convolve, mixer_composition};
+use crate::nn::ops::{Mixer, composition, convolve, mixer_composition, stored};
 
 /// Kind, kernel, stride, channels, squeeze-and-excitation, shortcut.
 type Case = (&'static str, usize, usize, [usize; 2], Option<Gate>, bool);
@@ -146,6 +146,82 @@ fn compare(frozen: bool) {
         let y2 = composition(x, &composed.units(), composed.se.as_ref(), residual, None, &pass);
         assert_close(y1, y2, &format!("{what}: prediction"));
     }
+}
+
+#[test]
+fn the_composition_of_narrow_maps_agrees_with_that_of_wide_ones() {
+    let device = crate::device::of_tests().autodiff();
+    if Precision::Bf16.check(&device).is_err() {
+        return; // a graphics card that has no arithmetic in bf16
+    }
+    for &(kind, kernel, stride, channels, se, shortcut) in CASES {
+        let data =
+            Tensor::<4>::random([3, 7, 6, channels[0]], Distribution::Normal(0.0, 1.0), &device).into_data();
+        let [wide, narrow] = [DType::F32, DType::BF16].map(|dtype| {
+            let parts = Parts::new(kind, kernel, stride, channels, se, &device);
+            let x = Param::from_tensor(Tensor::<4>::from_data(data.clone(), &device));
+            let residual = shortcut.then(|| Residual::input(0.0));
+            let pass = Pass::train(0, 0);
+            let y =
+                composition(stored(x.val(), dtype), &parts.units(), parts.se.as_ref(), residual, None, &pass);
+            assert_eq!(y.dtype(), dtype);
+            let y = stored(y, DType::F32);
+            // a plain sum of squares would be constant behind a normalisation
+            let slopes = Tensor::<1, burn::tensor::Int>::arange(0..y.shape().num_elements() as i64, &device)
+                .float()
+                .sin();
+            let grads = (y.clone() * slopes.reshape(y.dims())).sum().backward();
+            let of_weight = parts.convs[0].weight.val().grad(&grads).unwrap().flatten::<1>(0, 3);
+            [y.inner().flatten::<1>(0, 3), x.val().grad(&grads).unwrap().flatten::<1>(0, 3), of_weight]
+        });
+        for ((wide, narrow), what) in wide.into_iter().zip(narrow).zip(["output", "input", "weight"]) {
+            let norm = |x: Tensor<1>| x.square().sum().into_scalar::<f32>().sqrt();
+            let off = norm(narrow - wide.clone()) / norm(wide);
+            assert!(
+                (1e-4..5e-2).contains(&off),
+                "{kind} {kernel} {stride}: {what} is off by {off} of its norm"
+            );
+        }
+    }
+}
+
+#[cfg(any(feature = "gpu", feature = "cuda"))]
+#[test]
+fn blocks_on_a_card_agree_with_those_on_the_processor() {
+    let [processor, card] = [Device::flex(), crate::device::of_tests()].map(Device::autodiff);
+    let mut failures = Vec::new();
+    for (case, training) in CASES.iter().flat_map(|case| [(case, true), (case, false)]) {
+        let &(kind, kernel, stride, channels, se, shortcut) = case;
+        let data = Tensor::<4>::random([3, 7, 6, channels[0]], Distribution::Normal(0.0, 1.0), &processor);
+        let data = data.into_data();
+        let [expected, found] = [&processor, &card].map(|device| {
+            let parts = Parts::new(kind, kernel, stride, channels, se, device);
+            let x = Param::from_tensor(Tensor::<4>::from_data(data.clone(), device));
+            let residual = shortcut.then(|| Residual::input(0.0));
+            let pass = if training { Pass::train(0, 0) } else { Pass::predict() };
+            let y = composition(x.val(), &parts.units(), parts.se.as_ref(), residual, None, &pass);
+            let values = y.shape().num_elements() as i64;
+            let slopes = Tensor::<1, burn::tensor::Int>::arange(0..values, device).float().sin();
+            let grads = (y.clone() * slopes.reshape(y.dims())).sum().backward();
+            let flat = |x: Tensor<4>| x.flatten::<1>(0, 3).into_data().try_into_vec::<f32>().unwrap();
+            let weights = parts.convs.iter().map(|conv| flat(conv.weight.val().grad(&grads).unwrap()));
+            [flat(y.inner()), flat(x.val().grad(&grads).unwrap())]
+                .into_iter()
+                .chain(weights)
+                .collect::<Vec<_>>()
+        });
+        for (part, (found, expected)) in found.into_iter().zip(expected).enumerate() {
+            let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
+            let difference = norm(&mut found.iter().zip(&expected).map(|(a, b)| a - b));
+            let off = difference / norm(&mut expected.iter().copied());
+            // imitated cards round exponentials and roots coarsely
+            if off.is_nan() || off > 2e-3 {
+                failures
+                    .push(format!("{case:?}, training {training}: part {part} is off by {off} of its norm"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
 }
 
 /// The layers of a `ConvNeXt` block.
