@@ -119,8 +119,9 @@ pub(super) fn domains(evidence: &Evidence, silhouette: f64, most: usize) -> Resu
     let points: Vec<_> = sample(evidence, most)?.iter().map(in_least).collect();
     let mut domains = cut_apart(points, silhouette);
     each_point(evidence, |_, _, point| {
-        let own = domains.iter_mut().find(|domain| domain.holds(&point));
-        own.into_iter().for_each(|domain| domain.images += 1);
+        if let Some(own) = domains.iter_mut().find(|domain| domain.holds(&point)) {
+            own.images += 1;
+        }
     })?;
     domains.sort_by_key(|domain| std::cmp::Reverse(domain.images));
     domains.drain(..1.min(domains.len()));

@@ -41,7 +41,9 @@ impl Texts {
     pub(super) fn select(&self, numbers: &[u32], skipped: usize) -> Self {
         let mut selected = Self::default();
         selected.ends.reserve_exact(numbers.len());
-        numbers.iter().for_each(|number| selected.push(&self.get(*number as usize)[skipped..]));
+        for number in numbers {
+            selected.push(&self.get(*number as usize)[skipped..]);
+        }
         selected
     }
 
@@ -72,7 +74,9 @@ mod tests {
         let mut texts = Texts::default();
         let all: Vec<String> =
             (0..3 * BLOCK as u32).map(|i| format!("top/{}", "x".repeat(i as usize % 7))).collect();
-        all.iter().for_each(|text| texts.push(text));
+        for text in &all {
+            texts.push(text);
+        }
         assert!(texts.iter().eq(all.iter()));
         let backwards: Vec<u32> = (0..texts.len() as u32).rev().collect();
         let selected = texts.select(&backwards, "top/".len());
