@@ -21,6 +21,11 @@ fn info_counts_classes_and_parts_and_measures_a_sample() {
     let json = place.hema("data info all.tar --json").succeeds().json();
     assert_eq!((&json["images"], &json["classes"][7]["name"]), (&64.into(), &"platelet".into()));
     assert!(json["mean"][0].as_f64().unwrap() > 0.1);
+    // numbers are not the data's names for its classes
+    place.write("numbers.csv", "path,label\ncells/ig/0000.png,0\ncells/platelet/0000.png,1\n");
+    let numbers = place.hema("data info numbers.csv").succeeds().out;
+    assert!(numbers.contains("\nclass_1") && numbers.contains("\nlabels  numbers alone"), "{numbers}");
+    assert!(!said.out.contains("labels  "), "{said:?}");
     // the same seed draws the same images
     let again = place.hema("data info all.tar --json").succeeds().json();
     assert_eq!(again, json);

@@ -56,7 +56,8 @@ fn find_rare(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<F
     let counts = evidence.source.counts();
     let finding = |(class, count): (&String, &u64)| {
         let score = (*count as f64 / ENOUGH).min(1.0);
-        (score < threshold).then(|| check.data_set(score, format!("`{class}` has {count} images")))
+        let images = if *count == 1 { "image" } else { "images" };
+        (score < threshold).then(|| check.data_set(score, format!("`{class}` has {count} {images}")))
     };
     Ok(worst_first(evidence.source.classes().iter().zip(&counts).filter_map(finding).collect()))
 }

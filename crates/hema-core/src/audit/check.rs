@@ -104,7 +104,7 @@ pub struct Evidence<'a> {
 impl Evidence<'_> {
     /// A number of every image that can be read and has it.
     pub(super) fn values(&self, value: impl Fn(&Measured) -> Option<f64>) -> Result<Vec<f64>> {
-        let mut values = Vec::new();
+        let mut values = Vec::with_capacity(self.measured.len());
         self.measured.each(|_, measured| values.extend(value(measured)))?;
         Ok(values)
     }

@@ -95,7 +95,7 @@ pub(super) fn groups(
     let upright = Orientation::ALL[0];
     // what an image is a copy of; pictures of their own are left out
     let mut original_of: BTreeMap<u32, Copied> = BTreeMap::new();
-    let mut pictures = Pictures::new(measured, largest_difference);
+    let mut pictures = Pictures::new(measured, largest_difference, order.len());
     for image in order {
         let original = match first_of.get(&image) {
             Some(first) => original_of.get(first).copied().or(Some(Copied {
@@ -117,7 +117,7 @@ pub(super) fn groups(
 
 /// The readable images, the one that is kept of several copies before the others.
 fn order_of_keeping(measured: &Measurements, parts: &[Option<Part>]) -> Result<Vec<u32>> {
-    let mut order = Vec::new();
+    let mut order = Vec::with_capacity(measured.len());
     let mut areas = vec![0; measured.len()];
     measured.each(|image, measured| {
         order.push(image as u32);
@@ -166,8 +166,9 @@ struct Index {
 }
 
 impl<'a> Pictures<'a> {
-    fn new(measured: &'a Measurements, largest_difference: f64) -> Self {
-        let (all, bright) = (Index::new(), Index::new());
+    /// None yet of `most` at most.
+    fn new(measured: &'a Measurements, largest_difference: f64, most: usize) -> Self {
+        let (all, bright) = (Index::with_room(most), Index::with_room(0));
         Self { measured, largest_difference, transform: Transform::new(), all, bright }
     }
 
@@ -217,8 +218,9 @@ impl<'a> Pictures<'a> {
 }
 
 impl Index {
-    fn new() -> Self {
-        Self { hashes: HammingIndex::new(), images: Vec::new() }
+    /// Room that is not used takes no memory; lists that grow leave holes in it.
+    fn with_room(images: usize) -> Self {
+        Self { hashes: HammingIndex::with_room(images), images: Vec::with_capacity(images) }
     }
 
     fn insert(&mut self, hash: u64, image: u32) {

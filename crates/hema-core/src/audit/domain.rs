@@ -4,14 +4,17 @@
 //! components of the stain's direction. What is too dark or too bright has checks of its own. Images that an earlier check
 //! drops do not count: a picture planted many times is no second laboratory, nor may it hide one.
 
+use rand::RngExt as _;
+
 use super::check::{Check, Evidence, Finding, Need, worst_first};
 use super::fault::HALF_WAY;
 use super::measure::Measured;
 use super::robust::Limits;
 use super::scatter::Scatter;
 use super::shortcut::{Contingency, describe};
-use super::two_means::{Halves, bisect};
+use super::two_means::{Cut, bisect};
 use crate::error::Result;
+use crate::rng::{Purpose, stream};
 
 pub(super) const ODD_COLOUR: Check = Check {
     name: "odd_colour",
@@ -44,6 +47,9 @@ const FEWEST: usize = 10;
 const SMALLEST_SHARE: f64 = 0.005;
 /// More parts than this are no domains but a continuum.
 const MOST: usize = 8;
+/// Most images that usual hues and domains are made out from: memory does not grow beyond, and of so many the smallest domain
+/// still has a hundred. All images are then judged by them.
+const SAMPLE: usize = 20_000;
 
 /// Light that is clipped has lost its hue; so large a share of it is too much.
 const CLIPPED: f64 = 0.2;
@@ -56,85 +62,112 @@ fn point(measured: &Measured) -> Option<[f64; AXES]> {
     has_hues.then(|| [(r / g).ln(), (b / g).ln(), red, blue])
 }
 
-/// The images that stay and have a point, in order, and their points.
-struct Cloud {
-    images: Vec<u32>,
-    points: Vec<[f64; AXES]>,
+/// Goes over the images that stay and have a point, in order.
+fn each_point(evidence: &Evidence, mut visit: impl FnMut(usize, &Measured, [f64; AXES])) -> Result<()> {
+    evidence.measured.each(|image, measured| {
+        if let Some(point) = point(measured).filter(|_| evidence.kept[image]) {
+            visit(image, measured, point);
+        }
+    })
 }
 
-impl Cloud {
-    fn of(evidence: &Evidence) -> Result<Self> {
-        let (mut images, mut points) = (Vec::new(), Vec::new());
-        evidence.measured.each(|image, measured| {
-            if let Some(point) = point(measured).filter(|_| evidence.kept[image]) {
-                images.push(image as u32);
-                points.push(point);
-            }
-        })?;
-        Ok(Self { images, points })
-    }
-
-    /// Every domain but the largest, largest first.
-    fn domains(mut self, silhouette: f64) -> Vec<Domain> {
-        for point in &mut self.points {
-            (0..AXES).for_each(|axis| point[axis] /= LEAST[axis]);
+/// The points of the images that stay; of more than `most`, those of so many chosen at random.
+pub(super) fn sample(evidence: &Evidence, most: usize) -> Result<Vec<[f64; AXES]>> {
+    let mut left = 0;
+    each_point(evidence, |_, _, _| left += 1)?;
+    let mut points = Vec::with_capacity(most.min(left));
+    // selection sampling (Fan, Muller and Rezucha, 1962): as many of those left as are still wanted
+    let mut rng = stream(0, Purpose::Look, 0, 0);
+    each_point(evidence, |_, _, point| {
+        if rng.random_range(0..left) < most - points.len() {
+            points.push(point);
         }
-        let fewest = FEWEST.max((SMALLEST_SHARE * self.images.len() as f64) as usize);
-        let mut waiting = vec![((0..self.images.len() as u32).collect::<Vec<u32>>(), 1.0)];
-        let mut done: Vec<Domain> = Vec::new();
-        while let Some((members, apart)) = waiting.pop() {
-            match bisect(&self.points, &members, fewest).filter(|halves| halves.silhouette >= silhouette) {
-                Some(Halves { second, silhouette }) if waiting.len() + done.len() + 2 <= MOST => {
-                    for side in [true, false] {
-                        let half = members.iter().zip(&second).filter(|(_, second)| **second == side);
-                        waiting.push((half.map(|(i, _)| *i).collect(), silhouette));
-                    }
-                }
-                _ => {
-                    let images = members.iter().map(|i| self.images[*i as usize]).collect();
-                    done.push(Domain { images, silhouette: apart });
-                }
-            }
-        }
-        done.sort_by_key(|domain| std::cmp::Reverse(domain.images.len()));
-        done.into_iter().skip(1).collect()
-    }
+        left -= 1;
+    })?;
+    Ok(points)
 }
 
 /// A group of images apart from the rest.
-struct Domain {
-    /// In order.
-    images: Vec<u32>,
+pub(super) struct Domain {
+    /// The cuts that part it from the others, and whether it lies on the second side.
+    cuts: Vec<(Cut<AXES>, bool)>,
     /// How far apart: the silhouette.
     silhouette: f64,
+    /// How many images it has.
+    pub(super) images: usize,
 }
 
 impl Domain {
-    fn holds(&self, image: usize) -> bool {
-        self.images.binary_search(&(image as u32)).is_ok()
+    fn holds(&self, point: &[f64; AXES]) -> bool {
+        let place = in_least(point);
+        self.cuts.iter().all(|(cut, second)| cut.is_second(&place) == *second)
+    }
+
+    fn has(&self, measured: &Measured) -> bool {
+        point(measured).is_some_and(|point| self.holds(&point))
     }
 }
 
+/// A point in units of what looks the same.
+fn in_least(point: &[f64; AXES]) -> [f64; AXES] {
+    std::array::from_fn(|axis| point[axis] / LEAST[axis])
+}
+
+/// Every domain but the largest, largest first. They are found in a sample of so many images, and hold what lies on their side
+/// of the cuts.
+pub(super) fn domains(evidence: &Evidence, silhouette: f64, most: usize) -> Result<Vec<Domain>> {
+    let points: Vec<_> = sample(evidence, most)?.iter().map(in_least).collect();
+    let mut domains = cut_apart(points, silhouette);
+    each_point(evidence, |_, _, point| {
+        if let Some(own) = domains.iter_mut().find(|domain| domain.holds(&point)) {
+            own.images += 1;
+        }
+    })?;
+    domains.sort_by_key(|domain| std::cmp::Reverse(domain.images));
+    domains.drain(..1.min(domains.len()));
+    Ok(domains)
+}
+
+/// Cuts a cloud in two as long as the halves lie so far apart; images are not counted yet.
+fn cut_apart(points: Vec<[f64; AXES]>, silhouette: f64) -> Vec<Domain> {
+    let fewest = FEWEST.max((SMALLEST_SHARE * points.len() as f64) as usize);
+    let mut waiting = vec![(points, Domain { cuts: Vec::new(), silhouette: 1.0, images: 0 })];
+    let mut done: Vec<Domain> = Vec::new();
+    while let Some((points, domain)) = waiting.pop() {
+        match bisect(&points, fewest).filter(|cut| cut.silhouette >= silhouette) {
+            Some(cut) if waiting.len() + done.len() + 2 <= MOST => {
+                for side in [true, false] {
+                    let half = points.iter().copied().filter(|point| cut.is_second(point) == side).collect();
+                    let cuts = domain.cuts.iter().cloned().chain([(cut.clone(), side)]).collect();
+                    waiting.push((half, Domain { cuts, silhouette: cut.silhouette, images: 0 }));
+                }
+            }
+            _ => done.push(domain),
+        }
+    }
+    done
+}
+
 fn find_odd(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
-    let cloud = Cloud::of(evidence)?;
-    let Some(scatter) = Scatter::robust(&cloud.points, &LEAST) else { return Ok(Vec::new()) };
-    let distances: Vec<f64> = cloud.points.iter().map(|point| scatter.distance(point)).collect();
-    let Some(scale) = ODD.among(distances.clone()) else { return Ok(Vec::new()) };
+    let points = sample(evidence, SAMPLE)?;
+    let Some(scatter) = Scatter::robust(&points, &LEAST) else { return Ok(Vec::new()) };
+    let distances = points.iter().map(|point| scatter.distance(point)).collect();
+    let Some(scale) = ODD.among(distances) else { return Ok(Vec::new()) };
+    drop(points);
+    let domains = domains(evidence, 1.0 - SECOND_DOMAIN.threshold, SAMPLE)?;
     let mut findings = Vec::new();
-    for (image, distance) in cloud.images.iter().zip(distances) {
+    each_point(evidence, |image, measured, point| {
+        let distance = scatter.distance(&point);
         let score = scale.score(distance);
         if score < threshold {
-            let colour = hex(evidence.measured.get(*image as usize)?.colour.background);
+            let colour = hex(measured.colour.background);
             let detail = format!(
                 "its hues lie {distance:.0} standard deviations from the usual; its background is {colour}"
             );
-            findings.push(check.image(*image as usize, score, detail));
+            let cluster = domains.iter().position(|domain| domain.holds(&point));
+            findings.push(Finding { cluster, ..check.image(image, score, detail) });
         }
-    }
-    let domains = cloud.domains(1.0 - SECOND_DOMAIN.threshold);
-    for finding in &mut findings {
-        finding.cluster = finding.image.and_then(|image| domains.iter().position(|d| d.holds(image)));
-    }
+    })?;
     let mut findings = worst_first(findings);
     findings.sort_by_key(|finding| finding.cluster.map_or(usize::MAX, |cluster| cluster));
     Ok(findings)
@@ -150,19 +183,23 @@ fn differ(own: &str, others: &str) -> String {
 }
 
 fn find_domains(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
-    let domains = Cloud::of(evidence)?.domains(1.0 - threshold);
-    let stay = || (0..evidence.kept.len()).filter(|image| evidence.kept[*image]);
+    let domains = domains(evidence, 1.0 - threshold, SAMPLE)?;
+    let stay = evidence.kept.iter().filter(|kept| **kept).count();
     let mut findings = Vec::new();
     for (number, domain) in domains.iter().enumerate() {
         let mut table = Contingency::new(evidence.source, 2);
-        stay().for_each(|image| table.count(image, usize::from(domain.holds(image))));
+        evidence.measured.each(|image, measured| {
+            if evidence.kept[image] {
+                table.count(image, usize::from(domain.has(measured)));
+            }
+        })?;
         let detail = format!(
             "{} images ({:.1} %) are a domain of their own: {}{}",
-            domain.images.len(),
-            100.0 * domain.images.len() as f64 / stay().count() as f64,
+            domain.images,
+            100.0 * domain.images as f64 / stay as f64,
             differ(
-                &background(evidence, |image| domain.holds(image))?,
-                &background(evidence, |image| !domains.iter().any(|domain| domain.holds(image)))?,
+                &background(evidence, |measured| domain.has(measured))?,
+                &background(evidence, |measured| !domains.iter().any(|domain| domain.has(measured)))?,
             ),
             table
                 .association()
@@ -175,12 +212,28 @@ fn find_domains(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Ve
 }
 
 /// The median background of some of the images that stay, as `#rrggbb`.
-fn background(evidence: &Evidence, is_one: impl Fn(usize) -> bool) -> Result<String> {
-    let mut colours = Vec::new();
+fn background(evidence: &Evidence, is_one: impl Fn(&Measured) -> bool) -> Result<String> {
+    // the median of rounded levels is the rounded median
+    let mut levels = [[0_u32; 256]; 3];
     evidence.measured.each(|image, measured| {
-        colours.extend((evidence.kept[image] && is_one(image)).then_some(measured.colour.background));
+        if evidence.kept[image] && is_one(measured) {
+            for (levels, level) in levels.iter_mut().zip(measured.colour.background) {
+                levels[usize::from(level.round() as u8)] += 1;
+            }
+        }
     })?;
-    Ok(super::scatter::medians(&colours).map(hex).unwrap_or_default())
+    Ok(hex(levels.map(|counts| f64::from(median_level(&counts)))))
+}
+
+/// The middle one of the levels, the upper one of two.
+fn median_level(counts: &[u32; 256]) -> u8 {
+    let middle = counts.iter().sum::<u32>() / 2;
+    let mut below = 0;
+    let is_reached = |count: &u32| {
+        below += count;
+        below > middle
+    };
+    counts.iter().position(is_reached).unwrap_or_default() as u8
 }
 
 fn hex(colour: [f64; 3]) -> String {

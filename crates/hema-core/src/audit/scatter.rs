@@ -75,7 +75,7 @@ impl<const D: usize> Scatter<D> {
 }
 
 /// The median of each coordinate; `None` without points.
-pub(super) fn medians<const D: usize>(points: &[[f64; D]]) -> Option<[f64; D]> {
+fn medians<const D: usize>(points: &[[f64; D]]) -> Option<[f64; D]> {
     let mut medians = [0.0; D];
     for (axis, median) in medians.iter_mut().enumerate() {
         let mut values: Vec<f64> = points.iter().map(|point| point[axis]).collect();

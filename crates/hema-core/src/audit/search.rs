@@ -58,9 +58,9 @@ struct Linked {
 const NONE: u32 = u32::MAX;
 
 impl HammingIndex {
-    /// An index without hashes.
-    pub(super) fn new() -> Self {
-        Self { hashes: Vec::new(), last: vec![[NONE; QUARTERS]; 1 << QUARTER_BITS] }
+    /// An index without hashes, with room for so many.
+    pub(super) fn with_room(hashes: usize) -> Self {
+        Self { hashes: Vec::with_capacity(hashes), last: vec![[NONE; QUARTERS]; 1 << QUARTER_BITS] }
     }
 
     /// Adds a hash.
@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn index(hashes: &[u64]) -> HammingIndex {
-        let mut index = HammingIndex::new();
+        let mut index = HammingIndex::with_room(0);
         for hash in hashes {
             index.insert(*hash);
         }
@@ -209,7 +209,7 @@ mod tests {
         for radius in RADII {
             assert_eq!(near(&index, 5, radius), (0..1000).collect::<Vec<_>>());
             assert_eq!(near(&index, !5, radius), [0; 0]);
-            assert_eq!(near(&HammingIndex::new(), 0, radius), [0; 0]);
+            assert_eq!(near(&HammingIndex::with_room(0), 0, radius), [0; 0]);
         }
         let mut seen = 0;
         let ended = index.near(5, Radius::Seven, |_| {

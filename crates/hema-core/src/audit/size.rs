@@ -39,13 +39,13 @@ fn unlike(
     limits: Limits,
     value: fn(&Measured) -> f64,
 ) -> Result<Vec<Finding>> {
-    let logs = evidence.values(|measured| Some(value(measured).ln()))?;
-    let Some(usual) = Spread::of(logs.clone()) else { return Ok(Vec::new()) };
-    let factor = |log: f64| (log - usual.median).abs();
-    let Some(scale) = limits.among(logs.into_iter().map(factor).collect()) else { return Ok(Vec::new()) };
+    let log = |measured: &Measured| value(measured).ln();
+    let Some(usual) = Spread::of(evidence.values(|m| Some(log(m)))?) else { return Ok(Vec::new()) };
+    let factor = |measured: &Measured| (log(measured) - usual.median).abs();
+    let Some(scale) = limits.among(evidence.values(|m| Some(factor(m)))?) else { return Ok(Vec::new()) };
     let mut findings = Vec::new();
     evidence.measured.each(|image, measured| {
-        let factor = factor(value(measured).ln());
+        let factor = factor(measured);
         let score = scale.score(factor);
         if score < threshold {
             let Measured { width, height, .. } = measured;

@@ -80,6 +80,29 @@ fn another_laboratory_is_found_as_a_domain() {
 }
 
 #[test]
+fn a_domain_that_is_found_in_a_sample_holds_all_of_its_images() {
+    let (cells, foreign) = two_laboratories();
+    let (source, measured) = labelled(&cells, &vec!["a"; cells.len()]);
+    let (parts, duplicates) = (vec![None; cells.len()], Duplicates::default());
+    let kept = vec![true; cells.len()];
+    let evidence = Evidence {
+        source: &source,
+        parts: &parts,
+        measured: &measured,
+        duplicates: &duplicates,
+        model: None,
+        kept,
+    };
+    let all = domain::sample(&evidence, cells.len()).unwrap();
+    assert_eq!((all.len(), &all), (cells.len(), &domain::sample(&evidence, 2 * cells.len()).unwrap()));
+    let sample = domain::sample(&evidence, 56).unwrap();
+    let mut rest = all.iter();
+    assert!(sample.len() == 56 && sample.iter().all(|point| rest.any(|other| other == point)), "in order");
+    let domains = domain::domains(&evidence, 0.7, 56).unwrap();
+    assert_eq!(domains.iter().map(|domain| domain.images).collect::<Vec<_>>(), [foreign.len()]);
+}
+
+#[test]
 fn a_picture_planted_many_times_is_no_second_domain() {
     let (cells, foreign) = two_laboratories();
     let mut images: Vec<Image> =

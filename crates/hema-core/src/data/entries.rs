@@ -1,4 +1,4 @@
-//! The list of a data set's images, packed: a few columns, so that an image takes its path and some twenty bytes. Large
+//! The list of a data set's images, packed: a few columns, so that an image takes its path and some ten bytes. Large
 //! sets have millions, and the list stays in memory as long as the set is open.
 
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub struct Entries {
     paths: Texts,
     labels: Vec<u32>,
     parts: Vec<Option<Part>>,
-    /// The number of each image's group.
+    /// The number of each image's group, up to the last image that has one: most sets have none.
     groups: Vec<u32>,
     group_names: Vec<Arc<str>>,
     group_numbers: HashMap<Arc<str>, u32>,
@@ -50,8 +50,13 @@ impl Entries {
         self.paths.push(entry.path);
         self.labels.push(number(entry.label));
         self.parts.push(entry.part);
-        let group = self.group_number(entry.group);
-        self.groups.push(group);
+        self.set_group(self.len() - 1, entry.group);
+    }
+
+    /// Images of these paths, of which nothing else is known yet.
+    pub(super) fn of_paths(paths: Texts) -> Self {
+        let (labels, parts) = (vec![NONE; paths.len()], vec![None; paths.len()]);
+        Self { paths, labels, parts, ..Self::default() }
     }
 
     /// Image `i`, which must be below [`Entries::len`].
@@ -60,7 +65,7 @@ impl Entries {
             path: self.paths.get(i),
             label: some(self.labels[i]),
             part: self.parts[i],
-            group: some(self.groups[i]).map(|group| &*self.group_names[group]),
+            group: self.groups.get(i).and_then(|group| some(*group)).map(|group| &*self.group_names[group]),
         }
     }
 
@@ -91,7 +96,13 @@ impl Entries {
 
     /// Puts image `i` into a group in place of its own.
     pub(super) fn set_group(&mut self, i: usize, group: Option<&str>) {
-        self.groups[i] = self.group_number(group);
+        let number = self.group_number(group);
+        if number != NONE && self.groups.len() <= i {
+            self.groups.resize(i + 1, NONE);
+        }
+        if let Some(own) = self.groups.get_mut(i) {
+            *own = number;
+        }
     }
 
     fn group_number(&mut self, group: Option<&str>) -> u32 {
@@ -142,6 +153,7 @@ mod tests {
         let mut entries: Entries = all.into_iter().collect();
         assert_eq!(entries.iter().collect::<Vec<_>>(), all);
         assert_eq!(entries.group_names.len(), 2, "a group's name is kept once");
+        assert!(all[1..3].iter().copied().collect::<Entries>().iter().eq(all[1..3].iter().copied()));
 
         entries.set_label(0, None);
         entries.set_part(1, None);

@@ -29,6 +29,8 @@ pub struct Info {
     pub images: usize,
     /// Counts of every class, in label order; unlabelled images last, if there are any.
     pub classes: Vec<ClassInfo>,
+    /// Whether the data has numbers for labels and no names, so that those of the classes are assumed.
+    pub numbered: bool,
     /// Number of different groups.
     pub groups: usize,
     /// Images that the rest is taken from.
@@ -98,6 +100,7 @@ pub fn describe(source: &Source, seed: u64) -> Result<Info> {
         form: source.form().to_owned(),
         images: source.len(),
         classes: count(source),
+        numbered: source.numeric && !source.classes().is_empty(),
         groups: groups.len(),
         sampled: order.len(),
         seed,

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::classes;
-use super::entries::{Entries, Entry};
+use super::entries::Entries;
 use super::place::Place;
 use super::places::Places;
 use super::source::Source;
@@ -78,34 +78,40 @@ pub(super) fn is_table(name: &str) -> bool {
 /// there is nothing else, are parts, with the classes below them.
 pub(super) fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Source> {
     let order = listing.in_order(root);
-    let names = || order.iter().map(|file| listing.names.get(*file as usize));
-    let top = common_top(names(), root).map(|top| format!("{top}/")).unwrap_or_default();
-    let paths = || names().map(|name| below_top(name, &top));
-    let in_parts = paths().all(|path| part_folder(path).is_some());
+    let names = order.iter().map(|file| listing.names.get(*file as usize));
+    let top = common_top(names, root).map(|top| format!("{top}/")).unwrap_or_default();
+    // of large sets, two lists of all names are most of the memory that opening them takes: the first goes at once
+    let paths = std::mem::take(&mut listing.names).select(&order, top.len());
+    let places = listing.places.select(&order);
+    let in_parts = paths.iter().all(|path| part_folder(path).is_some());
 
     let mut table = |wanted: &str| {
-        let found = listing.tables.iter().position(|(name, _)| below_top(name, &top) == wanted);
+        let is_wanted = |name: &str| name.strip_prefix(&*top).unwrap_or(name) == wanted;
+        let found = listing.tables.iter().position(|(name, _)| is_wanted(name));
         found.map(|found| listing.tables.swap_remove(found).1)
     };
     let (split_csv, groups_csv) = (table("split.csv"), table("groups.csv"));
     let groups = groups_csv.map_or(Ok(HashMap::new()), |text| groups(&text));
     let groups = groups.map_err(|e| e.at(path.join("groups.csv")))?;
-    let found: BTreeSet<&str> = paths().filter_map(|path| class_folder(path, in_parts)).collect();
+    let found: BTreeSet<&str> = paths.iter().filter_map(|path| class_folder(path, in_parts)).collect();
     let classes = classes::order(&found.into_iter().map(str::to_owned).collect());
-    let entry = |path| Entry {
-        path,
-        label: class_folder(path, in_parts).map(|name| classes.labels[name]),
-        part: part_folder(path).filter(|_| in_parts),
-        group: groups.get(path).map(String::as_str),
-    };
-    let entries: Entries = paths().map(entry).collect();
+    let mut entries = Entries::of_paths(paths);
+    for i in 0..entries.len() {
+        let path = entries.get(i).path;
+        let label = class_folder(path, in_parts).map(|name| classes.labels[name]);
+        let part = part_folder(path).filter(|_| in_parts);
+        let group = groups.get(path).map(String::as_str);
+        entries.set_label(i, label);
+        entries.set_part(i, part);
+        entries.set_group(i, group);
+    }
     Ok(Source {
         path: path.to_path_buf(),
         form: "",
         classes: classes.names,
         numeric: classes.numeric,
         entries,
-        places: listing.places.select(&order),
+        places,
         split_csv,
     })
 }
@@ -124,11 +130,6 @@ fn groups(text: &[u8]) -> Result<HashMap<String, String>> {
     }
     groups.retain(|_, group| !group.is_empty());
     Ok(groups)
-}
-
-/// What follows the top folder in a path.
-fn below_top<'a>(name: &'a str, top: &str) -> &'a str {
-    name.strip_prefix(top).unwrap_or(name)
 }
 
 /// The folder that is a path's class: the first, or the one below the part.

@@ -48,6 +48,11 @@ fn text(source: &Source, info: &Info) -> String {
     let data = printable(&source.path().display().to_string());
     let mut lines =
         vec![format!("{data}: {images} images, {form}"), String::new(), counts(info), String::new()];
+    if info.numbered {
+        lines.push(
+            "labels  numbers alone: the data has no names for them, those above are assumed".to_owned(),
+        );
+    }
     let shown: Vec<String> =
         info.sizes.iter().take(5).map(|s| format!("{}x{} ({})", s.width, s.height, s.images)).collect();
     let more = info.sizes.len().saturating_sub(shown.len());

@@ -2,6 +2,7 @@
 //! reading it back gives the same label. Names stay as they were as far as they can.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::data::decode::{has_picture_name, is_named};
 use crate::data::{Entry, layout, same_class};
@@ -11,8 +12,9 @@ use crate::split::Part;
 /// Hands out paths, none of them twice.
 pub(super) struct Names {
     classes: Vec<String>,
-    /// In lower case: some disks cannot tell `a.png` from `A.png`.
-    taken: HashSet<String>,
+    /// Hashes of the paths in lower case: some disks cannot tell `a.png` from `A.png`. Two paths that share a hash, which
+    /// hardly happens among millions, are taken for one; the second gets a number that it could do without.
+    taken: HashSet<u64>,
 }
 
 impl Names {
@@ -66,10 +68,15 @@ impl Names {
     fn unique(&mut self, name: String) -> String {
         let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
         let numbered = (2..).map(|number: u64| format!("{stem}-{number}.{extension}"));
-        let free =
-            std::iter::once(name.clone()).chain(numbered).find(|n| self.taken.insert(n.to_lowercase()));
+        let free = std::iter::once(name.clone()).chain(numbered).find(|n| self.taken.insert(hash(n)));
         free.unwrap_or(name)
     }
+}
+
+fn hash(path: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    path.to_lowercase().hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A path whose name ends in `-suffix`, before its extension.
