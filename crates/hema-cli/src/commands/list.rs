@@ -21,7 +21,7 @@ use hema_fetch::sets::SETS;
 use super::weights;
 use crate::output::Printer;
 
-/// List what is there: devices, models, weights, audit checks, augmentations, policies, mixes, corruptions, suites, tta, optimizers, samplers,
+/// List what is there: models, weights, devices, audit checks, augmentations, policies, mixes, corruptions, suites, tta, optimizers, samplers,
 /// metrics, datasets, forms, recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -37,9 +37,9 @@ pub(crate) type Kind = (&'static str, fn() -> Rows);
 
 /// Everything that can be listed.
 pub(crate) const KINDS: &[Kind] = &[
-    ("devices", || device::KINDS.iter().map(|kind| (kind.name, about_device(kind))).collect()),
     ("models", || model::architectures().map(|a| (a.name, about_model(a))).collect()),
     ("weights", || PUBLISHED.iter().map(|p| (p.model, about_weights(p))).collect()),
+    ("devices", || device::KINDS.iter().map(|kind| (kind.name, about_device(kind))).collect()),
     ("checks", || CHECKS.iter().map(|check| (check.name, check.about.into())).collect()),
     ("augmentations", || AUGMENTATIONS.iter().map(|op| (op.name(), op.about().into())).collect()),
     ("policies", || POLICIES.iter().map(|kind| (kind.name, kind.about.into())).collect()),

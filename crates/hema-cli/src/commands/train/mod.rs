@@ -338,12 +338,12 @@ pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Outcom
     let stop = ctrl_c(printer, "end the run without a checkpoint");
     let recipe = task.recipe;
     let precision = recipe.precision.on(task.device).name();
-    let place = device::name(task.device);
-    printer.note(&format!(
-        "training {} in {precision} on {place} into {}",
-        recipe.model.name,
-        task.out.display()
-    ));
+    let on = if device::is_cpu(task.device) {
+        String::new()
+    } else {
+        format!(" on {}", device::name(task.device))
+    };
+    printer.note(&format!("training {} in {precision}{on} into {}", recipe.model.name, task.out.display()));
     let taught = !recipe.distill.teachers.is_empty();
     let mut observer = Watch {
         printer,
