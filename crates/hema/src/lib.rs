@@ -9,6 +9,8 @@ pub mod nn;
 pub mod model;
 pub mod weights;
 
+pub mod device_check;
+
 pub mod recipe;
 
 pub mod loader;

@@ -29,7 +29,7 @@ use hema::core::split::{Part, Split};
 use hema::core::tta;
 use hema::evaluate::labels;
 use hema::predict::{Predictor, Views};
-use hema::{Device, device};
+use hema::{Device, device, device_check};
 
 use crate::output::Printer;
 use crate::run_info::SPLIT;
@@ -90,9 +90,11 @@ pub(crate) struct On {
 }
 
 impl On {
-    /// The device.
+    /// The device, which computes as the processor does.
     pub(crate) fn open(&self) -> Result<Device> {
-        device::open(&self.name)
+        let device = device::open(&self.name)?;
+        device_check::check(&device)?;
+        Ok(device)
     }
 }
 

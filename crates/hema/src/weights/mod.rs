@@ -15,7 +15,5 @@ pub use hub_cache::HubCache;
 pub use import::{Imported, import};
 pub use pretrained::{HUB_FILE, check_fits, find_pretrained, start_from};
 pub use published::{PUBLISHED, Published};
-pub(crate) use state::Names;
-#[cfg(test)]
-pub(crate) use state::gradient_norms;
 pub use state::{Array, LoadReport, StateDict, count_trainable, load, state_dict};
+pub(crate) use state::{Names, gradient_norms};

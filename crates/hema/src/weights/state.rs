@@ -152,7 +152,6 @@ pub fn count_trainable(network: &Network) -> usize {
 }
 
 /// The norm of every parameter's gradient; zero for one that the backward pass did not reach.
-#[cfg(test)]
 pub(crate) fn gradient_norms(network: &Network, grads: &burn::tensor::Gradients) -> BTreeMap<String, f64> {
     struct Norms<'a> {
         names: Names,

@@ -1,0 +1,99 @@
+//! Whether a device computes networks as the processor does: drivers and compilers for graphics cards have faults, and a wrong
+//! probability looks like a right one.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use hema_core::error::{Error, Result};
+
+use crate::device;
+use crate::model::{ModelSpec, Network};
+use crate::nn::Pass;
+use crate::weights::gradient_norms;
+
+/// A small network with every kind of operation that the large ones have: depthwise, strided and 1 x 1 convolutions, gates,
+/// normalisation, dense layers.
+const NETWORK: &str = "mobilenetv3_small_100";
+const SIZE: usize = 64;
+const IMAGES: usize = 4;
+
+/// The largest difference that rounding may make, as a share; faults make far larger ones.
+const TOLERANCE: f64 = 0.05;
+
+/// What a network with random weights makes of made-up images.
+struct Outcome {
+    logits: Vec<f64>,
+    /// Of every parameter's gradient.
+    norms: BTreeMap<String, f64>,
+}
+
+/// Computes a small network, forward and backward, on the device and on the processor.
+///
+/// # Errors
+/// A device on which it comes out otherwise. The processor itself is not asked.
+pub fn check(device: &Device) -> Result<()> {
+    if device::is_cpu(device) {
+        return Ok(());
+    }
+    match difference(&compute(&Device::flex())?, &compute(device)?) {
+        None => Ok(()),
+        Some(difference) => {
+            Err(Error::new(format!("{} computes wrongly: {difference}", device::name(device)))
+                .hint("update its driver, or use `--device cpu`"))
+        }
+    }
+}
+
+fn compute(device: &Device) -> Result<Outcome> {
+    let device = device.clone().autodiff();
+    let network = Network::new(&ModelSpec::bare(NETWORK, 8, SIZE), 0, &device)?;
+    let values: Vec<f32> = (0..IMAGES * SIZE * SIZE * 3).map(|i| (0.7 * i as f32).sin()).collect();
+    let images = Tensor::from_data(TensorData::new(values, [IMAGES, SIZE, SIZE, 3]), &device);
+    let logits = network.forward(images, &Pass::train(0, 0));
+    let norms = gradient_norms(&network, &logits.clone().square().sum().backward());
+    Ok(Outcome { logits: logits.into_data().iter::<f64>().collect(), norms })
+}
+
+/// The first difference that is too large for rounding.
+fn difference(expected: &Outcome, found: &Outcome) -> Option<String> {
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
+    let apart = norm(&mut expected.logits.iter().zip(&found.logits).map(|(a, b)| a - b));
+    let share = apart / norm(&mut expected.logits.iter().copied());
+    let is_fault = |share: f64| share.is_nan() || share > TOLERANCE;
+    if is_fault(share) {
+        return Some(format!(
+            "the outputs of {NETWORK} are {:.0} % off those of the processor",
+            100.0 * share
+        ));
+    }
+    // what normalisation cancels has a gradient of zero but for rounding
+    let whole = norm(&mut expected.norms.values().copied());
+    expected.norms.iter().find_map(|(name, expected)| {
+        let found = found.norms.get(name).copied().unwrap_or(f64::NAN);
+        let share = (found - expected).abs() / (expected + 1e-2 * whole);
+        is_fault(share).then(|| {
+            format!("the gradient of {NETWORK}'s {name} has the norm {found:.3e}, expected {expected:.3e}")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_output_and_a_wrong_gradient_are_differences() {
+        let right = || compute(&Device::flex()).unwrap();
+        assert_eq!(difference(&right(), &right()), None);
+        for factor in [0.0, 1.1, f64::NAN] {
+            let mut wrong = right();
+            wrong.logits.iter_mut().for_each(|logit| *logit *= factor);
+            assert!(
+                difference(&right(), &wrong).unwrap().starts_with("the outputs of mobilenetv3_small_100 are")
+            );
+            let mut wrong = right();
+            *wrong.norms.get_mut("classifier.weight").unwrap() *= factor;
+            assert!(difference(&right(), &wrong).unwrap().contains("classifier.weight has the norm"));
+        }
+    }
+}
