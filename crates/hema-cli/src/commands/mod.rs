@@ -87,14 +87,20 @@ pub(crate) struct On {
     /// Where networks are computed: `cpu`, or a graphics card where this build can use one, as in `gpu` or `gpu:1` (see `hema list devices`)
     #[arg(long = "device", value_name = "DEVICE", default_value = "cpu")]
     pub(crate) name: String,
+    /// The device, once it was opened: several runs of a command share it.
+    #[arg(skip)]
+    opened: OnceLock<Device>,
 }
 
 impl On {
     /// The device, which computes as the processor does.
     pub(crate) fn open(&self) -> Result<Device> {
+        if let Some(device) = self.opened.get() {
+            return Ok(device.clone());
+        }
         let device = device::open(&self.name)?;
         device_check::check(&device)?;
-        Ok(device)
+        Ok(self.opened.get_or_init(|| device).clone())
     }
 }
 

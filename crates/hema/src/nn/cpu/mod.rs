@@ -87,6 +87,9 @@ pub(crate) fn recycle(buffer: Buffer) {
 
 /// Tensors that a convolution or a layer normalisation depends on: its input, weight and bias.
 const OF_LAYER: usize = 3;
+/// Parameters of a unit: weight, scale, shift.
+const PER_UNIT: usize = 3;
+
 /// The buffer, or a copy of it where somebody else has it too.
 fn unshared<E: Stored>(mut buffer: Buffer) -> Buffer {
     if E::values_mut(&mut buffer).is_none() {
@@ -95,9 +98,6 @@ fn unshared<E: Stored>(mut buffer: Buffer) -> Buffer {
     }
     buffer
 }
-
-/// Parameters of a unit: weight, scale, shift.
-const PER_UNIT: usize = 3;
 
 /// The values in `bf16`, outside any graph.
 pub(super) fn narrow(x: &Tensor<4>) -> Option<Tensor<4>> {
