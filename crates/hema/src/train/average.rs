@@ -2,34 +2,45 @@
 //! middle of the valley that training walks about in (Polyak and Juditsky, 1992; Izmailov et al., 2018).
 //!
 //! Running statistics are averaged like weights, as timm does, unless the recipe has them estimated anew (`statistics`). Training itself goes on from the weights, never from
-//! their mean, until the stage ends.
+//! their mean, until the stage ends. The mean lives where the weights do: a card is not asked for them after every step.
+
+use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use hema_core::error::Result;
 
 use crate::model::Network;
 use crate::nn::{Parameter, Plain, Stored};
 use crate::recipe::{self, Averaging};
-use crate::weights::{self, Names, StateDict};
+use crate::weights::{self, Array, Names, StateDict};
 
 /// The mean of the networks of a stage so far.
 pub(super) struct Average {
     rule: recipe::Average,
-    mean: StateDict,
+    mean: BTreeMap<String, Mean>,
     /// Networks in the mean.
     count: u64,
+}
+
+/// The mean of one parameter.
+enum Mean {
+    /// In the processor's memory.
+    Here(Array),
+    /// On a card, as one row of values.
+    There { shape: Vec<usize>, values: Tensor<1> },
 }
 
 impl Average {
     /// The mean of no network.
     pub(super) fn new(rule: &recipe::Average) -> Self {
-        Self { rule: rule.clone(), mean: StateDict::new(), count: 0 }
+        Self { rule: rule.clone(), mean: BTreeMap::new(), count: 0 }
     }
 
     /// Goes on with the saved mean of so many networks.
     pub(super) fn restore(&mut self, count: u64, mean: StateDict) {
-        (self.count, self.mean) = (count, mean);
+        self.count = count;
+        self.mean = mean.into_iter().map(|(name, array)| (name, Mean::Here(array))).collect();
     }
 
     /// Takes in the network after a step, where every step counts.
@@ -50,7 +61,7 @@ impl Average {
     pub(super) fn network(&self, network: &Network) -> Result<Network> {
         // a copy with running statistics of its own, which clones would share
         let copy = network.valid();
-        if self.count == 0 { Ok(copy) } else { Ok(weights::load(copy, &self.mean)?.0) }
+        if self.count == 0 { Ok(copy) } else { Ok(weights::load(copy, &self.state_dict())?.0) }
     }
 
     /// Networks in the mean.
@@ -59,19 +70,50 @@ impl Average {
     }
 
     /// The mean; empty when no network is in it.
-    pub(super) fn state_dict(&self) -> &StateDict {
-        &self.mean
+    pub(super) fn state_dict(&self) -> StateDict {
+        self.mean.iter().map(|(name, mean)| (name.clone(), mean.array())).collect()
     }
 
     /// Moves the mean by this share of the way to the network.
     fn take(&mut self, network: &Network, share: f64) {
         if self.count == 0 {
-            self.mean = weights::state_dict(network);
+            let first = weights::state_dict(network);
+            self.mean = first.into_iter().map(|(name, array)| (name, Mean::Here(array))).collect();
         } else {
             let share = share as f32;
             network.visit(&mut Blend { mean: &mut self.mean, share, names: Names::default() });
         }
         self.count += 1;
+    }
+}
+
+impl Mean {
+    /// Moves this share of the way to the parameter, and to where it is.
+    fn towards<const D: usize>(&mut self, tensor: Tensor<D>, share: f32) {
+        match self {
+            Self::Here(mean) => match Plain.take(tensor.clone()) {
+                Some(buffer) => hema_kernels::lerp(&mut mean.values, f32::values(&buffer), share),
+                None => {
+                    let data = TensorData::new(std::mem::take(&mut mean.values), [tensor.shape().num_elements()]);
+                    let values = Tensor::from_data(data, &tensor.device());
+                    *self = Self::There { shape: std::mem::take(&mut mean.shape), values };
+                    self.towards(tensor, share);
+                }
+            },
+            Self::There { values, .. } => {
+                let way = tensor.flatten::<1>(0, D - 1) - values.clone();
+                *values = values.clone() + way * share;
+            }
+        }
+    }
+
+    fn array(&self) -> Array {
+        match self {
+            Self::Here(array) => array.clone(),
+            Self::There { shape, values } => {
+                Array { shape: shape.clone(), values: values.to_data().iter::<f32>().collect() }
+            }
+        }
     }
 }
 
@@ -83,7 +125,7 @@ fn decay(most: f64, count: u64) -> f64 {
 
 /// Moves a mean towards the network it visits.
 struct Blend<'a> {
-    mean: &'a mut StateDict,
+    mean: &'a mut BTreeMap<String, Mean>,
     share: f32,
     names: Names,
 }
@@ -98,26 +140,21 @@ impl ModuleVisitor for Blend<'_> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let Some(mean) = self.mean.get_mut(&self.names.current()) else { return };
-        let tensor = param.val();
-        if let Some(buffer) = Plain.take(tensor.clone()) {
-            hema_kernels::lerp(&mut mean.values, f32::values(&buffer), self.share);
-        } else {
-            let values: Vec<f32> = tensor.into_data().iter().collect();
-            hema_kernels::lerp(&mut mean.values, &values, self.share);
+        if let Some(mean) = self.mean.get_mut(&self.names.current()) {
+            mean.towards(param.val().without_autodiff(), self.share);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
-
     use super::*;
+    use crate::device;
     use crate::model::tests::spec;
 
     fn networks() -> Vec<Network> {
-        (0..4).map(|seed| Network::new(&spec("cnn_gap"), seed, &Device::flex().autodiff()).unwrap()).collect()
+        let device = device::of_tests().autodiff();
+        (0..4).map(|seed| Network::new(&spec("cnn_gap"), seed, &device).unwrap()).collect()
     }
 
     /// The same value of every network.
@@ -162,5 +199,22 @@ mod tests {
         }
         let expected = values[1..].iter().sum::<f64>() / 3.0;
         assert!((mean(&average, &networks[0]) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_mean_on_a_card_moves_like_one_in_the_processors_memory() {
+        let device = device::of_tests();
+        let tensor = |data: [[f32; 3]; 2]| Tensor::<2>::from_data(data, &device);
+        let start = Array { shape: vec![2, 3], values: vec![1.0, -2.0, 0.0, 4.0, 8.0, 0.5] };
+        let row = Tensor::from_data(&start.values[..], &device);
+        let mut means = [Mean::Here(start.clone()), Mean::There { shape: start.shape, values: row }];
+        for mean in &mut means {
+            mean.towards(tensor([[2.0; 3]; 2]), 0.25);
+            mean.towards(tensor([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]), 0.5);
+        }
+        let expected = vec![0.625, 0.0, 1.25, 3.25, 5.25, 2.9375];
+        for mean in &means {
+            assert_eq!(mean.array(), Array { shape: vec![2, 3], values: expected.clone() });
+        }
     }
 }

@@ -123,7 +123,7 @@ pub(super) fn save(task: &Task, inputs: &Inputs, state: &State) -> Result<()> {
     };
     let optimizer = state.optimizer.map(Optimizer::state_dict).unwrap_or_default();
     let tensors = named("network", weights::state_dict(state.network))
-        .chain(named("average", state.average.state_dict().clone()))
+        .chain(named("average", state.average.state_dict()))
         .chain(named("optimizer", optimizer))
         .collect();
     weights::write(&path, &tensors, &[(KEY.to_owned(), json)].into())
