@@ -28,7 +28,7 @@ enum Mean {
     /// In the processor's memory.
     Here(Array),
     /// On a card, as one row of values.
-    There { shape: Vec<usize>, values: Tensor<1> },
+    There { shape: Vec<usize>, values: Box<Tensor<1>> },
 }
 
 impl Average {
@@ -90,20 +90,18 @@ impl Average {
 impl Mean {
     /// Moves this share of the way to the parameter, and to where it is.
     fn towards<const D: usize>(&mut self, tensor: Tensor<D>, share: f32) {
-        match self {
-            Self::Here(mean) => match Plain.take(tensor.clone()) {
-                Some(buffer) => hema_kernels::lerp(&mut mean.values, f32::values(&buffer), share),
-                None => {
-                    let data = TensorData::new(std::mem::take(&mut mean.values), [tensor.shape().num_elements()]);
-                    let values = Tensor::from_data(data, &tensor.device());
-                    *self = Self::There { shape: std::mem::take(&mut mean.shape), values };
-                    self.towards(tensor, share);
-                }
-            },
-            Self::There { values, .. } => {
-                let way = tensor.flatten::<1>(0, D - 1) - values.clone();
-                *values = values.clone() + way * share;
+        if let Self::Here(mean) = self {
+            if let Some(buffer) = Plain.take(tensor.clone()) {
+                return hema_kernels::lerp(&mut mean.values, f32::values(&buffer), share);
             }
+            // the first of a stage on a card, or the first after a checkpoint was read
+            let row = TensorData::new(std::mem::take(&mut mean.values), [tensor.shape().num_elements()]);
+            let values = Box::new(Tensor::from_data(row, &tensor.device()));
+            *self = Self::There { shape: std::mem::take(&mut mean.shape), values };
+        }
+        if let Self::There { values, .. } = self {
+            let way = tensor.flatten::<1>(0, D - 1) - (**values).clone();
+            **values = (**values).clone() + way * share;
         }
     }
 
@@ -206,7 +204,7 @@ mod tests {
         let device = device::of_tests();
         let tensor = |data: [[f32; 3]; 2]| Tensor::<2>::from_data(data, &device);
         let start = Array { shape: vec![2, 3], values: vec![1.0, -2.0, 0.0, 4.0, 8.0, 0.5] };
-        let row = Tensor::from_data(&start.values[..], &device);
+        let row = Box::new(Tensor::from_data(&start.values[..], &device));
         let mut means = [Mean::Here(start.clone()), Mean::There { shape: start.shape, values: row }];
         for mean in &mut means {
             mean.towards(tensor([[2.0; 3]; 2]), 0.25);
