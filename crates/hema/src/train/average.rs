@@ -1,8 +1,9 @@
 //! The mean of the weights over training, which generalises better than the weights of any one step: it lies in the
 //! middle of the valley that training walks about in (Polyak and Juditsky, 1992; Izmailov et al., 2018).
 //!
-//! Running statistics are averaged like weights, as timm does, unless the recipe has them estimated anew (`statistics`). Training itself goes on from the weights, never from
-//! their mean, until the stage ends. The mean lives where the weights do: a card is not asked for them after every step.
+//! Running statistics are averaged like weights, as timm does, unless the recipe has them estimated anew (`statistics`).
+//! Training itself goes on from the weights, never from their mean, until the stage ends. The mean lives where the weights
+//! do: a card is not asked for them after every step.
 
 use std::collections::BTreeMap;
 
@@ -39,8 +40,7 @@ impl Average {
 
     /// Goes on with the saved mean of so many networks.
     pub(super) fn restore(&mut self, count: u64, mean: StateDict) {
-        self.count = count;
-        self.mean = mean.into_iter().map(|(name, array)| (name, Mean::Here(array))).collect();
+        (self.count, self.mean) = (count, here(mean));
     }
 
     /// Takes in the network after a step, where every step counts.
@@ -77,14 +77,18 @@ impl Average {
     /// Moves the mean by this share of the way to the network.
     fn take(&mut self, network: &Network, share: f64) {
         if self.count == 0 {
-            let first = weights::state_dict(network);
-            self.mean = first.into_iter().map(|(name, array)| (name, Mean::Here(array))).collect();
+            self.mean = here(weights::state_dict(network));
         } else {
             let share = share as f32;
             network.visit(&mut Blend { mean: &mut self.mean, share, names: Names::default() });
         }
         self.count += 1;
     }
+}
+
+/// A mean that starts in the processor's memory.
+fn here(state: StateDict) -> BTreeMap<String, Mean> {
+    state.into_iter().map(|(name, array)| (name, Mean::Here(array))).collect()
 }
 
 impl Mean {
