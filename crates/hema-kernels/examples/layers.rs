@@ -1,4 +1,5 @@
-//! GFLOP/s of each convolution of EfficientNetV2-B0 at 96 px, forward and both gradients: `layers [batch] [bf16]`.
+//! GFLOP/s of each convolution of EfficientNetV2-B0 or ResNet-18 at 96 px, forward and both gradients:
+//! `layers [batch] [bf16] [resnet18]`.
 
 #![allow(clippy::print_stdout)] // the result
 
@@ -19,45 +20,57 @@ fn time(mut f: impl FnMut()) -> f64 {
     times[times.len() / 2]
 }
 
+/// How often a dense layer occurs, the size of its map, channels in and out, size of the filter, stride.
+type Layer = (usize, usize, usize, usize, usize, usize);
+
+const RESNET18: &[Layer] = &[
+    (1, 96, 3, 64, 7, 2),
+    (4, 24, 64, 64, 3, 1),
+    (1, 24, 64, 128, 3, 2),
+    (3, 12, 128, 128, 3, 1),
+    (1, 12, 128, 256, 3, 2),
+    (3, 6, 256, 256, 3, 1),
+    (1, 6, 256, 512, 3, 2),
+    (3, 3, 512, 512, 3, 1),
+];
+
+const V2_B0: &[Layer] = &[
+    (1, 96, 3, 32, 3, 2),
+    (1, 48, 32, 16, 3, 1),
+    (1, 48, 16, 64, 3, 2),
+    (1, 24, 64, 32, 1, 1),
+    (1, 24, 32, 128, 3, 1),
+    (1, 24, 128, 32, 1, 1),
+    (1, 24, 32, 128, 3, 2),
+    (1, 12, 128, 48, 1, 1),
+    (1, 12, 48, 192, 3, 1),
+    (1, 12, 192, 48, 1, 1),
+    (1, 12, 48, 192, 1, 1),
+    (1, 6, 192, 96, 1, 1),
+    (2, 6, 96, 384, 1, 1),
+    (2, 6, 384, 96, 1, 1),
+    (1, 6, 96, 576, 1, 1),
+    (1, 6, 576, 112, 1, 1),
+    (5, 6, 112, 672, 1, 1),
+    (4, 6, 672, 112, 1, 1),
+    (1, 3, 672, 192, 1, 1),
+    (7, 3, 192, 1152, 1, 1),
+    (7, 3, 1152, 192, 1, 1),
+    (1, 3, 192, 1280, 1, 1),
+];
+
 fn main() {
-    rayon::scope(|_| {
-        let mut args = std::env::args().skip(1);
-        let batch = args.next().map_or(32, |a| a.parse().expect("a number"));
-        if args.next().is_some_and(|a| a == "bf16") {
-            run::<bf16>(batch);
-        } else {
-            run::<f32>(batch);
-        }
-    });
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let batch = args.first().map_or(32, |a| a.parse().expect("a number"));
+    let has = |word: &str| args.iter().any(|a| a == word);
+    let layers = if has("resnet18") { RESNET18 } else { V2_B0 };
+    rayon::scope(|_| if has("bf16") { run::<bf16>(batch, layers) } else { run::<f32>(batch, layers) });
 }
 
-fn run<E: Element>(batch: usize) {
+fn run<E: Element>(batch: usize, layers: &[Layer]) {
     println!("{} {} batch {batch}", hema_kernels::level().name(), E::NAME);
     let mut total = [0.0; 3];
-    for (count, size, inputs, outputs, kernel, stride) in [
-        (1, 96, 3, 32, 3, 2),
-        (1, 48, 32, 16, 3, 1),
-        (1, 48, 16, 64, 3, 2),
-        (1, 24, 64, 32, 1, 1),
-        (1, 24, 32, 128, 3, 1),
-        (1, 24, 128, 32, 1, 1),
-        (1, 24, 32, 128, 3, 2),
-        (1, 12, 128, 48, 1, 1),
-        (1, 12, 48, 192, 3, 1),
-        (1, 12, 192, 48, 1, 1),
-        (1, 12, 48, 192, 1, 1),
-        (1, 6, 192, 96, 1, 1),
-        (2, 6, 96, 384, 1, 1),
-        (2, 6, 384, 96, 1, 1),
-        (1, 6, 96, 576, 1, 1),
-        (1, 6, 576, 112, 1, 1),
-        (5, 6, 112, 672, 1, 1),
-        (4, 6, 672, 112, 1, 1),
-        (1, 3, 672, 192, 1, 1),
-        (7, 3, 192, 1152, 1, 1),
-        (7, 3, 1152, 192, 1, 1),
-        (1, 3, 192, 1280, 1, 1),
-    ] {
+    for &(count, size, inputs, outputs, kernel, stride) in layers {
         let pad = Pad::same(size, size, kernel, stride);
         let c = Conv2d { batch, height: size, width: size, inputs, outputs, kernel, stride, pad };
         let (x, w) = (vec![E::from_f32(0.5); c.in_len()], vec![0.1; c.weight_len()]);
@@ -71,7 +84,7 @@ fn run<E: Element>(batch: usize) {
         print!("{count} x {size:2}px {inputs:4} -> {outputs:4} k{kernel} s{stride}:");
         for (t, total) in times.iter().zip(&mut total) {
             print!("  {:6.0} us {:4.0} GF/s", t * 1e6, 2e-9 * c.macs() as f64 / t);
-            *total += t * f64::from(count);
+            *total += t * count as f64;
         }
         println!();
     }

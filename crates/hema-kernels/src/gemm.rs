@@ -24,6 +24,7 @@ use crate::simd::{Simd, lanes, simd_fn};
 use crate::workspace::scratch;
 use rayon::prelude::*;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Vectors in a full panel of the right-hand side.
@@ -268,37 +269,45 @@ impl<E: Element> Tiles<'_, E> {
                     }
                 }
             }
-            // The loops over the sums have constant length and little in them, and there is one for each case, not one with cases
-            // in it: where the compiler does not unroll a loop, the sums live in memory throughout, at half the speed.
-            if self.epilogue.add {
-                for r in 0..MR {
-                    if r < out.len() {
+            let sums = in_memory(acc);
+            // SAFETY: all sums are written; each output has n values, of which `live[j]` remain from this column.
+            unsafe {
+                if self.epilogue.add {
+                    for (out, sums) in out.iter().zip(&sums) {
                         for j in 0..NV {
-                            // SAFETY: the row has n values, of which `live[j]` remain from this column.
-                            unsafe {
-                                let out = out[r].add(self.first + j * S::LANES);
-                                E::store_n(s, out, live[j], s.add(acc[r][j], E::load_n(s, out, live[j])));
-                            }
+                            let out = out.add(self.first + j * S::LANES);
+                            let sum = s.add(sums[j].assume_init(), E::load_n(s, out, live[j]));
+                            E::store_n(s, out, live[j], sum);
                         }
                     }
+                    continue;
                 }
-                continue;
+                with_activation!(self.epilogue.act, A => {
+                    for (out, sums) in out.iter().zip(&sums) {
+                        for j in 0..NV {
+                            let out = out.add(self.first + j * S::LANES);
+                            E::store_n(s, out, live[j], A::value::<S, E>(s, sums[j].assume_init()));
+                        }
+                    }
+                });
             }
-            with_activation!(self.epilogue.act, A => {
-                for r in 0..MR {
-                    if r < out.len() {
-                        for j in 0..NV {
-                            // SAFETY: as above.
-                            unsafe {
-                                let out = out[r].add(self.first + j * S::LANES);
-                                E::store_n(s, out, live[j], A::value::<S, E>(s, acc[r][j]));
-                            }
-                        }
-                    }
-                }
-            });
         }
     }
+}
+
+/// A tile's finished sums, moved to memory.
+///
+/// It stands between a product and whatever is done with its sums. Were there a loop over the sums themselves that the compiler
+/// does not unroll, it would keep them in memory throughout the product, at half the speed and less.
+#[inline(always)]
+fn in_memory<V: Copy, const MR: usize, const NV: usize>(acc: [[V; NV]; MR]) -> [[MaybeUninit<V>; NV]; MR] {
+    let mut sums = [[const { MaybeUninit::uninit() }; NV]; MR];
+    for r in 0..MR {
+        for j in 0..NV {
+            sums[r][j].write(acc[r][j]);
+        }
+    }
+    sums
 }
 
 #[inline(always)]
@@ -482,12 +491,12 @@ impl<E: Element> Outer<'_, E> {
                 }
             }
         }
-        for (r, acc) in acc.into_iter().enumerate() {
+        for (r, sums) in in_memory(acc).iter().enumerate() {
             for j in 0..NV {
-                // SAFETY: row r < PR of the tile, and the `live[j]` columns from q that the output has.
+                // SAFETY: row r < PR of the tile, and the `live[j]` columns from q that the output has; all sums are written.
                 unsafe {
                     let out = out.add(r * self.qs + j * S::LANES);
-                    s.store_n(out, live[j], s.add(s.load_n(out, live[j]), acc[j]));
+                    s.store_n(out, live[j], s.add(s.load_n(out, live[j]), sums[j].assume_init()));
                 }
             }
         }
