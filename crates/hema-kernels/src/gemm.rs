@@ -310,21 +310,43 @@ fn in_memory<V: Copy, const MR: usize, const NV: usize>(acc: [[V; NV]; MR]) -> [
     sums
 }
 
+/// Copies `rows` rows of `n` values from places `step` apart in `from` to places `width` apart in `to`.
+///
+/// # Panics
+/// If a row does not lie within the slices.
+pub(crate) fn copy_rows<E: Element>(
+    from: &[E],
+    step: usize,
+    n: usize,
+    rows: usize,
+    to: &mut [E],
+    width: usize,
+) {
+    assert!(rows > 0 && (rows - 1) * step + n <= from.len() && (rows - 1) * width + n <= to.len());
+    // SAFETY: every row lies within the slices, as was just checked.
+    unsafe { copy_rows_simd(from.as_ptr(), step, n, rows, to.as_mut_ptr(), width) }
+}
+
 #[inline(always)]
-unsafe fn copy_rows_body<S: Simd, E: Element>(s: S, rows: &[*const E], n: usize, out: *mut E, stride: usize) {
-    for (i, row) in rows.iter().enumerate() {
+unsafe fn copy_rows_body<S: Simd, E: Element>(
+    s: S,
+    from: *const E,
+    step: usize,
+    n: usize,
+    rows: usize,
+    to: *mut E,
+    width: usize,
+) {
+    for i in 0..rows {
         for_vectors!(S, n, |c, left| {
             // SAFETY: the caller's conditions.
-            unsafe { E::store_n(s, out.add(i * stride + c), left, E::load_n(s, row.add(c), left)) };
+            unsafe { E::store_n(s, to.add(i * width + c), left, E::load_n(s, from.add(i * step + c), left)) };
         });
     }
 }
 simd_fn!(
-    /// Copies the `n` values at each address to `out`, `out + stride`, ...
-    ///
-    /// # Safety
-    /// Every address has `n` values, and so has every place in `out`.
-    unsafe fn copy_rows<E>(rows: &[*const E], n: usize, out: *mut E, stride: usize) = copy_rows_body
+    unsafe fn copy_rows_simd<E>(from: *const E, step: usize, n: usize, rows: usize, to: *mut E, width: usize) =
+        copy_rows_body
 );
 
 #[inline(always)]
