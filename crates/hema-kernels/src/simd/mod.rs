@@ -7,10 +7,14 @@
 //!
 //! Left out on purpose: `f64`, integers and shuffles (no kernel needs them), and per-call overrides of the level.
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
 pub(crate) use scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2, Avx512};
@@ -23,6 +27,10 @@ use std::sync::OnceLock;
 pub enum Level {
     /// Plain Rust on groups of four values; the compiler's baseline instructions.
     Scalar,
+    /// NEON, on 64-bit ARM.
+    Neon,
+    /// NEON with the dot product of `bf16` pairs.
+    NeonBf16,
     /// AVX2 with fused multiply-add.
     Avx2,
     /// AVX-512 (F, VL, DQ, BW).
@@ -33,12 +41,15 @@ pub enum Level {
 
 impl Level {
     /// Every level, slowest first.
-    pub const ALL: [Level; 4] = [Level::Scalar, Level::Avx2, Level::Avx512, Level::Avx512Bf16];
+    pub const ALL: [Level; 6] =
+        [Level::Scalar, Level::Neon, Level::NeonBf16, Level::Avx2, Level::Avx512, Level::Avx512Bf16];
 
     /// The name `HEMA_CPU` knows this level by.
     pub fn name(self) -> &'static str {
         match self {
             Level::Scalar => "scalar",
+            Level::Neon => "neon",
+            Level::NeonBf16 => "neon-bf16",
             Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
             Level::Avx512Bf16 => "avx512-bf16",
@@ -47,13 +58,17 @@ impl Level {
 
     /// Whether `bf16` products are instructions of their own; where they are emulated, `bf16` maps save memory but no time.
     pub fn has_bf16(self) -> bool {
-        self == Level::Avx512Bf16
+        matches!(self, Level::NeonBf16 | Level::Avx512Bf16)
     }
 
     /// Whether this processor has the level's instructions.
     pub fn is_supported(self) -> bool {
         match self {
             Level::Scalar => true,
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            #[cfg(target_arch = "aarch64")]
+            Level::NeonBf16 => Level::Neon.is_supported() && std::arch::is_aarch64_feature_detected!("bf16"),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(target_arch = "x86_64")]
@@ -66,7 +81,7 @@ impl Level {
             }
             #[cfg(target_arch = "x86_64")]
             Level::Avx512Bf16 => Level::Avx512.is_supported() && is_x86_feature_detected!("avx512bf16"),
-            #[cfg(not(target_arch = "x86_64"))]
+            // another architecture's
             _ => false,
         }
     }
@@ -91,7 +106,7 @@ pub fn level() -> Level {
 /// Vectors of `LANES` values of `f32`.
 ///
 /// `load_n`/`store_n` touch only the first `n <= LANES` values; the other lanes of a loaded vector are 0. `min` and `max`
-/// return their second operand when either is NaN, so `max(0, x)` hands NaN on.
+/// hand a NaN of their second operand on, as in `max(0, x)`; of a NaN in the first, some processors return the second.
 ///
 /// `bf16` values are widened when loaded and rounded to nearest even when stored. For products, two of them lie in the
 /// 32 bits of one lane, the first in the low half: a *pair*.
@@ -113,6 +128,11 @@ pub(crate) trait Simd: Copy {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a * b + c` with one `a` for all lanes.
+    #[inline(always)]
+    fn fma_word(self, a: f32, b: Self::V, c: Self::V) -> Self::V {
+        self.fma(self.splat(a), b, c)
+    }
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `1 / a`, for normal `a` with a normal inverse, to within one unit in the last place or two.
@@ -130,8 +150,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn store_bf16_n(self, p: *mut bf16, n: usize, v: Self::V);
     /// Pairs of widened values.
     fn pair(self, first: Self::V, second: Self::V) -> Self::V;
-    /// `c` plus the product of the first and the product of the second halves of the pairs `a` and `b`.
-    fn dot(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `c` plus the product of the first and the product of the second halves of the pairs `a`, one for all lanes, and `b`.
+    fn dot(self, a: f32, b: Self::V, c: Self::V) -> Self::V;
 }
 
 /// `simd_fn!(/// doc  unsafe fn entry<E>(a: T, ...) = body)`: defines `entry`, which runs the copy of `body::<S>(token, a, ...)`
@@ -165,6 +185,10 @@ macro_rules! simd_fn {
             }
             // SAFETY: `level` returns only levels the processor has; the body's conditions are the caller's.
             match $crate::simd::level() {
+                #[cfg(target_arch = "aarch64")]
+                $crate::simd::Level::NeonBf16 => unsafe { $body($crate::simd::Neon::<true>::new(), $($arg),*) },
+                #[cfg(target_arch = "aarch64")]
+                $crate::simd::Level::Neon => unsafe { $body($crate::simd::Neon::<false>::new(), $($arg),*) },
                 #[cfg(target_arch = "x86_64")]
                 $crate::simd::Level::Avx512Bf16 => unsafe { avx512_bf16($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
@@ -193,7 +217,7 @@ pub(crate) fn lanes_sum<S: Simd>(s: S, v: S::V) -> f32 {
 /// Values in a vector of the level in use.
 pub(crate) fn lanes() -> usize {
     match level() {
-        Level::Scalar => 4,
+        Level::Scalar | Level::Neon | Level::NeonBf16 => 4,
         Level::Avx2 => 8,
         Level::Avx512 | Level::Avx512Bf16 => 16,
     }
@@ -221,5 +245,62 @@ pub(crate) mod testing {
             f(level);
         }
         FORCED.store(u8::MAX, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::at_every_level;
+    use super::{Simd, level};
+
+    #[inline(always)]
+    unsafe fn inverses_body<S: Simd>(s: S, x: &[f32; 16], exact: &mut [f32; 16], rough: &mut [f32; 16]) {
+        for i in (0..16).step_by(S::LANES) {
+            // SAFETY: sixteen values are whole vectors at every level.
+            unsafe {
+                let x = s.load(x.as_ptr().add(i));
+                s.store(exact.as_mut_ptr().add(i), s.recip(x));
+                s.store(rough.as_mut_ptr().add(i), s.recip_rough(x));
+            }
+        }
+    }
+    simd_fn!(
+        /// # Safety
+        /// None.
+        unsafe fn inverses(x: &[f32; 16], exact: &mut [f32; 16], rough: &mut [f32; 16]) = inverses_body
+    );
+
+    #[test]
+    fn inverses_have_the_bits_they_promise() {
+        at_every_level(|level| {
+            let mut x: [f32; 16] = std::array::from_fn(|i| 1.0 + i as f32 / 17.0);
+            x[12..].copy_from_slice(&[1e-37, -3e-20, 1.7e19, 8e37]);
+            for step in 0..1000 {
+                let x = x.map(|x| x * (1.0 + step as f32 / 16_000.0));
+                let (mut exact, mut rough) = ([0.0; 16], [0.0; 16]);
+                // SAFETY: no conditions.
+                unsafe { inverses(&x, &mut exact, &mut rough) };
+                let close = |found: f32, x: f32, bits: i32| {
+                    (f64::from(found) * f64::from(x) - 1.0).abs() < 2f64.powi(-bits)
+                };
+                for i in 0..16 {
+                    assert!(close(exact[i], x[i], 22), "{}: 1 / {} gave {}", level.name(), x[i], exact[i]);
+                    assert!(close(rough[i], x[i], 11), "{}: 1 / {} gave {}", level.name(), x[i], rough[i]);
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn kernels_run_at_the_levels_of_this_processor() {
+        let mut levels = Vec::new();
+        at_every_level(|forced| {
+            assert_eq!(level(), forced);
+            levels.push(forced.name());
+        });
+        // whoever imitates a processor says which levels it should have
+        if let Ok(expected) = std::env::var("HEMA_TEST_LEVELS") {
+            assert_eq!(levels.join(" "), expected);
+        }
     }
 }

@@ -126,10 +126,11 @@ impl Simd for Scalar {
         Self::zip(first, second, |a, b| f32::from_bits(a.to_bits() >> 16 | b.to_bits()))
     }
     #[inline(always)]
-    fn dot(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        std::array::from_fn(|i| {
-            let ((a0, a1), (b0, b1)) = (halves(a[i]), halves(b[i]));
-            c[i] + a0 * b0 + a1 * b1
+    fn dot(self, a: f32, b: Self::V, c: Self::V) -> Self::V {
+        let (a0, a1) = halves(a);
+        Self::zip(b, c, |b, c| {
+            let (b0, b1) = halves(b);
+            c + a0 * b0 + a1 * b1
         })
     }
 }

@@ -183,7 +183,8 @@ vector_impl!(
             }
         }
         #[inline(always)]
-        fn dot(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        fn dot(self, a: f32, b: Self::V, c: Self::V) -> Self::V {
+            let a = self.splat(a);
             unsafe {
                 let low = |v| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(v)));
                 let high = _mm256_castsi256_ps(_mm256_set1_epi32(0xFFFF_0000_u32 as i32));
@@ -268,7 +269,8 @@ vector_impl!(
             }
         }
         #[inline(always)]
-        fn dot(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        fn dot(self, a: f32, b: Self::V, c: Self::V) -> Self::V {
+            let a = self.splat(a);
             unsafe {
                 if BF16 {
                     let pairs = |v| std::mem::transmute::<__m512, __m512bh>(v);
