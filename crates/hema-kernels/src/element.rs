@@ -33,8 +33,8 @@ pub(crate) trait Storage: Sized {
 
     unsafe fn load_n<S: Simd>(s: S, p: *const Self, n: usize) -> S::V;
     unsafe fn store_n<S: Simd>(s: S, p: *mut Self, n: usize, v: S::V);
-    /// `sum + a * b` for words `a` and `b`.
-    fn multiply_add<S: Simd>(s: S, a: S::V, b: S::V, sum: S::V) -> S::V;
+    /// `sum + a * b` for the word `a` and the words `b`.
+    fn multiply_add<S: Simd>(s: S, a: f32, b: S::V, sum: S::V) -> S::V;
     /// `1 / (1 + e^-z)`, as good as the type can hold.
     fn sigmoid<S: Simd>(s: S, z: S::V) -> S::V;
     /// Word `k` of a row.
@@ -72,8 +72,8 @@ impl Storage for f32 {
         unsafe { s.store_n(p, n, v) }
     }
     #[inline(always)]
-    fn multiply_add<S: Simd>(s: S, a: S::V, b: S::V, sum: S::V) -> S::V {
-        s.fma(a, b, sum)
+    fn multiply_add<S: Simd>(s: S, a: f32, b: S::V, sum: S::V) -> S::V {
+        s.fma_word(a, b, sum)
     }
     #[inline(always)]
     fn sigmoid<S: Simd>(s: S, z: S::V) -> S::V {
@@ -121,7 +121,7 @@ impl Storage for bf16 {
         unsafe { s.store_bf16_n(p, n, v) }
     }
     #[inline(always)]
-    fn multiply_add<S: Simd>(s: S, a: S::V, b: S::V, sum: S::V) -> S::V {
+    fn multiply_add<S: Simd>(s: S, a: f32, b: S::V, sum: S::V) -> S::V {
         s.dot(a, b, sum)
     }
     #[inline(always)]

@@ -260,7 +260,7 @@ impl<E: Element> Tiles<'_, E> {
                     for k in 0..self.depth {
                         let b_k: [S::V; NV] = std::array::from_fn(|j| s.load(b.add(j * S::LANES)));
                         for r in 0..MR {
-                            let a_k = s.splat(E::word(a[r], k));
+                            let a_k = E::word(a[r], k);
                             for j in 0..NV {
                                 acc[r][j] = E::multiply_add(s, a_k, b_k[j], acc[r][j]);
                             }
@@ -491,7 +491,7 @@ impl<E: Element> Outer<'_, E> {
                     let (a, b) = (a.add(self.p), b.add(self.q));
                     let b_m: [S::V; NV] = std::array::from_fn(|j| s.load(b.add(j * S::LANES)));
                     for r in 0..PR {
-                        let a_m = s.splat(*a.add(r));
+                        let a_m = *a.add(r);
                         for j in 0..NV {
                             acc[r][j] = E::multiply_add(s, a_m, b_m[j], acc[r][j]);
                         }
@@ -505,7 +505,7 @@ impl<E: Element> Outer<'_, E> {
                     let (a, b) = (a.add(self.p), b.add(self.q));
                     let b_m: [S::V; NV] = std::array::from_fn(|j| s.load_n(b.add(j * S::LANES), live[j]));
                     for r in 0..PR {
-                        let a_m = s.splat(*a.add(r));
+                        let a_m = *a.add(r);
                         for j in 0..NV {
                             acc[r][j] = E::multiply_add(s, a_m, b_m[j], acc[r][j]);
                         }
