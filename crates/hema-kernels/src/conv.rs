@@ -18,8 +18,9 @@ mod grad_weight;
 use crate::act::Act;
 use crate::element::Element;
 use crate::gather::{Axis, Gather, copies};
-use crate::gemm::{Epilogue, OuterRows, Packed, Strides, product};
+use crate::gemm::{Epilogue, OuterRows, product};
 use crate::norm::{Partial, Stats};
+use crate::pack::{Order, Packed, Sizes};
 use crate::{SharedMut, check_len};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -217,12 +218,12 @@ impl Conv2d {
     pub(crate) fn pack<E: Element>(&self, weight: &[f32]) -> PackedConv<E> {
         check_len("weight", weight.len(), self.weight_len());
         let (taps, c) = (self.taps(), self.inputs);
-        let at = Strides { tap: 1, k: taps, n: c * taps };
+        let (sizes, order) = (Sizes { taps, k: c, n: self.outputs }, Order::ColumnsFirst);
         let all: Vec<usize> = (0..taps).collect();
         if copies::<E>(c) {
-            PackedConv { packed: side_by_side(weight, &all, c, self.outputs, at), used: vec![0] }
+            PackedConv { packed: side_by_side(weight, &all, sizes, order), used: vec![0] }
         } else {
-            PackedConv { packed: Packed::new(weight, taps, c, self.outputs, at), used: all }
+            PackedConv { packed: Packed::new(weight, sizes, order), used: all }
         }
     }
 
@@ -327,9 +328,9 @@ impl Conv2d {
         check_len("weight", weight.len(), self.weight_len());
         check_len("dx", dx.len(), self.in_len());
         let (taps, c) = (self.taps(), self.inputs);
-        let at = Strides { tap: 1, k: c * taps, n: taps };
+        let (sizes, order) = (Sizes { taps, k: self.outputs, n: c }, Order::RowsFirst);
         let copied = copies::<E>(self.outputs);
-        let packed = (!copied).then(|| Packed::<E>::new(weight, taps, self.outputs, c, at));
+        let packed = (!copied).then(|| Packed::<E>::new(weight, sizes, order));
         let base = SharedMut(dx.as_mut_ptr());
         let (k, s) = (self.kernel, self.stride);
         let epilogue = Epilogue { add, ..Epilogue::default() };
@@ -338,7 +339,7 @@ impl Conv2d {
             let columns = Axis::backward(self.width, self.out_width(), k, s, self.pad.left, class % s);
             let gather = Gather::new(dy, self.outputs, self.batch, rows, columns);
             let mut used = gather.taps(k);
-            let own = copied.then(|| side_by_side(weight, &used, self.outputs, c, at));
+            let own = copied.then(|| side_by_side(weight, &used, sizes, order));
             if copied {
                 // side by side, all taps are one, and none is none
                 used.truncate(1);
@@ -363,16 +364,17 @@ impl Conv2d {
     }
 }
 
-/// The matrices of some taps, each `k` x `n`, as one: the right-hand side of taps copied side by side.
-fn side_by_side<E: Element>(weight: &[f32], taps: &[usize], k: usize, n: usize, at: Strides) -> Packed<E> {
+/// The matrices of some of the taps, one below the other, as one: the right-hand side of taps copied side by side.
+fn side_by_side<E: Element>(weight: &[f32], taps: &[usize], sizes: Sizes, order: Order) -> Packed<E> {
+    let Sizes { k, n, .. } = sizes;
     let depth = (taps.len() * k).next_multiple_of(E::PER_WORD);
     let mut rows = vec![0.0; depth * n];
     for (row, out) in rows.chunks_exact_mut(n).enumerate().take(taps.len() * k) {
         for (column, out) in out.iter_mut().enumerate() {
-            *out = weight[taps[row / k] * at.tap + row % k * at.k + column * at.n];
+            *out = weight[order.position(sizes, taps[row / k], row % k, column)];
         }
     }
-    Packed::new(&rows, 1, depth, n, Strides { tap: 0, k: n, n: 1 })
+    Packed::new(&rows, Sizes { taps: 1, k: depth, n }, Order::RowsFirst)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! pixel are contiguous in an NHWC map, so the product only needs the *address* of each (tap, pixel). Both products here
 //! therefore take tables of row addresses; padding is the address of a row of zeros. A plain matrix is the case of one tap.
 //!
-//! * [`product`]: `out[m] = sum over taps t of rows[t][m] * B[t]`, for `B` packed by [`Packed`]. The right-hand side is cut into
+//! * [`product`]: `out[m] = sum over taps t of rows[t][m] * B[t]`, for `B` packed by [`pack`](crate::pack). The right-hand side is cut into
 //!   panels of up to three vectors; a panel (K x 48 values on AVX-512) stays in L1/L2 while all rows of the block pass. The
 //!   kernel keeps 8 rows x 3 vectors of sums in registers (4 x 3 where there are 16 registers) over the whole of K, so the
 //!   output is written once. Left-hand values are broadcast straight from the map: packing them would cost as much as the
@@ -20,122 +20,11 @@
 use crate::act::{Act, Activation, with_activation};
 use crate::element::Element;
 use crate::norm::for_vectors;
+use crate::pack::{Packed, Sizes, panels};
 use crate::simd::{Simd, lanes, simd_fn};
-use crate::workspace::scratch;
-use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
-
-/// Vectors in a full panel of the right-hand side.
-const PANEL: usize = 3;
-
-/// Widths, in vectors, of the panels that cover `n` columns; a lone last vector is evened out, as 4 = 2 + 2.
-fn panels(n: usize, lanes: usize) -> impl Iterator<Item = usize> {
-    let mut left = n.div_ceil(lanes);
-    std::iter::from_fn(move || {
-        let width = if left == PANEL + 1 { 2 } else { left.min(PANEL) };
-        left -= width;
-        (width > 0).then_some(width)
-    })
-}
-
-/// A right-hand side, `taps` matrices of `k` x `n`, in the order the kernel reads it: panel, tap, word of k, column; columns
-/// past `n` are 0. `k` is a whole number of words.
-pub(crate) struct Packed<E> {
-    words: Vec<f32>,
-    taps: usize,
-    k: usize,
-    n: usize,
-    lanes: usize,
-    of: PhantomData<E>,
-}
-
-/// Where element (tap, k, column) of a right-hand side lies in the buffer it is packed from.
-#[derive(Clone, Copy)]
-pub(crate) struct Strides {
-    pub(crate) tap: usize,
-    pub(crate) k: usize,
-    pub(crate) n: usize,
-}
-
-impl<E: Element> Packed<E> {
-    /// Packs `taps` matrices of `k` x `n` found in `b` at the given strides.
-    pub(crate) fn new(b: &[f32], taps: usize, k: usize, n: usize, at: Strides) -> Self {
-        E::narrowed(b, |b| Self::of(b, taps, k, n, at))
-    }
-
-    fn of(b: &[E], taps: usize, k: usize, n: usize, at: Strides) -> Self {
-        let lanes = lanes();
-        assert!(k.is_multiple_of(E::PER_WORD), "{k} rows are not whole words");
-        let depth = k / E::PER_WORD;
-        let mut words = scratch().take(n.div_ceil(lanes) * lanes * taps * depth);
-        let (mut first, mut rest) = (0, words.as_mut_slice());
-        let mut tasks = Vec::new();
-        for width in panels(n, lanes).map(|v| v * lanes) {
-            let (panel, others) = rest.split_at_mut(taps * depth * width);
-            tasks.push((first, width, panel));
-            first += width;
-            rest = others;
-        }
-        let pack = |(first, width, panel): (usize, usize, &mut [f32])| {
-            let columns = width.min(n - first);
-            for (tap, panel) in panel.chunks_exact_mut((depth * width).max(1)).enumerate() {
-                pack_panel(&b[tap * at.tap + first * at.n..], at, columns, width, panel);
-            }
-        };
-        if b.len() < SERIAL {
-            tasks.into_iter().for_each(pack);
-        } else {
-            tasks.into_par_iter().for_each(pack);
-        }
-        Self { words, taps, k, n, lanes, of: PhantomData }
-    }
-}
-
-impl<E> Packed<E> {
-    /// Panels its columns are cut into.
-    pub(crate) fn panels(&self) -> usize {
-        panels(self.n, self.lanes).count()
-    }
-}
-
-impl<E> Drop for Packed<E> {
-    fn drop(&mut self) {
-        scratch().give(std::mem::take(&mut self.words));
-    }
-}
-
-/// Right-hand sides smaller than this are packed by one thread.
-const SERIAL: usize = 1 << 13;
-
-/// One tap of one panel: rows of `width` words, the first `columns` of them from `b`.
-fn pack_panel<E: Element>(b: &[E], at: Strides, columns: usize, width: usize, panel: &mut [f32]) {
-    const ROWS: usize = 32;
-    if columns < width {
-        panel.fill(0.0);
-    }
-    let word = |b: &[E], row: usize| {
-        let first = row * E::PER_WORD;
-        E::join(b[first * at.k], b[(first + E::PER_WORD - 1) * at.k])
-    };
-    if at.n == 1 {
-        for (row, panel) in panel.chunks_exact_mut(width).enumerate() {
-            for (column, panel) in panel[..columns].iter_mut().enumerate() {
-                *panel = word(&b[column..], row);
-            }
-        }
-        return;
-    }
-    // a transposition, a few rows at a time so that they stay in L1
-    for (group, panel) in panel.chunks_mut(ROWS * width).enumerate() {
-        for column in 0..columns {
-            for (row, panel) in panel.chunks_exact_mut(width).enumerate() {
-                panel[column] = word(&b[column * at.n..], group * ROWS + row);
-            }
-        }
-    }
-}
 
 /// What happens to a finished sum before it is stored.
 #[derive(Clone, Copy, Default)]
@@ -159,7 +48,7 @@ const TILE_ROWS: usize = 8;
 /// For the columns of the given panels, `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) + i][j] * b[taps[t]][j][..])` for `i < m`.
 ///
 /// # Safety
-/// `rows` holds `taps.len() * padded_rows(m)` addresses of `b.k` readable values each; `out` holds `m` addresses of `b.n`
+/// `rows` holds `taps.len() * padded_rows(m)` addresses of `k` readable values each; `out` holds `m` addresses of `n`
 /// values that only this call touches.
 pub(crate) unsafe fn product<E: Element>(
     b: &Packed<E>,
@@ -170,9 +59,9 @@ pub(crate) unsafe fn product<E: Element>(
     epilogue: Epilogue,
 ) {
     assert_eq!(b.lanes, lanes(), "packed for another instruction set");
-    assert!(rows.len() == taps.len() * padded_rows(out.len()) && taps.iter().all(|&t| t < b.taps));
+    assert!(rows.len() == taps.len() * padded_rows(out.len()) && taps.iter().all(|&t| t < b.sizes.taps));
     assert!(!epilogue.add || epilogue.act == Act::Identity);
-    assert!(epilogue.bias.is_none_or(|bias| bias.len() == b.n));
+    assert!(epilogue.bias.is_none_or(|bias| bias.len() == b.sizes.n));
     // SAFETY: the caller's conditions; the tables' sizes were just checked.
     unsafe { product_simd(b, columns, taps, rows, out, epilogue) }
 }
@@ -199,9 +88,10 @@ unsafe fn product_body<S: Simd, E: Element>(
     epilogue: Epilogue,
 ) {
     let (mut first, mut panel) = (0, b.words.as_ptr());
-    let depth = b.k / E::PER_WORD;
-    for (i, width) in panels(b.n, S::LANES).enumerate() {
-        let task = Tiles { taps, rows, out, depth, n: b.n, first, panel, epilogue };
+    let Sizes { taps: all, k, n } = b.sizes;
+    let depth = k / E::PER_WORD;
+    for (i, width) in panels(n, S::LANES).enumerate() {
+        let task = Tiles { taps, rows, out, depth, n, first, panel, epilogue };
         // SAFETY: the caller's conditions; `panel` is the packed panel of `width` vectors that starts at column `first`.
         unsafe {
             match (S::WIDE, width) {
@@ -213,7 +103,7 @@ unsafe fn product_body<S: Simd, E: Element>(
                 (false, 2) => task.run::<S, 4, 2>(s),
                 (false, _) => task.run::<S, 4, 3>(s),
             }
-            panel = panel.add(b.taps * depth * width * S::LANES);
+            panel = panel.add(all * depth * width * S::LANES);
         }
         first += width * S::LANES;
     }

@@ -29,6 +29,7 @@ mod max_pool;
 mod mixer;
 mod norm;
 mod optim;
+mod pack;
 mod pixels;
 mod pool;
 #[cfg(test)]

@@ -148,10 +148,41 @@ pub(crate) trait Simd: Copy {
     fn keep_positive(self, cond: Self::V, a: Self::V) -> Self::V;
     unsafe fn load_bf16_n(self, p: *const bf16, n: usize) -> Self::V;
     unsafe fn store_bf16_n(self, p: *mut bf16, n: usize, v: Self::V);
+    /// `a` rounded to the nearest `bf16`, and widened again.
+    #[inline(always)]
+    fn round_bf16(self, a: Self::V) -> Self::V {
+        let mut narrow = [bf16::ZERO; MAX_LANES];
+        // SAFETY: no vector has more than `MAX_LANES` values.
+        unsafe {
+            self.store_bf16_n(narrow.as_mut_ptr(), Self::LANES, a);
+            self.load_bf16_n(narrow.as_ptr(), Self::LANES)
+        }
+    }
     /// Pairs of widened values.
     fn pair(self, first: Self::V, second: Self::V) -> Self::V;
     /// `c` plus the product of the first and the product of the second halves of the pairs `a`, one for all lanes, and `b`.
     fn dot(self, a: f32, b: Self::V, c: Self::V) -> Self::V;
+    /// Turns up to `LANES` x `LANES` values over: the vector at `to + j * to_step` gets value j of each of the `rows` rows at
+    /// `from + i * step` and 0 in the other lanes, for every j below `columns`.
+    #[inline(always)]
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        step: usize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        to_step: usize,
+    ) {
+        for j in 0..columns {
+            for i in 0..Self::LANES {
+                // SAFETY: the caller vouches for `columns` values in each row and for whole vectors of the output.
+                unsafe {
+                    *to.add(j * to_step + i) = if i < rows { *from.add(i * step + j) } else { 0.0 };
+                }
+            }
+        }
+    }
 }
 
 /// `simd_fn!(/// doc  unsafe fn entry<E>(a: T, ...) = body)`: defines `entry`, which runs the copy of `body::<S>(token, a, ...)`

@@ -183,6 +183,45 @@ vector_impl!(
             }
         }
         #[inline(always)]
+        unsafe fn transpose(
+            self,
+            from: *const f32,
+            step: usize,
+            rows: usize,
+            columns: usize,
+            to: *mut f32,
+            to_step: usize,
+        ) {
+            // no closures: those handed to functions of the library are not compiled for this level
+            unsafe {
+                let mut x = [self.splat(0.0); 8];
+                for i in 0..rows.min(8) {
+                    x[i] = self.load_n(from.add(i * step), columns);
+                }
+                let mut four = [[self.splat(0.0); 4]; 2];
+                for (i, four) in four.iter_mut().enumerate() {
+                    let p = _mm256_castps_pd(_mm256_unpacklo_ps(x[4 * i], x[4 * i + 1]));
+                    let q = _mm256_castps_pd(_mm256_unpacklo_ps(x[4 * i + 2], x[4 * i + 3]));
+                    let r = _mm256_castps_pd(_mm256_unpackhi_ps(x[4 * i], x[4 * i + 1]));
+                    let t = _mm256_castps_pd(_mm256_unpackhi_ps(x[4 * i + 2], x[4 * i + 3]));
+                    four[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(p, q));
+                    four[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(p, q));
+                    four[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(r, t));
+                    four[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(r, t));
+                }
+                for j in 0..4 {
+                    if j < columns {
+                        let v = _mm256_permute2f128_ps::<0x20>(four[0][j], four[1][j]);
+                        self.store(to.add(j * to_step), v);
+                    }
+                    if j + 4 < columns {
+                        let v = _mm256_permute2f128_ps::<0x31>(four[0][j], four[1][j]);
+                        self.store(to.add((j + 4) * to_step), v);
+                    }
+                }
+            }
+        }
+        #[inline(always)]
         fn dot(self, a: f32, b: Self::V, c: Self::V) -> Self::V {
             let a = self.splat(a);
             unsafe {
@@ -266,6 +305,60 @@ vector_impl!(
             unsafe {
                 let low = _mm512_srli_epi32::<16>(_mm512_castps_si512(first));
                 _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_castps_si512(second)))
+            }
+        }
+        #[inline(always)]
+        fn round_bf16(self, a: Self::V) -> Self::V {
+            unsafe {
+                _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(Self::narrow(a))))
+            }
+        }
+        #[inline(always)]
+        unsafe fn transpose(
+            self,
+            from: *const f32,
+            step: usize,
+            rows: usize,
+            columns: usize,
+            to: *mut f32,
+            to_step: usize,
+        ) {
+            // no closures: those handed to functions of the library are not compiled for this level
+            unsafe {
+                let mut x = [self.splat(0.0); 16];
+                for i in 0..rows.min(16) {
+                    x[i] = self.load_n(from.add(i * step), columns);
+                }
+                // four rows at a time: quarter q of vector j is column 4 q + j of them
+                let mut four = [[self.splat(0.0); 4]; 4];
+                for (i, four) in four.iter_mut().enumerate() {
+                    let p = _mm512_castps_pd(_mm512_unpacklo_ps(x[4 * i], x[4 * i + 1]));
+                    let q = _mm512_castps_pd(_mm512_unpacklo_ps(x[4 * i + 2], x[4 * i + 3]));
+                    let r = _mm512_castps_pd(_mm512_unpackhi_ps(x[4 * i], x[4 * i + 1]));
+                    let t = _mm512_castps_pd(_mm512_unpackhi_ps(x[4 * i + 2], x[4 * i + 3]));
+                    four[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(p, q));
+                    four[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(p, q));
+                    four[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(r, t));
+                    four[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(r, t));
+                }
+                for j in 0..4 {
+                    // quarters 0 and 2, then 1 and 3, of eight rows
+                    let e0 = _mm512_shuffle_f32x4::<0b10_00_10_00>(four[0][j], four[1][j]);
+                    let e1 = _mm512_shuffle_f32x4::<0b10_00_10_00>(four[2][j], four[3][j]);
+                    let o0 = _mm512_shuffle_f32x4::<0b11_01_11_01>(four[0][j], four[1][j]);
+                    let o1 = _mm512_shuffle_f32x4::<0b11_01_11_01>(four[2][j], four[3][j]);
+                    let quarters = [
+                        _mm512_shuffle_f32x4::<0b10_00_10_00>(e0, e1),
+                        _mm512_shuffle_f32x4::<0b10_00_10_00>(o0, o1),
+                        _mm512_shuffle_f32x4::<0b11_01_11_01>(e0, e1),
+                        _mm512_shuffle_f32x4::<0b11_01_11_01>(o0, o1),
+                    ];
+                    for (q, v) in quarters.into_iter().enumerate() {
+                        if 4 * q + j < columns {
+                            self.store(to.add((4 * q + j) * to_step), v);
+                        }
+                    }
+                }
             }
         }
         #[inline(always)]
