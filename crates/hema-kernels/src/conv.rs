@@ -18,7 +18,7 @@ mod grad_weight;
 use crate::act::Act;
 use crate::element::Element;
 use crate::gather::{Axis, Gather, copies};
-use crate::gemm::{Epilogue, OuterRows, product};
+use crate::gemm::{Epilogue, OuterRows, WHOLE_TILES, product};
 use crate::norm::{Partial, Stats};
 use crate::pack::{Order, Packed, Sizes};
 use crate::{SharedMut, check_len};
@@ -197,11 +197,14 @@ impl Conv2d {
         let (tasks, block) = if self.weight_len() > map {
             let blocks = pixels.div_ceil(MOST_ROWS).max(1);
             // small products are soon done: cutting them up would cost more
-            ((self.macs() >> 20).clamp(4, 16), pixels.div_ceil(blocks).next_multiple_of(8).max(8))
+            (
+                (self.macs() >> 20).clamp(4, 16),
+                pixels.div_ceil(blocks).next_multiple_of(WHOLE_TILES).max(WHOLE_TILES),
+            )
         } else {
             // about a quarter of L2 for both sides, whole tiles, and enough tasks to share out
             let fits = (1 << 16) / (self.inputs.max(self.outputs));
-            (4, fits.min(pixels.div_ceil(16)).clamp(48, MOST_ROWS).next_multiple_of(8))
+            (4, fits.min(pixels.div_ceil(16)).clamp(48, MOST_ROWS).next_multiple_of(WHOLE_TILES))
         };
         let groups = tasks.div_ceil(pixels.div_ceil(block).max(1)).min(panels);
         Cut { pixels, block, panels, groups }

@@ -39,11 +39,15 @@ pub(crate) struct Epilogue<'a> {
 
 /// Rows a table must have for `m` rows: kernels read whole tiles of addresses.
 pub(crate) const fn padded_rows(m: usize) -> usize {
-    m.div_ceil(TILE_ROWS) * TILE_ROWS
+    m + TILE_ROWS - 1
 }
 
-/// The most rows a tile has.
-const TILE_ROWS: usize = 8;
+/// Rows that are whole tiles of every height.
+pub(crate) const WHOLE_TILES: usize = 36;
+
+/// The most rows a tile has: with 27 vectors of sums, 31 of 32 registers are in use. Networks halve a side of 3 * 2^n pixels until
+/// 3 are left, so that nine is what the smallest map of a single image has, and divides all of them.
+const TILE_ROWS: usize = 9;
 
 /// For the columns of the given panels, `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) + i][j] * b[taps[t]][j][..])` for `i < m`.
 ///
@@ -96,9 +100,9 @@ unsafe fn product_body<S: Simd, E: Element>(
         unsafe {
             match (S::WIDE, width) {
                 _ if !columns.contains(&i) => {}
-                (true, 1) => task.run::<S, 8, 1>(s),
-                (true, 2) => task.run::<S, 8, 2>(s),
-                (true, _) => task.run::<S, 8, 3>(s),
+                (true, 1) => task.run::<S, TILE_ROWS, 1>(s),
+                (true, 2) => task.run::<S, TILE_ROWS, 2>(s),
+                (true, _) => task.run::<S, TILE_ROWS, 3>(s),
                 (false, 1) => task.run::<S, 4, 1>(s),
                 (false, 2) => task.run::<S, 4, 2>(s),
                 (false, _) => task.run::<S, 4, 3>(s),
@@ -141,7 +145,7 @@ impl<E: Element> Tiles<'_, E> {
         for (i, out) in self.out.chunks(MR).enumerate() {
             let mut acc = [start; MR];
             for (t, &tap) in self.taps.iter().enumerate() {
-                // SAFETY: i * MR + MR <= stride, so the MR addresses lie in tap t's part of the table; each has k readable
+                // SAFETY: i * MR + MR < m + MR <= stride + 1, so the MR addresses lie in tap t's part of the table; each has k readable
                 // values; the panel has `depth` rows of `width` words for each tap.
                 unsafe {
                     let a: [*const E; MR] =
