@@ -7,13 +7,15 @@
 //! * The gradient of the input is the same operation on the output's gradient: a pixel of the input collects the taps that
 //!   reached it. With stride s the pixels fall into s x s classes with the same taps each; a class is one run, and no
 //!   multiplication with a structural zero is done.
-//! * The gradient of the weights is in a file of its own.
+//! * The gradient of the weights is in a file of its own, and so are 3 x 3 convolutions of stride 1 of many channels
+//!   ([`winograd`]).
 //! * With very few input channels (the network's first layer) the taps of a block are copied side by side into a small
 //!   im2col buffer: otherwise most of the work is addressing.
 //!
-//! Left out on purpose: dilation and groups (depthwise has its own kernel), Winograd.
+//! Left out on purpose: dilation and groups (depthwise has its own kernel).
 
 mod grad_weight;
+mod winograd;
 
 use crate::act::Act;
 use crate::element::Element;
@@ -24,6 +26,7 @@ use crate::pack::{Order, Packed, Sizes};
 use crate::{SharedMut, check_len};
 use rayon::prelude::*;
 use std::ops::Range;
+use winograd::Tiled;
 
 /// Zero padding of each side of a map, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -78,6 +81,8 @@ pub(crate) struct PackedConv<E> {
     packed: Packed<E>,
     /// Its taps to be used, in the order of the table.
     used: Vec<usize>,
+    /// Whether they are transformed, for [`winograd`].
+    tiled: bool,
 }
 
 /// Tasks of a product: blocks of rows times groups of panels of columns.
@@ -112,13 +117,16 @@ struct Scratch<E> {
     other: Vec<*const E>,
     out: Vec<*mut E>,
     im2col: Vec<E>,
+    /// Inputs and products of [`winograd`]'s tiles.
+    tiles: [Vec<E>; 2],
     rows: [OuterRows; 2],
 }
 
 impl<E> Scratch<E> {
     fn new() -> Self {
         let rows = [OuterRows::new(), OuterRows::new()];
-        Self { table: Vec::new(), other: Vec::new(), out: Vec::new(), im2col: Vec::new(), rows }
+        let tiles = [Vec::new(), Vec::new()];
+        Self { table: Vec::new(), other: Vec::new(), out: Vec::new(), im2col: Vec::new(), tiles, rows }
     }
 
     /// Fills the table for pixels `start..start + m` and empties that of the output.
@@ -189,6 +197,12 @@ impl Conv2d {
         self.kernel * self.kernel
     }
 
+    /// Whether it is computed by [`winograd`]'s tiles, its product being from one number of channels to another.
+    fn is_tiled<E: Element>(&self, from: usize, to: usize) -> bool {
+        let Pad { top, left, .. } = self.pad;
+        (self.kernel, self.stride) == (3, 1) && top.max(left) < 3 && winograd::pays::<E>(from, to)
+    }
+
     /// How the product of `pixels` rows with the weights is cut into tasks. Whichever is larger, the map that the rows are of or
     /// the weights, goes through the cache once: a task has a few rows and all columns, or all rows (or very many) and a few
     /// columns.
@@ -224,9 +238,11 @@ impl Conv2d {
         let (sizes, order) = (Sizes { taps, k: c, n: self.outputs }, Order::ColumnsFirst);
         let all: Vec<usize> = (0..taps).collect();
         if copies::<E>(c) {
-            PackedConv { packed: side_by_side(weight, &all, sizes, order), used: vec![0] }
+            PackedConv { packed: side_by_side(weight, &all, sizes, order), used: vec![0], tiled: false }
+        } else if self.is_tiled::<E>(c, self.outputs) {
+            PackedConv { packed: winograd::pack(weight, sizes, order), used: Vec::new(), tiled: true }
         } else {
-            PackedConv { packed: Packed::new(weight, sizes, order), used: all }
+            PackedConv { packed: Packed::new(weight, sizes, order), used: all, tiled: false }
         }
     }
 
@@ -250,9 +266,20 @@ impl Conv2d {
     ) {
         self.check_forward(x, y);
         bias.inspect(|bias| check_len("bias", bias.len(), self.outputs));
+        let epilogue = Epilogue { bias, act, add: false };
+        if weight.tiled {
+            let tiled = Tiled {
+                map: x,
+                batch: self.batch,
+                size: [self.height, self.width],
+                out_size: [self.out_height(), self.out_width()],
+                pad: [self.pad.top, self.pad.left],
+                turned: false,
+            };
+            return tiled.run(&weight.packed, epilogue, y);
+        }
         let gather = self.gather(x);
         let base = SharedMut(y.as_mut_ptr());
-        let epilogue = Epilogue { bias, act, add: false };
         let cut = self.cut(gather.pixels(), x.len(), weight.packed.panels());
         cut.run(|scratch, start, m, columns| {
             scratch.fill(&gather, start, m, copies::<E>(self.inputs));
@@ -274,7 +301,7 @@ impl Conv2d {
         let weight = self.pack(weight);
         let gather = self.gather(x);
         let Cut { block, groups, .. } = self.cut(gather.pixels(), x.len(), weight.packed.panels());
-        if groups > 1 {
+        if groups > 1 || weight.tiled {
             self.forward_packed(x, &weight, None, Act::Identity, y);
             return Stats::of(y, self.outputs);
         }
@@ -332,11 +359,23 @@ impl Conv2d {
         check_len("dx", dx.len(), self.in_len());
         let (taps, c) = (self.taps(), self.inputs);
         let (sizes, order) = (Sizes { taps, k: self.outputs, n: c }, Order::RowsFirst);
+        let epilogue = Epilogue { add, ..Epilogue::default() };
+        if self.is_tiled::<E>(self.outputs, c) {
+            let tiled = Tiled {
+                map: dy,
+                batch: self.batch,
+                size: [self.out_height(), self.out_width()],
+                out_size: [self.height, self.width],
+                // what a filter of three leaves of its other side
+                pad: [2 - self.pad.top, 2 - self.pad.left],
+                turned: true,
+            };
+            return tiled.run(&winograd::pack(weight, sizes, order), epilogue, dx);
+        }
         let copied = copies::<E>(self.outputs);
         let packed = (!copied).then(|| Packed::<E>::new(weight, sizes, order));
         let base = SharedMut(dx.as_mut_ptr());
         let (k, s) = (self.kernel, self.stride);
-        let epilogue = Epilogue { add, ..Epilogue::default() };
         for class in 0..s * s {
             let rows = Axis::backward(self.height, self.out_height(), k, s, self.pad.top, class / s);
             let columns = Axis::backward(self.width, self.out_width(), k, s, self.pad.left, class % s);

@@ -47,7 +47,7 @@ pub(crate) const WHOLE_TILES: usize = 36;
 
 /// The most rows a tile has: with 27 vectors of sums, 31 of 32 registers are in use. Networks halve a side of 3 * 2^n pixels until
 /// 3 are left, so that nine is what the smallest map of a single image has, and divides all of them.
-const TILE_ROWS: usize = 9;
+pub(crate) const TILE_ROWS: usize = 9;
 
 /// For the columns of the given panels, `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) + i][j] * b[taps[t]][j][..])` for `i < m`.
 ///

@@ -56,6 +56,29 @@ fn several_tasks_match_the_reference() {
     });
 }
 
+/// Enough channels that tiles pay, on maps that are no whole tiles, with paddings of all sorts.
+#[test]
+fn tiles_match_the_reference() {
+    at_every_level(|level| {
+        for (inputs, outputs) in [(34, 50), (48, 96), (64, 64), (130, 34)] {
+            for (i, (height, width)) in [(1, 1), (2, 5), (3, 3), (7, 4), (12, 9)].into_iter().enumerate() {
+                for pad in [Pad::all(1), Pad { top: 2, left: 0, bottom: i % 2, right: 2 }] {
+                    let shape =
+                        Conv2d { batch: 2, height, width, inputs, outputs, kernel: 3, stride: 1, pad };
+                    if height + pad.top + pad.bottom < 3 || width + pad.left + pad.right < 3 {
+                        continue;
+                    }
+                    assert!(
+                        shape.is_tiled::<f32>(inputs, outputs) && shape.is_tiled::<bf16>(inputs, outputs)
+                    );
+                    check::<f32>(&shape, level);
+                    check::<bf16>(&shape, level);
+                }
+            }
+        }
+    });
+}
+
 fn check<E: Element>(shape: &Conv2d, level: Level) {
     let (name, tolerance) = (format!("{shape:?} {} {}", E::NAME, level.name()), tolerance::<E>());
     let (x, w) = (map::<E>(shape.in_len(), 1), wide(&map::<E>(shape.weight_len(), 2)));
