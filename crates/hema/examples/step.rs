@@ -4,6 +4,7 @@
 //! the most memory the process has had. Peers are timed by the same loop in `benches/peers/`. On a graphics card (built with
 //! `--features cuda`, `gpu`, `vulkan` or `metal`) a step ends when the card has done it, ten do not count, and the first, in which
 //! kernels are compiled and chosen, is told apart; `--each` prints each step's seconds: forward, backward, update and wait.
+//! `step check --device=NAME` says whether a card computes as the processor does.
 
 #![allow(clippy::print_stdout)] // the result
 
@@ -17,7 +18,7 @@ use hema::model::{ModelSpec, Network};
 use hema::nn::{Pass, Precision, Prepared, on_pool};
 use hema::optim::Optimizer;
 use hema::recipe::Recipe;
-use hema::{Device, device};
+use hema::{Device, device, device_check};
 
 const SIDE: usize = 96;
 const WARM_UP: usize = 3;
@@ -30,6 +31,12 @@ fn main() -> Result<(), hema::core::Error> {
     let precision = if flags.iter().any(|f| f == "--bf16") { Precision::Bf16 } else { Precision::Fp32 };
     let device = device::open(flags.iter().find_map(|f| f.strip_prefix("--device=")).unwrap_or("cpu"))?;
     let warm_up = if device::is_cpu(&device) { WARM_UP } else { WARM_UP_OF_CARD };
+    if words.first().is_some_and(|word| word == "check") {
+        let verdict =
+            device_check::check(&device).map_or_else(|e| e.to_string(), |()| "as the processor".into());
+        println!("{}: {verdict}", device::name(&device));
+        return Ok(());
+    }
     let (mode, model, batch) = match &words[..] {
         [mode, model, batch, ..] => (mode.as_str(), model.clone(), number(batch)),
         _ => return Err(hema::core::Error::new("expected: train|predict MODEL BATCH [STEPS]")),
@@ -91,7 +98,7 @@ fn train(
     for step in 0..steps {
         let begun = Instant::now();
         let mut times = Vec::new();
-        network = on_pool(|| {
+        network = on_pool(&device, || {
             let pass = Pass::train(0, step as u64).with_precision(precision);
             let value = loss.forward(network.forward(images.clone(), &pass), &targets, &device);
             times.push(begun.elapsed());
@@ -124,7 +131,7 @@ fn predict(
     let mut seconds = Vec::new();
     for _ in 0..steps {
         let start = Instant::now();
-        let logits = on_pool(|| {
+        let logits = on_pool(device, || {
             let pass = Pass::predict().with_precision(precision).with_prepared(&prepared);
             network.forward(images.clone(), &pass).into_data()
         });

@@ -269,7 +269,7 @@ impl Predictor {
             let at_once = (BATCH / count).max(1);
             loader::for_each_made_batch(&order, at_once, &member.preprocess, &make, |batch| {
                 let images = batch.samples.clone();
-                let probabilities = on_pool(|| {
+                let probabilities = on_pool(&self.device, || {
                     let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
                     let logits = member.network.forward(batch.into_tensor(&self.device), &pass);
                     activation::softmax(logits / member.temperature, 1).into_data()
@@ -298,7 +298,7 @@ impl Predictor {
         let mut embedded = Embedded { features: Vec::new(), probabilities: Vec::new() };
         let read = |&i: &usize| data.image(i);
         loader::for_each_batch(&order, BATCH, &member.preprocess, &read, |batch| {
-            let (features, probabilities) = on_pool(|| {
+            let (features, probabilities) = on_pool(&self.device, || {
                 let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
                 let features = member.network.features(batch.into_tensor(&self.device), &pass);
                 let logits = member.network.classify(features.clone(), &pass);

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use super::{Rule, Step};
 use crate::nn::{Buffer, Parameter, Plain, Stored, recycle};
 
-/// The new weight, with the state updated: by one pass where the tensors are on the CPU, else by Burn's operations.
+/// The new weight, with the state updated.
 pub(super) fn update(
     rule: &dyn Rule,
     step: &Step,
@@ -15,8 +15,7 @@ pub(super) fn update(
     grad: Tensor<1>,
     state: &mut [Tensor<1>],
 ) -> Tensor<1> {
-    let Some(gradient) = Plain.take(grad.clone()) else { return rule.update(step, weight, grad, state) };
-    drop(grad);
+    let gradient = Plain.take(grad).expect("gradients are where the network is");
     let nothing = Tensor::from_primitive::<Flex>(f32::buffer(vec![], [0]));
     let taken = state.iter_mut().map(|slot| own(std::mem::replace(slot, nothing.clone())));
     let mut slots: Vec<Buffer> = taken.collect();
@@ -31,8 +30,9 @@ pub(super) fn update(
 }
 
 /// Sum of the squares of a tensor on the CPU.
-pub(super) fn sum_of_squares<const D: usize>(x: &Tensor<D>) -> Option<f64> {
-    Plain.take(x.clone()).map(|buffer| hema_kernels::sum_of_squares(f32::values(&buffer)))
+pub(super) fn sum_of_squares<const D: usize>(x: &Tensor<D>) -> f64 {
+    let buffer = Plain.take(x.clone()).expect("gradients are where the network is");
+    hema_kernels::sum_of_squares(f32::values(&buffer))
 }
 
 /// A buffer that nobody else has, with the tensor's values.

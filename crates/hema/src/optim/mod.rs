@@ -10,6 +10,7 @@ mod layers;
 mod lion;
 mod rmsprop;
 mod sgd;
+mod together;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use hema_core::error::{Error, Result};
 
+use crate::device;
 use crate::model::Network;
 use crate::recipe;
 use crate::weights::{Array, Names, StateDict};
@@ -68,6 +70,8 @@ pub struct Optimizer {
     factors: BTreeMap<String, f64>,
     steps: u64,
     state: BTreeMap<String, Vec<Tensor<1>>>,
+    /// The state on a graphics card, where weights are changed together.
+    together: Vec<together::State>,
 }
 
 impl Optimizer {
@@ -89,6 +93,7 @@ impl Optimizer {
             factors: BTreeMap::new(),
             steps: 0,
             state: BTreeMap::new(),
+            together: Vec::new(),
         }
     }
 
@@ -97,16 +102,17 @@ impl Optimizer {
     /// # Errors
     /// A gradient that is not finite; the network is then lost, its last checkpoint is not.
     pub fn step(&mut self, network: Network, mut grads: GradientsParams, lr: f64) -> Result<Network> {
-        let norm = global_norm(&network, &grads);
-        if !norm.is_finite() {
-            return Err(Error::new(format!("the gradient's norm is {norm}, expected a finite number"))
-                .hint("lower the learning rate, or clip with clip_norm"));
-        }
-        // as PyTorch's clip_grad_norm_
-        let scale = self.clip_norm.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0));
         if self.layer_decay < 1.0 && self.factors.is_empty() {
             self.factors = layers::factors(&network, self.layer_decay);
         }
+        if !network.devices().iter().all(device::is_cpu) {
+            self.steps += 1;
+            return together::step(self, network, &mut grads, lr);
+        }
+        let norm = global_norm(&network, &grads);
+        check_norm(norm)?;
+        // as PyTorch's clip_grad_norm_
+        let scale = self.clip_norm.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0));
         self.steps += 1;
         let mut mapper = Update { optimizer: self, grads: &mut grads, lr, scale, names: Names::default() };
         Ok(network.map(&mut mapper))
@@ -115,8 +121,9 @@ impl Optimizer {
     /// The state as named arrays, `SLOT/WEIGHT`.
     pub fn state_dict(&self) -> StateDict {
         let mut saved = StateDict::new();
-        for (weight, arrays) in &self.state {
-            for (slot, array) in self.rule.slots().iter().zip(arrays) {
+        let together = self.together.iter().flat_map(together::State::of_weights);
+        for (weight, arrays) in self.state.clone().into_iter().chain(together) {
+            for (slot, array) in self.rule.slots().iter().zip(&arrays) {
                 let values = array.to_data().try_into_vec::<f32>().unwrap_or_default();
                 saved.insert(format!("{slot}/{weight}"), Array { shape: vec![values.len()], values });
             }
@@ -147,28 +154,32 @@ impl Optimizer {
     }
 }
 
-/// Euclidean norm of all gradients together.
+/// A norm that can be stepped by.
+///
+/// # Errors
+/// One that is not finite.
+fn check_norm(norm: f64) -> Result<()> {
+    if norm.is_finite() {
+        return Ok(());
+    }
+    Err(Error::new(format!("the gradient's norm is {norm}, expected a finite number"))
+        .hint("lower the learning rate, or clip with clip_norm"))
+}
+
+/// Euclidean norm of all gradients together, on the CPU.
 fn global_norm(network: &Network, grads: &GradientsParams) -> f64 {
     struct SumOfSquares<'a> {
         grads: &'a GradientsParams,
         sum: f64,
-        /// Sums on another device, which are asked for once: every question waits for all work there.
-        elsewhere: Vec<Tensor<1>>,
     }
     impl ModuleVisitor for SumOfSquares<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let Some(grad) = self.grads.get::<D>(param.id) else { return };
-            match cpu::sum_of_squares(&grad) {
-                Some(sum) => self.sum += sum,
-                None => self.elsewhere.push(grad.square().sum()),
-            }
+            self.sum += cpu::sum_of_squares(&grad);
         }
     }
-    let mut visitor = SumOfSquares { grads, sum: 0.0, elsewhere: Vec::new() };
+    let mut visitor = SumOfSquares { grads, sum: 0.0 };
     network.visit(&mut visitor);
-    if !visitor.elsewhere.is_empty() {
-        visitor.sum += Tensor::cat(visitor.elsewhere, 0).into_data().iter::<f64>().sum::<f64>();
-    }
     visitor.sum.sqrt()
 }
 

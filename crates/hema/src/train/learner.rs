@@ -95,22 +95,26 @@ impl<'a> Learner<'a> {
             .with_precision(precision)
             .recomputing(stage.recompute);
 
-        let mut value = 0.0;
+        let mut losses = Vec::new();
         let mut sum = GradientsAccumulator::new();
         for part in batch.parts(stage.micro_batch.unwrap_or(images), self.views()) {
             let loss = self.part_loss(part, total, images, &pass);
-            value += loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
-            if !value.is_finite() {
-                let error = Error::new(format!("the loss is {value}, expected a finite number"));
-                return Err(at(error));
-            }
+            losses.push(loss.clone().inner());
             let grads = GradientsParams::from_grads(loss.backward(), &self.network);
             sum.accumulate(&self.network, grads);
         }
-        if let Some(optimizer) = &mut self.optimizer {
-            let network = self.network.clone();
-            self.network = optimizer.step(network, sum.grads(), lr).map_err(at)?;
+        let network = self.network.clone();
+        let updated = match &mut self.optimizer {
+            Some(optimizer) => optimizer.step(network, sum.grads(), lr),
+            None => Ok(network),
+        };
+        // asked for last: a graphics card answers when it has done all that it was asked before
+        let value =
+            losses.into_iter().map(|loss| loss.into_data().iter::<f64>().next().unwrap_or(f64::NAN)).sum();
+        if !f64::is_finite(value) {
+            return Err(at(Error::new(format!("the loss is {value}, expected a finite number"))));
         }
+        self.network = updated.map_err(at)?;
         Ok(value)
     }
 

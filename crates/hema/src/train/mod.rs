@@ -253,7 +253,7 @@ impl<'a> Run<'a> {
             let samples = batch.samples.len() / self.learner.views();
             self.position.lr = schedule.lr_at(self.position.stage_step, total_steps);
             let Position { lr, step, .. } = self.position;
-            let loss = match on_pool(|| self.learner.step(stage, batch, lr, step)) {
+            let loss = match on_pool(self.task.device, || self.learner.step(stage, batch, lr, step)) {
                 Ok(loss) => loss,
                 Err(diverged) => {
                     end = Some(Outcome::Diverged(diverged.hint(self.advise_on_divergence())));

@@ -35,7 +35,7 @@ impl Learner<'_> {
                 let images = batch.samples.len() / self.views();
                 for part in batch.parts(stage.micro_batch.unwrap_or(images), self.views()) {
                     batches += 1;
-                    on_pool(|| {
+                    on_pool(&self.device, || {
                         let pass = Pass::train(self.recipe.seed, batches)
                             .with_precision(precision)
                             .recomputing(true)

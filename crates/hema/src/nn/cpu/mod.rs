@@ -17,7 +17,7 @@ use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex, FlexDevice};
-use burn::tensor::{FloatDType, Shape, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Shape, Tensor, TensorData};
 use hema_kernels as kernels;
 use kernels::{
     Act, Block, BlockParams, BlockSaved, Filter, Pad, SqueezeParams, Stats, UnitParams, Workspace, bf16,
@@ -26,6 +26,7 @@ use kernels::{
 use super::layers::{Conv2d, Gate, SqueezeExcite};
 use super::ops::{Residual, Unit};
 use super::pass::{Activation, Pass, Precision};
+use crate::device;
 
 pub(super) use conv::conv_act;
 pub(super) use mixer::{layer_norm, mixer};
@@ -72,10 +73,11 @@ stored!(bf16, BF16);
 /// Buffers that live through a step are used again in the next one.
 static WORKSPACE: LazyLock<Workspace> = LazyLock::new(Workspace::default);
 
-/// Runs a step as one job of the thread pool. Each parallel pass that starts outside the pool would put the calling thread to
-/// sleep and wake it again, a few hundred times a step.
-pub fn on_pool<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    rayon::scope(|_| f())
+/// Runs a step, on the CPU as one job of the thread pool: each parallel pass that starts outside the pool would put the calling
+/// thread to sleep and wake it again, a few hundred times a step. On a graphics card it runs here: Burn gives each thread a
+/// queue of its own there, and tensors that pass from one to the other are waited for.
+pub fn on_pool<T: Send>(device: &Device, f: impl FnOnce() -> T + Send) -> T {
+    if device::is_cpu(device) { rayon::scope(|_| f()) } else { f() }
 }
 
 /// Lets a later step use the memory of a tensor that is done with, if nobody else has it.
