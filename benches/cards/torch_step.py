@@ -101,7 +101,8 @@ def main():
                     print(f"{name} {work} {row}: {error}", flush=True)
                 gc.collect()
                 torch.cuda.empty_cache()
-                torch._dynamo.reset()
+                if ROWS[row][3]:
+                    torch._dynamo.reset()
 
 
 main()

@@ -109,9 +109,9 @@ impl<'a> Learner<'a> {
             None => Ok(network),
         };
         // asked for last: a graphics card answers when it has done all that it was asked before
-        let value =
-            losses.into_iter().map(|loss| loss.into_data().iter::<f64>().next().unwrap_or(f64::NAN)).sum();
-        if !f64::is_finite(value) {
+        let read = |loss: Tensor<1>| loss.into_data().iter::<f64>().next().unwrap_or(f64::NAN);
+        let value: f64 = losses.into_iter().map(read).sum();
+        if !value.is_finite() {
             return Err(at(Error::new(format!("the loss is {value}, expected a finite number"))));
         }
         self.network = updated.map_err(at)?;
