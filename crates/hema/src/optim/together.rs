@@ -54,7 +54,7 @@ pub(super) fn step(
     network.visit(&mut collect);
     let groups = collect.groups;
     let Some(device) = groups.first().map(|group| group.grads[0].device()) else { return Ok(network) };
-    let rows: Vec<Tensor<1>> = groups.iter().map(|group| Tensor::cat(group.grads.clone(), 0)).collect();
+    let rows: Vec<Tensor<1>> = groups.iter().map(|group| join(group.grads.clone())).collect();
     let squares = rows.iter().map(|row| row.clone().square().sum());
     let norm = squares.reduce(|a, b| a + b).unwrap_or_else(|| Tensor::zeros([1], &device)).sqrt();
     // as PyTorch's clip_grad_norm_; on the device, which need not be waited for
@@ -80,7 +80,7 @@ pub(super) fn step(
             Some(scale) => row * scale.clone(),
             None => row,
         };
-        let weights = optimizer.rule.update(&step, Tensor::cat(group.weights, 0), row, &mut state.slots);
+        let weights = optimizer.rule.update(&step, join(group.weights), row, &mut state.slots);
         new.extend(group.ids.into_iter().zip(split(&weights, &lengths)));
         optimizer.together.push(state);
     }
@@ -100,9 +100,18 @@ impl Optimizer {
             let known = self.state.remove(name).unwrap_or_else(|| vec![grad.zeros_like(); parts.len()]);
             parts.iter_mut().zip(known).for_each(|(slot, part)| slot.push(part));
         }
-        let slots = parts.into_iter().map(|slot| Tensor::cat(slot, 0)).collect();
+        let slots = parts.into_iter().map(join).collect();
         State { names: group.names.clone(), lengths: lengths.to_vec(), slots }
     }
+}
+
+/// All of them in one row. Burn makes one kernel of what is joined at once and what follows, so that is never many.
+fn join(mut parts: Vec<Tensor<1>>) -> Tensor<1> {
+    const AT_ONCE: usize = 16;
+    while parts.len() > 1 {
+        parts = parts.chunks(AT_ONCE).map(|some| Tensor::cat(some.to_vec(), 0)).collect();
+    }
+    parts.remove(0)
 }
 
 /// Parts of a row, of these lengths.
