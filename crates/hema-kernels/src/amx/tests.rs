@@ -43,6 +43,18 @@ fn multiply(x: &[bf16], w: &[f32], [m, k, n]: [usize; 3], y: &mut [bf16]) {
     unsafe { product(&packed, 0..packed.panels(), &[0], &rows(x, m, k), &out, Epilogue::default()) };
 }
 
+/// Adds the products of `m` rows of `a` (m, p) and `b` (m, q) to `sums` (p, q).
+fn add_products(a: &[bf16], b: &[bf16], [m, p, q]: [usize; 3], sums: &mut [f32]) {
+    assert_eq!(sums.len(), p * q);
+    let [mut left, mut right] = [OuterRows::new(), OuterRows::new()];
+    // SAFETY: the rows are as long as is said, and the sums were checked.
+    unsafe {
+        left.set(&rows(a, m, p)[..m], 0, p);
+        right.set(&rows(b, m, q)[..m], 0, q);
+        outer::<bf16>(&mut left, &right, p, q, sums.as_mut_ptr());
+    }
+}
+
 #[test]
 fn tiles_are_used_where_they_are_filled() {
     with_tiles(|| {
@@ -80,13 +92,7 @@ fn gradients_use_them_too() {
                     sums.iter_mut().zip(b).for_each(|(sum, b)| *sum += a.to_f32() * b.to_f32());
                 }
             }
-            let [mut left, mut right] = [OuterRows::new(), OuterRows::new()];
-            // SAFETY: the rows are as long as is said, and the sums p * q.
-            let found = products(expected, || unsafe {
-                left.set(&rows(&a, m, p)[..m], 0, p);
-                right.set(&rows(&b, m, q)[..m], 0, q);
-                outer::<bf16>(&mut left, &right, p, q, sums.as_mut_ptr());
-            });
+            let found = products(expected, || add_products(&a, &b, [m, p, q], &mut sums));
             assert_eq!(found, expected, "{m} {p} {q}");
             assert_close(&format!("{m} {p} {q}"), &sums, &expected_sums, 1e-5);
         }
@@ -105,6 +111,25 @@ fn a_row_that_is_not_finite_spoils_no_other() {
         multiply(&x, &w, [m, k, n], &mut y);
         for (i, y) in y.chunks_exact(n).enumerate() {
             assert!(y.iter().all(|y| y.is_finite() != (i == 5 || i == 33)), "row {i}");
+        }
+    });
+}
+
+/// Buffers go from one product to the next, which may be smaller.
+#[test]
+fn what_a_product_leaves_behind_does_not_reach_the_next() {
+    with_tiles(|| {
+        for (fill, [m, k, n]) in [(Some(bf16::NAN), [37, 66, 64]), (None, [21, 34, 20])] {
+            let (mut x, mut dy, w) = (map::<bf16>(m * k, 1), map::<bf16>(m * n, 3), values(k * n, 2));
+            if let Some(fill) = fill {
+                x.fill(fill);
+                dy.fill(fill);
+            }
+            let (mut y, mut sums) = (vec![bf16::ZERO; m * n], vec![0.0; k * n]);
+            multiply(&x, &w, [m, k, n], &mut y);
+            add_products(&x, &dy, [m, k, n], &mut sums);
+            assert!(y.iter().all(|y| y.is_finite() == fill.is_none()));
+            assert!(sums.iter().all(|sum| sum.is_finite() == fill.is_none()));
         }
     });
 }
