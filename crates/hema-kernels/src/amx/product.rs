@@ -189,10 +189,14 @@ impl Left {
                     continue;
                 }
                 let first = (2 * self.places.len() + half) * steps.count;
-                let tiles = &mut self.tiles[first..][..steps.count];
-                // SAFETY: the rows are the caller's, and no more than a tile has.
-                unsafe { copy(rows, steps, tiles) };
-                places[half] = Place::of_tiles(tiles.as_ptr());
+                debug_assert!(first + steps.count <= self.tiles.len());
+                // SAFETY: `clear` made room for so many tiles of every tap of every block; the rows are the caller's, and no more than a
+                // tile has.
+                unsafe {
+                    let tiles = self.tiles.as_mut_ptr().add(first);
+                    copy(rows, steps, tiles);
+                    places[half] = Place::of_tiles(tiles);
+                }
             }
             self.places.push(places);
         }
@@ -205,20 +209,20 @@ impl Left {
 /// There are no more rows than a tile has, with `steps.depth` readable words each, and as many tiles as there are steps; the
 /// processor has AVX-512.
 #[target_feature(enable = "avx512f")]
-unsafe fn copy<E>(rows: &[*const E], steps: Steps, tiles: &mut [Tile]) {
+unsafe fn copy<E>(rows: &[*const E], steps: Steps, tiles: *mut Tile) {
     let whole = (1_u32 << steps.words) - 1;
-    for (step, tile) in tiles.iter_mut().enumerate() {
+    for step in 0..steps.count {
         let last = step + 1 == steps.count;
         let (first, mask) = if last {
             (steps.depth - steps.words, whole & !((1 << steps.overlap()) - 1))
         } else {
             (step * steps.words, whole)
         };
-        for (row, to) in rows.iter().zip(&mut tile.0) {
+        for (i, row) in rows.iter().enumerate() {
             // SAFETY: the caller's conditions; what the mask leaves out is not read.
             unsafe {
                 let words = _mm512_maskz_loadu_ps(mask as u16, row.cast::<f32>().add(first));
-                _mm512_storeu_ps(to.as_mut_ptr(), words);
+                _mm512_storeu_ps(tiles.add(step).cast::<f32>().add(i * SIDE), words);
             }
         }
     }
