@@ -25,7 +25,7 @@ use crate::amx;
 use crate::element::Element;
 use crate::norm::for_vectors;
 use crate::pack::{Packed, Sizes, panels};
-use crate::simd::{Simd, lanes, simd_fn};
+use crate::simd::{Level, Simd, lanes, level, simd_fn};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -52,6 +52,11 @@ pub(crate) const WHOLE_TILES: usize = 36;
 /// The most rows a tile has: with 27 vectors of sums, 31 of 32 registers are in use. Networks halve a side of 3 * 2^n pixels until
 /// 3 are left, so that nine is what the smallest map of a single image has, and divides all of them.
 pub(crate) const TILE_ROWS: usize = 9;
+
+/// Whether products of maps of `E` go to the processor's tiles, if these are filled.
+pub(crate) fn on_tiles<E: Element>() -> bool {
+    level() == Level::Amx && E::PER_WORD == 2
+}
 
 /// For the columns of the given panels, `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) + i][j] * b[taps[t]][j][..])` for `i < m`.
 ///

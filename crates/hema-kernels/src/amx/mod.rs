@@ -26,7 +26,7 @@ mod tests;
 mod tile;
 
 use crate::element::Element;
-use crate::simd::{Level, level};
+use crate::gemm::on_tiles;
 pub(crate) use {outer::outer, permission::is_permitted, product::product};
 
 /// Rows of a tile, and words of a row.
@@ -46,7 +46,7 @@ impl Tile {
 
 /// Whether tiles multiply maps of `E` whose left-hand side is `rows` x `words`.
 pub(crate) fn takes<E: Element>(rows: usize, words: usize) -> bool {
-    level() == Level::Amx && E::PER_WORD == 2 && fills(rows, words)
+    on_tiles::<E>() && fills(rows, words)
 }
 
 /// Whether tiles are worth their while for a left-hand side of `rows` x `words`.

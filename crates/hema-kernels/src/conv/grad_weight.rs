@@ -10,8 +10,7 @@
 use super::{Conv2d, Scratch};
 use crate::element::Element;
 use crate::gather::FEW_CHANNELS;
-use crate::gemm::{join_rows, outer, padded_rows};
-use crate::simd::{Level, level};
+use crate::gemm::{join_rows, on_tiles, outer, padded_rows};
 use crate::workspace::scratch;
 use crate::{SharedMut, check_len, par_chunks};
 use rayon::prelude::*;
@@ -197,7 +196,7 @@ impl WeightPlan {
         let groups = (TASKS / parts).min(ps.div_ceil(TILE)).max(1);
         let group_rows = ps.div_ceil(groups).next_multiple_of(TILE);
         // with tiles, moving a block's sums takes as long as adding a hundred pixels to them; their processors have 2 MiB of L2
-        let room = if level() == Level::Amx && E::PER_WORD == 2 { 1 << 18 } else { 1 << 16 };
+        let room = if on_tiles::<E>() { 1 << 18 } else { 1 << 16 };
         let block = (room / (inputs + outputs)).clamp(64, 256).next_multiple_of(TILE);
         Self { taps, outputs_first, ps, qs, parts, part, groups, group_rows, block }
     }

@@ -68,9 +68,8 @@ fn tiles_match_the_reference() {
                     if height + pad.top + pad.bottom < 3 || width + pad.left + pad.right < 3 {
                         continue;
                     }
-                    assert!(
-                        shape.is_tiled::<f32>(inputs, outputs) && shape.is_tiled::<bf16>(inputs, outputs)
-                    );
+                    assert!(shape.is_tiled::<f32>(inputs, outputs));
+                    assert_ne!(shape.is_tiled::<bf16>(inputs, outputs), level == Level::Amx);
                     check::<f32>(&shape, level);
                     check::<bf16>(&shape, level);
                 }
