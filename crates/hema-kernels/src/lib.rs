@@ -15,6 +15,8 @@
 #![allow(clippy::needless_range_loop)]
 
 mod act;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod block;
 mod conv;
 mod depthwise;
