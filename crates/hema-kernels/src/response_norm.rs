@@ -129,22 +129,29 @@ impl ResponseNorm<'_> {
     }
 }
 
+/// Rows whose values are added to sums at a time: memory is read nearly in order, and sums are rarely loaded and stored.
+const ROWS: usize = 8;
+
 #[inline(always)]
 unsafe fn square_rows_body<S: Simd, E: Element>(s: S, x: &[E], sums: &mut [f32]) {
     let channels = sums.len();
-    for_vectors!(S, channels, |c, n| {
-        let mut sum = s.splat(0.0);
-        for x in x.chunks_exact(channels) {
-            // SAFETY: `n` channels remain from c in each row.
-            let x = unsafe { E::load_n(s, x.as_ptr().add(c), n) };
-            sum = s.fma(x, x, sum);
-        }
-        // SAFETY: `n` channels remain from c.
-        unsafe { s.store_n(sums.as_mut_ptr().add(c), n, sum) };
-    });
+    for x in x.chunks(ROWS * channels) {
+        for_vectors!(S, channels, |c, n| {
+            // SAFETY: `n` channels remain from c in the sums and in each row.
+            unsafe {
+                let sums = sums.as_mut_ptr().add(c);
+                let mut sum = s.load_n(sums, n);
+                for x in x.chunks_exact(channels) {
+                    let x = E::load_n(s, x.as_ptr().add(c), n);
+                    sum = s.fma(x, x, sum);
+                }
+                s.store_n(sums, n, sum);
+            }
+        });
+    }
 }
 simd_fn!(
-    /// `sums` = the sum over rows of `x * x`.
+    /// Adds the sum over rows of `x * x` to `sums`.
     ///
     /// # Safety
     /// `x` is whole rows of the length of `sums`.
@@ -160,23 +167,25 @@ unsafe fn dot_and_sum_body<S: Simd, E: Element>(
     sums: &mut [f32],
 ) {
     let channels = sums.len();
-    for_vectors!(S, channels, |c, n| {
-        let (mut product, mut sum) = (s.splat(0.0), s.splat(0.0));
-        for (x, d) in x.chunks_exact(channels).zip(d.chunks_exact(channels)) {
-            // SAFETY: `n` channels remain from c in each row.
-            let (x, d) = unsafe { (E::load_n(s, x.as_ptr().add(c), n), E::load_n(s, d.as_ptr().add(c), n)) };
-            product = s.fma(x, d, product);
-            sum = s.add(sum, d);
-        }
-        // SAFETY: `n` channels remain from c.
-        unsafe {
-            s.store_n(products.as_mut_ptr().add(c), n, product);
-            s.store_n(sums.as_mut_ptr().add(c), n, sum);
-        }
-    });
+    for (x, d) in x.chunks(ROWS * channels).zip(d.chunks(ROWS * channels)) {
+        for_vectors!(S, channels, |c, n| {
+            // SAFETY: `n` channels remain from c in both sums and in each row.
+            unsafe {
+                let (products, sums) = (products.as_mut_ptr().add(c), sums.as_mut_ptr().add(c));
+                let (mut product, mut sum) = (s.load_n(products, n), s.load_n(sums, n));
+                for (x, d) in x.chunks_exact(channels).zip(d.chunks_exact(channels)) {
+                    let d = E::load_n(s, d.as_ptr().add(c), n);
+                    product = s.fma(E::load_n(s, x.as_ptr().add(c), n), d, product);
+                    sum = s.add(sum, d);
+                }
+                s.store_n(products, n, product);
+                s.store_n(sums, n, sum);
+            }
+        });
+    }
 }
 simd_fn!(
-    /// `products` and `sums` = the sums over rows of `x * d` and of `d`.
+    /// Adds the sums over rows of `x * d` and of `d` to `products` and `sums`.
     ///
     /// # Safety
     /// `x` and `d` are equally many whole rows of the length of the two.
