@@ -21,7 +21,9 @@ import torch
 from safetensors.torch import load_file
 from timm.models import save_for_hf
 
-NETWORKS = ["resnet18", "mobilenetv3_small_100", "efficientnet_lite0", "tf_efficientnetv2_b0", "convnext_atto"]
+NETWORKS = [
+    "resnet18", "mobilenetv3_small_100", "efficientnet_lite0", "tf_efficientnetv2_b0", "convnext_atto", "convnextv2_atto",
+]
 
 
 def hema(program, *words):

@@ -20,7 +20,9 @@ from timm.models import save_for_hf
 from timm_zoo import CLASSES, filled
 
 FIXTURES = pathlib.Path(__file__).parents[2] / "crates/hema/tests/fixtures"
-NETWORKS = ["resnet18", "mobilenetv3_small_100", "efficientnet_lite0", "efficientnet_b0", "convnext_atto"]
+NETWORKS = [
+    "resnet18", "mobilenetv3_small_100", "efficientnet_lite0", "efficientnet_b0", "convnext_atto", "convnextv2_atto",
+]
 SIZE = 96
 
 

@@ -26,7 +26,7 @@ FIXTURE = pathlib.Path(__file__).parents[2] / "crates/hema/tests/fixtures/timm_z
 # one network of each kind of block
 PER_PARAMETER = [
     "resnet18", "resnet50", "efficientnet_b0", "efficientnet_lite0", "tf_efficientnetv2_b0", "mobilenetv3_small_100",
-    "convnext_atto",
+    "convnext_atto", "convnextv2_atto",
 ]
 CLASSES = 8
 IMAGES, SIZE = 4, 64

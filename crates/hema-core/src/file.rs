@@ -73,7 +73,8 @@ pub fn remove_temporary(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn write_error(path: &Path, error: &std::io::Error) -> Error {
+/// What kept a file, or files in a folder, from being written: the path, the system's reason, and a hint where there is one.
+pub fn write_error(path: &Path, error: &std::io::Error) -> Error {
     let wrapped = Error::new(format!("cannot be written: {error}")).at(path);
     match error.kind() {
         std::io::ErrorKind::StorageFull

@@ -6,7 +6,9 @@ use crate::conv::{Conv2d, Pad};
 use crate::depthwise::Depthwise;
 use crate::element::{Element, bf16};
 use crate::max_pool::MaxPool;
+use crate::pool::Map;
 use crate::reference::{self, assert_close, map, tolerance, values, wide};
+use crate::response_norm::ResponseNorm;
 use crate::simd::testing::at_every_level;
 use crate::unit::{Filter, Unit, UnitParams};
 use crate::workspace::Workspace;
@@ -90,6 +92,8 @@ fn random_shapes_stay_within_their_buffers_and_match_the_reference() {
             depthwise::<bf16>(&mut Random(seed));
             pooling::<f32>(&mut Random(seed));
             pooling::<bf16>(&mut Random(seed));
+            response::<f32>(&mut Random(seed));
+            response::<bf16>(&mut Random(seed));
             block::<f32>(&mut Random(seed));
             block::<bf16>(&mut Random(seed));
         }
@@ -180,6 +184,18 @@ fn pooling<E: Element>(random: &mut Random) {
     let sum = |x: &[E]| x.iter().map(|x| f64::from(x.to_f32())).sum::<f64>();
     let size: f64 = y.iter().map(|y| f64::from(y.to_f32().abs())).sum();
     assert!((sum(&dx) - sum(&y)).abs() <= 1e-2 * size, "{pool:?}");
+}
+
+fn response<E: Element>(random: &mut Random) {
+    let map =
+        Map { batch: random.between(1, 3), pixels: random.between(1, 9), channels: random.between(1, 70) };
+    let (weight, bias) = (guarded::<f32>(map.channels, 1), guarded::<f32>(map.channels, 2));
+    let norm = ResponseNorm { weight: &weight, bias: &bias, eps: 1e-6 };
+    let x = guarded::<E>(map.numel(), 3);
+    let (mut y, mut d) = (Guarded::new(&x), guarded::<E>(x.len, 4));
+    let norms = norm.forward(&map, &mut y);
+    norm.backward(&map, &x, &norms, &mut d);
+    assert!(y.iter().chain(&*d).all(|value| value.to_f32().is_finite()), "{map:?}");
 }
 
 /// An inverted residual block without gate: every pass over maps but the gate's.

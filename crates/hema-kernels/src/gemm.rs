@@ -15,13 +15,17 @@
 //! Both take 32 bits of a row at a time, a *word*: one `f32`, or a pair of `bf16` that one instruction multiplies and adds. For the
 //! outer product the pair is a value and its neighbour in the next row, joined beforehand ([`OuterRows`]).
 //!
+//! Where the processor multiplies tiles, products of `bf16` go to `amx` unless they would leave most of a tile empty.
+//!
 //! Left out on purpose: blocking over K (a packed panel of our largest K fits L2) and alpha/beta.
 
 use crate::act::{Act, Activation, with_activation};
+#[cfg(target_arch = "x86_64")]
+use crate::amx;
 use crate::element::Element;
 use crate::norm::for_vectors;
 use crate::pack::{Packed, Sizes, panels};
-use crate::simd::{Simd, lanes, simd_fn};
+use crate::simd::{Level, Simd, lanes, level, simd_fn};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -49,6 +53,11 @@ pub(crate) const WHOLE_TILES: usize = 36;
 /// 3 are left, so that nine is what the smallest map of a single image has, and divides all of them.
 pub(crate) const TILE_ROWS: usize = 9;
 
+/// Whether products of maps of `E` go to the processor's tiles, if these are filled.
+pub(crate) fn on_tiles<E: Element>() -> bool {
+    level() == Level::Amx && E::PER_WORD == 2
+}
+
 /// For the columns of the given panels, `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) + i][j] * b[taps[t]][j][..])` for `i < m`.
 ///
 /// # Safety
@@ -66,7 +75,12 @@ pub(crate) unsafe fn product<E: Element>(
     assert!(rows.len() == taps.len() * padded_rows(out.len()) && taps.iter().all(|&t| t < b.sizes.taps));
     assert!(!epilogue.add || epilogue.act == Act::Identity);
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == b.sizes.n));
-    // SAFETY: the caller's conditions; the tables' sizes were just checked.
+    #[cfg(target_arch = "x86_64")]
+    if amx::takes::<E>(out.len(), b.sizes.k / E::PER_WORD) {
+        // SAFETY: the caller's conditions; the tables' sizes were just checked.
+        return unsafe { amx::product(b, columns, taps, rows, out, epilogue) };
+    }
+    // SAFETY: as above.
     unsafe { product_simd(b, columns, taps, rows, out, epilogue) }
 }
 
@@ -269,11 +283,26 @@ simd_fn!(
 pub(crate) struct OuterRows {
     rows: Vec<*const f32>,
     joined: Vec<f32>,
+    /// Of a left-hand side that was multiplied by tiles: its transposition, for further products.
+    #[cfg(target_arch = "x86_64")]
+    tiles: Vec<amx::Tile>,
 }
 
 impl OuterRows {
     pub(crate) fn new() -> Self {
-        Self { rows: Vec::new(), joined: Vec::new() }
+        Self {
+            rows: Vec::new(),
+            joined: Vec::new(),
+            #[cfg(target_arch = "x86_64")]
+            tiles: Vec::new(),
+        }
+    }
+
+    /// Forgets the rows.
+    fn clear(&mut self) {
+        self.rows.clear();
+        #[cfg(target_arch = "x86_64")]
+        self.tiles.clear();
     }
 
     /// The `n` values from `from` on of the rows at the addresses.
@@ -281,7 +310,7 @@ impl OuterRows {
     /// # Safety
     /// Every address has `from + n` readable values for as long as the rows are used.
     pub(crate) unsafe fn set<E: Element>(&mut self, rows: &[*const E], from: usize, n: usize) {
-        self.rows.clear();
+        self.clear();
         if E::PER_WORD == 1 {
             self.rows.extend(rows.iter().map(|row| row.cast::<f32>().wrapping_add(from)));
             return;
@@ -296,7 +325,7 @@ impl OuterRows {
 impl OuterRows {
     /// Rows of `n` words joined before, which must outlive their use.
     pub(crate) fn set_joined(&mut self, words: &[f32], n: usize) {
-        self.rows.clear();
+        self.clear();
         self.rows.extend(words.chunks_exact(n).map(<[f32]>::as_ptr));
     }
 }
@@ -306,8 +335,19 @@ impl OuterRows {
 /// # Safety
 /// `a` and `b` were set from equally many rows of `E`, of `ps` and `qs` values; `out` has `ps * qs` values that only this call
 /// touches.
-pub(crate) unsafe fn outer<E: Element>(a: &OuterRows, b: &OuterRows, ps: usize, qs: usize, out: *mut f32) {
+pub(crate) unsafe fn outer<E: Element>(
+    a: &mut OuterRows,
+    b: &OuterRows,
+    ps: usize,
+    qs: usize,
+    out: *mut f32,
+) {
     assert_eq!(a.rows.len(), b.rows.len());
+    #[cfg(target_arch = "x86_64")]
+    if amx::takes::<E>(ps, a.rows.len()) {
+        // SAFETY: the caller's conditions.
+        return unsafe { amx::outer(&a.rows, &mut a.tiles, &b.rows, [ps, qs], out) };
+    }
     // SAFETY: the caller's conditions.
     unsafe { outer_simd(&a.rows, &b.rows, ps, qs, out, PhantomData::<E>) }
 }

@@ -15,6 +15,8 @@
 #![allow(clippy::needless_range_loop)]
 
 mod act;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod block;
 mod conv;
 mod depthwise;
@@ -34,6 +36,7 @@ mod pixels;
 mod pool;
 #[cfg(test)]
 mod reference;
+mod response_norm;
 mod simd;
 mod squeeze;
 mod tables;
@@ -53,6 +56,7 @@ pub use norm::{Norm, NormGrads, Stats};
 pub use optim::{AdamW, Lion, lerp, sum_of_squares};
 pub use pixels::{Border, COLOUR_BITS, ColourMatrix, STEPS, bilinear, mix_channels};
 pub use pool::Map;
+pub use response_norm::{ResponseNorm, ResponseNormGrads};
 pub use simd::{Level, level};
 pub use squeeze::{Gate, SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
 pub use tables::{Table, map_bytes, map_pixels, sharpen};

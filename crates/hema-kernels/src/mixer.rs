@@ -1,8 +1,9 @@
 //! A `ConvNeXt` block as one function forward and one backward: depthwise convolution, layer normalisation, two dense layers
-//! with a GELU between them, a factor for each channel, and the way around (Liu et al., 2022).
+//! with a GELU between them, a factor for each channel, and the way around (Liu et al., 2022). The second version has no
+//! factors; it normalises the responses of the hidden channels instead (Woo et al., 2023).
 //!
-//! Kept between the passes are the outputs of the depthwise convolution and of both dense layers; the normalised map and the
-//! activation are computed again, which costs less than reading them would.
+//! Kept between the passes are the outputs of the depthwise convolution and of both dense layers, of the second one only where
+//! its factors need it; the normalised map and the activation are computed again, which costs less than reading them would.
 
 use crate::act::Act;
 use crate::check_len;
@@ -11,6 +12,7 @@ use crate::depthwise::Depthwise;
 use crate::element::Element;
 use crate::layer_norm::{LayerNorm, RowStats};
 use crate::pool::{Map, add_scaled_rows};
+use crate::response_norm::ResponseNorm;
 use crate::workspace::Workspace;
 use rayon::prelude::*;
 
@@ -40,12 +42,14 @@ pub struct MixerParams<'a> {
     pub expand_weight: &'a [f32],
     /// (hidden)
     pub expand_bias: &'a [f32],
+    /// Over the hidden channels, in the second version.
+    pub response: Option<ResponseNorm<'a>>,
     /// (channels, hidden)
     pub project_weight: &'a [f32],
     /// (channels)
     pub project_bias: &'a [f32],
-    /// (channels)
-    pub scale: &'a [f32],
+    /// (channels), in the first version.
+    pub scale: Option<&'a [f32]>,
 }
 
 /// What the forward pass keeps.
@@ -56,22 +60,31 @@ pub struct MixerSaved<E> {
     stats: Vec<RowStats>,
     /// Output of the first dense layer.
     hidden: Vec<E>,
-    /// Output of the second.
-    projected: Vec<E>,
+    /// Norms of the hidden channels, where they are normalised.
+    norms: Option<Vec<f32>>,
+    /// Output of the second dense layer, where factors follow.
+    projected: Option<Vec<E>>,
 }
 
 impl<E: Element> MixerSaved<E> {
     /// Gives its buffers back, for a backward pass that computes them again.
     pub fn recycle(self, workspace: &Workspace) {
-        for map in [self.spread, self.hidden, self.projected] {
+        for map in [self.spread, self.hidden].into_iter().chain(self.projected) {
             workspace.give(map);
         }
     }
 }
 
-/// Gradients of the parameters, in the order of [`MixerParams`].
+/// Gradients of the parameters that there are, in the order of [`MixerParams`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct MixerGrads(pub [Vec<f32>; 9]);
+pub struct MixerGrads(pub Vec<Vec<f32>>);
+
+/// A [`ResponseNorm`] that has its parameters.
+struct FoldedResponse {
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    eps: f32,
+}
 
 /// A block's layers for inference: the factors folded into the second dense layer.
 pub struct FoldedMixer<E> {
@@ -81,6 +94,7 @@ pub struct FoldedMixer<E> {
     norm_bias: Vec<f32>,
     expand: PackedConv<E>,
     expand_bias: Vec<f32>,
+    response: Option<FoldedResponse>,
     project: PackedConv<E>,
     project_bias: Vec<f32>,
 }
@@ -120,9 +134,12 @@ impl Mixer {
     }
 
     /// The factors of an image: the block's, times that of stochastic depth.
-    fn factors(scale: &[f32], keep: Option<&[f32]>, image: usize) -> Vec<f32> {
+    fn factors(&self, scale: Option<&[f32]>, keep: Option<&[f32]>, image: usize) -> Vec<f32> {
         let keep = keep.map_or(1.0, |keep| keep[image]);
-        scale.iter().map(|scale| scale * keep).collect()
+        match scale {
+            Some(scale) => scale.iter().map(|scale| scale * keep).collect(),
+            None => vec![keep; self.depthwise.channels],
+        }
     }
 
     /// `y` = `x` + the layers' result, each image of which is multiplied by its `keep`.
@@ -159,6 +176,7 @@ impl Mixer {
         );
         let mut active = workspace.take(hidden.len());
         Act::Gelu.forward(&hidden, &mut active);
+        let norms = params.response.map(|response| response.forward(&self.map(self.hidden), &mut active));
         // the normalised map has been used
         let mut projected = normal;
         self.project().forward(
@@ -172,9 +190,15 @@ impl Mixer {
         let image = self.map(self.depthwise.channels).image();
         y.par_chunks_mut(image).enumerate().for_each(|(i, y)| {
             let at = i * image..(i + 1) * image;
-            add_scaled_rows(&x[at.clone()], &projected[at], &Self::factors(params.scale, keep, i), y);
+            add_scaled_rows(&x[at.clone()], &projected[at], &self.factors(params.scale, keep, i), y);
         });
-        MixerSaved { spread, stats, hidden, projected }
+        let projected = if params.scale.is_some() {
+            Some(projected)
+        } else {
+            workspace.give(projected);
+            None
+        };
+        MixerSaved { spread, stats, hidden, norms, projected }
     }
 
     /// Gradients: of the parameters, and of the input into `dx`, from that of the output.
@@ -192,30 +216,28 @@ impl Mixer {
         workspace: &Workspace,
         dx: Option<&mut [E]>,
     ) -> MixerGrads {
-        let MixerSaved { spread, stats, hidden, projected } = saved;
+        let MixerSaved { spread, stats, hidden, norms, projected } = saved;
         let channels = self.depthwise.channels;
         let (narrow, wide) = (self.map(channels), self.map(self.hidden));
 
-        let mut products = vec![0.0; narrow.batch * channels];
-        narrow.dot(dy, &projected, &mut products);
-        let mut scale = vec![0.0; channels];
-        for (i, products) in products.chunks_exact(channels).enumerate() {
-            let keep = keep.map_or(1.0, |keep| keep[i]);
-            scale.iter_mut().zip(products).for_each(|(sum, product)| *sum += keep * product);
-        }
-        let mut dprojected = projected;
+        let scale = projected.as_ref().map(|projected| self.grad_scale(dy, projected, keep));
+        let mut dprojected = projected.unwrap_or_else(|| workspace.take(self.len()));
         narrow.copy(dy, &mut dprojected);
-        let factors: Vec<f32> =
-            (0..narrow.batch).flat_map(|i| Self::factors(params.scale, keep, i)).collect();
+        let factors: Vec<f32> = (0..narrow.batch).flat_map(|i| self.factors(params.scale, keep, i)).collect();
         narrow.scale(&mut dprojected, &factors);
         let project_bias = narrow.sums(&dprojected);
 
         let mut active = workspace.take(hidden.len());
         Act::Gelu.forward(&hidden, &mut active);
-        let mut project_weight = vec![0.0; params.project_weight.len()];
-        self.project().grad_weight(&active, &dprojected, &mut project_weight);
         let mut dactive = workspace.take(hidden.len());
         self.project().grad_input(&dprojected, params.project_weight, &mut dactive);
+        let response = params.response.zip(norms).map(|(response, norms)| {
+            let found = response.backward(&wide, &active, &norms, &mut dactive);
+            response.apply(&wide, &norms, &mut active);
+            found
+        });
+        let mut project_weight = vec![0.0; params.project_weight.len()];
+        self.project().grad_weight(&active, &dprojected, &mut project_weight);
         // the activation has been used
         let mut dhidden = active;
         Act::Gelu.backward(&hidden, &dactive, &mut dhidden);
@@ -242,17 +264,25 @@ impl Mixer {
             narrow.add(dy, false, dx);
         }
         workspace.give(dspread);
-        MixerGrads([
-            depthwise_weight,
-            depthwise_bias,
-            norm.weight,
-            norm.bias,
-            expand_weight,
-            expand_bias,
-            project_weight,
-            project_bias,
-            scale,
-        ])
+        let mut all =
+            vec![depthwise_weight, depthwise_bias, norm.weight, norm.bias, expand_weight, expand_bias];
+        all.extend(response.into_iter().flat_map(|found| [found.weight, found.bias]));
+        all.extend([project_weight, project_bias]);
+        all.extend(scale);
+        MixerGrads(all)
+    }
+
+    /// The gradient of the factors.
+    fn grad_scale<E: Element>(&self, dy: &[E], projected: &[E], keep: Option<&[f32]>) -> Vec<f32> {
+        let map = self.map(self.depthwise.channels);
+        let mut products = vec![0.0; map.batch * map.channels];
+        map.dot(dy, projected, &mut products);
+        let mut scale = vec![0.0; map.channels];
+        for (i, products) in products.chunks_exact(map.channels).enumerate() {
+            let keep = keep.map_or(1.0, |keep| keep[i]);
+            scale.iter_mut().zip(products).for_each(|(sum, product)| *sum += keep * product);
+        }
+        scale
     }
 
     /// The layers for inference.
@@ -260,13 +290,16 @@ impl Mixer {
     /// # Panics
     /// If a length does not match the shape.
     pub fn fold<E: Element>(&self, params: &MixerParams) -> FoldedMixer<E> {
-        let mut weight = params.project_weight.to_vec();
-        for (row, scale) in weight.chunks_exact_mut(self.hidden).zip(params.scale) {
-            for w in row {
-                *w *= scale;
-            }
+        let (mut weight, mut bias) = (params.project_weight.to_vec(), params.project_bias.to_vec());
+        let rows = weight.chunks_exact_mut(self.hidden).zip(&mut bias);
+        for ((row, bias), scale) in rows.zip(self.factors(params.scale, None, 0)) {
+            row.iter_mut().chain([bias]).for_each(|value| *value *= scale);
         }
-        let bias = params.project_bias.iter().zip(params.scale).map(|(bias, scale)| bias * scale);
+        let owned = |norm: ResponseNorm| FoldedResponse {
+            weight: norm.weight.to_vec(),
+            bias: norm.bias.to_vec(),
+            eps: norm.eps,
+        };
         FoldedMixer {
             depthwise_weight: params.depthwise_weight.to_vec(),
             depthwise_bias: params.depthwise_bias.to_vec(),
@@ -274,8 +307,9 @@ impl Mixer {
             norm_bias: params.norm_bias.to_vec(),
             expand: self.expand().pack(params.expand_weight),
             expand_bias: params.expand_bias.to_vec(),
+            response: params.response.map(owned),
             project: self.project().pack(&weight),
-            project_bias: bias.collect(),
+            project_bias: bias,
         }
     }
 
@@ -294,6 +328,9 @@ impl Mixer {
         let mut hidden = workspace.take(self.expand().out_len());
         let bias = Some(folded.expand_bias.as_slice());
         self.expand().forward_packed(&normal, &folded.expand, bias, Act::Gelu, &mut hidden);
+        if let Some(FoldedResponse { weight, bias, eps }) = &folded.response {
+            ResponseNorm { weight, bias, eps: *eps }.forward(&self.map(self.hidden), &mut hidden);
+        }
         let bias = Some(folded.project_bias.as_slice());
         self.project().forward_packed(&hidden, &folded.project, bias, Act::Identity, y);
         self.map(self.depthwise.channels).add(x, false, y);
@@ -309,6 +346,7 @@ mod tests {
     use crate::depthwise::Depthwise;
     use crate::element::{Element, bf16};
     use crate::reference::{assert_close, assert_slope, map, values, wide};
+    use crate::response_norm::ResponseNorm;
     use crate::simd::testing::at_every_level;
     use crate::workspace::Workspace;
 
@@ -317,18 +355,20 @@ mod tests {
         Mixer { depthwise, hidden: 4 * channels, eps: 1e-3 }
     }
 
-    fn mixers() -> Vec<Mixer> {
-        vec![mixer(3, [5, 6], 4), mixer(2, [3, 3], 9), mixer(1, [1, 1], 16), mixer(2, [8, 7], 20)]
-    }
-
-    /// The input, then the parameters.
-    fn tensors(mixer: &Mixer) -> Vec<Vec<f32>> {
+    /// The input, then the parameters of each of the two versions.
+    fn tensors(mixer: &Mixer) -> [Vec<Vec<f32>>; 2] {
         let (c, h) = (mixer.depthwise.channels, mixer.hidden);
-        let lengths = [mixer.len(), c * 49, c, c, c, c * h, h, c * h, c, c];
-        lengths.iter().enumerate().map(|(i, n)| values(*n, i as u64 + 1)).collect()
+        let first = [mixer.len(), c * 49, c, c, c, c * h, h, c * h, c, c];
+        let second = [mixer.len(), c * 49, c, c, c, c * h, h, h, h, c * h, c];
+        [&first[..], &second[..]]
+            .map(|lengths| lengths.iter().enumerate().map(|(i, n)| values(*n, i as u64 + 1)).collect())
     }
 
     fn params(t: &[Vec<f32>]) -> MixerParams<'_> {
+        let (response, rest) = match t.len() {
+            10 => (None, &t[7..]),
+            _ => (Some(ResponseNorm { weight: &t[7], bias: &t[8], eps: 1e-3 }), &t[9..]),
+        };
         MixerParams {
             depthwise_weight: &t[1],
             depthwise_bias: &t[2],
@@ -336,9 +376,20 @@ mod tests {
             norm_bias: &t[4],
             expand_weight: &t[5],
             expand_bias: &t[6],
-            project_weight: &t[7],
-            project_bias: &t[8],
-            scale: &t[9],
+            response,
+            project_weight: &rest[0],
+            project_bias: &rest[1],
+            scale: rest.get(2).map(Vec::as_slice),
+        }
+    }
+
+    /// Calls `f` with a name, a block and its tensors, for all blocks.
+    fn for_mixers(mut f: impl FnMut(&str, &Mixer, Vec<Vec<f32>>)) {
+        for mixer in [mixer(3, [5, 6], 4), mixer(2, [3, 3], 9), mixer(1, [1, 1], 16), mixer(2, [8, 7], 20)] {
+            for (version, tensors) in (1..).zip(tensors(&mixer)) {
+                let name = format!("{mixer:?}, version {version}");
+                at_every_level(|level| f(&format!("{name}, {}", level.name()), &mixer, tensors.clone()));
+            }
         }
     }
 
@@ -355,23 +406,20 @@ mod tests {
 
     #[test]
     fn gradients_match_the_slopes_of_the_forward_pass() {
-        at_every_level(|level| {
-            for (number, mixer) in mixers().iter().enumerate() {
-                let tensors = tensors(mixer);
-                let dropped: Vec<f32> =
-                    (0..mixer.depthwise.batch).map(|i| if i == 1 { 0.0 } else { 1.25 }).collect();
-                for keep in [None, Some(dropped.as_slice())] {
-                    let dy = values(mixer.len(), 90);
-                    let loss = |tensors: &[Vec<f32>]| -> f64 {
-                        let mut y = vec![0.0; dy.len()];
-                        mixer.forward(&tensors[0], &params(tensors), keep, &Workspace::default(), &mut y);
-                        y.iter().zip(&dy).map(|(y, d)| f64::from(*y) * f64::from(*d)).sum()
-                    };
-                    let grads = run::<f32>(mixer, &tensors, keep);
-                    for (i, grad) in grads[1..].iter().enumerate() {
-                        let name = format!("mixer {number} tensor {i} {}", level.name());
-                        assert_slope(&name, &tensors, i, grad, 1e-2, loss);
-                    }
+        for_mixers(|name, mixer, tensors| {
+            let dropped: Vec<f32> =
+                (0..mixer.depthwise.batch).map(|i| if i == 1 { 0.0 } else { 1.25 }).collect();
+            for keep in [None, Some(dropped.as_slice())] {
+                let dy = values(mixer.len(), 90);
+                let loss = |tensors: &[Vec<f32>]| -> f64 {
+                    let mut y = vec![0.0; dy.len()];
+                    mixer.forward(&tensors[0], &params(tensors), keep, &Workspace::default(), &mut y);
+                    y.iter().zip(&dy).map(|(y, d)| f64::from(*y) * f64::from(*d)).sum()
+                };
+                let grads = run::<f32>(mixer, &tensors, keep);
+                assert_eq!(grads[1..].len(), tensors.len());
+                for (i, grad) in grads[1..].iter().enumerate() {
+                    assert_slope(&format!("{name} tensor {i}"), &tensors, i, grad, 1e-2, loss);
                 }
             }
         });
@@ -379,38 +427,31 @@ mod tests {
 
     #[test]
     fn bf16_agrees_with_fp32() {
-        at_every_level(|level| {
-            for (number, mixer) in mixers().iter().enumerate() {
-                let mut tensors = tensors(mixer);
-                tensors.iter_mut().flatten().for_each(|x| *x = bf16::from_f32(*x).to_f32());
-                let pairs =
-                    run::<f32>(mixer, &tensors, None).into_iter().zip(run::<bf16>(mixer, &tensors, None));
-                for (i, (expected, found)) in pairs.enumerate() {
-                    let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
-                    let size = norm(&mut expected.iter().copied()).max(0.05);
-                    let distance = norm(&mut expected.iter().zip(&found).map(|(e, f)| e - f)) / size;
-                    assert!(distance < 5e-2, "mixer {number} result {i} {}: {distance}", level.name());
-                }
+        for_mixers(|name, mixer, mut tensors| {
+            tensors.iter_mut().flatten().for_each(|x| *x = bf16::from_f32(*x).to_f32());
+            let pairs = run::<f32>(mixer, &tensors, None).into_iter().zip(run::<bf16>(mixer, &tensors, None));
+            for (i, (expected, found)) in pairs.enumerate() {
+                let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
+                let size = norm(&mut expected.iter().copied()).max(0.05);
+                let distance = norm(&mut expected.iter().zip(&found).map(|(e, f)| e - f)) / size;
+                assert!(distance < 5e-2, "{name} result {i}: {distance}");
             }
         });
     }
 
     #[test]
     fn folded_mixers_give_the_same_output() {
-        fn compare<E: Element>(mixer: &Mixer, tolerance: f32) {
-            let tensors = tensors(mixer);
+        fn compare<E: Element>(name: &str, mixer: &Mixer, tensors: &[Vec<f32>], tolerance: f32) {
             let x: Vec<E> = tensors[0].iter().map(|x| E::from_f32(*x)).collect();
             let (mut y, mut inferred) = (map::<E>(x.len(), 1), map::<E>(x.len(), 2));
             let workspace = Workspace::default();
-            mixer.forward(&x, &params(&tensors), None, &workspace, &mut y);
-            mixer.infer(&x, &mixer.fold(&params(&tensors)), &workspace, &mut inferred);
-            assert_close(E::NAME, &wide(&inferred), &wide(&y), tolerance);
+            mixer.forward(&x, &params(tensors), None, &workspace, &mut y);
+            mixer.infer(&x, &mixer.fold(&params(tensors)), &workspace, &mut inferred);
+            assert_close(&format!("{name} {}", E::NAME), &wide(&inferred), &wide(&y), tolerance);
         }
-        at_every_level(|_| {
-            for mixer in mixers() {
-                compare::<f32>(&mixer, 1e-5);
-                compare::<bf16>(&mixer, 3e-2);
-            }
+        for_mixers(|name, mixer, tensors| {
+            compare::<f32>(name, mixer, &tensors, 1e-5);
+            compare::<bf16>(name, mixer, &tensors, 3e-2);
         });
     }
 
@@ -419,7 +460,7 @@ mod tests {
         let mixer = mixer(8, [13, 13], 24);
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| run::<f32>(&mixer, &tensors(&mixer), None))
+            pool.install(|| tensors(&mixer).map(|tensors| run::<f32>(&mixer, &tensors, None)))
         };
         at_every_level(|_| assert!(run(1) == run(5)));
     }

@@ -65,7 +65,7 @@ fn about_model(model: &Architecture) -> String {
 
 /// Where weights are from, and what they need where that is out of the ordinary.
 fn about_weights(published: &Published) -> String {
-    let from = format!("ImageNet weights from {} ({})", published.repository(), published.licence);
+    let from = format!("ImageNet weights from {} ({})", published.repository(), published.terms());
     match weights::other_normalisation(published) {
         Some(settings) => format!("{from}, for {settings}"),
         None => from,

@@ -201,6 +201,23 @@ fn weights_of_another_normalisation_are_told_of() {
 }
 
 #[test]
+fn weights_that_are_not_for_commercial_use_are_told_of() {
+    let list = hema(&Place::empty(), "weights list", NOBODY).succeeds().out;
+    assert_eq!(list.lines().filter(|line| line.contains("  cc-by-nc-4.0  ")).count(), 8);
+
+    let place = Place::with_cells();
+    place.write("weights/convnextv2_atto.fcmae_ft_in1k.safetensors", "cut short");
+    let said = hema(
+        &place,
+        &format!("train {QUICK} --set model.name=convnextv2_atto --set model.weights=imagenet --data cells"),
+        NOBODY,
+    );
+    let warning =
+        "warning: timm/convnextv2_atto.fcmae_ft_in1k: licence cc-by-nc-4.0, not for commercial use\n";
+    assert!(said.err.contains(warning), "{said:?}");
+}
+
+#[test]
 fn an_imported_file_is_found_like_a_fetched_one() {
     let place = Place::empty();
     fs::write(place.path("own.safetensors"), Weights::of(&state(MODEL)).bytes).unwrap();

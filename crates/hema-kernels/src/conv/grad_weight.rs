@@ -10,7 +10,7 @@
 use super::{Conv2d, Scratch};
 use crate::element::Element;
 use crate::gather::FEW_CHANNELS;
-use crate::gemm::{join_rows, outer, padded_rows};
+use crate::gemm::{join_rows, on_tiles, outer, padded_rows};
 use crate::workspace::scratch;
 use crate::{SharedMut, check_len, par_chunks};
 use rayon::prelude::*;
@@ -41,7 +41,7 @@ impl Conv2d {
         let few = self.inputs <= FEW_CHANNELS;
         let gather = self.gather(x);
         let pixels = gather.pixels();
-        let plan = WeightPlan::new(self, pixels, few);
+        let plan = WeightPlan::new::<E>(self, pixels, few);
         let size = plan.taps * plan.ps * plan.qs;
         // one part in the weights' own order needs no sums of its own
         let direct = plan.parts == 1 && plan.outputs_first && self.taps() == 1;
@@ -158,7 +158,7 @@ fn join_neighbours<E: Element>(map: &[E], n: usize) -> Vec<f32> {
     words
 }
 
-/// How the gradient of the weights is cut up; a function of the shape alone.
+/// How the gradient of the weights is cut up; a function of the shape and the instruction set alone.
 struct WeightPlan {
     /// Products per pixel: the taps, or 1 where they are copied side by side.
     taps: usize,
@@ -177,7 +177,7 @@ struct WeightPlan {
 }
 
 impl WeightPlan {
-    fn new(conv: &Conv2d, pixels: usize, few: bool) -> Self {
+    fn new<E: Element>(conv: &Conv2d, pixels: usize, few: bool) -> Self {
         const TASKS: usize = 16;
         const TILE: usize = 8;
         let (taps, inputs) = if few { (1, conv.inputs * conv.taps()) } else { (conv.taps(), conv.inputs) };
@@ -195,7 +195,9 @@ impl WeightPlan {
         let part = pixels.div_ceil(parts).next_multiple_of(TILE);
         let groups = (TASKS / parts).min(ps.div_ceil(TILE)).max(1);
         let group_rows = ps.div_ceil(groups).next_multiple_of(TILE);
-        let block = ((1 << 16) / (inputs + outputs)).clamp(64, 256).next_multiple_of(TILE);
+        // with tiles, moving a block's sums takes as long as adding a hundred pixels to them; their processors have 2 MiB of L2
+        let room = if on_tiles::<E>() { 1 << 18 } else { 1 << 16 };
+        let block = (room / (inputs + outputs)).clamp(64, 256).next_multiple_of(TILE);
         Self { taps, outputs_first, ps, qs, parts, part, groups, group_rows, block }
     }
 }

@@ -17,7 +17,7 @@ use crate::act::Activation;
 use crate::act::with_activation;
 use crate::element::Element;
 use crate::gather::copies;
-use crate::gemm::{Epilogue, TILE_ROWS, WHOLE_TILES, product};
+use crate::gemm::{Epilogue, TILE_ROWS, WHOLE_TILES, on_tiles, product};
 use crate::norm::for_vectors;
 use crate::pack::{Order, Packed, Sizes, panels};
 use crate::simd::{MAX_LANES, Simd, lanes, simd_fn};
@@ -34,13 +34,15 @@ const TAPS: usize = 9;
 /// Whether tiles are the faster way from `inputs` to `outputs` channels, whatever the map.
 ///
 /// Counts instructions a tile and vector of channels: products, and about a hundred for each of the two transformations. Weights
-/// that are large are those of small maps, where reading 16 values for 9 costs more than is saved.
+/// that are large are those of small maps, where reading 16 values for 9 costs more than is saved. Where products take an eighth of
+/// the instructions, the transformations would be most of the work.
 pub(super) fn pays<E: Element>(inputs: usize, outputs: usize) -> bool {
     const TRANSFORMATION: usize = 100;
     const MOST_FILTERS: usize = 1 << 16;
     let products = |positions: usize| positions * inputs * outputs / E::PER_WORD;
     let tiled = products(POSITIONS) + TRANSFORMATION * (inputs + outputs);
-    !copies::<E>(inputs) && inputs * outputs <= MOST_FILTERS && 5 * tiled < 4 * products(4 * TAPS)
+    let possible = !copies::<E>(inputs) && !on_tiles::<E>();
+    possible && inputs * outputs <= MOST_FILTERS && 5 * tiled < 4 * products(4 * TAPS)
 }
 
 /// Filters of 9 values, transformed and packed. `sizes` are those of the product, its taps those of the filter.

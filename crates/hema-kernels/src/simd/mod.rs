@@ -37,12 +37,21 @@ pub enum Level {
     Avx512,
     /// AVX-512 with the dot product of `bf16` pairs.
     Avx512Bf16,
+    /// The same, and products of `bf16` matrices on tiles (Intel's AMX).
+    Amx,
 }
 
 impl Level {
     /// Every level, slowest first.
-    pub const ALL: [Level; 6] =
-        [Level::Scalar, Level::Neon, Level::NeonBf16, Level::Avx2, Level::Avx512, Level::Avx512Bf16];
+    pub const ALL: [Level; 7] = [
+        Level::Scalar,
+        Level::Neon,
+        Level::NeonBf16,
+        Level::Avx2,
+        Level::Avx512,
+        Level::Avx512Bf16,
+        Level::Amx,
+    ];
 
     /// The name `HEMA_CPU` knows this level by.
     pub fn name(self) -> &'static str {
@@ -53,15 +62,16 @@ impl Level {
             Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
             Level::Avx512Bf16 => "avx512-bf16",
+            Level::Amx => "amx",
         }
     }
 
     /// Whether `bf16` products are instructions of their own; where they are emulated, `bf16` maps save memory but no time.
     pub fn has_bf16(self) -> bool {
-        matches!(self, Level::NeonBf16 | Level::Avx512Bf16)
+        matches!(self, Level::NeonBf16 | Level::Avx512Bf16 | Level::Amx)
     }
 
-    /// Whether this processor has the level's instructions.
+    /// Whether this processor has the level's instructions, and the system lets them be used.
     pub fn is_supported(self) -> bool {
         match self {
             Level::Scalar => true,
@@ -81,6 +91,8 @@ impl Level {
             }
             #[cfg(target_arch = "x86_64")]
             Level::Avx512Bf16 => Level::Avx512.is_supported() && is_x86_feature_detected!("avx512bf16"),
+            #[cfg(target_arch = "x86_64")]
+            Level::Amx => Level::Avx512Bf16.is_supported() && crate::amx::is_permitted(),
             // another architecture's
             _ => false,
         }
@@ -221,7 +233,7 @@ macro_rules! simd_fn {
                 #[cfg(target_arch = "aarch64")]
                 $crate::simd::Level::Neon => unsafe { $body($crate::simd::Neon::<false>::new(), $($arg),*) },
                 #[cfg(target_arch = "x86_64")]
-                $crate::simd::Level::Avx512Bf16 => unsafe { avx512_bf16($($arg),*) },
+                $crate::simd::Level::Avx512Bf16 | $crate::simd::Level::Amx => unsafe { avx512_bf16($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
                 $crate::simd::Level::Avx512 => unsafe { avx512($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
@@ -250,7 +262,7 @@ pub(crate) fn lanes() -> usize {
     match level() {
         Level::Scalar | Level::Neon | Level::NeonBf16 => 4,
         Level::Avx2 => 8,
-        Level::Avx512 | Level::Avx512Bf16 => 16,
+        Level::Avx512 | Level::Avx512Bf16 | Level::Amx => 16,
     }
 }
 
@@ -267,11 +279,20 @@ pub(crate) mod testing {
         Level::ALL.get(usize::from(FORCED.load(Ordering::SeqCst))).copied()
     }
 
+    /// Whether this processor has the level's instructions, or a test can emulate those it lacks.
+    fn can_run(level: Level) -> bool {
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        if level == Level::Amx && !level.is_supported() {
+            return crate::amx::emulator::install();
+        }
+        level.is_supported()
+    }
+
     /// Runs `f` at every level this processor has, one after the other. The level is global (worker threads must see it), hence
     /// the lock: every test of a kernel goes through here.
     pub(crate) fn at_every_level(mut f: impl FnMut(Level)) {
         let _guard = LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for level in Level::ALL.into_iter().filter(|l| l.is_supported()) {
+        for level in Level::ALL.into_iter().filter(|l| can_run(*l)) {
             FORCED.store(level as u8, Ordering::SeqCst);
             f(level);
         }

@@ -213,10 +213,55 @@ impl<const BF16: bool> Simd for Neon<BF16> {
                 );
                 return sum;
             }
-            let a = Self::widen(vreinterpret_u16_f32(vdup_n_f32(a)));
-            let low = Self::floats(vshlq_n_u32::<16>(Self::bits(b)));
-            let high = Self::floats(vandq_u32(Self::bits(b), vdupq_n_u32(0xFFFF_0000)));
-            vfmaq_laneq_f32::<1>(vfmaq_laneq_f32::<0>(c, low, a), high, a)
+            // as in `fma_word`, and both steps as one: free to order them, the compiler keeps more in registers than there are
+            let halves: float32x4_t;
+            let mut sum = c;
+            asm!(
+                "shll {halves:v}.4s, {a:v}.4h, #16",
+                halves = lateout(vreg) halves,
+                a = in(vreg) a,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+            asm!(
+                "fmla {sum:v}.4s, {low:v}.4s, {a:v}.s[0]",
+                "fmla {sum:v}.4s, {high:v}.4s, {a:v}.s[1]",
+                sum = inout(vreg) sum,
+                low = in(vreg) Self::floats(vshlq_n_u32::<16>(Self::bits(b))),
+                high = in(vreg) Self::floats(vandq_u32(Self::bits(b), vdupq_n_u32(0xFFFF_0000))),
+                a = in(vreg) halves,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+            sum
+        }
+    }
+    #[inline(always)]
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        step: usize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        to_step: usize,
+    ) {
+        unsafe {
+            let mut x = [self.splat(0.0); 4];
+            for i in 0..rows.min(4) {
+                x[i] = self.load_n(from.add(i * step), columns);
+            }
+            // columns 0 and 2, then 1 and 3, of two rows each
+            let pairs = |v| vreinterpretq_f64_f32(v);
+            let even = [pairs(vtrn1q_f32(x[0], x[1])), pairs(vtrn1q_f32(x[2], x[3]))];
+            let odd = [pairs(vtrn2q_f32(x[0], x[1])), pairs(vtrn2q_f32(x[2], x[3]))];
+            let turned = [
+                vtrn1q_f64(even[0], even[1]),
+                vtrn1q_f64(odd[0], odd[1]),
+                vtrn2q_f64(even[0], even[1]),
+                vtrn2q_f64(odd[0], odd[1]),
+            ];
+            for j in 0..columns.min(4) {
+                self.store(to.add(j * to_step), vreinterpretq_f32_f64(turned[j]));
+            }
         }
     }
 }

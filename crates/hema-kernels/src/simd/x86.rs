@@ -9,7 +9,7 @@ use std::arch::x86_64::*;
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
-/// Token for [`super::Level::Avx512`] or, with `BF16`, [`super::Level::Avx512Bf16`].
+/// Token for [`super::Level::Avx512`] or, with `BF16`, [`super::Level::Avx512Bf16`] and [`super::Level::Amx`].
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512<const BF16: bool>(());
 

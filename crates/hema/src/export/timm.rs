@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn a_folder_that_timm_wrote_gives_timms_probabilities_and_is_written_back() {
         let fixtures = fixtures();
-        assert_eq!(fixtures.len(), 5);
+        assert_eq!(fixtures.len(), 6);
         for (name, timm) in fixtures {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join(CONFIG), timm.config.to_string()).unwrap();

@@ -1,14 +1,17 @@
-//! `ConvNeXt` (Liu et al., 2022, arXiv 2201.03545), by timm's architectures and names.
+//! `ConvNeXt` (Liu et al., 2022, arXiv 2201.03545) and `ConvNeXt` V2 (Woo et al., 2023, arXiv 2301.00808), by timm's
+//! architectures and names. Blocks of the second version normalise the responses of their hidden channels, and have no scales.
 //!
-//! Left out on purpose: the variants with overlapping stems, which nobody publishes larger ones of, and `ConvNeXt` V2, whose
-//! blocks have a response normalisation of their own.
+//! Left out on purpose: the variants with overlapping stems, which nobody publishes larger ones of, and `convnextv2_small`,
+//! which nobody publishes weights of.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use hema_core::error::{Error, Result};
 
 use super::{Architecture, ModelSpec, Network, published};
-use crate::nn::{self, Activation, Conv2d, Dense, Hidden, Init, LayerNorm, Linear, Padding, Pass};
+use crate::nn::{
+    self, Activation, Conv2d, Dense, Hidden, Init, LayerNorm, Linear, Padding, Pass, ResponseNorm,
+};
 
 /// One variant.
 struct Plan {
@@ -18,17 +21,25 @@ struct Plan {
     widths: [usize; 4],
     /// Whether timm keeps the dense layers as 1 x 1 convolutions; their weights have two axes more.
     as_convolutions: bool,
+    /// Whether it is one of `ConvNeXt` V2.
+    is_second: bool,
 }
 
 impl Plan {
     /// One of timm's small variants.
     const fn small(depths: [usize; 4], width: usize) -> Self {
-        Self { depths, widths: [width, 2 * width, 4 * width, 8 * width], as_convolutions: true }
+        let widths = [width, 2 * width, 4 * width, 8 * width];
+        Self { depths, widths, as_convolutions: true, is_second: false }
     }
 
     /// One of the paper's.
     const fn paper(depths: [usize; 4], width: usize) -> Self {
         Self { as_convolutions: false, ..Self::small(depths, width) }
+    }
+
+    /// The same of `ConvNeXt` V2.
+    const fn v2(self) -> Self {
+        Self { is_second: true, ..self }
     }
 
     fn build(&self, spec: &ModelSpec, init: &mut Init) -> Result<Network> {
@@ -57,6 +68,14 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
     published("convnext_base", "ConvNeXt-B", 88_591_464, |s, i| Plan::paper([3, 3, 27, 3], 128).build(s, i)),
     published("convnext_large", "ConvNeXt-L", 197_767_336, |s, i| Plan::paper([3, 3, 27, 3], 192).build(s, i)),
     published("convnext_xlarge", "ConvNeXt-XL", 350_196_968, |s, i| Plan::paper([3, 3, 27, 3], 256).build(s, i)),
+    published("convnextv2_atto", "ConvNeXt V2-Atto", 3_708_400, |s, i| Plan::small([2, 2, 6, 2], 40).v2().build(s, i)),
+    published("convnextv2_femto", "ConvNeXt V2-Femto", 5_233_240, |s, i| Plan::small([2, 2, 6, 2], 48).v2().build(s, i)),
+    published("convnextv2_pico", "ConvNeXt V2-Pico", 9_066_280, |s, i| Plan::small([2, 2, 6, 2], 64).v2().build(s, i)),
+    published("convnextv2_nano", "ConvNeXt V2-Nano", 15_623_800, |s, i| Plan::small([2, 2, 8, 2], 80).v2().build(s, i)),
+    published("convnextv2_tiny", "ConvNeXt V2-T", 28_635_496, |s, i| Plan::paper([3, 3, 9, 3], 96).v2().build(s, i)),
+    published("convnextv2_base", "ConvNeXt V2-B", 88_717_800, |s, i| Plan::paper([3, 3, 27, 3], 128).v2().build(s, i)),
+    published("convnextv2_large", "ConvNeXt V2-L", 197_956_840, |s, i| Plan::paper([3, 3, 27, 3], 192).v2().build(s, i)),
+    published("convnextv2_huge", "ConvNeXt V2-H", 660_289_640, |s, i| Plan::paper([3, 3, 27, 3], 352).v2().build(s, i)),
 ];
 
 /// The network; fields in timm's order and by timm's names.
@@ -78,20 +97,21 @@ pub struct Stage {
     blocks: Vec<Block>,
 }
 
-/// Depthwise 7 x 7, normalisation, two dense layers, a scale for each channel, and the way around them.
+/// Depthwise 7 x 7, normalisation, two dense layers, in the first version a scale for each channel, and the way around them.
 #[derive(Module, Debug)]
 pub struct Block {
-    gamma: Param<Tensor<1>>,
+    gamma: Option<Param<Tensor<1>>>,
     conv_dw: Conv2d,
     norm: LayerNorm,
     mlp: Mlp,
     drop_path: f64,
 }
 
-/// The dense layers of a block.
+/// The dense layers of a block, in the second version with a normalisation between them.
 #[derive(Module, Debug)]
 pub struct Mlp {
     fc1: Dense,
+    grn: Option<ResponseNorm>,
     fc2: Dense,
 }
 
@@ -109,7 +129,7 @@ const FIRST_SCALE: f32 = 1e-6;
 
 impl ConvNeXt {
     fn new(spec: &ModelSpec, plan: &Plan, kept: usize, init: &mut Init) -> Self {
-        let Plan { depths, widths, as_convolutions } = *plan;
+        let Plan { depths, widths, as_convolutions, is_second } = *plan;
         let stem = (init.patches(3, widths[0], 4), init.layer_norm(widths[0]));
         let last = depths[..kept].iter().sum::<usize>() - 1;
         let mut index = 0;
@@ -123,11 +143,12 @@ impl ConvNeXt {
                 let drop_path = spec.drop_path * index as f64 / last as f64;
                 index += 1;
                 Block {
-                    gamma: init.scales(width, FIRST_SCALE),
+                    gamma: (!is_second).then(|| init.scales(width, FIRST_SCALE)),
                     conv_dw: init.depthwise_with_bias(width, 7, Padding::Symmetric),
                     norm: init.layer_norm(width),
                     mlp: Mlp {
                         fc1: init.dense(width, EXPANSION * width, as_convolutions),
+                        grn: is_second.then(|| init.response_norm(EXPANSION * width)),
                         fc2: init.dense(EXPANSION * width, width, as_convolutions),
                     },
                     drop_path,
@@ -166,8 +187,9 @@ impl Block {
             depthwise: &self.conv_dw,
             norm: &self.norm,
             expand: &self.mlp.fc1,
+            response: self.mlp.grn.as_ref(),
             project: &self.mlp.fc2,
-            scale: &self.gamma,
+            scale: self.gamma.as_ref(),
         };
         nn::mixer(x, &layers, self.drop_path, pass)
     }

@@ -140,7 +140,7 @@ pub enum Network {
     MobileNetV3(mobilenet::MobileNetV3),
     /// EfficientNet and EfficientNetV2.
     EfficientNet(efficientnet::EfficientNet),
-    /// `ConvNeXt`.
+    /// `ConvNeXt` and `ConvNeXt` V2.
     ConvNeXt(convnext::ConvNeXt),
 }
 
@@ -282,7 +282,9 @@ pub(crate) mod tests {
             }
         }
         let device = Device::flex().autodiff();
-        for name in ["tf_efficientnetv2_b0", "mobilenetv3_small_100", "resnet18", "convnext_atto"] {
+        for name in
+            ["tf_efficientnetv2_b0", "mobilenetv3_small_100", "resnet18", "convnext_atto", "convnextv2_atto"]
+        {
             let gradients = |recomputes: bool| {
                 let spec = ModelSpec { drop_path: 0.3, dropout: vec![0.2], ..spec(name) };
                 let network = Network::new(&spec, 1, &device).unwrap();

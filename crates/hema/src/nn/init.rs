@@ -5,7 +5,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use hema_core::rng::{self, Purpose, Rng};
 use rand::RngExt;
 
-use super::layers::{BatchNorm, Conv2d, Dense, Gate, Hidden, LayerNorm, Linear, Padding, SqueezeExcite};
+use super::layers::{
+    BatchNorm, Conv2d, Dense, Gate, Hidden, LayerNorm, Linear, Padding, ResponseNorm, SqueezeExcite,
+};
 use super::pass::Activation;
 
 /// Standard deviation of weights that start small.
@@ -102,6 +104,11 @@ impl<'a> Init<'a> {
     /// A layer normalisation that starts as the identity; epsilon 1e-6, as `ConvNeXt`'s.
     pub fn layer_norm(&mut self, channels: usize) -> LayerNorm {
         LayerNorm { weight: self.scales(channels, 1.0), bias: self.scales(channels, 0.0), eps: 1e-6 }
+    }
+
+    /// A response normalisation that starts as the identity; epsilon 1e-6, as `ConvNeXt` V2's.
+    pub fn response_norm(&self, channels: usize) -> ResponseNorm {
+        ResponseNorm { weight: self.scales(channels, 0.0), bias: self.scales(channels, 0.0), eps: 1e-6 }
     }
 
     /// The same number for every channel.

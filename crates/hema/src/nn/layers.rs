@@ -192,6 +192,27 @@ impl LayerNorm {
     }
 }
 
+/// Global response normalisation (Woo et al., 2023): every channel of an image by its share of the image's response.
+#[derive(Module, Debug)]
+pub struct ResponseNorm {
+    /// Factor of what is normalised, `[channels]`.
+    pub weight: Param<Tensor<1>>,
+    /// Shift, `[channels]`.
+    pub bias: Param<Tensor<1>>,
+    /// Added to the mean of the channels' norms.
+    pub eps: f64,
+}
+
+impl ResponseNorm {
+    /// Normalises `[n, h, w, channels]`, and adds it to what it was.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        // a root has no slope at zero, where a channel is that shows nothing
+        let norms = x.clone().square().sum_dims(&[1, 2]).clamp_min(f64::from(f32::MIN_POSITIVE)).sqrt();
+        let shares = norms.clone() / (norms.mean_dim(3) + self.eps);
+        x.clone() + x * shares * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
+    }
+}
+
 /// A fully connected layer of every pixel, in one of the two forms that timm keeps it in.
 #[derive(Module, Debug)]
 pub enum Dense {

@@ -14,7 +14,9 @@ mod pass;
 pub use cpu::on_pool;
 pub(crate) use cpu::{Buffer, Parameter, Plain, Stored, recycle};
 pub use init::Init;
-pub use layers::{BatchNorm, Conv2d, Dense, Gate, Hidden, LayerNorm, Linear, Padding, SqueezeExcite};
+pub use layers::{
+    BatchNorm, Conv2d, Dense, Gate, Hidden, LayerNorm, Linear, Padding, ResponseNorm, SqueezeExcite,
+};
 pub use ops::{
     Mixer, Residual, Unit, block, conv_act, flatten, global_average_pool, head, input, layer_norm, max_pool,
     mixer, pointwise,

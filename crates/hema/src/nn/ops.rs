@@ -5,7 +5,9 @@ use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{DType, FloatDType, Tensor, TensorData, activation, module};
 
 use super::cpu;
-use super::layers::{BatchNorm, Conv2d, Dense, Hidden, LayerNorm, Linear, Padding, SqueezeExcite};
+use super::layers::{
+    BatchNorm, Conv2d, Dense, Hidden, LayerNorm, Linear, Padding, ResponseNorm, SqueezeExcite,
+};
 use super::pass::{Activation, Pass, Precision};
 use crate::device;
 
@@ -101,10 +103,12 @@ pub struct Mixer<'a> {
     pub norm: &'a LayerNorm,
     /// Mixes channels, to more of them; a GELU follows.
     pub expand: &'a Dense,
+    /// What follows the GELU in the second version.
+    pub response: Option<&'a ResponseNorm>,
     /// Mixes channels, back to as many.
     pub project: &'a Dense,
-    /// A factor for each channel of the result.
-    pub scale: &'a Param<Tensor<1>>,
+    /// A factor for each channel of the result, in the first version.
+    pub scale: Option<&'a Param<Tensor<1>>>,
 }
 
 /// A `ConvNeXt` block on `[n, h, w, channels]`: the layers one after the other, added to the input; dropped for whole images
@@ -122,7 +126,15 @@ pub(super) fn mixer_composition(x: Tensor<4>, layers: &Mixer, keep: Option<Vec<f
     let dtype = x.dtype();
     let y = layers.norm.forward(wide(convolve(x.clone(), layers.depthwise)));
     let y = Activation::Gelu.apply(wide(layers.expand.forward(stored(y, dtype))));
-    let y = wide(layers.project.forward(stored(y, dtype))) * layers.scale.val().unsqueeze();
+    let y = match layers.response {
+        Some(response) => response.forward(y),
+        None => y,
+    };
+    let y = wide(layers.project.forward(stored(y, dtype)));
+    let y = match layers.scale {
+        Some(scale) => y * scale.val().unsqueeze(),
+        None => y,
+    };
     let branch = match keep {
         Some(keep) => keep_images(y, keep),
         None => y,

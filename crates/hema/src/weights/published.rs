@@ -37,6 +37,11 @@ const fn by_half(model: &'static str, tag: &'static str) -> Published {
     Published { mean: [0.5; 3], std: [0.5; 3], ..by_imagenet(model, tag) }
 }
 
+/// Normalised alike, from authors who allow no commercial use.
+const fn non_commercial(model: &'static str, tag: &'static str) -> Published {
+    Published { licence: "cc-by-nc-4.0", ..by_imagenet(model, tag) }
+}
+
 /// All of them, in the zoo's order.
 pub const PUBLISHED: &[Published] = &[
     by_imagenet("resnet18", "a1_in1k"),
@@ -76,6 +81,14 @@ pub const PUBLISHED: &[Published] = &[
     by_imagenet("convnext_base", "fb_in22k_ft_in1k"),
     by_imagenet("convnext_large", "fb_in22k_ft_in1k"),
     by_imagenet("convnext_xlarge", "fb_in22k_ft_in1k"),
+    non_commercial("convnextv2_atto", "fcmae_ft_in1k"),
+    non_commercial("convnextv2_femto", "fcmae_ft_in1k"),
+    non_commercial("convnextv2_pico", "fcmae_ft_in1k"),
+    non_commercial("convnextv2_nano", "fcmae_ft_in22k_in1k"),
+    non_commercial("convnextv2_tiny", "fcmae_ft_in22k_in1k"),
+    non_commercial("convnextv2_base", "fcmae_ft_in22k_in1k"),
+    non_commercial("convnextv2_large", "fcmae_ft_in22k_in1k"),
+    non_commercial("convnextv2_huge", "fcmae_ft_in22k_in1k_384"),
 ];
 
 impl Published {
@@ -99,6 +112,21 @@ impl Published {
         format!("timm/{}.{}", self.model, self.tag)
     }
 
+    /// Whether their licence keeps commercial use out.
+    pub fn is_non_commercial(&self) -> bool {
+        self.licence.split('-').any(|term| term == "nc")
+    }
+
+    /// Their licence, and what it keeps out.
+    pub fn terms(&self) -> String {
+        let licence = self.licence;
+        if self.is_non_commercial() {
+            format!("{licence}, not for commercial use")
+        } else {
+            licence.to_owned()
+        }
+    }
+
     /// What its file is called outside the hub's cache.
     pub fn file_name(&self) -> String {
         format!("{}.{}.safetensors", self.model, self.tag)
@@ -116,6 +144,13 @@ mod tests {
         let places: Vec<usize> =
             PUBLISHED.iter().map(|p| zoo.iter().position(|name| *name == p.model).unwrap()).collect();
         assert!(places.is_sorted_by(|a, b| a < b), "{places:?}");
+    }
+
+    #[test]
+    fn a_licence_says_what_it_keeps_out() {
+        let of = |model: &str| Published::of_model(model).unwrap().terms();
+        assert_eq!(of("convnext_tiny"), "apache-2.0");
+        assert_eq!(of("convnextv2_tiny"), "cc-by-nc-4.0, not for commercial use");
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     let args = &args.inputs;
     let recipe = read_recipe(args)?;
-    weights::warn_normalisation(&recipe, printer);
+    weights::warn_of_weights(&recipe, printer);
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
     train::check_folder(&out, args.resume)?;
     let (info, source) = open_data(args, &out, printer)?;

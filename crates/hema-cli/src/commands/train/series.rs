@@ -19,7 +19,7 @@ use super::{
     Args, Ended, Inputs, Run, advise_resuming, check_same_recipe, find_split, keep_inputs, open_data,
     read_recipe,
 };
-use crate::commands::weights::warn_normalisation;
+use crate::commands::weights::warn_of_weights;
 use crate::commands::{Status, report};
 use crate::output::{Printer, table};
 use crate::run_info::{EVALUATION, REPORT, SPLIT, read_json, write_json};
@@ -71,7 +71,7 @@ struct Row {
 
 pub(super) fn run(args: &Inputs, series: Series, printer: &Printer) -> Result<Status> {
     let recipe = read_recipe(args)?;
-    warn_normalisation(&recipe, printer);
+    warn_of_weights(&recipe, printer);
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
     let (info, source) = open_data(args, &out, printer)?;
     let members = members(args, series, &recipe, &source, &out)?;

@@ -78,7 +78,7 @@ fn fetch(published: &Published, printer: &Printer) -> Result<(PathBuf, Outcome)>
         return Ok((path, Outcome::Present));
     }
     let repository = published.repository();
-    printer.note(&format!("{name}: {repository}, licence {}", published.licence));
+    printer.note(&format!("{name}: {repository}, licence {}", published.terms()));
     let cache = HubCache::from_environment().ok_or_else(|| {
         Error::new("there is no home folder to keep weights in").hint("set HF_HUB_CACHE to a folder")
     })?;

@@ -24,7 +24,7 @@ pub(crate) fn run(_: &Args, printer: &Printer) -> Result<()> {
         let megabytes = megabytes(model).map_or_else(String::new, |size| format!("{size:.0} MB"));
         let path =
             find_pretrained(model).map_or_else(|_| "not here".to_owned(), |path| path.display().to_string());
-        printer.result(&format!("{model:<21}  {repository:<46}  {licence}  {megabytes:>7}  {path}"));
+        printer.result(&format!("{model:<21}  {repository:<46}  {licence:<12}  {megabytes:>7}  {path}"));
         if let Some(settings) = other_normalisation(published) {
             printer.result(&format!("{:<21}  needs {settings}", ""));
         }

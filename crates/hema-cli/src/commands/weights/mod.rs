@@ -41,8 +41,9 @@ pub(crate) fn other_normalisation(published: &Published) -> Option<String> {
     ((mean, std) != usual).then(|| format!("data.mean={mean:?} data.std={std:?}").replace(", ", ","))
 }
 
-/// Warns where a recipe normalises images otherwise than those were that its published weights come from.
-pub(crate) fn warn_normalisation(recipe: &Recipe, printer: &Printer) {
+/// Warns of what the published weights that a recipe starts from ask for: of a licence that keeps commercial use out, and of
+/// images normalised otherwise than the recipe says.
+pub(crate) fn warn_of_weights(recipe: &Recipe, printer: &Printer) {
     let path = match &recipe.model.weights {
         Weights::None => return,
         Weights::Path(path) => path.clone(),
@@ -50,6 +51,9 @@ pub(crate) fn warn_normalisation(recipe: &Recipe, printer: &Printer) {
         Weights::Imagenet => weights::find_pretrained(&recipe.model.name).unwrap_or_default(),
     };
     let Some(published) = Published::of_file(&path) else { return };
+    if published.is_non_commercial() {
+        printer.warn(&format!("{}: licence {}", published.repository(), published.terms()));
+    }
     let Published { mean, std, .. } = published;
     if (mean, std) != (&recipe.data.mean, &recipe.data.std) {
         let set = format!("--set data.mean={mean:?} --set data.std={std:?}").replace(", ", ",");

@@ -19,9 +19,6 @@ use super::{
     tracked, unshared,
 };
 
-/// Tensors that a block depends on: its input and nine parameters.
-const OF_MIXER: usize = 10;
-
 /// The block as one kernel; `None` where the tensors are not on the CPU or the kernel cannot do it.
 pub(in crate::nn) fn mixer(
     x: &Tensor<4>,
@@ -44,7 +41,7 @@ fn run<E: Stored>(x: &Tensor<4>, layers: &Mixer, keep: Option<&[f32]>, pass: &Pa
     let input = Plain.take(x.clone())?;
     let fold = || {
         let buffers = parameters(layers, &Plain)?;
-        Some(kernel.fold::<E>(&params(&buffers)))
+        Some(kernel.fold::<E>(&params(&buffers, response_eps(layers))))
     };
     let folded = pass.prepared().get(layers.depthwise.weight.id, pass.precision(), fold)?;
     let mut y = WORKSPACE.take::<E>(kernel.len());
@@ -68,25 +65,39 @@ fn kernel([batch, height, width, channels]: [usize; 4], layers: &Mixer) -> Optio
     supported.then_some(kernels::Mixer { depthwise, hidden, eps: layers.norm.eps as f32 })
 }
 
+fn response_eps(layers: &Mixer) -> Option<f32> {
+    layers.response.map(|response| response.eps as f32)
+}
+
 /// The parameters as `f(tensor)`, in the kernel's order.
 fn parameters<T>(layers: &Mixer, f: &impl Parameter<T>) -> Option<Vec<T>> {
     let (expand, expand_bias) = layers.expand.weight_and_bias();
     let (project, project_bias) = layers.project.weight_and_bias();
-    Some(vec![
+    let mut all = vec![
         f.take(layers.depthwise.weight.val())?,
         f.take(layers.depthwise.bias.as_ref()?.val())?,
         f.take(layers.norm.weight.val())?,
         f.take(layers.norm.bias.val())?,
         f.take(expand)?,
         f.take(expand_bias?)?,
-        f.take(project)?,
-        f.take(project_bias?)?,
-        f.take(layers.scale.val())?,
-    ])
+    ];
+    if let Some(response) = layers.response {
+        all.extend([f.take(response.weight.val())?, f.take(response.bias.val())?]);
+    }
+    all.extend([f.take(project)?, f.take(project_bias?)?]);
+    if let Some(scale) = layers.scale {
+        all.push(f.take(scale.val())?);
+    }
+    Some(all)
 }
 
-fn params(buffers: &[Buffer]) -> MixerParams<'_> {
+/// With a response normalisation where there is an epsilon for it, and factors where buffers are left.
+fn params(buffers: &[Buffer], response_eps: Option<f32>) -> MixerParams<'_> {
     let at = |i: usize| f32::values(&buffers[i]);
+    let (response, rest) = match response_eps {
+        Some(eps) => (Some(kernels::ResponseNorm { weight: at(6), bias: at(7), eps }), 8),
+        None => (None, 6),
+    };
     MixerParams {
         depthwise_weight: at(0),
         depthwise_bias: at(1),
@@ -94,9 +105,10 @@ fn params(buffers: &[Buffer]) -> MixerParams<'_> {
         norm_bias: at(3),
         expand_weight: at(4),
         expand_bias: at(5),
-        project_weight: at(6),
-        project_bias: at(7),
-        scale: at(8),
+        response,
+        project_weight: at(rest),
+        project_bias: at(rest + 1),
+        scale: buffers.get(rest + 2).map(f32::values),
     }
 }
 
@@ -110,23 +122,33 @@ fn train<E: Stored>(
     let mut tensors = vec![Tracked.take(x)?];
     tensors.extend(parameters(layers, &Tracked)?);
     let (buffers, shapes, guards) = split(tensors);
+    let response_eps = response_eps(layers);
+    let given = params(&buffers[1..], response_eps);
     let mut y = WORKSPACE.take::<E>(kernel.len());
-    let saved = kernel.forward(E::values(&buffers[0]), &params(&buffers[1..]), keep, &WORKSPACE, &mut y);
+    let saved = kernel.forward(E::values(&buffers[0]), &given, keep, &WORKSPACE, &mut y);
     let y = E::buffer(y, shapes[0].clone());
     let state = MixerState {
         kernel,
+        response_eps,
         buffers,
         shapes,
         keep: keep.map(|keep| Arc::new(keep.to_vec())),
         saved: keep_or_recycle(saved, pass, MixerSaved::recycle),
     };
-    tracked(register::<_, _, OF_MIXER>(MixerBackward::<E>(PhantomData), guards, state, y))
+    let backward = MixerBackward::<E>(PhantomData);
+    // of the first version and of the second
+    tracked(match guards.len() {
+        10 => register::<_, _, 10>(backward, guards, state, y),
+        11 => register::<_, _, 11>(backward, guards, state, y),
+        _ => None,
+    })
 }
 
 /// What the backward pass of a block needs of the forward pass.
 #[derive(Clone, Debug)]
 struct MixerState<E> {
     kernel: kernels::Mixer,
+    response_eps: Option<f32>,
     /// The input and the parameters.
     buffers: Vec<Buffer>,
     shapes: Vec<Shape>,
@@ -137,17 +159,17 @@ struct MixerState<E> {
 #[derive(Debug)]
 struct MixerBackward<E>(PhantomData<E>);
 
-impl<E: Stored> Backward<Flex, OF_MIXER> for MixerBackward<E> {
+impl<E: Stored, const N: usize> Backward<Flex, N> for MixerBackward<E> {
     type State = MixerState<E>;
 
-    fn backward(self, ops: Ops<Self::State, OF_MIXER>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let MixerState { kernel, buffers, shapes, keep, saved } = ops.state;
+    fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let MixerState { kernel, response_eps, buffers, shapes, keep, saved } = ops.state;
+        let params = params(&buffers[1..], response_eps);
         let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
         let keep = keep.as_deref().map(Vec::as_slice);
         let compute_again = || {
             let mut y = WORKSPACE.take::<E>(kernel.len());
-            let saved =
-                kernel.forward(E::values(&buffers[0]), &params(&buffers[1..]), keep, &WORKSPACE, &mut y);
+            let saved = kernel.forward(E::values(&buffers[0]), &params, keep, &WORKSPACE, &mut y);
             WORKSPACE.give(y);
             saved
         };
@@ -156,7 +178,7 @@ impl<E: Stored> Backward<Flex, OF_MIXER> for MixerBackward<E> {
         let mut dx = ops.parents[0].as_ref().map(|_| WORKSPACE.take::<E>(kernel.len()));
         let found = kernel.backward(
             E::values(&buffers[0]),
-            &params(&buffers[1..]),
+            &params,
             keep,
             saved,
             E::values(&gradient),

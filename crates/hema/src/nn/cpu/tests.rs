@@ -5,7 +5,7 @@ use burn::tensor::{DType, Device, Distribution};
 
 use super::*;
 use crate::nn::init::Init;
-use crate::nn::layers::{BatchNorm, Dense, Gate, LayerNorm, Padding};
+use crate::nn::layers::{BatchNorm, Dense, Gate, LayerNorm, Padding, ResponseNorm};
 use crate::nn::ops::{Mixer, composition, convolve, mixer_composition, stored};
 
 /// Kind, kernel, stride, channels, squeeze-and-excitation, shortcut.
@@ -232,21 +232,30 @@ struct MixerParts {
     depthwise: Conv2d,
     norm: LayerNorm,
     expand: Dense,
+    response: Option<ResponseNorm>,
     project: Dense,
-    scale: Param<Tensor<1>>,
+    scale: Option<Param<Tensor<1>>>,
 }
 
 impl MixerParts {
-    fn new(device: &Device) -> Self {
+    /// Those of the first version or the second.
+    fn new(is_second: bool, device: &Device) -> Self {
         let mut init = Init::new(7, device);
+        let response = || ResponseNorm {
+            weight: init.scales(24, 0.8),
+            bias: init.scales(24, 0.3),
+            ..init.response_norm(24)
+        };
+        let response = is_second.then(response);
         Self {
             stem: init.patches(3, 6, 2),
             stem_norm: init.layer_norm(6),
             depthwise: init.depthwise_with_bias(6, 7, Padding::Symmetric),
             norm: init.layer_norm(6),
             expand: init.dense(6, 24, true),
+            response,
             project: init.dense(24, 6, false),
-            scale: init.scales(6, 0.7),
+            scale: (!is_second).then(|| init.scales(6, 0.7)),
         }
     }
 
@@ -255,16 +264,23 @@ impl MixerParts {
             depthwise: &self.depthwise,
             norm: &self.norm,
             expand: &self.expand,
+            response: self.response.as_ref(),
             project: &self.project,
-            scale: &self.scale,
+            scale: self.scale.as_ref(),
         }
     }
 }
 
 #[test]
 fn convnexts_kernels_agree_with_their_compositions_gradients_included() {
+    for is_second in [false, true] {
+        compare_mixers(is_second);
+    }
+}
+
+fn compare_mixers(is_second: bool) {
     let device = Device::flex().autodiff();
-    let [fused, composed] = [0, 1].map(|_| MixerParts::new(&device));
+    let [fused, composed] = [0, 1].map(|_| MixerParts::new(is_second, &device));
     let data = Tensor::<4>::random([3, 10, 12, 3], Distribution::Normal(0.0, 1.0), &device).into_data();
     let [x1, x2] = [0, 1].map(|_| Param::from_tensor(Tensor::<4>::from_data(data.clone(), &device)));
     let pass = Pass::train(0, 0);
@@ -312,13 +328,36 @@ fn convnexts_kernels_agree_with_their_compositions_gradients_included() {
             _ => panic!("made alike"),
         }
     }
-    assert_close(fused.scale.val().grad(&g1).unwrap(), composed.scale.val().grad(&g2).unwrap(), "scale");
+    if let (Some(s1), Some(s2)) = (&fused.scale, &composed.scale) {
+        assert_close(s1.val().grad(&g1).unwrap(), s2.val().grad(&g2).unwrap(), "scale");
+    }
+    if let (Some(r1), Some(r2)) = (&fused.response, &composed.response) {
+        for (p1, p2) in [(&r1.weight, &r2.weight), (&r1.bias, &r2.bias)] {
+            assert_close(p1.val().grad(&g1).unwrap(), p2.val().grad(&g2).unwrap(), "response");
+        }
+    }
 
     let (fused, composed) = (fused.valid(), composed.valid());
     let pass = Pass::predict();
     let y1 = run(&fused, x1.val().inner(), true, &pass, None);
     let y2 = run(&composed, x2.val().inner(), false, &pass, None);
     assert_close(y1, y2, "prediction");
+}
+
+#[test]
+fn a_channel_that_shows_nothing_has_a_gradient() {
+    let device = Device::flex().autodiff();
+    let init = Init::new(7, &device);
+    let norm = ResponseNorm { weight: init.scales(2, 1.0), ..init.response_norm(2) };
+    let x = Param::from_tensor(Tensor::<4>::from_data([[[[3.0, 0.0], [4.0, 0.0]]]], &device));
+    let y = norm.forward(x.val());
+    let values = |x: Tensor<4>| x.into_data().try_into_vec::<f32>().unwrap();
+    // shares of 2 and 0 of a mean response of 2.5
+    let close = |found: Vec<f32>, expected: [f32; 4]| {
+        assert!(found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-4), "{found:?}");
+    };
+    close(values(y.clone().inner()), [9.0, 0.0, 12.0, 0.0]);
+    close(values(x.val().grad(&y.sum().backward()).unwrap()), [3.0, 1.0, 3.0, 1.0]);
 }
 
 #[test]
