@@ -77,9 +77,6 @@ impl BatchNorm {
     pub fn forward<const D: usize>(&self, x: Tensor<D>, pass: &Pass) -> Tensor<D> {
         let dims = x.dims();
         let channels = dims[D - 1];
-        if self.uses_batch_statistics(pass) && std::env::var_os("HEMA_BN3").is_some() {
-            return self.in_two_stages(x, pass);
-        }
         // burn wants the channels on axis 1; over a matrix of pixels that is the last axis
         let x = x.reshape([-1, channels as isize]);
         let y = if self.uses_batch_statistics(pass) {
@@ -97,23 +94,6 @@ impl BatchNorm {
                 self.eps,
             )
         };
-        y.reshape(dims)
-    }
-
-    /// By the statistics of the batch, which are summed within each image first: a card then has as many sums to share out
-    /// among its processors as there are images and channels.
-    fn in_two_stages<const D: usize>(&self, x: Tensor<D>, pass: &Pass) -> Tensor<D> {
-        let dims = x.dims();
-        let channels = dims[D - 1];
-        let x = x.reshape([dims[0] as isize, -1, channels as isize]);
-        let [n, pixels, _] = x.dims();
-        let mean = x.clone().mean_dim(1).mean_dim(0);
-        let centred = x - mean.clone();
-        let variance = centred.clone().square().mean_dim(1).mean_dim(0);
-        let scale = (variance.clone() + self.eps).sqrt().recip() * self.weight.val().unsqueeze();
-        let y = centred * scale + self.bias.val().unsqueeze();
-        let row = |x: Tensor<3>| x.detach().reshape([channels]);
-        self.update(row(mean), row(variance), n * pixels, pass);
         y.reshape(dims)
     }
 
