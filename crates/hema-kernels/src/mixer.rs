@@ -192,12 +192,11 @@ impl Mixer {
             let at = i * image..(i + 1) * image;
             add_scaled_rows(&x[at.clone()], &projected[at], &self.factors(params.scale, keep, i), y);
         });
-        let projected = match params.scale {
-            Some(_) => Some(projected),
-            None => {
-                workspace.give(projected);
-                None
-            }
+        let projected = if params.scale.is_some() {
+            Some(projected)
+        } else {
+            workspace.give(projected);
+            None
         };
         MixerSaved { spread, stats, hidden, norms, projected }
     }

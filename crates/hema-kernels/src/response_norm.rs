@@ -49,7 +49,9 @@ impl ResponseNorm<'_> {
         x.par_chunks_mut(map.image()).zip(norms.par_chunks_mut(map.channels)).for_each(|(x, norms)| {
             // SAFETY: an image is whole rows of as many values as it has norms.
             unsafe { square_rows(x, norms) };
-            norms.iter_mut().for_each(|norm| *norm = norm.sqrt());
+            for norm in &mut *norms {
+                *norm = norm.sqrt();
+            }
             scale_add_image(x, &self.factors(norms), self.bias);
         });
         norms
