@@ -7,7 +7,7 @@ use crate::act;
 use crate::block::Compiled;
 use crate::norm::for_vectors;
 use crate::simd::{Simd, simd_fn};
-use crate::workspace::{Shelf, Workspace, scratch};
+use crate::workspace::{Shelf, Workspace};
 use crate::{check_len, par_chunks};
 pub use half::bf16;
 
@@ -33,16 +33,14 @@ pub(crate) trait Storage: Sized {
 
     unsafe fn load_n<S: Simd>(s: S, p: *const Self, n: usize) -> S::V;
     unsafe fn store_n<S: Simd>(s: S, p: *mut Self, n: usize, v: S::V);
-    /// `sum + a * b` for words `a` and `b`.
-    fn multiply_add<S: Simd>(s: S, a: S::V, b: S::V, sum: S::V) -> S::V;
+    /// `sum + a * b` for the word `a` and the words `b`.
+    fn multiply_add<S: Simd>(s: S, a: f32, b: S::V, sum: S::V) -> S::V;
     /// `1 / (1 + e^-z)`, as good as the type can hold.
     fn sigmoid<S: Simd>(s: S, z: S::V) -> S::V;
     /// Word `k` of a row.
     unsafe fn word(row: *const Self, k: usize) -> f32;
-    /// The word of a value and its successor.
-    fn join(first: Self, second: Self) -> f32;
-    /// Calls `f` with the values in this type.
-    fn narrowed<T>(values: &[f32], f: impl FnOnce(&[Self]) -> T) -> T;
+    /// Words of the values `first` and `second` of each lane, rounded to this type; a type of a whole word is the first.
+    fn words<S: Simd>(s: S, first: S::V, second: S::V) -> S::V;
     /// Where a workspace keeps buffers of this type.
     fn shelf(workspace: &Workspace) -> &Shelf<Self>;
 }
@@ -72,8 +70,8 @@ impl Storage for f32 {
         unsafe { s.store_n(p, n, v) }
     }
     #[inline(always)]
-    fn multiply_add<S: Simd>(s: S, a: S::V, b: S::V, sum: S::V) -> S::V {
-        s.fma(a, b, sum)
+    fn multiply_add<S: Simd>(s: S, a: f32, b: S::V, sum: S::V) -> S::V {
+        s.fma_word(a, b, sum)
     }
     #[inline(always)]
     fn sigmoid<S: Simd>(s: S, z: S::V) -> S::V {
@@ -85,11 +83,8 @@ impl Storage for f32 {
         unsafe { *row.add(k) }
     }
     #[inline(always)]
-    fn join(first: Self, _: Self) -> f32 {
+    fn words<S: Simd>(_: S, first: S::V, _: S::V) -> S::V {
         first
-    }
-    fn narrowed<T>(values: &[f32], f: impl FnOnce(&[Self]) -> T) -> T {
-        f(values)
     }
     fn shelf(workspace: &Workspace) -> &Shelf<Self> {
         &workspace.wide
@@ -121,7 +116,7 @@ impl Storage for bf16 {
         unsafe { s.store_bf16_n(p, n, v) }
     }
     #[inline(always)]
-    fn multiply_add<S: Simd>(s: S, a: S::V, b: S::V, sum: S::V) -> S::V {
+    fn multiply_add<S: Simd>(s: S, a: f32, b: S::V, sum: S::V) -> S::V {
         s.dot(a, b, sum)
     }
     #[inline(always)]
@@ -135,15 +130,8 @@ impl Storage for bf16 {
         unsafe { row.cast::<f32>().add(k).read_unaligned() }
     }
     #[inline(always)]
-    fn join(first: Self, second: Self) -> f32 {
-        f32::from_bits(u32::from(first.to_bits()) | u32::from(second.to_bits()) << 16)
-    }
-    fn narrowed<T>(values: &[f32], f: impl FnOnce(&[Self]) -> T) -> T {
-        let mut buffer = scratch().take(values.len());
-        narrow(values, &mut buffer);
-        let result = f(&buffer);
-        scratch().give(buffer);
-        result
+    fn words<S: Simd>(s: S, first: S::V, second: S::V) -> S::V {
+        s.pair(s.round_bf16(first), s.round_bf16(second))
     }
     fn shelf(workspace: &Workspace) -> &Shelf<Self> {
         &workspace.narrow

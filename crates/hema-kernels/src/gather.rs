@@ -6,6 +6,7 @@
 use crate::check_len;
 use crate::element::Element;
 use crate::gemm::{copy_rows, padded_rows};
+use std::ops::Range;
 
 /// The most input channels that are gathered by copying.
 pub(crate) const FEW_CHANNELS: usize = 4;
@@ -52,9 +53,39 @@ impl Axis {
         Self { count, first: class, step: stride, mul: 1, taps, source: output }
     }
 
-    pub(crate) fn source(&self, i: usize, offset: isize) -> Option<usize> {
-        usize::try_from((self.mul * i) as isize + offset).ok().filter(|&at| at < self.source)
+    /// Where destination `i` takes from, which may lie beyond the map.
+    fn source(&self, i: usize, offset: isize) -> isize {
+        (self.mul * i) as isize + offset
     }
+
+    /// The destinations among `of` that take from within the map.
+    fn inside(&self, offset: isize, of: &Range<usize>) -> Range<usize> {
+        // the first destination whose source is at least `bound`
+        let first = |bound: isize| usize::try_from(bound - offset).map_or(0, |b| b.div_ceil(self.mul));
+        let start = first(0).clamp(of.start, of.end);
+        start..first(self.source as isize).clamp(start, of.end)
+    }
+
+    /// Taps whose sources lie side by side: index of the first, its offset, and how many.
+    fn runs(&self) -> Vec<(usize, isize, usize)> {
+        let mut runs: Vec<(usize, isize, usize)> = Vec::new();
+        for (i, &(_, offset)) in self.taps.iter().enumerate() {
+            match runs.last_mut() {
+                Some((_, first, length)) if *first + *length as isize == offset => *length += 1,
+                _ => runs.push((i, offset, 1)),
+            }
+        }
+        runs
+    }
+}
+
+/// Neighbouring destination pixels of one line of an image.
+struct Segment {
+    /// Index, within the block, of the first.
+    at: usize,
+    image: usize,
+    row: usize,
+    columns: Range<usize>,
 }
 
 /// A source map of `channels` channels, and which of its pixels a class of destination pixels takes from.
@@ -90,55 +121,106 @@ impl<'a, E: Element> Gather<'a, E> {
         (row / self.rows.count, row % self.rows.count, column)
     }
 
+    /// The lines that destination pixels `start..start + m` lie in.
+    fn segments(&self, start: usize, m: usize) -> impl Iterator<Item = Segment> {
+        let (mut image, mut row, mut column) = self.split(start);
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let columns = column..self.columns.count.min(column + m - at);
+            let segment = Segment { at, image, row, columns };
+            at += segment.columns.len();
+            column = 0;
+            row += 1;
+            if row == self.rows.count {
+                row = 0;
+                image += 1;
+            }
+            (!segment.columns.is_empty()).then_some(segment)
+        })
+    }
+
+    /// The line of the source map that a line of destinations takes from, or nothing where it lies beyond the map.
+    fn line(&self, segment: &Segment, offset: isize) -> Option<&'a [E]> {
+        let row =
+            usize::try_from(self.rows.source(segment.row, offset)).ok().filter(|&y| y < self.rows.source)?;
+        let size = self.columns.source * self.channels;
+        Some(&self.map[(segment.image * self.rows.source + row) * size..][..size])
+    }
+
     /// Fills `table` with the source addresses of destination pixels `start..start + m`, tap by tap, each tap padded to whole
     /// tiles with the row of zeros. An address is of `channels` values.
     pub(crate) fn fill(&self, start: usize, m: usize, table: &mut Vec<*const E>) {
         table.clear();
+        let zeros = |count: usize| std::iter::repeat_n(self.zeros.as_ptr(), count);
         for &(_, row_offset) in &self.rows.taps {
             for &(_, column_offset) in &self.columns.taps {
-                let (mut image, mut row, mut column) = self.split(start);
-                let mut left = m;
-                while left > 0 {
-                    let run = left.min(self.columns.count - column);
-                    if let Some(y) = self.rows.source(row, row_offset) {
-                        let line = &self.map
-                            [(image * self.rows.source + y) * self.columns.source * self.channels..]
-                            [..self.columns.source * self.channels];
-                        table.extend((column..column + run).map(|i| {
-                            match self.columns.source(i, column_offset) {
-                                // x < source columns, so the pixel lies in the line
-                                Some(x) => line.as_ptr().wrapping_add(x * self.channels),
-                                None => self.zeros.as_ptr(),
-                            }
-                        }));
-                    } else {
-                        table.extend(std::iter::repeat_n(self.zeros.as_ptr(), run));
-                    }
-                    left -= run;
-                    column = 0;
-                    row += 1;
-                    if row == self.rows.count {
-                        row = 0;
-                        image += 1;
-                    }
+                for segment in self.segments(start, m) {
+                    let Some(line) = self.line(&segment, row_offset) else {
+                        table.extend(zeros(segment.columns.len()));
+                        continue;
+                    };
+                    let inside = self.columns.inside(column_offset, &segment.columns);
+                    table.extend(zeros(inside.start - segment.columns.start));
+                    table.extend(inside.clone().map(|i| {
+                        // not negative, and within the line
+                        let column = self.columns.source(i, column_offset) as usize;
+                        line.as_ptr().wrapping_add(column * self.channels)
+                    }));
+                    table.extend(zeros(segment.columns.end - inside.end));
                 }
-                table.extend(std::iter::repeat_n(self.zeros.as_ptr(), padded_rows(m) - m));
+                table.extend(zeros(padded_rows(m) - m));
             }
         }
     }
 
-    /// Copies the taps of each pixel of a filled table side by side into `buffer`, with zeros up to a whole word, and makes
-    /// `table` the addresses of these rows.
-    pub(crate) fn materialise(&self, taps: usize, table: &mut Vec<*const E>, buffer: &mut Vec<E>) {
-        let (m, c) = (table.len() / taps, self.channels);
-        let width = (taps * c).next_multiple_of(E::PER_WORD);
+    /// The taps of destination pixels `start..start + m` copied side by side into rows of `buffer`, with zeros up to a whole word,
+    /// and `table` made the addresses of these rows, padded as by [`Gather::fill`]: one tap where there are any, else none.
+    pub(crate) fn fill_side_by_side(
+        &self,
+        start: usize,
+        m: usize,
+        table: &mut Vec<*const E>,
+        buffer: &mut Vec<E>,
+    ) {
+        let (c, taps) = (self.channels, self.columns.taps.len());
+        let width = (self.rows.taps.len() * taps * c).next_multiple_of(E::PER_WORD);
         buffer.clear();
-        buffer.resize(m * width, E::default());
-        for (t, addresses) in table.chunks_exact(m).enumerate() {
-            // SAFETY: addresses in a filled table are of `channels` values; row i's part for tap t lies in the buffer of m rows.
-            unsafe { copy_rows(addresses, c, buffer.as_mut_ptr().add(t * c), width) };
+        buffer.resize(padded_rows(m) * width, E::default());
+        // neighbouring taps are neighbours in the map too, and are copied together
+        let runs = self.columns.runs();
+        for (i, &(_, row_offset)) in self.rows.taps.iter().enumerate() {
+            for segment in self.segments(start, m) {
+                let Some(line) = self.line(&segment, row_offset) else { continue };
+                for &(first, offset, length) in &runs {
+                    let columns = &segment.columns;
+                    // destinations all of whose taps in the run lie within the map
+                    let inside = self.columns.inside(offset, columns);
+                    let last = self.columns.inside(offset + length as isize - 1, columns);
+                    let whole =
+                        inside.start.min(last.end)..last.end.min(inside.end).max(inside.start.min(last.end));
+                    let place = |column: usize| {
+                        (segment.at + column - columns.start) * width + (i * taps + first) * c
+                    };
+                    for column in (columns.start..whole.start).chain(whole.end..columns.end) {
+                        let from = self.columns.source(column, offset);
+                        let until = (from + length as isize).min(self.columns.source as isize);
+                        if from.max(0) < until {
+                            let values = &line[from.max(0) as usize * c..until as usize * c];
+                            let to = place(column) + (from.max(0) - from) as usize * c;
+                            buffer[to..to + values.len()].copy_from_slice(values);
+                        }
+                    }
+                    if !whole.is_empty() {
+                        let from = self.columns.source(whole.start, offset) as usize * c;
+                        let to = &mut buffer[place(whole.start)..];
+                        copy_rows(&line[from..], self.columns.mul * c, length * c, whole.len(), to, width);
+                    }
+                }
+            }
         }
         table.clear();
-        table.extend(buffer.chunks_exact(width).map(<[E]>::as_ptr));
+        if width > 0 {
+            table.extend(buffer.chunks_exact(width).map(<[E]>::as_ptr));
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! pixel are contiguous in an NHWC map, so the product only needs the *address* of each (tap, pixel). Both products here
 //! therefore take tables of row addresses; padding is the address of a row of zeros. A plain matrix is the case of one tap.
 //!
-//! * [`product`]: `out[m] = sum over taps t of rows[t][m] * B[t]`, for `B` packed by [`Packed`]. The right-hand side is cut into
+//! * [`product`]: `out[m] = sum over taps t of rows[t][m] * B[t]`, for `B` packed by [`pack`](crate::pack). The right-hand side is cut into
 //!   panels of up to three vectors; a panel (K x 48 values on AVX-512) stays in L1/L2 while all rows of the block pass. The
 //!   kernel keeps 8 rows x 3 vectors of sums in registers (4 x 3 where there are 16 registers) over the whole of K, so the
 //!   output is written once. Left-hand values are broadcast straight from the map: packing them would cost as much as the
@@ -15,127 +15,20 @@
 //! Both take 32 bits of a row at a time, a *word*: one `f32`, or a pair of `bf16` that one instruction multiplies and adds. For the
 //! outer product the pair is a value and its neighbour in the next row, joined beforehand ([`OuterRows`]).
 //!
+//! Where the processor multiplies tiles, products of `bf16` go to `amx` unless they would leave most of a tile empty.
+//!
 //! Left out on purpose: blocking over K (a packed panel of our largest K fits L2) and alpha/beta.
 
 use crate::act::{Act, Activation, with_activation};
+#[cfg(target_arch = "x86_64")]
+use crate::amx;
 use crate::element::Element;
 use crate::norm::for_vectors;
-use crate::simd::{Simd, lanes, simd_fn};
-use crate::workspace::scratch;
-use rayon::prelude::*;
+use crate::pack::{Packed, Sizes, panels};
+use crate::simd::{Level, Simd, lanes, level, simd_fn};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
-
-/// Vectors in a full panel of the right-hand side.
-const PANEL: usize = 3;
-
-/// Widths, in vectors, of the panels that cover `n` columns; a lone last vector is evened out, as 4 = 2 + 2.
-fn panels(n: usize, lanes: usize) -> impl Iterator<Item = usize> {
-    let mut left = n.div_ceil(lanes);
-    std::iter::from_fn(move || {
-        let width = if left == PANEL + 1 { 2 } else { left.min(PANEL) };
-        left -= width;
-        (width > 0).then_some(width)
-    })
-}
-
-/// A right-hand side, `taps` matrices of `k` x `n`, in the order the kernel reads it: panel, tap, word of k, column; columns
-/// past `n` are 0. `k` is a whole number of words.
-pub(crate) struct Packed<E> {
-    words: Vec<f32>,
-    taps: usize,
-    k: usize,
-    n: usize,
-    lanes: usize,
-    of: PhantomData<E>,
-}
-
-/// Where element (tap, k, column) of a right-hand side lies in the buffer it is packed from.
-#[derive(Clone, Copy)]
-pub(crate) struct Strides {
-    pub(crate) tap: usize,
-    pub(crate) k: usize,
-    pub(crate) n: usize,
-}
-
-impl<E: Element> Packed<E> {
-    /// Packs `taps` matrices of `k` x `n` found in `b` at the given strides.
-    pub(crate) fn new(b: &[f32], taps: usize, k: usize, n: usize, at: Strides) -> Self {
-        E::narrowed(b, |b| Self::of(b, taps, k, n, at))
-    }
-
-    fn of(b: &[E], taps: usize, k: usize, n: usize, at: Strides) -> Self {
-        let lanes = lanes();
-        assert!(k.is_multiple_of(E::PER_WORD), "{k} rows are not whole words");
-        let depth = k / E::PER_WORD;
-        let mut words = scratch().take(n.div_ceil(lanes) * lanes * taps * depth);
-        let (mut first, mut rest) = (0, words.as_mut_slice());
-        let mut tasks = Vec::new();
-        for width in panels(n, lanes).map(|v| v * lanes) {
-            let (panel, others) = rest.split_at_mut(taps * depth * width);
-            tasks.push((first, width, panel));
-            first += width;
-            rest = others;
-        }
-        let pack = |(first, width, panel): (usize, usize, &mut [f32])| {
-            let columns = width.min(n - first);
-            for (tap, panel) in panel.chunks_exact_mut((depth * width).max(1)).enumerate() {
-                pack_panel(&b[tap * at.tap + first * at.n..], at, columns, width, panel);
-            }
-        };
-        if b.len() < SERIAL {
-            tasks.into_iter().for_each(pack);
-        } else {
-            tasks.into_par_iter().for_each(pack);
-        }
-        Self { words, taps, k, n, lanes, of: PhantomData }
-    }
-}
-
-impl<E> Packed<E> {
-    /// Panels its columns are cut into.
-    pub(crate) fn panels(&self) -> usize {
-        panels(self.n, self.lanes).count()
-    }
-}
-
-impl<E> Drop for Packed<E> {
-    fn drop(&mut self) {
-        scratch().give(std::mem::take(&mut self.words));
-    }
-}
-
-/// Right-hand sides smaller than this are packed by one thread.
-const SERIAL: usize = 1 << 13;
-
-/// One tap of one panel: rows of `width` words, the first `columns` of them from `b`.
-fn pack_panel<E: Element>(b: &[E], at: Strides, columns: usize, width: usize, panel: &mut [f32]) {
-    const ROWS: usize = 32;
-    if columns < width {
-        panel.fill(0.0);
-    }
-    let word = |b: &[E], row: usize| {
-        let first = row * E::PER_WORD;
-        E::join(b[first * at.k], b[(first + E::PER_WORD - 1) * at.k])
-    };
-    if at.n == 1 {
-        for (row, panel) in panel.chunks_exact_mut(width).enumerate() {
-            for (column, panel) in panel[..columns].iter_mut().enumerate() {
-                *panel = word(&b[column..], row);
-            }
-        }
-        return;
-    }
-    // a transposition, a few rows at a time so that they stay in L1
-    for (group, panel) in panel.chunks_mut(ROWS * width).enumerate() {
-        for column in 0..columns {
-            for (row, panel) in panel.chunks_exact_mut(width).enumerate() {
-                panel[column] = word(&b[column * at.n..], group * ROWS + row);
-            }
-        }
-    }
-}
 
 /// What happens to a finished sum before it is stored.
 #[derive(Clone, Copy, Default)]
@@ -150,16 +43,25 @@ pub(crate) struct Epilogue<'a> {
 
 /// Rows a table must have for `m` rows: kernels read whole tiles of addresses.
 pub(crate) const fn padded_rows(m: usize) -> usize {
-    m.div_ceil(TILE_ROWS) * TILE_ROWS
+    m + TILE_ROWS - 1
 }
 
-/// The most rows a tile has.
-const TILE_ROWS: usize = 8;
+/// Rows that are whole tiles of every height.
+pub(crate) const WHOLE_TILES: usize = 36;
+
+/// The most rows a tile has: with 27 vectors of sums, 31 of 32 registers are in use. Networks halve a side of 3 * 2^n pixels until
+/// 3 are left, so that nine is what the smallest map of a single image has, and divides all of them.
+pub(crate) const TILE_ROWS: usize = 9;
+
+/// Whether products of maps of `E` go to the processor's tiles, if these are filled.
+pub(crate) fn on_tiles<E: Element>() -> bool {
+    level() == Level::Amx && E::PER_WORD == 2
+}
 
 /// For the columns of the given panels, `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) + i][j] * b[taps[t]][j][..])` for `i < m`.
 ///
 /// # Safety
-/// `rows` holds `taps.len() * padded_rows(m)` addresses of `b.k` readable values each; `out` holds `m` addresses of `b.n`
+/// `rows` holds `taps.len() * padded_rows(m)` addresses of `k` readable values each; `out` holds `m` addresses of `n`
 /// values that only this call touches.
 pub(crate) unsafe fn product<E: Element>(
     b: &Packed<E>,
@@ -170,10 +72,15 @@ pub(crate) unsafe fn product<E: Element>(
     epilogue: Epilogue,
 ) {
     assert_eq!(b.lanes, lanes(), "packed for another instruction set");
-    assert!(rows.len() == taps.len() * padded_rows(out.len()) && taps.iter().all(|&t| t < b.taps));
+    assert!(rows.len() == taps.len() * padded_rows(out.len()) && taps.iter().all(|&t| t < b.sizes.taps));
     assert!(!epilogue.add || epilogue.act == Act::Identity);
-    assert!(epilogue.bias.is_none_or(|bias| bias.len() == b.n));
-    // SAFETY: the caller's conditions; the tables' sizes were just checked.
+    assert!(epilogue.bias.is_none_or(|bias| bias.len() == b.sizes.n));
+    #[cfg(target_arch = "x86_64")]
+    if amx::takes::<E>(out.len(), b.sizes.k / E::PER_WORD) {
+        // SAFETY: the caller's conditions; the tables' sizes were just checked.
+        return unsafe { amx::product(b, columns, taps, rows, out, epilogue) };
+    }
+    // SAFETY: as above.
     unsafe { product_simd(b, columns, taps, rows, out, epilogue) }
 }
 
@@ -199,21 +106,22 @@ unsafe fn product_body<S: Simd, E: Element>(
     epilogue: Epilogue,
 ) {
     let (mut first, mut panel) = (0, b.words.as_ptr());
-    let depth = b.k / E::PER_WORD;
-    for (i, width) in panels(b.n, S::LANES).enumerate() {
-        let task = Tiles { taps, rows, out, depth, n: b.n, first, panel, epilogue };
+    let Sizes { taps: all, k, n } = b.sizes;
+    let depth = k / E::PER_WORD;
+    for (i, width) in panels(n, S::LANES).enumerate() {
+        let task = Tiles { taps, rows, out, depth, n, first, panel, epilogue };
         // SAFETY: the caller's conditions; `panel` is the packed panel of `width` vectors that starts at column `first`.
         unsafe {
             match (S::WIDE, width) {
                 _ if !columns.contains(&i) => {}
-                (true, 1) => task.run::<S, 8, 1>(s),
-                (true, 2) => task.run::<S, 8, 2>(s),
-                (true, _) => task.run::<S, 8, 3>(s),
+                (true, 1) => task.run::<S, TILE_ROWS, 1>(s),
+                (true, 2) => task.run::<S, TILE_ROWS, 2>(s),
+                (true, _) => task.run::<S, TILE_ROWS, 3>(s),
                 (false, 1) => task.run::<S, 4, 1>(s),
                 (false, 2) => task.run::<S, 4, 2>(s),
                 (false, _) => task.run::<S, 4, 3>(s),
             }
-            panel = panel.add(b.taps * depth * width * S::LANES);
+            panel = panel.add(all * depth * width * S::LANES);
         }
         first += width * S::LANES;
     }
@@ -251,7 +159,7 @@ impl<E: Element> Tiles<'_, E> {
         for (i, out) in self.out.chunks(MR).enumerate() {
             let mut acc = [start; MR];
             for (t, &tap) in self.taps.iter().enumerate() {
-                // SAFETY: i * MR + MR <= stride, so the MR addresses lie in tap t's part of the table; each has k readable
+                // SAFETY: i * MR + MR < m + MR <= stride + 1, so the MR addresses lie in tap t's part of the table; each has k readable
                 // values; the panel has `depth` rows of `width` words for each tap.
                 unsafe {
                     let a: [*const E; MR] =
@@ -260,7 +168,7 @@ impl<E: Element> Tiles<'_, E> {
                     for k in 0..self.depth {
                         let b_k: [S::V; NV] = std::array::from_fn(|j| s.load(b.add(j * S::LANES)));
                         for r in 0..MR {
-                            let a_k = s.splat(E::word(a[r], k));
+                            let a_k = E::word(a[r], k);
                             for j in 0..NV {
                                 acc[r][j] = E::multiply_add(s, a_k, b_k[j], acc[r][j]);
                             }
@@ -310,21 +218,43 @@ fn in_memory<V: Copy, const MR: usize, const NV: usize>(acc: [[V; NV]; MR]) -> [
     sums
 }
 
+/// Copies `rows` rows of `n` values from places `step` apart in `from` to places `width` apart in `to`.
+///
+/// # Panics
+/// If a row does not lie within the slices.
+pub(crate) fn copy_rows<E: Element>(
+    from: &[E],
+    step: usize,
+    n: usize,
+    rows: usize,
+    to: &mut [E],
+    width: usize,
+) {
+    assert!(rows > 0 && (rows - 1) * step + n <= from.len() && (rows - 1) * width + n <= to.len());
+    // SAFETY: every row lies within the slices, as was just checked.
+    unsafe { copy_rows_simd(from.as_ptr(), step, n, rows, to.as_mut_ptr(), width) }
+}
+
 #[inline(always)]
-unsafe fn copy_rows_body<S: Simd, E: Element>(s: S, rows: &[*const E], n: usize, out: *mut E, stride: usize) {
-    for (i, row) in rows.iter().enumerate() {
+unsafe fn copy_rows_body<S: Simd, E: Element>(
+    s: S,
+    from: *const E,
+    step: usize,
+    n: usize,
+    rows: usize,
+    to: *mut E,
+    width: usize,
+) {
+    for i in 0..rows {
         for_vectors!(S, n, |c, left| {
             // SAFETY: the caller's conditions.
-            unsafe { E::store_n(s, out.add(i * stride + c), left, E::load_n(s, row.add(c), left)) };
+            unsafe { E::store_n(s, to.add(i * width + c), left, E::load_n(s, from.add(i * step + c), left)) };
         });
     }
 }
 simd_fn!(
-    /// Copies the `n` values at each address to `out`, `out + stride`, ...
-    ///
-    /// # Safety
-    /// Every address has `n` values, and so has every place in `out`.
-    unsafe fn copy_rows<E>(rows: &[*const E], n: usize, out: *mut E, stride: usize) = copy_rows_body
+    unsafe fn copy_rows_simd<E>(from: *const E, step: usize, n: usize, rows: usize, to: *mut E, width: usize) =
+        copy_rows_body
 );
 
 #[inline(always)]
@@ -353,11 +283,26 @@ simd_fn!(
 pub(crate) struct OuterRows {
     rows: Vec<*const f32>,
     joined: Vec<f32>,
+    /// Of a left-hand side that was multiplied by tiles: its transposition, for further products.
+    #[cfg(target_arch = "x86_64")]
+    tiles: Vec<amx::Tile>,
 }
 
 impl OuterRows {
     pub(crate) fn new() -> Self {
-        Self { rows: Vec::new(), joined: Vec::new() }
+        Self {
+            rows: Vec::new(),
+            joined: Vec::new(),
+            #[cfg(target_arch = "x86_64")]
+            tiles: Vec::new(),
+        }
+    }
+
+    /// Forgets the rows.
+    fn clear(&mut self) {
+        self.rows.clear();
+        #[cfg(target_arch = "x86_64")]
+        self.tiles.clear();
     }
 
     /// The `n` values from `from` on of the rows at the addresses.
@@ -365,7 +310,7 @@ impl OuterRows {
     /// # Safety
     /// Every address has `from + n` readable values for as long as the rows are used.
     pub(crate) unsafe fn set<E: Element>(&mut self, rows: &[*const E], from: usize, n: usize) {
-        self.rows.clear();
+        self.clear();
         if E::PER_WORD == 1 {
             self.rows.extend(rows.iter().map(|row| row.cast::<f32>().wrapping_add(from)));
             return;
@@ -380,7 +325,7 @@ impl OuterRows {
 impl OuterRows {
     /// Rows of `n` words joined before, which must outlive their use.
     pub(crate) fn set_joined(&mut self, words: &[f32], n: usize) {
-        self.rows.clear();
+        self.clear();
         self.rows.extend(words.chunks_exact(n).map(<[f32]>::as_ptr));
     }
 }
@@ -390,8 +335,19 @@ impl OuterRows {
 /// # Safety
 /// `a` and `b` were set from equally many rows of `E`, of `ps` and `qs` values; `out` has `ps * qs` values that only this call
 /// touches.
-pub(crate) unsafe fn outer<E: Element>(a: &OuterRows, b: &OuterRows, ps: usize, qs: usize, out: *mut f32) {
+pub(crate) unsafe fn outer<E: Element>(
+    a: &mut OuterRows,
+    b: &OuterRows,
+    ps: usize,
+    qs: usize,
+    out: *mut f32,
+) {
     assert_eq!(a.rows.len(), b.rows.len());
+    #[cfg(target_arch = "x86_64")]
+    if amx::takes::<E>(ps, a.rows.len()) {
+        // SAFETY: the caller's conditions.
+        return unsafe { amx::outer(&a.rows, &mut a.tiles, &b.rows, [ps, qs], out) };
+    }
     // SAFETY: the caller's conditions.
     unsafe { outer_simd(&a.rows, &b.rows, ps, qs, out, PhantomData::<E>) }
 }
@@ -469,7 +425,7 @@ impl<E: Element> Outer<'_, E> {
                     let (a, b) = (a.add(self.p), b.add(self.q));
                     let b_m: [S::V; NV] = std::array::from_fn(|j| s.load(b.add(j * S::LANES)));
                     for r in 0..PR {
-                        let a_m = s.splat(*a.add(r));
+                        let a_m = *a.add(r);
                         for j in 0..NV {
                             acc[r][j] = E::multiply_add(s, a_m, b_m[j], acc[r][j]);
                         }
@@ -483,7 +439,7 @@ impl<E: Element> Outer<'_, E> {
                     let (a, b) = (a.add(self.p), b.add(self.q));
                     let b_m: [S::V; NV] = std::array::from_fn(|j| s.load_n(b.add(j * S::LANES), live[j]));
                     for r in 0..PR {
-                        let a_m = s.splat(*a.add(r));
+                        let a_m = *a.add(r);
                         for j in 0..NV {
                             acc[r][j] = E::multiply_add(s, a_m, b_m[j], acc[r][j]);
                         }

@@ -15,6 +15,8 @@
 #![allow(clippy::needless_range_loop)]
 
 mod act;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod block;
 mod conv;
 mod depthwise;
@@ -29,6 +31,7 @@ mod max_pool;
 mod mixer;
 mod norm;
 mod optim;
+mod pack;
 mod pixels;
 mod pool;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Left out on purpose: tables (see [`tables`](crate::tables)), and anything that is quick enough in plain Rust.
 
 use crate::check_len;
+#[cfg(target_arch = "x86_64")]
 use crate::simd::{Level, level};
 
 /// Steps to a pixel in the positions that [`bilinear`] takes.

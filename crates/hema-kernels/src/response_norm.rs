@@ -49,7 +49,7 @@ impl ResponseNorm<'_> {
         x.par_chunks_mut(map.image()).zip(norms.par_chunks_mut(map.channels)).for_each(|(x, norms)| {
             // SAFETY: an image is whole rows of as many values as it has norms.
             unsafe { square_rows(x, norms) };
-            for norm in &mut *norms {
+            for norm in norms.iter_mut() {
                 *norm = norm.sqrt();
             }
             scale_add_image(x, &self.factors(norms), self.bias);

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::check_len;
+#[cfg(target_arch = "x86_64")]
 use crate::simd::{Level, level};
 
 /// What stands for each byte.

@@ -1,0 +1,203 @@
+//! The gradient of a dense convolution's weights: an outer product over pixels ([`outer`]) for every tap.
+//!
+//! Pixels are cut into a few parts whose sums are added in order and, where the filter bank is large, the rows of the result as
+//! well.
+//!
+//! Of a narrow type the product takes words, values joined in pairs. Where there is one tap, a pixel is joined with the next.
+//! Each of several taps would have to join its pixels anew, so there a pixel is joined with the same one of the next image,
+//! which is its partner for every tap, and maps are joined beforehand.
+
+use super::{Conv2d, Scratch};
+use crate::element::Element;
+use crate::gather::FEW_CHANNELS;
+use crate::gemm::{join_rows, on_tiles, outer, padded_rows};
+use crate::workspace::scratch;
+use crate::{SharedMut, check_len, par_chunks};
+use rayon::prelude::*;
+
+impl Conv2d {
+    /// Gradient of the weights: `dweight` like `weight`, from `x` and `dy`.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn grad_weight<E: Element>(&self, x: &[E], dy: &[E], dweight: &mut [f32]) {
+        self.check();
+        check_len("x", x.len(), self.in_len());
+        check_len("dy", dy.len(), self.out_len());
+        check_len("dweight", dweight.len(), self.weight_len());
+        if E::PER_WORD > 1 && self.taps() > 1 && self.inputs > FEW_CHANNELS && self.batch > 1 {
+            let pairs = Self { batch: self.batch.div_ceil(E::PER_WORD), ..*self };
+            let [x, dy] = [x, dy].map(|map| join_neighbours(map, map.len() / self.batch));
+            pairs.sum_products::<f32, E>(&x, &dy, dweight);
+            scratch().give(x);
+            scratch().give(dy);
+        } else {
+            self.sum_products::<E, E>(x, dy, dweight);
+        }
+    }
+
+    /// [`Conv2d::grad_weight`] of maps of `M`, which are `E` or words of it.
+    fn sum_products<M: Element, E: Element>(&self, x: &[M], dy: &[M], dweight: &mut [f32]) {
+        let few = self.inputs <= FEW_CHANNELS;
+        let gather = self.gather(x);
+        let pixels = gather.pixels();
+        let plan = WeightPlan::new::<E>(self, pixels, few);
+        let size = plan.taps * plan.ps * plan.qs;
+        // one part in the weights' own order needs no sums of its own
+        let direct = plan.parts == 1 && plan.outputs_first && self.taps() == 1;
+        let mut sums = scratch().take::<f32>(if direct { 0 } else { plan.parts * size });
+        let base = SharedMut(if direct { dweight.as_mut_ptr() } else { sums.as_mut_ptr() });
+        // every group wants all columns; where these are a plain matrix they are joined once for all
+        let joined = (plan.groups > 1 && self.is_pointwise() && M::PER_WORD > 1)
+            .then(|| join_neighbours(if plan.outputs_first { x } else { dy }, plan.qs));
+        let tasks = plan.parts * plan.groups;
+        (0..tasks).into_par_iter().for_each_init(Scratch::new, |scratch, task| {
+            let (part, group) = (task / plan.groups, task % plan.groups);
+            let first_p = (group * plan.group_rows).min(plan.ps);
+            let ps = plan.group_rows.min(plan.ps - first_p);
+            if ps == 0 {
+                return;
+            }
+            for t in 0..plan.taps {
+                // SAFETY: rows first_p.. of tap t of this part, inside `sums`, are this task's alone.
+                unsafe {
+                    let out = base.get().add(part * size + (t * plan.ps + first_p) * plan.qs);
+                    std::slice::from_raw_parts_mut(out, ps * plan.qs).fill(0.0);
+                }
+            }
+            let end = ((part + 1) * plan.part).min(pixels);
+            let mut start = part * plan.part;
+            while start < end {
+                let m = plan.block.min(end - start);
+                scratch.fill(&gather, start, m, few);
+                scratch.other.clear();
+                scratch
+                    .other
+                    .extend(dy[start * self.outputs..].chunks_exact(self.outputs).take(m).map(<[M]>::as_ptr));
+                let [a, b] = &mut scratch.rows;
+                // SAFETY: both tables hold m addresses of `ps` and `qs` values of maps that outlive the task; part, tap and
+                // group select a range of `sums` that is this task's alone.
+                unsafe {
+                    if plan.outputs_first {
+                        a.set(&scratch.other, first_p, ps);
+                    } else if joined.is_none() {
+                        b.set(&scratch.other, 0, plan.qs);
+                    }
+                    if let Some(joined) = &joined {
+                        b.set_joined(&joined[start / 2 * plan.qs..][..m.div_ceil(2) * plan.qs], plan.qs);
+                    }
+                    for (t, addresses) in scratch.table.chunks_exact(padded_rows(m)).enumerate() {
+                        if plan.outputs_first {
+                            if joined.is_none() {
+                                b.set(&addresses[..m], 0, plan.qs);
+                            }
+                        } else {
+                            a.set(&addresses[..m], first_p, ps);
+                        }
+                        let out = base.get().add(part * size + (t * plan.ps + first_p) * plan.qs);
+                        outer::<E>(a, b, ps, plan.qs, out);
+                    }
+                }
+                start += m;
+            }
+        });
+        if !direct {
+            self.unpack(&plan, &sums, dweight);
+        }
+        scratch().give(sums);
+        if let Some(joined) = joined {
+            scratch().give(joined);
+        }
+    }
+
+    /// Adds the parts and brings them from [`WeightPlan`]'s order (part, tap, p, q) into (outputs, inputs, kernel, kernel).
+    fn unpack(&self, plan: &WeightPlan, sums: &[f32], dweight: &mut [f32]) {
+        let (taps, c) = (self.taps(), self.inputs);
+        let size = plan.taps * plan.ps * plan.qs;
+        let (by_o, by_i) = if plan.outputs_first { (plan.qs, 1) } else { (1, plan.qs) };
+        // side by side, the taps are part of the "channel"
+        let by_tap = if plan.taps == 1 { c * by_i } else { plan.ps * plan.qs };
+        // filters of one task: neighbours, because in one of the two orders their values lie side by side
+        let filters = 16;
+        par_chunks(dweight, filters * c * taps, |task, dweight| {
+            dweight.fill(0.0);
+            for sums in sums.chunks_exact(size) {
+                let sums = &sums[task * filters * by_o..];
+                if plan.outputs_first {
+                    for (o, dweight) in dweight.chunks_exact_mut(c * taps).enumerate() {
+                        for (i, dweight) in dweight.chunks_exact_mut(taps).enumerate() {
+                            for (t, dweight) in dweight.iter_mut().enumerate() {
+                                *dweight += sums[o * by_o + i + t * by_tap];
+                            }
+                        }
+                    }
+                } else {
+                    for i in 0..c {
+                        for t in 0..taps {
+                            let sums = &sums[i * by_i + t * by_tap..];
+                            for (dweight, sum) in dweight.chunks_exact_mut(c * taps).zip(sums) {
+                                dweight[i * taps + t] += sum;
+                            }
+                        }
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Every two rows of `n` values of a map joined to a row of words; a last one without a partner is joined with zeros.
+fn join_neighbours<E: Element>(map: &[E], n: usize) -> Vec<f32> {
+    let pairs = ((1 << 14) / n).max(1); // of one task
+    let mut words = scratch().take((map.len() / n).div_ceil(2) * n);
+    words.par_chunks_mut(pairs * n).zip(map.par_chunks(2 * pairs * n)).for_each(|(words, map)| {
+        let rows: Vec<*const E> = map.chunks_exact(n).map(<[E]>::as_ptr).collect();
+        // SAFETY: the rows have n values, and there are n words for every two of them.
+        unsafe { join_rows(&rows, 0, n, words.as_mut_ptr()) };
+    });
+    words
+}
+
+/// How the gradient of the weights is cut up; a function of the shape and the instruction set alone.
+struct WeightPlan {
+    /// Products per pixel: the taps, or 1 where they are copied side by side.
+    taps: usize,
+    /// Whether the output channels are the rows (broadcast) and the input channels the columns (vectors).
+    outputs_first: bool,
+    ps: usize,
+    qs: usize,
+    /// Pixels are cut into this many parts of `part` pixels.
+    parts: usize,
+    part: usize,
+    /// Rows are cut into this many groups of `group_rows`.
+    groups: usize,
+    group_rows: usize,
+    /// Pixels whose rows are worked on together, so that they stay in the cache.
+    block: usize,
+}
+
+impl WeightPlan {
+    fn new<E: Element>(conv: &Conv2d, pixels: usize, few: bool) -> Self {
+        const TASKS: usize = 16;
+        const TILE: usize = 8;
+        let (taps, inputs) = if few { (1, conv.inputs * conv.taps()) } else { (conv.taps(), conv.inputs) };
+        let outputs = conv.outputs;
+        // the side that wastes fewer lanes becomes the vectors; where neither does, the one that leaves the weights in order, or
+        // the longer one
+        let cost = |p: usize, q: usize| p.next_multiple_of(TILE) * q.next_multiple_of(16);
+        let (as_rows, as_columns) = (cost(outputs, inputs), cost(inputs, outputs));
+        let longer = conv.kernel == 1 || inputs >= outputs;
+        let outputs_first = as_rows < as_columns || (as_rows == as_columns && longer);
+        let (ps, qs) = if outputs_first { (outputs, inputs) } else { (inputs, outputs) };
+        // each part costs one more set of sums: few of them where the sums are large
+        let affordable = ((1 << 20) / (taps * ps * qs)).clamp(1, TASKS);
+        let parts = pixels.div_ceil(512).clamp(1, affordable);
+        let part = pixels.div_ceil(parts).next_multiple_of(TILE);
+        let groups = (TASKS / parts).min(ps.div_ceil(TILE)).max(1);
+        let group_rows = ps.div_ceil(groups).next_multiple_of(TILE);
+        // with tiles, moving a block's sums takes as long as adding a hundred pixels to them; their processors have 2 MiB of L2
+        let room = if on_tiles::<E>() { 1 << 18 } else { 1 << 16 };
+        let block = (room / (inputs + outputs)).clamp(64, 256).next_multiple_of(TILE);
+        Self { taps, outputs_first, ps, qs, parts, part, groups, group_rows, block }
+    }
+}
