@@ -7,8 +7,8 @@
 //! * The gradient of the input is the same operation on the output's gradient: a pixel of the input collects the taps that
 //!   reached it. With stride s the pixels fall into s x s classes with the same taps each; a class is one run, and no
 //!   multiplication with a structural zero is done.
-//! * The gradient of the weights is in a file of its own, and so are 3 x 3 convolutions of stride 1 of many channels
-//!   ([`winograd`]).
+//! * The gradient of the weights is in a file of its own, and so are predictions by 3 x 3 filters from bf16 maps of many
+//!   channels ([`winograd`]).
 //! * With very few input channels (the network's first layer) the taps of a block are copied side by side into a small
 //!   im2col buffer: otherwise most of the work is addressing.
 //!
@@ -197,12 +197,6 @@ impl Conv2d {
         self.kernel * self.kernel
     }
 
-    /// Whether it is computed by [`winograd`]'s tiles, its product being from one number of channels to another.
-    fn is_tiled<E: Element>(&self, from: usize, to: usize) -> bool {
-        let Pad { top, left, .. } = self.pad;
-        (self.kernel, self.stride) == (3, 1) && top.max(left) < 3 && winograd::pays::<E>(from, to)
-    }
-
     /// How the product of `pixels` rows with the weights is cut into tasks. Whichever is larger, the map that the rows are of or
     /// the weights, goes through the cache once: a task has a few rows and all columns, or all rows (or very many) and a few
     /// columns.
@@ -239,11 +233,20 @@ impl Conv2d {
         let all: Vec<usize> = (0..taps).collect();
         if copies::<E>(c) {
             PackedConv { packed: side_by_side(weight, &all, sizes, order), used: vec![0], tiled: false }
-        } else if self.is_tiled::<E>(c, self.outputs) {
-            PackedConv { packed: winograd::pack(weight, sizes, order), used: Vec::new(), tiled: true }
         } else {
             PackedConv { packed: Packed::new(weight, sizes, order), used: all, tiled: false }
         }
+    }
+
+    /// [`Conv2d::pack`] for predictions, whose roundings no gradient goes through: by [`winograd`]'s tiles where they pay.
+    pub(crate) fn pack_to_predict<E: Element>(&self, weight: &[f32]) -> PackedConv<E> {
+        let Self { inputs, outputs, kernel, stride, .. } = *self;
+        if (kernel, stride) != (3, 1) || !winograd::pays::<E>(inputs, outputs) {
+            return self.pack(weight);
+        }
+        check_len("weight", weight.len(), self.weight_len());
+        let sizes = Sizes { taps: self.taps(), k: inputs, n: outputs };
+        PackedConv { packed: winograd::pack(weight, sizes), used: Vec::new(), tiled: true }
     }
 
     /// `y = x * weight (+ bias)`, then `act`. `x` is (batch, height, width, inputs), `y` (batch, `out_height`, `out_width`,
@@ -274,7 +277,6 @@ impl Conv2d {
                 size: [self.height, self.width],
                 out_size: [self.out_height(), self.out_width()],
                 pad: [self.pad.top, self.pad.left],
-                turned: false,
             };
             return tiled.run(&weight.packed, epilogue, y);
         }
@@ -301,7 +303,7 @@ impl Conv2d {
         let weight = self.pack(weight);
         let gather = self.gather(x);
         let Cut { block, groups, .. } = self.cut(gather.pixels(), x.len(), weight.packed.panels());
-        if groups > 1 || weight.tiled {
+        if groups > 1 {
             self.forward_packed(x, &weight, None, Act::Identity, y);
             return Stats::of(y, self.outputs);
         }
@@ -359,23 +361,11 @@ impl Conv2d {
         check_len("dx", dx.len(), self.in_len());
         let (taps, c) = (self.taps(), self.inputs);
         let (sizes, order) = (Sizes { taps, k: self.outputs, n: c }, Order::RowsFirst);
-        let epilogue = Epilogue { add, ..Epilogue::default() };
-        if self.is_tiled::<E>(self.outputs, c) {
-            let tiled = Tiled {
-                map: dy,
-                batch: self.batch,
-                size: [self.out_height(), self.out_width()],
-                out_size: [self.height, self.width],
-                // what a filter of three leaves of its other side
-                pad: [2 - self.pad.top, 2 - self.pad.left],
-                turned: true,
-            };
-            return tiled.run(&winograd::pack(weight, sizes, order), epilogue, dx);
-        }
         let copied = copies::<E>(self.outputs);
         let packed = (!copied).then(|| Packed::<E>::new(weight, sizes, order));
         let base = SharedMut(dx.as_mut_ptr());
         let (k, s) = (self.kernel, self.stride);
+        let epilogue = Epilogue { add, ..Epilogue::default() };
         for class in 0..s * s {
             let rows = Axis::backward(self.height, self.out_height(), k, s, self.pad.top, class / s);
             let columns = Axis::backward(self.width, self.out_width(), k, s, self.pad.left, class % s);

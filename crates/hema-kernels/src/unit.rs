@@ -249,7 +249,7 @@ impl Unit {
         let weight: Vec<f32> =
             params.weight.iter().enumerate().map(|(i, w)| w * scale[i / per_output]).collect();
         let weight = match self.filter {
-            Filter::Dense(c) => FoldedWeight::Dense(c.pack(&weight)),
+            Filter::Dense(c) => FoldedWeight::Dense(c.pack_to_predict(&weight)),
             Filter::Depthwise(d) => FoldedWeight::Depthwise(d.pack(&weight)),
         };
         FoldedUnit { weight, bias }

@@ -58,20 +58,30 @@ fn several_tasks_match_the_reference() {
 
 /// Enough channels that tiles pay, on maps that are no whole tiles, with paddings of all sorts.
 #[test]
-fn tiles_match_the_reference() {
+fn predictions_by_tiles_match_the_reference() {
     at_every_level(|level| {
         for (inputs, outputs) in [(34, 50), (48, 96), (64, 64), (130, 34)] {
             for (i, (height, width)) in [(1, 1), (2, 5), (3, 3), (7, 4), (12, 9)].into_iter().enumerate() {
-                for pad in [Pad::all(1), Pad { top: 2, left: 0, bottom: i % 2, right: 2 }] {
-                    let shape =
-                        Conv2d { batch: 2, height, width, inputs, outputs, kernel: 3, stride: 1, pad };
+                for pad in [Pad::all(1), Pad { top: 2, left: 0, bottom: i % 2, right: 2 }, Pad::all(3)] {
                     if height + pad.top + pad.bottom < 3 || width + pad.left + pad.right < 3 {
                         continue;
                     }
-                    assert!(shape.is_tiled::<f32>(inputs, outputs));
-                    assert_ne!(shape.is_tiled::<bf16>(inputs, outputs), level == Level::Amx);
-                    check::<f32>(&shape, level);
-                    check::<bf16>(&shape, level);
+                    let shape =
+                        Conv2d { batch: 2, height, width, inputs, outputs, kernel: 3, stride: 1, pad };
+                    let x = map::<bf16>(shape.in_len(), 1);
+                    let (w, bias) = (values(shape.weight_len(), 2), values(outputs, 4));
+                    let packed = shape.pack_to_predict::<bf16>(&w);
+                    assert_ne!(packed.tiled, level == Level::Amx);
+                    assert!(!shape.pack_to_predict::<f32>(&w).tiled);
+                    let mut y = map::<bf16>(shape.out_len(), 5);
+                    shape.forward_packed(&x, &packed, Some(&bias), Act::Relu, &mut y);
+                    let expected: Vec<f32> = reference::conv(&shape, 1, &wide(&x), &w)
+                        .iter()
+                        .enumerate()
+                        .map(|(i, v)| (v + bias[i % outputs]).max(0.0))
+                        .collect();
+                    let name = format!("{shape:?} {}", level.name());
+                    assert_close(&name, &wide(&y), &expected, tolerance::<bf16>());
                 }
             }
         }
