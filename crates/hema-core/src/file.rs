@@ -73,8 +73,7 @@ pub fn remove_temporary(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What kept a file, or files in a folder, from being written: the path, the system's reason, and a hint where there is one.
-pub fn write_error(path: &Path, error: &std::io::Error) -> Error {
+pub(crate) fn write_error(path: &Path, error: &std::io::Error) -> Error {
     let wrapped = Error::new(format!("cannot be written: {error}")).at(path);
     match error.kind() {
         std::io::ErrorKind::StorageFull

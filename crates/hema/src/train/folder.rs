@@ -1,8 +1,7 @@
 //! A folder that runs are written into, held by one process at a time.
 //!
-//! The lock is the operating system's and goes with the process, however that ends: none is ever stale. It is on an empty file
-//! in the folder, which stays: Windows locks no folders, network file systems nothing that is not open for writing, and a lock
-//! file that is taken away can be held twice. Left out on purpose: file systems without locks, on which a run goes on without.
+//! The lock is the operating system's and on the folder itself: it goes with the process, however that ends, and leaves no
+//! file. Left out on purpose: systems that cannot lock a folder, such as Windows, on which a run goes on without.
 
 use std::fs::{File, TryLockError};
 use std::ops::Deref;
@@ -14,15 +13,12 @@ use hema_core::file;
 use super::checkpoint::CHECKPOINT;
 use crate::bundle::BEST;
 
-/// File that is locked while a process trains into its folder; its name is no temporary file's.
-const LOCK: &str = ".lock";
-
 /// A folder that no other process trains into while this value lives.
 #[derive(Debug)]
 pub struct Claimed {
     folder: PathBuf,
-    /// Open, and locked where the file system can.
-    _lock: File,
+    /// The open folder, locked.
+    _lock: Option<File>,
 }
 
 impl Claimed {
@@ -32,9 +28,8 @@ impl Claimed {
     /// Another process trains there; the folder cannot be written.
     pub fn new(folder: &Path) -> Result<Self> {
         file::create_folder(folder)?;
-        let lock = File::options().write(true).create(true).truncate(false).open(folder.join(LOCK));
-        let lock = lock.map_err(|e| file::write_error(folder, &e))?;
-        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+        let lock = File::open(folder).ok();
+        if let Some(Err(TryLockError::WouldBlock)) = lock.as_ref().map(File::try_lock) {
             return Err(Error::new("another hema is training there")
                 .at(folder)
                 .hint("wait until it is done, or choose another --out"));
@@ -103,14 +98,5 @@ mod tests {
         fs::write(folder.join("notes.txt"), "mine").unwrap();
         let again = Claimed::new(&folder).unwrap();
         assert!(!again.join(".hema-abc").exists() && again.join("notes.txt").exists());
-    }
-
-    #[test]
-    fn a_folder_that_takes_no_lock_file_is_named() {
-        let place = tempfile::tempdir().unwrap();
-        let folder = place.path().join("run");
-        fs::create_dir_all(folder.join(LOCK)).unwrap();
-        let error = Claimed::new(&folder).unwrap_err().to_string();
-        assert!(error.contains("run: cannot be written: "), "{error}");
     }
 }
