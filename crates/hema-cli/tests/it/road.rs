@@ -61,12 +61,11 @@ fn a_run_says_how_it_goes_and_leaves_everything_behind() {
         "run.json",
         "evaluation.json",
         "report.html",
-        ".lock",
     ] {
         assert!(files.contains(name), "{name} is missing: {files:?}");
     }
     assert_eq!(files.iter().filter(|name| name.starts_with("events.out.tfevents.")).count(), 1, "{files:?}");
-    assert_eq!(files.len(), 11, "{files:?}");
+    assert_eq!(files.len(), 10, "{files:?}");
     assert_eq!(place.read("run/metrics.csv").lines().count(), 2);
     assert_eq!(place.read("run/split.csv").lines().count(), 65);
     assert!(place.read("run/recipe.toml").contains("cnn_gap"));
