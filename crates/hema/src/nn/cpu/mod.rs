@@ -75,7 +75,7 @@ static WORKSPACE: LazyLock<Workspace> = LazyLock::new(Workspace::default);
 /// Runs a step as one job of the thread pool. Each parallel pass that starts outside the pool would put the calling thread to
 /// sleep and wake it again, a few hundred times a step.
 pub fn on_pool<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    rayon::scope(|_| f())
+    kernels::step(f)
 }
 
 /// Lets a later step use the memory of a tensor that is done with, if nobody else has it.
@@ -90,8 +90,12 @@ const OF_LAYER: usize = 3;
 /// Parameters of a unit: weight, scale, shift.
 const PER_UNIT: usize = 3;
 
-/// The buffer, or a copy of it where somebody else has it too.
-fn unshared<E: Stored>(mut buffer: Buffer) -> Buffer {
+/// The buffer, its values in order, or a copy of it where somebody else has it too.
+fn unshared<E: Stored>(buffer: Buffer) -> Buffer {
+    let ordered = buffer.to_contiguous();
+    // or it would be the somebody
+    drop(buffer);
+    let mut buffer = ordered;
     if E::values_mut(&mut buffer).is_none() {
         let shape = buffer.layout().shape().clone();
         buffer = E::buffer(E::values(&buffer).to_vec(), shape);
@@ -493,7 +497,7 @@ impl<E: Stored, const N: usize> Backward<Flex, N> for BlockBackward<E> {
     fn backward(self, ops: Ops<State<E>, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let state = ops.state;
         // the kernel works in the gradient's own memory
-        let mut gradient = unshared::<E>(grads.consume::<Flex>(&ops.node).to_contiguous());
+        let mut gradient = unshared::<E>(grads.consume::<Flex>(&ops.node));
         let taken = state.saved.lock().ok().and_then(|mut saved| saved.take());
         let saved = taken.unwrap_or_else(|| state.compute_again());
         let d = E::values_mut(&mut gradient).expect("nobody else has it");
