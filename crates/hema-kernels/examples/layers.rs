@@ -64,7 +64,7 @@ fn main() {
     let batch = args.first().map_or(32, |a| a.parse().expect("a number"));
     let has = |word: &str| args.iter().any(|a| a == word);
     let layers = if has("resnet18") { RESNET18 } else { V2_B0 };
-    rayon::scope(|_| if has("bf16") { run::<bf16>(batch, layers) } else { run::<f32>(batch, layers) });
+    hema_kernels::step(|| if has("bf16") { run::<bf16>(batch, layers) } else { run::<f32>(batch, layers) });
 }
 
 fn run<E: Element>(batch: usize, layers: &[Layer]) {

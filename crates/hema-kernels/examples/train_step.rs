@@ -194,7 +194,7 @@ fn rates(batch: usize, mut times: Vec<Duration>) -> String {
 
 fn main() {
     // as one job of the pool, as a trainer should: otherwise each block's passes are one each
-    rayon::scope(|_| {
+    hema_kernels::step(|| {
         let mut args = std::env::args().skip(1);
         let mut number = |default| args.next().map_or(default, |a| a.parse().expect("a number"));
         let (batch, steps) = (number(32), number(20));

@@ -14,7 +14,7 @@ use crate::pool::{Map, add_scaled, mean_image, scale_add_image, scale_image};
 use crate::squeeze::{FoldedSqueeze, Gate, SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
 use crate::unit::{FoldedUnit, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
 use crate::workspace::Workspace;
-use crate::{check_len, par_chunks};
+use crate::{check_len, par_chunks, team};
 
 /// A residual block: a chain of [`Unit`]s, perhaps with squeeze-excite before the last.
 #[derive(Clone, Debug, PartialEq)]
@@ -469,7 +469,7 @@ macro_rules! compiled {
                 workspace: &Workspace,
                 y: &mut [Self],
             ) -> BlockSaved<Self> {
-                rayon::scope(|_| block.run_forward(x, shortcut, params, keep, workspace, y))
+                team::step(|| block.run_forward(x, shortcut, params, keep, workspace, y))
             }
             fn backward(
                 block: &Block,
@@ -483,7 +483,7 @@ macro_rules! compiled {
                 dx: Option<&mut [Self]>,
                 dshortcut: Option<&mut [Self]>,
             ) -> BlockGrads {
-                rayon::scope(|_| block.run_backward(x, y, params, keep, saved, d, workspace, dx, dshortcut))
+                team::step(|| block.run_backward(x, y, params, keep, saved, d, workspace, dx, dshortcut))
             }
             fn fold(block: &Block, params: &BlockParams, stats: &[Stats]) -> FoldedBlock<Self> {
                 block.run_fold(params, stats)
@@ -496,7 +496,7 @@ macro_rules! compiled {
                 workspace: &Workspace,
                 y: &mut [Self],
             ) {
-                rayon::scope(|_| block.run_infer(x, shortcut, folded, workspace, y));
+                team::step(|| block.run_infer(x, shortcut, folded, workspace, y));
             }
         }
     };

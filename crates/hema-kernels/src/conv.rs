@@ -23,8 +23,7 @@ use crate::gather::{Axis, Gather, copies};
 use crate::gemm::{Epilogue, OuterRows, WHOLE_TILES, product};
 use crate::norm::{Partial, Stats};
 use crate::pack::{Order, Packed, Sizes};
-use crate::{SharedMut, check_len};
-use rayon::prelude::*;
+use crate::{SharedMut, check_len, team};
 use std::ops::Range;
 use winograd::Tiled;
 
@@ -103,11 +102,7 @@ impl Cut {
             let columns = group * self.panels / self.groups..(group + 1) * self.panels / self.groups;
             task(scratch, start, self.block.min(self.pixels - start), columns);
         };
-        if tasks == 1 {
-            run(&mut Scratch::new(), 0);
-        } else {
-            (0..tasks).into_par_iter().for_each_init(Scratch::new, run);
-        }
+        team::map_with(0..tasks, Scratch::new, run);
     }
 }
 
@@ -203,12 +198,11 @@ impl Conv2d {
     fn cut(&self, pixels: usize, map: usize, panels: usize) -> Cut {
         const MOST_ROWS: usize = 512;
         let (tasks, block) = if self.weight_len() > map {
-            let blocks = pixels.div_ceil(MOST_ROWS).max(1);
             // small products are soon done: cutting them up would cost more
-            (
-                (self.macs() >> 20).clamp(4, 16),
-                pixels.div_ceil(blocks).next_multiple_of(WHOLE_TILES).max(WHOLE_TILES),
-            )
+            let tasks = (self.macs() >> 20).clamp(4, 16);
+            // few columns make few tasks, and three leave one of two threads idle for a third of the time
+            let blocks = pixels.div_ceil(MOST_ROWS).max(tasks.min(8).div_ceil(panels));
+            (tasks, pixels.div_ceil(blocks).next_multiple_of(WHOLE_TILES).max(WHOLE_TILES))
         } else {
             // about a quarter of L2 for both sides, whole tiles, and enough tasks to share out
             let fits = (1 << 16) / (self.inputs.max(self.outputs));
@@ -307,27 +301,17 @@ impl Conv2d {
             self.forward_packed(x, &weight, None, Act::Identity, y);
             return Stats::of(y, self.outputs);
         }
-        let partials: Vec<Partial> = y
-            .par_chunks_mut(block * self.outputs)
-            .enumerate()
-            .map_init(Scratch::new, |scratch, (i, y)| {
-                scratch.fill(&gather, i * block, y.len() / self.outputs, copies::<E>(self.inputs));
-                scratch.out.extend(y.chunks_exact_mut(self.outputs).map(<[E]>::as_mut_ptr));
-                let all = 0..weight.packed.panels();
-                // SAFETY: as in `forward_packed`; the output rows are those of this task's own chunk.
-                unsafe {
-                    product(
-                        &weight.packed,
-                        all,
-                        &weight.used,
-                        &scratch.table,
-                        &scratch.out,
-                        Epilogue::default(),
-                    );
-                };
-                Partial::of(y, self.outputs)
-            })
-            .collect();
+        let blocks = y.chunks_mut(block * self.outputs).enumerate();
+        let partials: Vec<Partial> = team::map_with(blocks, Scratch::new, |scratch, (i, y)| {
+            scratch.fill(&gather, i * block, y.len() / self.outputs, copies::<E>(self.inputs));
+            scratch.out.extend(y.chunks_exact_mut(self.outputs).map(<[E]>::as_mut_ptr));
+            let all = 0..weight.packed.panels();
+            // SAFETY: as in `forward_packed`; the output rows are those of this task's own chunk.
+            unsafe {
+                product(&weight.packed, all, &weight.used, &scratch.table, &scratch.out, Epilogue::default());
+            };
+            Partial::of(y, self.outputs)
+        });
         Stats::merge(self.outputs, &partials)
     }
 

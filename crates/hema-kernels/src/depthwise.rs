@@ -19,8 +19,7 @@ use crate::gemm::Epilogue;
 use crate::norm::{Partial, Stats, for_vectors};
 use crate::pool::Map;
 use crate::simd::{Simd, simd_fn};
-use crate::{check_len, par_chunks};
-use rayon::prelude::*;
+use crate::{check_len, par_chunks, team};
 
 /// The shape of a depthwise convolution. Weights are (channels, 1, kernel, kernel).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +170,7 @@ impl Depthwise {
         taps: &[f32],
         epilogue: Epilogue,
         y: &mut [E],
-        seen: impl Fn(&[E]) -> T + Sync,
+        seen: impl Fn(&[E]) -> T + Sync + Send,
     ) -> Vec<T> {
         check_len("x", x.len(), self.in_len());
         check_len("y", y.len(), self.out_len());
@@ -179,25 +178,22 @@ impl Depthwise {
         let line = width * self.channels;
         let zeros = vec![E::default(); self.channels];
         let tile = if width < LONG { SHORT } else { LONG };
-        let band = ((1 << 15) / line).clamp(1, 64);
-        y.par_chunks_mut(band * line)
-            .enumerate()
-            .map_init(TileTable::default, |table, (i, y)| {
-                for (row, y) in y.chunks_exact_mut(line).enumerate() {
-                    let row = i * band + row;
-                    for start in tile_starts(width, tile) {
-                        let live = tile.min(width - start);
-                        self.fill(x, &zeros, row / height, row % height, start, tile, &mut table.input);
-                        let y = &mut y[start * self.channels..][..live * self.channels];
-                        // SAFETY: `fill` gives kernel * columns(tile) addresses of `channels` values; `y` has `live` pixels.
-                        unsafe {
-                            tile_forward(self, tile, &table.input, taps, epilogue, y);
-                        }
+        let band = ((1 << 14) / line).clamp(1, 64);
+        team::map_with(y.chunks_mut(band * line).enumerate(), TileTable::default, |table, (i, y)| {
+            for (row, y) in y.chunks_exact_mut(line).enumerate() {
+                let row = i * band + row;
+                for start in tile_starts(width, tile) {
+                    let live = tile.min(width - start);
+                    self.fill(x, &zeros, row / height, row % height, start, tile, &mut table.input);
+                    let y = &mut y[start * self.channels..][..live * self.channels];
+                    // SAFETY: `fill` gives kernel * columns(tile) addresses of `channels` values; `y` has `live` pixels.
+                    unsafe {
+                        tile_forward(self, tile, &table.input, taps, epilogue, y);
                     }
                 }
-                seen(y)
-            })
-            .collect()
+            }
+            seen(y)
+        })
     }
 
     /// The input addresses of the tile of output pixels `start..start + tile` of a row, filter row by filter row.
@@ -294,35 +290,34 @@ impl Depthwise {
         // lines of the output, of all images, cut into groups
         let lines = self.batch * height;
         let group = lines.div_ceil(GROUPS);
-        let sums: Vec<Vec<f32>> = (0..lines.div_ceil(group))
-            .into_par_iter()
-            .map_init(TileTable::default, |table, i| {
-                let mut sums = vec![0.0; self.weight_len()];
-                for line in i * group..lines.min((i + 1) * group) {
-                    let dy = &dy[line * width * c..][..width * c];
-                    let mut done = 0;
-                    for start in tile_starts(width, tile) {
-                        self.fill(x, &zeros, line / height, line % height, start, tile, &mut table.input);
-                        table.output.clear();
-                        // pixels of the tile before, and past the row, must not count
-                        table.output.extend((start..start + tile).map(|w| {
-                            if w < done || w >= width { zeros.as_ptr() } else { dy[w * c..][..c].as_ptr() }
-                        }));
-                        done = start + tile;
-                        // SAFETY: all addresses are of `c` values; as many as the tile has columns and pixels.
-                        unsafe {
-                            tile_grad(self.kernel, self.stride, &table.input, &table.output, c, &mut sums);
-                        }
+        let sums: Vec<Vec<f32>> = team::map_with(0..lines.div_ceil(group), TileTable::default, |table, i| {
+            let mut sums = vec![0.0; self.weight_len()];
+            for line in i * group..lines.min((i + 1) * group) {
+                let dy = &dy[line * width * c..][..width * c];
+                let mut done = 0;
+                for start in tile_starts(width, tile) {
+                    self.fill(x, &zeros, line / height, line % height, start, tile, &mut table.input);
+                    table.output.clear();
+                    // pixels of the tile before, and past the row, must not count
+                    table.output.extend((start..start + tile).map(|w| {
+                        if w < done || w >= width { zeros.as_ptr() } else { dy[w * c..][..c].as_ptr() }
+                    }));
+                    done = start + tile;
+                    // SAFETY: all addresses are of `c` values; as many as the tile has columns and pixels.
+                    unsafe {
+                        tile_grad(self.kernel, self.stride, &table.input, &table.output, c, &mut sums);
                     }
                 }
-                sums
-            })
-            .collect();
-        let taps = self.kernel * self.kernel;
-        for (channel, dweight) in dweight.chunks_exact_mut(taps).enumerate() {
-            for (t, d) in dweight.iter_mut().enumerate() {
-                *d = sums.iter().map(|s| s[t * c + channel]).sum();
             }
+            sums
+        });
+        let mut total = vec![0.0; self.weight_len()];
+        for sums in &sums {
+            total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+        }
+        for (t, total) in total.chunks_exact(c).enumerate() {
+            let tap = dweight[t..].iter_mut().step_by(self.kernel * self.kernel);
+            tap.zip(total).for_each(|(d, total)| *d = *total);
         }
     }
 }

@@ -4,11 +4,10 @@
 //! * Backward: one pass over rows, which sums the parameters' gradients on the way; tasks are a fixed number of rows and their
 //!   sums are added in order.
 
-use crate::check_len;
 use crate::element::Element;
 use crate::norm::{chunk, for_vectors};
 use crate::simd::{MAX_LANES, Simd, lanes_sum, simd_fn};
-use rayon::prelude::*;
+use crate::{check_len, team};
 
 /// A normalisation over the channels of a map.
 #[derive(Clone, Copy, Debug)]
@@ -55,12 +54,11 @@ impl LayerNorm<'_> {
         check_len("y", y.len(), x.len());
         let mut stats = vec![[0.0; 2]; x.len() / channels];
         let size = chunk(channels);
-        y.par_chunks_mut(size).zip(x.par_chunks(size)).zip(stats.par_chunks_mut(size / channels)).for_each(
-            |((y, x), stats)| {
-                // SAFETY: as many whole rows of the parameters' length as there are statistics.
-                unsafe { forward_rows(x, self.weight, self.bias, self.eps, stats, y) }
-            },
-        );
+        let chunks = y.chunks_mut(size).zip(x.chunks(size)).zip(stats.chunks_mut(size / channels));
+        team::for_each(chunks, |((y, x), stats)| {
+            // SAFETY: as many whole rows of the parameters' length as there are statistics.
+            unsafe { forward_rows(x, self.weight, self.bias, self.eps, stats, y) }
+        });
         stats
     }
 
@@ -73,18 +71,14 @@ impl LayerNorm<'_> {
         check_len("d", d.len(), x.len());
         check_len("stats", stats.len(), x.len() / channels);
         let size = chunk(channels);
-        let partials: Vec<Vec<f32>> = d
-            .par_chunks_mut(size)
-            .zip(x.par_chunks(size))
-            .zip(stats.par_chunks(size / channels))
-            .map(|((d, x), stats)| {
-                let mut sums = vec![0.0; 2 * channels];
-                let (weight, bias) = sums.split_at_mut(channels);
-                // SAFETY: as many whole rows of the parameters' and the sums' length as there are statistics.
-                unsafe { backward_rows(x, self.weight, stats, d, weight, bias) };
-                sums
-            })
-            .collect();
+        let chunks = d.chunks_mut(size).zip(x.chunks(size)).zip(stats.chunks(size / channels));
+        let partials: Vec<Vec<f32>> = team::map(chunks, |((d, x), stats)| {
+            let mut sums = vec![0.0; 2 * channels];
+            let (weight, bias) = sums.split_at_mut(channels);
+            // SAFETY: as many whole rows of the parameters' and the sums' length as there are statistics.
+            unsafe { backward_rows(x, self.weight, stats, d, weight, bias) };
+            sums
+        });
         let mut total = vec![0.0_f64; 2 * channels];
         for sums in &partials {
             total.iter_mut().zip(sums).for_each(|(total, sum)| *total += f64::from(*sum));

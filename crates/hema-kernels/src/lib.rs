@@ -40,6 +40,7 @@ mod response_norm;
 mod simd;
 mod squeeze;
 mod tables;
+mod team;
 mod unit;
 mod workspace;
 
@@ -60,10 +61,9 @@ pub use response_norm::{ResponseNorm, ResponseNormGrads};
 pub use simd::{Level, level};
 pub use squeeze::{Gate, SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
 pub use tables::{Table, map_bytes, map_pixels, sharpen};
+pub use team::step;
 pub use unit::{Filter, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
 pub use workspace::Workspace;
-
-use rayon::prelude::*;
 
 /// Panics unless `found == expected`.
 #[track_caller]
@@ -72,19 +72,25 @@ fn check_len(name: &str, found: usize, expected: usize) {
 }
 
 /// Runs `f(i, chunk i of y)` in parallel; the chunks depend on `size` alone.
-fn par_chunks<E: Send>(y: &mut [E], size: usize, f: impl Fn(usize, &mut [E]) + Sync) {
+fn par_chunks<E: Send>(y: &mut [E], size: usize, f: impl Fn(usize, &mut [E]) + Sync + Send) {
     if y.len() <= size {
         if !y.is_empty() {
             f(0, y);
         }
     } else {
-        y.par_chunks_mut(size).enumerate().for_each(|(i, y)| f(i, y));
+        team::for_each(y.chunks_mut(size).enumerate(), |(i, y)| f(i, y));
     }
 }
 
 /// A base pointer that tasks writing disjoint parts of one buffer may share.
-#[derive(Clone, Copy)]
 struct SharedMut<E>(*mut E);
+
+impl<E> Clone for SharedMut<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<E> Copy for SharedMut<E> {}
 
 // SAFETY: only an address; each use states why the parts written through it are disjoint.
 unsafe impl<E> Send for SharedMut<E> {}

@@ -8,8 +8,7 @@ use crate::conv::Pad;
 use crate::element::Element;
 use crate::norm::for_vectors;
 use crate::simd::{Simd, simd_fn};
-use crate::{check_len, par_chunks};
-use rayon::prelude::*;
+use crate::{check_len, par_chunks, team};
 
 /// The shape of a max pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +80,11 @@ impl MaxPool {
         check_len("x", x.len(), self.in_len());
         check_len("y", y.len(), self.out_len());
         if winners.is_empty() {
-            y.par_chunks_mut(self.line()).enumerate().for_each(|(i, y)| self.forward_line(i, x, y, None));
+            par_chunks(y, self.line(), |i, y| self.forward_line(i, x, y, None));
         } else {
             check_len("winners", winners.len(), y.len());
-            let lines = y.par_chunks_mut(self.line()).zip(winners.par_chunks_mut(self.line()));
-            lines.enumerate().for_each(|(i, (y, winners))| self.forward_line(i, x, y, Some(winners)));
+            let lines = y.chunks_mut(self.line()).zip(winners.chunks_mut(self.line()));
+            team::for_each(lines.enumerate(), |(i, (y, winners))| self.forward_line(i, x, y, Some(winners)));
         }
     }
 

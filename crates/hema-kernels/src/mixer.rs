@@ -6,7 +6,6 @@
 //! its factors need it; the normalised map and the activation are computed again, which costs less than reading them would.
 
 use crate::act::Act;
-use crate::check_len;
 use crate::conv::{Conv2d, PackedConv, Pad};
 use crate::depthwise::Depthwise;
 use crate::element::Element;
@@ -14,7 +13,7 @@ use crate::layer_norm::{LayerNorm, RowStats};
 use crate::pool::{Map, add_scaled_rows};
 use crate::response_norm::ResponseNorm;
 use crate::workspace::Workspace;
-use rayon::prelude::*;
+use crate::{check_len, team};
 
 /// The shape of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -188,7 +187,7 @@ impl Mixer {
         );
         workspace.give(active);
         let image = self.map(self.depthwise.channels).image();
-        y.par_chunks_mut(image).enumerate().for_each(|(i, y)| {
+        team::for_each(y.chunks_mut(image).enumerate(), |(i, y)| {
             let at = i * image..(i + 1) * image;
             add_scaled_rows(&x[at.clone()], &projected[at], &self.factors(params.scale, keep, i), y);
         });

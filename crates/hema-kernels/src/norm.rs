@@ -12,8 +12,7 @@
 use crate::act::{Act, Activation, with_activation};
 use crate::element::Element;
 use crate::simd::{Simd, simd_fn};
-use crate::{check_len, par_chunks};
-use rayon::prelude::*;
+use crate::{check_len, par_chunks, team};
 
 /// Mean and biased variance of each channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,8 +55,7 @@ impl Stats {
     /// If `x` is empty or not whole rows.
     pub fn of<E: Element>(x: &[E], channels: usize) -> Self {
         check_rows("x", x, channels);
-        let partials: Vec<_> =
-            x.par_chunks(chunk(channels)).map(|block| Partial::of(block, channels)).collect();
+        let partials = team::map(x.chunks(chunk(channels)), |block| Partial::of(block, channels));
         Self::merge(channels, &partials)
     }
 
@@ -85,7 +83,7 @@ impl Stats {
 
 /// Values of one task: whole rows, four at a time.
 pub(crate) fn chunk(channels: usize) -> usize {
-    ((1 << 15) / channels).clamp(16, 1024).next_multiple_of(4) * channels
+    ((1 << 14) / channels).clamp(16, 1024).next_multiple_of(4) * channels
 }
 
 #[track_caller]
@@ -166,7 +164,7 @@ impl Norm<'_> {
         stats: &Stats,
         size: usize,
         y: &mut [E],
-        then: impl Fn(usize, &mut [E]) -> T + Sync,
+        then: impl Fn(usize, &mut [E]) -> T + Sync + Send,
     ) -> Vec<T> {
         let channels = self.check(stats);
         check_rows("x", x, channels);
@@ -179,7 +177,7 @@ impl Norm<'_> {
             unsafe { affine(self.act, x, &scale, &shift, y) };
             then(i, y)
         };
-        y.par_chunks_mut(size).enumerate().map(task).collect()
+        team::map(y.chunks_mut(size).enumerate(), task)
     }
 
     /// Gradients, where `stats` are those of `x` itself or, with [`Norm::fixed`], constants. `d` holds the gradient after the activation and receives that
@@ -200,7 +198,7 @@ impl Norm<'_> {
         stats: &Stats,
         size: usize,
         d: &mut [E],
-        first: impl Fn(usize, &mut [E]) + Sync,
+        first: impl Fn(usize, &mut [E]) + Sync + Send,
     ) -> NormGrads {
         let (grads, invstd) = self.backward_sums(x, stats, size, d, first);
         let channels = self.gamma.len();
@@ -227,26 +225,22 @@ impl Norm<'_> {
         stats: &Stats,
         size: usize,
         d: &mut [E],
-        first: impl Fn(usize, &mut [E]) + Sync,
+        first: impl Fn(usize, &mut [E]) + Sync + Send,
     ) -> (NormGrads, Vec<f32>) {
         let channels = self.check(stats);
         check_rows("x", x, channels);
         check_rows("chunk", &x[..size.min(x.len())], channels);
         check_len("d", d.len(), x.len());
         let (scale, shift) = self.fold(stats);
-        let partials: Vec<Vec<f32>> = d
-            .par_chunks_mut(size)
-            .enumerate()
-            .map(|(i, d)| {
-                let x = &x[i * size..][..d.len()];
-                first(i, d);
-                let mut sums = vec![0.0; 2 * channels];
-                let (plain, weighted) = sums.split_at_mut(channels);
-                // SAFETY: the maps are equally many whole rows of the parameters' and the sums' length.
-                unsafe { grad_sums(self.act, x, &scale, &shift, &stats.mean, d, plain, weighted) };
-                sums
-            })
-            .collect();
+        let partials: Vec<Vec<f32>> = team::map(d.chunks_mut(size).enumerate(), |(i, d)| {
+            let x = &x[i * size..][..d.len()];
+            first(i, d);
+            let mut sums = vec![0.0; 2 * channels];
+            let (plain, weighted) = sums.split_at_mut(channels);
+            // SAFETY: the maps are equally many whole rows of the parameters' and the sums' length.
+            unsafe { grad_sums(self.act, x, &scale, &shift, &stats.mean, d, plain, weighted) };
+            sums
+        });
         let mut total = vec![0.0f64; 2 * channels];
         for sums in &partials {
             total.iter_mut().zip(sums).for_each(|(t, s)| *t += f64::from(*s));

@@ -2,13 +2,12 @@
 //!
 //! Left out on purpose: which weights decay, schedules, state by name; those are the trainer's.
 
-use crate::check_len;
 use crate::norm::for_vectors;
 use crate::simd::{Simd, simd_fn};
-use rayon::prelude::*;
+use crate::{check_len, team};
 
 /// Values of one task.
-const CHUNK: usize = 1 << 15;
+const CHUNK: usize = 1 << 13;
 
 /// Numbers of one step of `AdamW` (Loshchilov and Hutter, 2019), as in PyTorch.
 #[derive(Clone, Copy, Debug)]
@@ -49,10 +48,12 @@ impl AdamW {
         check_len("grad", grad.len(), weight.len());
         check_len("mean", mean.len(), weight.len());
         check_len("square", square.len(), weight.len());
-        let state = mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK));
-        let tasks = weight.par_chunks_mut(CHUNK).zip(grad.par_chunks(CHUNK)).zip(state);
-        // SAFETY: chunks of the same length.
-        tasks.for_each(|((weight, grad), (mean, square))| unsafe { adamw(self, weight, grad, mean, square) });
+        let state = mean.chunks_mut(CHUNK).zip(square.chunks_mut(CHUNK));
+        let chunks = weight.chunks_mut(CHUNK).zip(grad.chunks(CHUNK)).zip(state);
+        team::for_each(chunks, |((weight, grad), (mean, square))| {
+            // SAFETY: chunks of the same length.
+            unsafe { adamw(self, weight, grad, mean, square) }
+        });
     }
 }
 
@@ -64,9 +65,9 @@ impl Lion {
     pub fn update(&self, weight: &mut [f32], grad: &[f32], mean: &mut [f32]) {
         check_len("grad", grad.len(), weight.len());
         check_len("mean", mean.len(), weight.len());
-        let tasks = weight.par_chunks_mut(CHUNK).zip(grad.par_chunks(CHUNK)).zip(mean.par_chunks_mut(CHUNK));
+        let chunks = weight.chunks_mut(CHUNK).zip(grad.chunks(CHUNK)).zip(mean.chunks_mut(CHUNK));
         // SAFETY: chunks of the same length.
-        tasks.for_each(|((weight, grad), mean)| unsafe { lion(self, weight, grad, mean) });
+        team::for_each(chunks, |((weight, grad), mean)| unsafe { lion(self, weight, grad, mean) });
     }
 }
 
@@ -78,8 +79,7 @@ pub fn sum_of_squares(x: &[f32]) -> f64 {
         unsafe { squares(x, &mut sum) };
         f64::from(sum)
     };
-    let sums: Vec<f64> = x.par_chunks(CHUNK).map(square).collect();
-    sums.into_iter().sum()
+    team::map(x.chunks(CHUNK), square).into_iter().sum()
 }
 
 /// Moves every value of `mean` by this share of the way to that of `new`.
@@ -89,7 +89,7 @@ pub fn sum_of_squares(x: &[f32]) -> f64 {
 pub fn lerp(mean: &mut [f32], new: &[f32], share: f32) {
     check_len("new", new.len(), mean.len());
     // two loads and a store a value: memory is the limit, whatever the instructions
-    mean.par_chunks_mut(CHUNK).zip(new.par_chunks(CHUNK)).for_each(|(mean, new)| {
+    team::for_each(mean.chunks_mut(CHUNK).zip(new.chunks(CHUNK)), |(mean, new)| {
         for (mean, new) in mean.iter_mut().zip(new) {
             *mean += share * (new - *mean);
         }

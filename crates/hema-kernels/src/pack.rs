@@ -3,12 +3,11 @@
 //! A training step packs every weight twice, for the forward pass and for the gradient of the input, so this is done a vector
 //! at a time, rounding included: where the columns of the product are not neighbours in memory, by transposing small squares.
 
-use crate::check_len;
 use crate::element::Element;
 use crate::norm::for_vectors;
 use crate::simd::{Simd, lanes, simd_fn};
 use crate::workspace::scratch;
-use rayon::prelude::*;
+use crate::{check_len, team};
 use std::marker::PhantomData;
 
 /// Vectors in a full panel of the right-hand side.
@@ -101,7 +100,7 @@ impl<E: Element> Packed<E> {
         if b.len() < SERIAL {
             tasks.into_iter().for_each(pack);
         } else {
-            tasks.into_par_iter().for_each(pack);
+            team::for_each(tasks, pack);
         }
         Self { words, sizes, lanes, of }
     }

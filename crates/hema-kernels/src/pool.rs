@@ -7,8 +7,7 @@
 use crate::element::Element;
 use crate::norm::for_vectors;
 use crate::simd::{Simd, simd_fn};
-use crate::{check_len, par_chunks};
-use rayon::prelude::*;
+use crate::{check_len, par_chunks, team};
 
 /// An NHWC map as images of `pixels` rows of `channels` values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +46,8 @@ impl Map {
     pub fn mean<E: Element>(&self, x: &[E], y: &mut [f32]) {
         self.check_map("x", x);
         self.check_vectors("y", y);
-        let images = x.par_chunks(self.image());
-        y.par_chunks_mut(self.channels).zip(images).for_each(|(y, x)| mean_image(x, y));
+        let images = y.chunks_mut(self.channels).zip(x.chunks(self.image()));
+        team::for_each(images, |(y, x)| mean_image(x, y));
     }
 
     /// The sum of each channel over all pixels of all images: the gradient of a bias.
@@ -98,7 +97,7 @@ impl Map {
         self.check_map("a", a);
         self.check_map("b", b);
         self.check_vectors("y", y);
-        y.par_chunks_mut(self.channels).enumerate().for_each(|(i, y)| {
+        par_chunks(y, self.channels, |i, y| {
             let at = i * self.image()..(i + 1) * self.image();
             // SAFETY: `a` and `b` are equally many whole rows of the length of `y`.
             unsafe { dot_rows(&a[at.clone()], &b[at], y) }

@@ -4,12 +4,11 @@
 //! `y = x + weight * share * x + bias`. An image is one task, and stays in the cache between the two passes over it: sums over
 //! pixels, then a factor for each channel.
 
-use crate::check_len;
 use crate::element::Element;
 use crate::norm::for_vectors;
 use crate::pool::{Map, scale_add_image};
 use crate::simd::{Simd, simd_fn};
-use rayon::prelude::*;
+use crate::{check_len, team};
 
 /// A normalisation of the channels of each image.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +45,7 @@ impl ResponseNorm<'_> {
     pub fn forward<E: Element>(&self, map: &Map, x: &mut [E]) -> Vec<f32> {
         self.check(map, x);
         let mut norms = vec![0.0; map.batch * map.channels];
-        x.par_chunks_mut(map.image()).zip(norms.par_chunks_mut(map.channels)).for_each(|(x, norms)| {
+        team::for_each(x.chunks_mut(map.image()).zip(norms.chunks_mut(map.channels)), |(x, norms)| {
             // SAFETY: an image is whole rows of as many values as it has norms.
             unsafe { square_rows(x, norms) };
             for norm in norms.iter_mut() {
@@ -64,9 +63,8 @@ impl ResponseNorm<'_> {
     pub fn apply<E: Element>(&self, map: &Map, norms: &[f32], x: &mut [E]) {
         self.check(map, x);
         check_len("norms", norms.len(), map.batch * map.channels);
-        x.par_chunks_mut(map.image())
-            .zip(norms.par_chunks(map.channels))
-            .for_each(|(x, norms)| scale_add_image(x, &self.factors(norms), self.bias));
+        let images = x.chunks_mut(map.image()).zip(norms.chunks(map.channels));
+        team::for_each(images, |(x, norms)| scale_add_image(x, &self.factors(norms), self.bias));
     }
 
     /// Gradients: `d` holds that of the output and receives that of the input `x`, whose norms are known.
@@ -78,23 +76,19 @@ impl ResponseNorm<'_> {
         check_len("d", d.len(), x.len());
         check_len("norms", norms.len(), map.batch * map.channels);
         let channels = map.channels;
-        let of_images: Vec<Vec<f32>> = d
-            .par_chunks_mut(map.image())
-            .zip(x.par_chunks(map.image()))
-            .zip(norms.par_chunks(channels))
-            .map(|((d, x), norms)| {
-                let mut grads = vec![0.0; 2 * channels];
-                let (weight, bias) = grads.split_at_mut(channels);
-                // SAFETY: both maps are equally many whole rows of the length of the sums.
-                unsafe { dot_and_sum_rows(x, d, weight, bias) };
-                let (factors, of_x) = (self.factors(norms), self.through_norms(norms, weight));
-                // SAFETY: both maps are equally many whole rows of the length of the factors.
-                unsafe { combine_rows(x, &of_x, &factors, d) };
-                let share = self.share(norms);
-                weight.iter_mut().zip(norms).for_each(|(product, norm)| *product *= norm * share);
-                grads
-            })
-            .collect();
+        let images = d.chunks_mut(map.image()).zip(x.chunks(map.image())).zip(norms.chunks(channels));
+        let of_images: Vec<Vec<f32>> = team::map(images, |((d, x), norms)| {
+            let mut grads = vec![0.0; 2 * channels];
+            let (weight, bias) = grads.split_at_mut(channels);
+            // SAFETY: both maps are equally many whole rows of the length of the sums.
+            unsafe { dot_and_sum_rows(x, d, weight, bias) };
+            let (factors, of_x) = (self.factors(norms), self.through_norms(norms, weight));
+            // SAFETY: both maps are equally many whole rows of the length of the factors.
+            unsafe { combine_rows(x, &of_x, &factors, d) };
+            let share = self.share(norms);
+            weight.iter_mut().zip(norms).for_each(|(product, norm)| *product *= norm * share);
+            grads
+        });
         let mut total = vec![0.0_f64; 2 * channels];
         for grads in &of_images {
             total.iter_mut().zip(grads).for_each(|(total, grad)| *total += f64::from(*grad));

@@ -12,8 +12,7 @@ use crate::element::Element;
 use crate::gather::FEW_CHANNELS;
 use crate::gemm::{join_rows, on_tiles, outer, padded_rows};
 use crate::workspace::scratch;
-use crate::{SharedMut, check_len, par_chunks};
-use rayon::prelude::*;
+use crate::{SharedMut, check_len, par_chunks, team};
 
 impl Conv2d {
     /// Gradient of the weights: `dweight` like `weight`, from `x` and `dy`.
@@ -51,7 +50,7 @@ impl Conv2d {
         let joined = (plan.groups > 1 && self.is_pointwise() && M::PER_WORD > 1)
             .then(|| join_neighbours(if plan.outputs_first { x } else { dy }, plan.qs));
         let tasks = plan.parts * plan.groups;
-        (0..tasks).into_par_iter().for_each_init(Scratch::new, |scratch, task| {
+        team::map_with(0..tasks, Scratch::new, |scratch, task| {
             let (part, group) = (task / plan.groups, task % plan.groups);
             let first_p = (group * plan.group_rows).min(plan.ps);
             let ps = plan.group_rows.min(plan.ps - first_p);
@@ -117,28 +116,36 @@ impl Conv2d {
         let (by_o, by_i) = if plan.outputs_first { (plan.qs, 1) } else { (1, plan.qs) };
         // side by side, the taps are part of the "channel"
         let by_tap = if plan.taps == 1 { c * by_i } else { plan.ps * plan.qs };
+        let parts = || sums.chunks_exact(size);
         // filters of one task: neighbours, because in one of the two orders their values lie side by side
-        let filters = 16;
-        par_chunks(dweight, filters * c * taps, |task, dweight| {
-            dweight.fill(0.0);
-            for sums in sums.chunks_exact(size) {
-                let sums = &sums[task * filters * by_o..];
+        const FILTERS: usize = 16;
+        // and how many of a filter's channels are summed before they are put in their places
+        const CHANNELS: usize = 64;
+        par_chunks(dweight, FILTERS * c * taps, |task, dweight| {
+            let (first, filters) = (task * FILTERS, dweight.len() / (c * taps));
+            for (start, t) in (0..c).step_by(CHANNELS).flat_map(|start| (0..taps).map(move |t| (start, t))) {
+                let channels = CHANNELS.min(c - start);
+                let place = |o: usize, i: usize| (o * c + start + i) * taps + t;
+                let from = first * by_o + start * by_i + t * by_tap;
                 if plan.outputs_first {
-                    for (o, dweight) in dweight.chunks_exact_mut(c * taps).enumerate() {
-                        for (i, dweight) in dweight.chunks_exact_mut(taps).enumerate() {
-                            for (t, dweight) in dweight.iter_mut().enumerate() {
-                                *dweight += sums[o * by_o + i + t * by_tap];
-                            }
+                    for o in 0..filters {
+                        let mut row = [0.0; CHANNELS];
+                        for part in parts() {
+                            add(&mut row[..channels], &part[from + o * by_o..]);
                         }
+                        let places = dweight[place(o, 0)..].iter_mut().step_by(taps);
+                        places.zip(&row[..channels]).for_each(|(d, sum)| *d = *sum);
                     }
                 } else {
-                    for i in 0..c {
-                        for t in 0..taps {
-                            let sums = &sums[i * by_i + t * by_tap..];
-                            for (dweight, sum) in dweight.chunks_exact_mut(c * taps).zip(sums) {
-                                dweight[i * taps + t] += sum;
-                            }
+                    let mut rows = [[0.0; FILTERS]; CHANNELS];
+                    for (i, row) in rows[..channels].iter_mut().enumerate() {
+                        for part in parts() {
+                            add(&mut row[..filters], &part[from + i * by_i..]);
                         }
+                    }
+                    for o in 0..filters {
+                        let places = dweight[place(o, 0)..].iter_mut().step_by(taps);
+                        places.zip(&rows[..channels]).for_each(|(d, row)| *d = row[o]);
                     }
                 }
             }
@@ -146,11 +153,16 @@ impl Conv2d {
     }
 }
 
+/// `sums += x`, as many as there are sums.
+fn add(sums: &mut [f32], x: &[f32]) {
+    sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+}
+
 /// Every two rows of `n` values of a map joined to a row of words; a last one without a partner is joined with zeros.
 fn join_neighbours<E: Element>(map: &[E], n: usize) -> Vec<f32> {
     let pairs = ((1 << 14) / n).max(1); // of one task
     let mut words = scratch().take((map.len() / n).div_ceil(2) * n);
-    words.par_chunks_mut(pairs * n).zip(map.par_chunks(2 * pairs * n)).for_each(|(words, map)| {
+    team::for_each(words.chunks_mut(pairs * n).zip(map.chunks(2 * pairs * n)), |(words, map)| {
         let rows: Vec<*const E> = map.chunks_exact(n).map(<[E]>::as_ptr).collect();
         // SAFETY: the rows have n values, and there are n words for every two of them.
         unsafe { join_rows(&rows, 0, n, words.as_mut_ptr()) };

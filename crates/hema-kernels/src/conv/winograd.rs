@@ -12,7 +12,6 @@
 //! gradient became small numbers, which Adam takes for a direction), and larger tiles, which lose a bf16's bits.
 
 use super::{Cut, Scratch};
-use crate::SharedMut;
 use crate::act::Activation;
 use crate::act::with_activation;
 use crate::element::Element;
@@ -22,7 +21,7 @@ use crate::norm::for_vectors;
 use crate::pack::{Order, Packed, Sizes, panels};
 use crate::simd::{MAX_LANES, Simd, lanes, simd_fn};
 use crate::workspace::scratch;
-use rayon::prelude::*;
+use crate::{SharedMut, par_chunks};
 use std::ops::Range;
 
 /// Values in a transformed tile.
@@ -51,7 +50,7 @@ pub(super) fn pack<E: Element>(weight: &[f32], sizes: Sizes) -> Packed<E> {
     const CHUNK: usize = 1 << 12;
     let filters = weight.len() / TAPS;
     let mut transformed = scratch().take::<f32>(filters * POSITIONS);
-    transformed.par_chunks_mut(CHUNK * POSITIONS).enumerate().for_each(|(i, out)| {
+    par_chunks(&mut transformed, CHUNK * POSITIONS, |i, out| {
         let count = out.len() / POSITIONS;
         // SAFETY: `count` filters on both sides.
         unsafe { transform_filters(&weight[i * CHUNK * TAPS..][..count * TAPS], out) };

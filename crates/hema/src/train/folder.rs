@@ -1,9 +1,11 @@
 //! A folder that runs are written into, held by one process at a time.
 //!
 //! The lock is the operating system's and on the folder itself: it goes with the process, however that ends, and leaves no
-//! file. Left out on purpose: systems that cannot lock a folder, such as Windows, on which a run goes on without.
+//! file. Windows locks no folders: there it is on an empty file in the folder, which stays. Left out on purpose: file systems
+//! without locks, on which a run goes on without.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +19,7 @@ use crate::bundle::BEST;
 #[derive(Debug)]
 pub struct Claimed {
     folder: PathBuf,
-    /// The open folder, locked.
+    /// What stands for the folder, open and locked.
     _lock: Option<File>,
 }
 
@@ -28,7 +30,7 @@ impl Claimed {
     /// Another process trains there; the folder cannot be written.
     pub fn new(folder: &Path) -> Result<Self> {
         file::create_folder(folder)?;
-        let lock = File::open(folder).ok();
+        let lock = lockable(folder).ok();
         if let Some(Err(TryLockError::WouldBlock)) = lock.as_ref().map(File::try_lock) {
             return Err(Error::new("another hema is training there")
                 .at(folder)
@@ -57,6 +59,18 @@ impl Deref for Claimed {
     fn deref(&self) -> &Path {
         &self.folder
     }
+}
+
+/// What is locked: the folder itself.
+#[cfg(not(windows))]
+fn lockable(folder: &Path) -> io::Result<File> {
+    File::open(folder)
+}
+
+/// What is locked: a file in the folder, of a name that is no temporary file's.
+#[cfg(windows)]
+fn lockable(folder: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(false).open(folder.join(".lock"))
 }
 
 /// Checks that a directory holds a run to resume or, for a new one, none. A run that ended before it saved anything is

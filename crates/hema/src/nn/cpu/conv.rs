@@ -72,7 +72,7 @@ impl<E: Stored> Backward<Flex, OF_LAYER> for ConvBackward<E> {
 
     fn backward(self, ops: Ops<State, OF_LAYER>, grads: &mut Gradients, _: &mut Checkpointer) {
         let State { kernel, buffers, shapes, rectified } = ops.state;
-        let mut gradient = unshared::<E>(grads.consume::<Flex>(&ops.node).to_contiguous());
+        let mut gradient = unshared::<E>(grads.consume::<Flex>(&ops.node));
         let pixels = kernel.out_height() * kernel.out_width();
         let map = Map { batch: kernel.batch, pixels, channels: kernel.outputs };
         if let Some(y) = rectified {

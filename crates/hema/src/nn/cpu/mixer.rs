@@ -241,7 +241,7 @@ impl<E: Stored> Backward<Flex, OF_LAYER> for NormBackward<E> {
 
     fn backward(self, ops: Ops<NormState, OF_LAYER>, grads: &mut Gradients, _: &mut Checkpointer) {
         let NormState { buffers, shapes, eps, stats } = ops.state;
-        let mut gradient = unshared::<E>(grads.consume::<Flex>(&ops.node).to_contiguous());
+        let mut gradient = unshared::<E>(grads.consume::<Flex>(&ops.node));
         let d = E::values_mut(&mut gradient).expect("nobody else has it");
         let norm =
             kernels::LayerNorm { weight: f32::values(&buffers[1]), bias: f32::values(&buffers[2]), eps };

@@ -73,11 +73,10 @@ stored!(bf16, BF16);
 /// Buffers that live through a step are used again in the next one.
 static WORKSPACE: LazyLock<Workspace> = LazyLock::new(Workspace::default);
 
-/// Runs a step, on the CPU as one job of the thread pool: each parallel pass that starts outside the pool would put the calling
-/// thread to sleep and wake it again, a few hundred times a step. On a graphics card it runs here: Burn gives each thread a
-/// queue of its own there, and tensors that pass from one to the other are waited for.
+/// Runs a step, on the CPU with all threads of the pool at hand ([`kernels::step`]). On a graphics card it runs here: Burn gives
+/// each thread a queue of its own there, and tensors that pass from one to the other are waited for.
 pub fn on_pool<T: Send>(device: &Device, f: impl FnOnce() -> T + Send) -> T {
-    if device::is_cpu(device) { rayon::scope(|_| f()) } else { f() }
+    if device::is_cpu(device) { kernels::step(f) } else { f() }
 }
 
 /// Lets a later step use the memory of a tensor that is done with, if nobody else has it.
@@ -92,8 +91,12 @@ const OF_LAYER: usize = 3;
 /// Parameters of a unit: weight, scale, shift.
 const PER_UNIT: usize = 3;
 
-/// The buffer, or a copy of it where somebody else has it too.
-fn unshared<E: Stored>(mut buffer: Buffer) -> Buffer {
+/// The buffer, its values in order, or a copy of it where somebody else has it too.
+fn unshared<E: Stored>(buffer: Buffer) -> Buffer {
+    let ordered = buffer.to_contiguous();
+    // or it would be the somebody
+    drop(buffer);
+    let mut buffer = ordered;
     if E::values_mut(&mut buffer).is_none() {
         let shape = buffer.layout().shape().clone();
         buffer = E::buffer(E::values(&buffer).to_vec(), shape);
@@ -495,7 +498,7 @@ impl<E: Stored, const N: usize> Backward<Flex, N> for BlockBackward<E> {
     fn backward(self, ops: Ops<State<E>, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let state = ops.state;
         // the kernel works in the gradient's own memory
-        let mut gradient = unshared::<E>(grads.consume::<Flex>(&ops.node).to_contiguous());
+        let mut gradient = unshared::<E>(grads.consume::<Flex>(&ops.node));
         let taken = state.saved.lock().ok().and_then(|mut saved| saved.take());
         let saved = taken.unwrap_or_else(|| state.compute_again());
         let d = E::values_mut(&mut gradient).expect("nobody else has it");
