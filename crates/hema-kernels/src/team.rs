@@ -20,6 +20,8 @@ use rayon::prelude::*;
 
 use crate::SharedMut;
 
+/// Threads that work on a pass at most: few passes have more tasks, and threads that find none take power from those that do.
+const MOST: usize = 32;
 /// How long a thread waits for the next pass before it leaves.
 const PATIENCE: Duration = Duration::from_millis(1);
 /// Looks at the gate between two looks at the clock, each of some ten nanoseconds.
@@ -74,7 +76,7 @@ pub fn step<T: Send>(f: impl FnOnce() -> T + Send) -> T {
         if within_another() {
             return f();
         }
-        let team = Arc::new(Team::new(rayon::current_num_threads()));
+        let team = Arc::new(Team::new(rayon::current_num_threads().min(MOST)));
         team.call_helpers();
         let _leading = Leading::new(team);
         f()
@@ -141,7 +143,8 @@ impl Team {
             (SharedMut(items.as_mut_ptr()), SharedMut(results.spare_capacity_mut().as_mut_ptr()));
         self.run(&|thread| {
             let mut own = init();
-            for share in (thread..threads).chain(0..thread) {
+            let first = thread % threads;
+            for share in (first..threads).chain(0..first) {
                 loop {
                     let i = self.next[share].0.fetch_add(1, Ordering::Relaxed);
                     if i >= end(share) {
