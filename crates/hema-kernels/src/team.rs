@@ -170,6 +170,8 @@ impl Team {
     /// Runs a pass on this thread, the leader's, and all helpers that come.
     fn run(self: &Arc<Self>, pass: &(dyn Fn(usize) + Sync)) {
         self.call_helpers();
+        self.panicked.store(false, Ordering::Relaxed);
+        #[expect(clippy::transmute_ptr_to_ptr, reason = "a cast may not lengthen a lifetime")]
         // SAFETY: only the lifetime changes: helpers call it inside the gate alone, and this waits until they have left.
         let pass_of_helpers = unsafe { std::mem::transmute::<Pass<'_>, Pass<'static>>(pass) };
         // SAFETY: the gate is closed and nobody inside.
@@ -178,7 +180,7 @@ impl Team {
         let closing = Closing(self);
         in_task(|| pass(rayon::current_thread_index().unwrap_or(0)));
         drop(closing);
-        assert!(!self.panicked.swap(false, Ordering::Relaxed), "a task of a parallel pass panicked");
+        assert!(!self.panicked.load(Ordering::Relaxed), "a task of a parallel pass panicked");
     }
 
     /// Asks the pool for as many helpers as are missing.
@@ -199,7 +201,7 @@ impl Team {
     /// Helps with passes until the step is over or none has come for long.
     fn help(&self) {
         let thread = rayon::current_thread_index().unwrap_or(0);
-        let (mut last, mut looks, mut since) = (0, 0, Instant::now());
+        let (mut last, mut looks, mut since) = (0, 0_u32, Instant::now());
         loop {
             let gate = self.gate.load(Ordering::Relaxed);
             if gate & OVER != 0 {
@@ -221,7 +223,7 @@ impl Team {
                 continue;
             }
             looks += 1;
-            if looks % LOOKS == 0 {
+            if looks.is_multiple_of(LOOKS) {
                 if since.elapsed() > PATIENCE {
                     return;
                 }
@@ -241,7 +243,7 @@ impl Drop for Closing<'_> {
         let mut looks = 0_u32;
         while self.0.gate.load(Ordering::Acquire) % PASS / HELPER != 0 {
             looks += 1;
-            if looks % LOOKS == 0 {
+            if looks.is_multiple_of(LOOKS) {
                 thread::yield_now();
             }
             hint::spin_loop();

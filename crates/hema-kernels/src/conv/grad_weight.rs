@@ -111,16 +111,16 @@ impl Conv2d {
 
     /// Adds the parts and brings them from [`WeightPlan`]'s order (part, tap, p, q) into (outputs, inputs, kernel, kernel).
     fn unpack(&self, plan: &WeightPlan, sums: &[f32], dweight: &mut [f32]) {
+        /// Filters of one task: neighbours, because in one of the two orders their values lie side by side.
+        const FILTERS: usize = 16;
+        /// Channels of a filter that are summed before they are put in their places.
+        const CHANNELS: usize = 64;
         let (taps, c) = (self.taps(), self.inputs);
         let size = plan.taps * plan.ps * plan.qs;
         let (by_o, by_i) = if plan.outputs_first { (plan.qs, 1) } else { (1, plan.qs) };
         // side by side, the taps are part of the "channel"
         let by_tap = if plan.taps == 1 { c * by_i } else { plan.ps * plan.qs };
         let parts = || sums.chunks_exact(size);
-        // filters of one task: neighbours, because in one of the two orders their values lie side by side
-        const FILTERS: usize = 16;
-        // and how many of a filter's channels are summed before they are put in their places
-        const CHANNELS: usize = 64;
         par_chunks(dweight, FILTERS * c * taps, |task, dweight| {
             let (first, filters) = (task * FILTERS, dweight.len() / (c * taps));
             for (start, t) in (0..c).step_by(CHANNELS).flat_map(|start| (0..taps).map(move |t| (start, t))) {
