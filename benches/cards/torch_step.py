@@ -9,11 +9,16 @@ import argparse
 import contextlib
 import gc
 import json
+import pathlib
 import statistics
+import sys
 import time
 
 import timm
 import torch
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
+from torch_loop import steps
 
 SIDE = 96
 CLASSES = 8
@@ -44,21 +49,7 @@ def measure(mode, name, batch, row, seconds):
     precision = torch.autocast("cuda", torch.bfloat16) if bf16 else contextlib.nullcontext()
     model.train(mode == "train")
     forward = torch.compile(model, mode=compiled) if compiled else model
-    optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=True)
-
-    def train():
-        with precision:
-            loss = torch.nn.functional.cross_entropy(forward(images).float(), labels, label_smoothing=0.1)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimizer.step()
-
-    def predict():
-        with torch.inference_mode(), precision:
-            forward(images).float()
-
-    step = train if mode == "train" else predict
+    step = steps(model, forward, images, labels, precision)[mode]
     first = 0.0
     for number in range(WARM_UP):
         begun = time.perf_counter()

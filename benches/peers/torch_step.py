@@ -12,6 +12,7 @@ os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(measure.CACHE / "inductor")
 import timm
 import torch
 import torch._inductor.config
+from torch_loop import steps
 
 
 def main():
@@ -28,21 +29,8 @@ def main():
     # As an option of `torch.compile` it would have no effect.
     torch._inductor.config.freezing = args.mode == "predict"
     forward = torch.compile(model) if args.compile else model
-    optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=True)
-
-    def train():
-        with precision:
-            loss = torch.nn.functional.cross_entropy(forward(images).float(), labels, label_smoothing=0.1)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimizer.step()
-
-    def predict():
-        with torch.inference_mode(), precision:
-            forward(images).float()
-
-    measure.report(train if args.mode == "train" else predict, args.batch, args.steps)
+    step = steps(model, forward, images, labels, precision)[args.mode]
+    measure.report(step, args.batch, args.steps)
 
 
 main()

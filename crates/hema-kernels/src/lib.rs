@@ -73,13 +73,7 @@ fn check_len(name: &str, found: usize, expected: usize) {
 
 /// Runs `f(i, chunk i of y)` in parallel; the chunks depend on `size` alone.
 fn par_chunks<E: Send>(y: &mut [E], size: usize, f: impl Fn(usize, &mut [E]) + Sync + Send) {
-    if y.len() <= size {
-        if !y.is_empty() {
-            f(0, y);
-        }
-    } else {
-        team::for_each(y.chunks_mut(size).enumerate(), |(i, y)| f(i, y));
-    }
+    team::for_each(y.chunks_mut(size).enumerate(), |(i, y)| f(i, y));
 }
 
 /// A base pointer that tasks writing disjoint parts of one buffer may share.

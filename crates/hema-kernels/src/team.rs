@@ -76,9 +76,7 @@ pub fn step<T: Send>(f: impl FnOnce() -> T + Send) -> T {
         if within_another() {
             return f();
         }
-        let team = Arc::new(Team::new(rayon::current_num_threads().min(MOST)));
-        team.call_helpers();
-        let _leading = Leading::new(team);
+        let _leading = Leading::new(Team::new(rayon::current_num_threads().min(MOST)));
         f()
     })
 }
@@ -255,7 +253,8 @@ impl Drop for Closing<'_> {
 struct Leading(Arc<Team>);
 
 impl Leading {
-    fn new(team: Arc<Team>) -> Self {
+    fn new(team: Team) -> Self {
+        let team = Arc::new(team);
         LED.set(Some(Arc::clone(&team)));
         Self(team)
     }

@@ -108,11 +108,12 @@ fn train(
         })?;
         times.push(begun.elapsed());
         device.sync().map_err(|e| hema::core::Error::new(format!("{e:?}")))?;
-        times.push(begun.elapsed());
+        let whole = begun.elapsed();
+        times.push(whole);
         if each {
             println!("{step}: {times:.3?}");
         }
-        seconds.push(begun.elapsed().as_secs_f64());
+        seconds.push(whole.as_secs_f64());
     }
     Ok(Run { seconds, start })
 }

@@ -122,8 +122,7 @@ pub fn test_rates(
         let draws = deck.draw(epoch, stage.batch_size);
         loader::for_each_made_batch(&draws, stage.batch_size, &preprocess, &make, |batch| {
             let step = test.points.len();
-            let device = learner.device.clone();
-            let diverged = match on_pool(&device, || learner.step(stage, batch, rate(step), step as u64)) {
+            let diverged = match on_pool(device, || learner.step(stage, batch, rate(step), step as u64)) {
                 Ok(loss) => test.add(rate(step), loss),
                 // not finite: what the test is after
                 Err(_) => true,
