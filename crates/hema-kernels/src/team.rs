@@ -9,7 +9,6 @@
 //! before; then it helps with the others'. Left out on purpose: passes within a task, whose tasks run one after the other.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
-use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -125,7 +124,7 @@ impl Team {
 
     fn map_with<S, T: Send, R: Send>(
         self: &Arc<Self>,
-        items: Vec<T>,
+        mut items: Vec<T>,
         init: &(impl Fn() -> S + Sync),
         f: &(impl Fn(&mut S, T) -> R + Sync),
     ) -> Vec<R> {
@@ -134,11 +133,10 @@ impl Team {
         for (share, next) in self.next.iter().enumerate() {
             next.0.store(share * count / threads, Ordering::Relaxed);
         }
-        // given away one by one; should a task panic, what is left of both is forgotten
-        let mut items = ManuallyDrop::new(items);
-        let mut results = ManuallyDrop::new(Vec::<R>::with_capacity(count));
-        let (from, to) =
-            (SharedMut(items.as_mut_ptr()), SharedMut(results.spare_capacity_mut().as_mut_ptr()));
+        let mut results = Vec::<R>::with_capacity(count);
+        let (from, to) = (SharedMut(items.as_mut_ptr()), SharedMut(results.as_mut_ptr()));
+        // SAFETY: fewer than there are. Items are given away one by one; should a task panic, those that are left are forgotten.
+        unsafe { items.set_len(0) };
         self.run(&|thread| {
             let mut own = init();
             let first = thread % threads;
@@ -151,18 +149,14 @@ impl Team {
                     // SAFETY: both are of `count` elements, and nobody else gets this `i`.
                     unsafe {
                         let item = from.get().add(i).read();
-                        to.get().add(i).write(MaybeUninit::new(f(&mut own, item)));
+                        to.get().add(i).write(f(&mut own, item));
                     }
                 }
             }
         });
-        // SAFETY: every task has read its item and written its result.
-        unsafe {
-            items.set_len(0);
-            results.set_len(count);
-        }
-        drop(ManuallyDrop::into_inner(items));
-        ManuallyDrop::into_inner(results)
+        // SAFETY: every task has written its result.
+        unsafe { results.set_len(count) };
+        results
     }
 
     /// Runs a pass on this thread, the leader's, and all helpers that come.
