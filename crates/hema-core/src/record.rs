@@ -47,6 +47,9 @@ pub struct ModelSummary {
     /// Views of each image that were averaged over, see [`crate::tta`].
     #[serde(default = "no_tta")]
     pub tta: String,
+    /// The classes it was told to choose among; empty where that is all it knows.
+    #[serde(default)]
+    pub among: Vec<String>,
 }
 
 /// Records of before there were views.

@@ -59,7 +59,7 @@ fn compute(device: &Device, precision: Precision) -> Result<Outcome> {
     Ok(Outcome { logits: logits.into_data().iter::<f64>().collect(), norms })
 }
 
-/// The first difference that is too large for rounding.
+/// The first difference that is too large for rounding, and how many gradients have one.
 fn difference(expected: &Outcome, found: &Outcome) -> Option<String> {
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
     let apart = norm(&mut expected.logits.iter().zip(&found.logits).map(|(a, b)| a - b));
@@ -73,13 +73,21 @@ fn difference(expected: &Outcome, found: &Outcome) -> Option<String> {
     }
     // what normalisation cancels has a gradient of zero but for rounding
     let whole = norm(&mut expected.norms.values().copied());
-    expected.norms.iter().find_map(|(name, expected)| {
-        let found = found.norms.get(name).copied().unwrap_or(f64::NAN);
-        let share = (found - expected).abs() / (expected + 1e-2 * whole);
-        is_fault(share).then(|| {
-            format!("the gradient of {NETWORK}'s {name} has the norm {found:.3e}, expected {expected:.3e}")
+    let faults: Vec<String> = expected
+        .norms
+        .iter()
+        .filter_map(|(name, expected)| {
+            let found = found.norms.get(name).copied().unwrap_or(f64::NAN);
+            let share = (found - expected).abs() / (expected + 1e-2 * whole);
+            is_fault(share).then(|| format!("{name} has the norm {found:.3e}, expected {expected:.3e}"))
         })
-    })
+        .collect();
+    let more = match faults.len() {
+        0 => return None,
+        1 => String::new(),
+        count => format!(" ({count} of {} gradients differ)", expected.norms.len()),
+    };
+    Some(format!("the gradient of {NETWORK}'s {}{more}", faults[0]))
 }
 
 #[cfg(test)]

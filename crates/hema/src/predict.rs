@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use burn::module::Module;
 use burn::tensor::{Device, activation};
 use hema_core::data::{Dataset, LoadOptions, Source};
-use hema_core::error::{Error, Result};
+use hema_core::error::{Error, Result, suggest};
 use hema_core::preprocess::{Preprocess, resize};
 use hema_core::tta::{self, ViewSet};
 use hema_core::{Image, calibrate};
@@ -33,6 +33,8 @@ pub struct Predictor {
     /// Of the averaged probabilities.
     temperature: f64,
     classes: Vec<String>,
+    /// Whether images of each class can occur.
+    possible: Vec<bool>,
     device: Device,
     precision: Precision,
 }
@@ -90,6 +92,7 @@ impl Predictor {
             tta: tta::NONE,
             temperature: 1.0,
             classes: classes.to_vec(),
+            possible: vec![true; classes.len()],
             device: device.clone().without_autodiff(),
             precision: Precision::Fp32,
         }
@@ -124,6 +127,7 @@ impl Predictor {
             tta: ensemble.tta,
             temperature: ensemble.temperature,
             classes: ensemble.classes().to_vec(),
+            possible: vec![true; ensemble.classes().len()],
             device: device.clone(),
             precision: Precision::Fp32,
         })
@@ -141,6 +145,30 @@ impl Predictor {
     /// The views of an image that are averaged over.
     pub fn tta(&self) -> &'static ViewSet {
         self.tta
+    }
+
+    /// The predictor for images of some of the classes only, as of white cells alone: [`predict`](Self::predict) gives the others 0, and
+    /// shares out their probability among these in proportion.
+    ///
+    /// # Errors
+    /// A class that the model does not know, or fewer than two.
+    pub fn among(mut self, names: &[String]) -> Result<Self> {
+        let unknown = names.iter().find(|name| !self.classes.contains(name));
+        if let Some(name) = unknown {
+            let hint = suggest(name, self.classes.iter().map(String::as_str));
+            return Err(Error::new(format!("the model knows no class `{name}`")).hint(hint));
+        }
+        self.possible = self.classes.iter().map(|class| names.contains(class)).collect();
+        match self.possible.iter().filter(|possible| **possible).count() {
+            0 | 1 => Err(Error::new("there is nothing to tell apart, expected at least two classes")),
+            _ => Ok(self),
+        }
+    }
+
+    /// Names of the classes whose images can occur: all, or those of [`among`](Self::among).
+    pub fn possible(&self) -> Vec<String> {
+        let pairs = self.classes.iter().zip(&self.possible);
+        pairs.filter(|(_, possible)| **possible).map(|(class, _)| class.clone()).collect()
     }
 
     /// The predictor with feature maps of the given precision; 32 bits by default.
@@ -217,6 +245,9 @@ impl Predictor {
         check_finite(&mean)?;
         if self.temperature != 1.0 {
             mean.chunks_exact_mut(classes).for_each(|row| calibrate::apply(self.temperature, row));
+        }
+        if self.possible.contains(&false) {
+            mean.chunks_exact_mut(classes).for_each(|row| restrict(row, &self.possible));
         }
         Ok(mean)
     }
@@ -332,6 +363,19 @@ impl Member {
     }
 }
 
+/// Probabilities given that the image is of one of the possible classes; equal ones where the model gives none of them any.
+fn restrict(row: &mut [f32], possible: &[bool]) {
+    let count = possible.iter().filter(|possible| **possible).count();
+    let sum: f32 = row.iter().zip(possible).filter(|(_, possible)| **possible).map(|(value, _)| value).sum();
+    for (value, possible) in row.iter_mut().zip(possible) {
+        *value = match (possible, sum > 0.0) {
+            (false, _) => 0.0,
+            (true, true) => *value / sum,
+            (true, false) => 1.0 / count as f32,
+        };
+    }
+}
+
 fn check_finite(probabilities: &[f32]) -> Result<()> {
     if probabilities.iter().all(|p| p.is_finite()) {
         return Ok(());
@@ -409,6 +453,16 @@ mod tests {
     fn predictor(network: &Network, device: &Device) -> Predictor {
         let classes: Vec<String> = (0..8).map(|class| class.to_string()).collect();
         Predictor::of_network(network, &Preprocess::imagenet(96), &classes, device)
+    }
+
+    #[test]
+    fn the_probability_of_impossible_classes_goes_to_the_others() {
+        let mut row = [0.5, 0.125, 0.375, 0.0];
+        restrict(&mut row, &[false, true, true, true]);
+        assert_eq!(row, [0.0, 0.25, 0.75, 0.0]);
+        let mut row = [1.0, 0.0, 0.0];
+        restrict(&mut row, &[false, true, true]);
+        assert_eq!(row, [0.0, 0.5, 0.5]);
     }
 
     #[test]

@@ -18,7 +18,9 @@ use hema::nn;
 use hema::predict::{Predictor, Views};
 use hema::recipe::read_suite;
 
-use super::{Memory, On, OnBadImage, Precision, Tta, choose_part, command_line, load, report, warn_skipped};
+use super::{
+    Among, Memory, On, OnBadImage, Precision, Tta, choose_part, command_line, load, report, warn_skipped,
+};
 use crate::output::{Printer, percent, table};
 use crate::run_info::{EVALUATION, JOURNAL, REPORT, write_json};
 
@@ -54,6 +56,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     tta: Tta,
     #[command(flatten)]
+    among: Among,
+    #[command(flatten)]
     on: On,
     #[command(flatten)]
     memory: Memory,
@@ -68,7 +72,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let device = args.on.open()?;
     nn::Precision::from(args.precision).check(&device)?;
     let (predictor, manifests) = Predictor::open(&models, &device)?;
-    let predictor = args.tta.of(predictor)?.with_precision(args.precision.into());
+    let predictor = args.among.of(args.tta.of(predictor)?)?.with_precision(args.precision.into());
     let source = data::open(&args.data)?.with_classes(predictor.classes(), Unknown::Fail)?;
     let (part, indices) =
         choose_part(&source, &args.data, &args.model, args.split.as_deref(), args.part.as_deref())?;
@@ -185,7 +189,14 @@ impl Case<'_> {
         let images = views.first().hash()?;
         let precision = nn::Precision::from(precision).name();
         let tta = self.predictor.tta().name;
-        Ok(format!("{version} {commit} {dirty} {precision} {tta} {images} {weights:?} {manifests}"))
+        let among = self.predictor.possible().join(",");
+        Ok(format!("{version} {commit} {dirty} {precision} {tta} {among} {images} {weights:?} {manifests}"))
+    }
+
+    /// The classes to choose among, where they are not all.
+    fn among(&self) -> Vec<String> {
+        let possible = self.predictor.possible();
+        if possible.len() < self.predictor.classes().len() { possible } else { Vec::new() }
     }
 
     fn summary(&self) -> ModelSummary {
@@ -201,6 +212,7 @@ impl Case<'_> {
             size: self.manifests.first().map_or(0, |m| m.model.size),
             augmentations,
             tta: self.predictor.tta().name.to_owned(),
+            among: self.among(),
         }
     }
 }

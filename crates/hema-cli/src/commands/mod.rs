@@ -180,6 +180,22 @@ impl Tta {
     }
 }
 
+/// `--among`.
+#[derive(clap::Args)]
+pub(crate) struct Among {
+    /// Classes that can occur in these images, as of a laboratory that reports white cells alone; the model chooses among them
+    /// [default: all it knows]
+    #[arg(long = "among", value_name = "CLASS", value_delimiter = ',')]
+    classes: Vec<String>,
+}
+
+impl Among {
+    /// The predictor for images of these classes.
+    pub(crate) fn of(&self, predictor: Predictor) -> Result<Predictor> {
+        if self.classes.is_empty() { Ok(predictor) } else { predictor.among(&self.classes) }
+    }
+}
+
 /// The command line as it was typed, for provenance.
 pub(crate) fn command_line() -> String {
     let mut words: Vec<String> =

@@ -1,4 +1,4 @@
-//! Views of images, several models as one file, mean weights.
+//! Views of images, classes to choose among, several models as one file, mean weights.
 
 use std::collections::BTreeMap;
 
@@ -80,6 +80,43 @@ fn views_are_averaged() {
     assert_eq!(said.json()["model"]["tta"], "dihedral");
     let listed = place.hema("list tta").succeeds().out;
     assert!(listed.contains("dihedral") && listed.contains("report9"), "{listed}");
+}
+
+#[test]
+fn a_model_chooses_among_the_classes_that_can_occur() {
+    let place = Place::with_run();
+    let predict = |words: &str| probabilities(&place.hema(&format!("predict run {words}")).succeeds().out);
+    let all = predict("cells/ig cells/monocyte");
+    let two = predict("cells/ig cells/monocyte --among monocyte,ig");
+    let class = |name: &str| CLASSES.iter().position(|class| *class == name).unwrap();
+    let (ig, monocyte) = (class("ig"), class("monocyte"));
+    for (path, row) in &two {
+        let mut expected = vec![0.0; CLASSES.len()];
+        let sum = all[path][ig] + all[path][monocyte];
+        (expected[ig], expected[monocyte]) = (all[path][ig] / sum, all[path][monocyte] / sum);
+        assert_close(row, &expected, path);
+    }
+    let said = place.hema("evaluate run --data cells --suite clean --among ig,platelet").error();
+    assert_snapshot!(said, @"error: basophil/0001.png: is of the class `basophil`, expected only ig, platelet");
+    assert_snapshot!(place.hema("predict run cells --among ig,monocytes").error(), @r"
+    error: the model knows no class `monocytes`
+    hint: did you mean `monocyte`?
+    ");
+    let said = place.hema("predict run cells --among ig").error();
+    assert_snapshot!(said, @"error: there is nothing to tell apart, expected at least two classes");
+
+    std::fs::create_dir(place.path("white")).unwrap();
+    for name in ["ig", "monocyte"] {
+        std::fs::rename(place.path(&format!("cells/{name}")), place.path(&format!("white/{name}"))).unwrap();
+    }
+    let judge = |words: &str| {
+        let said = place.hema(&format!("evaluate run --data white --suite clean --json {words}"));
+        said.succeeds().json()
+    };
+    let told = judge("--among ig,monocyte");
+    assert_eq!(told["model"]["among"], json!(["ig", "monocyte"]));
+    let accuracy = |record: &Value| record["conditions"][0]["scores"]["accuracy"].as_f64().unwrap();
+    assert!(accuracy(&told) >= accuracy(&judge("")), "{told}");
 }
 
 #[test]

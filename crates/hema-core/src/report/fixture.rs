@@ -46,6 +46,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
             size: 96,
             augmentations: ["flip", "rotate", "colour_jitter", "gaussian_noise"].map(String::from).to_vec(),
             tta: "dihedral".into(),
+            among: Vec::new(),
         },
         data: DataSummary {
             path: "pbc.tar".into(),

@@ -87,12 +87,17 @@ fn summary(run: &RunReport) -> String {
         [] => "none".into(),
         names => names.iter().map(|n| words(n)).collect::<Vec<_>>().join(", "),
     };
+    let among = match model.among.as_slice() {
+        [] => "all".into(),
+        names => escape(&names.join(", ")),
+    };
     let facts = facts(&[
         ("Architecture", code(&model.architecture)),
         ("Parameters", short_count(model.parameters)),
         ("Input", format!("{0} × {0} pixels", model.size)),
         ("Augmentation", augmentations),
         ("Views averaged", escape(&model.tta)),
+        ("Classes possible", among),
         ("Data", code(&data.path)),
         ("Part", escape(&data.part)),
         ("Images", format!("{} in {}", count(images), classes_in_words(data.classes.len()))),

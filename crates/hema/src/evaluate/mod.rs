@@ -64,6 +64,7 @@ pub fn evaluate(
 ) -> Result<Evaluation> {
     let data = views.first();
     let labels = labels(data)?;
+    check_possible(predictor, data, &labels)?;
     let clean = predictor.predict(views, None, &mut |done| progress("clean", done))?;
     let mistakes = mistakes(data, &labels, &clean)?;
     let training = &subject.model.augmentations;
@@ -179,6 +180,22 @@ pub fn labels(data: &Dataset) -> Result<Vec<usize>> {
             })
         })
         .collect()
+}
+
+/// # Errors
+/// The first image of a class that the predictor takes for impossible.
+fn check_possible(predictor: &Predictor, data: &Dataset, labels: &[usize]) -> Result<()> {
+    let possible = predictor.possible();
+    let classes = predictor.classes();
+    match labels.iter().position(|label| !possible.contains(&classes[*label])) {
+        None => Ok(()),
+        Some(image) => Err(Error::new(format!(
+            "is of the class `{}`, expected only {}",
+            classes[labels[image]],
+            possible.join(", ")
+        ))
+        .at(data.entry(image).path)),
+    }
 }
 
 /// The most confident mistakes, most confident first.

@@ -160,8 +160,13 @@ pub(super) fn stored<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
 /// Convolution alone, in the type of the map: `[n, h, w, in]` to `[n, h', w', out]`.
 pub(super) fn convolve(x: Tensor<4>, conv: &Conv2d) -> Tensor<4> {
     let dtype = x.dtype();
-    let [_, height, width, _] = x.dims();
-    let [_, _, kernel, _] = conv.weight.dims();
+    let [n, height, width, inputs] = x.dims();
+    let [outputs, _, kernel, _] = conv.weight.dims();
+    if kernel == 1 && conv.stride == 1 && conv.groups == 1 {
+        // a product of matrices as it lies there, with fewer kernels to compile and choose from than a convolution
+        let y = pointwise(x.reshape([n * height * width, inputs]), conv);
+        return y.reshape([n, height, width, outputs]);
+    }
     let mut options = ConvOptions::new([conv.stride; 2], [0; 2], [1; 2], conv.groups);
     options.padding = [height, width].map(|side| conv.padding.amount(side, kernel, conv.stride));
     let y = module::conv2d(
@@ -199,12 +204,13 @@ fn squeeze_excite(x: Tensor<4>, se: &SqueezeExcite) -> Tensor<4> {
     x * gate.reshape([n, 1, 1, c])
 }
 
-/// A 1 x 1 convolution of a single pixel is a fully connected layer.
+/// A 1 x 1 convolution is a fully connected layer for each pixel: `[pixels, in]` to `[pixels, out]`, in the type of the map.
 pub fn pointwise(x: Tensor<2>, conv: &Conv2d) -> Tensor<2> {
     let [o, i, _, _] = conv.weight.dims();
-    let y = x.matmul(conv.weight.val().reshape([o, i]).transpose());
+    let dtype = x.dtype();
+    let y = x.matmul(stored(conv.weight.val(), dtype).reshape([o, i]).transpose());
     match &conv.bias {
-        Some(bias) => y + bias.val().unsqueeze(),
+        Some(bias) => y + stored(bias.val(), dtype).unsqueeze(),
         None => y,
     }
 }
