@@ -3,8 +3,9 @@
 //! * Statistics: per block of rows, shifted sums in `f32` (the shift is the block's first row, so large means do no harm);
 //!   blocks are merged in `f64` in order (Chan et al.).
 //! * Forward: one pass, `y = act(scale * x + shift)`; eval mode is the same pass with running statistics.
-//! * Backward: two passes. The first recomputes the pre-activation from `x`, turns `dy` into `dz = dy * act'` and sums `dz`
-//!   and `dz * (x - mean)`; the second turns `dz` into `dx` in place. Recomputing costs less than a saved map would.
+//! * Backward: two passes. The first recomputes the pre-activation from `x`, makes `dz = dy * act'`, sums `dz` and
+//!   `dz * (x - mean)` and turns `dy` into `scale * dz` in place, which is `dx` already where the statistics are constants; else
+//!   the second adds what flows through them. Recomputing costs less than a saved map would.
 //!
 //! Passes with sums take four rows at a time, so that sums and parameters are loaded once for four rows while memory is still
 //! read in order.
@@ -201,24 +202,26 @@ impl Norm<'_> {
         first: impl Fn(usize, &mut [E]) + Sync + Send,
     ) -> NormGrads {
         let (grads, invstd) = self.backward_sums(x, stats, size, d, first);
+        if self.fixed {
+            return grads;
+        }
         let channels = self.gamma.len();
         let rows = (x.len() / channels) as f32;
-        // dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), as a * dz + b * x + c; constants depend on no x
-        let a: Vec<f32> = invstd.iter().zip(self.gamma).map(|(i, g)| i * g).collect();
-        let share = if self.fixed { 0.0 } else { 1.0 / rows };
-        let b: Vec<f32> = (0..channels).map(|c| -a[c] * invstd[c] * grads.gamma[c] * share).collect();
+        // dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), as scale * dz + b * x + c
+        let scale: Vec<f32> = invstd.iter().zip(self.gamma).map(|(i, g)| i * g).collect();
+        let b: Vec<f32> = (0..channels).map(|c| -scale[c] * invstd[c] * grads.gamma[c] / rows).collect();
         let c: Vec<f32> =
-            (0..channels).map(|c| -a[c] * grads.beta[c] * share - b[c] * stats.mean[c]).collect();
+            (0..channels).map(|c| -scale[c] * grads.beta[c] / rows - b[c] * stats.mean[c]).collect();
         let size = chunk(channels);
         par_chunks(d, size, |i, d| {
             let x = &x[i * size..][..d.len()];
             // SAFETY: equally many whole rows of the parameters' length.
-            unsafe { combine(x, &a, &b, &c, d) }
+            unsafe { add_affine(x, &b, &c, d) }
         });
         grads
     }
 
-    /// Turns `dy` into `dz` in place; returns the parameters' gradients and 1 / standard deviation.
+    /// Turns `dy` into `scale * dz` in place; returns the parameters' gradients and 1 / standard deviation.
     fn backward_sums<E: Element>(
         &self,
         x: &[E],
@@ -351,26 +354,26 @@ simd_fn!(
 );
 
 #[inline(always)]
-unsafe fn combine_body<S: Simd, E: Element>(s: S, x: &[E], a: &[f32], b: &[f32], c: &[f32], d: &mut [E]) {
-    let channels = a.len();
+unsafe fn add_affine_body<S: Simd, E: Element>(s: S, x: &[E], scale: &[f32], shift: &[f32], d: &mut [E]) {
+    let channels = scale.len();
     for (x, d) in x.chunks_exact(channels).zip(d.chunks_exact_mut(channels)) {
         for_vectors!(S, channels, |i, n| {
             // SAFETY: `n` channels remain from i in each row and each parameter.
             unsafe {
-                let (a, b) = (s.load_n(a.as_ptr().add(i), n), s.load_n(b.as_ptr().add(i), n));
-                let z = s.fma(b, E::load_n(s, x.as_ptr().add(i), n), s.load_n(c.as_ptr().add(i), n));
+                let (a, b) = (s.load_n(scale.as_ptr().add(i), n), s.load_n(shift.as_ptr().add(i), n));
+                let z = s.fma(a, E::load_n(s, x.as_ptr().add(i), n), b);
                 let d = d.as_mut_ptr().add(i);
-                E::store_n(s, d, n, s.fma(a, E::load_n(s, d, n), z));
+                E::store_n(s, d, n, s.add(E::load_n(s, d, n), z));
             }
         });
     }
 }
 simd_fn!(
-    /// `d = a * d + b * x + c`.
+    /// `d = d + scale * x + shift`.
     ///
     /// # Safety
     /// `x` and `d` are equally many whole rows of the parameters' length.
-    unsafe fn combine<E>(x: &[E], a: &[f32], b: &[f32], c: &[f32], d: &mut [E]) = combine_body
+    unsafe fn add_affine<E>(x: &[E], scale: &[f32], shift: &[f32], d: &mut [E]) = add_affine_body
 );
 
 #[allow(clippy::too_many_arguments)] // a raw kernel takes its whole problem flat
@@ -412,7 +415,7 @@ unsafe fn grad_sums_body<S: Simd, E: Element>(
                         let x = E::load_n(s, x.as_ptr().add(r * channels + c), n);
                         let d = d.as_mut_ptr().add(r * channels + c);
                         let g = A::grad::<S, E>(s, s.fma(a, x, b), E::load_n(s, d, n));
-                        E::store_n(s, d, n, g);
+                        E::store_n(s, d, n, s.mul(a, g));
                         p = s.add(p, g);
                         w = s.fma(g, s.sub(x, m), w);
                     }
@@ -434,7 +437,8 @@ unsafe fn grad_sums_body<S: Simd, E: Element>(
     });
 }
 simd_fn!(
-    /// `d *= act'(scale * x + shift)`; adds `d` and `d * (x - mean)`, summed over rows, to `plain` and `weighted`.
+    /// With `dz = d * act'(scale * x + shift)`: `d = scale * dz`; adds `dz` and `dz * (x - mean)`, summed over rows, to `plain`
+    /// and `weighted`.
     ///
     /// # Safety
     /// `x` and `d` are equally many whole rows of the parameters' and the sums' length.
