@@ -201,14 +201,13 @@ impl Norm<'_> {
         d: &mut [E],
         first: impl Fn(usize, &mut [E]) + Sync + Send,
     ) -> NormGrads {
-        let (grads, invstd) = self.backward_sums(x, stats, size, d, first);
+        let (grads, scale, invstd) = self.backward_sums(x, stats, size, d, first);
         if self.fixed {
             return grads;
         }
         let channels = self.gamma.len();
         let rows = (x.len() / channels) as f32;
         // dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), as scale * dz + b * x + c
-        let scale: Vec<f32> = invstd.iter().zip(self.gamma).map(|(i, g)| i * g).collect();
         let b: Vec<f32> = (0..channels).map(|c| -scale[c] * invstd[c] * grads.gamma[c] / rows).collect();
         let c: Vec<f32> =
             (0..channels).map(|c| -scale[c] * grads.beta[c] / rows - b[c] * stats.mean[c]).collect();
@@ -221,7 +220,7 @@ impl Norm<'_> {
         grads
     }
 
-    /// Turns `dy` into `scale * dz` in place; returns the parameters' gradients and 1 / standard deviation.
+    /// Turns `dy` into `scale * dz` in place; returns the parameters' gradients, the scale and 1 / standard deviation.
     fn backward_sums<E: Element>(
         &self,
         x: &[E],
@@ -229,7 +228,7 @@ impl Norm<'_> {
         size: usize,
         d: &mut [E],
         first: impl Fn(usize, &mut [E]) + Sync + Send,
-    ) -> (NormGrads, Vec<f32>) {
+    ) -> (NormGrads, Vec<f32>, Vec<f32>) {
         let channels = self.check(stats);
         check_rows("x", x, channels);
         check_rows("chunk", &x[..size.min(x.len())], channels);
@@ -252,7 +251,7 @@ impl Norm<'_> {
         let (plain, weighted) = total.split_at(channels);
         let gamma = weighted.iter().zip(&invstd).map(|(w, i)| (w * f64::from(*i)) as f32).collect();
         let beta = plain.iter().map(|p| *p as f32).collect();
-        (NormGrads { gamma, beta }, invstd)
+        (NormGrads { gamma, beta }, scale, invstd)
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Left out on purpose: several cards at once.
 
+#[cfg(any(feature = "gpu", feature = "cuda"))]
+use burn::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig, cache::CacheConfig};
 use burn::tensor::Device;
 #[cfg(any(feature = "gpu", feature = "cuda"))]
 use burn::tensor::DeviceType;
@@ -84,7 +86,18 @@ pub fn is_cpu(device: &Device) -> bool {
 
 #[cfg(any(feature = "gpu", feature = "cuda"))]
 fn found(kind: DeviceType) -> Vec<Device> {
+    keep_kernels();
     Device::enumerate(kind).into_iter().collect()
+}
+
+/// Has compiled kernels, like the choice among them, kept in the user's cache folder: a process that compiles them takes minutes. Whatever
+/// has been set up before any card was looked for stays.
+#[cfg(any(feature = "gpu", feature = "cuda"))]
+fn keep_kernels() {
+    let mut config = CubeClRuntimeConfig::from_current_dir().override_from_env();
+    config.compilation.cache = true;
+    config.environment.path = CacheConfig::Global;
+    CubeClRuntimeConfig::try_set(config);
 }
 
 /// Cards by whatever reaches them best.
@@ -112,6 +125,13 @@ pub(crate) fn of_tests() -> Device {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(any(feature = "gpu", feature = "cuda"))]
+    #[test]
+    fn what_a_card_compiles_is_kept() {
+        keep_kernels();
+        assert!(CubeClRuntimeConfig::get().compilation.cache);
+    }
 
     #[test]
     fn the_processor_is_always_there_and_what_is_not_is_told() {
