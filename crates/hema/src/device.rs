@@ -90,8 +90,9 @@ fn found(kind: DeviceType) -> Vec<Device> {
     Device::enumerate(kind).into_iter().collect()
 }
 
-/// Has compiled kernels, like the choice among them, kept in the user's cache folder: a process that compiles them takes minutes. Whatever
-/// has been set up before any card was looked for stays.
+/// Has what CUDA and Metal compile, like the choice among kernels, kept in the user's cache folder: a process that compiles takes minutes.
+/// (What is compiled for Vulkan and DirectX is the driver's to keep.) Other settings are those of a `cubecl.toml` here or above and of
+/// the environment; where a program has set up CubeCL itself before, all of that stays.
 #[cfg(any(feature = "gpu", feature = "cuda"))]
 fn keep_kernels() {
     let mut config = CubeClRuntimeConfig::from_current_dir().override_from_env();
