@@ -1,4 +1,4 @@
-//! How a picture of any size becomes what a model sees: crop, resize, scale. The one description of it, stored in
+//! How a picture of any size becomes what a model sees: crop, resize, enlarge, scale. The one description of it, stored in
 //! every model bundle and read from there by training, evaluation, prediction, serving and export.
 //!
 //! Resizing follows Pillow's `Image.resize` bit for bit (antialiased, horizontal pass first, 22-bit fixed-point
@@ -6,6 +6,7 @@
 //! computes the same ones. (Pillow up to 12; version 13 starts with the vertical pass for some changes of proportion.)
 //! Left out on purpose: filters no trained model asks for, and random crops, which are augmentation.
 
+use std::borrow::Cow;
 use std::f64::consts::PI;
 use std::fmt;
 
@@ -23,7 +24,7 @@ const MAX_SIZE: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
-    /// Side of the square the model sees, in pixels.
+    /// Side of the square that is kept of a picture, in pixels.
     pub size: usize,
     /// The region kept before resizing.
     pub crop: Crop,
@@ -36,6 +37,10 @@ pub struct Preprocess {
     /// What becomes of the background, just before values are scaled.
     #[serde(default, skip_serializing_if = "Background::is_kept")]
     pub background: Background,
+    /// Side in pixels that the square is enlarged to for the network, after everything that is done to images; by default it
+    /// is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enlarge: Option<usize>,
 }
 
 /// The region of a picture that is kept before resizing. Serialises as `"none"`, `"square"` or a side in pixels.
@@ -142,17 +147,28 @@ impl Preprocess {
             mean: Self::IMAGENET_MEAN,
             std: Self::IMAGENET_STD,
             background: Background::Keep,
+            enlarge: None,
         }
+    }
+
+    /// Side of the square the network sees, in pixels.
+    pub fn network_size(&self) -> usize {
+        self.enlarge.unwrap_or(self.size)
     }
 
     /// Checks every value.
     ///
     /// # Errors
-    /// A side of 0 or over 4096, a crop of 0 pixels, a mean that is not finite, a standard deviation that is not
+    /// A side of 0 or over 4096, one to enlarge to that is smaller, a crop of 0 pixels, a mean that is not finite, a standard deviation that is not
     /// finite and positive.
     pub fn validate(&self) -> Result<()> {
         if self.size == 0 || self.size > MAX_SIZE {
             return Err(Error::new(format!("preprocess size is {} (expected 1 to {MAX_SIZE})", self.size)));
+        }
+        let side = self.network_size();
+        if side < self.size || side > MAX_SIZE {
+            let expected = format!("{} to {MAX_SIZE}", self.size);
+            return Err(Error::new(format!("preprocess enlarge is {side} (expected {expected})")));
         }
         if self.crop == Crop::Pixels(0) {
             return Err(Error::new("preprocess crop is 0 pixels (expected 1 or more)"));
@@ -176,18 +192,22 @@ impl Preprocess {
     }
 
     /// Makes a model's input of an image that was [cropped and resized](Self::apply): bytes `[y][x][rgb]` become `(v / 255 -
-    /// mean) / std`, in the same order, after the background was removed where that is asked for.
+    /// mean) / std`, in the same order, after the background was removed and the image enlarged where that is asked for.
     ///
-    /// `out` has as many values as the image.
-    pub fn normalize_into(&self, image: &Image, out: &mut [f32]) {
-        match self.background {
-            Background::Keep => self.scale_into(image.pixels(), out),
-            Background::Remove => {
-                let mut image = image.clone();
-                background::remove(&mut image);
-                self.scale_into(image.pixels(), out);
-            }
+    /// `out` has three values for each pixel that the network sees.
+    ///
+    /// # Errors
+    /// When the side to enlarge to is 0.
+    pub fn normalize_into(&self, image: &Image, out: &mut [f32]) -> Result<()> {
+        let mut image = Cow::Borrowed(image);
+        if self.background == Background::Remove {
+            background::remove(image.to_mut());
         }
+        if let Some(side) = self.enlarge {
+            image = Cow::Owned(resize(&image, side, side, self.filter)?);
+        }
+        self.scale_into(image.pixels(), out);
+        Ok(())
     }
 
     fn scale_into(&self, pixels: &[u8], out: &mut [f32]) {
@@ -374,16 +394,38 @@ mod tests {
             Preprocess { mean: [0.5, 0.0, 1.0], std: [0.5, 1.0, 2.0], ..Preprocess::imagenet(1) };
         let mut out = [0.0; 6];
         let image = Image::new(2, 1, vec![255, 0, 255, 0, 255, 0]).unwrap();
-        preprocess.normalize_into(&image, &mut out);
+        preprocess.normalize_into(&image, &mut out).unwrap();
         for (value, expected) in out.iter().zip([1.0, 0.0, 0.0, -1.0, 1.0, -0.5]) {
             assert!((value - expected).abs() < 1e-6, "{out:?}");
         }
         // both pixels are bright enough to be background
         let bright = Image::new(2, 1, vec![255, 250, 255, 200, 255, 200]).unwrap();
-        Preprocess { background: Background::Remove, ..preprocess }.normalize_into(&bright, &mut out);
+        Preprocess { background: Background::Remove, ..preprocess }
+            .normalize_into(&bright, &mut out)
+            .unwrap();
         for (value, expected) in out.iter().zip([-1.0, 0.0, -0.5, -1.0, 0.0, -0.5]) {
             assert!((value - expected).abs() < 1e-6, "{out:?}");
         }
+    }
+
+    #[test]
+    fn what_the_network_sees_is_enlarged_last() {
+        let plain = Preprocess { background: Background::Remove, ..Preprocess::imagenet(24) };
+        let enlarged = Preprocess { enlarge: Some(32), ..plain.clone() };
+        assert_eq!((plain.network_size(), enlarged.network_size()), (24, 32));
+        // half of it is bright enough to be background
+        let pixels =
+            (0..24 * 24).flat_map(|i| [if i % 24 < 12 { 255 } else { (i % 150) as u8 }; 3]).collect();
+        let image = Image::new(24, 24, pixels).unwrap();
+        assert_eq!(enlarged.apply(&image).unwrap(), image, "not before it is damaged");
+        let mut removed = image.clone();
+        background::remove(&mut removed);
+        assert_ne!(removed, image);
+        let larger = resize(&removed, 32, 32, Filter::Bicubic).unwrap();
+        let (mut values, mut expected) = (vec![0.0; 32 * 32 * 3], vec![0.0; 32 * 32 * 3]);
+        enlarged.normalize_into(&image, &mut values).unwrap();
+        Preprocess::imagenet(32).normalize_into(&larger, &mut expected).unwrap();
+        assert_eq!(values, expected);
     }
 
     #[test]
@@ -406,6 +448,8 @@ mod tests {
         for bad in [
             Preprocess { size: 0, ..good.clone() },
             Preprocess { size: 5000, ..good.clone() },
+            Preprocess { enlarge: Some(95), ..good.clone() },
+            Preprocess { enlarge: Some(5000), ..good.clone() },
             Preprocess { crop: Crop::Pixels(0), ..good.clone() },
             Preprocess { mean: [f32::NAN, 0.0, 0.0], ..good.clone() },
             Preprocess { std: [0.0, 1.0, 1.0], ..good.clone() },

@@ -40,8 +40,11 @@ pub struct ModelSummary {
     pub architecture: String,
     /// Trainable parameters.
     pub parameters: u64,
-    /// Input side in pixels.
+    /// Side of the images in pixels.
     pub size: usize,
+    /// Side in pixels that they were enlarged to for the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enlarged: Option<usize>,
     /// Operators that the training recipe's augmentation used.
     pub augmentations: Vec<String>,
     /// Views of each image that were averaged over, see [`crate::tta`].

@@ -143,7 +143,9 @@ pub(crate) fn parse(value: serde_json::Value) -> Result<Manifest> {
     let manifest: Manifest = serde_json::from_value(value).map_err(unreadable)?;
     manifest.preprocess.validate()?;
     check_temperature(manifest.temperature)?;
-    if manifest.classes.len() != manifest.model.classes || manifest.preprocess.size != manifest.model.size {
+    if manifest.classes.len() != manifest.model.classes
+        || manifest.preprocess.network_size() != manifest.model.size
+    {
         return Err(Error::new("its `hema` manifest contradicts itself about classes or input size"));
     }
     Ok(manifest)

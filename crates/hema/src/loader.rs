@@ -80,7 +80,7 @@ pub enum Flow {
 /// `consume` was kept waiting.
 ///
 /// # Errors
-/// An image that cannot be read or is of another size than the network's, or whatever `consume` returns.
+/// An image that cannot be read or is of another size than the preprocessing's, or whatever `consume` returns.
 pub fn for_each_batch<S: Clone + Send + Sync>(
     order: &[S],
     batch_size: usize,
@@ -128,8 +128,8 @@ pub fn for_each_made_batch<S: Sync, T: Send>(
 }
 
 fn normalize<T>(made: Vec<(T, Image)>, preprocess: &Preprocess) -> Result<Batch<T>> {
-    let size = preprocess.size;
-    let length = size * size * 3;
+    let (size, side) = (preprocess.size, preprocess.network_size());
+    let length = side * side * 3;
     let (samples, images): (Vec<T>, Vec<Image>) = made.into_iter().unzip();
     let mut values = vec![0.0; images.len() * length];
     values.par_chunks_exact_mut(length).zip(&images).try_for_each(|(out, image)| {
@@ -137,10 +137,9 @@ fn normalize<T>(made: Vec<(T, Image)>, preprocess: &Preprocess) -> Result<Batch<
             let (width, height) = (image.width(), image.height());
             return Err(Error::new(format!("images of {width}x{height} pixels, expected {size}x{size}")));
         }
-        preprocess.normalize_into(image, out);
-        Ok(())
+        preprocess.normalize_into(image, out)
     })?;
-    Ok(Batch { samples, values, size })
+    Ok(Batch { samples, values, size: side })
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ fn begin(path: &Path, source: &Source) -> Result<Box<dyn Writer>> {
 fn find(args: &Args, source: &Source, printer: &Printer) -> Result<(Audit, Option<ModelEvidence>)> {
     let thresholds: Vec<Threshold> = args.threshold.iter().map(|own| own.0.clone()).collect();
     // a model that cannot be opened is found before the work
-    let predictor = open_model(args, source)?;
+    let predictor = open_model(args, source, printer)?;
     let progress = printer.progress("auditing", source.len() as u64);
     let measured = audit::measure_all(source, &|done| progress.set(done as u64, "images"));
     progress.clear();
@@ -151,8 +151,8 @@ fn find(args: &Args, source: &Source, printer: &Printer) -> Result<(Audit, Optio
 }
 
 /// The model to ask, where one was asked for.
-fn open_model(args: &Args, source: &Source) -> Result<Option<Predictor>> {
-    let device = args.on.open()?;
+fn open_model(args: &Args, source: &Source, printer: &Printer) -> Result<Option<Predictor>> {
+    let device = args.on.open(printer)?;
     match &args.model {
         Some(path) => {
             // a single model: images are compared by its features

@@ -56,7 +56,7 @@ impl From<Weights> for Weighting {
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let tta = tta::find(&args.tta)?;
     file::prepare(&args.out)?;
-    let device = args.images.on.open()?;
+    let device = args.images.on.open(printer)?;
     let mut ensemble = Ensemble::of_files(&args.models)?;
     let predictor = Predictor::of_ensemble(&ensemble, &device)?.with_tta(tta);
     let (views, labels, part) = args.images.load(&predictor, &args.models[0], printer)?;

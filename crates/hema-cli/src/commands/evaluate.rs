@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         file::create_folder(out)?;
     }
     let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
-    let device = args.on.open()?;
+    let device = args.on.open(printer)?;
     nn::Precision::from(args.precision).check(&device)?;
     let (predictor, manifests) = Predictor::open(&models, &device)?;
     let predictor = args.among.of(args.tta.of(predictor)?)?.with_precision(args.precision.into());
@@ -205,11 +205,13 @@ impl Case<'_> {
             self.manifests.iter().flat_map(|m| m.augmentations.clone()).collect();
         augmentations.sort();
         augmentations.dedup();
+        let first = self.manifests.first().map(|m| &m.preprocess);
         ModelSummary {
             path: join(self.models.iter().map(|p| p.display().to_string()).collect()),
             architecture: join(self.manifests.iter().map(|m| m.model.name.clone()).collect()),
             parameters: self.predictor.parameters() as u64,
-            size: self.manifests.first().map_or(0, |m| m.model.size),
+            size: first.map_or(0, |p| p.size),
+            enlarged: first.and_then(|p| p.enlarge),
             augmentations,
             tta: self.predictor.tta().name.to_owned(),
             among: self.among(),

@@ -50,9 +50,17 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
 fn to_timm(args: &Args, printer: &Printer) -> Result<()> {
     let model = Bundle::read(&args.model)?;
     timm::write(&model, &args.out).map_err(|e| e.at(&args.model))?;
-    if let Crop::Pixels(side) = model.manifest.preprocess.crop {
+    let preprocess = &model.manifest.preprocess;
+    if let Crop::Pixels(side) = preprocess.crop {
         printer.warn(&format!(
             "this model sees the centred {side} pixels of a picture, which timm's transforms cannot say: crop before them"
+        ));
+    }
+    if let Some(side) = preprocess.enlarge {
+        printer.warn(&format!(
+            "this model sees images of {} pixels enlarged to {side}, and timm's transforms resize once: make larger images that small \
+             before them",
+            preprocess.size
         ));
     }
     printer

@@ -94,11 +94,17 @@ pub(crate) struct On {
 
 impl On {
     /// The device, which computes as the processor does.
-    pub(crate) fn open(&self) -> Result<Device> {
+    pub(crate) fn open(&self, printer: &Printer) -> Result<Device> {
         if let Some(device) = self.opened.get() {
             return Ok(device.clone());
         }
         let device = device::open(&self.name)?;
+        if !device::is_cpu(&device) {
+            printer.note(&format!(
+                "{}: compared with the processor first; compiling what is new to it takes minutes, now and at a network's first step",
+                device::name(&device)
+            ));
+        }
         device_check::check(&device)?;
         Ok(self.opened.get_or_init(|| device).clone())
     }

@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         file::prepare(out)?;
     }
     let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
-    let device = args.on.open()?;
+    let device = args.on.open(printer)?;
     nn::Precision::from(args.precision).check(&device)?;
     let (predictor, members) = Predictor::open(&models, &device)?;
     let predictor = args.among.of(args.tta.of(predictor)?)?.with_precision(args.precision.into());

@@ -37,7 +37,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     file::prepare(&args.out)?;
-    let device = args.images.on.open()?;
+    let device = args.images.on.open(printer)?;
     let models: Vec<Bundle> = args.models.iter().map(|path| Bundle::read(path)).collect::<Result<_>>()?;
     soup::check(&models).map_err(|(number, error)| error.at(&args.models[number]))?;
 

@@ -107,7 +107,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
             let hint = "choose another --out, or continue it with --resume";
             return Err(Error::new("already holds runs").at(&out).hint(hint));
         }
-        let device = inputs.on.open()?;
+        let device = inputs.on.open(printer)?;
         for trial in &trials {
             train::check(&trial.recipe, source.classes(), &device).map_err(|e| e.at(&space_file))?;
         }

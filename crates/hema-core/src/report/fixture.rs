@@ -44,6 +44,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
             architecture: "tf_efficientnetv2_b0".into(),
             parameters: 5_868_992,
             size: 96,
+            enlarged: None,
             augmentations: ["flip", "rotate", "colour_jitter", "gaussian_noise"].map(String::from).to_vec(),
             tta: "dihedral".into(),
             among: Vec::new(),

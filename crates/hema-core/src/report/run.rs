@@ -91,10 +91,11 @@ fn summary(run: &RunReport) -> String {
         [] => "all".into(),
         names => escape(&names.join(", ")),
     };
+    let enlarged = model.enlarged.map(|side| format!(", enlarged to {side} × {side}")).unwrap_or_default();
     let facts = facts(&[
         ("Architecture", code(&model.architecture)),
         ("Parameters", short_count(model.parameters)),
-        ("Input", format!("{0} × {0} pixels", model.size)),
+        ("Input", format!("{0} × {0} pixels{enlarged}", model.size)),
         ("Augmentation", augmentations),
         ("Views averaged", escape(&model.tta)),
         ("Classes possible", among),

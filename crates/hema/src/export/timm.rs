@@ -95,7 +95,7 @@ pub fn write(model: &Bundle, folder: &Path) -> Result<()> {
         num_classes: classes.len(),
         label_names: Some(classes.clone()),
         pretrained_cfg: Pretrained {
-            input_size: [3, preprocess.size, preprocess.size],
+            input_size: [3, preprocess.network_size(), preprocess.network_size()],
             interpolation: preprocess.filter,
             crop_pct: 1.0,
             crop_mode: if preprocess.crop == Crop::None { CropMode::Squash } else { CropMode::Center },
@@ -174,8 +174,15 @@ fn manifest(config: Config) -> Result<Manifest> {
         let names = classes.len();
         return Err(Error::new(format!("it names {names} classes, expected {}", config.num_classes)));
     }
-    let preprocess =
-        Preprocess { size: height, crop, filter: interpolation, mean, std, background: Background::Keep };
+    let preprocess = Preprocess {
+        size: height,
+        crop,
+        filter: interpolation,
+        mean,
+        std,
+        background: Background::Keep,
+        enlarge: None,
+    };
     preprocess.validate()?;
     Ok(Manifest {
         format: bundle::FORMAT,

@@ -124,6 +124,10 @@ fn check_mixes(way: &Way, key: &str) -> Result<()> {
 
 fn check_data(data: &Data) -> Result<()> {
     require((1..=2048).contains(&data.size), "data.size", data.size, "1 to 2048 pixels")?;
+    if let Some(side) = data.enlarge {
+        let expected = format!("the {} of `data.size` to 2048 pixels", data.size);
+        require((data.size..=2048).contains(&side), "data.enlarge", side, &expected)?;
+    }
     if let Crop::Pixels(side) = data.crop {
         require(side > 0, "data.crop", side, "at least 1 pixel")?;
     }

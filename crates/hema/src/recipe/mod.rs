@@ -110,8 +110,12 @@ impl Precision {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Data {
-    /// Side of the network's square input, in pixels, 1 to 2,048.
+    /// Side of the square that images are resized to, in pixels, 1 to 2,048.
     pub size: usize,
+    /// Side that those squares are enlarged to for the network, up to 2,048 pixels, once they are augmented (or damaged, in an
+    /// evaluation); by default they are not. Larger maps of the same pixels: slower, and better on small images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enlarge: Option<usize>,
     /// What is cut from the middle of an image before it is resized.
     pub crop: Crop,
     /// Interpolation of the resize, which antialiases.
@@ -137,6 +141,7 @@ impl Default for Data {
     fn default() -> Self {
         Self {
             size: 96,
+            enlarge: None,
             crop: Crop::None,
             filter: Filter::Bicubic,
             mean: Preprocess::IMAGENET_MEAN,

@@ -234,6 +234,11 @@ fn values_that_make_no_sense_are_refused() {
         ),
         ("[model]", "loss.beta = 1\n[model]", "loss.beta: found `1`, expected 0 or more and less than 1"),
         ("[model]", "data.size = 5000\n[model]", "data.size: found `5000`, expected 1 to 2048 pixels"),
+        (
+            "[model]",
+            "data.enlarge = 95\n[model]",
+            "data.enlarge: found `95`, expected the 96 of `data.size` to 2048 pixels",
+        ),
         ("[model]", "data.std = [1, 0, 1]\n[model]", "data.std.1: found `0`, expected a number above 0"),
         (
             "[model]",

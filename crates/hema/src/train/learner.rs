@@ -69,7 +69,10 @@ impl<'a> Learner<'a> {
 
     /// The preprocessing, at the size that the stage shows images at.
     pub(super) fn preprocess_at(&self, stage: &Stage) -> Preprocess {
-        Preprocess { size: stage.size.unwrap_or(self.preprocess.size), ..self.preprocess.clone() }
+        match stage.size {
+            None => self.preprocess.clone(),
+            Some(size) => Preprocess { size, enlarge: None, ..self.preprocess.clone() },
+        }
     }
 
     /// One step: forward and backward of every part of the batch, update. The batch's mean loss.

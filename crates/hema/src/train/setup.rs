@@ -30,6 +30,7 @@ pub fn preprocess(recipe: &Recipe) -> Preprocess {
         mean: data.mean,
         std: data.std,
         background: data.background,
+        enlarge: data.enlarge,
     }
 }
 
@@ -39,7 +40,7 @@ pub fn model_spec(recipe: &Recipe, classes: usize) -> ModelSpec {
     ModelSpec {
         name: model.name.clone(),
         classes,
-        size: recipe.data.size,
+        size: preprocess(recipe).network_size(),
         stages: model.stages,
         head: model.head.clone(),
         activation: model.activation,

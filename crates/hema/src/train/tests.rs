@@ -317,6 +317,29 @@ fn corrupted_validation_images_are_judged_and_decide_where_they_should() {
 }
 
 #[test]
+fn images_are_enlarged_for_the_network_once_they_are_augmented() {
+    let fixture = Fixture::new();
+    let enlarged = recipe(&["data.enlarge=32", "stage.0.size=24"]);
+    fixture.run("enlarged", &enlarged, false, FOREVER).unwrap();
+    let model = Bundle::read(&fixture.out("enlarged").join(LAST)).unwrap();
+    let Manifest { model: spec, preprocess, .. } = &model.manifest;
+    assert_eq!((preprocess.size, preprocess.network_size(), spec.size), (24, 32, 32));
+    let plain = recipe(&[]);
+    let (shown, small) =
+        (shown(&enlarged, &fixture.train, 1).unwrap(), shown(&plain, &fixture.train, 1).unwrap());
+    assert!(shown == small, "augmentation is that of small images");
+
+    // the first stage, of one epoch, says a size of its own and shows its images at that
+    fixture.run("plain", &plain, false, FOREVER).unwrap();
+    fixture.run("throughout", &recipe(&["data.enlarge=32"]), false, FOREVER).unwrap();
+    let first_loss =
+        |run: &str| History::read(&fixture.out(run).join("metrics.csv")).unwrap().epochs[0].train_loss;
+    assert_eq!(first_loss("enlarged"), first_loss("plain"));
+    assert_ne!(first_loss("throughout"), first_loss("plain"));
+    resume(&enlarged);
+}
+
+#[test]
 fn stages_of_growing_size_resume_to_the_bit_and_end_at_full_size() {
     let small = recipe(&["stage.0.size=22", "stage.1.size=23"]);
     resume(&small);

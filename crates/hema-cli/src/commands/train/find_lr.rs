@@ -28,7 +28,7 @@ pub(super) fn run(args: &Inputs, printer: &Printer) -> Result<Status> {
     }
     let (_, source) = open_data(args, &out, printer)?;
     let split = find_split(args, &recipe, &source, &out)?;
-    let device = args.on.open()?;
+    let device = args.on.open(printer)?;
     train::check(&recipe, source.classes(), &device)?;
     let data = training_images(args, &recipe, &source, &split, printer)?;
 

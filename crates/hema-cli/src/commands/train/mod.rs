@@ -138,7 +138,7 @@ pub(super) enum Ended {
 impl Run<'_> {
     /// Trains and judges.
     pub(super) fn train(&self, printer: &Printer) -> Result<Ended> {
-        let device = self.inputs.on.open()?;
+        let device = self.inputs.on.open(printer)?;
         if !self.resume {
             train::check(self.recipe, self.source.classes(), &device)?;
         }

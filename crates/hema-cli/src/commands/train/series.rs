@@ -82,7 +82,7 @@ pub(super) fn run(args: &Inputs, series: Series, printer: &Printer) -> Result<St
             let hint = "choose another --out, or continue it with --resume";
             return Err(Error::new("already holds runs").at(&out).hint(hint));
         }
-        train::check(&recipe, source.classes(), &args.on.open()?)?;
+        train::check(&recipe, source.classes(), &args.on.open(printer)?)?;
         keep_inputs(args, &out)?;
     }
     let out = Claimed::new(&out)?;
