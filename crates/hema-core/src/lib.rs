@@ -29,6 +29,7 @@ pub mod synthetic;
 pub mod metrics;
 
 pub mod calibrate;
+pub mod prevalence;
 
 pub mod provenance;
 pub mod record;

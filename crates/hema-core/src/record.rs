@@ -50,6 +50,9 @@ pub struct ModelSummary {
     /// Views of each image that were averaged over, see [`crate::tta`].
     #[serde(default = "no_tta")]
     pub tta: String,
+    /// It estimated from the images how common each class is, see [`crate::prevalence`].
+    #[serde(default)]
+    pub adapted: bool,
     /// The classes it was told to choose among; empty where that is all it knows.
     #[serde(default)]
     pub among: Vec<String>,

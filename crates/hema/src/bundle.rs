@@ -40,6 +40,9 @@ pub struct Manifest {
     pub preprocess: Preprocess,
     /// The logits are divided by this before the softmax: fitted on validation images, see [`hema_core::calibrate`].
     pub temperature: f64,
+    /// Share of each class in what it was trained on, which its probabilities are made for; empty where that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prevalence: Vec<f64>,
     /// Views of each image that are averaged over, see [`hema_core::tta`].
     #[serde(default = "crate::recipe::one_view")]
     pub tta: String,
@@ -143,12 +146,22 @@ pub(crate) fn parse(value: serde_json::Value) -> Result<Manifest> {
     let manifest: Manifest = serde_json::from_value(value).map_err(unreadable)?;
     manifest.preprocess.validate()?;
     check_temperature(manifest.temperature)?;
+    check_prevalence(&manifest)?;
     if manifest.classes.len() != manifest.model.classes
         || manifest.preprocess.network_size() != manifest.model.size
     {
         return Err(Error::new("its `hema` manifest contradicts itself about classes or input size"));
     }
     Ok(manifest)
+}
+
+fn check_prevalence(manifest: &Manifest) -> Result<()> {
+    let (shares, classes) = (&manifest.prevalence, manifest.classes.len());
+    let whole = shares.len() == classes && (shares.iter().sum::<f64>() - 1.0).abs() < 1e-6;
+    if shares.is_empty() || whole && shares.iter().all(|share| *share >= 0.0) {
+        return Ok(());
+    }
+    Err(Error::new(format!("its prevalence is {shares:?}, expected {classes} shares that sum to 1")))
 }
 
 pub(crate) fn check_temperature(temperature: f64) -> Result<()> {

@@ -75,6 +75,11 @@ impl CrossEntropy {
         (doubt * logs * rows).sum().neg()
     }
 
+    /// What an image of each class counts beside those of the others.
+    pub(crate) fn class_weights(&self) -> &[f32] {
+        &self.weights
+    }
+
     /// What these images count in the mean over a batch: the sum of their weights.
     pub fn total(&self, targets: &[Target]) -> f32 {
         let shares = targets.iter().flat_map(|target| &target.shares);

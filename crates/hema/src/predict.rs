@@ -9,7 +9,7 @@ use hema_core::data::{Dataset, LoadOptions, Source};
 use hema_core::error::{Error, Result, suggest};
 use hema_core::preprocess::{Preprocess, resize};
 use hema_core::tta::{self, ViewSet};
-use hema_core::{Image, calibrate};
+use hema_core::{Image, calibrate, prevalence};
 use rayon::prelude::*;
 
 use crate::bundle::{Bundle, Manifest};
@@ -35,6 +35,9 @@ pub struct Predictor {
     classes: Vec<String>,
     /// Whether images of each class can occur.
     possible: Vec<bool>,
+    /// Share of each class that members were trained for; empty where one does not know.
+    trained_for: Vec<f64>,
+    adapts: bool,
     device: Device,
     precision: Precision,
 }
@@ -93,6 +96,8 @@ impl Predictor {
             temperature: 1.0,
             classes: classes.to_vec(),
             possible: vec![true; classes.len()],
+            trained_for: Vec::new(),
+            adapts: false,
             device: device.clone().without_autodiff(),
             precision: Precision::Fp32,
         }
@@ -128,6 +133,8 @@ impl Predictor {
             temperature: ensemble.temperature,
             classes: ensemble.classes().to_vec(),
             possible: vec![true; ensemble.classes().len()],
+            trained_for: mean_prevalence(ensemble),
+            adapts: false,
             device: device.clone(),
             precision: Precision::Fp32,
         })
@@ -169,6 +176,24 @@ impl Predictor {
     pub fn possible(&self) -> Vec<String> {
         let pairs = self.classes.iter().zip(&self.possible);
         pairs.filter(|(_, possible)| **possible).map(|(class, _)| class.clone()).collect()
+    }
+
+    /// The predictor for images of a population of its own, in which classes may be more or less common than in training: all images that
+    /// [`predict`](Self::predict) is given at a time tell together how common, see [`prevalence`].
+    ///
+    /// # Errors
+    /// A model that does not know what was common in its training.
+    pub fn adapting(self) -> Result<Self> {
+        if self.trained_for.is_empty() || self.trained_for.contains(&0.0) {
+            return Err(Error::new("the model does not say how common each of its classes was in training")
+                .hint("older versions did not keep it, and timm's folders have no place for it: train the model anew"));
+        }
+        Ok(Self { adapts: true, ..self })
+    }
+
+    /// Whether it estimates how common classes are.
+    pub fn adapts(&self) -> bool {
+        self.adapts
     }
 
     /// The predictor with feature maps of the given precision; 32 bits by default.
@@ -248,6 +273,9 @@ impl Predictor {
         }
         if self.possible.contains(&false) {
             mean.chunks_exact_mut(classes).for_each(|row| restrict(row, &self.possible));
+        }
+        if self.adapts {
+            prevalence::adapt(&mut mean, &self.trained_for);
         }
         Ok(mean)
     }
@@ -361,6 +389,17 @@ impl Member {
             prepared: Prepared::default(),
         })
     }
+}
+
+/// The mean over the members of what they were trained for; empty where one does not know.
+fn mean_prevalence(ensemble: &Ensemble) -> Vec<f64> {
+    let members: Vec<&Vec<f64>> =
+        ensemble.members.iter().map(|member| &member.model.manifest.prevalence).collect();
+    if members.iter().any(|shares| shares.is_empty()) {
+        return Vec::new();
+    }
+    let share = |class: usize| members.iter().map(|shares| shares[class]).sum::<f64>() / members.len() as f64;
+    (0..ensemble.classes().len()).map(share).collect()
 }
 
 /// Probabilities given that the image is of one of the possible classes; equal ones where the model gives none of them any.

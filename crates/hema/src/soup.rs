@@ -120,6 +120,7 @@ mod tests {
                 classes: (0..8).map(|class| class.to_string()).collect(),
                 preprocess: Preprocess::imagenet(32),
                 temperature: 1.0,
+                prevalence: Vec::new(),
                 tta: "none".into(),
                 augmentations: Vec::new(),
                 synthetic: false,

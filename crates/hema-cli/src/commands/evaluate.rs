@@ -19,7 +19,8 @@ use hema::predict::{Predictor, Views};
 use hema::recipe::read_suite;
 
 use super::{
-    Among, Memory, On, OnBadImage, Precision, Tta, choose_part, command_line, load, report, warn_skipped,
+    Among, Memory, On, OnBadImage, Precision, Prevalence, Tta, choose_part, command_line, load, report,
+    warn_skipped,
 };
 use crate::output::{Printer, percent, table};
 use crate::run_info::{EVALUATION, JOURNAL, REPORT, write_json};
@@ -58,6 +59,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     among: Among,
     #[command(flatten)]
+    prevalence: Prevalence,
+    #[command(flatten)]
     on: On,
     #[command(flatten)]
     memory: Memory,
@@ -73,6 +76,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     nn::Precision::from(args.precision).check(&device)?;
     let (predictor, manifests) = Predictor::open(&models, &device)?;
     let predictor = args.among.of(args.tta.of(predictor)?)?.with_precision(args.precision.into());
+    let predictor = args.prevalence.of(predictor)?;
     let source = data::open(&args.data)?.with_classes(predictor.classes(), Unknown::Fail)?;
     let (part, indices) =
         choose_part(&source, &args.data, &args.model, args.split.as_deref(), args.part.as_deref())?;
@@ -190,7 +194,10 @@ impl Case<'_> {
         let precision = nn::Precision::from(precision).name();
         let tta = self.predictor.tta().name;
         let among = self.predictor.possible().join(",");
-        Ok(format!("{version} {commit} {dirty} {precision} {tta} {among} {images} {weights:?} {manifests}"))
+        let adapts = self.predictor.adapts();
+        Ok(format!(
+            "{version} {commit} {dirty} {precision} {tta} {among} {adapts} {images} {weights:?} {manifests}"
+        ))
     }
 
     /// The classes to choose among, where they are not all.
@@ -214,6 +221,7 @@ impl Case<'_> {
             enlarged: first.and_then(|p| p.enlarge),
             augmentations,
             tta: self.predictor.tta().name.to_owned(),
+            adapted: self.predictor.adapts(),
             among: self.among(),
         }
     }

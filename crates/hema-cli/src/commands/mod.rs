@@ -202,6 +202,22 @@ impl Among {
     }
 }
 
+/// `--adapt-prevalence`.
+#[derive(clap::Args)]
+pub(crate) struct Prevalence {
+    /// Estimate from all images together how common each class is among them, and predict with that in place of how common it was in
+    /// training: for many images of one patient or laboratory, of which none needs a label
+    #[arg(long = "adapt-prevalence")]
+    adapt: bool,
+}
+
+impl Prevalence {
+    /// The predictor that estimates it, or not.
+    pub(crate) fn of(&self, predictor: Predictor) -> Result<Predictor> {
+        if self.adapt { predictor.adapting() } else { Ok(predictor) }
+    }
+}
+
 /// The command line as it was typed, for provenance.
 pub(crate) fn command_line() -> String {
     let mut words: Vec<String> =

@@ -10,7 +10,7 @@ use hema::core::metrics::argmax;
 use hema::nn;
 use hema::predict::Predictor;
 
-use super::{Among, Memory, On, OnBadImage, Precision, Tta, load, warn_skipped};
+use super::{Among, Memory, On, OnBadImage, Precision, Prevalence, Tta, load, warn_skipped};
 use crate::output::{Printer, table};
 
 /// Classify new images
@@ -37,6 +37,8 @@ pub(crate) struct Args {
     tta: Tta,
     #[command(flatten)]
     among: Among,
+    #[command(flatten)]
+    prevalence: Prevalence,
     /// Columns of the CSV, as a challenge asks for them: NAME=COLUMN, or COLUMN alone, where COLUMN is one of the usual table, or
     /// `file` (the path's last part), `stem` (that without its ending) or `number` (of the label, from 0)
     #[arg(long, value_name = "NAME=COLUMN", value_delimiter = ',')]
@@ -56,6 +58,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     nn::Precision::from(args.precision).check(&device)?;
     let (predictor, members) = Predictor::open(&models, &device)?;
     let predictor = args.among.of(args.tta.of(predictor)?)?.with_precision(args.precision.into());
+    let predictor = args.prevalence.of(predictor)?;
     let columns = columns(&args.columns, predictor.classes())?;
     let source = data::open_many(&args.input)?.with_classes(predictor.classes(), Unknown::Unlabel)?;
     let options = args.memory.options(args.on_bad_image);

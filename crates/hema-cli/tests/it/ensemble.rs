@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hema::core::prevalence;
 use hema::core::synthetic::CLASSES;
 use hema::weights::{self, TensorFile};
 use insta::assert_snapshot;
@@ -117,6 +118,44 @@ fn a_model_chooses_among_the_classes_that_can_occur() {
     assert_eq!(told["model"]["among"], json!(["ig", "monocyte"]));
     let accuracy = |record: &Value| record["conditions"][0]["scores"]["accuracy"].as_f64().unwrap();
     assert!(accuracy(&told) >= accuracy(&judge("")), "{told}");
+}
+
+#[test]
+fn a_population_tells_how_common_its_classes_are() {
+    let place = Place::with_run();
+    let predict = |words: &str| probabilities(&place.hema(&format!("predict {words}")).succeeds().out);
+    let (plain, adapted) = (predict("run cells/ig"), predict("run cells/ig --adapt-prevalence"));
+    let (file, mut document) = read(&place, "run/best.safetensors");
+    let training: Vec<f64> = serde_json::from_value(document["prevalence"].clone()).unwrap();
+    let images = [3, 3, 2, 3, 3, 3, 3, 2].map(|count| f64::from(count) / 22.0);
+    assert_close(&training, &images, "the split's training part");
+    let mut rows: Vec<f32> = plain.values().flatten().map(|value| *value as f32).collect();
+    let shares = prevalence::adapt(&mut rows, &training);
+    assert!(shares.iter().any(|share| (share - 0.125).abs() > 0.01), "{shares:?}");
+    for ((path, found), expected) in adapted.iter().zip(rows.chunks_exact(CLASSES.len())) {
+        assert_close(found, &expected.iter().map(|value| f64::from(*value)).collect::<Vec<_>>(), path);
+    }
+    let record = |words: &str| {
+        place.hema(&format!("evaluate run --data cells --suite clean --json {words}")).succeeds().json()
+    };
+    assert_eq!(record("--adapt-prevalence")["model"]["adapted"], true);
+    assert_eq!(record("")["model"]["adapted"], false);
+
+    let mut write = |shares: Option<Value>| {
+        let fields = document.as_object_mut().unwrap();
+        fields.remove("prevalence");
+        fields.extend(shares.map(|shares| ("prevalence".to_owned(), shares)));
+        let metadata = [("hema".to_owned(), document.to_string())].into();
+        weights::write(&place.path("other.safetensors"), &file.tensors, &metadata).unwrap();
+    };
+    write(None);
+    place.hema("predict other.safetensors cells").succeeds();
+    assert_snapshot!(place.hema("predict other.safetensors cells --adapt-prevalence").error(), @r"
+    error: the model does not say how common each of its classes was in training
+    hint: older versions did not keep it, and timm's folders have no place for it: train the model anew
+    ");
+    write(Some(json!([0.5, 0.4])));
+    assert_snapshot!(place.hema("predict other.safetensors cells").error(), @"error: other.safetensors: its prevalence is [0.5, 0.4], expected 8 shares that sum to 1");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use insta::assert_snapshot;
 use zip::ZipArchive;
 
 use crate::files;
-use crate::support::{HEMA, Place, Said};
+use crate::support::{HEMA, Place, Said, numbers};
 
 #[test]
 fn a_codabench_submission_holds_all_that_it_needs() {
@@ -59,6 +59,38 @@ fn what_timm_does_not_have_is_not_written_for_it() {
     hint: `hema export --to codabench` takes any network
     ");
     assert!(!place.path("folder").exists());
+}
+
+#[test]
+fn timm_enlarges_in_one_step_what_a_model_enlarges_last() {
+    let place = Place::with_cells();
+    let sizes = "--set data.size=24 --set data.enlarge=32";
+    place.train(&format!("--data cells --out run --set model.name=mobilenetv3_small_100 {sizes}")).succeeds();
+    let said = place.hema("export run --to timm --out folder").succeeds();
+    assert!(
+        said.err.contains("images of 24 pixels enlarged to 32, and timm's transforms resize once"),
+        "{}",
+        said.err
+    );
+    assert!(
+        place
+            .read("folder/config.json")
+            .replace(char::is_whitespace, "")
+            .contains("\"input_size\":[3,32,32]")
+    );
+    // these have 24 pixels to begin with
+    let predict =
+        |model: &str| place.hema(&format!("predict {model} cells")).succeeds().out.replace(',', " ");
+    let (ours, timms) = (numbers(&predict("run")), numbers(&predict("folder")));
+    assert!(ours.len() > 100 && ours.len() == timms.len());
+    for (ours, timms) in ours.iter().zip(&timms) {
+        assert!((ours - timms).abs() < 1e-4, "{ours}, from timm's folder {timms}");
+    }
+    place.hema("evaluate run --data cells --suite clean,challenge --out judged").succeeds();
+    assert!(place.read("judged/report.html").contains("24 × 24 pixels, enlarged to 32 × 32"));
+    let suites =
+        &place.hema("evaluate run --data cells --suite challenge --json").succeeds().json()["suites"];
+    assert_eq!(suites[0]["size"], 24, "images are damaged as they are");
 }
 
 #[test]

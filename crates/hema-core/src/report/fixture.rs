@@ -47,6 +47,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
             enlarged: None,
             augmentations: ["flip", "rotate", "colour_jitter", "gaussian_noise"].map(String::from).to_vec(),
             tta: "dihedral".into(),
+            adapted: false,
             among: Vec::new(),
         },
         data: DataSummary {

@@ -99,6 +99,7 @@ fn summary(run: &RunReport) -> String {
         ("Augmentation", augmentations),
         ("Views averaged", escape(&model.tta)),
         ("Classes possible", among),
+        ("How common they are", if model.adapted { "estimated" } else { "as in training" }.into()),
         ("Data", code(&data.path)),
         ("Part", escape(&data.part)),
         ("Images", format!("{} in {}", count(images), classes_in_words(data.classes.len()))),

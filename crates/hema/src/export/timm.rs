@@ -190,6 +190,7 @@ fn manifest(config: Config) -> Result<Manifest> {
         classes,
         preprocess,
         temperature: 1.0,
+        prevalence: Vec::new(),
         tta: one_view(),
         augmentations: Vec::new(),
         synthetic: false,

@@ -67,6 +67,14 @@ impl<'a> Learner<'a> {
         Ok(())
     }
 
+    /// Share of each class in what is learnt from: how often it is shown, times what its images count.
+    pub(super) fn prevalence(&self) -> Vec<f64> {
+        let pairs = self.deck.quotas().iter().zip(self.loss.class_weights());
+        let counts: Vec<f64> = pairs.map(|(count, weight)| *count as f64 * f64::from(*weight)).collect();
+        let total: f64 = counts.iter().sum();
+        counts.iter().map(|count| count / total).collect()
+    }
+
     /// The preprocessing, at the size that the stage shows images at.
     pub(super) fn preprocess_at(&self, stage: &Stage) -> Preprocess {
         match stage.size {

@@ -386,6 +386,7 @@ impl<'a> Run<'a> {
                 classes: self.task.train.classes().to_vec(),
                 preprocess: self.learner.preprocess.clone(),
                 temperature: validated.temperature,
+                prevalence: self.learner.prevalence(),
                 tta: self.task.recipe.tta.clone(),
                 augmentations: self.learner.deck.augmentations(),
                 synthetic: self.task.synthetic,
