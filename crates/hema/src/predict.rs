@@ -182,9 +182,15 @@ impl Predictor {
     /// [`predict`](Self::predict) is given at a time tell together how common, see [`prevalence`].
     ///
     /// # Errors
-    /// A model that does not know what was common in its training.
+    /// A model that does not know what was common in its training, or had no image of a class there.
     pub fn adapting(self) -> Result<Self> {
-        if self.trained_for.is_empty() || self.trained_for.contains(&0.0) {
+        if let Some(class) = self.trained_for.iter().position(|share| *share == 0.0) {
+            let class = &self.classes[class];
+            return Err(Error::new(format!(
+                "the model saw no `{class}` in training, so how common it is now cannot be estimated"
+            )));
+        }
+        if self.trained_for.is_empty() {
             return Err(Error::new("the model does not say how common each of its classes was in training")
                 .hint("older versions did not keep it, and timm's folders have no place for it: train the model anew"));
         }

@@ -154,6 +154,8 @@ fn a_population_tells_how_common_its_classes_are() {
     error: the model does not say how common each of its classes was in training
     hint: older versions did not keep it, and timm's folders have no place for it: train the model anew
     ");
+    write(Some(json!([0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])));
+    assert_snapshot!(place.hema("predict other.safetensors cells --adapt-prevalence").error(), @"error: the model saw no `erythroblast` in training, so how common it is now cannot be estimated");
     write(Some(json!([0.5, 0.4])));
     assert_snapshot!(place.hema("predict other.safetensors cells").error(), @"error: other.safetensors: its prevalence is [0.5, 0.4], expected 8 shares that sum to 1");
 }
