@@ -23,10 +23,9 @@ pub fn adapt(rows: &mut [f32], training: &[f64]) -> Vec<f64> {
         let factors = ratios(&shares, training);
         let mut sums: Vec<f64> = training.iter().map(|share| PSEUDO_COUNT * share).collect();
         for row in rows.chunks_exact(classes) {
-            let weigh = |(value, factor): (&f32, &f64)| f64::from(*value) * factor;
-            let total: f64 = row.iter().zip(&factors).map(weigh).sum();
-            for (sum, pair) in sums.iter_mut().zip(row.iter().zip(&factors)) {
-                *sum += weigh(pair) / total;
+            let total = total(row, &factors);
+            for (sum, (value, factor)) in sums.iter_mut().zip(row.iter().zip(&factors)) {
+                *sum += f64::from(*value) * factor / total;
             }
         }
         let next: Vec<f64> = sums.iter().map(|sum| sum / (images + PSEUDO_COUNT)).collect();
@@ -38,12 +37,17 @@ pub fn adapt(rows: &mut [f32], training: &[f64]) -> Vec<f64> {
     }
     let factors = ratios(&shares, training);
     for row in rows.chunks_exact_mut(classes) {
-        let total: f64 = row.iter().zip(&factors).map(|(value, factor)| f64::from(*value) * factor).sum();
+        let total = total(row, &factors);
         for (value, factor) in row.iter_mut().zip(&factors) {
             *value = (f64::from(*value) * factor / total) as f32;
         }
     }
     shares
+}
+
+/// What the values of a row, each times its factor, sum to.
+fn total(row: &[f32], factors: &[f64]) -> f64 {
+    row.iter().zip(factors).map(|(value, factor)| f64::from(*value) * factor).sum()
 }
 
 fn ratios(shares: &[f64], training: &[f64]) -> Vec<f64> {

@@ -17,7 +17,8 @@ pub struct Stage {
     #[serde(default = "default_batch_size")]
     pub batch_size: usize,
     /// Side in pixels that training images are shrunk to once they are augmented, at most `data.size`, which is the default;
-    /// they are not enlarged then. Validation and the finished model have `data.size` and `data.enlarge`. Small images first train faster (Tan and Le, 2021).
+    /// they are not enlarged then. Validation and the finished model have `data.size` and `data.enlarge`. Small images first
+    /// train faster (Tan and Le, 2021).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<usize>,
     /// Images that go through the network at once, to save memory: a step's gradients are summed over its parts. By default
