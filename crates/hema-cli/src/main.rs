@@ -18,6 +18,9 @@ use hema::core::error::Result;
 use crate::commands::Status;
 use crate::output::Printer;
 
+#[global_allocator]
+static ALLOCATOR: hema::CacheLines = hema::CacheLines;
+
 /// Train, judge and deploy blood-cell image classifiers that keep working when the images get worse.
 #[derive(Parser)]
 #[command(name = "hema", version, arg_required_else_help = true, max_term_width = 100)]

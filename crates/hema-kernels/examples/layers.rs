@@ -3,8 +3,11 @@
 
 #![allow(clippy::print_stdout)] // the result
 
-use hema_kernels::{Act, Conv2d, Depthwise, Element, Map, Norm, Pad, Stats, bf16};
+use hema_kernels::{Act, CacheLines, Conv2d, Depthwise, Element, Map, Norm, Pad, Stats, bf16};
 use std::time::Instant;
+
+#[global_allocator]
+static ALLOCATOR: CacheLines = CacheLines;
 
 /// Median seconds of a few runs.
 fn time(mut f: impl FnMut()) -> f64 {

@@ -4,10 +4,13 @@
 #![allow(clippy::print_stdout)] // the result
 
 use hema_kernels::{
-    Act, Block, BlockParams, Conv2d, Depthwise, Element, Filter, Map, Pad, Residual, SqueezeParams, Stats,
-    Unit, UnitParams, Workspace, bf16,
+    Act, Block, BlockParams, CacheLines, Conv2d, Depthwise, Element, Filter, Map, Pad, Residual,
+    SqueezeParams, Stats, Unit, UnitParams, Workspace, bf16,
 };
 use std::time::{Duration, Instant};
+
+#[global_allocator]
+static ALLOCATOR: CacheLines = CacheLines;
 
 /// Kind, repeats, kernel, stride, expansion, channels of each stage.
 const STAGES: [(Kind, usize, usize, usize, usize, usize); 8] = [

@@ -9,7 +9,7 @@
 //!   kernel keeps 8 rows x 3 vectors of sums in registers (4 x 3 where there are 16 registers) over the whole of K, so the
 //!   output is written once. Left-hand values are broadcast straight from the map: packing them would cost as much as the
 //!   product when N is 16 to 64, which is the usual case.
-//! * [`outer`]: `out[p][q] += sum over m of a[m][p] * b[m][q]`, the gradient of the weights. Rows of both sides are read in
+//! * [`outer`]: `out[p][q] = sum over m of a[m][p] * b[m][q]`, the gradient of the weights. Rows of both sides are read in
 //!   place; the sums of an 8 x 3-vector tile stay in registers over the rows of the block.
 //!
 //! Both take 32 bits of a row at a time, a *word*: one `f32`, or a pair of `bf16` that one instruction multiplies and adds. For the
@@ -24,8 +24,8 @@ use crate::act::{Act, Activation, with_activation};
 use crate::amx;
 use crate::element::Element;
 use crate::norm::for_vectors;
-use crate::pack::{Packed, Sizes, panels};
-use crate::simd::{Level, Simd, lanes, level, simd_fn};
+use crate::pack::{PANEL, Packed, Sizes, panels};
+use crate::simd::{Level, Simd, level, simd_fn};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -71,7 +71,7 @@ pub(crate) unsafe fn product<E: Element>(
     out: &[*mut E],
     epilogue: Epilogue,
 ) {
-    assert_eq!(b.lanes, lanes(), "packed for another instruction set");
+    assert!(b.fits(), "packed for another instruction set");
     assert!(rows.len() == taps.len() * padded_rows(out.len()) && taps.iter().all(|&t| t < b.sizes.taps));
     assert!(!epilogue.add || epilogue.act == Act::Identity);
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == b.sizes.n));
@@ -108,7 +108,7 @@ unsafe fn product_body<S: Simd, E: Element>(
     let (mut first, mut panel) = (0, b.words.as_ptr());
     let Sizes { taps: all, k, n } = b.sizes;
     let depth = k / E::PER_WORD;
-    for (i, width) in panels(n, S::LANES).enumerate() {
+    for (i, width) in b.widths().enumerate() {
         let task = Tiles { taps, rows, out, depth, n, first, panel, epilogue };
         // SAFETY: the caller's conditions; `panel` is the packed panel of `width` vectors that starts at column `first`.
         unsafe {
@@ -330,35 +330,36 @@ impl OuterRows {
     }
 }
 
-/// `out[p][q] += sum over m of a[m][p] * b[m][q]` for `p < ps`, `q < qs`; `out` has rows of `qs` values.
+/// `out[p][q] = sum over m of a[m][p] * b[m][q]` for `p < sizes[0]`, `q < sizes[1]`, added to what `out` holds if `add`; `out` has rows of
+/// `sizes[1]` values.
 ///
 /// # Safety
-/// `a` and `b` were set from equally many rows of `E`, of `ps` and `qs` values; `out` has `ps * qs` values that only this call
+/// `a` and `b` were set from equally many rows of `E`, of as many values as the sizes say; `out` has values for both that only this call
 /// touches.
 pub(crate) unsafe fn outer<E: Element>(
     a: &mut OuterRows,
     b: &OuterRows,
-    ps: usize,
-    qs: usize,
+    sizes: [usize; 2],
     out: *mut f32,
+    add: bool,
 ) {
     assert_eq!(a.rows.len(), b.rows.len());
     #[cfg(target_arch = "x86_64")]
-    if amx::takes::<E>(ps, a.rows.len()) {
+    if amx::takes::<E>(sizes[0], a.rows.len()) {
         // SAFETY: the caller's conditions.
-        return unsafe { amx::outer(&a.rows, &mut a.tiles, &b.rows, [ps, qs], out) };
+        return unsafe { amx::outer(&a.rows, &mut a.tiles, &b.rows, sizes, out, add) };
     }
     // SAFETY: the caller's conditions.
-    unsafe { outer_simd(&a.rows, &b.rows, ps, qs, out, PhantomData::<E>) }
+    unsafe { outer_simd(&a.rows, &b.rows, sizes, out, add, PhantomData::<E>) }
 }
 
 simd_fn!(
     unsafe fn outer_simd<E>(
         a: &[*const f32],
         b: &[*const f32],
-        ps: usize,
-        qs: usize,
+        sizes: [usize; 2],
         out: *mut f32,
+        add: bool,
         of: PhantomData<E>,
     ) = outer_body
 );
@@ -368,17 +369,17 @@ unsafe fn outer_body<S: Simd, E: Element>(
     s: S,
     a: &[*const f32],
     b: &[*const f32],
-    ps: usize,
-    qs: usize,
+    [ps, qs]: [usize; 2],
     out: *mut f32,
+    add: bool,
     of: PhantomData<E>,
 ) {
     let mut q = 0;
-    for width in panels(qs, S::LANES) {
+    for width in panels(qs, S::LANES, PANEL) {
         let mut p = 0;
         while p < ps {
             let left = ps - p;
-            let tile = Outer { a, b, p, q, qs, of };
+            let tile = Outer { a, b, p, q, qs, add, of };
             // SAFETY: the caller's conditions; the tile's rows p.. and columns q.. lie in the output.
             unsafe {
                 let out = out.add(p * qs + q);
@@ -406,11 +407,12 @@ struct Outer<'a, E> {
     p: usize,
     q: usize,
     qs: usize,
+    add: bool,
     of: PhantomData<E>,
 }
 
 impl<E: Element> Outer<'_, E> {
-    /// Adds the tile of `PR` rows and `NV` vectors to `out` and returns `PR`.
+    /// Stores the tile of `PR` rows and `NV` vectors in `out`, or adds it, and returns `PR`.
     ///
     /// # Safety
     /// As [`outer`]; rows p..p + PR exist, as do columns from q to the last vector's first.
@@ -452,7 +454,8 @@ impl<E: Element> Outer<'_, E> {
                 // SAFETY: row r < PR of the tile, and the `live[j]` columns from q that the output has; all sums are written.
                 unsafe {
                     let out = out.add(r * self.qs + j * S::LANES);
-                    s.store_n(out, live[j], s.add(s.load_n(out, live[j]), sums[j].assume_init()));
+                    let before = if self.add { s.load_n(out, live[j]) } else { s.splat(0.0) };
+                    s.store_n(out, live[j], s.add(before, sums[j].assume_init()));
                 }
             }
         }

@@ -18,6 +18,7 @@ mod act;
 #[cfg(target_arch = "x86_64")]
 mod amx;
 mod block;
+mod cache_lines;
 mod conv;
 mod depthwise;
 mod dot;
@@ -46,6 +47,7 @@ mod workspace;
 
 pub use act::Act;
 pub use block::{Block, BlockGrads, BlockParams, BlockSaved, FoldedBlock, Residual};
+pub use cache_lines::CacheLines;
 pub use conv::{Conv2d, Pad};
 pub use depthwise::Depthwise;
 pub use dot::dot;

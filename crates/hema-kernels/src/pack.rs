@@ -4,20 +4,29 @@
 //! at a time, rounding included: where the columns of the product are not neighbours in memory, by transposing small squares.
 
 use crate::element::Element;
+use crate::gemm::on_tiles;
 use crate::norm::for_vectors;
 use crate::simd::{Simd, lanes, simd_fn};
 use crate::workspace::scratch;
 use crate::{check_len, team};
 use std::marker::PhantomData;
 
-/// Vectors in a full panel of the right-hand side.
-const PANEL: usize = 3;
+/// Vectors in a full panel of a product whose sums are in registers.
+pub(crate) const PANEL: usize = 3;
 
-/// Widths, in vectors, of the panels that cover `n` columns; a lone last vector is evened out, as 4 = 2 + 2.
-pub(crate) fn panels(n: usize, lanes: usize) -> impl Iterator<Item = usize> {
+/// Vectors in a full panel where products go to tiles, of whose sums four are at hand, two by two.
+const PANEL_OF_TILES: usize = 2;
+
+/// Vectors in a full panel of a packed right-hand side.
+fn widest<E: Element>() -> usize {
+    if on_tiles::<E>() { PANEL_OF_TILES } else { PANEL }
+}
+
+/// Widths, in vectors, of the panels that cover `n` columns, each of `widest` at most; a lone last vector is evened out, as 4 = 2 + 2.
+pub(crate) fn panels(n: usize, lanes: usize, widest: usize) -> impl Iterator<Item = usize> {
     let mut left = n.div_ceil(lanes);
     std::iter::from_fn(move || {
-        let width = if left == PANEL + 1 { 2 } else { left.min(PANEL) };
+        let width = if left == widest + 1 { 2 } else { left.min(widest) };
         left -= width;
         (width > 0).then_some(width)
     })
@@ -63,6 +72,8 @@ pub(crate) struct Packed<E> {
     pub(crate) sizes: Sizes,
     /// Values in a vector of the level it is packed for.
     pub(crate) lanes: usize,
+    /// Vectors in a full panel.
+    widest: usize,
     of: PhantomData<E>,
 }
 
@@ -78,10 +89,11 @@ impl<E: Element> Packed<E> {
         check_len("right-hand side", b.len(), taps * k * n);
         assert!(k.is_multiple_of(E::PER_WORD), "{k} rows are not whole words");
         let (lanes, depth) = (lanes(), k / E::PER_WORD);
+        let widest = widest::<E>();
         let mut words = scratch().take(n.div_ceil(lanes) * lanes * taps * depth);
         let (mut first, mut rest) = (0, words.as_mut_slice());
         let mut tasks = Vec::new();
-        for width in panels(n, lanes).map(|v| v * lanes) {
+        for width in panels(n, lanes, widest).map(|v| v * lanes) {
             let (panel, others) = rest.split_at_mut(taps * depth * width);
             tasks.push((first, width, panel));
             first += width;
@@ -102,14 +114,27 @@ impl<E: Element> Packed<E> {
         } else {
             team::for_each(tasks, pack);
         }
-        Self { words, sizes, lanes, of }
+        Self { words, sizes, lanes, widest, of }
     }
 }
 
 impl<E> Packed<E> {
+    /// Whether the level in use is the one it was packed for.
+    pub(crate) fn fits(&self) -> bool
+    where
+        E: Element,
+    {
+        self.lanes == lanes() && self.widest == widest::<E>()
+    }
+
+    /// Widths, in vectors, of the panels its columns are cut into.
+    pub(crate) fn widths(&self) -> impl Iterator<Item = usize> {
+        panels(self.sizes.n, self.lanes, self.widest)
+    }
+
     /// Panels its columns are cut into.
     pub(crate) fn panels(&self) -> usize {
-        panels(self.sizes.n, self.lanes).count()
+        self.widths().count()
     }
 }
 
@@ -216,7 +241,7 @@ simd_fn!(
 
 #[cfg(test)]
 mod tests {
-    use super::{Order, Packed, Sizes, panels};
+    use super::{Order, Packed, Sizes};
     use crate::element::{Element, bf16};
     use crate::reference::values;
     use crate::simd::lanes;
@@ -231,7 +256,7 @@ mod tests {
             if column < n { E::from_f32(b[order.position(sizes, tap, row, column)]) } else { E::default() }
         };
         let (mut words, mut first) = (packed.words.iter(), 0);
-        for width in panels(n, lanes()).map(|v| v * lanes()) {
+        for width in packed.widths().map(|v| v * lanes()) {
             for tap in 0..taps {
                 for row in (0..k).step_by(E::PER_WORD) {
                     for column in first..first + width {

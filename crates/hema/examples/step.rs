@@ -20,6 +20,9 @@ use hema::optim::Optimizer;
 use hema::recipe::Recipe;
 use hema::{Device, device, device_check};
 
+#[global_allocator]
+static ALLOCATOR: hema::CacheLines = hema::CacheLines;
+
 const SIDE: usize = 96;
 const WARM_UP: usize = 3;
 /// A card's clock rises, and its memory is laid out, over a few steps.

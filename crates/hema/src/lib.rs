@@ -32,3 +32,4 @@ pub mod second_opinion;
 
 pub use burn::tensor::Device;
 pub use hema_core as core;
+pub use hema_kernels::CacheLines;

@@ -18,6 +18,7 @@ pub(crate) unsafe fn outer(
     b: &[*const f32],
     sizes: [usize; 2],
     out: *mut f32,
+    add: bool,
 ) {
     assert_eq!(a.len(), b.len());
     let [ps, qs] = sizes;
@@ -34,6 +35,7 @@ pub(crate) unsafe fn outer(
     unsafe { right.fill(b, qs) };
     // SAFETY: as above.
     let mut processor = unsafe { Tiles::new() };
+    let zeros = [0.0; BLOCK];
     for q in (0..qs).step_by(BLOCK) {
         for p in (0..ps).step_by(BLOCK) {
             let shape = Shape { rows: halves(ps - p), columns: halves(qs - q), words: SIDE };
@@ -45,7 +47,11 @@ pub(crate) unsafe fn outer(
             // SAFETY: the tiles are no larger than what is left of the rows and columns; `right` has a place for each step.
             unsafe {
                 let out = out.add(p * qs + q);
-                processor.load_sums(grid, out, row);
+                if add {
+                    processor.load_sums(grid, out, row);
+                } else {
+                    processor.load_sums(grid, zeros.as_ptr(), 0);
+                }
                 for (step, place) in right.places.iter().enumerate() {
                     let left = left.map(|place| place.after(step));
                     let right =

@@ -5,7 +5,7 @@ use super::{BLOCK, SIDE, Steps, Tile, spacing};
 use crate::act::{Activation, with_activation};
 use crate::element::Element;
 use crate::gemm::Epilogue;
-use crate::pack::{Packed, Sizes, panels};
+use crate::pack::{Packed, Sizes};
 use crate::simd::{Avx512, Simd};
 use std::arch::x86_64::{_mm512_maskz_loadu_ps, _mm512_storeu_ps};
 use std::cell::Cell;
@@ -75,7 +75,7 @@ pub(crate) unsafe fn product<E: Element>(
     LEFT.set(left);
 }
 
-/// Columns of a right-hand side that are multiplied together: up to two vectors of a panel.
+/// A panel of a right-hand side: up to two vectors of columns.
 struct Strip {
     first: usize,
     columns: usize,
@@ -101,21 +101,14 @@ fn strips<E: Element>(b: &Packed<E>, panels_used: Range<usize>) -> impl Iterator
     let Sizes { taps, k, n } = b.sizes;
     let rows = taps * (k / E::PER_WORD);
     let (mut first, mut words) = (0, b.words.as_ptr());
-    let panel = move |vectors| {
-        let panel = (first, words, vectors);
+    let strip = move |vectors: usize| {
+        let columns = (n - first).min(vectors * SIDE).min(BLOCK);
+        let strip = Strip { first, columns, words, row: vectors * size_of::<[f32; SIDE]>() };
         first += vectors * SIDE;
         words = words.wrapping_add(rows * vectors * SIDE);
-        panel
+        strip
     };
-    let strips = move |(first, words, vectors): (usize, *const f32, usize)| {
-        (0..vectors * SIDE).step_by(BLOCK).map(move |column| Strip {
-            first: first + column,
-            columns: (n - first - column).min(vectors * SIDE - column).min(BLOCK),
-            words: words.wrapping_add(column),
-            row: vectors * size_of::<[f32; SIDE]>(),
-        })
-    };
-    panels(n, SIDE).map(panel).skip(panels_used.start).take(panels_used.len()).flat_map(strips)
+    b.widths().map(strip).skip(panels_used.start).take(panels_used.len())
 }
 
 /// Stores the sums, as the epilogue wants them, in `columns` columns of each output from `first` on.

@@ -51,7 +51,7 @@ fn add_products(a: &[bf16], b: &[bf16], [m, p, q]: [usize; 3], sums: &mut [f32])
     unsafe {
         left.set(&rows(a, m, p)[..m], 0, p);
         right.set(&rows(b, m, q)[..m], 0, q);
-        outer::<bf16>(&mut left, &right, p, q, sums.as_mut_ptr());
+        outer::<bf16>(&mut left, &right, [p, q], sums.as_mut_ptr(), true);
     }
 }
 

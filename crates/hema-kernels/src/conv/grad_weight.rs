@@ -11,6 +11,7 @@ use super::{Conv2d, Scratch};
 use crate::element::Element;
 use crate::gather::FEW_CHANNELS;
 use crate::gemm::{join_rows, on_tiles, outer, padded_rows};
+use crate::simd::{MAX_LANES, Simd, simd_fn};
 use crate::workspace::scratch;
 use crate::{SharedMut, check_len, par_chunks, team};
 
@@ -57,15 +58,10 @@ impl Conv2d {
             if ps == 0 {
                 return;
             }
-            for t in 0..plan.taps {
-                // SAFETY: rows first_p.. of tap t of this part, inside `sums`, are this task's alone.
-                unsafe {
-                    let out = base.get().add(part * size + (t * plan.ps + first_p) * plan.qs);
-                    std::slice::from_raw_parts_mut(out, ps * plan.qs).fill(0.0);
-                }
-            }
-            let end = ((part + 1) * plan.part).min(pixels);
-            let mut start = part * plan.part;
+            // no part is without pixels, or its sums would stay what they are
+            let (first, end) = (part * plan.part, ((part + 1) * plan.part).min(pixels));
+            assert!(first < end, "part {part} of {pixels} pixels");
+            let mut start = first;
             while start < end {
                 let m = plan.block.min(end - start);
                 scratch.fill(&gather, start, m, few);
@@ -94,7 +90,7 @@ impl Conv2d {
                             a.set(&addresses[..m], first_p, ps);
                         }
                         let out = base.get().add(part * size + (t * plan.ps + first_p) * plan.qs);
-                        outer::<E>(a, b, ps, plan.qs, out);
+                        outer::<E>(a, b, [ps, plan.qs], out, start > first);
                     }
                 }
                 start += m;
@@ -113,50 +109,105 @@ impl Conv2d {
     fn unpack(&self, plan: &WeightPlan, sums: &[f32], dweight: &mut [f32]) {
         /// Filters of one task: neighbours, because in one of the two orders their values lie side by side.
         const FILTERS: usize = 16;
-        /// Channels of a filter that are summed before they are put in their places.
-        const CHANNELS: usize = 64;
         let (taps, c) = (self.taps(), self.inputs);
-        let size = plan.taps * plan.ps * plan.qs;
-        let (by_o, by_i) = if plan.outputs_first { (plan.qs, 1) } else { (1, plan.qs) };
+        let (by_filter, by_channel) = if plan.outputs_first { (plan.qs, 1) } else { (1, plan.qs) };
         // side by side, the taps are part of the "channel"
-        let by_tap = if plan.taps == 1 { c * by_i } else { plan.ps * plan.qs };
-        let parts = || sums.chunks_exact(size);
-        par_chunks(dweight, FILTERS * c * taps, |task, dweight| {
-            let (first, filters) = (task * FILTERS, dweight.len() / (c * taps));
-            for (start, t) in (0..c).step_by(CHANNELS).flat_map(|start| (0..taps).map(move |t| (start, t))) {
-                let channels = CHANNELS.min(c - start);
-                let place = |o: usize, i: usize| (o * c + start + i) * taps + t;
-                let from = first * by_o + start * by_i + t * by_tap;
-                if plan.outputs_first {
-                    for o in 0..filters {
-                        let mut row = [0.0; CHANNELS];
-                        for part in parts() {
-                            add(&mut row[..channels], &part[from + o * by_o..]);
-                        }
-                        let places = dweight[place(o, 0)..].iter_mut().step_by(taps);
-                        places.zip(&row[..channels]).for_each(|(d, sum)| *d = *sum);
-                    }
-                } else {
-                    let mut rows = [[0.0; FILTERS]; CHANNELS];
-                    for (i, row) in rows[..channels].iter_mut().enumerate() {
-                        for part in parts() {
-                            add(&mut row[..filters], &part[from + i * by_i..]);
-                        }
-                    }
-                    for o in 0..filters {
-                        let places = dweight[place(o, 0)..].iter_mut().step_by(taps);
-                        places.zip(&rows[..channels]).for_each(|(d, row)| *d = row[o]);
-                    }
-                }
-            }
+        let by_tap = if plan.taps == 1 { c * by_channel } else { plan.ps * plan.qs };
+        let size = plan.taps * plan.ps * plan.qs;
+        let sums = Sums { parts: sums, size, by_filter, by_channel, by_tap };
+        par_chunks(dweight, FILTERS * c * taps, |task, filters| {
+            // SAFETY: it has no conditions.
+            unsafe { reorder(&sums, task * FILTERS, [c, taps], filters) }
         });
     }
 }
 
-/// `sums += x`, as many as there are sums.
-fn add(sums: &mut [f32], x: &[f32]) {
-    sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+/// Parts of a gradient of weights, and where in each of them a value lies.
+pub(crate) struct Sums<'a> {
+    parts: &'a [f32],
+    /// Values of a part.
+    size: usize,
+    by_filter: usize,
+    by_channel: usize,
+    by_tap: usize,
 }
+
+impl Sums<'_> {
+    /// Adds the parts of `rows` rows of `n` values each, whose places in a part `place` knows, turns them over and stores the rows that come
+    /// of it `step` apart from `at` on.
+    ///
+    /// # Safety
+    /// The processor has the level's instructions; there are no more rows and values than a vector has.
+    #[inline(always)]
+    unsafe fn turn<S: Simd>(
+        &self,
+        s: S,
+        [rows, n]: [usize; 2],
+        place: impl Fn(usize) -> usize,
+        out: &mut [f32],
+        [at, step]: [usize; 2],
+    ) {
+        let [mut from, mut to] = [[[0.0; MAX_LANES]; MAX_LANES]; 2];
+        // SAFETY: the caller's conditions, which the squares have room for; the bounds of sums and output are checked.
+        unsafe {
+            for (row, from) in from.iter_mut().enumerate().take(rows) {
+                let mut sum = s.splat(0.0);
+                for part in self.parts.chunks_exact(self.size) {
+                    sum = s.add(sum, s.load_n(part[place(row)..][..n].as_ptr(), n));
+                }
+                s.store(from.as_mut_ptr(), sum);
+            }
+            s.transpose(from.as_ptr().cast(), MAX_LANES, rows, n, to.as_mut_ptr().cast(), MAX_LANES);
+            for (i, row) in to.iter().enumerate().take(n) {
+                s.store_n(out[at + i * step..][..rows].as_mut_ptr(), rows, s.load(row.as_ptr()));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn reorder_body<S: Simd>(
+    s: S,
+    sums: &Sums,
+    first: usize,
+    [channels, taps]: [usize; 2],
+    out: &mut [f32],
+) {
+    let values = channels * taps;
+    let filters = out.len() / values;
+    let part = |begin: usize, end: usize| (end - begin).min(S::LANES);
+    if sums.by_channel == 1 {
+        for filter in 0..filters {
+            for channel in (0..channels).step_by(S::LANES) {
+                for tap in (0..taps).step_by(S::LANES) {
+                    let place = |row| (first + filter) * sums.by_filter + channel + (tap + row) * sums.by_tap;
+                    let to = [filter * values + channel * taps + tap, taps];
+                    // SAFETY: the caller's condition.
+                    unsafe { sums.turn(s, [part(tap, taps), part(channel, channels)], place, out, to) };
+                }
+            }
+        }
+        return;
+    }
+    for filter in (0..filters).step_by(S::LANES) {
+        for value in (0..values).step_by(S::LANES) {
+            let place = |row| {
+                let (channel, tap) = ((value + row) / taps, (value + row) % taps);
+                first + filter + channel * sums.by_channel + tap * sums.by_tap
+            };
+            let to = [filter * values + value, values];
+            // SAFETY: the caller's condition.
+            unsafe { sums.turn(s, [part(value, values), part(filter, filters)], place, out, to) };
+        }
+    }
+}
+simd_fn!(
+    /// Adds the parts for the filters from `first` on, of so many channels and taps, into `out`, (filters, channels, taps).
+    ///
+    /// # Safety
+    /// None but that of every such function: the places are checked.
+    unsafe fn reorder(sums: &Sums, first: usize, sizes: [usize; 2], out: &mut [f32]) = reorder_body
+);
 
 /// Every two rows of `n` values of a map joined to a row of words; a last one without a partner is joined with zeros.
 fn join_neighbours<E: Element>(map: &[E], n: usize) -> Vec<f32> {

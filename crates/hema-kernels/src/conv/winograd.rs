@@ -18,7 +18,7 @@ use crate::element::Element;
 use crate::gather::copies;
 use crate::gemm::{Epilogue, TILE_ROWS, WHOLE_TILES, on_tiles, product};
 use crate::norm::for_vectors;
-use crate::pack::{Order, Packed, Sizes, panels};
+use crate::pack::{Order, Packed, Sizes};
 use crate::simd::{MAX_LANES, Simd, lanes, simd_fn};
 use crate::workspace::scratch;
 use crate::{SharedMut, par_chunks};
@@ -165,7 +165,7 @@ impl<E: Element> Tiled<'_, E> {
 /// The columns of a product that lie in the given panels.
 fn columns_of<E: Element>(filters: &Packed<E>, of: Range<usize>) -> Range<usize> {
     let lanes = lanes();
-    let until = |end: usize| panels(filters.sizes.n, lanes).take(end).sum::<usize>() * lanes;
+    let until = |end: usize| filters.widths().take(end).sum::<usize>() * lanes;
     until(of.start)..until(of.end).min(filters.sizes.n)
 }
 
