@@ -115,13 +115,23 @@ struct Scratch<E> {
     /// Inputs and products of [`winograd`]'s tiles.
     tiles: [Vec<E>; 2],
     rows: [OuterRows; 2],
+    /// Gradients of weights that are not yet in order.
+    sums: Vec<f32>,
 }
 
 impl<E> Scratch<E> {
     fn new() -> Self {
         let rows = [OuterRows::new(), OuterRows::new()];
         let tiles = [Vec::new(), Vec::new()];
-        Self { table: Vec::new(), other: Vec::new(), out: Vec::new(), im2col: Vec::new(), tiles, rows }
+        Self {
+            table: Vec::new(),
+            other: Vec::new(),
+            out: Vec::new(),
+            im2col: Vec::new(),
+            tiles,
+            rows,
+            sums: Vec::new(),
+        }
     }
 
     /// Fills the table for pixels `start..start + m` and empties that of the output.

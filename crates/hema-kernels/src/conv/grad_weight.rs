@@ -43,10 +43,11 @@ impl Conv2d {
         let pixels = gather.pixels();
         let plan = WeightPlan::new::<E>(self, pixels, few);
         let size = plan.taps * plan.ps * plan.qs;
-        // one part in the weights' own order needs no sums of its own
-        let direct = plan.parts == 1 && plan.outputs_first && self.taps() == 1;
-        let mut sums = scratch().take::<f32>(if direct { 0 } else { plan.parts * size });
-        let base = SharedMut(if direct { dweight.as_mut_ptr() } else { sums.as_mut_ptr() });
+        // where a task makes all there is of its filters, it stores them in their places: sums that all tasks share would go to memory and back
+        let whole = plan.parts == 1 && plan.outputs_first;
+        let direct = whole && self.taps() == 1;
+        let mut sums = scratch().take::<f32>(if whole { 0 } else { plan.parts * size });
+        let (base, weights) = (SharedMut(sums.as_mut_ptr()), SharedMut(dweight.as_mut_ptr()));
         // every group wants all columns; where these are a plain matrix they are joined once for all
         let joined = (plan.groups > 1 && self.is_pointwise() && M::PER_WORD > 1)
             .then(|| join_neighbours(if plan.outputs_first { x } else { dy }, plan.qs));
@@ -61,6 +62,14 @@ impl Conv2d {
             // no part is without pixels, or its sums would stay what they are
             let (first, end) = (part * plan.part, ((part + 1) * plan.part).min(pixels));
             assert!(first < end, "part {part} of {pixels} pixels");
+            let own = if whole && !direct { plan.taps * ps * plan.qs } else { 0 };
+            scratch.sums.resize(own.max(scratch.sums.len()), 0.0);
+            let own_sums = scratch.sums.as_mut_ptr();
+            let place = |t: usize| match (direct, whole) {
+                (true, _) => weights.get().wrapping_add(first_p * plan.qs),
+                (_, true) => own_sums.wrapping_add(t * ps * plan.qs),
+                _ => base.get().wrapping_add(part * size + (t * plan.ps + first_p) * plan.qs),
+            };
             let mut start = first;
             while start < end {
                 let m = plan.block.min(end - start);
@@ -71,7 +80,7 @@ impl Conv2d {
                     .extend(dy[start * self.outputs..].chunks_exact(self.outputs).take(m).map(<[M]>::as_ptr));
                 let [a, b] = &mut scratch.rows;
                 // SAFETY: both tables hold m addresses of `ps` and `qs` values of maps that outlive the task; part, tap and
-                // group select a range of `sums` that is this task's alone.
+                // group select a range of the sums or the weights that is this task's alone.
                 unsafe {
                     if plan.outputs_first {
                         a.set(&scratch.other, first_p, ps);
@@ -89,14 +98,23 @@ impl Conv2d {
                         } else {
                             a.set(&addresses[..m], first_p, ps);
                         }
-                        let out = base.get().add(part * size + (t * plan.ps + first_p) * plan.qs);
-                        outer::<E>(a, b, [ps, plan.qs], out, start > first);
+                        outer::<E>(a, b, [ps, plan.qs], place(t), start > first);
                     }
                 }
                 start += m;
             }
+            if own > 0 {
+                let filter = plan.qs * plan.taps;
+                let sums = plan.sums(self, &scratch.sums[..own], ps);
+                // SAFETY: the group's filters are this task's alone.
+                unsafe {
+                    let filters =
+                        std::slice::from_raw_parts_mut(weights.get().add(first_p * filter), ps * filter);
+                    reorder(&sums, 0, [self.inputs, self.taps()], filters);
+                }
+            }
         });
-        if !direct {
+        if !whole {
             self.unpack(&plan, &sums, dweight);
         }
         scratch().give(sums);
@@ -110,11 +128,7 @@ impl Conv2d {
         /// Filters of one task: neighbours, because in one of the two orders their values lie side by side.
         const FILTERS: usize = 16;
         let (taps, c) = (self.taps(), self.inputs);
-        let (by_filter, by_channel) = if plan.outputs_first { (plan.qs, 1) } else { (1, plan.qs) };
-        // side by side, the taps are part of the "channel"
-        let by_tap = if plan.taps == 1 { c * by_channel } else { plan.ps * plan.qs };
-        let size = plan.taps * plan.ps * plan.qs;
-        let sums = Sums { parts: sums, size, by_filter, by_channel, by_tap };
+        let sums = plan.sums(self, sums, plan.ps);
         par_chunks(dweight, FILTERS * c * taps, |task, filters| {
             // SAFETY: it has no conditions.
             unsafe { reorder(&sums, task * FILTERS, [c, taps], filters) }
@@ -245,15 +259,15 @@ impl WeightPlan {
         const TILE: usize = 8;
         let (taps, inputs) = if few { (1, conv.inputs * conv.taps()) } else { (conv.taps(), conv.inputs) };
         let outputs = conv.outputs;
+        // each part costs one more set of sums: few of them where the sums are large
+        let affordable = ((1 << 20) / (taps * inputs * outputs)).clamp(1, TASKS);
         // the side that wastes fewer lanes becomes the vectors; where neither does, the one that leaves the weights in order, or
         // the longer one
         let cost = |p: usize, q: usize| p.next_multiple_of(TILE) * q.next_multiple_of(16);
         let (as_rows, as_columns) = (cost(outputs, inputs), cost(inputs, outputs));
-        let longer = conv.kernel == 1 || inputs >= outputs;
+        let longer = conv.kernel == 1 || affordable == 1 || inputs >= outputs;
         let outputs_first = as_rows < as_columns || (as_rows == as_columns && longer);
         let (ps, qs) = if outputs_first { (outputs, inputs) } else { (inputs, outputs) };
-        // each part costs one more set of sums: few of them where the sums are large
-        let affordable = ((1 << 20) / (taps * ps * qs)).clamp(1, TASKS);
         let parts = pixels.div_ceil(512).clamp(1, affordable);
         let part = pixels.div_ceil(parts).next_multiple_of(TILE);
         let groups = (TASKS / parts).min(ps.div_ceil(TILE)).max(1);
@@ -262,5 +276,13 @@ impl WeightPlan {
         let room = if on_tiles::<E>() { 1 << 18 } else { 1 << 16 };
         let block = (room / (inputs + outputs)).clamp(64, 256).next_multiple_of(TILE);
         Self { taps, outputs_first, ps, qs, parts, part, groups, group_rows, block }
+    }
+
+    /// Where the values of parts lie that have so many rows for each tap.
+    fn sums<'a>(&self, conv: &Conv2d, parts: &'a [f32], rows: usize) -> Sums<'a> {
+        let (by_filter, by_channel) = if self.outputs_first { (self.qs, 1) } else { (1, self.qs) };
+        // side by side, the taps are part of the "channel"
+        let by_tap = if self.taps == 1 { conv.inputs * by_channel } else { rows * self.qs };
+        Sums { parts, size: self.taps * rows * self.qs, by_filter, by_channel, by_tap }
     }
 }
