@@ -20,7 +20,7 @@ mod winograd;
 use crate::act::Act;
 use crate::element::Element;
 use crate::gather::{Axis, Gather, copies};
-use crate::gemm::{Epilogue, OuterRows, WHOLE_TILES, product};
+use crate::gemm::{Epilogue, OuterRows, WHOLE_TILES, on_tiles, product};
 use crate::norm::{Partial, Stats};
 use crate::pack::{Order, Packed, Sizes};
 use crate::{SharedMut, check_len, team};
@@ -205,9 +205,15 @@ impl Conv2d {
     /// How the product of `pixels` rows with the weights is cut into tasks. Whichever is larger, the map that the rows are of or
     /// the weights, goes through the cache once: a task has a few rows and all columns, or all rows (or very many) and a few
     /// columns.
-    fn cut(&self, pixels: usize, map: usize, panels: usize) -> Cut {
+    fn cut<E: Element>(&self, pixels: usize, map: usize, panels: usize) -> Cut {
         const MOST_ROWS: usize = 512;
-        let (tasks, block) = if self.weight_len() > map {
+        let depth = self.inputs.max(self.outputs);
+        let (tasks, block) = if self.weight_len() > map && on_tiles::<E>() && self.taps() > 1 {
+            // each group of columns brings the block's rows into tiles anew, for every tap: half of L2 for them, and few groups
+            let fits = ((1 << 19) / (self.taps() * depth)).clamp(32, MOST_ROWS) / 32 * 32;
+            let blocks = pixels.div_ceil(fits);
+            ((self.macs() >> 20).clamp(4, 12), pixels.div_ceil(blocks).next_multiple_of(32))
+        } else if self.weight_len() > map {
             // small products are soon done: cutting them up would cost more
             let tasks = (self.macs() >> 20).clamp(4, 16);
             // few columns make few tasks, and three leave one of two threads idle for a third of the time
@@ -215,7 +221,7 @@ impl Conv2d {
             (tasks, pixels.div_ceil(blocks).next_multiple_of(WHOLE_TILES).max(WHOLE_TILES))
         } else {
             // about a quarter of L2 for both sides, whole tiles, and enough tasks to share out
-            let fits = (1 << 16) / (self.inputs.max(self.outputs));
+            let fits = (1 << 16) / depth;
             (4, fits.min(pixels.div_ceil(16)).clamp(48, MOST_ROWS).next_multiple_of(WHOLE_TILES))
         };
         let groups = tasks.div_ceil(pixels.div_ceil(block).max(1)).min(panels);
@@ -286,7 +292,7 @@ impl Conv2d {
         }
         let gather = self.gather(x);
         let base = SharedMut(y.as_mut_ptr());
-        let cut = self.cut(gather.pixels(), x.len(), weight.packed.panels());
+        let cut = self.cut::<E>(gather.pixels(), x.len(), weight.packed.panels());
         cut.run(|scratch, start, m, columns| {
             scratch.fill(&gather, start, m, copies::<E>(self.inputs));
             let row = |pixel| base.get().wrapping_add(pixel * self.outputs);
@@ -306,7 +312,7 @@ impl Conv2d {
         self.check_forward(x, y);
         let weight = self.pack(weight);
         let gather = self.gather(x);
-        let Cut { block, groups, .. } = self.cut(gather.pixels(), x.len(), weight.packed.panels());
+        let Cut { block, groups, .. } = self.cut::<E>(gather.pixels(), x.len(), weight.packed.panels());
         if groups > 1 {
             self.forward_packed(x, &weight, None, Act::Identity, y);
             return Stats::of(y, self.outputs);
@@ -372,7 +378,7 @@ impl Conv2d {
                 used.fill(0);
             }
             let packed = own.as_ref().or(packed.as_ref()).expect("packed one way or the other");
-            let cut = self.cut(gather.pixels(), dy.len(), packed.panels());
+            let cut = self.cut::<E>(gather.pixels(), dy.len(), packed.panels());
             cut.run(|scratch, start, m, columns| {
                 scratch.fill(&gather, start, m, copied);
                 scratch.out.extend((start..start + m).map(|pixel| {

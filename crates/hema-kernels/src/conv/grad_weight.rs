@@ -255,12 +255,14 @@ struct WeightPlan {
 
 impl WeightPlan {
     fn new<E: Element>(conv: &Conv2d, pixels: usize, few: bool) -> Self {
-        const TASKS: usize = 16;
         const TILE: usize = 8;
+        let tiles = on_tiles::<E>();
+        // on tiles, each group brings the pixels' rows into place anew, for every tap
+        let most = if tiles && conv.taps() > 1 { 8 } else { 16 };
         let (taps, inputs) = if few { (1, conv.inputs * conv.taps()) } else { (conv.taps(), conv.inputs) };
         let outputs = conv.outputs;
         // each part costs one more set of sums: few of them where the sums are large
-        let affordable = ((1 << 20) / (taps * inputs * outputs)).clamp(1, TASKS);
+        let affordable = ((1 << 20) / (taps * inputs * outputs)).clamp(1, most);
         // the side that wastes fewer lanes becomes the vectors; where neither does, the one that leaves the weights in order, or
         // the longer one
         let cost = |p: usize, q: usize| p.next_multiple_of(TILE) * q.next_multiple_of(16);
@@ -270,10 +272,10 @@ impl WeightPlan {
         let (ps, qs) = if outputs_first { (outputs, inputs) } else { (inputs, outputs) };
         let parts = pixels.div_ceil(512).clamp(1, affordable);
         let part = pixels.div_ceil(parts).next_multiple_of(TILE);
-        let groups = (TASKS / parts).min(ps.div_ceil(TILE)).max(1);
+        let groups = (most / parts).min(ps.div_ceil(TILE)).max(1);
         let group_rows = ps.div_ceil(groups).next_multiple_of(TILE);
         // with tiles, moving a block's sums takes as long as adding a hundred pixels to them; their processors have 2 MiB of L2
-        let room = if on_tiles::<E>() { 1 << 18 } else { 1 << 16 };
+        let room = if tiles { 1 << 18 } else { 1 << 16 };
         let block = (room / (inputs + outputs)).clamp(64, 256).next_multiple_of(TILE);
         Self { taps, outputs_first, ps, qs, parts, part, groups, group_rows, block }
     }
