@@ -20,32 +20,66 @@ use std::alloc::{GlobalAlloc, Layout, System};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CacheLines;
 
+#[allow(clippy::cast_ptr_alignment)] // a line is aligned for a word
 impl CacheLines {
     const LINE: usize = 64;
     /// Bytes from which on a buffer begins at a line: smaller ones would waste much of it.
     const FROM: usize = 1024;
 
-    fn layout(layout: Layout) -> Layout {
-        if layout.size() < Self::FROM {
-            return layout;
+    /// What to ask the system for, if the buffer is to be moved to a line.
+    ///
+    /// Asked for the alignment itself, the system's allocator cuts a larger piece in three, which takes longer than a short pass of a kernel, and it
+    /// writes the zeros that it otherwise has in fresh pages.
+    fn with_room(layout: Layout) -> Option<Layout> {
+        let size = layout.size().checked_add(Self::LINE)?;
+        let moved = layout.size() >= Self::FROM && layout.align() <= Self::LINE;
+        moved.then(|| Layout::from_size_align(size, align_of::<usize>()).ok())?
+    }
+
+    /// The next line after the beginning of `memory`, with that beginning noted before it.
+    ///
+    /// # Safety
+    /// `memory` is null or begins at a multiple of a word's size and has room for a line more than is asked for.
+    unsafe fn moved(memory: *mut u8) -> *mut u8 {
+        if memory.is_null() {
+            return memory;
         }
-        // only the largest sizes there are cannot be rounded up; no system has memory for them
-        layout.align_to(Self::LINE).unwrap_or(layout)
+        // SAFETY: at least a word, at most a line lies between the two, since both are multiples of a word's size.
+        unsafe {
+            let line = memory.add(Self::LINE - memory as usize % Self::LINE);
+            line.cast::<*mut u8>().sub(1).write(memory);
+            line
+        }
     }
 }
 
-// SAFETY: the system's allocator, asked for an alignment that is at least what the caller wants and depends on the layout alone, so that
-// memory is given back with the layout it was taken with. `realloc`, where the size may cross the threshold, is the trait's own: it
-// allocates, copies and frees.
+// SAFETY: the system's allocator. Whether a buffer was moved depends on its layout alone, so `dealloc` knows, and finds where it began in the
+// word before it. `realloc`, where the size may cross the threshold, is the trait's own: it allocates, copies and frees.
+#[allow(clippy::cast_ptr_alignment)] // as above
 unsafe impl GlobalAlloc for CacheLines {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's conditions; the size is the caller's.
-        unsafe { System.alloc(Self::layout(layout)) }
+        // SAFETY: the caller's conditions; there is room for a line more, which is not nothing.
+        unsafe {
+            Self::with_room(layout).map_or_else(|| System.alloc(layout), |l| Self::moved(System.alloc(l)))
+        }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above; the word that is written lies before the buffer.
+        unsafe {
+            Self::with_room(layout)
+                .map_or_else(|| System.alloc_zeroed(layout), |l| Self::moved(System.alloc_zeroed(l)))
+        }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's conditions; `alloc` asked for the same layout.
-        unsafe { System.dealloc(memory, Self::layout(layout)) }
+        // SAFETY: the caller's conditions; a buffer that was moved has its beginning noted in the word before it.
+        unsafe {
+            match Self::with_room(layout) {
+                Some(room) => System.dealloc(memory.cast::<*mut u8>().sub(1).read(), room),
+                None => System.dealloc(memory, layout),
+            }
+        }
     }
 }
 

@@ -19,7 +19,7 @@ mod winograd;
 
 use crate::act::Act;
 use crate::element::Element;
-use crate::gather::{Axis, Gather, copies};
+use crate::gather::{Axis, Gather, copies, row_of};
 use crate::gemm::{Epilogue, OuterRows, WHOLE_TILES, on_tiles, product};
 use crate::norm::{Partial, Stats};
 use crate::pack::{Order, Packed, Sizes};
@@ -208,14 +208,16 @@ impl Conv2d {
     fn cut<E: Element>(&self, pixels: usize, map: usize, panels: usize) -> Cut {
         const MOST_ROWS: usize = 512;
         let depth = self.inputs.max(self.outputs);
-        let (tasks, block) = if self.weight_len() > map && on_tiles::<E>() && self.taps() > 1 {
+        let tiles = on_tiles::<E>();
+        // small products are soon done, with tiles sooner: cutting them up would cost more
+        let work = self.macs() >> if tiles { 23 } else { 20 };
+        let (tasks, block) = if self.weight_len() > map && tiles && self.taps() > 1 {
             // each group of columns brings the block's rows into tiles anew, for every tap: half of L2 for them, and few groups
             let fits = ((1 << 19) / (self.taps() * depth)).clamp(32, MOST_ROWS) / 32 * 32;
             let blocks = pixels.div_ceil(fits);
-            ((self.macs() >> 20).clamp(4, 12), pixels.div_ceil(blocks).next_multiple_of(32))
+            (work.clamp(4, 12), pixels.div_ceil(blocks).next_multiple_of(32))
         } else if self.weight_len() > map {
-            // small products are soon done: cutting them up would cost more
-            let tasks = (self.macs() >> 20).clamp(4, 16);
+            let tasks = work.clamp(4, 16);
             // few columns make few tasks, and three leave one of two threads idle for a third of the time
             let blocks = pixels.div_ceil(MOST_ROWS).max(tasks.min(8).div_ceil(panels));
             (tasks, pixels.div_ceil(blocks).next_multiple_of(WHOLE_TILES).max(WHOLE_TILES))
@@ -399,7 +401,7 @@ impl Conv2d {
 /// The matrices of some of the taps, one below the other, as one: the right-hand side of taps copied side by side.
 fn side_by_side<E: Element>(weight: &[f32], taps: &[usize], sizes: Sizes, order: Order) -> Packed<E> {
     let Sizes { k, n, .. } = sizes;
-    let depth = (taps.len() * k).next_multiple_of(E::PER_WORD);
+    let depth = row_of::<E>(taps.len() * k);
     let mut rows = vec![0.0; depth * n];
     for (row, out) in rows.chunks_exact_mut(n).enumerate().take(taps.len() * k) {
         for (column, out) in out.iter_mut().enumerate() {

@@ -5,7 +5,7 @@
 
 use crate::check_len;
 use crate::element::Element;
-use crate::gemm::{copy_rows, padded_rows};
+use crate::gemm::{ROW_OF_TILE, copy_rows, on_tiles, padded_rows};
 use std::ops::Range;
 
 /// The most input channels that are gathered by copying.
@@ -15,6 +15,12 @@ pub(crate) const FEW_CHANNELS: usize = 4;
 /// row must be whole words.
 pub(crate) fn copies<E: Element>(channels: usize) -> bool {
     channels <= FEW_CHANNELS || !channels.is_multiple_of(E::PER_WORD)
+}
+
+/// Length of a row of `values` values copied side by side: whole words, or, where products go to tiles, whole rows of them, which load in
+/// place then.
+pub(crate) fn row_of<E: Element>(values: usize) -> usize {
+    values.next_multiple_of(if on_tiles::<E>() { ROW_OF_TILE } else { E::PER_WORD })
 }
 
 /// How positions of a source axis correspond to positions of a destination axis, for a class of destinations.
@@ -173,7 +179,7 @@ impl<'a, E: Element> Gather<'a, E> {
         }
     }
 
-    /// The taps of destination pixels `start..start + m` copied side by side into rows of `buffer`, with zeros up to a whole word,
+    /// The taps of destination pixels `start..start + m` copied side by side into rows of `buffer`, with zeros up to [`row_of`] them,
     /// and `table` made the addresses of these rows, padded as by [`Gather::fill`]: one tap where there are any, else none.
     pub(crate) fn fill_side_by_side(
         &self,
@@ -183,7 +189,7 @@ impl<'a, E: Element> Gather<'a, E> {
         buffer: &mut Vec<E>,
     ) {
         let (c, taps) = (self.channels, self.columns.taps.len());
-        let width = (self.rows.taps.len() * taps * c).next_multiple_of(E::PER_WORD);
+        let width = row_of::<E>(self.rows.taps.len() * taps * c);
         buffer.clear();
         buffer.resize(padded_rows(m) * width, E::default());
         // neighbouring taps are neighbours in the map too, and are copied together

@@ -53,6 +53,9 @@ pub(crate) const WHOLE_TILES: usize = 36;
 /// 3 are left, so that nine is what the smallest map of a single image has, and divides all of them.
 pub(crate) const TILE_ROWS: usize = 9;
 
+/// Values of `bf16` in a row of a tile.
+pub(crate) const ROW_OF_TILE: usize = 32;
+
 /// Whether products of maps of `E` go to the processor's tiles, if these are filled.
 pub(crate) fn on_tiles<E: Element>() -> bool {
     level() == Level::Amx && E::PER_WORD == 2
