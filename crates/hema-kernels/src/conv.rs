@@ -215,7 +215,7 @@ impl Conv2d {
             // each group of columns brings the block's rows into tiles anew, for every tap: half of L2 for them, and few groups
             let fits = ((1 << 19) / (self.taps() * depth)).clamp(32, MOST_ROWS) / 32 * 32;
             let blocks = pixels.div_ceil(fits);
-            (work.clamp(4, 12), pixels.div_ceil(blocks).next_multiple_of(32))
+            (work.clamp(4, 12), pixels.div_ceil(blocks.max(1)).next_multiple_of(32).max(32))
         } else if self.weight_len() > map {
             let tasks = work.clamp(4, 16);
             // few columns make few tasks, and three leave one of two threads idle for a third of the time
