@@ -11,7 +11,7 @@ use hema::nn;
 use hema::predict::Predictor;
 
 use super::{Among, Memory, On, OnBadImage, Precision, Prevalence, Tta, load, warn_skipped};
-use crate::output::{Printer, table};
+use crate::output::{Printer, percent, table};
 
 /// Classify new images
 #[derive(clap::Args)]
@@ -77,6 +77,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         .collect();
 
     let classes = predictor.classes();
+    if predictor.adapts() && !rows.is_empty() {
+        printer.note(&format!("estimated shares: {}", shares(classes, &rows)));
+    }
     match &args.out {
         Some(path) => {
             file::write_atomic(path, |w| write_csv(w, classes, &columns, &rows))?;
@@ -175,6 +178,15 @@ fn write_csv(
         csv.write_record(record).map_err(file::csv_error)?;
     }
     csv.flush()
+}
+
+/// How common each class is among the images, by the mean of its probability.
+fn shares(classes: &[String], rows: &[Row]) -> String {
+    let share = |class: usize| {
+        rows.iter().map(|row| f64::from(row.probabilities[class])).sum::<f64>() / rows.len() as f64
+    };
+    let named = classes.iter().enumerate().map(|(i, name)| format!("{name} {}", percent(share(i))));
+    named.collect::<Vec<_>>().join(", ")
 }
 
 /// How many images each class got.

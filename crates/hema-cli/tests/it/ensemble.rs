@@ -135,6 +135,11 @@ fn a_population_tells_how_common_its_classes_are() {
     for ((path, found), expected) in adapted.iter().zip(rows.chunks_exact(CLASSES.len())) {
         assert_close(found, &expected.iter().map(|value| f64::from(*value)).collect::<Vec<_>>(), path);
     }
+    let said = place.hema("predict run cells/ig --adapt-prevalence --out table.csv").succeeds().err;
+    for (class, name) in CLASSES.iter().enumerate() {
+        let mean = adapted.values().map(|row| row[class]).sum::<f64>() / adapted.len() as f64;
+        assert!(said.contains(&format!("{name} {:.1} %", mean * 100.0)), "{said}");
+    }
     let record = |words: &str| {
         place.hema(&format!("evaluate run --data cells --suite clean --json {words}")).succeeds().json()
     };

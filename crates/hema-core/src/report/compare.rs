@@ -110,15 +110,17 @@ fn overview(runs: &[RunReport], findings: &[Findings]) -> String {
     let best: Vec<Option<f64>> = COLUMNS.iter().map(|c| c.best(findings)).collect();
     let rows = each(runs.iter().zip(findings).enumerate(), |(i, (run, f))| {
         let cells = each(COLUMNS.iter().zip(&best), |(column, best)| column.cell(f, *best));
+        let model = &f.evaluation.model;
+        let enlarged = model.enlarged.map(|side| format!(" enlarged to {side}")).unwrap_or_default();
         let clean = f.clean.and_then(|c| interval(c.scores.accuracy_interval)).unwrap_or(UNKNOWN.into());
         format!(
-            "<tr><th scope=\"row\"><a href=\"#run-{}\">{}</a><small>{}, {} parameters, {} px</small></th>\
+            "<tr><th scope=\"row\"><a href=\"#run-{}\">{}</a><small>{}, {} parameters, {} px{enlarged}</small></th>\
              {cells}<td class=\"n\">{clean}</td><td class=\"strip\">{}</td></tr>",
             i + 1,
             escape(&run.title),
-            escape(&f.evaluation.model.architecture),
-            short_count(f.evaluation.model.parameters),
-            f.evaluation.model.size,
+            escape(&model.architecture),
+            short_count(model.parameters),
+            model.size,
             verdict::strip(f, false)
         )
     });

@@ -232,7 +232,9 @@ fn a_comparison_names_the_best_and_warns_of_what_cannot_be_compared() {
     other.evaluation.data.hash = "other".into();
     other.evaluation.data.synthetic = true;
     other.evaluation.conditions.pop();
+    other.evaluation.model.enlarged = Some(128);
     let page = render(&[weak, other]);
+    assert_eq!(page.matches(" px enlarged to 128</small>").count(), 1);
     for warning in
         ["Not the same images", "Not the same conditions", "Synthetic cells", "These cells are synthetic"]
     {
