@@ -31,9 +31,10 @@ impl CacheLines {
     /// Asked for the alignment itself, the system's allocator cuts a larger piece in three, which takes longer than a short pass of a kernel, and it
     /// writes the zeros that it otherwise has in fresh pages.
     fn with_room(layout: Layout) -> Option<Layout> {
-        let size = layout.size().checked_add(Self::LINE)?;
-        let moved = layout.size() >= Self::FROM && layout.align() <= Self::LINE;
-        moved.then(|| Layout::from_size_align(size, align_of::<usize>()).ok())?
+        if layout.size() < Self::FROM || layout.align() > Self::LINE {
+            return None;
+        }
+        Layout::from_size_align(layout.size().checked_add(Self::LINE)?, align_of::<usize>()).ok()
     }
 
     /// The next line after the beginning of `memory`, with that beginning noted before it.

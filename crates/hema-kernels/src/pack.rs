@@ -116,17 +116,14 @@ impl<E: Element> Packed<E> {
         }
         Self { words, sizes, lanes, widest, of }
     }
+
+    /// Whether the level in use is the one it was packed for.
+    pub(crate) fn fits(&self) -> bool {
+        self.lanes == lanes() && self.widest == widest::<E>()
+    }
 }
 
 impl<E> Packed<E> {
-    /// Whether the level in use is the one it was packed for.
-    pub(crate) fn fits(&self) -> bool
-    where
-        E: Element,
-    {
-        self.lanes == lanes() && self.widest == widest::<E>()
-    }
-
     /// Widths, in vectors, of the panels its columns are cut into.
     pub(crate) fn widths(&self) -> impl Iterator<Item = usize> {
         panels(self.sizes.n, self.lanes, self.widest)
