@@ -19,8 +19,8 @@ mod winograd;
 
 use crate::act::Act;
 use crate::element::Element;
-use crate::gather::{Axis, Gather, copies, row_of};
-use crate::gemm::{Epilogue, OuterRows, WHOLE_TILES, on_tiles, product};
+use crate::gather::{Axis, Gather, Layout, copies, row_of};
+use crate::gemm::{Epilogue, OuterRows, ROWS_OF_TILE, WHOLE_TILES, on_tiles, product};
 use crate::norm::{Partial, Stats};
 use crate::pack::{Order, Packed, Sizes};
 use crate::{SharedMut, check_len, team};
@@ -111,7 +111,12 @@ struct Scratch<E> {
     table: Vec<*const E>,
     other: Vec<*const E>,
     out: Vec<*mut E>,
-    im2col: Vec<E>,
+    /// Copies of rows that the table has the addresses of.
+    copied: Vec<E>,
+    /// The pixel that each row is of.
+    of: Vec<Option<usize>>,
+    /// Where the sums of rows that are of no pixel go.
+    nowhere: Vec<E>,
     /// Inputs and products of [`winograd`]'s tiles.
     tiles: [Vec<E>; 2],
     rows: [OuterRows; 2],
@@ -127,7 +132,9 @@ impl<E> Scratch<E> {
             table: Vec::new(),
             other: Vec::new(),
             out: Vec::new(),
-            im2col: Vec::new(),
+            copied: Vec::new(),
+            of: Vec::new(),
+            nowhere: Vec::new(),
             tiles,
             rows,
             sums: Vec::new(),
@@ -140,11 +147,35 @@ impl<E> Scratch<E> {
         E: Element,
     {
         if side_by_side {
-            gather.fill_side_by_side(start, m, &mut self.table, &mut self.im2col);
+            gather.fill_side_by_side(start, m, &mut self.table, &mut self.copied);
         } else {
             gather.fill(start, m, &mut self.table);
         }
         self.out.clear();
+    }
+
+    /// Fills the table and that of the output, of rows of `outputs` values, for the product of pixels `start..start + m`.
+    fn fill_for_product(
+        &mut self,
+        gather: &Gather<E>,
+        start: usize,
+        m: usize,
+        outputs: usize,
+        row: impl Fn(usize) -> *mut E,
+    ) where
+        E: Element,
+    {
+        let layout = gather.layout();
+        if layout == Layout::Evenly {
+            gather.fill_evenly(start, m, &mut self.table, &mut self.of, &mut self.copied);
+            self.nowhere.resize(outputs, E::default());
+            let nowhere = self.nowhere.as_mut_ptr();
+            self.out.clear();
+            self.out.extend(self.of.iter().map(|pixel| pixel.map_or(nowhere, &row)));
+        } else {
+            self.fill(gather, start, m, layout == Layout::SideBySide);
+            self.out.extend((start..start + m).map(row));
+        }
     }
 }
 
@@ -223,10 +254,19 @@ impl Conv2d {
             (tasks, pixels.div_ceil(blocks).next_multiple_of(WHOLE_TILES).max(WHOLE_TILES))
         } else {
             // about a quarter of L2 for both sides, whole tiles, and enough tasks to share out
-            let fits = (1 << 16) / depth;
-            (4, fits.min(pixels.div_ceil(16)).clamp(48, MOST_ROWS).next_multiple_of(WHOLE_TILES))
+            let fits = ((1 << 16) / depth).min(pixels.div_ceil(16));
+            if tiles && self.taps() > 1 {
+                // as many for each of two threads
+                let blocks = pixels.div_ceil(fits.clamp(96, MOST_ROWS));
+                let even = if blocks > 1 { blocks.next_multiple_of(2) } else { 1 };
+                (4, pixels.div_ceil(even).next_multiple_of(ROWS_OF_TILE).max(ROWS_OF_TILE))
+            } else {
+                (4, fits.clamp(48, MOST_ROWS).next_multiple_of(WHOLE_TILES))
+            }
         };
-        let groups = tasks.div_ceil(pixels.div_ceil(block).max(1)).min(panels);
+        // rows that are left for one row of tiles are multiplied by two panels at once
+        let most = if tiles && self.taps() > 1 { panels.div_ceil(2) } else { panels };
+        let groups = tasks.div_ceil(pixels.div_ceil(block).max(1)).min(most);
         Cut { pixels, block, panels, groups }
     }
 
@@ -296,9 +336,8 @@ impl Conv2d {
         let base = SharedMut(y.as_mut_ptr());
         let cut = self.cut::<E>(gather.pixels(), x.len(), weight.packed.panels());
         cut.run(|scratch, start, m, columns| {
-            scratch.fill(&gather, start, m, copies::<E>(self.inputs));
             let row = |pixel| base.get().wrapping_add(pixel * self.outputs);
-            scratch.out.extend((start..start + m).map(row));
+            scratch.fill_for_product(&gather, start, m, self.outputs, row);
             // SAFETY: `fill` gives addresses of as many values as the packed weights have rows; the pixels' rows of `y` and the
             // group's columns of them are this task's alone.
             unsafe { product(&weight.packed, columns, &weight.used, &scratch.table, &scratch.out, epilogue) };
@@ -321,8 +360,9 @@ impl Conv2d {
         }
         let blocks = y.chunks_mut(block * self.outputs).enumerate();
         let partials: Vec<Partial> = team::map_with(blocks, Scratch::new, |scratch, (i, y)| {
-            scratch.fill(&gather, i * block, y.len() / self.outputs, copies::<E>(self.inputs));
-            scratch.out.extend(y.chunks_exact_mut(self.outputs).map(<[E]>::as_mut_ptr));
+            let (start, m, base) = (i * block, y.len() / self.outputs, y.as_mut_ptr());
+            let row = |pixel| base.wrapping_add((pixel - start) * self.outputs);
+            scratch.fill_for_product(&gather, start, m, self.outputs, row);
             let all = 0..weight.packed.panels();
             // SAFETY: as in `forward_packed`; the output rows are those of this task's own chunk.
             unsafe {
@@ -382,13 +422,12 @@ impl Conv2d {
             let packed = own.as_ref().or(packed.as_ref()).expect("packed one way or the other");
             let cut = self.cut::<E>(gather.pixels(), dy.len(), packed.panels());
             cut.run(|scratch, start, m, columns| {
-                scratch.fill(&gather, start, m, copied);
-                scratch.out.extend((start..start + m).map(|pixel| {
+                scratch.fill_for_product(&gather, start, m, c, |pixel| {
                     let (image, row, column) = gather.split(pixel);
                     let y = gather.rows.first + gather.rows.step * row;
                     let x = gather.columns.first + gather.columns.step * column;
                     base.get().wrapping_add(((image * self.height + y) * self.width + x) * c)
-                }));
+                });
                 // SAFETY: addresses as in `forward_packed`; a pixel of the input belongs to one class and one block of it, so
                 // the output rows and the group's columns of them are this task's alone, and they lie in `dx` because row and
                 // column are within the map.

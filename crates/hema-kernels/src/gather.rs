@@ -5,7 +5,7 @@
 
 use crate::check_len;
 use crate::element::Element;
-use crate::gemm::{ROW_OF_TILE, copy_rows, on_tiles, padded_rows};
+use crate::gemm::{ROW_OF_TILE, ROWS_OF_TILE, copy_rows, on_tiles, padded_rows};
 use std::ops::Range;
 
 /// The most input channels that are gathered by copying.
@@ -72,6 +72,13 @@ impl Axis {
         start..first(self.source as isize).clamp(start, of.end)
     }
 
+    /// The least offset of a tap, and how much more the greatest is.
+    fn reach(&self) -> (isize, usize) {
+        let offsets = || self.taps.iter().map(|(_, offset)| *offset);
+        let (least, greatest) = (offsets().min().unwrap_or(0), offsets().max().unwrap_or(0));
+        (least, (greatest - least) as usize)
+    }
+
     /// Taps whose sources lie side by side: index of the first, its offset, and how many.
     fn runs(&self) -> Vec<(usize, isize, usize)> {
         let mut runs: Vec<(usize, isize, usize)> = Vec::new();
@@ -92,6 +99,17 @@ struct Segment {
     image: usize,
     row: usize,
     columns: Range<usize>,
+}
+
+/// How a product finds its rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// In the map.
+    InPlace,
+    /// The taps of a pixel side by side, [`Gather::fill_side_by_side`].
+    SideBySide,
+    /// A part of the map copied so that rows are equally far apart, [`Gather::fill_evenly`].
+    Evenly,
 }
 
 /// A source map of `channels` channels, and which of its pixels a class of destination pixels takes from.
@@ -179,6 +197,73 @@ impl<'a, E: Element> Gather<'a, E> {
         }
     }
 
+    /// The way to bring rows to a product. Tiles load rows that are equally far apart where they are; others have to be copied, for every
+    /// tap. The lines of a single image can be padded so that they follow each other evenly, where they are no more tiles then.
+    pub(crate) fn layout(&self) -> Layout {
+        let (rows, columns) = (&self.rows, &self.columns);
+        if copies::<E>(self.channels) {
+            return Layout::SideBySide;
+        }
+        let taps = rows.taps.len() * columns.taps.len();
+        if !on_tiles::<E>() || self.batch > 1 || rows.mul > 1 || taps < 2 {
+            return Layout::InPlace;
+        }
+        let whole = |pixels: usize| pixels.next_multiple_of(ROWS_OF_TILE);
+        let evenly = whole(rows.count * (columns.count + columns.reach().1));
+        if evenly <= whole(self.pixels()) { Layout::Evenly } else { Layout::InPlace }
+    }
+
+    /// Copies what destination pixels `start..start + m` of an image take from to `buffer`, at a stride of 1, so that for each tap the sources of
+    /// neighbours, the last of a line and the first of the next included, are equally far apart. Fills `table` with their addresses, tap
+    /// by tap, padded as by [`Gather::fill`], and `of` with the pixel that each row is of: those between lines, and those that
+    /// make whole tiles, are of none.
+    pub(crate) fn fill_evenly(
+        &self,
+        start: usize,
+        m: usize,
+        table: &mut Vec<*const E>,
+        of: &mut Vec<Option<usize>>,
+        buffer: &mut Vec<E>,
+    ) {
+        let Self { rows, columns, .. } = self;
+        let ((above, more_rows), (before, more_columns)) = (rows.reach(), columns.reach());
+        let (pitch, c) = (columns.count + more_columns, self.channels);
+        let ((_, row, column), (_, last_row, last_column)) = (self.split(start), self.split(start + m - 1));
+        // places count from the beginning of the first line
+        let end = (last_row - row) * pitch + last_column + 1;
+        let places = column..column + (end - column).next_multiple_of(ROWS_OF_TILE);
+        let reached = places.end + more_rows * pitch + more_columns;
+        buffer.resize(reached.next_multiple_of(pitch) * c, E::default());
+        for (line, row) in buffer.chunks_exact_mut(pitch * c).zip(row as isize + above..) {
+            self.copy_line(row, before, line);
+        }
+        of.clear();
+        of.extend(places.clone().map(|place| {
+            let (line, column) = (place / pitch, place % pitch);
+            (place < end && column < columns.count).then_some((row + line) * columns.count + column)
+        }));
+        table.clear();
+        for &(_, row_offset) in &rows.taps {
+            for &(_, column_offset) in &columns.taps {
+                let offset = (row_offset - above) as usize * pitch + (column_offset - before) as usize;
+                table.extend(places.clone().map(|place| buffer[(place + offset) * c..].as_ptr()));
+                table.extend(std::iter::repeat_n(self.zeros.as_ptr(), padded_rows(of.len()) - of.len()));
+            }
+        }
+    }
+
+    /// Copies a line of the only image to `line`, from its pixel `first` on; zeros where that is beyond the map.
+    fn copy_line(&self, row: isize, first: isize, line: &mut [E]) {
+        let c = self.channels;
+        line.fill(E::default());
+        let Some(row) = usize::try_from(row).ok().filter(|row| *row < self.rows.source) else { return };
+        let source = &self.map[row * self.columns.source * c..][..self.columns.source * c];
+        let source = source.get(first.max(0) as usize * c..).unwrap_or_default();
+        let line = line.get_mut((-first).max(0) as usize * c..).unwrap_or_default();
+        let count = source.len().min(line.len());
+        line[..count].copy_from_slice(&source[..count]);
+    }
+
     /// The taps of destination pixels `start..start + m` copied side by side into rows of `buffer`, with zeros up to [`row_of`] them,
     /// and `table` made the addresses of these rows, padded as by [`Gather::fill`]: one tap where there are any, else none.
     pub(crate) fn fill_side_by_side(
@@ -190,33 +275,43 @@ impl<'a, E: Element> Gather<'a, E> {
     ) {
         let (c, taps) = (self.channels, self.columns.taps.len());
         let width = row_of::<E>(self.rows.taps.len() * taps * c);
-        buffer.clear();
+        // what no task writes stays zero: the end of each row
         buffer.resize(padded_rows(m) * width, E::default());
         // neighbouring taps are neighbours in the map too, and are copied together
         let runs = self.columns.runs();
         for (i, &(_, row_offset)) in self.rows.taps.iter().enumerate() {
             for segment in self.segments(start, m) {
-                let Some(line) = self.line(&segment, row_offset) else { continue };
+                let line = self.line(&segment, row_offset);
                 for &(first, offset, length) in &runs {
                     let columns = &segment.columns;
                     // destinations all of whose taps in the run lie within the map
                     let inside = self.columns.inside(offset, columns);
                     let last = self.columns.inside(offset + length as isize - 1, columns);
-                    let whole =
-                        inside.start.min(last.end)..last.end.min(inside.end).max(inside.start.min(last.end));
+                    let whole = match line {
+                        Some(_) => {
+                            inside.start.min(last.end)
+                                ..last.end.min(inside.end).max(inside.start.min(last.end))
+                        }
+                        None => columns.end..columns.end,
+                    };
                     let place = |column: usize| {
                         (segment.at + column - columns.start) * width + (i * taps + first) * c
                     };
                     for column in (columns.start..whole.start).chain(whole.end..columns.end) {
+                        let to = &mut buffer[place(column)..][..length * c];
+                        to.fill(E::default());
                         let from = self.columns.source(column, offset);
                         let until = (from + length as isize).min(self.columns.source as isize);
-                        if from.max(0) < until {
+                        if let Some(line) = line
+                            && from.max(0) < until
+                        {
                             let values = &line[from.max(0) as usize * c..until as usize * c];
-                            let to = place(column) + (from.max(0) - from) as usize * c;
-                            buffer[to..to + values.len()].copy_from_slice(values);
+                            to[(from.max(0) - from) as usize * c..][..values.len()].copy_from_slice(values);
                         }
                     }
-                    if !whole.is_empty() {
+                    if let Some(line) = line
+                        && !whole.is_empty()
+                    {
                         let from = self.columns.source(whole.start, offset) as usize * c;
                         let to = &mut buffer[place(whole.start)..];
                         copy_rows(&line[from..], self.columns.mul * c, length * c, whole.len(), to, width);
@@ -227,6 +322,44 @@ impl<'a, E: Element> Gather<'a, E> {
         table.clear();
         if width > 0 {
             table.extend(buffer.chunks_exact(width).map(<[E]>::as_ptr));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copied_evenly_are_the_same_rows_at_equal_distances() {
+        let [height, width, channels] = [5, 6, 4];
+        let map: Vec<f32> = (0..height * width * channels).map(|i| i as f32 + 1.0).collect();
+        for (kernel, pad) in [(3, 1), (3, 0), (2, 1), (5, 2), (5, 4)] {
+            let axis = |source| Axis::forward(source, source + 2 * pad - kernel + 1, kernel, 1, pad);
+            let gather = Gather::new(&map, channels, 1, axis(height), axis(width));
+            let (mut expected, mut table, mut of, mut buffer) = (vec![], vec![], vec![], vec![f32::NAN; 7]);
+            for start in 0..gather.pixels() {
+                for m in 1..=gather.pixels() - start {
+                    gather.fill(start, m, &mut expected);
+                    gather.fill_evenly(start, m, &mut table, &mut of, &mut buffer);
+                    assert!(of.len().is_multiple_of(ROWS_OF_TILE));
+                    let pixels = of.iter().copied().flatten();
+                    assert!(pixels.eq(start..start + m), "{start} {m}: {of:?}");
+                    let taps = table.chunks_exact(padded_rows(of.len()));
+                    for (found, expected) in taps.zip(expected.chunks_exact(padded_rows(m))) {
+                        let rows = found.iter().zip(&of).filter(|(_, pixel)| pixel.is_some());
+                        for ((&found, _), &expected) in rows.zip(expected) {
+                            // SAFETY: both are addresses of a pixel's values, in the buffer and in the map or its zeros.
+                            let [found, expected] = [found, expected]
+                                .map(|at| unsafe { std::slice::from_raw_parts(at, channels) });
+                            assert_eq!(found, expected);
+                        }
+                        for pair in found[..of.len()].windows(2) {
+                            assert_eq!(pair[1].addr() - pair[0].addr(), channels * size_of::<f32>());
+                        }
+                    }
+                }
+            }
         }
     }
 }

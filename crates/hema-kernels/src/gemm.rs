@@ -53,6 +53,9 @@ pub(crate) const WHOLE_TILES: usize = 36;
 /// 3 are left, so that nine is what the smallest map of a single image has, and divides all of them.
 pub(crate) const TILE_ROWS: usize = 9;
 
+/// Rows of the processor's tiles.
+pub(crate) const ROWS_OF_TILE: usize = 16;
+
 /// Values of `bf16` in a row of a tile.
 pub(crate) const ROW_OF_TILE: usize = 32;
 
@@ -240,7 +243,7 @@ pub(crate) fn copy_rows<E: Element>(
 
 #[inline(always)]
 unsafe fn copy_rows_body<S: Simd, E: Element>(
-    s: S,
+    _: S,
     from: *const E,
     step: usize,
     n: usize,
@@ -248,17 +251,48 @@ unsafe fn copy_rows_body<S: Simd, E: Element>(
     to: *mut E,
     width: usize,
 ) {
-    for i in 0..rows {
-        for_vectors!(S, n, |c, left| {
-            // SAFETY: the caller's conditions.
-            unsafe { E::store_n(s, to.add(i * width + c), left, E::load_n(s, from.add(i * step + c), left)) };
-        });
+    let size = size_of::<E>();
+    let (from, to) = ((from.cast::<u8>(), step * size), (to.cast::<u8>(), width * size));
+    // SAFETY: the caller's conditions; a row has as many bytes as are moved at once, or more.
+    unsafe {
+        match n * size {
+            32.. => copy_pieces::<32>(from, to, n * size, rows),
+            16.. => copy_pieces::<16>(from, to, n * size, rows),
+            8.. => copy_pieces::<8>(from, to, n * size, rows),
+            4.. => copy_pieces::<4>(from, to, n * size, rows),
+            2.. => copy_pieces::<2>(from, to, n * size, rows),
+            bytes => copy_pieces::<1>(from, to, bytes, rows),
+        }
     }
 }
 simd_fn!(
     unsafe fn copy_rows_simd<E>(from: *const E, step: usize, n: usize, rows: usize, to: *mut E, width: usize) =
         copy_rows_body
 );
+
+/// Copies rows of so many bytes, `PIECE` at a time, the last of which may be in part those before; both places are addresses and
+/// the bytes from row to row.
+///
+/// # Safety
+/// The bytes are readable and writable there, and no fewer than a piece, or none.
+#[inline(always)]
+unsafe fn copy_pieces<const PIECE: usize>(
+    from: (*const u8, usize),
+    to: (*mut u8, usize),
+    bytes: usize,
+    rows: usize,
+) {
+    for i in 0..rows {
+        let (from, to) = (from.0.wrapping_add(i * from.1), to.0.wrapping_add(i * to.1));
+        for at in (0..bytes).step_by(PIECE).map(|at| at.min(bytes - PIECE)) {
+            // SAFETY: the caller's conditions.
+            unsafe {
+                let piece = from.add(at).cast::<[u8; PIECE]>().read_unaligned();
+                to.add(at).cast::<[u8; PIECE]>().write_unaligned(piece);
+            }
+        }
+    }
+}
 
 #[inline(always)]
 unsafe fn join_rows_body<S: Simd, E: Element>(s: S, rows: &[*const E], from: usize, n: usize, out: *mut f32) {

@@ -63,7 +63,7 @@ pub use response_norm::{ResponseNorm, ResponseNormGrads};
 pub use simd::{Level, level};
 pub use squeeze::{Gate, SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved};
 pub use tables::{Table, map_bytes, map_pixels, sharpen};
-pub use team::step;
+pub use team::{step, step_here};
 pub use unit::{Filter, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
 pub use workspace::Workspace;
 

@@ -5,13 +5,17 @@
 //! the next pass; only one that has waited for [`PATIENCE`] leaves it, for whatever else the pool has to do, and is called back with
 //! the next pass. Outside of a step a pass is rayon's.
 //!
+//! To hand a step over to the pool and to be woken by its end costs as much as ten passes, a twentieth of the prediction of one image.
+//! [`step_here`] therefore stays on a thread that is not of the pool, and its helpers wait for the next step. Only one such thread
+//! leads at a time; the steps of others are handed over.
+//!
 //! Each thread begins with its own share of the tasks, the same in every pass, so it finds in its cache what it has written in the pass
 //! before; then it helps with the others'. Left out on purpose: passes within a task, whose tasks run one after the other.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use std::{hint, thread};
 
@@ -34,6 +38,11 @@ const PASS: usize = 1 << (usize::BITS / 2);
 
 /// A pass: called once by every thread that takes part, with the thread's number.
 type Pass<'a> = *const (dyn Fn(usize) + Sync + 'a);
+
+/// The team of the thread outside of the pool that leads.
+static OUTSIDE: LazyLock<Arc<Team>> = LazyLock::new(|| Arc::new(Team::of_pool()));
+/// Whether there is such a thread.
+static OUTSIDE_LED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// The team of the step that this thread runs.
@@ -66,7 +75,6 @@ unsafe impl Sync for Team {}
 
 /// Runs a training step or a prediction on the pool, with all its threads at hand for the passes in it.
 pub fn step<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    let within_another = || LED.with_borrow(Option::is_some) || IN_TASK.get();
     if within_another() {
         return f();
     }
@@ -75,9 +83,25 @@ pub fn step<T: Send>(f: impl FnOnce() -> T + Send) -> T {
         if within_another() {
             return f();
         }
-        let _leading = Leading::new(Team::new(rayon::current_num_threads().min(MOST)));
+        let _leading = Leading::new(Arc::new(Team::of_pool()), false);
         f()
     })
+}
+
+/// The same on this thread, for a short step while the pool has nothing else to do: if it has, one thread more than it has computes.
+pub fn step_here<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    if rayon::current_thread_index().is_some()
+        || within_another()
+        || OUTSIDE_LED.swap(true, Ordering::Acquire)
+    {
+        return step(f);
+    }
+    let _leading = Leading::new(Arc::clone(&OUTSIDE), true);
+    f()
+}
+
+fn within_another() -> bool {
+    LED.with_borrow(Option::is_some) || IN_TASK.get()
 }
 
 /// Runs `f` for each item, in parallel.
@@ -112,7 +136,9 @@ pub(crate) fn map_with<S, T: Send, R: Send>(
 }
 
 impl Team {
-    fn new(threads: usize) -> Self {
+    /// As many threads as this thread's pool has.
+    fn of_pool() -> Self {
+        let threads = rayon::current_num_threads().min(MOST);
         Self {
             gate: AtomicUsize::new(0),
             pass: UnsafeCell::new(None),
@@ -170,7 +196,7 @@ impl Team {
         unsafe { *self.pass.get() = Some(pass_of_helpers) };
         self.gate.fetch_add(PASS + OPEN, Ordering::Release);
         let closing = Closing(self);
-        in_task(|| pass(rayon::current_thread_index().unwrap_or(0)));
+        in_task(|| pass(0));
         drop(closing);
         assert!(!self.panicked.load(Ordering::Relaxed), "a task of a parallel pass panicked");
     }
@@ -178,12 +204,12 @@ impl Team {
     /// Asks the pool for as many helpers as are missing.
     fn call_helpers(self: &Arc<Self>) {
         while self.helpers.load(Ordering::Relaxed) + 1 < self.next.len() {
-            self.helpers.fetch_add(1, Ordering::Relaxed);
+            let number = self.helpers.fetch_add(1, Ordering::Relaxed) + 1;
             let team = Arc::clone(self);
             rayon::spawn(move || {
                 // the leader meets its own call when it waits for something else of rayon's
                 if LED.with_borrow(Option::is_none) && !IN_TASK.get() {
-                    team.help();
+                    team.help(number);
                 }
                 team.helpers.fetch_sub(1, Ordering::Relaxed);
             });
@@ -191,8 +217,7 @@ impl Team {
     }
 
     /// Helps with passes until the step is over or none has come for long.
-    fn help(&self) {
-        let thread = rayon::current_thread_index().unwrap_or(0);
+    fn help(&self, thread: usize) {
         let (mut last, mut looks, mut since) = (0, 0_u32, Instant::now());
         loop {
             let gate = self.gate.load(Ordering::Relaxed);
@@ -244,20 +269,26 @@ impl Drop for Closing<'_> {
 }
 
 /// While it lives, passes of this thread are the team's.
-struct Leading(Arc<Team>);
+struct Leading {
+    team: Arc<Team>,
+    outside: bool,
+}
 
 impl Leading {
-    fn new(team: Team) -> Self {
-        let team = Arc::new(team);
+    fn new(team: Arc<Team>, outside: bool) -> Self {
         LED.set(Some(Arc::clone(&team)));
-        Self(team)
+        Self { team, outside }
     }
 }
 
 impl Drop for Leading {
     fn drop(&mut self) {
         LED.set(None);
-        self.0.gate.fetch_or(OVER, Ordering::Relaxed);
+        if self.outside {
+            OUTSIDE_LED.store(false, Ordering::Release);
+        } else {
+            self.team.gate.fetch_or(OVER, Ordering::Relaxed);
+        }
     }
 }
 
@@ -345,6 +376,35 @@ mod tests {
             assert_eq!(nested[3], [0, 3, 6]);
         });
         assert_eq!(map(0..3, |i| i), [0, 1, 2]);
+    }
+
+    #[test]
+    fn threads_outside_of_the_pool_lead_one_at_a_time() {
+        let here = || step_here(|| rayon::current_thread_index().is_none());
+        let steps = || {
+            for count in 0..200 {
+                assert_eq!(
+                    step_here(|| map(0..count, |i| 2 * i)),
+                    (0..count).map(|i| 2 * i).collect::<Vec<_>>()
+                );
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(steps);
+            }
+        });
+        // another test may be at it
+        let led_soon = || {
+            (0..10_000).any(|_| {
+                thread::sleep(PATIENCE);
+                here()
+            })
+        };
+        assert!(led_soon());
+        let panics = || step_here(|| for_each(0..10, |i| assert!(i != 3, "found {i}")));
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        assert!(led_soon());
     }
 
     #[test]

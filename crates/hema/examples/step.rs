@@ -15,7 +15,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Distribution, Tensor};
 use hema::loss::{CrossEntropy, Target};
 use hema::model::{ModelSpec, Network};
-use hema::nn::{Pass, Precision, Prepared, on_pool};
+use hema::nn::{Pass, Precision, Prepared, on_pool, predicting};
 use hema::optim::Optimizer;
 use hema::recipe::Recipe;
 use hema::{Device, device, device_check};
@@ -135,7 +135,7 @@ fn predict(
     let mut seconds = Vec::new();
     for _ in 0..steps {
         let start = Instant::now();
-        let logits = on_pool(device, || {
+        let logits = predicting(device, batch, || {
             let pass = Pass::predict().with_precision(precision).with_prepared(&prepared);
             network.forward(images.clone(), &pass).into_data()
         });

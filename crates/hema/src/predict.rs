@@ -16,7 +16,7 @@ use crate::bundle::{Bundle, Manifest};
 use crate::ensemble::{self, Ensemble};
 use crate::loader::{self, Flow};
 use crate::model::Network;
-use crate::nn::{Pass, Precision, Prepared, on_pool};
+use crate::nn::{Pass, Precision, Prepared, predicting};
 use crate::weights;
 
 /// Images, or views of them, that a forward pass takes at once.
@@ -334,7 +334,7 @@ impl Predictor {
             let at_once = (BATCH / count).max(1);
             loader::for_each_made_batch(&order, at_once, &member.preprocess, &make, |batch| {
                 let images = batch.samples.clone();
-                let probabilities = on_pool(&self.device, || {
+                let probabilities = predicting(&self.device, images.len(), || {
                     let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
                     let logits = member.network.forward(batch.into_tensor(&self.device), &pass);
                     activation::softmax(logits / member.temperature, 1).into_data()
@@ -363,7 +363,7 @@ impl Predictor {
         let mut embedded = Embedded { features: Vec::new(), probabilities: Vec::new() };
         let read = |&i: &usize| data.image(i);
         loader::for_each_batch(&order, BATCH, &member.preprocess, &read, |batch| {
-            let (features, probabilities) = on_pool(&self.device, || {
+            let (features, probabilities) = predicting(&self.device, batch.samples.len(), || {
                 let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
                 let features = member.network.features(batch.into_tensor(&self.device), &pass);
                 let logits = member.network.classify(features.clone(), &pass);

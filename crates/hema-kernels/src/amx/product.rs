@@ -34,45 +34,118 @@ pub(crate) unsafe fn product<E: Element>(
     // SAFETY: this function's own target features.
     let s = unsafe { Avx512::<true>::new() };
     let steps = Steps::of(b.sizes.k / E::PER_WORD);
-    // the last step's place is not where it would follow from the others'
-    let regular = steps.count - usize::from(steps.overlap() > 0);
     let mut left = LEFT.take();
     left.clear(out.len(), taps.len(), steps);
-    let mut sums = Sums([[0.0; BLOCK]; BLOCK]);
     // SAFETY: the caller's condition.
     let mut tiles = unsafe { Tiles::new() };
     tiles.set(Shape { rows: [SIDE; 2], columns: [SIDE; 2], words: steps.words });
-    for (i, strip) in strips(b, columns).enumerate() {
-        // a row that every row of sums starts from
-        let mut bias = [0.0; BLOCK];
-        if let Some(values) = epilogue.bias {
-            bias[..strip.columns].copy_from_slice(&values[strip.first..][..strip.columns]);
-        }
-        for (block, out) in out.chunks(BLOCK).enumerate() {
-            // SAFETY: the caller's conditions. A left-hand tile was given its place by `fill`. A right-hand one is `steps.words` rows of
-            // the panel, which has `steps.depth` for each tap: `regular` times as many from its first row on, or as many up to its
-            // last. `sums` is a whole block.
-            unsafe {
-                if i == 0 {
-                    left.fill(steps, taps.len(), rows, block * BLOCK, out.len());
-                }
-                let grid = Grid { tall: out.len() > SIDE, wide: strip.columns > SIDE };
-                tiles.load_sums(grid, bias.as_ptr(), 0);
-                for (&tap, &left) in taps.iter().zip(&left.places[block * taps.len()..]) {
-                    let right = strip.places(tap, 0, steps);
-                    tiles.multiply(grid, left, right, regular);
-                    if regular < steps.count {
-                        let left = left.map(|place| place.after(regular));
-                        let right = strip.places(tap, steps.depth - steps.words, steps);
-                        tiles.multiply(grid, left, right, 1);
+    let mut work = Work { tiles, steps, taps, sums: Sums([[0.0; BLOCK]; BLOCK]), epilogue };
+    let strips: Vec<Strip> = strips(b, columns, epilogue.bias).collect();
+    // rows that are left for one row of tiles are multiplied by two strips at once
+    let left_over = Some(out.len() % BLOCK).filter(|rows| *rows <= SIDE).unwrap_or(0);
+    for (i, pair) in strips.chunks(2).enumerate() {
+        let (blocks, row) = out.split_at(out.len() - if pair.len() == 2 { left_over } else { 0 });
+        // SAFETY: the caller's conditions. A left-hand tile was given its place by `fill`.
+        unsafe {
+            for (j, strip) in pair.iter().enumerate() {
+                for (block, out) in blocks.chunks(BLOCK).enumerate() {
+                    if i + j == 0 {
+                        left.fill(steps, taps.len(), rows, block * BLOCK, out.len());
                     }
+                    work.block(s, &left.places[block * taps.len()..], strip, out);
                 }
-                tiles.store_sums(grid, sums.0.as_mut_ptr().cast(), size_of::<[f32; BLOCK]>());
-                store(s, &sums, out, strip.first, strip.columns, epilogue);
+            }
+            if let ([a, b], false) = (pair, row.is_empty()) {
+                if i == 0 {
+                    left.fill(steps, taps.len(), rows, blocks.len(), row.len());
+                }
+                work.row(s, &left.places[blocks.len() / BLOCK * taps.len()..], [a, b], row);
             }
         }
     }
     LEFT.set(left);
+}
+
+/// What every block of a product wants.
+struct Work<'a> {
+    tiles: Tiles,
+    steps: Steps,
+    taps: &'a [usize],
+    sums: Sums,
+    epilogue: Epilogue<'a>,
+}
+
+impl Work<'_> {
+    /// Steps whose places follow from the first's: the last does not end where it would where it takes words anew.
+    fn regular(&self) -> usize {
+        self.steps.count - usize::from(self.steps.overlap() > 0)
+    }
+
+    /// The product of up to two rows of tiles, in their places of each tap, and a strip.
+    ///
+    /// # Safety
+    /// The places are of rows of `steps`; the strip is of weights of as many, for each tap; the outputs have its columns and are
+    /// the caller's alone.
+    #[inline(always)]
+    unsafe fn block<S: Simd, E: Element>(
+        &mut self,
+        s: S,
+        places: &[[Place; 2]],
+        strip: &Strip,
+        out: &[*mut E],
+    ) {
+        let (steps, regular) = (self.steps, self.regular());
+        let grid = Grid { tall: out.len() > SIDE, wide: strip.columns > SIDE };
+        // SAFETY: the caller's conditions. A right-hand tile is `steps.words` rows of the panel, which has `steps.depth` for each tap:
+        // `regular` times as many from its first row on, or as many up to its last. `sums` is a whole block.
+        unsafe {
+            self.tiles.start_sums(grid, strip.bias.as_ptr(), strip.bias.as_ptr());
+            for (&tap, &left) in self.taps.iter().zip(places) {
+                self.tiles.multiply(grid, left, strip.places(tap, 0, steps), regular);
+                if regular < steps.count {
+                    let left = left.map(|place| place.after(regular));
+                    let right = strip.places(tap, steps.depth - steps.words, steps);
+                    self.tiles.multiply(grid, left, right, 1);
+                }
+            }
+            self.tiles.store_sums(grid, self.sums.0.as_mut_ptr().cast(), size_of::<[f32; BLOCK]>());
+            store(s, &self.sums.0, out, strip, self.epilogue);
+        }
+    }
+
+    /// The product of one row of tiles and two strips, the first a whole one.
+    ///
+    /// # Safety
+    /// As [`block`](Self::block); there are no more rows than a tile has.
+    #[inline(always)]
+    unsafe fn row<S: Simd, E: Element>(
+        &mut self,
+        s: S,
+        places: &[[Place; 2]],
+        strips: [&Strip; 2],
+        out: &[*mut E],
+    ) {
+        let (steps, regular) = (self.steps, self.regular());
+        let [upper, lower] = strips.map(|strip| strip.bias.as_ptr());
+        let wide = strips[1].columns > SIDE;
+        // SAFETY: as in `block`.
+        unsafe {
+            self.tiles.start_sums(Grid { tall: true, wide: true }, upper, lower);
+            for (&tap, &[left, _]) in self.taps.iter().zip(places) {
+                let right = strips.map(|strip| strip.places(tap, 0, steps));
+                self.tiles.multiply_by_two(wide, left, right, regular);
+                if regular < steps.count {
+                    let right = strips.map(|strip| strip.places(tap, steps.depth - steps.words, steps));
+                    self.tiles.multiply_by_two(wide, left.after(regular), right, 1);
+                }
+            }
+            let grid = Grid { tall: true, wide: true };
+            self.tiles.store_sums(grid, self.sums.0.as_mut_ptr().cast(), size_of::<[f32; BLOCK]>());
+            for (strip, sums) in strips.into_iter().zip(self.sums.0.chunks(SIDE)) {
+                store(s, sums, out, strip, self.epilogue);
+            }
+        }
+    }
 }
 
 /// A panel of a right-hand side: up to two vectors of columns.
@@ -82,6 +155,8 @@ struct Strip {
     words: *const f32,
     /// Bytes from one row of words to the next.
     row: usize,
+    /// What every row of sums starts from. Tiles load it, which would wait for it if it were written just before.
+    bias: [f32; BLOCK],
 }
 
 impl Strip {
@@ -97,35 +172,45 @@ impl Strip {
 }
 
 /// The strips of the given panels.
-fn strips<E: Element>(b: &Packed<E>, panels_used: Range<usize>) -> impl Iterator<Item = Strip> {
+fn strips<E: Element>(
+    b: &Packed<E>,
+    panels_used: Range<usize>,
+    bias: Option<&[f32]>,
+) -> impl Iterator<Item = Strip> {
     let Sizes { taps, k, n } = b.sizes;
     let rows = taps * (k / E::PER_WORD);
-    let (mut first, mut words) = (0, b.words.as_ptr());
-    let strip = move |vectors: usize| {
+    let places = b.widths().scan((0, b.words.as_ptr()), move |(first, words), vectors| {
+        let place = (*first, *words, vectors);
+        *first += vectors * SIDE;
+        *words = words.wrapping_add(rows * vectors * SIDE);
+        Some(place)
+    });
+    places.skip(panels_used.start).take(panels_used.len()).map(move |(first, words, vectors)| {
         let columns = (n - first).min(vectors * SIDE).min(BLOCK);
-        let strip = Strip { first, columns, words, row: vectors * size_of::<[f32; SIDE]>() };
-        first += vectors * SIDE;
-        words = words.wrapping_add(rows * vectors * SIDE);
+        let row = vectors * size_of::<[f32; SIDE]>();
+        let mut strip = Strip { first, columns, words, row, bias: [0.0; BLOCK] };
+        if let Some(bias) = bias {
+            strip.bias[..columns].copy_from_slice(&bias[first..][..columns]);
+        }
         strip
-    };
-    b.widths().map(strip).skip(panels_used.start).take(panels_used.len())
+    })
 }
 
-/// Stores the sums, as the epilogue wants them, in `columns` columns of each output from `first` on.
+/// Stores the sums, as the epilogue wants them, in a strip's columns of each output.
 ///
 /// # Safety
 /// The outputs have these columns and are the caller's alone.
 #[inline(always)]
 unsafe fn store<S: Simd, E: Element>(
     s: S,
-    sums: &Sums,
+    sums: &[[f32; BLOCK]],
     out: &[*mut E],
-    first: usize,
-    columns: usize,
+    strip: &Strip,
     epilogue: Epilogue,
 ) {
+    let Strip { first, columns, .. } = *strip;
     with_activation!(epilogue.act, A => {
-        for (out, sums) in out.iter().zip(&sums.0) {
+        for (out, sums) in out.iter().zip(sums) {
             for c in (0..columns).step_by(SIDE) {
                 let live = (columns - c).min(SIDE);
                 // SAFETY: the caller's condition; a row of sums has whole vectors.

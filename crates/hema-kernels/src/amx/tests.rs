@@ -75,6 +75,35 @@ fn tiles_are_used_where_they_are_filled() {
 }
 
 #[test]
+fn products_are_right_for_any_rows_and_columns() {
+    with_tiles(|| {
+        for k in [32, 50] {
+            for n in [16, 33, 64, 80, 97] {
+                let w = values(k * n, 2);
+                for m in [1, 15, 16, 17, 32, 33, 48, 49, 70] {
+                    let x: Vec<bf16> = map(m * k, 1);
+                    let mut y = vec![bf16::NAN; m * n];
+                    multiply(&x, &w, [m, k, n], &mut y);
+                    let expected: Vec<f32> = x
+                        .chunks_exact(k)
+                        .flat_map(|x| {
+                            let w = &w;
+                            (0..n).map(move |column| {
+                                let product = |(row, x): (usize, &bf16)| {
+                                    x.to_f32() * bf16::from_f32(w[row * n + column]).to_f32()
+                                };
+                                x.iter().enumerate().map(product).sum()
+                            })
+                        })
+                        .collect();
+                    assert_close(&format!("{m} {k} {n}"), &wide(&y), &expected, 1e-2);
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn gradients_use_them_too() {
     with_tiles(|| {
         for ([m, p, q], expected) in [

@@ -139,6 +139,27 @@ impl Tiles {
         self.0 = shape;
     }
 
+    /// Makes each row of sums a copy of the vectors at `upper`, in the second row of tiles at `lower`.
+    ///
+    /// # Safety
+    /// As many vectors as the grid has columns are readable there; the tiles were set.
+    #[inline(always)]
+    pub(super) unsafe fn start_sums(&self, grid: Grid, upper: *const f32, lower: *const f32) {
+        // SAFETY: the caller's conditions.
+        unsafe {
+            load!("tmm0", upper, 0_usize);
+            if grid.wide {
+                load!("tmm1", upper.add(SIDE), 0_usize);
+            }
+            if grid.tall {
+                load!("tmm2", lower, 0_usize);
+            }
+            if grid.tall && grid.wide {
+                load!("tmm3", lower.add(SIDE), 0_usize);
+            }
+        }
+    }
+
     /// Loads the sums from rows that are `row` bytes apart.
     ///
     /// # Safety
@@ -191,6 +212,28 @@ impl Tiles {
     /// The tiles of all steps are readable in the places that the grid uses; the tiles were set.
     #[inline(always)]
     pub(super) unsafe fn multiply(&self, grid: Grid, left: [Place; 2], right: [Place; 2], steps: usize) {
+        // SAFETY: the caller's conditions.
+        unsafe {
+            match (grid.tall, grid.wide) {
+                (true, true) => self.multiply_grid::<true, true>(left, right, steps),
+                (true, false) => self.multiply_grid::<true, false>(left, right, steps),
+                (false, true) => self.multiply_grid::<false, true>(left, right, steps),
+                (false, false) => self.multiply_grid::<false, false>(left, right, steps),
+            }
+        }
+    }
+
+    /// [`multiply`](Self::multiply) by a loop that is the grid's own.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn multiply_grid<const TALL: bool, const WIDE: bool>(
+        &self,
+        left: [Place; 2],
+        right: [Place; 2],
+        steps: usize,
+    ) {
         let mut at = [left[0].at, left[1].at, right[0].at, right[1].at];
         for _ in 0..steps {
             // SAFETY: the caller's conditions.
@@ -198,19 +241,53 @@ impl Tiles {
                 load!("tmm4", at[0], left[0].row);
                 load!("tmm6", at[2], right[0].row);
                 multiply!("tmm0", "tmm4", "tmm6");
-                if grid.wide {
+                if WIDE {
                     load!("tmm7", at[3], right[1].row);
                     multiply!("tmm1", "tmm4", "tmm7");
                 }
-                if grid.tall {
+                if TALL {
                     load!("tmm5", at[1], left[1].row);
                     multiply!("tmm2", "tmm5", "tmm6");
                 }
-                if grid.tall && grid.wide {
+                if TALL && WIDE {
                     multiply!("tmm3", "tmm5", "tmm7");
                 }
             }
             for (at, place) in at.iter_mut().zip(left.iter().chain(&right)) {
+                *at = at.wrapping_byte_add(place.step);
+            }
+        }
+    }
+
+    /// The same with one row of tiles on the left: the second row of sums is what it makes of a second right-hand side.
+    ///
+    /// # Safety
+    /// As [`multiply`](Self::multiply).
+    #[inline(always)]
+    pub(super) unsafe fn multiply_by_two(
+        &self,
+        wide: bool,
+        left: Place,
+        right: [[Place; 2]; 2],
+        steps: usize,
+    ) {
+        let mut at = [left.at, right[0][0].at, right[0][1].at, right[1][0].at, right[1][1].at];
+        for _ in 0..steps {
+            // SAFETY: the caller's conditions.
+            unsafe {
+                load!("tmm4", at[0], left.row);
+                load!("tmm6", at[1], right[0][0].row);
+                multiply!("tmm0", "tmm4", "tmm6");
+                load!("tmm7", at[2], right[0][1].row);
+                multiply!("tmm1", "tmm4", "tmm7");
+                load!("tmm6", at[3], right[1][0].row);
+                multiply!("tmm2", "tmm4", "tmm6");
+                if wide {
+                    load!("tmm7", at[4], right[1][1].row);
+                    multiply!("tmm3", "tmm4", "tmm7");
+                }
+            }
+            for (at, place) in at.iter_mut().zip([left].iter().chain(right.as_flattened())) {
                 *at = at.wrapping_byte_add(place.step);
             }
         }

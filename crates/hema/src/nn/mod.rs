@@ -11,8 +11,8 @@ mod layers;
 mod ops;
 mod pass;
 
-pub use cpu::on_pool;
 pub(crate) use cpu::{Buffer, Parameter, Plain, Stored, recycle};
+pub use cpu::{on_pool, predicting};
 pub use init::Init;
 pub use layers::{
     BatchNorm, Conv2d, Dense, Gate, Hidden, LayerNorm, Linear, Padding, ResponseNorm, SqueezeExcite,

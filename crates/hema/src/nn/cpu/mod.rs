@@ -79,6 +79,15 @@ pub fn on_pool<T: Send>(device: &Device, f: impl FnOnce() -> T + Send) -> T {
     if device::is_cpu(device) { kernels::step(f) } else { f() }
 }
 
+/// Of so many images the prediction is short: handing it over to another thread would be 1 % of it or more.
+const FEW: usize = 8;
+
+/// Predicts that many images: a few of them on this thread, which leads the pool's ([`kernels::step_here`]), more of them as
+/// [`on_pool`], where the images of the next batch are made between two steps.
+pub fn predicting<T: Send>(device: &Device, images: usize, f: impl FnOnce() -> T + Send) -> T {
+    if device::is_cpu(device) && images <= FEW { kernels::step_here(f) } else { on_pool(device, f) }
+}
+
 /// Lets a later step use the memory of a tensor that is done with, if nobody else has it.
 pub(crate) fn recycle(buffer: Buffer) {
     if let Some(values) = f32::reclaim(buffer) {
