@@ -5,13 +5,14 @@
 //! laid out as its right-hand side wants them, so these load in place; this folder brings left-hand sides into tiles.
 //!
 //! * [`product`]: a left-hand tile is 16 pixels' words of one tap. Where the pixels are equally far apart it loads in place too:
-//!   in 1 x 1 convolutions always, in others where no border of the map comes between. Elsewhere the pixels are copied, once for
-//!   all columns. Row lengths that are no whole number of tiles are cut into equal [`Steps`].
+//!   in 1 x 1 convolutions always, in others where no border of the map comes between, or the map was copied so that none does
+//!   ([`Layout`](crate::gather::Layout)). Elsewhere the pixels are copied, once for all columns. Row lengths that are no whole
+//!   number of tiles are cut into equal [`Steps`].
 //! * [`outer`]: a left-hand tile is 16 columns of the words of 16 rows, transposed. Sums are loaded from and stored to the result
 //!   itself, by tiles as small as the rows and columns that are left.
 //!
-//! Both keep 2 x 2 tiles of sums. Shapes that would fill less than a quarter of the tiles stay with the vector kernels
-//! ([`takes`]).
+//! Both keep 2 x 2 tiles of sums: of two rows of tiles and one panel, or of the last row, where one is left, and two panels. Shapes
+//! that would fill less than a quarter of the tiles stay with the vector kernels ([`takes`]).
 //!
 //! Rust's intrinsics for tiles are not stable, hence `asm!`; tests run the same machine code on processors without tiles by
 //! emulating the instructions as they trap (`emulator`).
