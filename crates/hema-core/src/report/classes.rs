@@ -9,7 +9,7 @@ const BAR: [f64; 2] = [120.0, 16.0];
 
 /// The table of the scores' classes; recall under degradation is the mean over the degraded conditions.
 pub(super) fn table(findings: &Findings, scores: &Scores) -> String {
-    let floor = bar_floor(&scores.per_class);
+    let floor = bar_floor(scores);
     let from = format!("{:.0}–100\u{202f}%", floor * 100.0);
     let degraded = !findings.degraded.is_empty() && findings.clean.is_some();
     let head = if degraded { "<th scope=\"col\" class=\"n\">Recall, degraded</th>" } else { "" };
@@ -19,7 +19,7 @@ pub(super) fn table(findings: &Findings, scores: &Scores) -> String {
         } else {
             String::new()
         };
-        row(c, floor, &under)
+        row(c, named(scores, class), floor, &under)
     });
     let table = format!(
         "<table class=\"classes\"><thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Images</th>\
@@ -36,22 +36,27 @@ pub(super) fn table(findings: &Findings, scores: &Scores) -> String {
         )
 }
 
-fn row(class: &ClassScores, floor: f64, under: &str) -> String {
-    let absent = class.support == 0;
+/// Images that were given the name of the class.
+fn named(scores: &Scores, class: usize) -> u64 {
+    scores.confusion.iter().filter_map(|row| row.get(class)).sum()
+}
+
+/// A class without images has no recall, one that no image was named after no precision, and one with neither no F1.
+fn row(class: &ClassScores, named: u64, floor: f64, under: &str) -> String {
     format!(
         "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td>{}{under}{}<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
         words(&class.name),
         count(class.support),
-        score(class.recall, class.recall_interval, floor, absent),
-        score(class.precision, class.precision_interval, floor, false),
-        decimal(class.f1),
+        score(class.recall, class.recall_interval, floor, class.support),
+        score(class.precision, class.precision_interval, floor, named),
+        decimal(if class.support + named > 0 { class.f1 } else { f64::NAN }),
         decimal(class.auroc.unwrap_or(f64::NAN)),
     )
 }
 
-/// Two cells: the number with its interval, and the bar. A recall without images is no score at all.
-fn score(value: f64, range: [f64; 2], floor: f64, absent: bool) -> String {
-    if absent {
+/// Two cells: the number with its interval, and the bar. A share of no images is no score at all.
+fn score(value: f64, range: [f64; 2], floor: f64, images: u64) -> String {
+    if images == 0 {
         return format!("<td class=\"n\">{}</td><td></td>", percent(f64::NAN));
     }
     let range_text = interval(range).map_or(String::new(), |i| format!("<small>{i}</small>"));
@@ -86,9 +91,13 @@ fn bar(value: f64, [low, high]: [f64; 2], floor: f64) -> String {
 }
 
 /// The lowest end of any interval, rounded down to ten percent, so that the bars use their room.
-fn bar_floor(classes: &[ClassScores]) -> f64 {
-    let recalls = classes.iter().filter(|c| c.support > 0).flat_map(|c| [c.recall, c.recall_interval[0]]);
-    let precisions = classes.iter().flat_map(|c| [c.precision, c.precision_interval[0]]);
+fn bar_floor(scores: &Scores) -> f64 {
+    let classes = || scores.per_class.iter().enumerate();
+    let recalls =
+        classes().filter(|(_, c)| c.support > 0).flat_map(|(_, c)| [c.recall, c.recall_interval[0]]);
+    let precisions = classes()
+        .filter(|(class, _)| named(scores, *class) > 0)
+        .flat_map(|(_, c)| [c.precision, c.precision_interval[0]]);
     let lowest = svg::range(recalls.chain(precisions)).map_or(0.0, |[low, _]| low);
     ((lowest * 10.0).floor() / 10.0).clamp(0.0, 0.9)
 }

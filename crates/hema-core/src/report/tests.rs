@@ -192,6 +192,20 @@ fn what_is_not_a_number_is_never_printed() {
 }
 
 #[test]
+fn a_share_of_no_images_is_no_score() {
+    let scores_of_last = |accuracy| {
+        let page = render(&[fixture::run("few", &[("platelet", 90), ("ig", 0)], accuracy, 0.0)]);
+        let (_, table) = page.split_once("<table class=\"classes\">").unwrap();
+        let (_, row) = table.split_once("<th scope=\"row\">ig</th>").unwrap();
+        row[..row.find("</tr>").unwrap()].to_string()
+    };
+    let never_named = scores_of_last(1.0);
+    assert!(!never_named.contains("0.0") && !never_named.contains("<svg"), "{never_named}");
+    let named = scores_of_last(0.8);
+    assert!(named.contains("0.000") && named.matches("<svg").count() == 1, "{named}");
+}
+
+#[test]
 fn a_page_is_drawn_from_whatever_there_is() {
     let mut bare = fixture::run("bare", &[], 0.9, 0.0);
     bare.evaluation.conditions.clear();
