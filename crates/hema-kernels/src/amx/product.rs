@@ -18,7 +18,8 @@ struct Sums([[f32; BLOCK]; BLOCK]);
 /// As [`gemm::product`](crate::gemm::product).
 ///
 /// The outer loop is over strips of columns: each comes from L2, or from beyond, once for all rows. The left-hand side is laid out as the
-/// first strip wants it, and stays in L2 for the others.
+/// first strip wants it, and stays in L2 for the others. Rows that are left for one row of tiles meet two strips at once: with two
+/// tiles of sums each product would wait for the one before it.
 ///
 /// # Safety
 /// As there; the processor has AMX and the process may use it.
@@ -41,7 +42,6 @@ pub(crate) unsafe fn product<E: Element>(
     tiles.set(Shape { rows: [SIDE; 2], columns: [SIDE; 2], words: steps.words });
     let mut work = Work { tiles, steps, taps, sums: Sums([[0.0; BLOCK]; BLOCK]), epilogue };
     let strips: Vec<Strip> = strips(b, columns, epilogue.bias).collect();
-    // rows that are left for one row of tiles are multiplied by two strips at once
     let left_over = Some(out.len() % BLOCK).filter(|rows| *rows <= SIDE).unwrap_or(0);
     for (i, pair) in strips.chunks(2).enumerate() {
         let (blocks, row) = out.split_at(out.len() - if pair.len() == 2 { left_over } else { 0 });
@@ -127,10 +127,10 @@ impl Work<'_> {
     ) {
         let (steps, regular) = (self.steps, self.regular());
         let [upper, lower] = strips.map(|strip| strip.bias.as_ptr());
-        let wide = strips[1].columns > SIDE;
+        let (grid, wide) = (Grid { tall: true, wide: true }, strips[1].columns > SIDE);
         // SAFETY: as in `block`.
         unsafe {
-            self.tiles.start_sums(Grid { tall: true, wide: true }, upper, lower);
+            self.tiles.start_sums(grid, upper, lower);
             for (&tap, &[left, _]) in self.taps.iter().zip(places) {
                 let right = strips.map(|strip| strip.places(tap, 0, steps));
                 self.tiles.multiply_by_two(wide, left, right, regular);
@@ -139,7 +139,6 @@ impl Work<'_> {
                     self.tiles.multiply_by_two(wide, left.after(regular), right, 1);
                 }
             }
-            let grid = Grid { tall: true, wide: true };
             self.tiles.store_sums(grid, self.sums.0.as_mut_ptr().cast(), size_of::<[f32; BLOCK]>());
             for (strip, sums) in strips.into_iter().zip(self.sums.0.chunks(SIDE)) {
                 store(s, sums, out, strip, self.epilogue);
