@@ -160,6 +160,13 @@ pub struct Scores {
     pub reliability: Vec<ReliabilityBin>,
 }
 
+impl Scores {
+    /// Images that were given the name of a class, rightly or wrongly.
+    pub fn named(&self, class: usize) -> u64 {
+        self.confusion.iter().filter_map(|row| row.get(class)).sum()
+    }
+}
+
 /// Scores of one class against the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassScores {

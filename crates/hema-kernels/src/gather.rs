@@ -163,12 +163,11 @@ impl<'a, E: Element> Gather<'a, E> {
         })
     }
 
-    /// The line of the source map that a line of destinations takes from, or nothing where it lies beyond the map.
-    fn line(&self, segment: &Segment, offset: isize) -> Option<&'a [E]> {
-        let row =
-            usize::try_from(self.rows.source(segment.row, offset)).ok().filter(|&y| y < self.rows.source)?;
+    /// A line of the source map, or nothing where it lies beyond the map.
+    fn line(&self, image: usize, row: isize) -> Option<&'a [E]> {
+        let row = usize::try_from(row).ok().filter(|&y| y < self.rows.source)?;
         let size = self.columns.source * self.channels;
-        Some(&self.map[(segment.image * self.rows.source + row) * size..][..size])
+        Some(&self.map[(image * self.rows.source + row) * size..][..size])
     }
 
     /// Fills `table` with the source addresses of destination pixels `start..start + m`, tap by tap, each tap padded to whole
@@ -179,7 +178,8 @@ impl<'a, E: Element> Gather<'a, E> {
         for &(_, row_offset) in &self.rows.taps {
             for &(_, column_offset) in &self.columns.taps {
                 for segment in self.segments(start, m) {
-                    let Some(line) = self.line(&segment, row_offset) else {
+                    let Some(line) = self.line(segment.image, self.rows.source(segment.row, row_offset))
+                    else {
                         table.extend(zeros(segment.columns.len()));
                         continue;
                     };
@@ -256,8 +256,7 @@ impl<'a, E: Element> Gather<'a, E> {
     fn copy_line(&self, row: isize, first: isize, line: &mut [E]) {
         let c = self.channels;
         line.fill(E::default());
-        let Some(row) = usize::try_from(row).ok().filter(|row| *row < self.rows.source) else { return };
-        let source = &self.map[row * self.columns.source * c..][..self.columns.source * c];
+        let source = self.line(0, row).unwrap_or_default();
         let source = source.get(first.max(0) as usize * c..).unwrap_or_default();
         let line = line.get_mut((-first).max(0) as usize * c..).unwrap_or_default();
         let count = source.len().min(line.len());
@@ -281,7 +280,7 @@ impl<'a, E: Element> Gather<'a, E> {
         let runs = self.columns.runs();
         for (i, &(_, row_offset)) in self.rows.taps.iter().enumerate() {
             for segment in self.segments(start, m) {
-                let line = self.line(&segment, row_offset);
+                let line = self.line(segment.image, self.rows.source(segment.row, row_offset));
                 for &(first, offset, length) in &runs {
                     let columns = &segment.columns;
                     // destinations all of whose taps in the run lie within the map

@@ -291,13 +291,12 @@ fn class_rows(scores: &Scores) -> Vec<Vec<String>> {
         // a class that does not occur has no recall, one that is never predicted no precision
         let [low, high] = c.recall_interval;
         let where_it_occurs = |text: String| if c.support > 0 { text } else { "-".into() };
-        let predicted: u64 = scores.confusion.iter().map(|row| row[class]).sum();
         vec![
             c.name.clone(),
             c.support.to_string(),
             where_it_occurs(percent(c.recall)),
             where_it_occurs(format!("{} to {}", percent(low), percent(high))),
-            if predicted > 0 { percent(c.precision) } else { "-".into() },
+            if scores.named(class) > 0 { percent(c.precision) } else { "-".into() },
         ]
     };
     std::iter::once(header).chain(scores.per_class.iter().enumerate().map(row)).collect()

@@ -19,7 +19,7 @@ pub(super) fn table(findings: &Findings, scores: &Scores) -> String {
         } else {
             String::new()
         };
-        row(c, named(scores, class), floor, &under)
+        row(c, scores.named(class), floor, &under)
     });
     let table = format!(
         "<table class=\"classes\"><thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Images</th>\
@@ -34,11 +34,6 @@ pub(super) fn table(findings: &Findings, scores: &Scores) -> String {
              fewer images, the wider. F1 balances the two; AUROC tells how well the class's probability ranks it \
              before the rest (1 is perfect, 0.5 is chance).",
         )
-}
-
-/// Images that were given the name of the class.
-fn named(scores: &Scores, class: usize) -> u64 {
-    scores.confusion.iter().filter_map(|row| row.get(class)).sum()
 }
 
 /// A class without images has no recall, one that no image was named after no precision, and one with neither no F1.
@@ -96,7 +91,7 @@ fn bar_floor(scores: &Scores) -> f64 {
     let recalls =
         classes().filter(|(_, c)| c.support > 0).flat_map(|(_, c)| [c.recall, c.recall_interval[0]]);
     let precisions = classes()
-        .filter(|(class, _)| named(scores, *class) > 0)
+        .filter(|(class, _)| scores.named(*class) > 0)
         .flat_map(|(_, c)| [c.precision, c.precision_interval[0]]);
     let lowest = svg::range(recalls.chain(precisions)).map_or(0.0, |[low, _]| low);
     ((lowest * 10.0).floor() / 10.0).clamp(0.0, 0.9)

@@ -48,9 +48,13 @@ pub(crate) unsafe fn outer(
             unsafe {
                 let out = out.add(p * qs + q);
                 if add {
-                    processor.load_sums(grid, out, row);
+                    processor.load_sums(
+                        grid,
+                        [out, out.wrapping_byte_add(SIDE * row)].map(<*mut f32>::cast_const),
+                        row,
+                    );
                 } else {
-                    processor.load_sums(grid, zeros.as_ptr(), 0);
+                    processor.load_sums(grid, [zeros.as_ptr(); 2], 0);
                 }
                 for (step, place) in right.places.iter().enumerate() {
                     let left = left.map(|place| place.after(step));

@@ -99,7 +99,7 @@ impl Work<'_> {
         // SAFETY: the caller's conditions. A right-hand tile is `steps.words` rows of the panel, which has `steps.depth` for each tap:
         // `regular` times as many from its first row on, or as many up to its last. `sums` is a whole block.
         unsafe {
-            self.tiles.start_sums(grid, strip.bias.as_ptr(), strip.bias.as_ptr());
+            self.tiles.load_sums(grid, [strip.bias.as_ptr(); 2], 0);
             for (&tap, &left) in self.taps.iter().zip(places) {
                 self.tiles.multiply(grid, left, strip.places(tap, 0, steps), regular);
                 if regular < steps.count {
@@ -126,11 +126,10 @@ impl Work<'_> {
         out: &[*mut E],
     ) {
         let (steps, regular) = (self.steps, self.regular());
-        let [upper, lower] = strips.map(|strip| strip.bias.as_ptr());
         let (grid, wide) = (Grid { tall: true, wide: true }, strips[1].columns > SIDE);
         // SAFETY: as in `block`.
         unsafe {
-            self.tiles.start_sums(grid, upper, lower);
+            self.tiles.load_sums(grid, strips.map(|strip| strip.bias.as_ptr()), 0);
             for (&tap, &[left, _]) in self.taps.iter().zip(places) {
                 let right = strips.map(|strip| strip.places(tap, 0, steps));
                 self.tiles.multiply_by_two(wide, left, right, regular);

@@ -139,45 +139,24 @@ impl Tiles {
         self.0 = shape;
     }
 
-    /// Makes each row of sums a copy of the vectors at `upper`, in the second row of tiles at `lower`.
-    ///
-    /// # Safety
-    /// As many vectors as the grid has columns are readable there; the tiles were set.
-    #[inline(always)]
-    pub(super) unsafe fn start_sums(&self, grid: Grid, upper: *const f32, lower: *const f32) {
-        // SAFETY: the caller's conditions.
-        unsafe {
-            load!("tmm0", upper, 0_usize);
-            if grid.wide {
-                load!("tmm1", upper.add(SIDE), 0_usize);
-            }
-            if grid.tall {
-                load!("tmm2", lower, 0_usize);
-            }
-            if grid.tall && grid.wide {
-                load!("tmm3", lower.add(SIDE), 0_usize);
-            }
-        }
-    }
-
-    /// Loads the sums from rows that are `row` bytes apart.
+    /// Loads the sums from rows that are `row` bytes apart: of each row of tiles from its own place on, where a single row, 0 bytes
+    /// from itself, may stand for all.
     ///
     /// # Safety
     /// The rows of the grid's tiles are readable there; the tiles were set.
     #[inline(always)]
-    pub(super) unsafe fn load_sums(&self, grid: Grid, at: *const f32, row: usize) {
+    pub(super) unsafe fn load_sums(&self, grid: Grid, [upper, lower]: [*const f32; 2], row: usize) {
         // SAFETY: the caller's conditions.
         unsafe {
-            let below = at.wrapping_byte_add(SIDE * row);
-            load!("tmm0", at, row);
+            load!("tmm0", upper, row);
             if grid.wide {
-                load!("tmm1", at.add(SIDE), row);
+                load!("tmm1", upper.add(SIDE), row);
             }
             if grid.tall {
-                load!("tmm2", below, row);
+                load!("tmm2", lower, row);
             }
             if grid.tall && grid.wide {
-                load!("tmm3", below.add(SIDE), row);
+                load!("tmm3", lower.add(SIDE), row);
             }
         }
     }
@@ -212,28 +191,6 @@ impl Tiles {
     /// The tiles of all steps are readable in the places that the grid uses; the tiles were set.
     #[inline(always)]
     pub(super) unsafe fn multiply(&self, grid: Grid, left: [Place; 2], right: [Place; 2], steps: usize) {
-        // SAFETY: the caller's conditions.
-        unsafe {
-            match (grid.tall, grid.wide) {
-                (true, true) => self.multiply_grid::<true, true>(left, right, steps),
-                (true, false) => self.multiply_grid::<true, false>(left, right, steps),
-                (false, true) => self.multiply_grid::<false, true>(left, right, steps),
-                (false, false) => self.multiply_grid::<false, false>(left, right, steps),
-            }
-        }
-    }
-
-    /// [`multiply`](Self::multiply) by a loop that is the grid's own.
-    ///
-    /// # Safety
-    /// As there.
-    #[inline(always)]
-    unsafe fn multiply_grid<const TALL: bool, const WIDE: bool>(
-        &self,
-        left: [Place; 2],
-        right: [Place; 2],
-        steps: usize,
-    ) {
         let mut at = [left[0].at, left[1].at, right[0].at, right[1].at];
         for _ in 0..steps {
             // SAFETY: the caller's conditions.
@@ -241,15 +198,15 @@ impl Tiles {
                 load!("tmm4", at[0], left[0].row);
                 load!("tmm6", at[2], right[0].row);
                 multiply!("tmm0", "tmm4", "tmm6");
-                if WIDE {
+                if grid.wide {
                     load!("tmm7", at[3], right[1].row);
                     multiply!("tmm1", "tmm4", "tmm7");
                 }
-                if TALL {
+                if grid.tall {
                     load!("tmm5", at[1], left[1].row);
                     multiply!("tmm2", "tmm5", "tmm6");
                 }
-                if TALL && WIDE {
+                if grid.tall && grid.wide {
                     multiply!("tmm3", "tmm5", "tmm7");
                 }
             }
