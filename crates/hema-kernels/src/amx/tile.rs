@@ -191,6 +191,28 @@ impl Tiles {
     /// The tiles of all steps are readable in the places that the grid uses; the tiles were set.
     #[inline(always)]
     pub(super) unsafe fn multiply(&self, grid: Grid, left: [Place; 2], right: [Place; 2], steps: usize) {
+        // SAFETY: the caller's conditions.
+        unsafe {
+            match (grid.tall, grid.wide) {
+                (true, true) => self.multiply_grid::<true, true>(left, right, steps),
+                (true, false) => self.multiply_grid::<true, false>(left, right, steps),
+                (false, true) => self.multiply_grid::<false, true>(left, right, steps),
+                (false, false) => self.multiply_grid::<false, false>(left, right, steps),
+            }
+        }
+    }
+
+    /// [`multiply`](Self::multiply) by a loop that is the grid's own: with one for all, a training step of ResNet-18 took 2 % longer.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn multiply_grid<const TALL: bool, const WIDE: bool>(
+        &self,
+        left: [Place; 2],
+        right: [Place; 2],
+        steps: usize,
+    ) {
         let mut at = [left[0].at, left[1].at, right[0].at, right[1].at];
         for _ in 0..steps {
             // SAFETY: the caller's conditions.
@@ -198,15 +220,15 @@ impl Tiles {
                 load!("tmm4", at[0], left[0].row);
                 load!("tmm6", at[2], right[0].row);
                 multiply!("tmm0", "tmm4", "tmm6");
-                if grid.wide {
+                if WIDE {
                     load!("tmm7", at[3], right[1].row);
                     multiply!("tmm1", "tmm4", "tmm7");
                 }
-                if grid.tall {
+                if TALL {
                     load!("tmm5", at[1], left[1].row);
                     multiply!("tmm2", "tmm5", "tmm6");
                 }
-                if grid.tall && grid.wide {
+                if TALL && WIDE {
                     multiply!("tmm3", "tmm5", "tmm7");
                 }
             }
