@@ -80,6 +80,8 @@ def expected_labels(folder, images):
 
 
 def main():
+    if len(sys.argv) != 3:
+        raise SystemExit(__doc__)
     submission, images = (Path(word).resolve() for word in sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(submission) as file:

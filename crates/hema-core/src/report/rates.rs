@@ -67,7 +67,7 @@ fn draw(test: &RateTest) -> String {
         + &aid(format!(
             "Each step of a short run takes a higher learning rate than the one before. Left, the rate is too low to learn \
              anything; right, the loss leaves. A good peak rate lies well before the lowest point of the smoothed line; the \
-             dashed lines are a tenth of that point and where the line falls fastest.{finding}"
+             dotted lines are a tenth of that point and where the line falls fastest.{finding}"
         ))
 }
 
