@@ -234,7 +234,8 @@ impl Predictor {
         let mut of_member = Vec::new();
         for member in &self.members {
             let size = size.unwrap_or(member.preprocess.size);
-            let wanted = Preprocess { size, ..member.preprocess.clone() };
+            // images are enlarged for the network after this, from its own size, which may be smaller than this one
+            let wanted = Preprocess { size, enlarge: None, ..member.preprocess.clone() };
             let known = distinct.iter().position(|p| geometry(p) == geometry(&wanted));
             of_member.push(known.unwrap_or(distinct.len()));
             if known.is_none() {

@@ -70,3 +70,16 @@ fn a_suite_of_ones_own_is_judged_beside_the_others() {
         "{error}"
     );
 }
+
+#[test]
+fn a_suite_damages_larger_images_than_a_model_enlarges() {
+    let place = Place::with_cells();
+    let sizes = "--set data.size=24 --set data.enlarge=32";
+    place.train(&format!("--data cells --out run {sizes}")).succeeds();
+    let suite = "name = \"fine\"\nsize = 48\n\
+                 [[condition]]\nname = \"dim\"\noperators = [{ name = \"brightness-down\" }]\n";
+    place.write("fine.toml", suite);
+    let suites =
+        &place.hema("evaluate run --data cells --suite fine.toml --json").succeeds().json()["suites"];
+    assert_eq!(suites[0]["size"], 48, "not the network's 32");
+}
