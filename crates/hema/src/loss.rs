@@ -3,6 +3,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
+use crate::nn::total;
 use crate::recipe::{ClassWeights, Loss};
 
 /// The true class of an image, or of all images of a mixture.
@@ -68,11 +69,11 @@ impl CrossEntropy {
         let rows = Tensor::from_data(rows, device);
         let logs = activation::log_softmax(logits, 1);
         if self.focus == 0.0 {
-            return (logs * rows).sum().neg();
+            return total(logs * rows).neg();
         }
         // rounding can carry a probability past 1
         let doubt = (logs.clone().exp().neg() + 1.0).clamp_min(1e-7).powf_scalar(self.focus);
-        (doubt * logs * rows).sum().neg()
+        total(doubt * logs * rows).neg()
     }
 
     /// What an image of each class counts beside those of the others.
@@ -113,7 +114,7 @@ pub fn jensen_shannon(logits: Tensor<2>) -> Tensor<1> {
     let views = logs.clone().exp();
     // the paper's bounds, which keep the logarithm finite
     let mixture = views.clone().mean_dim(0).clamp(1e-7, 1.0).log();
-    (views * (logs - mixture)).sum() / rows as f64
+    total(views * (logs - mixture)) / rows as f64
 }
 
 /// Softens probabilities, a row an image, as a division of their logits by `temperature` would.
@@ -139,7 +140,7 @@ pub fn distillation(logits: Tensor<2>, taught: &[f32], temperature: f64, device:
     let certainty: f64 = taught.iter().filter(|p| **p > 0.0).map(|p| f64::from(p * p.ln())).sum();
     let taught = Tensor::<2>::from_data(TensorData::new(taught.to_vec(), [images, classes]), device);
     let logs = activation::log_softmax(logits / temperature, 1);
-    ((taught * logs).sum().neg() + certainty) * (temperature * temperature / images as f64)
+    (total(taught * logs).neg() + certainty) * (temperature * temperature / images as f64)
 }
 
 /// Views of a training image whose predictions are to be consistent: one that is barely changed, and two that are.

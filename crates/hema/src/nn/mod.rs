@@ -17,6 +17,7 @@ pub use init::Init;
 pub use layers::{
     BatchNorm, Conv2d, Dense, Gate, Hidden, LayerNorm, Linear, Padding, ResponseNorm, SqueezeExcite,
 };
+pub(crate) use ops::total;
 pub use ops::{
     Mixer, Residual, Unit, block, conv_act, flatten, global_average_pool, head, input, layer_norm, max_pool,
     mixer, pointwise,

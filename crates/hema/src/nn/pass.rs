@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::f32::consts::FRAC_1_SQRT_2;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::module::ParamId;
@@ -46,7 +47,9 @@ impl Activation {
             Self::Silu => activation::silu(x),
             // burn's own form overflows above 88, and its gradient is then NaN
             Self::Elu => activation::relu(x.clone()) + x.clamp_max(0.0).exp() - 1.0,
-            Self::Gelu => activation::gelu(x),
+            Self::Gelu if device::is_cpu(&x.device()) => activation::gelu(x),
+            // the gradient that burn has on cards is that of an approximation by tanh
+            Self::Gelu => x.clone() * ((x * FRAC_1_SQRT_2).erf() + 1.0) / 2.0,
             Self::LeakyRelu => activation::leaky_relu(x, 0.01),
             Self::Relu6 => x.clamp(0.0, 6.0),
             Self::HardSwish => x.clone() * (x + 3.0).clamp(0.0, 6.0) / 6.0,
@@ -203,5 +206,31 @@ impl Pass {
         let mut rng = randomness.borrow_mut();
         let keep = (1.0 / (1.0 - rate)) as f32;
         Some((0..len).map(|_| if rng.random::<f64>() < rate { 0.0 } else { keep }).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::PI;
+
+    use super::*;
+
+    #[test]
+    fn the_gradient_of_gelu_is_that_of_the_exact_form() {
+        let xs: Vec<f32> = (-40..=40).map(|i| i as f32 / 8.0).collect();
+        let x = Tensor::<1>::from_floats(&xs[..], &device::of_tests().autodiff()).require_grad();
+        let slopes = x.grad(&Activation::Gelu.apply(x.clone()).sum().backward()).unwrap();
+        for (x, slope) in xs.iter().zip(slopes.into_data().iter::<f64>()) {
+            let x = f64::from(*x);
+            // Phi(x) + x phi(x); the distribution is the density's integral, by Simpson's rule
+            let density = |x: f64| (-x * x / 2.0).exp() / (2.0 * PI).sqrt();
+            let width = x / 200.0;
+            let parts = (0..200).map(|i| {
+                let [a, b] = [i, i + 1].map(|i| f64::from(i) * width);
+                (density(a) + 4.0 * density(f64::midpoint(a, b)) + density(b)) * width / 6.0
+            });
+            let expected = 0.5 + parts.sum::<f64>() + x * density(x);
+            assert!((slope - expected).abs() < 5e-6, "at {x}: {slope}, expected {expected}");
+        }
     }
 }

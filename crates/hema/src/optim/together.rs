@@ -10,6 +10,7 @@ use hema_core::error::Result;
 
 use super::{Optimizer, Step, check_norm};
 use crate::model::Network;
+use crate::nn::total;
 use crate::weights::Names;
 
 /// Weights that are changed by the same numbers, one after the other in one row.
@@ -55,7 +56,7 @@ pub(super) fn step(
     let groups = collect.groups;
     let Some(device) = groups.first().map(|group| group.grads[0].device()) else { return Ok(network) };
     let rows: Vec<Tensor<1>> = groups.iter().map(|group| join(group.grads.clone())).collect();
-    let squares = rows.iter().map(|row| row.clone().square().sum());
+    let squares = rows.iter().map(|row| total(row.clone().square()));
     let norm = squares.reduce(|a, b| a + b).unwrap_or_else(|| Tensor::zeros([1], &device)).sqrt();
     // as PyTorch's clip_grad_norm_; on the device, which need not be waited for
     let scale =
