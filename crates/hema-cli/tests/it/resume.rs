@@ -3,7 +3,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use insta::assert_snapshot;
 
@@ -68,7 +69,7 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
 }
 
 /// Starts a run and kills it as `kill -9` does once `moment` comes, or lets it end; whether it was killed.
-fn kill_when(place: &Place, words: &str, moment: impl Fn(&Place) -> bool) -> bool {
+fn kill_when(place: &Place, words: &str, mut moment: impl FnMut(&Place) -> bool) -> bool {
     let mut run = place.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while run.try_wait().unwrap().is_none() {
         if moment(place) {
@@ -84,6 +85,11 @@ fn is_writing(place: &Place) -> bool {
     place.list("run").iter().any(|name| name.starts_with(".hema-"))
 }
 
+/// When the newest checkpoint was written.
+fn saved(place: &Place) -> Option<SystemTime> {
+    std::fs::metadata(place.path("run/checkpoint.safetensors")).and_then(|found| found.modified()).ok()
+}
+
 /// The rows of a run's table, without the speed, the wait and the seconds.
 fn epochs(place: &Place, run: &str) -> Vec<String> {
     let table = place.read(&format!("{run}/metrics.csv"));
@@ -93,23 +99,30 @@ fn epochs(place: &Place, run: &str) -> Vec<String> {
 #[test]
 fn a_run_that_is_killed_again_and_again_goes_on_to_the_same_weights() {
     let place = Place::with_cells();
-    let long = format!("{LONG} --set stage.all.epochs=8");
+    let long = format!("{LONG} --set stage.all.epochs=20");
     place.hema(&format!("{long} --out whole")).succeeds();
 
     let begin = format!("{long} --out run --save-every 0");
     let go_on = "train --resume --out run --save-every 0";
-    let has_checkpoint = |place: &Place| place.path("run/checkpoint.safetensors").exists();
-    assert!(kill_when(&place, &begin, |place| has_checkpoint(place) && is_writing(place)));
+    assert!(kill_when(&place, &begin, |place| saved(place).is_some() && is_writing(place)));
     let mut killed = 1;
     for round in 0..6 {
-        let start = Instant::now();
-        // in the middle of writing a file, after longer and longer, and anywhere
+        // in the middle of writing a file, after more and more steps, and anywhere
         let while_writing = round % 2 == 0;
-        let after = Duration::from_millis(120 * (round + 1));
-        let moment = |place: &Place| start.elapsed() > after && (!while_writing || is_writing(place));
+        let (mut newest, mut steps) = (saved(&place), 0);
+        let moment = |place: &Place| {
+            let found = saved(place);
+            steps += u64::from(found != newest);
+            newest = found;
+            if while_writing {
+                return steps > round / 2 && is_writing(place);
+            }
+            thread::sleep(Duration::from_micros(300 * round));
+            steps > round / 2
+        };
         killed += u32::from(kill_when(&place, go_on, moment));
     }
-    assert!(killed > 2, "killed {killed} times");
+    assert!(killed > 4, "killed {killed} times");
     // a process that is killed leaves its half-written file, the next one takes it away
     place.hema(go_on).succeeds();
 

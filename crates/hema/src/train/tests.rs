@@ -254,14 +254,14 @@ fn a_step_in_parts_is_the_same_step() {
         fixture.run(name, &recipe(&[&plain[..], &[more]].concat()), false, FOREVER).unwrap();
     }
     let found = difference(&fixture, ["whole", "parts"]);
-    assert!(found < 1e-4, "{found}");
+    assert!(found < 2e-4, "{found}");
     assert!(difference(&fixture, ["whole", "others"]) > 1e-3);
     let viewed = ["loss.consistency=3", "loss.labelled_views=all"];
     fixture.run("views", &recipe(&[&plain[..], &viewed].concat()), false, FOREVER).unwrap();
     let parts = [&plain[..], &viewed, &["stage.all.micro_batch=7"]].concat();
     fixture.run("views in parts", &recipe(&parts), false, FOREVER).unwrap();
     let found = difference(&fixture, ["views", "views in parts"]);
-    assert!(found < 1e-4, "{found}");
+    assert!(found < 2e-4, "{found}");
 }
 
 #[test]
