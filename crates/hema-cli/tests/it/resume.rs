@@ -114,11 +114,10 @@ fn a_run_that_is_killed_again_and_again_goes_on_to_the_same_weights() {
             let found = saved(place);
             steps += u64::from(found != newest);
             newest = found;
-            if while_writing {
-                return steps > round / 2 && is_writing(place);
+            if !while_writing {
+                thread::sleep(Duration::from_micros(300 * round));
             }
-            thread::sleep(Duration::from_micros(300 * round));
-            steps > round / 2
+            steps > round / 2 && (!while_writing || is_writing(place))
         };
         killed += u32::from(kill_when(&place, go_on, moment));
     }

@@ -165,10 +165,10 @@ pub(crate) fn total<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     let mut row = x.flatten::<1>(0, D - 1);
     loop {
         let values = row.dims()[0];
-        let (rows, rest) = (values / AT_ONCE, values % AT_ONCE);
-        if rows == 0 || values == AT_ONCE {
+        if values <= AT_ONCE {
             return row.reshape([1, values]).sum_dim(1).flatten(0, 1);
         }
+        let (rows, rest) = (values / AT_ONCE, values % AT_ONCE);
         let sums = row.clone().narrow(0, 0, values - rest).reshape([rows, AT_ONCE]).sum_dim(1).flatten(0, 1);
         row = match rest {
             0 => sums,

@@ -240,6 +240,8 @@ fn difference(fixture: &Fixture, [a, b]: [&str; 2]) -> f32 {
 
 #[test]
 fn a_step_in_parts_is_the_same_step() {
+    // drivers for cards may round a product and a sum as one
+    let rounding = if device::is_cpu(&device::of_tests()) { 1e-4 } else { 2e-4 };
     let fixture = Fixture::new();
     // without batch normalisation, which would see other batches
     let plain = [
@@ -254,14 +256,14 @@ fn a_step_in_parts_is_the_same_step() {
         fixture.run(name, &recipe(&[&plain[..], &[more]].concat()), false, FOREVER).unwrap();
     }
     let found = difference(&fixture, ["whole", "parts"]);
-    assert!(found < 2e-4, "{found}");
+    assert!(found < rounding, "{found}");
     assert!(difference(&fixture, ["whole", "others"]) > 1e-3);
     let viewed = ["loss.consistency=3", "loss.labelled_views=all"];
     fixture.run("views", &recipe(&[&plain[..], &viewed].concat()), false, FOREVER).unwrap();
     let parts = [&plain[..], &viewed, &["stage.all.micro_batch=7"]].concat();
     fixture.run("views in parts", &recipe(&parts), false, FOREVER).unwrap();
     let found = difference(&fixture, ["views", "views in parts"]);
-    assert!(found < 2e-4, "{found}");
+    assert!(found < rounding, "{found}");
 }
 
 #[test]
