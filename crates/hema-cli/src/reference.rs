@@ -67,7 +67,7 @@ fn tables(text: &mut String) {
 
 /// The recipe's keys with their doc comments.
 fn recipe(text: &mut String) {
-    text.push_str("\n## Suite files\n\nSee `suites/dusty-lens.toml` for one that explains itself.\n\n## Recipe keys\n\nSee `recipes/v2b0.toml` for \
+    text.push_str("\n## Suite files\n\nSee `crates/hema/suites/dusty-lens.toml` for one that explains itself.\n\n## Recipe keys\n\nSee `crates/hema/recipes/v2b0.toml` for \
          one that explains itself.\n");
     let mut about = String::new();
     let mut table = false;

@@ -11,75 +11,75 @@ pub struct Shipped {
 
 /// Every shipped recipe, the one to start with first.
 pub const SHIPPED: &[Shipped] = &[
-    Shipped { name: "quickstart", text: include_str!("../../../../recipes/quickstart.toml") },
-    Shipped { name: "v2b0", text: include_str!("../../../../recipes/v2b0.toml") },
-    Shipped { name: "robust-v2b0", text: include_str!("../../../../recipes/robust-v2b0.toml") },
-    Shipped { name: "robust-student", text: include_str!("../../../../recipes/robust-student.toml") },
-    Shipped { name: "robust-small", text: include_str!("../../../../recipes/robust-small.toml") },
-    Shipped { name: "v2b0-staged", text: include_str!("../../../../recipes/v2b0-staged.toml") },
-    Shipped { name: "cnn", text: include_str!("../../../../recipes/cnn.toml") },
-    Shipped { name: "mlp", text: include_str!("../../../../recipes/mlp.toml") },
-    Shipped { name: "an2dl/01-mlp", text: include_str!("../../../../recipes/an2dl/01-mlp.toml") },
+    Shipped { name: "quickstart", text: include_str!("../../recipes/quickstart.toml") },
+    Shipped { name: "v2b0", text: include_str!("../../recipes/v2b0.toml") },
+    Shipped { name: "robust-v2b0", text: include_str!("../../recipes/robust-v2b0.toml") },
+    Shipped { name: "robust-student", text: include_str!("../../recipes/robust-student.toml") },
+    Shipped { name: "robust-small", text: include_str!("../../recipes/robust-small.toml") },
+    Shipped { name: "v2b0-staged", text: include_str!("../../recipes/v2b0-staged.toml") },
+    Shipped { name: "cnn", text: include_str!("../../recipes/cnn.toml") },
+    Shipped { name: "mlp", text: include_str!("../../recipes/mlp.toml") },
+    Shipped { name: "an2dl/01-mlp", text: include_str!("../../recipes/an2dl/01-mlp.toml") },
     Shipped {
         name: "an2dl/01b-mlp-scaled",
-        text: include_str!("../../../../recipes/an2dl/01b-mlp-scaled.toml"),
+        text: include_str!("../../recipes/an2dl/01b-mlp-scaled.toml"),
     },
     Shipped {
         name: "an2dl/02-mlp-augmented",
-        text: include_str!("../../../../recipes/an2dl/02-mlp-augmented.toml"),
+        text: include_str!("../../recipes/an2dl/02-mlp-augmented.toml"),
     },
-    Shipped { name: "an2dl/03-cnn", text: include_str!("../../../../recipes/an2dl/03-cnn.toml") },
+    Shipped { name: "an2dl/03-cnn", text: include_str!("../../recipes/an2dl/03-cnn.toml") },
     Shipped {
         name: "an2dl/04-cnn-augmented",
-        text: include_str!("../../../../recipes/an2dl/04-cnn-augmented.toml"),
+        text: include_str!("../../recipes/an2dl/04-cnn-augmented.toml"),
     },
     Shipped {
         name: "an2dl/04b-cnn-augmented",
-        text: include_str!("../../../../recipes/an2dl/04b-cnn-augmented.toml"),
+        text: include_str!("../../recipes/an2dl/04b-cnn-augmented.toml"),
     },
     Shipped {
         name: "an2dl/05-efficientnet-b0",
-        text: include_str!("../../../../recipes/an2dl/05-efficientnet-b0.toml"),
+        text: include_str!("../../recipes/an2dl/05-efficientnet-b0.toml"),
     },
     Shipped {
         name: "an2dl/06-efficientnet-b0-improved",
-        text: include_str!("../../../../recipes/an2dl/06-efficientnet-b0-improved.toml"),
+        text: include_str!("../../recipes/an2dl/06-efficientnet-b0-improved.toml"),
     },
     Shipped {
         name: "an2dl/07-background-removal",
-        text: include_str!("../../../../recipes/an2dl/07-background-removal.toml"),
+        text: include_str!("../../recipes/an2dl/07-background-removal.toml"),
     },
     Shipped {
         name: "an2dl/07b-background-removal",
-        text: include_str!("../../../../recipes/an2dl/07b-background-removal.toml"),
+        text: include_str!("../../recipes/an2dl/07b-background-removal.toml"),
     },
     Shipped {
         name: "an2dl/08-efficientnetv2-b3",
-        text: include_str!("../../../../recipes/an2dl/08-efficientnetv2-b3.toml"),
+        text: include_str!("../../recipes/an2dl/08-efficientnetv2-b3.toml"),
     },
     Shipped {
         name: "an2dl/08b-efficientnetv2-b3",
-        text: include_str!("../../../../recipes/an2dl/08b-efficientnetv2-b3.toml"),
+        text: include_str!("../../recipes/an2dl/08b-efficientnetv2-b3.toml"),
     },
     Shipped {
         name: "an2dl/09-efficientnetv2-b3-improved",
-        text: include_str!("../../../../recipes/an2dl/09-efficientnetv2-b3-improved.toml"),
+        text: include_str!("../../recipes/an2dl/09-efficientnetv2-b3-improved.toml"),
     },
     Shipped {
         name: "an2dl/09b-efficientnetv2-b3-online",
-        text: include_str!("../../../../recipes/an2dl/09b-efficientnetv2-b3-online.toml"),
+        text: include_str!("../../recipes/an2dl/09b-efficientnetv2-b3-online.toml"),
     },
     Shipped {
         name: "an2dl/10-efficientnetv2-l",
-        text: include_str!("../../../../recipes/an2dl/10-efficientnetv2-l.toml"),
+        text: include_str!("../../recipes/an2dl/10-efficientnetv2-l.toml"),
     },
     Shipped {
         name: "an2dl/10b-efficientnetv2-l-online",
-        text: include_str!("../../../../recipes/an2dl/10b-efficientnetv2-l-online.toml"),
+        text: include_str!("../../recipes/an2dl/10b-efficientnetv2-l-online.toml"),
     },
     Shipped {
         name: "an2dl/rival-convnext",
-        text: include_str!("../../../../recipes/an2dl/rival-convnext.toml"),
+        text: include_str!("../../recipes/an2dl/rival-convnext.toml"),
     },
 ];
 

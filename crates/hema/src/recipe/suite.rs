@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_example_is_a_suite() {
-        let example = parse(include_str!("../../../../suites/dusty-lens.toml")).unwrap();
+        let example = parse(include_str!("../../suites/dusty-lens.toml")).unwrap();
         assert_eq!((example.name.as_str(), example.conditions.len()), ("dusty-lens", 11));
     }
 
