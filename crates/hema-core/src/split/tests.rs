@@ -1,7 +1,10 @@
 //! Splits read, written, fitted to data and refused.
 
+use std::path::Path;
+
 use super::*;
-use crate::data::{Unknown, open};
+use crate::data::{Source, Unknown, open};
+use crate::error::Result;
 
 fn parse(text: &str) -> Result<Split> {
     Split::parse(text.as_bytes(), Path::new("s.csv"))
