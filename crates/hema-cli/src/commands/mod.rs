@@ -129,7 +129,7 @@ impl Memory {
 /// Labelled images that models are compared on, which none of them was trained on.
 #[derive(clap::Args)]
 pub(crate) struct Unseen {
-    /// Image folder with labels, or any other form of `hema list readers`, of images that no model was trained on
+    /// Labelled images that no model was trained on: an image folder, or any other form of `hema list readers`
     #[arg(long)]
     pub(crate) data: PathBuf,
     /// CSV with the columns path and split, whose val part is taken; by default the first run's own if it fits, else the data's own,

@@ -47,7 +47,7 @@ fn bad_split_files_are_explained() {
 #[test]
 fn a_split_of_numeric_labels_fits_the_data_under_a_models_class_names() {
     let source = source("path,label\n1,0\n2,1\n");
-    let split = Plan::new(&source, 0).parts(Fractions { val: 0.0, test: 0.0 }).unwrap();
+    let split = SplitPlan::new(&source, 0).parts(Fractions { val: 0.0, test: 0.0 }).unwrap();
     let source = source.with_classes(&["a".to_owned(), "b".to_owned()], Unknown::Fail).unwrap();
     assert_eq!(split.indices(&source, Part::Train).unwrap(), [0, 1]);
 }
