@@ -43,7 +43,7 @@ pub enum Purpose {
     /// Augmentation of the second view of one training sample.
     View = 17,
     /// Choice among several pipelines of augmentation.
-    Way = 18,
+    Pipeline = 18,
     /// Choice of the last operator for one training image.
     Last = 19,
     /// Recipe values of a trial.

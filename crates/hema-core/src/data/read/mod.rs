@@ -48,7 +48,7 @@ pub const READERS: &[Reader] = &[
     },
     Reader {
         name: "numpy arrays",
-        about: "a .npz with `images` and `labels`, or `MedMNIST`'s `train_images`, ...",
+        about: "a .npz with `images` and `labels`, or MedMNIST's `train_images`, ...",
         recognises: npz::recognises,
         open: npz::open,
     },
