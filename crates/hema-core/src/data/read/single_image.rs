@@ -15,6 +15,7 @@ pub(super) fn recognises(input: &Input) -> bool {
 }
 
 /// The data set of one picture file.
+#[allow(clippy::unnecessary_wraps)] // the signature of every reader
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
     let path = input.path();
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();

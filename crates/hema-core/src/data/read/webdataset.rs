@@ -36,13 +36,11 @@ fn is_tar(input: &Input) -> bool {
 
 /// The images of one shard or of several.
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
-    match files(input) {
-        Some(files) => open_several(input.path(), &files),
-        None => {
-            let shard = Shard { name: shards::file_name(input.path()), listing: input.take_listing()? };
-            arrange(input.path(), vec![shard])
-        }
+    if let Some(files) = files(input) {
+        return open_several(input.path(), &files);
     }
+    let shard = Shard { name: shards::file_name(input.path()), listing: input.take_listing()? };
+    arrange(input.path(), vec![shard])
 }
 
 /// The shards of a data set of several files.
