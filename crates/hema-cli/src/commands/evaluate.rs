@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// More models, to judge their ensemble
     #[arg(long = "with", value_name = "MODEL")]
     with: Vec<PathBuf>,
-    /// Image folder, archive, .npz or CSV manifest with labels
+    /// Image folder with labels, or any other form of `hema list readers`
     #[arg(long)]
     data: PathBuf,
     /// CSV with the columns path and split; by default the run's own if it fits, else the data's own

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hema::core::data::{self, Dataset, Source};
 use hema::core::error::{Error, Result};
 use hema::core::record::Evaluation;
-use hema::core::split::{Fractions, Part, Plan, Split};
+use hema::core::split::{Fractions, Part, Split, SplitPlan};
 use hema::device;
 use hema::recipe::Recipe;
 use hema::run_log::Epoch;
@@ -45,7 +45,7 @@ pub(super) struct Inputs {
     /// A shipped recipe (see `hema list recipes`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", required_unless_present = "resume")]
     recipe: Option<String>,
-    /// Image folder, archive, .npz or CSV manifest with labels
+    /// Image folder with labels, or any other form of `hema list readers`
     #[arg(long, required_unless_present = "resume")]
     data: Option<PathBuf>,
     /// CSV with the columns path and split; by default the data's own split, else one by the recipe's shares
@@ -283,7 +283,7 @@ pub(super) fn find_split(args: &Inputs, recipe: &Recipe, source: &Source, out: &
         return Ok(split);
     }
     let fractions = Fractions { val: recipe.data.validation, test: recipe.data.test };
-    let split = Plan::new(source, recipe.seed).parts(fractions).map_err(|e| e.at(source.path()))?;
+    let split = SplitPlan::new(source, recipe.seed).parts(fractions).map_err(|e| e.at(source.path()))?;
     match split.counts() {
         [_, 0, _] => {
             let share = recipe.data.validation;

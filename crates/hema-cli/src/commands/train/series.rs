@@ -10,7 +10,7 @@ use hema::core::data::Source;
 use hema::core::error::{Error, Result};
 use hema::core::file;
 use hema::core::record::{Evaluation, Scores};
-use hema::core::split::{Part, Plan, Split};
+use hema::core::split::{Part, Split, SplitPlan};
 use hema::recipe::Recipe;
 use hema::train::{self, Claimed};
 use serde::{Deserialize, Serialize};
@@ -160,11 +160,11 @@ fn members(
 /// A split for each fold of what is not set apart as test: by the data's own split, else by the recipe's share.
 fn folds(count: usize, recipe: &Recipe, source: &Source) -> Result<Vec<Split>> {
     let Some(own) = source.read_split_inside()? else {
-        return Plan::new(source, recipe.seed).folds(count, recipe.data.test);
+        return SplitPlan::new(source, recipe.seed).folds(count, recipe.data.test);
     };
     let parts = own.parts(source);
     let left_out = (0..parts.len()).filter(|image| parts[*image] == Some(Part::Test)).collect();
-    let folds = Plan { left_out, ..Plan::new(source, recipe.seed) }.folds(count, 0.0)?;
+    let folds = SplitPlan { left_out, ..SplitPlan::new(source, recipe.seed) }.folds(count, 0.0)?;
     Ok(folds.into_iter().map(|split| split.with_part_of(&own, Part::Test)).collect())
 }
 

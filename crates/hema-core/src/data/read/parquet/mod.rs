@@ -1,16 +1,18 @@
-//! Parquet files with an image column, as Hugging Face `datasets` keeps them: `image` is a struct of `bytes` and `path` (or
-//! plain bytes), `label` a number whose names stand in the file's `huggingface` metadata, or a name. A column `group`
-//! is read when there is one; the part is told by a file's name: `train-00000-of-00001.parquet`.
+//! Parquet files with an image column, as Hugging Face `datasets` keeps them: `image` is a struct of `bytes`
+//! and `path` (or plain bytes), `label` a number whose names stand in the file's `huggingface` metadata, or a
+//! name. A column `group` is read when there is one; the part is told by a file's name:
+//! `train-00000-of-00001.parquet`.
 //!
-//! Pages may be packed with snappy or zstd; other codecs, for which the reader would unpack a small file into any amount of
-//! memory, are refused. Images are read row group by row group, never a whole file. What a file claims is checked (`pages`) before anything is
-//! taken for it. Left out on purpose: images that lie outside the file, several image columns.
+//! Pages may be packed with snappy or zstd; other codecs, for which the reader would unpack a small file into
+//! any amount of memory, are refused. Images are read row group by row group, never a whole file. The sizes
+//! that a file claims are checked (`pages`) before memory is taken for them. Left out on purpose: images that
+//! lie outside the file, several image columns.
 
+mod chunks;
 mod pages;
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,37 +22,52 @@ use ::parquet::column::reader::{ColumnReaderImpl, get_column_reader, get_typed_c
 use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use ::parquet::errors::{ParquetError, Result as ParquetResult};
 use ::parquet::file::metadata::ColumnChunkMetaData;
-use ::parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
+use ::parquet::file::reader::{FileReader, Length, SerializedFileReader};
 use ::parquet::file::serialized_reader::SerializedPageReader;
 use ::parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 use bytes::Bytes;
 
-use super::blob::{Blob, FilePart, Stream};
-use super::entries::{Entries, Entry};
-use super::place::{Coding, Place, check_file_size};
-use super::places::Places;
-use super::source::Source;
-use super::{classes, webdataset};
+use self::chunks::Chunks;
+use super::input::Input;
+use super::shards;
+use crate::data::blob::{Blob, Stream};
+use crate::data::classes;
+use crate::data::entries::{Entries, Entry};
+use crate::data::place::{Coding, Place, check_file_size};
+use crate::data::place_table::PlaceTable;
+use crate::data::source::Contents;
 use crate::error::{Error, Result};
-use crate::file;
 
 /// Values read at a time.
 const BATCH: usize = 256;
 
-/// Opens one or several files as one source.
-pub(super) fn open(path: &Path, files: &[PathBuf]) -> Result<Source> {
+/// Whether it is a Parquet file, or a folder of them.
+pub(super) fn recognises(input: &Input) -> bool {
+    input.start().starts_with(b"PAR1") || (input.is_folder() && !files(input).is_empty())
+}
+
+/// The images of one file or of several.
+pub(super) fn open(input: &mut Input) -> Result<Contents> {
     let mut rows = Rows::default();
-    for file in files {
-        rows.add_file(file).map_err(|e| e.at(file))?;
+    for file in files(input) {
+        rows.add_file(&file).map_err(|e| e.at(&file))?;
     }
-    rows.finish(path)
+    rows.finish().map_err(|e| e.at(input.path()))
+}
+
+fn files(input: &Input) -> Vec<PathBuf> {
+    if input.is_folder() {
+        shards::in_folder(input.path(), ".parquet")
+    } else {
+        vec![input.path().to_path_buf()]
+    }
 }
 
 /// Everything read so far.
 #[derive(Default)]
 struct Rows {
     entries: Entries,
-    places: Places,
+    places: PlaceTable,
     labels: Vec<Option<Label>>,
     /// Names of numeric labels.
     names: Option<Vec<String>>,
@@ -78,7 +95,7 @@ impl Rows {
             }
             self.names = Some(names);
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = shards::file_name(path);
         let mut row = 0;
         for group in metadata.row_groups() {
             let count = group.num_rows();
@@ -113,8 +130,8 @@ impl Rows {
             columns.group.map(&column).transpose()?.map_or(Ok(Vec::new()), |c| c.texts())?.into_iter();
         let mut labels =
             columns.label.map(&column).transpose()?.map_or(Ok(Vec::new()), |c| c.labels())?.into_iter();
-        let blob = Arc::new(Blob::Stream(Arc::new(Stream::Parquet(Box::new(ImageColumn(images))))));
-        let part = webdataset::part_of(file);
+        let blob = Arc::new(Blob::Stream(Arc::new(ImageColumn(images))));
+        let part = shards::part_of(file);
         let mut offset = 0;
         for (row, len) in lengths.into_iter().enumerate() {
             check_file_size(len as u64)?;
@@ -130,10 +147,10 @@ impl Rows {
         Ok(())
     }
 
-    fn finish(mut self, path: &Path) -> Result<Source> {
-        let (classes, numeric) = self.label().map_err(|e| e.at(path))?;
+    fn finish(mut self) -> Result<Contents> {
+        let (classes, numeric) = self.label()?;
         let Self { entries, places, .. } = self;
-        Ok(Source { path: path.to_path_buf(), form: "", classes, numeric, entries, places, split_csv: None })
+        Ok(Contents { classes, numeric, entries, places, split_csv: None })
     }
 
     /// Turns labels into positions in the class list, which it gives, with whether labels are only numbers.
@@ -231,7 +248,7 @@ struct Column {
 }
 
 impl Column {
-    /// Checks what the column claims of itself.
+    /// Checks the codec and the sizes that a column claims.
     fn new(chunks: &Chunks, metadata: &ColumnChunkMetaData, rows: usize) -> Result<Self> {
         let compression = metadata.compression();
         if !matches!(compression, Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_)) {
@@ -291,12 +308,11 @@ impl Column {
     }
 }
 
-/// The picture files of a row group.
-pub(super) struct ImageColumn(Column);
+/// The picture files of a row group, one after the other.
+struct ImageColumn(Column);
 
-impl ImageColumn {
-    /// All files, one after the other.
-    pub(super) fn reader(&self) -> Box<dyn Read + Send> {
+impl Stream for ImageColumn {
+    fn reader(&self) -> Box<dyn Read + Send> {
         match self.0.reader::<ByteArrayType>() {
             Ok(reader) => Box::new(ImageBytes { reader, rest: Bytes::new() }),
             Err(_) => Box::new(io::empty()),
@@ -306,7 +322,7 @@ impl ImageColumn {
 
 struct ImageBytes {
     reader: ColumnReaderImpl<ByteArrayType>,
-    /// What is left of the file being read.
+    /// The rest of the file being read.
     rest: Bytes,
 }
 
@@ -327,7 +343,8 @@ impl Read for ImageBytes {
     }
 }
 
-/// Reads rows of a column. Pages that are damaged in ways that the reader takes for impossible are errors all the same.
+/// Reads rows of a column. Pages that are damaged in ways that the reader takes for impossible are errors all
+/// the same.
 fn read_rows<T: DataType>(
     reader: &mut ColumnReaderImpl<T>,
     rows: usize,
@@ -338,44 +355,6 @@ fn read_rows<T: DataType>(
     match catch_unwind(read) {
         Ok(read) => read.map(|(rows, _, _)| rows),
         Err(_) => Err(ParquetError::General("a page contradicts itself".to_owned())),
-    }
-}
-
-/// A file that several readers read parts of.
-#[derive(Clone)]
-struct Chunks {
-    file: Arc<File>,
-    len: u64,
-}
-
-impl Chunks {
-    fn open(path: &Path) -> Result<Self> {
-        let file = file::open(path)?;
-        let len = file.metadata().map_err(|e| Error::io(path, &e))?.len();
-        Ok(Self { file: Arc::new(file), len })
-    }
-}
-
-impl Length for Chunks {
-    fn len(&self) -> u64 {
-        self.len
-    }
-}
-
-impl ChunkReader for Chunks {
-    type T = BufReader<FilePart>;
-
-    fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
-        Ok(BufReader::new(FilePart::new(&self.file, start, self.len.saturating_sub(start))))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
-        if start.checked_add(length as u64).is_none_or(|end| end > self.len) {
-            return Err(ParquetError::EOF("a part lies beyond the end of the file".to_owned()));
-        }
-        let mut bytes = vec![0; length];
-        self.get_read(start)?.read_exact(&mut bytes)?;
-        Ok(bytes.into())
     }
 }
 

@@ -1,25 +1,27 @@
-//! What the pages of a column claim, checked before a reader takes memory for it: lengths against the file's, the number
-//! of values against lengths.
+//! The sizes that the pages of a column claim, checked before a reader takes memory for them: lengths against
+//! the file's, the number of values against lengths.
 //!
-//! The headers are Thrift structs in its compact encoding, of which only the few numbers asked for are looked at.
+//! The headers are Thrift structs in its compact encoding, of which only the few numbers asked for are looked
+//! at.
 
 use std::io::{self, Read};
 
 use ::parquet::file::metadata::ColumnChunkMetaData;
 use ::parquet::file::reader::{ChunkReader, Length};
 
-use super::Chunks;
+use super::chunks::Chunks;
 use crate::error::{Error, Result};
 
-/// Most bytes that snappy makes of one. Zstd makes any number of one, where a page says the same over and over, but writers
-/// make such pages small.
+/// Most bytes that snappy makes of one. Zstd makes any number of one, where a page says the same over and
+/// over, but writers make such pages small.
 const MAX_RATIO: u64 = 32;
 const MAX_REPETITIVE: u64 = 4 << 20;
 /// Fewest bytes of a value in a dictionary, unpacked: a text has its length before it.
 const SHORTEST_VALUE: u64 = 4;
 /// Largest page, in bytes: one image of the largest size accepted, and a little.
 const MAX_PAGE: u64 = 512 << 20;
-/// The type of a page that is a dictionary, and the encodings that refer to one (`PLAIN_DICTIONARY`, `RLE_DICTIONARY`).
+/// The type of a page that is a dictionary, and the encodings that refer to one (`PLAIN_DICTIONARY`,
+/// `RLE_DICTIONARY`).
 const DICTIONARY_PAGE: u64 = 2;
 const DICTIONARY_ENCODINGS: [u64; 2] = [2, 8];
 /// Deepest nesting of a header.
@@ -59,7 +61,7 @@ pub(super) fn check(chunks: &Chunks, column: &ColumnChunkMetaData) -> Result<()>
     Ok(())
 }
 
-/// What a page says of itself.
+/// The header of a page.
 #[derive(Default)]
 struct Header {
     /// Bytes of the header.

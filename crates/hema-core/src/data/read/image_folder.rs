@@ -1,86 +1,63 @@
-//! From the paths of picture files to labels: the first folder is the class.
+//! Image folders, and archives of one: the first folder of a path is the class.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use super::classes;
-use super::entries::Entries;
-use super::place::Place;
-use super::places::Places;
-use super::source::Source;
-use super::texts::Texts;
-use super::webdataset::Said;
+use super::input::{Input, Packing};
+use super::listing::Listing;
+use crate::data::classes;
+use crate::data::entries::Entries;
+use crate::data::part::Part;
+use crate::data::source::Contents;
 use crate::error::{Error, Result};
-use crate::split::Part;
 
-/// The files that a folder or an archive holds, by their path under it (`/` between folders).
-#[derive(Default)]
-pub(super) struct Listing {
-    /// Picture files.
-    pub(super) names: Texts,
-    /// Where each of them lies.
-    pub(super) places: Places,
-    /// Path and text of every `split.csv` and `groups.csv`.
-    pub(super) tables: Vec<(String, Vec<u8>)>,
-    /// Path of every file that says something of a single picture, and what it says.
-    pub(super) sidecars: Vec<(String, Said)>,
+/// A folder that holds pictures, however deep, or cannot be listed.
+pub(super) fn is_folder(input: &Input) -> bool {
+    input.is_folder() && !input.listing().is_ok_and(Listing::is_empty)
 }
 
-impl Listing {
-    /// Adds a picture file.
-    pub(super) fn add(&mut self, name: &str, place: Place) {
-        self.names.push(name);
-        self.places.push(place);
-    }
-
-    /// Whether there is no picture file.
-    pub(super) fn is_empty(&self) -> bool {
-        self.names.len() == 0
-    }
-
-    /// The picture files by their names. An archive may hold a file twice: the later one replaces the earlier, as when it
-    /// is unpacked; in a folder, two files may look the same where their names are not Unicode.
-    fn in_order(&self, root: Root) -> Vec<u32> {
-        let name = |file: u32| self.names.get(file as usize);
-        let mut order: Vec<u32> = (0..self.names.len() as u32).collect();
-        order.sort_unstable_by(|a, b| name(*a).cmp(name(*b)).then(a.cmp(b)));
-        order.dedup_by(|later, earlier| {
-            let same = root == Root::Archive && name(*later) == name(*earlier);
-            if same {
-                *earlier = *later;
-            }
-            same
-        });
-        order
-    }
+/// A tar archive.
+pub(super) fn is_tar(input: &Input) -> bool {
+    input.packing() == Some(Packing::Tar)
 }
 
-/// What was listed.
+/// A gzipped file, which ought to be a tar archive.
+pub(super) fn is_gzipped_tar(input: &Input) -> bool {
+    input.packing() == Some(Packing::GzippedTar)
+}
+
+/// A zip archive.
+pub(super) fn is_zip(input: &Input) -> bool {
+    input.packing() == Some(Packing::Zip)
+}
+
+/// The images of a folder.
+pub(super) fn open_folder(input: &mut Input) -> Result<Contents> {
+    arrange(input.path(), input.take_listing()?, Root::Folder)
+}
+
+/// The images of an archive.
+pub(super) fn open_archive(input: &mut Input) -> Result<Contents> {
+    arrange(input.path(), input.take_listing()?, Root::Archive)
+}
+
+/// The kind of container that was listed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Root {
+enum Root {
     /// A folder, which the user pointed at.
     Folder,
     /// An archive, which usually wraps everything in one top folder.
     Archive,
 }
 
-/// Whether a file is not worth a look: hidden, or a by-product of packing on a Mac.
-pub(super) fn is_ignored(name: &str) -> bool {
-    name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX")
-}
-
-/// Whether a file may say something of the pictures it lies beside.
-pub(super) fn is_table(name: &str) -> bool {
-    matches!(name.rsplit('/').next(), Some("split.csv" | "groups.csv"))
-}
-
-/// Makes a source of a listing. Pictures without a folder are unlabelled; folders named `train`, `val` and `test`, when
-/// there is nothing else, are parts, with the classes below them.
-pub(super) fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Source> {
-    let order = listing.in_order(root);
+/// Makes a data set of a listing. Pictures without a folder are unlabelled; folders named `train`, `val` and
+/// `test`, when there is nothing else, are parts, with the classes below them.
+fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
+    let order = in_order(&listing, root);
     let names = order.iter().map(|file| listing.names.get(*file as usize));
     let top = common_top(names, root).map(|top| format!("{top}/")).unwrap_or_default();
-    // of large sets, two lists of all names are most of the memory that opening them takes: the first goes at once
+    // of large sets, two lists of all names are most of the memory that opening them takes: the first goes at
+    // once
     let paths = std::mem::take(&mut listing.names).select(&order, top.len());
     let places = listing.places.select(&order);
     let in_parts = paths.iter().all(|path| part_folder(path).is_some());
@@ -105,15 +82,23 @@ pub(super) fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<S
         entries.set_part(i, part);
         entries.set_group(i, group);
     }
-    Ok(Source {
-        path: path.to_path_buf(),
-        form: "",
-        classes: classes.names,
-        numeric: classes.numeric,
-        entries,
-        places,
-        split_csv,
-    })
+    Ok(Contents { classes: classes.names, numeric: classes.numeric, entries, places, split_csv })
+}
+
+/// The picture files by their names. An archive may hold a file twice: the later one replaces the earlier, as
+/// when it is unpacked; in a folder, two files may look the same where their names are not Unicode.
+fn in_order(listing: &Listing, root: Root) -> Vec<u32> {
+    let name = |file: u32| listing.names.get(file as usize);
+    let mut order: Vec<u32> = (0..listing.names.len() as u32).collect();
+    order.sort_unstable_by(|a, b| name(*a).cmp(name(*b)).then(a.cmp(b)));
+    order.dedup_by(|later, earlier| {
+        let same = root == Root::Archive && name(*later) == name(*earlier);
+        if same {
+            *earlier = *later;
+        }
+        same
+    });
+    order
 }
 
 /// The groups of a `groups.csv` by path; a file of that name with other columns is something else.
@@ -143,8 +128,8 @@ fn part_folder(path: &str) -> Option<Part> {
     path.split_once('/').and_then(|(first, _)| first.parse().ok())
 }
 
-/// The folder around everything, when it is no class: there are folders below it, or it wraps an archive of loose
-/// pictures. A folder named like a standard class or a part is never taken for it.
+/// The folder around everything, when it is no class: there are folders below it, or it wraps an archive of
+/// loose pictures. A folder named like a standard class or a part is never taken for it.
 fn common_top<'a>(mut names: impl Iterator<Item = &'a str> + Clone, root: Root) -> Option<&'a str> {
     let (top, _) = names.clone().next()?.split_once('/')?;
     let has_folder_below = |name: &str| name.split('/').count() >= 3;

@@ -4,18 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::blob::Blob;
-use super::npz::PixelLayout;
-use super::place::{Coding, Place};
+use super::place::{Coding, PixelLayout, Place};
 
-/// Homes that a place is compared with before it gets one of its own. A zip goes back and forth between packed members
-/// and others, a manifest between folders.
+/// Homes that a place is compared with before it gets one of its own. A zip goes back and forth between
+/// packed members and others, a manifest between folders.
 const RECENT: usize = 16;
 
-/// Places, numbered from 0 in the order they came in.
+/// The places of all entries, numbered from 0 in the order they came in.
 #[derive(Clone, Default)]
-pub(super) struct Places {
-    rows: Vec<Row>,
-    /// What places have in common.
+pub(super) struct PlaceTable {
+    rows: Vec<Packed>,
+    /// The common part of runs of places.
     homes: Vec<Home>,
     /// Names of files in folders, one after the other.
     names: String,
@@ -25,13 +24,13 @@ pub(super) struct Places {
 
 /// A place in its home.
 #[derive(Clone, Copy)]
-struct Row {
+struct Packed {
     home: u32,
     len: u32,
     at: u64,
 }
 
-/// What a run of places has in common, and what `at` and `len` of their rows are.
+/// The common part of a run of places; each variant tells the meaning of `at` and `len` in their rows.
 #[derive(Clone)]
 enum Home {
     /// A folder of files: where the file's name begins among the names, and its length.
@@ -43,7 +42,7 @@ enum Home {
     /// A shared file with deflated pictures: number among the deflated, and length as it lies there.
     Deflated(Arc<Blob>),
     /// A shared file with pixels: offset; the layout knows the length.
-    Pixels(Arc<Blob>, Arc<PixelLayout>),
+    Pixels(Arc<Blob>, Arc<dyn PixelLayout>),
 }
 
 #[derive(Clone, Copy)]
@@ -53,7 +52,7 @@ struct Deflated {
     crc: u32,
 }
 
-impl Places {
+impl PlaceTable {
     /// Adds a place. Picture files are at most [`MAX_FILE`](super::place::MAX_FILE) long.
     pub(super) fn push(&mut self, place: Place) {
         let (home, at, len) = match place {
@@ -80,12 +79,12 @@ impl Places {
             self.homes.push(home);
             self.homes.len() - 1
         });
-        self.rows.push(Row { home: home as u32, len: len as u32, at });
+        self.rows.push(Packed { home: home as u32, len: len as u32, at });
     }
 
-    /// Place `i`, which must be below [`Places::len`].
+    /// Place `i`, which must be below [`PlaceTable::len`].
     pub(super) fn get(&self, i: usize) -> Place {
-        let Row { home, len, at } = self.rows[i];
+        let Packed { home, len, at } = self.rows[i];
         let span = |blob: &Arc<Blob>, offset, len, coding| Place::Span {
             blob: Arc::clone(blob),
             offset,
@@ -100,14 +99,14 @@ impl Places {
                 let Deflated { offset, size, crc } = self.deflated[at as usize];
                 span(blob, offset, len as usize, Coding::Deflated { size: size as usize, crc })
             }
-            Home::Pixels(blob, layout) => span(blob, at, layout.len(), Coding::Pixels(Arc::clone(layout))),
+            Home::Pixels(blob, layout) => span(blob, at, layout.bytes(), Coding::Pixels(Arc::clone(layout))),
         }
     }
 
-    /// What tells the file that place `i` shares with others from other files, and the offset in it; nothing where it is
-    /// a file of its own.
+    /// A number for the file that place `i` shares with others, and the offset in it; `None` for a file of
+    /// its own.
     pub(super) fn in_shared_file(&self, i: usize) -> Option<(usize, u64)> {
-        let Row { home, at, .. } = self.rows[i];
+        let Packed { home, at, .. } = self.rows[i];
         let (blob, offset) = match &self.homes[home as usize] {
             Home::Folder(_) | Home::File(_) => return None,
             Home::Deflated(blob) => (blob, self.deflated[at as usize].offset),
@@ -121,7 +120,7 @@ impl Places {
         self.rows.len()
     }
 
-    /// All of them, in order.
+    /// All places, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Place> {
         (0..self.len()).map(|i| self.get(i))
     }
@@ -157,7 +156,7 @@ fn folder_and_name(path: &Path) -> Option<(&Path, &str)> {
 mod tests {
     use super::*;
 
-    /// What tells one place from another.
+    /// A text that tells one place from another.
     fn described(place: Place) -> String {
         match place {
             Place::File(path) => format!("{path:?}"),
@@ -201,7 +200,7 @@ mod tests {
             let name = std::ffi::OsStr::from_bytes(b"a/\xff.png");
             all.push(Place::File(name.into()));
         }
-        let mut places = Places::default();
+        let mut places = PlaceTable::default();
         all.iter().cloned().for_each(|place| places.push(place));
         let expected: Vec<String> = all.into_iter().map(described).collect();
         assert_eq!(places.iter().map(described).collect::<Vec<_>>(), expected);

@@ -3,17 +3,24 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use super::classes;
-use super::entries::{Entries, Entry};
-use super::place::Place;
-use super::places::Places;
-use super::source::Source;
+use super::input::Input;
+use crate::data::classes;
+use crate::data::entries::{Entries, Entry};
+use crate::data::part::Part;
+use crate::data::place::Place;
+use crate::data::place_table::PlaceTable;
+use crate::data::source::Contents;
 use crate::error::{Error, Result};
 use crate::file;
-use crate::split::Part;
+
+/// A file that is named like a CSV file, whatever it begins with.
+pub(super) fn recognises(input: &Input) -> bool {
+    input.is_file_named("csv")
+}
 
 /// Opens a manifest. Files are not touched; an empty label leaves an image unlabelled.
-pub(super) fn open(path: &Path) -> Result<Source> {
+pub(super) fn open(input: &mut Input) -> Result<Contents> {
+    let path = input.path();
     let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}")).at(path);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file::open(path)?);
     let header: Vec<String> =
@@ -29,7 +36,7 @@ pub(super) fn open(path: &Path) -> Result<Source> {
     let split_column = column("split").or_else(|| column("part"));
 
     let folder = path.parent().unwrap_or(Path::new(""));
-    let (mut entries, mut places, mut labels) = (Entries::default(), Places::default(), Vec::new());
+    let (mut entries, mut places, mut labels) = (Entries::default(), PlaceTable::default(), Vec::new());
     let mut seen = HashSet::new();
     for record in reader.records() {
         let record = record.map_err(bad)?;
@@ -51,13 +58,5 @@ pub(super) fn open(path: &Path) -> Result<Source> {
     for (i, label) in labels.into_iter().enumerate() {
         entries.set_label(i, label.map(|name| classes.labels[&name]));
     }
-    Ok(Source {
-        path: path.to_path_buf(),
-        form: "",
-        classes: classes.names,
-        numeric: classes.numeric,
-        entries,
-        places,
-        split_csv: None,
-    })
+    Ok(Contents { classes: classes.names, numeric: classes.numeric, entries, places, split_csv: None })
 }

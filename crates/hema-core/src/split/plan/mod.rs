@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use super::deal::{Unit, deal};
+use super::deal::{ClassCounts, deal};
+use super::membership::{Row, Split};
 use super::unit::units;
-use super::{Part, Row, Split};
-use crate::data::{Entries, Entry, Source};
+use crate::data::{Entries, Entry, Part, Source};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng, stream};
 
@@ -19,18 +19,20 @@ pub struct Fractions {
     pub test: f64,
 }
 
-/// What is to be split. The same plan makes the same splits, whatever the order of the entries; entries without a label
-/// are left out. The images of a group stay together (see [`Entry::group`]).
+/// The images to split, and the choices about it. The same plan makes the same splits, whatever the order of
+/// the entries; entries without a label are left out. The images of a group stay together (see
+/// [`Entry::group`]).
 ///
-/// The test part depends on the seed and its own share alone: it is the same for every share of validation, every fold
-/// and every repeat.
+/// The test part depends on the seed and its own share alone: it is the same for every share of validation,
+/// every fold and every repeat.
 #[derive(Clone, Debug)]
-pub struct Plan<'a> {
+pub struct SplitPlan<'a> {
     /// The images.
     pub entries: &'a Entries,
-    /// Their classes, in label order.
+    /// Classes of the images, in label order.
     pub classes: &'a [String],
-    /// Sets of images that show the same picture, as [`crate::audit::copies`] finds them: each stays together.
+    /// Sets of images that show the same picture, as [`crate::audit::copies`] finds them: each stays
+    /// together.
     pub copies: Vec<Vec<usize>>,
     /// Images that go into no part.
     pub left_out: Vec<usize>,
@@ -40,7 +42,7 @@ pub struct Plan<'a> {
     pub repeat: u64,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> SplitPlan<'a> {
     /// The plan for all images of a source, without copies.
     pub fn new(source: &'a Source, seed: u64) -> Self {
         Self {
@@ -53,8 +55,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Splits the images so that every part has the classes in the same proportions, as far as units allow. A class
-    /// always keeps a unit in training.
+    /// Splits the images so that every part has the classes in the same proportions, as far as units allow. A
+    /// class always keeps a unit in training.
     ///
     /// # Errors
     /// Fractions out of range; no labelled entry.
@@ -66,13 +68,13 @@ impl<'a> Plan<'a> {
         Ok(self.split(&val, &test))
     }
 
-    /// Divides the images, but for a share set apart as test, into folds, and gives a split for each: the fold
-    /// validates, the others train. Where units are single images, the folds' counts of a class, and their sizes,
-    /// differ by at most one.
+    /// Divides the images, but for a share set apart as test, into folds, and gives a split for each: the
+    /// fold validates, the others train. Where units are single images, the folds' counts of a class, and
+    /// their sizes, differ by at most one.
     ///
     /// # Errors
-    /// A share out of range, fewer than two folds, no labelled entry; a fold without images; a class all of whose images
-    /// are in one fold, so that one model would not know it.
+    /// A share out of range, fewer than two folds, no labelled entry; a fold without images; a class all of
+    /// whose images are in one fold, so that one model would not know it.
     pub fn folds(&self, count: usize, test: f64) -> Result<Vec<Split>> {
         Fractions { val: 0.0, test }.validate()?;
         if count < 2 {
@@ -80,9 +82,9 @@ impl<'a> Plan<'a> {
         }
         let (test, rest) = self.cut_test(test)?;
         let shares = vec![1.0 / count as f64; count];
-        let place = |image: u64| (image % count as u64) as usize;
+        let bin_of_image = |image: u64| (image % count as u64) as usize;
         let rng = &mut self.stream(1 + self.repeat);
-        let fold_of = deal(&self.counted(&rest), self.classes.len(), &shares, place, rng);
+        let fold_of = deal(&self.counted(&rest), self.classes.len(), &shares, bin_of_image, rng);
 
         let mut folds = vec![Vec::new(); count];
         for (unit, fold) in rest.into_iter().zip(fold_of) {
@@ -104,15 +106,16 @@ impl<'a> Plan<'a> {
         Ok(self.hold_out(units(self.entries, &used, &self.copies), share, &mut self.stream(0)))
     }
 
-    /// Takes a share of the images out, and gives them and the units of the rest, among which is one of every class.
+    /// Takes a share of the images out, and gives them and the units of the rest, among which is one of every
+    /// class.
     fn hold_out(&self, units: Vec<Vec<usize>>, share: f64, rng: &mut Rng) -> (Vec<usize>, Vec<Vec<usize>>) {
         if share <= 0.0 {
             return (Vec::new(), units);
         }
         let counted = self.counted(&units);
         let until = |image: u64| (image as f64 * share).round();
-        let place = |image: u64| usize::from(until(image + 1) > until(image));
-        let mut bin_of = deal(&counted, self.classes.len(), &[1.0 - share, share], place, rng);
+        let bin_of_image = |image: u64| usize::from(until(image + 1) > until(image));
+        let mut bin_of = deal(&counted, self.classes.len(), &[1.0 - share, share], bin_of_image, rng);
         for class in 0..self.classes.len() {
             let of_class = |unit: &usize| counted[*unit].iter().any(|(c, _)| *c == class);
             let holders: Vec<usize> = (0..units.len()).filter(of_class).collect();
@@ -130,9 +133,9 @@ impl<'a> Plan<'a> {
     }
 
     /// Images of each class in every unit.
-    fn counted(&self, units: &[Vec<usize>]) -> Vec<Unit> {
+    fn counted(&self, units: &[Vec<usize>]) -> Vec<ClassCounts> {
         let count = |unit: &Vec<usize>| {
-            let mut counts: Unit = Vec::new();
+            let mut counts: ClassCounts = Vec::new();
             for label in unit.iter().filter_map(|i| self.entries.get(*i).label) {
                 match counts.iter_mut().find(|(class, _)| *class == label) {
                     Some((_, images)) => *images += 1.0,
@@ -185,8 +188,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The images that de-duplication takes away: of every set of copies all but the one with the first path, or all of
-/// them where their labels differ, as nobody knows which is right.
+/// The images that de-duplication takes away: of every set of copies all but the one with the first path, or
+/// all of them where their labels differ, as nobody knows which is right.
 pub fn redundant_copies(entries: &Entries, copies: &[Vec<usize>]) -> Vec<usize> {
     let mut redundant = Vec::new();
     for set in copies {

@@ -1,15 +1,15 @@
-//! Lists the pictures of a folder, however deep. Symbolic links are followed; a folder is visited once.
+//! The files of a folder, however deep. Symbolic links are followed; a folder is visited once.
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::decode::has_picture_name;
-use super::layout::{Listing, is_ignored, is_table};
-use super::place::Place;
+use super::listing::{Listing, is_ignored, is_table};
+use crate::data::decode::has_picture_name;
+use crate::data::place::Place;
 use crate::error::{Error, Result};
 
-/// Lists every picture under `root`.
+/// Lists the files under `root`.
 pub(super) fn list(root: &Path) -> Result<Listing> {
     let mut listing = Listing::default();
     visit(root, "", &mut HashSet::new(), &mut listing)?;

@@ -1,8 +1,8 @@
-//! Numpy archives: `images` with or without `labels`, or `MedMNIST`'s `train_images`, `train_labels`, `val_images`, ... `class_names`, an array of texts,
-//! names the labels.
+//! Numpy archives: `images` with or without `labels`, or `MedMNIST`'s `train_images`, `train_labels`,
+//! `val_images`, ... `class_names`, an array of texts, names the labels.
 //!
-//! Images are read from the archive one by one when they are needed; only arrays in Fortran order, whose images lie
-//! scattered, are held in memory.
+//! Images are read from the archive one by one when they are needed; only arrays in Fortran order, whose
+//! images lie scattered, are held in memory.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -10,41 +10,52 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::archive::Member;
-use super::blob::{Blob, FilePart, Stream};
-use super::entries::{Entries, Entry};
-use super::npy::{Header, Kind, shape_text, to_c_order};
-use super::place::{Coding, Place};
-use super::places::Places;
-use super::source::Source;
-use super::{classes, decode, npy};
+use flate2::read::DeflateDecoder;
+
+use super::input::{Input, Packing};
+use super::zip::Member;
+use crate::data::blob::{Blob, FilePart, Stream};
+use crate::data::entries::Entry;
+use crate::data::npy::{self, Header, NumberKind, shape_text, to_c_order};
+use crate::data::part::Part;
+use crate::data::place::{Coding, PixelLayout, Place};
+use crate::data::source::Contents;
+use crate::data::{classes, decode};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::sample::Image;
-use crate::split::Part;
 
 /// Largest array in Fortran order accepted, in bytes.
 const MAX_FORTRAN: u64 = 2 << 30;
 
-/// How the bytes of one image of an array become an [`Image`].
-pub(super) struct PixelLayout {
+/// A numpy archive: a zip archive that holds an array.
+pub(super) fn recognises(input: &Input) -> bool {
+    let holds_array = |members: &[Member]| members.iter().any(|member| array_key(member).is_some());
+    input.packing() == Some(Packing::Zip) && input.members().is_ok_and(holds_array)
+}
+
+/// The name of an array in an archive.
+fn array_key(member: &Member) -> Option<&str> {
+    member.name.strip_suffix(".npy")
+}
+
+/// The images of an array: their size, and the type and range of its numbers.
+struct ArrayLayout {
     dtype: npy::Dtype,
     width: usize,
     height: usize,
     /// 3, or 1 for grey.
     channels: usize,
-    /// What a number is multiplied by to lie between 0 and 255.
+    /// Factor that brings a number to the range from 0 to 255.
     scale: f64,
 }
 
-impl PixelLayout {
-    /// Bytes of one image.
-    pub(super) fn len(&self) -> usize {
+impl PixelLayout for ArrayLayout {
+    fn bytes(&self) -> usize {
         self.width * self.height * self.channels * self.dtype.size
     }
 
-    /// Makes an image of its bytes.
-    pub(super) fn image(&self, bytes: Vec<u8>) -> Result<Image> {
+    fn image(&self, bytes: Vec<u8>) -> Result<Image> {
         let mut values = bytes;
         if !self.dtype.is_u8() {
             let mut scaled = Vec::with_capacity(values.len() / self.dtype.size);
@@ -58,36 +69,29 @@ impl PixelLayout {
     }
 }
 
-/// Opens a numpy archive whose members are known.
-pub(super) fn open(path: &Path, members: &[Member]) -> Result<Source> {
+/// The images of a numpy archive.
+pub(super) fn open(input: &mut Input) -> Result<Contents> {
+    let (path, members) = (input.path(), input.members()?);
     let archive = Archive { path, file: Arc::new(file::open(path)?), members };
-    let mut source = Source {
-        path: path.to_path_buf(),
-        form: "",
-        classes: Vec::new(),
-        numeric: true,
-        entries: Entries::default(),
-        places: Places::default(),
-        split_csv: None,
-    };
+    let mut found = Contents { numeric: true, ..Contents::default() };
     if archive.member("images").is_some() {
-        archive.add("images", "labels", None, &mut source)?;
+        archive.add("images", "labels", None, &mut found)?;
     } else {
         for part in Part::ALL {
-            archive.add(&format!("{part}_images"), &format!("{part}_labels"), Some(part), &mut source)?;
+            archive.add(&format!("{part}_images"), &format!("{part}_labels"), Some(part), &mut found)?;
         }
     }
-    if source.is_empty() && !archive.has_images() {
-        let keys: Vec<&str> = members.iter().filter_map(Member::array_key).collect();
+    if found.entries.is_empty() && !archive.has_images() {
+        let keys: Vec<&str> = members.iter().filter_map(array_key).collect();
         let message = format!("has no array `images` or `train_images` (found: {})", keys.join(", "));
         return Err(Error::new(message).at(path));
     }
-    let labels = source.entries.iter().filter_map(|e| e.label).max().map_or(0, |last| last + 1);
-    source.classes = classes::numbered(labels);
+    let labels = found.entries.iter().filter_map(|e| e.label).max().map_or(0, |last| last + 1);
+    found.classes = classes::numbered(labels);
     if let Some(names) = archive.class_names(labels).map_err(|e| e.at(path.join("class_names")))? {
-        (source.classes, source.numeric) = (names, false);
+        (found.classes, found.numeric) = (names, false);
     }
-    Ok(source)
+    Ok(found)
 }
 
 struct Archive<'a> {
@@ -98,7 +102,7 @@ struct Archive<'a> {
 
 impl Archive<'_> {
     fn member(&self, key: &str) -> Option<&Member> {
-        self.members.iter().find(|m| m.array_key() == Some(key))
+        self.members.iter().find(|m| array_key(m) == Some(key))
     }
 
     fn has_images(&self) -> bool {
@@ -122,7 +126,7 @@ impl Archive<'_> {
     }
 
     /// Adds the images of one array, if there is one, with their labels, if there are any.
-    fn add(&self, images: &str, labels: &str, part: Option<Part>, source: &mut Source) -> Result<()> {
+    fn add(&self, images: &str, labels: &str, part: Option<Part>, found: &mut Contents) -> Result<()> {
         let Some(member) = self.member(images) else { return Ok(()) };
         let array = self.images(member).map_err(|e| e.at(self.path.join(images)))?;
         let labels = match self.member(labels) {
@@ -131,13 +135,13 @@ impl Archive<'_> {
             }
             None => vec![None; array.count],
         };
-        let layout = Arc::new(array.layout);
+        let layout: Arc<dyn PixelLayout> = Arc::new(array.layout);
         for (index, label) in labels.into_iter().enumerate() {
-            source.entries.push(Entry { path: &format!("{images}[{index}]"), label, part, group: None });
-            source.places.push(Place::Span {
+            found.entries.push(Entry { path: &format!("{images}[{index}]"), label, part, group: None });
+            found.places.push(Place::Span {
                 blob: Arc::clone(&array.blob),
-                offset: array.start + (index * layout.len()) as u64,
-                len: layout.len(),
+                offset: array.start + (index * layout.bytes()) as u64,
+                len: layout.bytes(),
                 coding: Coding::Pixels(Arc::clone(&layout)),
             });
         }
@@ -173,7 +177,7 @@ impl Archive<'_> {
                 )));
             }
         }
-        if header.dtype.kind == Kind::Float {
+        if header.dtype.kind == NumberKind::Float {
             return Err(Error::new("holds floating-point numbers (expected integer labels)"));
         }
         let mut bytes = Vec::new();
@@ -225,7 +229,7 @@ impl Archive<'_> {
         Ok(to_c_order(&bytes, &header.shape, header.dtype.size))
     }
 
-    /// What a member's images are read from.
+    /// The bytes that a member's images are read from.
     fn blob(&self, member: &Member) -> Blob {
         if member.deflated {
             Blob::Stream(Arc::new(self.stream(member)))
@@ -243,8 +247,8 @@ impl Archive<'_> {
         }
     }
 
-    fn stream(&self, member: &Member) -> Stream {
-        Stream::Deflate(self.part(member))
+    fn stream(&self, member: &Member) -> Deflated {
+        Deflated(self.part(member))
     }
 
     /// A member's bytes as they lie in the archive.
@@ -253,16 +257,25 @@ impl Archive<'_> {
     }
 }
 
+/// A deflated part of a file.
+struct Deflated(FilePart);
+
+impl Stream for Deflated {
+    fn reader(&self) -> Box<dyn Read + Send> {
+        Box::new(DeflateDecoder::new(BufReader::new(self.0.clone())))
+    }
+}
+
 struct ImageArray {
     blob: Arc<Blob>,
     /// Offset of the first image.
     start: u64,
     count: usize,
-    layout: PixelLayout,
+    layout: ArrayLayout,
 }
 
-/// The number of images in an array and what one looks like.
-fn layout(header: &Header) -> Result<(usize, PixelLayout)> {
+/// The number of images in an array, and the layout of one.
+fn layout(header: &Header) -> Result<(usize, ArrayLayout)> {
     let (count, height, width, channels) = match header.shape[..] {
         [n, h, w] => (n, h, w, 1),
         [n, h, w, channels @ (1 | 3)] => (n, h, w, channels),
@@ -279,11 +292,11 @@ fn layout(header: &Header) -> Result<(usize, PixelLayout)> {
         return Err(Error::new(format!("has images of {width}x{height} pixels")));
     }
     decode::check_size(width as u64, height as u64)?;
-    Ok((count, PixelLayout { dtype: header.dtype, width, height, channels, scale: 1.0 }))
+    Ok((count, ArrayLayout { dtype: header.dtype, width, height, channels, scale: 1.0 }))
 }
 
-/// Goes over all numbers of an array to tell whether they run from 0 to 1 or to 255. One image alone cannot tell: a
-/// dark one of a 0 to 255 array may lie below 1.
+/// Goes over all numbers of an array to tell whether they run from 0 to 1 or to 255. One image alone cannot
+/// tell: a dark one of a 0 to 255 array may lie below 1.
 fn scale(data: &mut dyn Read, header: &Header) -> Result<f64> {
     const CHUNK: u64 = 1 << 20;
     let in_image = header.shape[1..].iter().product::<usize>();
@@ -308,10 +321,10 @@ fn scale(data: &mut dyn Read, header: &Header) -> Result<f64> {
         return Err(Error::new(format!("holds {value} in the image at index {image} (expected numbers)")));
     }
     match header.dtype.kind {
-        Kind::Float if seen == 0 || (low >= 0.0 && high <= 1.0) => Ok(255.0),
+        NumberKind::Float if seen == 0 || (low >= 0.0 && high <= 1.0) => Ok(255.0),
         _ if seen == 0 || (low >= 0.0 && high <= 255.0) => Ok(1.0),
         kind => {
-            let expected = if kind == Kind::Float { "0 to 1 or 0 to 255" } else { "0 to 255" };
+            let expected = if kind == NumberKind::Float { "0 to 1 or 0 to 255" } else { "0 to 255" };
             Err(Error::new(format!("holds values from {low} to {high} (expected {expected})"))
                 .hint("save the images as they are, before any normalisation"))
         }
