@@ -1,9 +1,9 @@
-//! Made-up but plausible evaluations, for the tests of the report and for its demo page. The numbers obey each
+//! Made-up but plausible evaluations, for the tests of the report. The numbers obey each
 //! other (accuracy, recall and confusion agree) but were never measured.
 
 use super::{
-    ClassScores, Condition, Curves, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary,
-    Provenance, ReliabilityBin, RunReport, Scores,
+    ClassScores, ConditionScores, Curves, DataSummary, EVALUATION_FORMAT, Evaluation, METRICS, MetricValues,
+    Mistake, ModelSummary, Provenance, ReliabilityBin, RunReport, Scores,
 };
 
 pub(super) const BLOOD: [(&str, u64); 8] = [
@@ -27,7 +27,8 @@ const CORRUPTIONS: [(&str, f64); 7] = [
     ("bubble", 0.25),
 ];
 
-/// A run over classes with their counts. `harm` scales what degradation costs; zero leaves only the clean images.
+/// A run over classes with their counts. `harm` scales what degradation costs; zero leaves only the clean
+/// images.
 pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -> RunReport {
     let mut conditions = vec![condition("clean", None, 0, classes, clean)];
     for (name, weight) in CORRUPTIONS.iter().filter(|_| harm > 0.0) {
@@ -111,8 +112,8 @@ fn condition(
     severity: u8,
     classes: &[(&str, u64)],
     accuracy: f64,
-) -> Condition {
-    Condition {
+) -> ConditionScores {
+    ConditionScores {
         suite: suite.into(),
         corruption: corruption.map(String::from),
         severity,
@@ -140,20 +141,20 @@ pub(super) fn scores(classes: &[(&str, u64)], accuracy: f64) -> Scores {
     };
     let reliability = reliability(total, accuracy);
     let gap = |b: &ReliabilityBin| b.count as f64 * (b.confidence - b.accuracy).abs();
-    Scores {
-        n: total,
-        accuracy,
-        accuracy_interval: wilson(right, total),
-        balanced_accuracy: mean(&|c| c.recall),
-        macro_f1: mean(&|c| c.f1),
-        auroc: Some(1.0 - (1.0 - accuracy) * 0.2),
-        nll: (1.0 - accuracy) * 3.1 + 0.02,
-        brier: (1.0 - accuracy) * 1.5,
-        ece: reliability.iter().map(gap).sum::<f64>() / total.max(1) as f64,
-        per_class,
-        confusion,
-        reliability,
+    let mut metrics = MetricValues::default();
+    for metric in METRICS {
+        let value = match metric.name {
+            "balanced-accuracy" => mean(&|c| c.recall),
+            "macro-f1" => mean(&|c| c.f1),
+            "auroc" => 1.0 - (1.0 - accuracy) * 0.2,
+            "nll" => (1.0 - accuracy) * 3.1 + 0.02,
+            "brier" => (1.0 - accuracy) * 1.5,
+            "ece" => reliability.iter().map(gap).sum::<f64>() / total.max(1) as f64,
+            _ => accuracy,
+        };
+        metrics.set(metric, Some(value), (metric.name == "accuracy").then(|| wilson(right, total)));
     }
+    Scores { n: total, metrics, per_class, confusion, reliability }
 }
 
 fn confusion(classes: &[(&str, u64)], accuracy: f64) -> Vec<Vec<u64>> {

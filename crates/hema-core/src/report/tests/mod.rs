@@ -1,17 +1,14 @@
-//! The whole page, checked as text: it is well-formed, complete, closed to the outside, and says what the record says.
+//! The whole page, checked as text: it is well-formed, complete, closed to the outside, and says what the
+//! record says.
 
 use std::collections::HashSet;
 
 use super::{Curves, RunReport, render, thumbnail_png_base64};
 use crate::Image;
+use crate::metrics::{BRIER, ClassScores, ECE, METRICS, MetricValues, NLL, ReliabilityBin, Scores};
 use crate::provenance::Provenance;
-use crate::record::{
-    ClassScores, Condition, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary,
-    ReliabilityBin, Scores,
-};
+use crate::record::{ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary};
 
-// shared with the demo page of `examples/`
-#[path = "fixture.rs"]
 mod fixture;
 
 use fixture::BLOOD;
@@ -80,17 +77,17 @@ fn the_numbers_are_those_of_the_record() {
     let run = blood();
     let page = render(std::slice::from_ref(&run));
     let clean = &run.evaluation.conditions[0].scores;
-    let degraded: Vec<f64> = run.evaluation.conditions[1..].iter().map(|c| c.scores.accuracy).collect();
+    let degraded: Vec<f64> = run.evaluation.conditions[1..].iter().map(|c| c.scores.accuracy()).collect();
     let mean = degraded.iter().sum::<f64>() / degraded.len() as f64;
-    let [low, high] = clean.accuracy_interval;
+    let [low, high] = clean.accuracy_interval();
     for expected in [
         format!("Accuracy under degradation</span> <strong>{:.1}\u{202f}%", mean * 100.0),
-        format!("Clean accuracy</span> <strong>{:.1}\u{202f}%", clean.accuracy * 100.0),
+        format!("Clean accuracy</span> <strong>{:.1}\u{202f}%", clean.accuracy() * 100.0),
         format!("{:.1}–{:.1}\u{202f}%", low * 100.0, high * 100.0),
         format!("title=\"basophil → basophil: {} of 244", clean.confusion[0][0]),
-        format!("<td class=\"n\">{:.3}</td>", clean.ece),
-        format!("<td class=\"n\">{:.3}</td>", clean.nll),
-        format!("<td class=\"n\">{:.3}</td>", clean.brier),
+        format!("<td class=\"n\">{:.3}</td>", clean.value(&ECE).unwrap()),
+        format!("<td class=\"n\">{:.3}</td>", clean.value(&NLL).unwrap()),
+        format!("<td class=\"n\">{:.3}</td>", clean.value(&BRIER).unwrap()),
         run.evaluation.data.hash.clone(),
         "architecture = &quot;tf_efficientnetv2_b0&quot;".into(),
         "gaussian noise<sup>†</sup>".into(),
@@ -151,18 +148,10 @@ fn what_is_not_a_number_is_never_printed() {
     let mut run = blood();
     for condition in &mut run.evaluation.conditions {
         let scores = &mut condition.scores;
-        for value in [
-            &mut scores.accuracy,
-            &mut scores.balanced_accuracy,
-            &mut scores.macro_f1,
-            &mut scores.nll,
-            &mut scores.brier,
-            &mut scores.ece,
-        ] {
-            *value = f64::NAN;
+        for metric in METRICS {
+            let interval = (metric.name == "accuracy").then_some([f64::NAN, f64::INFINITY]);
+            scores.metrics.set(metric, Some(f64::NAN), interval);
         }
-        scores.accuracy_interval = [f64::NAN, f64::INFINITY];
-        scores.auroc = Some(f64::NAN);
         for class in &mut scores.per_class {
             (class.precision, class.recall, class.f1) = (f64::NAN, f64::NAN, f64::NAN);
             (class.precision_interval, class.recall_interval) = ([f64::NAN; 2], [f64::NAN; 2]);
