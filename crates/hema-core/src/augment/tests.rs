@@ -1,9 +1,11 @@
-//! Operators that Pillow defines, held to what Pillow makes of one picture (`scripts/reference/image_ops_pillow.py`).
+//! Operators that Pillow defines, held to what Pillow makes of one picture
+//! (`scripts/reference/image_ops_pillow.py`).
 
 use super::photometric::{
-    autocontrast::autocontrast, brightness::brightness, contrast::contrast, equalize::equalize,
-    invert::invert, posterize::posterize, saturation::saturation, sharpness::sharpness, solarize::solarize,
+    autocontrast::autocontrast, equalize::equalize, invert::invert, posterize::posterize,
+    saturation::saturation, sharpness::sharpness, solarize::solarize,
 };
+use crate::image_op::{brightness, contrast};
 use crate::sample::Image;
 
 const WIDTH: usize = 13;
@@ -12,7 +14,7 @@ const PICTURES: &[u8] = include_bytes!("../../tests/fixtures/image_ops/pillow.bi
 
 type Change = fn(&mut Image);
 
-/// In the script's order, with the largest difference in grey levels.
+/// The changes in the script's order, each with the largest difference in grey levels.
 const CHANGES: [(&str, u8, Change); 13] = [
     ("brightness 0.6", 0, |image| brightness(image, 0.6)),
     ("brightness 1.7", 0, |image| brightness(image, 1.7)),

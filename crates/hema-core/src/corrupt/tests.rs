@@ -1,14 +1,15 @@
-//! Published corruptions, held to what the packages that define them make of one picture of 224 pixels
+//! Published corruptions, held to the pictures that the packages which define them make of one of 224 pixels
 //! (`scripts/reference/published_corruptions.py`).
+
+use std::collections::HashMap;
+use std::path::PathBuf;
 
 use super::*;
 use crate::corrupt::blur::motion_blur::streak;
-use crate::image_op::kernel::Border;
 use crate::image_op::raster::Raster;
-use crate::image_op::to_byte;
+use crate::image_op::{Border, to_byte};
+use crate::sample::Image;
 use crate::suite::{Condition, SEVERITIES};
-use std::collections::HashMap;
-use std::path::PathBuf;
 
 /// Every how many pixels the fixture keeps one.
 const STRIDE: usize = 11;
@@ -36,22 +37,22 @@ fn mean_error(found: &Image, expected: &Image) -> f32 {
 
 /// Package's name, largest mean error in grey levels at any severity, and our row.
 const SAME: [(&str, f32, &dyn ImageOp); 16] = [
-    ("blood-c/pixelate", 0.0, &Pixelate),
-    ("blood-c/jpeg_compression", 0.7, &Jpeg),
-    ("blood-c/defocus_blur", 0.1, &DefocusBlur),
-    ("blood-c/brightness_up", 0.0, &BrightnessUp),
-    ("blood-c/brightness_down", 0.0, &BrightnessDown),
-    ("blood-c/contrast_up", 0.0, &ContrastUp),
-    ("blood-c/contrast_down", 0.0, &ContrastDown),
-    ("blood-c/saturate", 0.03, &Saturate),
-    ("imagenet-c/brightness", 0.05, &ImagenetBrightness),
-    ("imagenet-c/contrast", 0.0, &ImagenetContrast),
-    ("imagenet-c/saturate", 0.2, &ImagenetSaturate),
-    ("imagenet-c/pixelate", 0.0, &Pixelate),
-    ("imagenet-c/jpeg_compression", 0.7, &ImagenetJpeg),
-    ("imagenet-c/defocus_blur", 0.1, &ImagenetDefocusBlur),
-    ("imagenet-c/gaussian_blur", 0.01, &GaussianBlur),
-    ("imagenet-c/zoom_blur", 0.1, &ZoomBlur),
+    ("blood-c/pixelate", 0.0, &digital::pixelate::Pixelate),
+    ("blood-c/jpeg_compression", 0.7, &digital::jpeg::Jpeg),
+    ("blood-c/defocus_blur", 0.1, &blur::defocus_blur::DefocusBlur),
+    ("blood-c/brightness_up", 0.0, &light::brightness_up::BrightnessUp),
+    ("blood-c/brightness_down", 0.0, &light::brightness_down::BrightnessDown),
+    ("blood-c/contrast_up", 0.0, &light::contrast_up::ContrastUp),
+    ("blood-c/contrast_down", 0.0, &light::contrast_down::ContrastDown),
+    ("blood-c/saturate", 0.03, &light::saturate::Saturate),
+    ("imagenet-c/brightness", 0.05, &light::imagenet_brightness::ImagenetBrightness),
+    ("imagenet-c/contrast", 0.0, &light::imagenet_contrast::ImagenetContrast),
+    ("imagenet-c/saturate", 0.2, &light::imagenet_saturate::ImagenetSaturate),
+    ("imagenet-c/pixelate", 0.0, &digital::pixelate::Pixelate),
+    ("imagenet-c/jpeg_compression", 0.7, &digital::imagenet_jpeg::ImagenetJpeg),
+    ("imagenet-c/defocus_blur", 0.1, &blur::imagenet_defocus_blur::ImagenetDefocusBlur),
+    ("imagenet-c/gaussian_blur", 0.01, &blur::gaussian_blur::GaussianBlur),
+    ("imagenet-c/zoom_blur", 0.1, &blur::zoom_blur::ZoomBlur),
 ];
 
 #[test]
@@ -87,22 +88,22 @@ fn motion_blur_at_a_given_angle_is_image_magicks() {
     }
 }
 
-/// Package's name, our row, how far our means may be off in parts of the package's, and draws: many where a draw decides
-/// over the whole image, or over a few marks.
+/// Package's name, our row, how far our means may be off in parts of the package's, and draws: many where a
+/// draw decides over the whole image, or over a few marks.
 const ALIKE: [(&str, &dyn ImageOp, f64, u64); 13] = [
-    ("blood-c/stain_deposit", &StainDeposit, 0.1, 200),
-    ("blood-c/bubble", &Bubble, 0.1, 200),
-    ("imagenet-c/gaussian_noise", &ImagenetGaussianNoise, 0.02, 30),
-    ("imagenet-c/shot_noise", &ShotNoise, 0.01, 30),
-    ("imagenet-c/impulse_noise", &ImpulseNoise, 0.01, 30),
-    ("imagenet-c/speckle_noise", &SpeckleNoise, 0.02, 30),
-    ("imagenet-c/glass_blur", &GlassBlur, 0.02, 30),
-    ("imagenet-c/motion_blur", &ImagenetMotionBlur, 0.02, 30),
-    ("imagenet-c/snow", &Snow, 0.01, 30),
-    ("imagenet-c/frost", &Frost, 0.15, 200),
-    ("imagenet-c/fog", &Fog, 0.1, 200),
-    ("imagenet-c/elastic_transform", &ElasticTransform, 0.1, 30),
-    ("imagenet-c/spatter", &Spatter, 0.15, 30),
+    ("blood-c/stain_deposit", &dirt::stain_deposit::StainDeposit, 0.1, 200),
+    ("blood-c/bubble", &dirt::bubble::Bubble, 0.1, 200),
+    ("imagenet-c/gaussian_noise", &noise::imagenet_gaussian_noise::ImagenetGaussianNoise, 0.02, 30),
+    ("imagenet-c/shot_noise", &noise::shot_noise::ShotNoise, 0.01, 30),
+    ("imagenet-c/impulse_noise", &noise::impulse_noise::ImpulseNoise, 0.01, 30),
+    ("imagenet-c/speckle_noise", &noise::speckle_noise::SpeckleNoise, 0.02, 30),
+    ("imagenet-c/glass_blur", &blur::glass_blur::GlassBlur, 0.02, 30),
+    ("imagenet-c/motion_blur", &blur::imagenet_motion_blur::ImagenetMotionBlur, 0.02, 30),
+    ("imagenet-c/snow", &weather::snow::Snow, 0.01, 30),
+    ("imagenet-c/frost", &weather::frost::Frost, 0.15, 200),
+    ("imagenet-c/fog", &weather::fog::Fog, 0.1, 200),
+    ("imagenet-c/elastic_transform", &digital::elastic_transform::ElasticTransform, 0.1, 30),
+    ("imagenet-c/spatter", &dirt::spatter::Spatter, 0.15, 30),
 ];
 
 #[test]

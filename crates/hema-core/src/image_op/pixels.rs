@@ -1,72 +1,11 @@
-//! One trait for everything that takes an image and returns it changed: augmentations and corruptions alike.
-//!
-//! Beside the trait stand the few routines its implementations share: pointwise maps here, convolution in
-//! `kernel`, floats and their Gaussian blur in `raster`, geometric resampling in `warp`. All work on 8-bit RGB of any
-//! size.
-//!
-//! Left out on purpose: operators that mix several images or touch labels (`MixUp`, `CutMix`), which belong to the
-//! training loop, and operators that change the size of an image, which belong to preprocessing.
+//! Routines on 8-bit pixels that operators share: rounding, brightness, counting, and maps of values and
+//! colours.
 
-use crate::error::{Error, Result, suggest};
-use crate::rng::Rng;
-use crate::sample::Image;
-use hema_kernels::{COLOUR_BITS, Table};
-use rand::Rng as _;
-use std::fmt;
 use std::ops::Range;
 
-mod fill;
-pub(crate) mod kernel;
-pub(crate) mod raster;
-pub(crate) mod warp;
+use hema_kernels::{COLOUR_BITS, Table};
 
-pub use fill::Fill;
-
-/// An operator that changes an image in place and keeps its size.
-pub trait ImageOp: Send + Sync {
-    /// The name in recipes, tables and reports: lowercase words joined by hyphens.
-    fn name(&self) -> &'static str;
-
-    /// One line for people: what the operator does and its parameter at strength 1.
-    fn about(&self) -> &'static str;
-
-    /// Changes the image. Strength runs from 0, the identity, to 1; values outside are clamped.
-    fn apply(&self, image: &mut Image, strength: f32, rng: &mut Rng);
-
-    /// Whether it draws its parameter itself, up to the strength. Of one that does not, a recipe draws the strength.
-    fn draws(&self) -> bool {
-        true
-    }
-
-    /// The same operator with another [`Fill`]; `None` for one that never needs any.
-    fn with_fill(&self, fill: Fill) -> Option<Box<dyn ImageOp>> {
-        let _ = fill;
-        None
-    }
-}
-
-impl fmt::Debug for dyn ImageOp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// The row of that name in a table of operators; `kind` says in the error what the table holds.
-pub(crate) fn find(table: &[&'static dyn ImageOp], kind: &str, name: &str) -> Result<&'static dyn ImageOp> {
-    table.iter().copied().find(|op| op.name() == name).ok_or_else(|| {
-        Error::new(format!("unknown {kind} `{name}`")).hint(suggest(name, table.iter().map(|op| op.name())))
-    })
-}
-
-/// The inverse of a matrix that has one.
-pub(crate) fn inverse(m: &[[f32; 3]; 3]) -> [[f32; 3]; 3] {
-    let minor = |row: usize, column: usize| {
-        let ([a, b], [c, d]) = ([(row + 1) % 3, (row + 2) % 3], [(column + 1) % 3, (column + 2) % 3]);
-        m[a][c] * m[b][d] - m[a][d] * m[b][c]
-    };
-    let determinant: f32 = (0..3).map(|column| m[0][column] * minor(0, column)).sum();
-    std::array::from_fn(|row| std::array::from_fn(|column| minor(column, row) / determinant))
-}
+use crate::sample::Image;
 
 /// Rounds to the nearest byte; values outside 0 to 255 saturate.
 #[inline]
@@ -74,13 +13,15 @@ pub(crate) fn to_byte(value: f32) -> u8 {
     (value + 0.5) as u8
 }
 
-/// Cuts off to a byte, as numpy's conversion does; what rounding left just below a whole number counts as that number.
+/// Cuts off to a byte, as numpy's conversion does; what rounding left just below a whole number counts as
+/// that number.
 #[inline]
 pub(crate) fn cut(value: f32) -> u8 {
     (value + 1e-3) as u8
 }
 
-/// Shares of red, green and blue in the brightness that the eye sees (ITU-R BT.601, the weights of Pillow's mode `L`).
+/// Shares of red, green and blue in the brightness that the eye sees (ITU-R BT.601, the weights of Pillow's
+/// mode `L`).
 pub(crate) const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
 /// Brightness of a colour as the eye weighs it.
@@ -168,9 +109,10 @@ pub(crate) fn ranges(image: &Image) -> [(u8, u8); 3] {
     })
 }
 
-/// `factor` of the way from `from` to `to`, and beyond where that is above 1; cut off, as Pillow's `Image.blend` does.
+/// `factor` of the way from `from` to `to`, and beyond where that is above 1; cut off, as Pillow's
+/// `Image.blend` does.
 #[inline]
-pub(crate) fn blend(from: f32, to: f32, factor: f32) -> u8 {
+fn blend(from: f32, to: f32, factor: f32) -> u8 {
     (from + factor * (to - from)) as u8
 }
 
@@ -213,28 +155,14 @@ pub(crate) fn mix_channels(image: &mut Image, matrix: [[f32; 4]; 3]) {
     hema_kernels::mix_channels(image.pixels_mut().as_chunks_mut().0, &exact);
 }
 
-/// A number from the standard normal distribution, nearly: the sum of eight random bytes, standardised.
-///
-/// Its tails end at 4.9 standard deviations. Integer sums are quick and, unlike `ln` and `cos`, the same everywhere.
-#[inline]
-pub(crate) fn normal(rng: &mut Rng) -> f32 {
-    /// Standard deviation of the sum of eight uniform bytes: sqrt(8 (256² - 1) / 12).
-    const DEVIATION: f32 = 209.02153;
-    let sum: u16 = rng.next_u64().to_le_bytes().iter().map(|byte| u16::from(*byte)).sum();
-    (f32::from(sum) - 8.0 * 127.5) / DEVIATION
+/// Multiplies every value by a factor: 0 is black, 1 the image itself (Pillow's `ImageEnhance.Brightness`).
+pub(crate) fn brightness(image: &mut Image, factor: f32) {
+    map_values(image, |value| f32::from(blend(0.0, value, factor)));
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::{Purpose, stream};
-
-    #[test]
-    fn normal_numbers_have_mean_0_and_deviation_1() {
-        let mut rng = stream(1, Purpose::Corrupt, 0, 0);
-        let draws: Vec<f32> = (0..20_000).map(|_| normal(&mut rng)).collect();
-        let mean = draws.iter().sum::<f32>() / draws.len() as f32;
-        let variance = draws.iter().map(|d| (d - mean).powi(2)).sum::<f32>() / draws.len() as f32;
-        assert!(mean.abs() < 0.03 && (variance - 1.0).abs() < 0.05, "mean {mean}, variance {variance}");
-    }
+/// Moves every value to `factor` times its distance from the mean grey, a whole number: 0 is grey, 1 the
+/// image itself (Pillow's `ImageEnhance.Contrast`).
+pub(crate) fn contrast(image: &mut Image, factor: f32) {
+    let mean = f32::from(to_byte(mean_luma(image)));
+    map_values(image, |value| f32::from(blend(mean, value, factor)));
 }

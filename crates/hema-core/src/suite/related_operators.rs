@@ -1,10 +1,11 @@
-//! Which kinds of trouble a training recipe has shown a model: a score under trouble that it was trained on says less
-//! about trouble nobody thought of.
+//! Operators that do the same thing under several names. By them one knows which kinds of trouble a training
+//! recipe has shown a model: a score under trouble that it was trained on says less about trouble nobody
+//! thought of.
 
 use crate::augment::policy;
 
-/// Operators that do the same thing to an image under several names, kind by kind.
-const KINDS: &[&[&str]] = &[
+/// Operators that do the same thing to an image under several names, a row a kind.
+const RELATED: &[&[&str]] = &[
     &["brightness", "brightness-up", "brightness-down", "imagenet-brightness"],
     &["contrast", "contrast-up", "contrast-down", "imagenet-contrast"],
     &["saturation", "saturate", "colour-degenerate", "imagenet-saturate"],
@@ -21,13 +22,13 @@ const KINDS: &[&[&str]] = &[
 /// Whether one of the training's operators or policies does what this operator does.
 pub fn trained_on(operator: &str, training: &[String]) -> bool {
     training.iter().any(|name| match policy::kind(name) {
-        Some(kind) => kind.operators.iter().any(|name| is_kin(operator, name)),
-        None => is_kin(operator, name),
+        Some(kind) => kind.operators.iter().any(|name| is_related(operator, name)),
+        None => is_related(operator, name),
     })
 }
 
-fn is_kin(a: &str, b: &str) -> bool {
-    a == b || KINDS.iter().any(|kind| kind.contains(&a) && kind.contains(&b))
+fn is_related(a: &str, b: &str) -> bool {
+    a == b || RELATED.iter().any(|kind| kind.contains(&a) && kind.contains(&b))
 }
 
 #[cfg(test)]
@@ -41,7 +42,7 @@ mod tests {
     fn every_name_is_that_of_an_operator() {
         let known: Vec<&str> = AUGMENTATIONS.iter().chain(CORRUPTIONS).map(|op| op.name()).collect();
         let of_policies = POLICIES.iter().flat_map(|kind| kind.operators);
-        for name in KINDS.iter().copied().flatten().chain(of_policies) {
+        for name in RELATED.iter().copied().flatten().chain(of_policies) {
             assert!(known.contains(name), "{name}");
         }
     }
