@@ -1,33 +1,30 @@
-//! How far probabilities can be trusted: likelihood, Brier score, calibration error.
+//! How far confidence can be trusted: the bins of a reliability diagram.
 
-use super::{Predictions, argmax};
-use crate::record::ReliabilityBin;
+use serde::{Deserialize, Serialize};
+
+use super::predictions::{Predictions, argmax};
+
+/// One bin of a reliability diagram.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ReliabilityBin {
+    /// Lower edge of the confidence bin; the upper edge is included.
+    pub low: f64,
+    /// Upper edge of the confidence bin.
+    pub high: f64,
+    /// Predictions in the bin.
+    pub count: u64,
+    /// Mean confidence of the predictions; 0 when empty.
+    pub confidence: f64,
+    /// Accuracy of the predictions; 0 when empty.
+    pub accuracy: f64,
+}
 
 /// Bins of a reliability diagram.
 const BINS: usize = 15;
 
-/// Mean negative log-likelihood of the true class, in nats.
-///
-/// A probability below 2.2e-16 counts as 2.2e-16, as in scikit-learn, so that one certain mistake costs 36 nats
-/// and not infinity.
-pub(super) fn nll(predictions: &Predictions) -> f64 {
-    let rows = predictions.rows().zip(&predictions.labels);
-    let sum: f64 = rows.map(|(row, label)| -f64::from(row[*label]).clamp(f64::EPSILON, 1.0).ln()).sum();
-    sum / predictions.labels.len() as f64
-}
-
-/// Mean squared distance between the probabilities and the one-hot truth, over all classes (Brier, 1950): 0 to 2.
-pub(super) fn brier(predictions: &Predictions) -> f64 {
-    let squared_distance = |(row, label): (&[f32], &usize)| -> f64 {
-        let truth = |class| if class == *label { 1.0 } else { 0.0 };
-        row.iter().enumerate().map(|(class, p)| (f64::from(*p) - truth(class)).powi(2)).sum()
-    };
-    let sum: f64 = predictions.rows().zip(&predictions.labels).map(squared_distance).sum();
-    sum / predictions.labels.len() as f64
-}
-
-/// The predictions in 15 equal bins of confidence, each without its lower and with its upper edge (Guo et al.,
-/// 2017).
+/// The predictions in 15 equal bins of confidence, each without its lower and with its upper edge (Guo et
+/// al., 2017).
 pub(super) fn reliability(predictions: &Predictions) -> Vec<ReliabilityBin> {
     let edge = |index: usize| index as f64 / BINS as f64;
     let mut bins: Vec<ReliabilityBin> = (0..BINS)
@@ -47,11 +44,4 @@ pub(super) fn reliability(predictions: &Predictions) -> Vec<ReliabilityBin> {
         bin.accuracy /= bin.count as f64;
     }
     bins
-}
-
-/// Expected calibration error: the mean distance between confidence and accuracy, bins weighing by their count.
-pub(super) fn ece(reliability: &[ReliabilityBin]) -> f64 {
-    let total: u64 = reliability.iter().map(|bin| bin.count).sum();
-    let gaps = reliability.iter().map(|bin| bin.count as f64 * (bin.accuracy - bin.confidence).abs());
-    gaps.sum::<f64>() / total as f64
 }
