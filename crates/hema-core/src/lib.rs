@@ -1,6 +1,6 @@
 //! Blood cells as data: everything of Hema that needs no tensors.
 //!
-//! The modules stand on floors, the lowest first; a module uses those above it in this list, never one below:
+//! The modules stand on floors, the lowest first; a module uses those on its own floor and on lower ones:
 //!
 //! | floor | modules |
 //! |---|---|
@@ -12,8 +12,8 @@
 //! | judging models | [`metrics`], [`calibrate`], [`prevalence`], [`record`] |
 //! | pages | [`report`] |
 //!
-//! Nothing here knows a neural network, a command line or a network socket; nothing here prints, exits or panics
-//! on bad input.
+//! Nothing here knows a neural network, a command line or a network socket; nothing here prints, exits or
+//! panics on bad input.
 
 pub mod error;
 pub mod file;
