@@ -7,6 +7,9 @@
 //! Left out on purpose: anything that needs more than labels and probabilities, and averages weighted by
 //! class size, which hide the rare classes.
 
+// all metrics have one signature, also those that are always defined
+#![allow(clippy::unnecessary_wraps)]
+
 mod interval;
 mod mean;
 mod predictions;

@@ -27,7 +27,7 @@ pub(super) const AUG_MIX: PolicyKind = PolicyKind {
         "translate-x",
         "translate-y",
     ],
-    make: make,
+    make,
 };
 
 /// `width` chains of 1 to `depth` operators (1 to 3 when 0), at levels up to `magnitude`.

@@ -26,7 +26,7 @@ pub(super) const ORIGINAL: PolicyKind = PolicyKind {
         "sharpness",
         "shear-x",
     ],
-    make: make,
+    make,
 };
 
 struct AutoAugment;

@@ -33,7 +33,7 @@ pub(super) const KERAS: PolicyKind = PolicyKind {
         "translate-x",
         "translate-y",
     ],
-    make: make,
+    make,
 };
 
 /// `count` operators, each drawn evenly from all and skipped with a chance of `1 - rate`.

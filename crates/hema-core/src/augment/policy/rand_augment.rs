@@ -31,7 +31,7 @@ pub(super) const RAND: PolicyKind = PolicyKind {
         "translate-x",
         "translate-y",
     ],
-    make: make,
+    make,
 };
 
 /// `n` operators, each drawn evenly from all and done with a chance of a half, at a level around `magnitude`.

@@ -35,7 +35,7 @@ pub(super) const TRIVIAL: PolicyKind = PolicyKind {
         "translate-x",
         "translate-y",
     ],
-    make: make,
+    make,
 };
 
 struct TrivialAugment;
