@@ -22,5 +22,6 @@ mod series;
 mod server;
 mod split;
 mod support;
+mod tables;
 mod tune;
 mod weights;
