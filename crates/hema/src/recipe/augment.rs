@@ -71,7 +71,7 @@ impl Augment {
 
 fn build_mixing(way: &Way, key: &str) -> Result<Mixing> {
     let entry = |(index, mix): (usize, &Mix)| {
-        mixing::Entry::named(&mix.name, mix.probability, mix.alpha, mix.area, mix.within_class)
+        mixing::MixEntry::named(&mix.name, mix.probability, mix.alpha, mix.area, mix.within_class)
             .map_err(|e| prefixed(&format!("{key}.{index}.name"), &e))
     };
     let entries = way.mix.iter().enumerate().map(entry).collect::<Result<_>>()?;
