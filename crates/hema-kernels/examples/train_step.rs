@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout)] // the result
 
 use hema_kernels::{
-    Act, Block, BlockParams, CacheLines, Conv2d, Depthwise, Element, Filter, Map, Pad, Residual,
+    Act, Block, BlockParams, CacheLines, Compiled, Conv2d, Depthwise, Filter, Map, Pad, Residual,
     SqueezeParams, Stats, Unit, UnitParams, Workspace, bf16,
 };
 use std::time::{Duration, Instant};
@@ -112,7 +112,7 @@ fn network(batch: usize) -> Vec<Layer> {
 }
 
 /// One step; adds the time of each stage's forward and backward pass to `times`.
-fn step<E: Element>(layers: &[Layer], x: &[E], workspace: &Workspace, times: &mut [[Duration; 2]]) -> f32 {
+fn step<E: Compiled>(layers: &[Layer], x: &[E], workspace: &Workspace, times: &mut [[Duration; 2]]) -> f32 {
     let mut maps: Vec<Vec<E>> = Vec::new();
     let mut saved = Vec::new();
     for layer in layers {
@@ -162,7 +162,7 @@ fn step<E: Element>(layers: &[Layer], x: &[E], workspace: &Workspace, times: &mu
 
 /// Floating-point operations and bytes that the passes over maps and weights must move, forward and backward: every pass counts
 /// what it reads and writes, as if no cache kept anything between two passes.
-fn costs<'a, E: Element>(layers: impl Iterator<Item = &'a Layer>) -> [(f64, f64); 2] {
+fn costs<'a, E: Compiled>(layers: impl Iterator<Item = &'a Layer>) -> [(f64, f64); 2] {
     let mut costs = [(0.0, 0.0); 2];
     for layer in layers {
         for (i, unit) in layer.block.units().iter().enumerate() {
@@ -209,7 +209,7 @@ fn main() {
     });
 }
 
-fn run<E: Element>(batch: usize, steps: usize) {
+fn run<E: Compiled>(batch: usize, steps: usize) {
     let layers = network(batch);
     let x: Vec<E> = values(batch * 96 * 96 * 3, 2.0).into_iter().map(E::from_f32).collect();
     let workspace = Workspace::default();

@@ -2,9 +2,8 @@
 //!
 //! Left out on purpose: which weights decay, schedules, state by name; those are the trainer's.
 
-use crate::norm::for_vectors;
-use crate::simd::{Simd, simd_fn};
-use crate::{check_len, team};
+use crate::parallel::{self, check_len};
+use crate::simd::{Simd, for_vectors, simd_fn};
 
 /// Values of one task.
 const CHUNK: usize = 1 << 13;
@@ -50,7 +49,7 @@ impl AdamW {
         check_len("square", square.len(), weight.len());
         let state = mean.chunks_mut(CHUNK).zip(square.chunks_mut(CHUNK));
         let chunks = weight.chunks_mut(CHUNK).zip(grad.chunks(CHUNK)).zip(state);
-        team::for_each(chunks, |((weight, grad), (mean, square))| {
+        parallel::for_each(chunks, |((weight, grad), (mean, square))| {
             // SAFETY: chunks of the same length.
             unsafe { adamw(self, weight, grad, mean, square) }
         });
@@ -67,7 +66,7 @@ impl Lion {
         check_len("mean", mean.len(), weight.len());
         let chunks = weight.chunks_mut(CHUNK).zip(grad.chunks(CHUNK)).zip(mean.chunks_mut(CHUNK));
         // SAFETY: chunks of the same length.
-        team::for_each(chunks, |((weight, grad), mean)| unsafe { lion(self, weight, grad, mean) });
+        parallel::for_each(chunks, |((weight, grad), mean)| unsafe { lion(self, weight, grad, mean) });
     }
 }
 
@@ -79,7 +78,7 @@ pub fn sum_of_squares(x: &[f32]) -> f64 {
         unsafe { squares(x, &mut sum) };
         f64::from(sum)
     };
-    team::map(x.chunks(CHUNK), square).into_iter().sum()
+    parallel::map(x.chunks(CHUNK), square).into_iter().sum()
 }
 
 /// Moves every value of `mean` by this share of the way to that of `new`.
@@ -89,7 +88,7 @@ pub fn sum_of_squares(x: &[f32]) -> f64 {
 pub fn lerp(mean: &mut [f32], new: &[f32], share: f32) {
     check_len("new", new.len(), mean.len());
     // two loads and a store a value: memory is the limit, whatever the instructions
-    team::for_each(mean.chunks_mut(CHUNK).zip(new.chunks(CHUNK)), |(mean, new)| {
+    parallel::for_each(mean.chunks_mut(CHUNK).zip(new.chunks(CHUNK)), |(mean, new)| {
         for (mean, new) in mean.iter_mut().zip(new) {
             *mean += share * (new - *mean);
         }
@@ -186,8 +185,8 @@ simd_fn!(
 #[cfg(test)]
 mod tests {
     use super::{AdamW, CHUNK, Lion, lerp, sum_of_squares};
-    use crate::reference::{assert_close, values};
-    use crate::simd::testing::at_every_level;
+    use crate::test_support::levels::at_every_level;
+    use crate::test_support::reference::{assert_close, values};
 
     #[test]
     fn passes_follow_their_formulas_at_every_length() {

@@ -3,10 +3,11 @@
 //! They hold four values, but there are 32 of them, and a product takes one of its factors from a single lane: the inner loops
 //! need no more instructions for a value than those of wider vectors need for a vector.
 
-use super::{Scalar, Simd};
 use half::bf16;
-#[allow(clippy::wildcard_imports)] // forty instructions by name say nothing
+
+use super::{Scalar, Simd};
 use std::arch::aarch64::*;
+#[allow(clippy::wildcard_imports)] // forty instructions by name say nothing
 use std::arch::asm;
 
 /// Token for [`super::Level::Neon`] or, with `BF16`, [`super::Level::NeonBf16`].

@@ -1,7 +1,8 @@
 //! AVX2 and AVX-512.
 
-use super::Simd;
 use half::bf16;
+
+use super::Simd;
 #[allow(clippy::wildcard_imports)] // fifty instructions by name say nothing
 use std::arch::x86_64::*;
 

@@ -36,7 +36,7 @@ pub(super) use pool::{global_average_pool, max_pool};
 pub(crate) type Buffer = FloatTensor<Flex>;
 
 /// What maps are stored in, for the kernels and for Burn.
-pub(crate) trait Stored: kernels::Element {
+pub(crate) trait Stored: kernels::Compiled {
     const DTYPE: FloatDType;
     /// The values of a contiguous buffer of this type.
     fn values(buffer: &Buffer) -> &[Self];

@@ -1,0 +1,288 @@
+//! The gradient of a dense convolution's weights: an outer product over pixels ([`outer`]) for every tap.
+//!
+//! Pixels are cut into a few parts whose sums are added in order and, where the filter bank is large, the rows of the result as
+//! well.
+//!
+//! Of a narrow type the product takes words, values joined in pairs. Where there is one tap, a pixel is joined with the next.
+//! Each of several taps would have to join its pixels anew, so there a pixel is joined with the same one of the next image,
+//! which is its partner for every tap, and maps are joined beforehand.
+
+use super::Conv2d;
+use super::scratch::Scratch;
+use crate::parallel::{self, SharedMut, check_len, par_chunks, scratch};
+use crate::products::{FEW_CHANNELS, join_rows, on_tiles, outer, padded_rows};
+use crate::simd::{Element, MAX_LANES, Simd, simd_fn};
+
+impl Conv2d {
+    /// Gradient of the weights: `dweight` like `weight`, from `x` and `dy`.
+    ///
+    /// # Panics
+    /// If a length does not match the shape.
+    pub fn grad_weight<E: Element>(&self, x: &[E], dy: &[E], dweight: &mut [f32]) {
+        self.check();
+        check_len("x", x.len(), self.in_len());
+        check_len("dy", dy.len(), self.out_len());
+        check_len("dweight", dweight.len(), self.weight_len());
+        if E::PER_WORD > 1 && self.taps() > 1 && self.inputs > FEW_CHANNELS && self.batch > 1 {
+            let pairs = Self { batch: self.batch.div_ceil(E::PER_WORD), ..*self };
+            let [x, dy] = [x, dy].map(|map| join_neighbours(map, map.len() / self.batch));
+            pairs.sum_products::<f32, E>(&x, &dy, dweight);
+            scratch().give(x);
+            scratch().give(dy);
+        } else {
+            self.sum_products::<E, E>(x, dy, dweight);
+        }
+    }
+
+    /// [`Conv2d::grad_weight`] of maps of `M`, which are `E` or words of it.
+    fn sum_products<M: Element, E: Element>(&self, x: &[M], dy: &[M], dweight: &mut [f32]) {
+        let few = self.inputs <= FEW_CHANNELS;
+        let gather = self.gather(x);
+        let pixels = gather.pixels();
+        let plan = WeightPlan::new::<E>(self, pixels, few);
+        let size = plan.taps * plan.ps * plan.qs;
+        // where a task makes all there is of its filters, it stores them in their places: sums that all tasks share would go to memory and back
+        let whole = plan.parts == 1 && plan.outputs_first;
+        let direct = whole && self.taps() == 1;
+        let mut sums = scratch().take::<f32>(if whole { 0 } else { plan.parts * size });
+        let (base, weights) = (SharedMut::new(sums.as_mut_ptr()), SharedMut::new(dweight.as_mut_ptr()));
+        // every group wants all columns; where these are a plain matrix they are joined once for all
+        let joined = (plan.groups > 1 && self.is_pointwise() && M::PER_WORD > 1)
+            .then(|| join_neighbours(if plan.outputs_first { x } else { dy }, plan.qs));
+        let tasks = plan.parts * plan.groups;
+        parallel::map_with(0..tasks, Scratch::new, |scratch, task| {
+            let (part, group) = (task / plan.groups, task % plan.groups);
+            let first_p = (group * plan.group_rows).min(plan.ps);
+            let ps = plan.group_rows.min(plan.ps - first_p);
+            if ps == 0 {
+                return;
+            }
+            // no part is without pixels, or its sums would stay what they are
+            let (first, end) = (part * plan.part, ((part + 1) * plan.part).min(pixels));
+            assert!(first < end, "part {part} of {pixels} pixels");
+            let own = if whole && !direct { plan.taps * ps * plan.qs } else { 0 };
+            scratch.sums.resize(own.max(scratch.sums.len()), 0.0);
+            let own_sums = scratch.sums.as_mut_ptr();
+            let place = |t: usize| match (direct, whole) {
+                (true, _) => weights.get().wrapping_add(first_p * plan.qs),
+                (_, true) => own_sums.wrapping_add(t * ps * plan.qs),
+                _ => base.get().wrapping_add(part * size + (t * plan.ps + first_p) * plan.qs),
+            };
+            let mut start = first;
+            while start < end {
+                let m = plan.block.min(end - start);
+                scratch.fill(&gather, start, m, few);
+                scratch.other.clear();
+                scratch
+                    .other
+                    .extend(dy[start * self.outputs..].chunks_exact(self.outputs).take(m).map(<[M]>::as_ptr));
+                let [a, b] = &mut scratch.rows;
+                // SAFETY: both tables hold m addresses of `ps` and `qs` values of maps that outlive the task; part, tap and
+                // group select a range of the sums or the weights that is this task's alone.
+                unsafe {
+                    if plan.outputs_first {
+                        a.set(&scratch.other, first_p, ps);
+                    } else if joined.is_none() {
+                        b.set(&scratch.other, 0, plan.qs);
+                    }
+                    if let Some(joined) = &joined {
+                        b.set_joined(&joined[start / 2 * plan.qs..][..m.div_ceil(2) * plan.qs], plan.qs);
+                    }
+                    for (t, addresses) in scratch.table.chunks_exact(padded_rows(m)).enumerate() {
+                        if plan.outputs_first {
+                            if joined.is_none() {
+                                b.set(&addresses[..m], 0, plan.qs);
+                            }
+                        } else {
+                            a.set(&addresses[..m], first_p, ps);
+                        }
+                        outer::<E>(a, b, [ps, plan.qs], place(t), start > first);
+                    }
+                }
+                start += m;
+            }
+            if own > 0 {
+                let filter = plan.qs * plan.taps;
+                let sums = plan.sums(self, &scratch.sums[..own], ps);
+                // SAFETY: the group's filters are this task's alone.
+                unsafe {
+                    let filters =
+                        std::slice::from_raw_parts_mut(weights.get().add(first_p * filter), ps * filter);
+                    reorder(&sums, 0, [self.inputs, self.taps()], filters);
+                }
+            }
+        });
+        if !whole {
+            self.unpack(&plan, &sums, dweight);
+        }
+        scratch().give(sums);
+        if let Some(joined) = joined {
+            scratch().give(joined);
+        }
+    }
+
+    /// Adds the parts and brings them from [`WeightPlan`]'s order (part, tap, p, q) into (outputs, inputs, kernel, kernel).
+    fn unpack(&self, plan: &WeightPlan, sums: &[f32], dweight: &mut [f32]) {
+        /// Filters of one task: neighbours, because in one of the two orders their values lie side by side.
+        const FILTERS: usize = 16;
+        let (taps, c) = (self.taps(), self.inputs);
+        let sums = plan.sums(self, sums, plan.ps);
+        par_chunks(dweight, FILTERS * c * taps, |task, filters| {
+            // SAFETY: it has no conditions.
+            unsafe { reorder(&sums, task * FILTERS, [c, taps], filters) }
+        });
+    }
+}
+
+/// Parts of a gradient of weights, and where in each of them a value lies.
+pub(crate) struct Sums<'a> {
+    parts: &'a [f32],
+    /// Values of a part.
+    size: usize,
+    by_filter: usize,
+    by_channel: usize,
+    by_tap: usize,
+}
+
+impl Sums<'_> {
+    /// Adds the parts of `rows` rows of `n` values each, whose places in a part `place` knows, turns them over and stores the rows that come
+    /// of it `step` apart from `at` on.
+    ///
+    /// # Safety
+    /// The processor has the level's instructions; there are no more rows and values than a vector has.
+    #[inline(always)]
+    unsafe fn turn<S: Simd>(
+        &self,
+        s: S,
+        [rows, n]: [usize; 2],
+        place: impl Fn(usize) -> usize,
+        out: &mut [f32],
+        [at, step]: [usize; 2],
+    ) {
+        let [mut from, mut to] = [[[0.0; MAX_LANES]; MAX_LANES]; 2];
+        // SAFETY: the caller's conditions, which the squares have room for; the bounds of sums and output are checked.
+        unsafe {
+            for (row, from) in from.iter_mut().enumerate().take(rows) {
+                let mut sum = s.splat(0.0);
+                for part in self.parts.chunks_exact(self.size) {
+                    sum = s.add(sum, s.load_n(part[place(row)..][..n].as_ptr(), n));
+                }
+                s.store(from.as_mut_ptr(), sum);
+            }
+            s.transpose(from.as_ptr().cast(), MAX_LANES, rows, n, to.as_mut_ptr().cast(), MAX_LANES);
+            for (i, row) in to.iter().enumerate().take(n) {
+                s.store_n(out[at + i * step..][..rows].as_mut_ptr(), rows, s.load(row.as_ptr()));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn reorder_body<S: Simd>(
+    s: S,
+    sums: &Sums,
+    first: usize,
+    [channels, taps]: [usize; 2],
+    out: &mut [f32],
+) {
+    let values = channels * taps;
+    let filters = out.len() / values;
+    let part = |begin: usize, end: usize| (end - begin).min(S::LANES);
+    if sums.by_channel == 1 {
+        for filter in 0..filters {
+            for channel in (0..channels).step_by(S::LANES) {
+                for tap in (0..taps).step_by(S::LANES) {
+                    let place = |row| (first + filter) * sums.by_filter + channel + (tap + row) * sums.by_tap;
+                    let to = [filter * values + channel * taps + tap, taps];
+                    // SAFETY: the caller's condition.
+                    unsafe { sums.turn(s, [part(tap, taps), part(channel, channels)], place, out, to) };
+                }
+            }
+        }
+        return;
+    }
+    for filter in (0..filters).step_by(S::LANES) {
+        for value in (0..values).step_by(S::LANES) {
+            let place = |row| {
+                let (channel, tap) = ((value + row) / taps, (value + row) % taps);
+                first + filter + channel * sums.by_channel + tap * sums.by_tap
+            };
+            let to = [filter * values + value, values];
+            // SAFETY: the caller's condition.
+            unsafe { sums.turn(s, [part(value, values), part(filter, filters)], place, out, to) };
+        }
+    }
+}
+simd_fn!(
+    /// Adds the parts for the filters from `first` on, of so many channels and taps, into `out`, (filters, channels, taps).
+    ///
+    /// # Safety
+    /// None but that of every such function: the places are checked.
+    unsafe fn reorder(sums: &Sums, first: usize, sizes: [usize; 2], out: &mut [f32]) = reorder_body
+);
+
+/// Every two rows of `n` values of a map joined to a row of words; a last one without a partner is joined with zeros.
+fn join_neighbours<E: Element>(map: &[E], n: usize) -> Vec<f32> {
+    let pairs = ((1 << 14) / n).max(1); // of one task
+    let mut words = scratch().take((map.len() / n).div_ceil(2) * n);
+    parallel::for_each(words.chunks_mut(pairs * n).zip(map.chunks(2 * pairs * n)), |(words, map)| {
+        let rows: Vec<*const E> = map.chunks_exact(n).map(<[E]>::as_ptr).collect();
+        // SAFETY: the rows have n values, and there are n words for every two of them.
+        unsafe { join_rows(&rows, 0, n, words.as_mut_ptr()) };
+    });
+    words
+}
+
+/// How the gradient of the weights is cut up; a function of the shape and the instruction set alone.
+struct WeightPlan {
+    /// Products per pixel: the taps, or 1 where they are copied side by side.
+    taps: usize,
+    /// Whether the output channels are the rows (broadcast) and the input channels the columns (vectors).
+    outputs_first: bool,
+    ps: usize,
+    qs: usize,
+    /// Pixels are cut into this many parts of `part` pixels.
+    parts: usize,
+    part: usize,
+    /// Rows are cut into this many groups of `group_rows`.
+    groups: usize,
+    group_rows: usize,
+    /// Pixels whose rows are worked on together, so that they stay in the cache.
+    block: usize,
+}
+
+impl WeightPlan {
+    fn new<E: Element>(conv: &Conv2d, pixels: usize, few: bool) -> Self {
+        const TILE: usize = 8;
+        let tiles = on_tiles::<E>();
+        // on tiles, each group brings the pixels' rows into place anew, for every tap
+        let most = if tiles && conv.taps() > 1 { 8 } else { 16 };
+        let (taps, inputs) = if few { (1, conv.inputs * conv.taps()) } else { (conv.taps(), conv.inputs) };
+        let outputs = conv.outputs;
+        // each part costs one more set of sums: few of them where the sums are large
+        let affordable = ((1 << 20) / (taps * inputs * outputs)).clamp(1, most);
+        // the side that wastes fewer lanes becomes the vectors; where neither does, the one that leaves the weights in order, or
+        // the longer one
+        let cost = |p: usize, q: usize| p.next_multiple_of(TILE) * q.next_multiple_of(16);
+        let (as_rows, as_columns) = (cost(outputs, inputs), cost(inputs, outputs));
+        let longer = conv.kernel == 1 || affordable == 1 || inputs >= outputs;
+        let outputs_first = as_rows < as_columns || (as_rows == as_columns && longer);
+        let (ps, qs) = if outputs_first { (outputs, inputs) } else { (inputs, outputs) };
+        let parts = pixels.div_ceil(512).clamp(1, affordable);
+        let part = pixels.div_ceil(parts).next_multiple_of(TILE);
+        let groups = (most / parts).min(ps.div_ceil(TILE)).max(1);
+        let group_rows = ps.div_ceil(groups).next_multiple_of(TILE);
+        // with tiles, moving a block's sums takes as long as adding a hundred pixels to them; their processors have 2 MiB of L2
+        let room = if tiles { 1 << 18 } else { 1 << 16 };
+        let block = (room / (inputs + outputs)).clamp(64, 256).next_multiple_of(TILE);
+        Self { taps, outputs_first, ps, qs, parts, part, groups, group_rows, block }
+    }
+
+    /// Where the values of parts lie that have so many rows for each tap.
+    fn sums<'a>(&self, conv: &Conv2d, parts: &'a [f32], rows: usize) -> Sums<'a> {
+        let (by_filter, by_channel) = if self.outputs_first { (self.qs, 1) } else { (1, self.qs) };
+        // side by side, the taps are part of the "channel"
+        let by_tap = if self.taps == 1 { conv.inputs * by_channel } else { rows * self.qs };
+        Sums { parts, size: self.taps * rows * self.qs, by_filter, by_channel, by_tap }
+    }
+}

@@ -1,0 +1,577 @@
+//! Depthwise convolution, NHWC: each channel has its own filter of 3x3, 5x5 or 7x7.
+//!
+//! Vectors run over channels. A tile is three or six neighbouring output pixels; the addresses of the input pixels it needs
+//! (padding: a row of zeros) are found once per tile, then all channels pass. Row by row of the filter, the filter values and
+//! the tile's sums are in registers, and each input value is loaded once for all the taps that use it. Where a row is not a
+//! whole number of tiles, the last tile overlaps the one before.
+//!
+//! * Gradient of the input: at stride 1 the same kernel with the filter turned round; at stride 2, which a network has two or
+//!   three times, a plain sum over the taps that reached each pixel.
+//! * Gradient of the weights: the same tiles, with the sums of the filter in a buffer that fits L1; images are cut into a
+//!   fixed number of groups, whose sums are added in order.
+//!
+//! Left out on purpose: other sizes and a channel multiplier (no network of ours has them).
+
+use super::{Map, Pad, Partial, Stats};
+use crate::parallel::{self, check_len, par_chunks};
+use crate::products::Epilogue;
+use crate::simd::{Act, Activation, Element, Simd, for_vectors, simd_fn, with_activation};
+
+/// The shape of a depthwise convolution. Weights are (channels, 1, kernel, kernel).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Depthwise {
+    /// Images.
+    pub batch: usize,
+    /// Rows of the input.
+    pub height: usize,
+    /// Columns of the input.
+    pub width: usize,
+    /// Channels of input and output.
+    pub channels: usize,
+    /// Rows and columns of the filters: 3, 5 or 7.
+    pub kernel: usize,
+    /// Step of the filters in both directions: 1 or 2.
+    pub stride: usize,
+    /// Zero padding of the input.
+    pub pad: Pad,
+}
+
+/// Pixels of a long and of a short tile.
+const LONG: usize = 6;
+const SHORT: usize = 3;
+
+/// Groups of images that the gradient of the weights is summed in.
+const GROUPS: usize = 16;
+
+/// Addresses of one tile: `kernel` rows of input columns, and the output pixels.
+struct TileTable<E> {
+    input: Vec<*const E>,
+    output: Vec<*const E>,
+}
+
+impl<E> Default for TileTable<E> {
+    fn default() -> Self {
+        Self { input: Vec::new(), output: Vec::new() }
+    }
+}
+
+impl Depthwise {
+    /// Rows of the output.
+    pub fn out_height(&self) -> usize {
+        (self.height + self.pad.top + self.pad.bottom - self.kernel) / self.stride + 1
+    }
+
+    /// Columns of the output.
+    pub fn out_width(&self) -> usize {
+        (self.width + self.pad.left + self.pad.right - self.kernel) / self.stride + 1
+    }
+
+    /// Values in the input (batch, height, width, channels).
+    pub fn in_len(&self) -> usize {
+        self.batch * self.height * self.width * self.channels
+    }
+
+    /// Values in the output (batch, `out_height`, `out_width`, channels).
+    pub fn out_len(&self) -> usize {
+        self.batch * self.out_height() * self.out_width() * self.channels
+    }
+
+    /// Values in the weights.
+    pub fn weight_len(&self) -> usize {
+        self.channels * self.kernel * self.kernel
+    }
+
+    /// The input as images.
+    pub(crate) fn in_map(&self) -> Map {
+        Map { batch: self.batch, pixels: self.height * self.width, channels: self.channels }
+    }
+
+    #[track_caller]
+    fn check(&self) {
+        assert!(
+            matches!(self.kernel, 3 | 5 | 7) && matches!(self.stride, 1 | 2),
+            "depthwise convolution: found kernel {} and stride {}, expected 3, 5 or 7 and 1 or 2",
+            self.kernel,
+            self.stride
+        );
+        let Self { batch, height, width, channels, kernel, pad, .. } = *self;
+        assert!(
+            [batch, height, width, channels].into_iter().all(|n| n > 0)
+                && height + pad.top + pad.bottom >= kernel
+                && width + pad.left + pad.right >= kernel,
+            "depthwise convolution: found {self:?}, expected positive sizes and a padded map no smaller than the filter"
+        );
+    }
+
+    /// Weights in (kernel, kernel, channels), turned round if `reversed`.
+    fn taps_first(&self, weight: &[f32], reversed: bool) -> Vec<f32> {
+        let taps = self.kernel * self.kernel;
+        let mut packed = vec![0.0; weight.len()];
+        for (c, weight) in weight.chunks_exact(taps).enumerate() {
+            for (t, w) in weight.iter().enumerate() {
+                packed[if reversed { taps - 1 - t } else { t } * self.channels + c] = *w;
+            }
+        }
+        packed
+    }
+
+    /// `y = x * weight (+ bias)`, then `act`. `x` is (batch, height, width, channels), `y` (batch, `out_height`, `out_width`,
+    /// channels), `bias` (channels).
+    ///
+    /// # Panics
+    /// If a length does not match the shape, or the kernel or stride is not supported.
+    pub fn forward<E: Element>(&self, x: &[E], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [E]) {
+        self.forward_packed(x, &self.pack(weight), bias, act, y);
+    }
+
+    /// The weights in the order the kernel reads them, for any batch and map.
+    pub(crate) fn pack(&self, weight: &[f32]) -> Vec<f32> {
+        check_len("weight", weight.len(), self.weight_len());
+        self.taps_first(weight, false)
+    }
+
+    /// [`Depthwise::forward`] with weights packed before.
+    pub(crate) fn forward_packed<E: Element>(
+        &self,
+        x: &[E],
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        act: Act,
+        y: &mut [E],
+    ) {
+        self.check();
+        check_len("weight", weight.len(), self.weight_len());
+        bias.inspect(|bias| check_len("bias", bias.len(), self.channels));
+        self.run(x, weight, Epilogue { bias, act, add: false }, y, |_| ());
+    }
+
+    /// [`Depthwise::forward`] that also returns the statistics of each output channel.
+    ///
+    /// # Panics
+    /// As [`Depthwise::forward`].
+    pub fn forward_stats<E: Element>(&self, x: &[E], weight: &[f32], y: &mut [E]) -> Stats {
+        self.check();
+        check_len("weight", weight.len(), self.weight_len());
+        let partials = self.run(x, &self.taps_first(weight, false), Epilogue::default(), y, |band| {
+            Partial::of(band, self.channels)
+        });
+        Stats::merge(self.channels, &partials)
+    }
+
+    /// Runs the forward pass with packed weights, a band of rows of one or several images at a time; `seen` is called with each
+    /// finished band.
+    fn run<E: Element, T: Send>(
+        &self,
+        x: &[E],
+        taps: &[f32],
+        epilogue: Epilogue,
+        y: &mut [E],
+        seen: impl Fn(&[E]) -> T + Sync + Send,
+    ) -> Vec<T> {
+        check_len("x", x.len(), self.in_len());
+        check_len("y", y.len(), self.out_len());
+        let (width, height) = (self.out_width(), self.out_height());
+        let line = width * self.channels;
+        let zeros = vec![E::default(); self.channels];
+        let tile = if width < LONG { SHORT } else { LONG };
+        let band = ((1 << 14) / line).clamp(1, 64);
+        parallel::map_with(y.chunks_mut(band * line).enumerate(), TileTable::default, |table, (i, y)| {
+            for (row, y) in y.chunks_exact_mut(line).enumerate() {
+                let row = i * band + row;
+                for start in tile_starts(width, tile) {
+                    let live = tile.min(width - start);
+                    self.fill(x, &zeros, row / height, row % height, start, tile, &mut table.input);
+                    let y = &mut y[start * self.channels..][..live * self.channels];
+                    // SAFETY: `fill` gives kernel * columns(tile) addresses of `channels` values; `y` has `live` pixels.
+                    unsafe {
+                        tile_forward(self, tile, &table.input, taps, epilogue, y);
+                    }
+                }
+            }
+            seen(y)
+        })
+    }
+
+    /// The input addresses of the tile of output pixels `start..start + tile` of a row, filter row by filter row.
+    #[allow(clippy::too_many_arguments)] // a position in a map is that many numbers
+    fn fill<E>(
+        &self,
+        x: &[E],
+        zeros: &[E],
+        image: usize,
+        row: usize,
+        start: usize,
+        tile: usize,
+        table: &mut Vec<*const E>,
+    ) {
+        table.clear();
+        let columns = (tile - 1) * self.stride + self.kernel;
+        for kh in 0..self.kernel {
+            let line =
+                (row * self.stride + kh).checked_sub(self.pad.top).filter(|&h| h < self.height).map(|h| {
+                    &x[(image * self.height + h) * self.width * self.channels..][..self.width * self.channels]
+                });
+            table.extend((0..columns).map(|column| {
+                let w = (start * self.stride + column).checked_sub(self.pad.left).filter(|&w| w < self.width);
+                match (line, w) {
+                    // w < width, so the pixel lies in the line
+                    (Some(line), Some(w)) => line.as_ptr().wrapping_add(w * self.channels),
+                    _ => zeros.as_ptr(),
+                }
+            }));
+        }
+    }
+
+    /// Gradient of the input: `dx` like `x`, from `dy` like `y`.
+    ///
+    /// # Panics
+    /// As [`Depthwise::forward`].
+    pub fn grad_input<E: Element>(&self, dy: &[E], weight: &[f32], dx: &mut [E]) {
+        self.check();
+        check_len("dy", dy.len(), self.out_len());
+        check_len("weight", weight.len(), self.weight_len());
+        check_len("dx", dx.len(), self.in_len());
+        let last = self.kernel - 1;
+        let pad = self.pad;
+        if self.stride == 1 && [pad.top, pad.left, pad.bottom, pad.right].into_iter().all(|p| p <= last) {
+            let pad = Pad {
+                top: last - pad.top,
+                left: last - pad.left,
+                bottom: last - pad.bottom,
+                right: last - pad.right,
+            };
+            let turned = Self { height: self.out_height(), width: self.out_width(), pad, ..*self };
+            turned.run(dy, &self.taps_first(weight, true), Epilogue::default(), dx, |_| ());
+            return;
+        }
+        let taps = self.taps_first(weight, false);
+        let (out_height, out_width, c) = (self.out_height(), self.out_width(), self.channels);
+        // where, of the outputs of an axis, the input at `at` went through tap `k`
+        let output = |at: usize, k: usize, pad: usize, size: usize| {
+            let distance = (at + pad).checked_sub(k)?;
+            let reached = distance / self.stride;
+            (distance % self.stride == 0 && reached < size).then_some(reached)
+        };
+        par_chunks(dx, self.width * c, |line, dx| {
+            let (image, h) = (line / self.height, line % self.height);
+            let mut pairs = Vec::with_capacity(taps.len() / c);
+            for (w, dx) in dx.chunks_exact_mut(c).enumerate() {
+                pairs.clear();
+                for kh in 0..self.kernel {
+                    let Some(oh) = output(h, kh, pad.top, out_height) else { continue };
+                    for kw in 0..self.kernel {
+                        let Some(ow) = output(w, kw, pad.left, out_width) else { continue };
+                        let dy = &dy[((image * out_height + oh) * out_width + ow) * c..][..c];
+                        pairs.push((dy.as_ptr(), taps[(kh * self.kernel + kw) * c..][..c].as_ptr()));
+                    }
+                }
+                // SAFETY: all addresses are of `c` values, as many as `dx` has.
+                unsafe { weighted_sum(&pairs, dx) };
+            }
+        });
+    }
+
+    /// Gradient of the weights: `dweight` like `weight`, from `x` and `dy`.
+    ///
+    /// # Panics
+    /// As [`Depthwise::forward`].
+    pub fn grad_weight<E: Element>(&self, x: &[E], dy: &[E], dweight: &mut [f32]) {
+        self.check();
+        check_len("x", x.len(), self.in_len());
+        check_len("dy", dy.len(), self.out_len());
+        check_len("dweight", dweight.len(), self.weight_len());
+        let (width, height, c) = (self.out_width(), self.out_height(), self.channels);
+        let zeros = vec![E::default(); c];
+        let tile = if width < LONG { SHORT } else { LONG };
+        // lines of the output, of all images, cut into groups
+        let lines = self.batch * height;
+        let group = lines.div_ceil(GROUPS);
+        let sums: Vec<Vec<f32>> =
+            parallel::map_with(0..lines.div_ceil(group), TileTable::default, |table, i| {
+                let mut sums = vec![0.0; self.weight_len()];
+                for line in i * group..lines.min((i + 1) * group) {
+                    let dy = &dy[line * width * c..][..width * c];
+                    let mut done = 0;
+                    for start in tile_starts(width, tile) {
+                        self.fill(x, &zeros, line / height, line % height, start, tile, &mut table.input);
+                        table.output.clear();
+                        // pixels of the tile before, and past the row, must not count
+                        table.output.extend((start..start + tile).map(|w| {
+                            if w < done || w >= width { zeros.as_ptr() } else { dy[w * c..][..c].as_ptr() }
+                        }));
+                        done = start + tile;
+                        // SAFETY: all addresses are of `c` values; as many as the tile has columns and pixels.
+                        unsafe {
+                            tile_grad(self.kernel, self.stride, &table.input, &table.output, c, &mut sums);
+                        }
+                    }
+                }
+                sums
+            });
+        let mut total = vec![0.0; self.weight_len()];
+        for sums in &sums {
+            total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+        }
+        for (t, total) in total.chunks_exact(c).enumerate() {
+            let tap = dweight[t..].iter_mut().step_by(self.kernel * self.kernel);
+            tap.zip(total).for_each(|(d, total)| *d = *total);
+        }
+    }
+}
+
+/// First pixels of the tiles that cover a row; the last tile is moved back to end with the row.
+fn tile_starts(width: usize, tile: usize) -> impl Iterator<Item = usize> {
+    (0..width).step_by(tile).map(move |start| start.min(width.saturating_sub(tile)))
+}
+
+/// Calls `$f::<S, E, kernel, stride, tile, columns>` for the supported shapes.
+macro_rules! by_shape {
+    ($kernel:expr, $stride:expr, $tile:expr, $f:ident($($arg:expr),*)) => {
+        match ($kernel, $stride, $tile) {
+            (3, 1, SHORT) => $f::<S, E, 3, 1, SHORT, { SHORT + 2 }>($($arg),*),
+            (3, 1, _) => $f::<S, E, 3, 1, LONG, { LONG + 2 }>($($arg),*),
+            (3, _, SHORT) => $f::<S, E, 3, 2, SHORT, { 2 * SHORT + 1 }>($($arg),*),
+            (3, _, _) => $f::<S, E, 3, 2, LONG, { 2 * LONG + 1 }>($($arg),*),
+            (5, 1, SHORT) => $f::<S, E, 5, 1, SHORT, { SHORT + 4 }>($($arg),*),
+            (5, 1, _) => $f::<S, E, 5, 1, LONG, { LONG + 4 }>($($arg),*),
+            (5, _, SHORT) => $f::<S, E, 5, 2, SHORT, { 2 * SHORT + 3 }>($($arg),*),
+            (5, _, _) => $f::<S, E, 5, 2, LONG, { 2 * LONG + 3 }>($($arg),*),
+            (_, 1, SHORT) => $f::<S, E, 7, 1, SHORT, { SHORT + 6 }>($($arg),*),
+            (_, 1, _) => $f::<S, E, 7, 1, LONG, { LONG + 6 }>($($arg),*),
+            (_, _, SHORT) => $f::<S, E, 7, 2, SHORT, { 2 * SHORT + 5 }>($($arg),*),
+            (_, _, _) => $f::<S, E, 7, 2, LONG, { 2 * LONG + 5 }>($($arg),*),
+        }
+    };
+}
+
+#[inline(always)]
+unsafe fn tile_forward_body<S: Simd, E: Element>(
+    s: S,
+    shape: &Depthwise,
+    tile: usize,
+    input: &[*const E],
+    taps: &[f32],
+    epilogue: Epilogue,
+    y: &mut [E],
+) {
+    #[inline(always)]
+    unsafe fn run<
+        S: Simd,
+        E: Element,
+        const K: usize,
+        const STRIDE: usize,
+        const T: usize,
+        const COLUMNS: usize,
+    >(
+        s: S,
+        input: &[*const E],
+        taps: &[f32],
+        channels: usize,
+        epilogue: Epilogue,
+        y: &mut [E],
+    ) {
+        assert_eq!(input.len(), K * COLUMNS);
+        let live = y.len() / channels;
+        for_vectors!(S, channels, |c, n| {
+            // SAFETY: the bias has `n` values from c.
+            let start = epilogue.bias.map_or(s.splat(0.0), |b| unsafe { s.load_n(b.as_ptr().add(c), n) });
+            let mut acc = [start; T];
+            for kh in 0..K {
+                // SAFETY: each address, tap and output pixel has `n` values from c.
+                unsafe {
+                    let w: [S::V; K] = std::array::from_fn(|kw| {
+                        s.load_n(taps.as_ptr().add((kh * K + kw) * channels + c), n)
+                    });
+                    for column in 0..COLUMNS {
+                        let x = E::load_n(s, input.get_unchecked(kh * COLUMNS + column).add(c), n);
+                        for p in 0..T {
+                            if column >= p * STRIDE && column < p * STRIDE + K {
+                                acc[p] = s.fma(x, w[column - p * STRIDE], acc[p]);
+                            }
+                        }
+                    }
+                }
+            }
+            with_activation!(epilogue.act, A => {
+                for p in 0..T {
+                    if p < live {
+                        // SAFETY: as above.
+                        unsafe { E::store_n(s, y.as_mut_ptr().add(p * channels + c), n, A::value::<S, E>(s, acc[p])) };
+                    }
+                }
+            });
+        });
+    }
+    // SAFETY: the caller's conditions.
+    unsafe { by_shape!(shape.kernel, shape.stride, tile, run(s, input, taps, shape.channels, epilogue, y)) }
+}
+simd_fn!(
+    /// The output pixels `y` of one tile.
+    ///
+    /// # Safety
+    /// `input` holds addresses of `channels` values, `taps` is (kernel, kernel, channels), `y` at most `tile` whole pixels.
+    unsafe fn tile_forward<E>(
+        shape: &Depthwise,
+        tile: usize,
+        input: &[*const E],
+        taps: &[f32],
+        epilogue: Epilogue,
+        y: &mut [E],
+    ) = tile_forward_body
+);
+
+#[inline(always)]
+unsafe fn tile_grad_body<S: Simd, E: Element>(
+    s: S,
+    kernel: usize,
+    stride: usize,
+    input: &[*const E],
+    output: &[*const E],
+    channels: usize,
+    sums: &mut [f32],
+) {
+    #[inline(always)]
+    unsafe fn run<
+        S: Simd,
+        E: Element,
+        const K: usize,
+        const STRIDE: usize,
+        const T: usize,
+        const COLUMNS: usize,
+    >(
+        s: S,
+        input: &[*const E],
+        output: &[*const E],
+        channels: usize,
+        sums: &mut [f32],
+    ) {
+        assert!(input.len() == K * COLUMNS && output.len() == T);
+        for_vectors!(S, channels, |c, n| {
+            // SAFETY: each address and tap has `n` values from c.
+            unsafe {
+                let dy: [S::V; T] = std::array::from_fn(|p| E::load_n(s, output.get_unchecked(p).add(c), n));
+                for kh in 0..K {
+                    let sums = sums.as_mut_ptr().add(kh * K * channels + c);
+                    let mut acc: [S::V; K] = std::array::from_fn(|kw| s.load_n(sums.add(kw * channels), n));
+                    for column in 0..COLUMNS {
+                        let x = E::load_n(s, input.get_unchecked(kh * COLUMNS + column).add(c), n);
+                        for p in 0..T {
+                            if column >= p * STRIDE && column < p * STRIDE + K {
+                                let kw = column - p * STRIDE;
+                                acc[kw] = s.fma(x, dy[p], acc[kw]);
+                            }
+                        }
+                    }
+                    for (kw, acc) in acc.into_iter().enumerate() {
+                        s.store_n(sums.add(kw * channels), n, acc);
+                    }
+                }
+            }
+        });
+    }
+    // SAFETY: the caller's conditions.
+    unsafe { by_shape!(kernel, stride, output.len(), run(s, input, output, channels, sums)) }
+}
+simd_fn!(
+    /// Adds one tile's part of the gradient of the weights to `sums`, (kernel, kernel, channels).
+    ///
+    /// # Safety
+    /// `input` and `output` hold addresses of `channels` values.
+    unsafe fn tile_grad<E>(
+        kernel: usize,
+        stride: usize,
+        input: &[*const E],
+        output: &[*const E],
+        channels: usize,
+        sums: &mut [f32],
+    ) = tile_grad_body
+);
+
+#[inline(always)]
+unsafe fn weighted_sum_body<S: Simd, E: Element>(s: S, pairs: &[(*const E, *const f32)], y: &mut [E]) {
+    let channels = y.len();
+    for_vectors!(S, channels, |c, n| {
+        let mut acc = s.splat(0.0);
+        for &(a, b) in pairs {
+            // SAFETY: every address has `n` values from c.
+            acc = unsafe { s.fma(E::load_n(s, a.add(c), n), s.load_n(b.add(c), n), acc) };
+        }
+        // SAFETY: as does `y`.
+        unsafe { E::store_n(s, y.as_mut_ptr().add(c), n, acc) };
+    });
+}
+simd_fn!(
+    /// `y` = the sum of the products of the rows of each pair.
+    ///
+    /// # Safety
+    /// All addresses are of as many values as `y` has.
+    unsafe fn weighted_sum<E>(pairs: &[(*const E, *const f32)], y: &mut [E]) = weighted_sum_body
+);
+
+// SAFETY: the addresses are refilled for each tile before use; between tiles they are dead values.
+unsafe impl<E> Send for TileTable<E> {}
+
+#[cfg(test)]
+mod tests {
+    use super::Depthwise;
+    use crate::layers::{Pad, Stats};
+    use crate::simd::{Act, Element, bf16};
+    use crate::test_support::levels::at_every_level;
+    use crate::test_support::reference::{self, assert_close, map, tolerance, values, wide};
+
+    #[test]
+    fn forward_and_gradients_match_the_reference() {
+        at_every_level(|level| {
+            for kernel in [3, 5, 7] {
+                for stride in [1, 2] {
+                    for (i, channels) in [1, 5, 8, 16, 19, 33, 72].into_iter().enumerate() {
+                        for size in [1, 2, 3, 5, 6, 7, 13] {
+                            let (batch, height, width) = (1 + i % 3, size, 1 + (size + 4 * i) % 13);
+                            let mut pad = Pad::same(height, width, kernel, stride);
+                            if i % 2 == 0 && size + 2 >= kernel {
+                                pad = Pad { top: 0, left: kernel - 1, bottom: 2, right: 1 };
+                            }
+                            let d = Depthwise { batch, height, width, channels, kernel, stride, pad };
+                            check::<f32>(&d, level.name());
+                            check::<bf16>(&d, level.name());
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    fn check<E: Element>(d: &Depthwise, level: &str) {
+        let (name, tolerance) = (format!("{d:?} {} {level}", E::NAME), tolerance::<E>());
+        let dense = reference::grouped(d);
+        let (x, w, dy) = (map::<E>(d.in_len(), 1), values(d.weight_len(), 2), map::<E>(d.out_len(), 3));
+        let mut y = map::<E>(dy.len(), 4);
+        let stats = d.forward_stats(&x, &w, &mut y);
+        let expected = reference::conv(&dense, d.channels, &wide(&x), &w);
+        assert_close(&name, &wide(&y), &expected, tolerance);
+        let direct = Stats::of(&y, d.channels);
+        assert_close(&name, &stats.mean, &direct.mean, 1e-5);
+        assert_close(&name, &stats.var, &direct.var, 1e-5);
+        let bias = values(d.channels, 4);
+        d.forward(&x, &w, Some(&bias), Act::Silu, &mut y);
+        let activated = expected.iter().enumerate();
+        let activated = activated.map(|(i, v)| reference::act(Act::Silu, v + bias[i % d.channels]));
+        assert_close(&name, &wide(&y), &activated.collect::<Vec<_>>(), tolerance);
+        let mut dx = map::<E>(x.len(), 5);
+        d.grad_input(&dy, &w, &mut dx);
+        let expected = reference::conv_grad_input(&dense, d.channels, &wide(&dy), &w);
+        assert_close(&name, &wide(&dx), &expected, tolerance);
+        let mut dw = vec![9.0; w.len()];
+        d.grad_weight(&x, &dy, &mut dw);
+        let expected = reference::conv_grad_weight(&dense, d.channels, &wide(&x), &wide(&dy));
+        assert_close(&name, &dw, &expected, 1e-5);
+    }
+
+    #[test]
+    #[should_panic(expected = "found kernel 4 and stride 1")]
+    fn unsupported_kernel_is_named() {
+        let d =
+            Depthwise { batch: 1, height: 4, width: 4, channels: 1, kernel: 4, stride: 1, pad: Pad::all(1) };
+        d.forward(&[0.0f32; 16], &[0.0; 16], None, Act::Identity, &mut [0.0; 9]);
+    }
+}

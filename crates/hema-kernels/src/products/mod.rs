@@ -1,0 +1,22 @@
+//! Matrix products.
+
+#[cfg(target_arch = "x86_64")]
+mod amx;
+mod epilogue;
+mod gather;
+mod outer;
+mod pack;
+mod product;
+mod rows;
+mod tiling;
+
+pub(crate) use epilogue::Epilogue;
+pub(crate) use gather::{Axis, FEW_CHANNELS, Gather, Layout, copies, row_of};
+pub(crate) use outer::{OuterRows, outer};
+pub(crate) use pack::{Order, Packed, Sizes};
+pub(crate) use product::product;
+pub(crate) use rows::{copy_rows, join_rows};
+pub(crate) use tiling::{
+    PANEL, ROW_OF_TILE, ROWS_OF_TILE, TILE_ROWS, WHOLE_TILES, in_memory, on_tiles, padded_rows, panels,
+    widest,
+};
