@@ -15,7 +15,7 @@
 use super::{Map, Pad, Partial, Stats};
 use crate::parallel::{self, check_len, par_chunks};
 use crate::products::Epilogue;
-use crate::simd::{Act, Activation, Element, Simd, for_vectors, simd_fn, with_activation};
+use crate::simd::{Act, Activation, Element, Kernel, Simd, dispatch, for_vectors, with_activation};
 
 /// The shape of a depthwise convolution. Weights are (channels, 1, kernel, kernel).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +184,7 @@ impl Depthwise {
                     let y = &mut y[start * self.channels..][..live * self.channels];
                     // SAFETY: `fill` gives kernel * columns(tile) addresses of `channels` values; `y` has `live` pixels.
                     unsafe {
-                        tile_forward(self, tile, &table.input, taps, epilogue, y);
+                        dispatch(TileForward { shape: self, tile, input: &table.input, taps, epilogue, y });
                     }
                 }
             }
@@ -266,7 +266,7 @@ impl Depthwise {
                     }
                 }
                 // SAFETY: all addresses are of `c` values, as many as `dx` has.
-                unsafe { weighted_sum(&pairs, dx) };
+                unsafe { dispatch(WeightedSum { pairs: &pairs, y: dx }) };
             }
         });
     }
@@ -302,7 +302,14 @@ impl Depthwise {
                         done = start + tile;
                         // SAFETY: all addresses are of `c` values; as many as the tile has columns and pixels.
                         unsafe {
-                            tile_grad(self.kernel, self.stride, &table.input, &table.output, c, &mut sums);
+                            dispatch(TileGrad {
+                                kernel: self.kernel,
+                                stride: self.stride,
+                                input: &table.input,
+                                output: &table.output,
+                                channels: c,
+                                sums: &mut sums,
+                            });
                         }
                     }
                 }
@@ -344,169 +351,172 @@ macro_rules! by_shape {
     };
 }
 
-#[inline(always)]
-unsafe fn tile_forward_body<S: Simd, E: Element>(
-    s: S,
-    shape: &Depthwise,
+/// The output pixels `y` of one tile.
+///
+/// # Safety
+/// `input` holds addresses of `channels` values, `taps` is (kernel, kernel, channels), `y` at most `tile` whole pixels.
+struct TileForward<'a, E> {
+    shape: &'a Depthwise,
     tile: usize,
-    input: &[*const E],
-    taps: &[f32],
-    epilogue: Epilogue,
-    y: &mut [E],
-) {
+    input: &'a [*const E],
+    taps: &'a [f32],
+    epilogue: Epilogue<'a>,
+    y: &'a mut [E],
+}
+
+impl<E: Element> Kernel for TileForward<'_, E> {
+    type Out = ();
+
     #[inline(always)]
-    unsafe fn run<
-        S: Simd,
-        E: Element,
-        const K: usize,
-        const STRIDE: usize,
-        const T: usize,
-        const COLUMNS: usize,
-    >(
-        s: S,
-        input: &[*const E],
-        taps: &[f32],
-        channels: usize,
-        epilogue: Epilogue,
-        y: &mut [E],
-    ) {
-        assert_eq!(input.len(), K * COLUMNS);
-        let live = y.len() / channels;
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: the bias has `n` values from c.
-            let start = epilogue.bias.map_or(s.splat(0.0), |b| unsafe { s.load_n(b.as_ptr().add(c), n) });
-            let mut acc = [start; T];
-            for kh in 0..K {
-                // SAFETY: each address, tap and output pixel has `n` values from c.
-                unsafe {
-                    let w: [S::V; K] = std::array::from_fn(|kw| {
-                        s.load_n(taps.as_ptr().add((kh * K + kw) * channels + c), n)
-                    });
-                    for column in 0..COLUMNS {
-                        let x = E::load_n(s, input.get_unchecked(kh * COLUMNS + column).add(c), n);
-                        for p in 0..T {
-                            if column >= p * STRIDE && column < p * STRIDE + K {
-                                acc[p] = s.fma(x, w[column - p * STRIDE], acc[p]);
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { shape, tile, input, taps, epilogue, y } = self;
+        #[inline(always)]
+        unsafe fn run<
+            S: Simd,
+            E: Element,
+            const K: usize,
+            const STRIDE: usize,
+            const T: usize,
+            const COLUMNS: usize,
+        >(
+            s: S,
+            input: &[*const E],
+            taps: &[f32],
+            channels: usize,
+            epilogue: Epilogue,
+            y: &mut [E],
+        ) {
+            assert_eq!(input.len(), K * COLUMNS);
+            let live = y.len() / channels;
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: the bias has `n` values from c.
+                let start = epilogue.bias.map_or(s.splat(0.0), |b| unsafe { s.load_n(b.as_ptr().add(c), n) });
+                let mut acc = [start; T];
+                for kh in 0..K {
+                    // SAFETY: each address, tap and output pixel has `n` values from c.
+                    unsafe {
+                        let w: [S::V; K] = std::array::from_fn(|kw| {
+                            s.load_n(taps.as_ptr().add((kh * K + kw) * channels + c), n)
+                        });
+                        for column in 0..COLUMNS {
+                            let x = E::load_n(s, input.get_unchecked(kh * COLUMNS + column).add(c), n);
+                            for p in 0..T {
+                                if column >= p * STRIDE && column < p * STRIDE + K {
+                                    acc[p] = s.fma(x, w[column - p * STRIDE], acc[p]);
+                                }
                             }
                         }
                     }
                 }
-            }
-            with_activation!(epilogue.act, A => {
-                for p in 0..T {
-                    if p < live {
-                        // SAFETY: as above.
-                        unsafe { E::store_n(s, y.as_mut_ptr().add(p * channels + c), n, A::value::<S, E>(s, acc[p])) };
+                with_activation!(epilogue.act, A => {
+                    for p in 0..T {
+                        if p < live {
+                            // SAFETY: as above.
+                            unsafe { E::store_n(s, y.as_mut_ptr().add(p * channels + c), n, A::value::<S, E>(s, acc[p])) };
+                        }
+                    }
+                });
+            });
+        }
+        // SAFETY: the caller's conditions.
+        unsafe {
+            by_shape!(shape.kernel, shape.stride, tile, run(s, input, taps, shape.channels, epilogue, y))
+        }
+    }
+}
+
+/// Adds one tile's part of the gradient of the weights to `sums`, (kernel, kernel, channels).
+///
+/// # Safety
+/// `input` and `output` hold addresses of `channels` values.
+struct TileGrad<'a, E> {
+    kernel: usize,
+    stride: usize,
+    input: &'a [*const E],
+    output: &'a [*const E],
+    channels: usize,
+    sums: &'a mut [f32],
+}
+
+impl<E: Element> Kernel for TileGrad<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { kernel, stride, input, output, channels, sums } = self;
+        #[inline(always)]
+        unsafe fn run<
+            S: Simd,
+            E: Element,
+            const K: usize,
+            const STRIDE: usize,
+            const T: usize,
+            const COLUMNS: usize,
+        >(
+            s: S,
+            input: &[*const E],
+            output: &[*const E],
+            channels: usize,
+            sums: &mut [f32],
+        ) {
+            assert!(input.len() == K * COLUMNS && output.len() == T);
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: each address and tap has `n` values from c.
+                unsafe {
+                    let dy: [S::V; T] =
+                        std::array::from_fn(|p| E::load_n(s, output.get_unchecked(p).add(c), n));
+                    for kh in 0..K {
+                        let sums = sums.as_mut_ptr().add(kh * K * channels + c);
+                        let mut acc: [S::V; K] =
+                            std::array::from_fn(|kw| s.load_n(sums.add(kw * channels), n));
+                        for column in 0..COLUMNS {
+                            let x = E::load_n(s, input.get_unchecked(kh * COLUMNS + column).add(c), n);
+                            for p in 0..T {
+                                if column >= p * STRIDE && column < p * STRIDE + K {
+                                    let kw = column - p * STRIDE;
+                                    acc[kw] = s.fma(x, dy[p], acc[kw]);
+                                }
+                            }
+                        }
+                        for (kw, acc) in acc.into_iter().enumerate() {
+                            s.store_n(sums.add(kw * channels), n, acc);
+                        }
                     }
                 }
             });
-        });
-    }
-    // SAFETY: the caller's conditions.
-    unsafe { by_shape!(shape.kernel, shape.stride, tile, run(s, input, taps, shape.channels, epilogue, y)) }
-}
-simd_fn!(
-    /// The output pixels `y` of one tile.
-    ///
-    /// # Safety
-    /// `input` holds addresses of `channels` values, `taps` is (kernel, kernel, channels), `y` at most `tile` whole pixels.
-    unsafe fn tile_forward<E>(
-        shape: &Depthwise,
-        tile: usize,
-        input: &[*const E],
-        taps: &[f32],
-        epilogue: Epilogue,
-        y: &mut [E],
-    ) = tile_forward_body
-);
-
-#[inline(always)]
-unsafe fn tile_grad_body<S: Simd, E: Element>(
-    s: S,
-    kernel: usize,
-    stride: usize,
-    input: &[*const E],
-    output: &[*const E],
-    channels: usize,
-    sums: &mut [f32],
-) {
-    #[inline(always)]
-    unsafe fn run<
-        S: Simd,
-        E: Element,
-        const K: usize,
-        const STRIDE: usize,
-        const T: usize,
-        const COLUMNS: usize,
-    >(
-        s: S,
-        input: &[*const E],
-        output: &[*const E],
-        channels: usize,
-        sums: &mut [f32],
-    ) {
-        assert!(input.len() == K * COLUMNS && output.len() == T);
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: each address and tap has `n` values from c.
-            unsafe {
-                let dy: [S::V; T] = std::array::from_fn(|p| E::load_n(s, output.get_unchecked(p).add(c), n));
-                for kh in 0..K {
-                    let sums = sums.as_mut_ptr().add(kh * K * channels + c);
-                    let mut acc: [S::V; K] = std::array::from_fn(|kw| s.load_n(sums.add(kw * channels), n));
-                    for column in 0..COLUMNS {
-                        let x = E::load_n(s, input.get_unchecked(kh * COLUMNS + column).add(c), n);
-                        for p in 0..T {
-                            if column >= p * STRIDE && column < p * STRIDE + K {
-                                let kw = column - p * STRIDE;
-                                acc[kw] = s.fma(x, dy[p], acc[kw]);
-                            }
-                        }
-                    }
-                    for (kw, acc) in acc.into_iter().enumerate() {
-                        s.store_n(sums.add(kw * channels), n, acc);
-                    }
-                }
-            }
-        });
-    }
-    // SAFETY: the caller's conditions.
-    unsafe { by_shape!(kernel, stride, output.len(), run(s, input, output, channels, sums)) }
-}
-simd_fn!(
-    /// Adds one tile's part of the gradient of the weights to `sums`, (kernel, kernel, channels).
-    ///
-    /// # Safety
-    /// `input` and `output` hold addresses of `channels` values.
-    unsafe fn tile_grad<E>(
-        kernel: usize,
-        stride: usize,
-        input: &[*const E],
-        output: &[*const E],
-        channels: usize,
-        sums: &mut [f32],
-    ) = tile_grad_body
-);
-
-#[inline(always)]
-unsafe fn weighted_sum_body<S: Simd, E: Element>(s: S, pairs: &[(*const E, *const f32)], y: &mut [E]) {
-    let channels = y.len();
-    for_vectors!(S, channels, |c, n| {
-        let mut acc = s.splat(0.0);
-        for &(a, b) in pairs {
-            // SAFETY: every address has `n` values from c.
-            acc = unsafe { s.fma(E::load_n(s, a.add(c), n), s.load_n(b.add(c), n), acc) };
         }
-        // SAFETY: as does `y`.
-        unsafe { E::store_n(s, y.as_mut_ptr().add(c), n, acc) };
-    });
+        // SAFETY: the caller's conditions.
+        unsafe { by_shape!(kernel, stride, output.len(), run(s, input, output, channels, sums)) }
+    }
 }
-simd_fn!(
-    /// `y` = the sum of the products of the rows of each pair.
-    ///
-    /// # Safety
-    /// All addresses are of as many values as `y` has.
-    unsafe fn weighted_sum<E>(pairs: &[(*const E, *const f32)], y: &mut [E]) = weighted_sum_body
-);
+
+/// `y` = the sum of the products of the rows of each pair.
+///
+/// # Safety
+/// All addresses are of as many values as `y` has.
+struct WeightedSum<'a, E> {
+    pairs: &'a [(*const E, *const f32)],
+    y: &'a mut [E],
+}
+
+impl<E: Element> Kernel for WeightedSum<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { pairs, y } = self;
+        let channels = y.len();
+        for_vectors!(S, channels, |c, n| {
+            let mut acc = s.splat(0.0);
+            for &(a, b) in pairs {
+                // SAFETY: every address has `n` values from c.
+                acc = unsafe { s.fma(E::load_n(s, a.add(c), n), s.load_n(b.add(c), n), acc) };
+            }
+            // SAFETY: as does `y`.
+            unsafe { E::store_n(s, y.as_mut_ptr().add(c), n, acc) };
+        });
+    }
+}
 
 // SAFETY: the addresses are refilled for each tile before use; between tiles they are dead values.
 unsafe impl<E> Send for TileTable<E> {}

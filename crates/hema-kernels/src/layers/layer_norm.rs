@@ -6,7 +6,7 @@
 
 use super::chunk;
 use crate::parallel::{self, check_len};
-use crate::simd::{Element, MAX_LANES, Simd, for_vectors, lanes_sum, simd_fn};
+use crate::simd::{Element, Kernel, MAX_LANES, Simd, dispatch, for_vectors, lanes_sum};
 
 /// A normalisation over the channels of a map.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,9 @@ impl LayerNorm<'_> {
         let chunks = y.chunks_mut(size).zip(x.chunks(size)).zip(stats.chunks_mut(size / channels));
         parallel::for_each(chunks, |((y, x), stats)| {
             // SAFETY: as many whole rows of the parameters' length as there are statistics.
-            unsafe { forward_rows(x, self.weight, self.bias, self.eps, stats, y) }
+            unsafe {
+                dispatch(ForwardRows { x, weight: self.weight, bias: self.bias, eps: self.eps, stats, y })
+            }
         });
         stats
     }
@@ -75,7 +77,9 @@ impl LayerNorm<'_> {
             let mut sums = vec![0.0; 2 * channels];
             let (weight, bias) = sums.split_at_mut(channels);
             // SAFETY: as many whole rows of the parameters' and the sums' length as there are statistics.
-            unsafe { backward_rows(x, self.weight, stats, d, weight, bias) };
+            unsafe {
+                dispatch(BackwardRows { x, weight: self.weight, stats, d, dweight: weight, dbias: bias })
+            };
             sums
         });
         let mut total = vec![0.0_f64; 2 * channels];
@@ -88,116 +92,108 @@ impl LayerNorm<'_> {
     }
 }
 
-#[inline(always)]
-unsafe fn forward_body<S: Simd, E: Element>(
-    s: S,
-    x: &[E],
-    weight: &[f32],
-    bias: &[f32],
+/// # Safety
+/// `x` and `y` are as many whole rows of the parameters' length as there are `stats`.
+struct ForwardRows<'a, E> {
+    x: &'a [E],
+    weight: &'a [f32],
+    bias: &'a [f32],
     eps: f32,
-    stats: &mut [RowStats],
-    y: &mut [E],
-) {
-    let channels = weight.len();
-    let share = 1.0 / channels as f32;
-    let rows = x.chunks_exact(channels).zip(y.chunks_exact_mut(channels));
-    for ((x, y), stats) in rows.zip(stats) {
-        let mut sum = s.splat(0.0);
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: `n` channels remain from c in the row.
-            sum = s.add(sum, unsafe { E::load_n(s, x.as_ptr().add(c), n) });
-        });
-        let mean = lanes_sum(s, sum) * share;
-        let by = s.splat(mean);
-        let mut squares = s.splat(0.0);
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: as above; there are as many ones as a vector has lanes at most, and lanes beyond `n` are 0.
-            unsafe {
-                let there = s.load_n(ONES.as_ptr(), n);
-                let away = s.mul(there, s.sub(E::load_n(s, x.as_ptr().add(c), n), by));
-                squares = s.fma(away, away, squares);
-            }
-        });
-        let rstd = 1.0 / ((lanes_sum(s, squares) * share).max(0.0) + eps).sqrt();
-        *stats = [mean, rstd];
-        let (scale, shift) = (s.splat(rstd), s.splat(-mean * rstd));
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: `n` channels remain from c in both rows and both parameters.
-            unsafe {
-                let normal = s.fma(E::load_n(s, x.as_ptr().add(c), n), scale, shift);
-                let (w, b) = (s.load_n(weight.as_ptr().add(c), n), s.load_n(bias.as_ptr().add(c), n));
-                E::store_n(s, y.as_mut_ptr().add(c), n, s.fma(normal, w, b));
-            }
-        });
-    }
+    stats: &'a mut [RowStats],
+    y: &'a mut [E],
 }
-simd_fn!(
-    /// # Safety
-    /// `x` and `y` are as many whole rows of the parameters' length as there are `stats`.
-    unsafe fn forward_rows<E>(
-        x: &[E],
-        weight: &[f32],
-        bias: &[f32],
-        eps: f32,
-        stats: &mut [RowStats],
-        y: &mut [E],
-    ) = forward_body
-);
 
-#[inline(always)]
-unsafe fn backward_body<S: Simd, E: Element>(
-    s: S,
-    x: &[E],
-    weight: &[f32],
-    stats: &[RowStats],
-    d: &mut [E],
-    dweight: &mut [f32],
-    dbias: &mut [f32],
-) {
-    let channels = weight.len();
-    let share = 1.0 / channels as f32;
-    let rows = x.chunks_exact(channels).zip(d.chunks_exact_mut(channels));
-    for ((x, d), [mean, rstd]) in rows.zip(stats) {
-        let (scale, shift) = (s.splat(*rstd), s.splat(-mean * rstd));
-        let (mut plain, mut weighted) = (s.splat(0.0), s.splat(0.0));
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: `n` channels remain from c in both rows and all parameters and sums; lanes beyond are 0 in `dy`.
-            unsafe {
-                let normal = s.fma(E::load_n(s, x.as_ptr().add(c), n), scale, shift);
-                let dy = E::load_n(s, d.as_ptr().add(c), n);
-                let (w, b) = (dweight.as_mut_ptr().add(c), dbias.as_mut_ptr().add(c));
-                s.store_n(w, n, s.fma(dy, normal, s.load_n(w, n)));
-                s.store_n(b, n, s.add(dy, s.load_n(b, n)));
-                let dn = s.mul(dy, s.load_n(weight.as_ptr().add(c), n));
-                plain = s.add(plain, dn);
-                weighted = s.fma(dn, normal, weighted);
-            }
-        });
-        let plain = s.splat(lanes_sum(s, plain) * share);
-        let weighted = s.splat(lanes_sum(s, weighted) * share);
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: as above.
-            unsafe {
-                let normal = s.fma(E::load_n(s, x.as_ptr().add(c), n), scale, shift);
-                let dn = s.mul(E::load_n(s, d.as_ptr().add(c), n), s.load_n(weight.as_ptr().add(c), n));
-                let dx = s.mul(scale, s.sub(s.sub(dn, plain), s.mul(normal, weighted)));
-                E::store_n(s, d.as_mut_ptr().add(c), n, dx);
-            }
-        });
+impl<E: Element> Kernel for ForwardRows<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { x, weight, bias, eps, stats, y } = self;
+        let channels = weight.len();
+        let share = 1.0 / channels as f32;
+        let rows = x.chunks_exact(channels).zip(y.chunks_exact_mut(channels));
+        for ((x, y), stats) in rows.zip(stats) {
+            let mut sum = s.splat(0.0);
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: `n` channels remain from c in the row.
+                sum = s.add(sum, unsafe { E::load_n(s, x.as_ptr().add(c), n) });
+            });
+            let mean = lanes_sum(s, sum) * share;
+            let by = s.splat(mean);
+            let mut squares = s.splat(0.0);
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: as above; there are as many ones as a vector has lanes at most, and lanes beyond `n` are 0.
+                unsafe {
+                    let there = s.load_n(ONES.as_ptr(), n);
+                    let away = s.mul(there, s.sub(E::load_n(s, x.as_ptr().add(c), n), by));
+                    squares = s.fma(away, away, squares);
+                }
+            });
+            let rstd = 1.0 / ((lanes_sum(s, squares) * share).max(0.0) + eps).sqrt();
+            *stats = [mean, rstd];
+            let (scale, shift) = (s.splat(rstd), s.splat(-mean * rstd));
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: `n` channels remain from c in both rows and both parameters.
+                unsafe {
+                    let normal = s.fma(E::load_n(s, x.as_ptr().add(c), n), scale, shift);
+                    let (w, b) = (s.load_n(weight.as_ptr().add(c), n), s.load_n(bias.as_ptr().add(c), n));
+                    E::store_n(s, y.as_mut_ptr().add(c), n, s.fma(normal, w, b));
+                }
+            });
+        }
     }
 }
-simd_fn!(
-    /// # Safety
-    /// `x` and `d` are as many whole rows of the parameters' and the sums' length as there are `stats`.
-    unsafe fn backward_rows<E>(
-        x: &[E],
-        weight: &[f32],
-        stats: &[RowStats],
-        d: &mut [E],
-        dweight: &mut [f32],
-        dbias: &mut [f32],
-    ) = backward_body
-);
+
+/// # Safety
+/// `x` and `d` are as many whole rows of the parameters' and the sums' length as there are `stats`.
+struct BackwardRows<'a, E> {
+    x: &'a [E],
+    weight: &'a [f32],
+    stats: &'a [RowStats],
+    d: &'a mut [E],
+    dweight: &'a mut [f32],
+    dbias: &'a mut [f32],
+}
+
+impl<E: Element> Kernel for BackwardRows<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { x, weight, stats, d, dweight, dbias } = self;
+        let channels = weight.len();
+        let share = 1.0 / channels as f32;
+        let rows = x.chunks_exact(channels).zip(d.chunks_exact_mut(channels));
+        for ((x, d), [mean, rstd]) in rows.zip(stats) {
+            let (scale, shift) = (s.splat(*rstd), s.splat(-mean * rstd));
+            let (mut plain, mut weighted) = (s.splat(0.0), s.splat(0.0));
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: `n` channels remain from c in both rows and all parameters and sums; lanes beyond are 0 in `dy`.
+                unsafe {
+                    let normal = s.fma(E::load_n(s, x.as_ptr().add(c), n), scale, shift);
+                    let dy = E::load_n(s, d.as_ptr().add(c), n);
+                    let (w, b) = (dweight.as_mut_ptr().add(c), dbias.as_mut_ptr().add(c));
+                    s.store_n(w, n, s.fma(dy, normal, s.load_n(w, n)));
+                    s.store_n(b, n, s.add(dy, s.load_n(b, n)));
+                    let dn = s.mul(dy, s.load_n(weight.as_ptr().add(c), n));
+                    plain = s.add(plain, dn);
+                    weighted = s.fma(dn, normal, weighted);
+                }
+            });
+            let plain = s.splat(lanes_sum(s, plain) * share);
+            let weighted = s.splat(lanes_sum(s, weighted) * share);
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: as above.
+                unsafe {
+                    let normal = s.fma(E::load_n(s, x.as_ptr().add(c), n), scale, shift);
+                    let dn = s.mul(E::load_n(s, d.as_ptr().add(c), n), s.load_n(weight.as_ptr().add(c), n));
+                    let dx = s.mul(scale, s.sub(s.sub(dn, plain), s.mul(normal, weighted)));
+                    E::store_n(s, d.as_mut_ptr().add(c), n, dx);
+                }
+            });
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

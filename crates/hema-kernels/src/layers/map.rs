@@ -5,7 +5,7 @@
 //! Left out on purpose: max pooling and windows.
 
 use crate::parallel::{self, check_len, par_chunks};
-use crate::simd::{Element, Simd, for_vectors, simd_fn};
+use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors};
 
 /// An NHWC map as images of `pixels` rows of `channels` values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Map {
         par_chunks(y, self.channels, |i, y| {
             let at = i * self.image()..(i + 1) * self.image();
             // SAFETY: `a` and `b` are equally many whole rows of the length of `y`.
-            unsafe { dot_rows(&a[at.clone()], &b[at], y) }
+            unsafe { dispatch(DotRows { a: &a[at.clone()], b: &b[at], y }) }
         });
     }
 
@@ -121,7 +121,7 @@ impl Map {
         self.check_map("d", d);
         par_chunks(d, self.image(), |i, d| {
             // SAFETY: equally long by the slicing.
-            unsafe { keep_positive_slice(&y[i * self.image()..][..d.len()], d) }
+            unsafe { dispatch(KeepPositive { y: &y[i * self.image()..][..d.len()], d }) }
         });
     }
 
@@ -152,7 +152,7 @@ pub(crate) fn mean_image<E: Element>(x: &[E], y: &mut [f32]) {
     let share = y.len() as f32 / x.len() as f32;
     y.fill(0.0);
     // SAFETY: `add_rows` reads only whole rows of the length of `y`.
-    unsafe { add_rows(x, y) };
+    unsafe { dispatch(AddRows { x, y }) };
     for y in y {
         *y *= share;
     }
@@ -162,13 +162,13 @@ pub(crate) fn mean_image<E: Element>(x: &[E], y: &mut [f32]) {
 pub(crate) fn scale_add_image<E: Element>(d: &mut [E], by: &[f32], offset: &[f32]) {
     check_len("offset", offset.len(), by.len());
     // SAFETY: `scale_add_rows` walks only whole rows of the length of the two equally long vectors.
-    unsafe { scale_add_rows(d, by, offset) }
+    unsafe { dispatch(ScaleAddRows { d, by, offset }) }
 }
 
 /// `x *= by` for the rows of one image.
 pub(crate) fn scale_image<E: Element>(x: &mut [E], by: &[f32]) {
     // SAFETY: `scale_rows` walks only whole rows of the length of `by`.
-    unsafe { scale_rows(x, by) }
+    unsafe { dispatch(ScaleRows { x, by }) }
 }
 
 /// `y = x + by * z` for the rows of one image.
@@ -176,7 +176,7 @@ pub(crate) fn add_scaled_rows<E: Element>(x: &[E], z: &[E], by: &[f32], y: &mut 
     check_len("x", x.len(), y.len());
     check_len("z", z.len(), y.len());
     // SAFETY: `sum_scaled_rows` walks only whole rows of the length of `by` of three equally long maps.
-    unsafe { sum_scaled_rows(x, z, by, y) }
+    unsafe { dispatch(SumScaledRows { x, z, by, y }) }
 }
 
 /// `y = x + keep * y`, then, with `relu`, `max(0, y)`.
@@ -184,153 +184,209 @@ pub(crate) fn add_scaled<E: Element>(x: &[E], keep: f32, relu: bool, y: &mut [E]
     check_len("x", x.len(), y.len());
     let least = if relu { 0.0 } else { f32::NEG_INFINITY };
     // SAFETY: equally long.
-    unsafe { add_scaled_slice(x, keep, least, y) }
+    unsafe { dispatch(AddScaled { x, keep, least, y }) }
 }
 
-#[inline(always)]
-unsafe fn add_rows_body<S: Simd, E: Element>(s: S, x: &[E], y: &mut [f32]) {
-    let channels = y.len();
-    for_vectors!(S, channels, |c, n| {
-        let mut sum = s.splat(0.0);
-        for x in x.chunks_exact(channels) {
-            // SAFETY: `n` channels remain from c in each row.
-            sum = s.add(sum, unsafe { E::load_n(s, x.as_ptr().add(c), n) });
-        }
-        // SAFETY: `n` channels remain from c.
-        unsafe {
-            let y = y.as_mut_ptr().add(c);
-            s.store_n(y, n, s.add(sum, s.load_n(y, n)));
-        }
-    });
+/// Adds the sum of the rows of `x` to `y`.
+///
+/// # Safety
+/// `x` is whole rows of the length of `y`.
+struct AddRows<'a, E> {
+    x: &'a [E],
+    y: &'a mut [f32],
 }
-simd_fn!(
-    /// Adds the sum of the rows of `x` to `y`.
-    ///
-    /// # Safety
-    /// `x` is whole rows of the length of `y`.
-    unsafe fn add_rows<E>(x: &[E], y: &mut [f32]) = add_rows_body
-);
 
-#[inline(always)]
-unsafe fn sum_scaled_body<S: Simd, E: Element>(s: S, x: &[E], z: &[E], by: &[f32], y: &mut [E]) {
-    let channels = by.len();
-    let rows = x.chunks_exact(channels).zip(z.chunks_exact(channels)).zip(y.chunks_exact_mut(channels));
-    for ((x, z), y) in rows {
+impl<E: Element> Kernel for AddRows<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { x, y } = self;
+        let channels = y.len();
         for_vectors!(S, channels, |c, n| {
-            // SAFETY: `n` channels remain from c in each row and in the factors.
+            let mut sum = s.splat(0.0);
+            for x in x.chunks_exact(channels) {
+                // SAFETY: `n` channels remain from c in each row.
+                sum = s.add(sum, unsafe { E::load_n(s, x.as_ptr().add(c), n) });
+            }
+            // SAFETY: `n` channels remain from c.
             unsafe {
-                let (x, z) = (E::load_n(s, x.as_ptr().add(c), n), E::load_n(s, z.as_ptr().add(c), n));
-                E::store_n(s, y.as_mut_ptr().add(c), n, s.fma(z, s.load_n(by.as_ptr().add(c), n), x));
+                let y = y.as_mut_ptr().add(c);
+                s.store_n(y, n, s.add(sum, s.load_n(y, n)));
             }
         });
     }
 }
-simd_fn!(
-    /// # Safety
-    /// `x`, `z` and `y` are equally long.
-    unsafe fn sum_scaled_rows<E>(x: &[E], z: &[E], by: &[f32], y: &mut [E]) = sum_scaled_body
-);
 
-#[inline(always)]
-unsafe fn scale_rows_body<S: Simd, E: Element>(s: S, x: &mut [E], by: &[f32]) {
-    let channels = by.len();
-    for x in x.chunks_exact_mut(channels) {
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: `n` channels remain from c in each row.
+/// # Safety
+/// `x`, `z` and `y` are equally long.
+struct SumScaledRows<'a, E> {
+    x: &'a [E],
+    z: &'a [E],
+    by: &'a [f32],
+    y: &'a mut [E],
+}
+
+impl<E: Element> Kernel for SumScaledRows<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { x, z, by, y } = self;
+        let channels = by.len();
+        let rows = x.chunks_exact(channels).zip(z.chunks_exact(channels)).zip(y.chunks_exact_mut(channels));
+        for ((x, z), y) in rows {
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: `n` channels remain from c in each row and in the factors.
+                unsafe {
+                    let (x, z) = (E::load_n(s, x.as_ptr().add(c), n), E::load_n(s, z.as_ptr().add(c), n));
+                    E::store_n(s, y.as_mut_ptr().add(c), n, s.fma(z, s.load_n(by.as_ptr().add(c), n), x));
+                }
+            });
+        }
+    }
+}
+
+/// `x *= by`.
+///
+/// # Safety
+/// `x` is whole rows of the length of `by`.
+struct ScaleRows<'a, E> {
+    x: &'a mut [E],
+    by: &'a [f32],
+}
+
+impl<E: Element> Kernel for ScaleRows<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { x, by } = self;
+        let channels = by.len();
+        for x in x.chunks_exact_mut(channels) {
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: `n` channels remain from c in each row.
+                unsafe {
+                    let x = x.as_mut_ptr().add(c);
+                    E::store_n(s, x, n, s.mul(E::load_n(s, x, n), s.load_n(by.as_ptr().add(c), n)));
+                }
+            });
+        }
+    }
+}
+
+/// # Safety
+/// `x` and `y` are equally long.
+struct AddScaled<'a, E> {
+    x: &'a [E],
+    keep: f32,
+    least: f32,
+    y: &'a mut [E],
+}
+
+impl<E: Element> Kernel for AddScaled<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { x, keep, least, y } = self;
+        let len = y.len();
+        let (keep, least) = (s.splat(keep), s.splat(least));
+        for_vectors!(S, len, |i, n| {
+            // SAFETY: `n` values remain from i in both slices.
             unsafe {
-                let x = x.as_mut_ptr().add(c);
-                E::store_n(s, x, n, s.mul(E::load_n(s, x, n), s.load_n(by.as_ptr().add(c), n)));
+                let y = y.as_mut_ptr().add(i);
+                let sum = s.fma(E::load_n(s, y, n), keep, E::load_n(s, x.as_ptr().add(i), n));
+                E::store_n(s, y, n, s.max(least, sum));
             }
         });
     }
 }
-simd_fn!(
-    /// `x *= by`.
-    ///
-    /// # Safety
-    /// `x` is whole rows of the length of `by`.
-    unsafe fn scale_rows<E>(x: &mut [E], by: &[f32]) = scale_rows_body
-);
 
-#[inline(always)]
-unsafe fn add_scaled_body<S: Simd, E: Element>(s: S, x: &[E], keep: f32, least: f32, y: &mut [E]) {
-    let len = y.len();
-    let (keep, least) = (s.splat(keep), s.splat(least));
-    for_vectors!(S, len, |i, n| {
-        // SAFETY: `n` values remain from i in both slices.
-        unsafe {
-            let y = y.as_mut_ptr().add(i);
-            let sum = s.fma(E::load_n(s, y, n), keep, E::load_n(s, x.as_ptr().add(i), n));
-            E::store_n(s, y, n, s.max(least, sum));
-        }
-    });
+/// # Safety
+/// `y` and `d` are equally long.
+struct KeepPositive<'a, E> {
+    y: &'a [E],
+    d: &'a mut [E],
 }
-simd_fn!(
-    /// # Safety
-    /// `x` and `y` are equally long.
-    unsafe fn add_scaled_slice<E>(x: &[E], keep: f32, least: f32, y: &mut [E]) = add_scaled_body
-);
 
-#[inline(always)]
-unsafe fn keep_positive_body<S: Simd, E: Element>(s: S, y: &[E], d: &mut [E]) {
-    let len = d.len();
-    for_vectors!(S, len, |i, n| {
-        // SAFETY: `n` values remain from i in both slices.
-        unsafe {
-            let d = d.as_mut_ptr().add(i);
-            E::store_n(s, d, n, s.keep_positive(E::load_n(s, y.as_ptr().add(i), n), E::load_n(s, d, n)));
-        }
-    });
-}
-simd_fn!(
-    /// # Safety
-    /// `y` and `d` are equally long.
-    unsafe fn keep_positive_slice<E>(y: &[E], d: &mut [E]) = keep_positive_body
-);
+impl<E: Element> Kernel for KeepPositive<'_, E> {
+    type Out = ();
 
-#[inline(always)]
-unsafe fn dot_rows_body<S: Simd, E: Element>(s: S, a: &[E], b: &[E], y: &mut [f32]) {
-    let channels = y.len();
-    for_vectors!(S, channels, |c, n| {
-        let mut sum = s.splat(0.0);
-        for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
-            // SAFETY: `n` channels remain from c in each row.
-            sum =
-                unsafe { s.fma(E::load_n(s, a.as_ptr().add(c), n), E::load_n(s, b.as_ptr().add(c), n), sum) };
-        }
-        // SAFETY: `n` channels remain from c.
-        unsafe { s.store_n(y.as_mut_ptr().add(c), n, sum) };
-    });
-}
-simd_fn!(
-    /// `y` = the sum over rows of `a * b`.
-    ///
-    /// # Safety
-    /// `a` and `b` are equally many whole rows of the length of `y`.
-    unsafe fn dot_rows<E>(a: &[E], b: &[E], y: &mut [f32]) = dot_rows_body
-);
-
-#[inline(always)]
-unsafe fn scale_add_rows_body<S: Simd, E: Element>(s: S, d: &mut [E], by: &[f32], offset: &[f32]) {
-    let channels = by.len();
-    for d in d.chunks_exact_mut(channels) {
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: `n` channels remain from c in each row and vector.
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { y, d } = self;
+        let len = d.len();
+        for_vectors!(S, len, |i, n| {
+            // SAFETY: `n` values remain from i in both slices.
             unsafe {
-                let (by, offset) = (s.load_n(by.as_ptr().add(c), n), s.load_n(offset.as_ptr().add(c), n));
-                let d = d.as_mut_ptr().add(c);
-                E::store_n(s, d, n, s.fma(E::load_n(s, d, n), by, offset));
+                let d = d.as_mut_ptr().add(i);
+                E::store_n(s, d, n, s.keep_positive(E::load_n(s, y.as_ptr().add(i), n), E::load_n(s, d, n)));
             }
         });
     }
 }
-simd_fn!(
-    /// `d = d * by + offset`.
-    ///
-    /// # Safety
-    /// `d` is whole rows of the length of both vectors.
-    unsafe fn scale_add_rows<E>(d: &mut [E], by: &[f32], offset: &[f32]) = scale_add_rows_body
-);
+
+/// `y` = the sum over rows of `a * b`.
+///
+/// # Safety
+/// `a` and `b` are equally many whole rows of the length of `y`.
+struct DotRows<'a, E> {
+    a: &'a [E],
+    b: &'a [E],
+    y: &'a mut [f32],
+}
+
+impl<E: Element> Kernel for DotRows<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { a, b, y } = self;
+        let channels = y.len();
+        for_vectors!(S, channels, |c, n| {
+            let mut sum = s.splat(0.0);
+            for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
+                // SAFETY: `n` channels remain from c in each row.
+                sum = unsafe {
+                    s.fma(E::load_n(s, a.as_ptr().add(c), n), E::load_n(s, b.as_ptr().add(c), n), sum)
+                };
+            }
+            // SAFETY: `n` channels remain from c.
+            unsafe { s.store_n(y.as_mut_ptr().add(c), n, sum) };
+        });
+    }
+}
+
+/// `d = d * by + offset`.
+///
+/// # Safety
+/// `d` is whole rows of the length of both vectors.
+struct ScaleAddRows<'a, E> {
+    d: &'a mut [E],
+    by: &'a [f32],
+    offset: &'a [f32],
+}
+
+impl<E: Element> Kernel for ScaleAddRows<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { d, by, offset } = self;
+        let channels = by.len();
+        for d in d.chunks_exact_mut(channels) {
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: `n` channels remain from c in each row and vector.
+                unsafe {
+                    let (by, offset) = (s.load_n(by.as_ptr().add(c), n), s.load_n(offset.as_ptr().add(c), n));
+                    let d = d.as_mut_ptr().add(c);
+                    E::store_n(s, d, n, s.fma(E::load_n(s, d, n), by, offset));
+                }
+            });
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@
 
 use super::Pad;
 use crate::parallel::{self, check_len, par_chunks};
-use crate::simd::{Element, Simd, for_vectors, simd_fn};
+use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors};
 
 /// The shape of a max pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl MaxPool {
             inputs.extend(taps.filter_map(|(pixel, tap)| Some((x[pixel? * c..][..c].as_ptr(), tap as f32))));
             let winners = winners.as_deref_mut().map(|winners| &mut winners[column * c..][..c]);
             // SAFETY: every address is of `c` values, as many as `y` and the winners have; less padding than window leaves a tap.
-            unsafe { maximum(&inputs, y, winners) };
+            unsafe { dispatch(Maximum { inputs: &inputs, y, winners }) };
         }
     }
 
@@ -140,42 +140,45 @@ impl MaxPool {
     }
 }
 
-#[inline(always)]
-unsafe fn maximum_body<S: Simd, E: Element>(
-    s: S,
-    inputs: &[(*const E, f32)],
-    y: &mut [E],
-    mut winners: Option<&mut [u8]>,
-) {
-    let channels = y.len();
-    for_vectors!(S, channels, |c, n| {
-        // SAFETY: each address has `n` values from c, and so has `y`.
-        unsafe {
-            let mut best = E::load_n(s, inputs[0].0.add(c), n);
-            let mut winner = s.splat(inputs[0].1);
-            for &(input, tap) in &inputs[1..] {
-                let x = E::load_n(s, input.add(c), n);
-                let ahead = s.sub(x, best);
-                let stays = s.sub(winner, s.keep_positive(ahead, winner));
-                winner = s.add(stays, s.keep_positive(ahead, s.splat(tap)));
-                best = s.max(best, x);
-            }
-            E::store_n(s, y.as_mut_ptr().add(c), n, best);
-            if let Some(winners) = &mut winners {
-                let mut taps = [0.0f32; 16];
-                s.store_n(taps.as_mut_ptr(), S::LANES, winner);
-                winners[c..c + n].iter_mut().zip(taps).for_each(|(winner, tap)| *winner = tap as u8);
-            }
-        }
-    });
+/// `y` = the largest of the rows at the addresses, and the numbers beside the addresses that they are from.
+///
+/// # Safety
+/// There is an address; each is of as many values as `y` and `winners` have.
+struct Maximum<'a, E> {
+    inputs: &'a [(*const E, f32)],
+    y: &'a mut [E],
+    winners: Option<&'a mut [u8]>,
 }
-simd_fn!(
-    /// `y` = the largest of the rows at the addresses, and the numbers beside the addresses that they are from.
-    ///
-    /// # Safety
-    /// There is an address; each is of as many values as `y` and `winners` have.
-    unsafe fn maximum<E>(inputs: &[(*const E, f32)], y: &mut [E], winners: Option<&mut [u8]>) = maximum_body
-);
+
+impl<E: Element> Kernel for Maximum<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { inputs, y, mut winners } = self;
+        let channels = y.len();
+        for_vectors!(S, channels, |c, n| {
+            // SAFETY: each address has `n` values from c, and so has `y`.
+            unsafe {
+                let mut best = E::load_n(s, inputs[0].0.add(c), n);
+                let mut winner = s.splat(inputs[0].1);
+                for &(input, tap) in &inputs[1..] {
+                    let x = E::load_n(s, input.add(c), n);
+                    let ahead = s.sub(x, best);
+                    let stays = s.sub(winner, s.keep_positive(ahead, winner));
+                    winner = s.add(stays, s.keep_positive(ahead, s.splat(tap)));
+                    best = s.max(best, x);
+                }
+                E::store_n(s, y.as_mut_ptr().add(c), n, best);
+                if let Some(winners) = &mut winners {
+                    let mut taps = [0.0f32; 16];
+                    s.store_n(taps.as_mut_ptr(), S::LANES, winner);
+                    winners[c..c + n].iter_mut().zip(taps).for_each(|(winner, tap)| *winner = tap as u8);
+                }
+            }
+        });
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@
 
 use super::{ROWS, Stats, check_rows, chunk};
 use crate::parallel::{self, check_len, par_chunks};
-use crate::simd::{Act, Activation, Element, Simd, for_vectors, simd_fn, with_activation};
+use crate::simd::{Act, Activation, Element, Kernel, Simd, dispatch, for_vectors, with_activation};
 
 /// A normalisation's parameters and the activation after it.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +93,7 @@ impl Norm<'_> {
         let task = |(i, y): (usize, &mut [E])| {
             let x = &x[i * size..][..y.len()];
             // SAFETY: `x` and `y` are equally many whole rows of the parameters' length.
-            unsafe { affine(self.act, x, &scale, &shift, y) };
+            unsafe { dispatch(Affine { act: self.act, x, scale: &scale, shift: &shift, y }) };
             then(i, y)
         };
         parallel::map(y.chunks_mut(size).enumerate(), task)
@@ -133,7 +133,7 @@ impl Norm<'_> {
         par_chunks(d, size, |i, d| {
             let x = &x[i * size..][..d.len()];
             // SAFETY: equally many whole rows of the parameters' length.
-            unsafe { add_affine(x, &b, &c, d) }
+            unsafe { dispatch(AddAffine { x, scale: &b, shift: &c, d }) }
         });
         grads
     }
@@ -158,7 +158,18 @@ impl Norm<'_> {
             let mut sums = vec![0.0; 2 * channels];
             let (plain, weighted) = sums.split_at_mut(channels);
             // SAFETY: the maps are equally many whole rows of the parameters' and the sums' length.
-            unsafe { grad_sums(self.act, x, &scale, &shift, &stats.mean, d, plain, weighted) };
+            unsafe {
+                dispatch(GradSums {
+                    act: self.act,
+                    x,
+                    scale: &scale,
+                    shift: &shift,
+                    mean: &stats.mean,
+                    d,
+                    plain,
+                    weighted,
+                })
+            };
             sums
         });
         let mut total = vec![0.0f64; 2 * channels];
@@ -173,137 +184,142 @@ impl Norm<'_> {
     }
 }
 
-#[inline(always)]
-unsafe fn affine_body<S: Simd, E: Element>(
-    s: S,
+/// `y = act(scale * x + shift)`.
+///
+/// # Safety
+/// `x` and `y` are equally many whole rows of the parameters' length.
+struct Affine<'a, E> {
     act: Act,
-    x: &[E],
-    scale: &[f32],
-    shift: &[f32],
-    y: &mut [E],
-) {
-    let channels = scale.len();
-    with_activation!(act, A => {
-        for (x, y) in x.chunks_exact(channels).zip(y.chunks_exact_mut(channels)) {
-            for_vectors!(S, channels, |c, n| {
-                // SAFETY: `n` channels remain from c in each row and each parameter.
-                unsafe {
-                    let (a, b) = (s.load_n(scale.as_ptr().add(c), n), s.load_n(shift.as_ptr().add(c), n));
-                    let z = s.fma(a, E::load_n(s, x.as_ptr().add(c), n), b);
-                    E::store_n(s, y.as_mut_ptr().add(c), n, A::value::<S, E>(s, z));
-                }
-            });
-        }
-    });
+    x: &'a [E],
+    scale: &'a [f32],
+    shift: &'a [f32],
+    y: &'a mut [E],
 }
-simd_fn!(
-    /// `y = act(scale * x + shift)`.
-    ///
-    /// # Safety
-    /// `x` and `y` are equally many whole rows of the parameters' length.
-    unsafe fn affine<E>(act: Act, x: &[E], scale: &[f32], shift: &[f32], y: &mut [E]) = affine_body
-);
 
-#[inline(always)]
-unsafe fn add_affine_body<S: Simd, E: Element>(s: S, x: &[E], scale: &[f32], shift: &[f32], d: &mut [E]) {
-    let channels = scale.len();
-    for (x, d) in x.chunks_exact(channels).zip(d.chunks_exact_mut(channels)) {
-        for_vectors!(S, channels, |i, n| {
-            // SAFETY: `n` channels remain from i in each row and each parameter.
-            unsafe {
-                let (a, b) = (s.load_n(scale.as_ptr().add(i), n), s.load_n(shift.as_ptr().add(i), n));
-                let z = s.fma(a, E::load_n(s, x.as_ptr().add(i), n), b);
-                let d = d.as_mut_ptr().add(i);
-                E::store_n(s, d, n, s.add(E::load_n(s, d, n), z));
+impl<E: Element> Kernel for Affine<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { act, x, scale, shift, y } = self;
+        let channels = scale.len();
+        with_activation!(act, A => {
+            for (x, y) in x.chunks_exact(channels).zip(y.chunks_exact_mut(channels)) {
+                for_vectors!(S, channels, |c, n| {
+                    // SAFETY: `n` channels remain from c in each row and each parameter.
+                    unsafe {
+                        let (a, b) = (s.load_n(scale.as_ptr().add(c), n), s.load_n(shift.as_ptr().add(c), n));
+                        let z = s.fma(a, E::load_n(s, x.as_ptr().add(c), n), b);
+                        E::store_n(s, y.as_mut_ptr().add(c), n, A::value::<S, E>(s, z));
+                    }
+                });
             }
         });
     }
 }
-simd_fn!(
-    /// `d = d + scale * x + shift`.
-    ///
-    /// # Safety
-    /// `x` and `d` are equally many whole rows of the parameters' length.
-    unsafe fn add_affine<E>(x: &[E], scale: &[f32], shift: &[f32], d: &mut [E]) = add_affine_body
-);
 
-#[allow(clippy::too_many_arguments)] // a raw kernel takes its whole problem flat
-#[inline(always)]
-unsafe fn grad_sums_body<S: Simd, E: Element>(
-    s: S,
-    act: Act,
-    x: &[E],
-    scale: &[f32],
-    shift: &[f32],
-    mean: &[f32],
-    d: &mut [E],
-    plain: &mut [f32],
-    weighted: &mut [f32],
-) {
-    #[allow(clippy::too_many_arguments)]
+/// `d = d + scale * x + shift`.
+///
+/// # Safety
+/// `x` and `d` are equally many whole rows of the parameters' length.
+struct AddAffine<'a, E> {
+    x: &'a [E],
+    scale: &'a [f32],
+    shift: &'a [f32],
+    d: &'a mut [E],
+}
+
+impl<E: Element> Kernel for AddAffine<'_, E> {
+    type Out = ();
+
     #[inline(always)]
-    unsafe fn rows<S: Simd, E: Element, A: Activation, const R: usize>(
-        s: S,
-        x: &[E],
-        scale: &[f32],
-        shift: &[f32],
-        mean: &[f32],
-        d: &mut [E],
-        plain: &mut [f32],
-        weighted: &mut [f32],
-    ) {
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { x, scale, shift, d } = self;
         let channels = scale.len();
-        for (x, d) in x.chunks_exact(R * channels).zip(d.chunks_exact_mut(R * channels)) {
-            for_vectors!(S, channels, |c, n| {
-                // SAFETY: `n` channels remain from c in each row and each parameter.
+        for (x, d) in x.chunks_exact(channels).zip(d.chunks_exact_mut(channels)) {
+            for_vectors!(S, channels, |i, n| {
+                // SAFETY: `n` channels remain from i in each row and each parameter.
                 unsafe {
-                    let a = s.load_n(scale.as_ptr().add(c), n);
-                    let b = s.load_n(shift.as_ptr().add(c), n);
-                    let m = s.load_n(mean.as_ptr().add(c), n);
-                    let mut p = s.load_n(plain.as_ptr().add(c), n);
-                    let mut w = s.load_n(weighted.as_ptr().add(c), n);
-                    for r in 0..R {
-                        let x = E::load_n(s, x.as_ptr().add(r * channels + c), n);
-                        let d = d.as_mut_ptr().add(r * channels + c);
-                        let g = A::grad::<S, E>(s, s.fma(a, x, b), E::load_n(s, d, n));
-                        E::store_n(s, d, n, s.mul(a, g));
-                        p = s.add(p, g);
-                        w = s.fma(g, s.sub(x, m), w);
-                    }
-                    s.store_n(plain.as_mut_ptr().add(c), n, p);
-                    s.store_n(weighted.as_mut_ptr().add(c), n, w);
+                    let (a, b) = (s.load_n(scale.as_ptr().add(i), n), s.load_n(shift.as_ptr().add(i), n));
+                    let z = s.fma(a, E::load_n(s, x.as_ptr().add(i), n), b);
+                    let d = d.as_mut_ptr().add(i);
+                    E::store_n(s, d, n, s.add(E::load_n(s, d, n), z));
                 }
             });
         }
     }
-    let whole = x.len() / (ROWS * scale.len()) * ROWS * scale.len();
-    let (d, d_rest) = d.split_at_mut(whole);
-    let (x, x_rest) = x.split_at(whole);
-    with_activation!(act, A => {
-        // SAFETY: the caller's conditions.
-        unsafe {
-            rows::<S, E, A, ROWS>(s, x, scale, shift, mean, d, plain, weighted);
-            rows::<S, E, A, 1>(s, x_rest, scale, shift, mean, d_rest, plain, weighted);
-        }
-    });
 }
-simd_fn!(
-    /// With `dz = d * act'(scale * x + shift)`: `d = scale * dz`; adds `dz` and `dz * (x - mean)`, summed over rows, to `plain`
-    /// and `weighted`.
-    ///
-    /// # Safety
-    /// `x` and `d` are equally many whole rows of the parameters' and the sums' length.
-    unsafe fn grad_sums<E>(
-        act: Act,
-        x: &[E],
-        scale: &[f32],
-        shift: &[f32],
-        mean: &[f32],
-        d: &mut [E],
-        plain: &mut [f32],
-        weighted: &mut [f32],
-    ) = grad_sums_body
-);
+
+/// With `dz = d * act'(scale * x + shift)`: `d = scale * dz`; adds `dz` and `dz * (x - mean)`, summed over rows, to `plain`
+/// and `weighted`.
+///
+/// # Safety
+/// `x` and `d` are equally many whole rows of the parameters' and the sums' length.
+struct GradSums<'a, E> {
+    act: Act,
+    x: &'a [E],
+    scale: &'a [f32],
+    shift: &'a [f32],
+    mean: &'a [f32],
+    d: &'a mut [E],
+    plain: &'a mut [f32],
+    weighted: &'a mut [f32],
+}
+
+impl<E: Element> Kernel for GradSums<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { act, x, scale, shift, mean, d, plain, weighted } = self;
+        #[allow(clippy::too_many_arguments)]
+        #[inline(always)]
+        unsafe fn rows<S: Simd, E: Element, A: Activation, const R: usize>(
+            s: S,
+            x: &[E],
+            scale: &[f32],
+            shift: &[f32],
+            mean: &[f32],
+            d: &mut [E],
+            plain: &mut [f32],
+            weighted: &mut [f32],
+        ) {
+            let channels = scale.len();
+            for (x, d) in x.chunks_exact(R * channels).zip(d.chunks_exact_mut(R * channels)) {
+                for_vectors!(S, channels, |c, n| {
+                    // SAFETY: `n` channels remain from c in each row and each parameter.
+                    unsafe {
+                        let a = s.load_n(scale.as_ptr().add(c), n);
+                        let b = s.load_n(shift.as_ptr().add(c), n);
+                        let m = s.load_n(mean.as_ptr().add(c), n);
+                        let mut p = s.load_n(plain.as_ptr().add(c), n);
+                        let mut w = s.load_n(weighted.as_ptr().add(c), n);
+                        for r in 0..R {
+                            let x = E::load_n(s, x.as_ptr().add(r * channels + c), n);
+                            let d = d.as_mut_ptr().add(r * channels + c);
+                            let g = A::grad::<S, E>(s, s.fma(a, x, b), E::load_n(s, d, n));
+                            E::store_n(s, d, n, s.mul(a, g));
+                            p = s.add(p, g);
+                            w = s.fma(g, s.sub(x, m), w);
+                        }
+                        s.store_n(plain.as_mut_ptr().add(c), n, p);
+                        s.store_n(weighted.as_mut_ptr().add(c), n, w);
+                    }
+                });
+            }
+        }
+        let whole = x.len() / (ROWS * scale.len()) * ROWS * scale.len();
+        let (d, d_rest) = d.split_at_mut(whole);
+        let (x, x_rest) = x.split_at(whole);
+        with_activation!(act, A => {
+            // SAFETY: the caller's conditions.
+            unsafe {
+                rows::<S, E, A, ROWS>(s, x, scale, shift, mean, d, plain, weighted);
+                rows::<S, E, A, 1>(s, x_rest, scale, shift, mean, d_rest, plain, weighted);
+            }
+        });
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@
 
 use super::{Map, scale_add_image};
 use crate::parallel::{self, check_len};
-use crate::simd::{Element, Simd, for_vectors, simd_fn};
+use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors};
 
 /// A normalisation of the channels of each image.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,7 @@ impl ResponseNorm<'_> {
         let mut norms = vec![0.0; map.batch * map.channels];
         parallel::for_each(x.chunks_mut(map.image()).zip(norms.chunks_mut(map.channels)), |(x, norms)| {
             // SAFETY: an image is whole rows of as many values as it has norms.
-            unsafe { square_rows(x, norms) };
+            unsafe { dispatch(SquareRows { x, sums: norms }) };
             for norm in norms.iter_mut() {
                 *norm = norm.sqrt();
             }
@@ -79,10 +79,10 @@ impl ResponseNorm<'_> {
             let mut grads = vec![0.0; 2 * channels];
             let (weight, bias) = grads.split_at_mut(channels);
             // SAFETY: both maps are equally many whole rows of the length of the sums.
-            unsafe { dot_and_sum_rows(x, d, weight, bias) };
+            unsafe { dispatch(DotAndSumRows { x, d, products: weight, sums: bias }) };
             let (factors, of_x) = (self.factors(norms), self.through_norms(norms, weight));
             // SAFETY: both maps are equally many whole rows of the length of the factors.
-            unsafe { combine_rows(x, &of_x, &factors, d) };
+            unsafe { dispatch(CombineRows { x, of_x: &of_x, of_d: &factors, d }) };
             let share = self.share(norms);
             weight.iter_mut().zip(norms).for_each(|(product, norm)| *product *= norm * share);
             grads
@@ -126,88 +126,107 @@ impl ResponseNorm<'_> {
 /// Rows whose values are added to sums at a time: memory is read nearly in order, and sums are rarely loaded and stored.
 const ROWS: usize = 8;
 
-#[inline(always)]
-unsafe fn square_rows_body<S: Simd, E: Element>(s: S, x: &[E], sums: &mut [f32]) {
-    let channels = sums.len();
-    for x in x.chunks(ROWS * channels) {
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: `n` channels remain from c in the sums and in each row.
-            unsafe {
-                let sums = sums.as_mut_ptr().add(c);
-                let mut sum = s.load_n(sums, n);
-                for x in x.chunks_exact(channels) {
-                    let x = E::load_n(s, x.as_ptr().add(c), n);
-                    sum = s.fma(x, x, sum);
-                }
-                s.store_n(sums, n, sum);
-            }
-        });
-    }
+/// Adds the sum over rows of `x * x` to `sums`.
+///
+/// # Safety
+/// `x` is whole rows of the length of `sums`.
+struct SquareRows<'a, E> {
+    x: &'a [E],
+    sums: &'a mut [f32],
 }
-simd_fn!(
-    /// Adds the sum over rows of `x * x` to `sums`.
-    ///
-    /// # Safety
-    /// `x` is whole rows of the length of `sums`.
-    unsafe fn square_rows<E>(x: &[E], sums: &mut [f32]) = square_rows_body
-);
 
-#[inline(always)]
-unsafe fn dot_and_sum_body<S: Simd, E: Element>(
-    s: S,
-    x: &[E],
-    d: &[E],
-    products: &mut [f32],
-    sums: &mut [f32],
-) {
-    let channels = sums.len();
-    for (x, d) in x.chunks(ROWS * channels).zip(d.chunks(ROWS * channels)) {
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: `n` channels remain from c in both sums and in each row.
-            unsafe {
-                let (products, sums) = (products.as_mut_ptr().add(c), sums.as_mut_ptr().add(c));
-                let (mut product, mut sum) = (s.load_n(products, n), s.load_n(sums, n));
-                for (x, d) in x.chunks_exact(channels).zip(d.chunks_exact(channels)) {
-                    let d = E::load_n(s, d.as_ptr().add(c), n);
-                    product = s.fma(E::load_n(s, x.as_ptr().add(c), n), d, product);
-                    sum = s.add(sum, d);
-                }
-                s.store_n(products, n, product);
-                s.store_n(sums, n, sum);
-            }
-        });
-    }
-}
-simd_fn!(
-    /// Adds the sums over rows of `x * d` and of `d` to `products` and `sums`.
-    ///
-    /// # Safety
-    /// `x` and `d` are equally many whole rows of the length of the two.
-    unsafe fn dot_and_sum_rows<E>(x: &[E], d: &[E], products: &mut [f32], sums: &mut [f32]) = dot_and_sum_body
-);
+impl<E: Element> Kernel for SquareRows<'_, E> {
+    type Out = ();
 
-#[inline(always)]
-unsafe fn combine_body<S: Simd, E: Element>(s: S, x: &[E], of_x: &[f32], of_d: &[f32], d: &mut [E]) {
-    let channels = of_d.len();
-    for (x, d) in x.chunks_exact(channels).zip(d.chunks_exact_mut(channels)) {
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: `n` channels remain from c in both rows and both factors.
-            unsafe {
-                let (of_x, of_d) = (s.load_n(of_x.as_ptr().add(c), n), s.load_n(of_d.as_ptr().add(c), n));
-                let d = d.as_mut_ptr().add(c);
-                let through = s.mul(E::load_n(s, x.as_ptr().add(c), n), of_x);
-                E::store_n(s, d, n, s.fma(E::load_n(s, d, n), of_d, through));
-            }
-        });
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { x, sums } = self;
+        let channels = sums.len();
+        for x in x.chunks(ROWS * channels) {
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: `n` channels remain from c in the sums and in each row.
+                unsafe {
+                    let sums = sums.as_mut_ptr().add(c);
+                    let mut sum = s.load_n(sums, n);
+                    for x in x.chunks_exact(channels) {
+                        let x = E::load_n(s, x.as_ptr().add(c), n);
+                        sum = s.fma(x, x, sum);
+                    }
+                    s.store_n(sums, n, sum);
+                }
+            });
+        }
     }
 }
-simd_fn!(
-    /// `d = d * of_d + x * of_x`.
-    ///
-    /// # Safety
-    /// `x` and `d` are equally many whole rows of the length of the factors.
-    unsafe fn combine_rows<E>(x: &[E], of_x: &[f32], of_d: &[f32], d: &mut [E]) = combine_body
-);
+
+/// Adds the sums over rows of `x * d` and of `d` to `products` and `sums`.
+///
+/// # Safety
+/// `x` and `d` are equally many whole rows of the length of the two.
+struct DotAndSumRows<'a, E> {
+    x: &'a [E],
+    d: &'a [E],
+    products: &'a mut [f32],
+    sums: &'a mut [f32],
+}
+
+impl<E: Element> Kernel for DotAndSumRows<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { x, d, products, sums } = self;
+        let channels = sums.len();
+        for (x, d) in x.chunks(ROWS * channels).zip(d.chunks(ROWS * channels)) {
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: `n` channels remain from c in both sums and in each row.
+                unsafe {
+                    let (products, sums) = (products.as_mut_ptr().add(c), sums.as_mut_ptr().add(c));
+                    let (mut product, mut sum) = (s.load_n(products, n), s.load_n(sums, n));
+                    for (x, d) in x.chunks_exact(channels).zip(d.chunks_exact(channels)) {
+                        let d = E::load_n(s, d.as_ptr().add(c), n);
+                        product = s.fma(E::load_n(s, x.as_ptr().add(c), n), d, product);
+                        sum = s.add(sum, d);
+                    }
+                    s.store_n(products, n, product);
+                    s.store_n(sums, n, sum);
+                }
+            });
+        }
+    }
+}
+
+/// `d = d * of_d + x * of_x`.
+///
+/// # Safety
+/// `x` and `d` are equally many whole rows of the length of the factors.
+struct CombineRows<'a, E> {
+    x: &'a [E],
+    of_x: &'a [f32],
+    of_d: &'a [f32],
+    d: &'a mut [E],
+}
+
+impl<E: Element> Kernel for CombineRows<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { x, of_x, of_d, d } = self;
+        let channels = of_d.len();
+        for (x, d) in x.chunks_exact(channels).zip(d.chunks_exact_mut(channels)) {
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: `n` channels remain from c in both rows and both factors.
+                unsafe {
+                    let (of_x, of_d) = (s.load_n(of_x.as_ptr().add(c), n), s.load_n(of_d.as_ptr().add(c), n));
+                    let d = d.as_mut_ptr().add(c);
+                    let through = s.mul(E::load_n(s, x.as_ptr().add(c), n), of_x);
+                    E::store_n(s, d, n, s.fma(E::load_n(s, d, n), of_d, through));
+                }
+            });
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Statistics of each channel.
 
 use crate::parallel;
-use crate::simd::{Element, Simd, for_vectors, simd_fn};
+use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors};
 
 /// Mean and biased variance of each channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +27,7 @@ impl Partial {
         let mut sums = vec![0.0; 2 * channels];
         let (first, second) = sums.split_at_mut(channels);
         // SAFETY: `x` is one or more whole rows; both outputs have `channels` values.
-        unsafe { shifted_sums(x, first, second) };
+        unsafe { dispatch(ShiftedSums { x, first, second }) };
         for (c, (s1, s2)) in first.iter_mut().zip(second).enumerate() {
             let distance = *s1 / rows as f32;
             *s2 = (*s2 - *s1 * distance).max(0.0);
@@ -87,47 +87,55 @@ pub(crate) fn check_rows<E>(name: &str, x: &[E], channels: usize) {
 /// Rows taken together by the passes with sums.
 pub(crate) const ROWS: usize = 4;
 
-#[inline(always)]
-unsafe fn shifted_sums_body<S: Simd, E: Element>(s: S, x: &[E], first: &mut [f32], second: &mut [f32]) {
+/// Adds `x - x[0]` and its square, summed over rows, to `first` and `second`.
+///
+/// # Safety
+/// `x` is one or more whole rows of the outputs' length.
+struct ShiftedSums<'a, E> {
+    x: &'a [E],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+impl<E: Element> Kernel for ShiftedSums<'_, E> {
+    type Out = ();
+
     #[inline(always)]
-    unsafe fn rows<S: Simd, E: Element, const R: usize>(
-        s: S,
-        shift: &[E],
-        x: &[E],
-        first: &mut [f32],
-        second: &mut [f32],
-    ) {
-        let channels = first.len();
-        for x in x.chunks_exact(R * channels) {
-            for_vectors!(S, channels, |c, n| {
-                // SAFETY: `n` channels remain from c in each row and each parameter.
-                unsafe {
-                    let by = E::load_n(s, shift.as_ptr().add(c), n);
-                    let mut s1 = s.load_n(first.as_ptr().add(c), n);
-                    let mut s2 = s.load_n(second.as_ptr().add(c), n);
-                    for r in 0..R {
-                        let d = s.sub(E::load_n(s, x.as_ptr().add(r * channels + c), n), by);
-                        s1 = s.add(s1, d);
-                        s2 = s.fma(d, d, s2);
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { x, first, second } = self;
+        #[inline(always)]
+        unsafe fn rows<S: Simd, E: Element, const R: usize>(
+            s: S,
+            shift: &[E],
+            x: &[E],
+            first: &mut [f32],
+            second: &mut [f32],
+        ) {
+            let channels = first.len();
+            for x in x.chunks_exact(R * channels) {
+                for_vectors!(S, channels, |c, n| {
+                    // SAFETY: `n` channels remain from c in each row and each parameter.
+                    unsafe {
+                        let by = E::load_n(s, shift.as_ptr().add(c), n);
+                        let mut s1 = s.load_n(first.as_ptr().add(c), n);
+                        let mut s2 = s.load_n(second.as_ptr().add(c), n);
+                        for r in 0..R {
+                            let d = s.sub(E::load_n(s, x.as_ptr().add(r * channels + c), n), by);
+                            s1 = s.add(s1, d);
+                            s2 = s.fma(d, d, s2);
+                        }
+                        s.store_n(first.as_mut_ptr().add(c), n, s1);
+                        s.store_n(second.as_mut_ptr().add(c), n, s2);
                     }
-                    s.store_n(first.as_mut_ptr().add(c), n, s1);
-                    s.store_n(second.as_mut_ptr().add(c), n, s2);
-                }
-            });
+                });
+            }
+        }
+        let channels = first.len();
+        let (fours, rest) = x.split_at(x.len() / (ROWS * channels) * ROWS * channels);
+        // SAFETY: the caller's conditions.
+        unsafe {
+            rows::<S, E, ROWS>(s, x, fours, first, second);
+            rows::<S, E, 1>(s, x, rest, first, second);
         }
     }
-    let channels = first.len();
-    let (fours, rest) = x.split_at(x.len() / (ROWS * channels) * ROWS * channels);
-    // SAFETY: the caller's conditions.
-    unsafe {
-        rows::<S, E, ROWS>(s, x, fours, first, second);
-        rows::<S, E, 1>(s, x, rest, first, second);
-    }
 }
-simd_fn!(
-    /// Adds `x - x[0]` and its square, summed over rows, to `first` and `second`.
-    ///
-    /// # Safety
-    /// `x` is one or more whole rows of the outputs' length.
-    unsafe fn shifted_sums<E>(x: &[E], first: &mut [f32], second: &mut [f32]) = shifted_sums_body
-);

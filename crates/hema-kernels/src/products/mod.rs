@@ -15,7 +15,7 @@ pub(crate) use gather::{Axis, FEW_CHANNELS, Gather, Layout, copies, row_of};
 pub(crate) use outer::{OuterRows, outer};
 pub(crate) use pack::{Order, Packed, Sizes};
 pub(crate) use product::product;
-pub(crate) use rows::{copy_rows, join_rows};
+pub(crate) use rows::{JoinRows, copy_rows};
 pub(crate) use tiling::{
     PANEL, ROW_OF_TILE, ROWS_OF_TILE, TILE_ROWS, WHOLE_TILES, in_memory, on_tiles, padded_rows, panels,
     widest,

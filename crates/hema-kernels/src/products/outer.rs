@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 #[cfg(target_arch = "x86_64")]
 use super::amx;
-use super::{PANEL, in_memory, join_rows, panels};
-use crate::simd::{Element, Simd, simd_fn};
+use super::{JoinRows, PANEL, in_memory, panels};
+use crate::simd::{Element, Kernel, Simd, dispatch};
 
 /// One side of an [`outer`] product: rows of words, each a value or, of a narrow type, the pair of it and its neighbour in the
 /// next row.
@@ -46,7 +46,7 @@ impl OuterRows {
         }
         self.joined.resize(rows.len().div_ceil(2) * n, 0.0);
         // SAFETY: the caller's condition; the buffer was just given room for every two rows.
-        unsafe { join_rows(rows, from, n, self.joined.as_mut_ptr()) };
+        unsafe { dispatch(JoinRows { rows, from, n, out: self.joined.as_mut_ptr() }) };
         self.rows.extend(self.joined.chunks_exact(n).map(<[f32]>::as_ptr));
     }
 }
@@ -79,53 +79,49 @@ pub(crate) unsafe fn outer<E: Element>(
         return unsafe { amx::outer(&a.rows, &mut a.tiles, &b.rows, sizes, out, add) };
     }
     // SAFETY: the caller's conditions.
-    unsafe { outer_simd(&a.rows, &b.rows, sizes, out, add, PhantomData::<E>) }
+    unsafe { dispatch(OuterProduct { a: &a.rows, b: &b.rows, sizes, out, add, of: PhantomData::<E> }) }
 }
 
-simd_fn!(
-    unsafe fn outer_simd<E>(
-        a: &[*const f32],
-        b: &[*const f32],
-        sizes: [usize; 2],
-        out: *mut f32,
-        add: bool,
-        of: PhantomData<E>,
-    ) = outer_body
-);
-
-#[inline(always)]
-unsafe fn outer_body<S: Simd, E: Element>(
-    s: S,
-    a: &[*const f32],
-    b: &[*const f32],
-    [ps, qs]: [usize; 2],
+struct OuterProduct<'a, E> {
+    a: &'a [*const f32],
+    b: &'a [*const f32],
+    sizes: [usize; 2],
     out: *mut f32,
     add: bool,
     of: PhantomData<E>,
-) {
-    let mut q = 0;
-    for width in panels(qs, S::LANES, PANEL) {
-        let mut p = 0;
-        while p < ps {
-            let left = ps - p;
-            let tile = Outer { a, b, p, q, qs, add, of };
-            // SAFETY: the caller's conditions; the tile's rows p.. and columns q.. lie in the output.
-            unsafe {
-                let out = out.add(p * qs + q);
-                match (S::WIDE && left >= 8, left >= 4, width) {
-                    (true, _, 1) => p += tile.run::<S, 8, 1>(s, out),
-                    (true, _, 2) => p += tile.run::<S, 8, 2>(s, out),
-                    (true, _, _) => p += tile.run::<S, 8, 3>(s, out),
-                    (_, true, 1) => p += tile.run::<S, 4, 1>(s, out),
-                    (_, true, 2) => p += tile.run::<S, 4, 2>(s, out),
-                    (_, true, _) => p += tile.run::<S, 4, 3>(s, out),
-                    (_, _, 1) => p += tile.run::<S, 1, 1>(s, out),
-                    (_, _, 2) => p += tile.run::<S, 1, 2>(s, out),
-                    (_, _, _) => p += tile.run::<S, 1, 3>(s, out),
+}
+
+impl<E: Element> Kernel for OuterProduct<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { a, b, sizes, out, add, of } = self;
+        let [ps, qs] = sizes;
+        let mut q = 0;
+        for width in panels(qs, S::LANES, PANEL) {
+            let mut p = 0;
+            while p < ps {
+                let left = ps - p;
+                let tile = Outer { a, b, p, q, qs, add, of };
+                // SAFETY: the caller's conditions; the tile's rows p.. and columns q.. lie in the output.
+                unsafe {
+                    let out = out.add(p * qs + q);
+                    match (S::WIDE && left >= 8, left >= 4, width) {
+                        (true, _, 1) => p += tile.run::<S, 8, 1>(s, out),
+                        (true, _, 2) => p += tile.run::<S, 8, 2>(s, out),
+                        (true, _, _) => p += tile.run::<S, 8, 3>(s, out),
+                        (_, true, 1) => p += tile.run::<S, 4, 1>(s, out),
+                        (_, true, 2) => p += tile.run::<S, 4, 2>(s, out),
+                        (_, true, _) => p += tile.run::<S, 4, 3>(s, out),
+                        (_, _, 1) => p += tile.run::<S, 1, 1>(s, out),
+                        (_, _, 2) => p += tile.run::<S, 1, 2>(s, out),
+                        (_, _, _) => p += tile.run::<S, 1, 3>(s, out),
+                    }
                 }
             }
+            q += width * S::LANES;
         }
-        q += width * S::LANES;
     }
 }
 

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use super::{panels, widest};
 use crate::parallel::{self, check_len, scratch};
-use crate::simd::{Element, Simd, for_vectors, lanes, simd_fn};
+use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors, lanes};
 
 /// The order of a right-hand side's axes in the buffer it is packed from.
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +81,8 @@ impl<E: Element> Packed<E> {
             // SAFETY: the panel of the columns from `first` on; `b` has the length that was just checked.
             unsafe {
                 match order {
-                    Order::RowsFirst => rows_first(of, b, sizes, first, width, panel),
-                    Order::ColumnsFirst => columns_first(of, b, sizes, first, width, panel),
+                    Order::RowsFirst => dispatch(RowsFirstPanel { of, b, sizes, first, width, panel }),
+                    Order::ColumnsFirst => dispatch(ColumnsFirstPanel { of, b, sizes, first, width, panel }),
                 }
             }
         };
@@ -118,100 +118,120 @@ impl<E> Drop for Packed<E> {
     }
 }
 
-#[inline(always)]
-unsafe fn rows_first_body<S: Simd, E: Element>(
-    s: S,
-    _: PhantomData<E>,
-    b: &[f32],
-    Sizes { taps, k, n }: Sizes,
+/// Packs the panel of `width` columns from `first` on, of a buffer (k, n, taps).
+///
+/// # Safety
+/// `b` has as many values as the sizes say, `panel` has `width` words, whole vectors, for each tap and word of k; `first < n`.
+struct RowsFirstPanel<'a, E> {
+    of: PhantomData<E>,
+    b: &'a [f32],
+    sizes: Sizes,
     first: usize,
     width: usize,
-    panel: &mut [f32],
-) {
-    let (depth, columns) = (k / E::PER_WORD, width.min(n - first));
-    let mut words = vec![0.0; if taps == 1 { 0 } else { columns * taps }];
-    for row in 0..depth {
-        // SAFETY: the row and, in a word of two, its successor have `columns * taps` values from column `first` on; the panel has
-        // `width` words, whole vectors, for each tap and word of k.
-        unsafe {
-            let from = b.as_ptr().add((row * E::PER_WORD * n + first) * taps);
-            let next = from.add((E::PER_WORD - 1) * n * taps);
-            let out = panel.as_mut_ptr().add(row * width);
-            if taps == 1 {
-                for_vectors!(S, columns, |c, left| {
-                    let word = E::words(s, s.load_n(from.add(c), left), s.load_n(next.add(c), left));
-                    s.store(out.add(c), word);
-                });
-                continue;
-            }
-            let values = columns * taps;
-            for_vectors!(S, values, |i, left| {
-                let word = E::words(s, s.load_n(from.add(i), left), s.load_n(next.add(i), left));
-                s.store_n(words.as_mut_ptr().add(i), left, word);
-            });
-            for c in (0..width).step_by(S::LANES) {
-                for t in (0..taps).step_by(S::LANES) {
-                    let (rows, columns) = ((columns - c).min(S::LANES), (taps - t).min(S::LANES));
-                    let out = out.add(t * depth * width + c);
-                    s.transpose(words.as_ptr().add(c * taps + t), taps, rows, columns, out, depth * width);
-                }
-            }
-        }
-    }
+    panel: &'a mut [f32],
 }
-simd_fn!(
-    /// Packs the panel of `width` columns from `first` on, of a buffer (k, n, taps).
-    ///
-    /// # Safety
-    /// `b` has as many values as the sizes say, `panel` has `width` words, whole vectors, for each tap and word of k; `first < n`.
-    unsafe fn rows_first<E>(of: PhantomData<E>, b: &[f32], sizes: Sizes, first: usize, width: usize, panel: &mut [f32]) =
-        rows_first_body
-);
 
-#[inline(always)]
-unsafe fn columns_first_body<S: Simd, E: Element>(
-    s: S,
-    _: PhantomData<E>,
-    b: &[f32],
-    Sizes { taps, k, n }: Sizes,
-    first: usize,
-    width: usize,
-    panel: &mut [f32],
-) {
-    let depth = k / E::PER_WORD;
-    let mut square = vec![0.0; S::LANES * S::LANES * taps];
-    for c in (0..width).step_by(S::LANES) {
-        let columns = (n - first - c).min(S::LANES);
-        for start in (0..k).step_by(S::LANES) {
-            let values = (k - start).min(S::LANES) * taps;
-            // SAFETY: each of the columns has `values` values from row `start` on, and `square` as many vectors; the panel has
+impl<E: Element> Kernel for RowsFirstPanel<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { b, sizes, first, width, panel, .. } = self;
+        let Sizes { taps, k, n } = sizes;
+        let (depth, columns) = (k / E::PER_WORD, width.min(n - first));
+        let mut words = vec![0.0; if taps == 1 { 0 } else { columns * taps }];
+        for row in 0..depth {
+            // SAFETY: the row and, in a word of two, its successor have `columns * taps` values from column `first` on; the panel has
             // `width` words, whole vectors, for each tap and word of k.
             unsafe {
-                let from = b.as_ptr().add(((first + c) * k + start) * taps);
-                for i in (0..values).step_by(S::LANES) {
-                    let out = square.as_mut_ptr().add(i * S::LANES);
-                    s.transpose(from.add(i), k * taps, columns, (values - i).min(S::LANES), out, S::LANES);
+                let from = b.as_ptr().add((row * E::PER_WORD * n + first) * taps);
+                let next = from.add((E::PER_WORD - 1) * n * taps);
+                let out = panel.as_mut_ptr().add(row * width);
+                if taps == 1 {
+                    for_vectors!(S, columns, |c, left| {
+                        let word = E::words(s, s.load_n(from.add(c), left), s.load_n(next.add(c), left));
+                        s.store(out.add(c), word);
+                    });
+                    continue;
                 }
-                for (row, pair) in (0..values).step_by(E::PER_WORD * taps).enumerate() {
-                    for t in 0..taps {
-                        let from = square.as_ptr().add((pair + t) * S::LANES);
-                        let next = from.add((E::PER_WORD - 1) * taps * S::LANES);
-                        let out = (t * depth + start / E::PER_WORD + row) * width + c;
-                        s.store(panel.as_mut_ptr().add(out), E::words(s, s.load(from), s.load(next)));
+                let values = columns * taps;
+                for_vectors!(S, values, |i, left| {
+                    let word = E::words(s, s.load_n(from.add(i), left), s.load_n(next.add(i), left));
+                    s.store_n(words.as_mut_ptr().add(i), left, word);
+                });
+                for c in (0..width).step_by(S::LANES) {
+                    for t in (0..taps).step_by(S::LANES) {
+                        let (rows, columns) = ((columns - c).min(S::LANES), (taps - t).min(S::LANES));
+                        let out = out.add(t * depth * width + c);
+                        s.transpose(
+                            words.as_ptr().add(c * taps + t),
+                            taps,
+                            rows,
+                            columns,
+                            out,
+                            depth * width,
+                        );
                     }
                 }
             }
         }
     }
 }
-simd_fn!(
-    /// Packs the panel of `width` columns from `first` on, of a buffer (n, k, taps).
-    ///
-    /// # Safety
-    /// As [`rows_first`].
-    unsafe fn columns_first<E>(of: PhantomData<E>, b: &[f32], sizes: Sizes, first: usize, width: usize, panel: &mut [f32]) =
-        columns_first_body
-);
+
+/// Packs the panel of `width` columns from `first` on, of a buffer (n, k, taps).
+///
+/// # Safety
+/// As [`rows_first`].
+struct ColumnsFirstPanel<'a, E> {
+    of: PhantomData<E>,
+    b: &'a [f32],
+    sizes: Sizes,
+    first: usize,
+    width: usize,
+    panel: &'a mut [f32],
+}
+
+impl<E: Element> Kernel for ColumnsFirstPanel<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { b, sizes, first, width, panel, .. } = self;
+        let Sizes { taps, k, n } = sizes;
+        let depth = k / E::PER_WORD;
+        let mut square = vec![0.0; S::LANES * S::LANES * taps];
+        for c in (0..width).step_by(S::LANES) {
+            let columns = (n - first - c).min(S::LANES);
+            for start in (0..k).step_by(S::LANES) {
+                let values = (k - start).min(S::LANES) * taps;
+                // SAFETY: each of the columns has `values` values from row `start` on, and `square` as many vectors; the panel has
+                // `width` words, whole vectors, for each tap and word of k.
+                unsafe {
+                    let from = b.as_ptr().add(((first + c) * k + start) * taps);
+                    for i in (0..values).step_by(S::LANES) {
+                        let out = square.as_mut_ptr().add(i * S::LANES);
+                        s.transpose(
+                            from.add(i),
+                            k * taps,
+                            columns,
+                            (values - i).min(S::LANES),
+                            out,
+                            S::LANES,
+                        );
+                    }
+                    for (row, pair) in (0..values).step_by(E::PER_WORD * taps).enumerate() {
+                        for t in 0..taps {
+                            let from = square.as_ptr().add((pair + t) * S::LANES);
+                            let next = from.add((E::PER_WORD - 1) * taps * S::LANES);
+                            let out = (t * depth + start / E::PER_WORD + row) * width + c;
+                            s.store(panel.as_mut_ptr().add(out), E::words(s, s.load(from), s.load(next)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -24,7 +24,7 @@ use std::ops::Range;
 #[cfg(target_arch = "x86_64")]
 use super::amx;
 use super::{Epilogue, Packed, Sizes, TILE_ROWS, in_memory, padded_rows};
-use crate::simd::{Act, Activation, Element, Simd, simd_fn, with_activation};
+use crate::simd::{Act, Activation, Element, Kernel, Simd, dispatch, with_activation};
 
 /// For the columns of the given panels, `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) + i][j] * b[taps[t]][j][..])` for `i < m`.
 ///
@@ -49,49 +49,44 @@ pub(crate) unsafe fn product<E: Element>(
         return unsafe { amx::product(b, columns, taps, rows, out, epilogue) };
     }
     // SAFETY: as above.
-    unsafe { product_simd(b, columns, taps, rows, out, epilogue) }
+    unsafe { dispatch(Product { b, columns, taps, rows, out, epilogue }) }
 }
 
-simd_fn!(
-    unsafe fn product_simd<E>(
-        b: &Packed<E>,
-        columns: Range<usize>,
-        taps: &[usize],
-        rows: &[*const E],
-        out: &[*mut E],
-        epilogue: Epilogue,
-    ) = product_body
-);
-
-#[inline(always)]
-unsafe fn product_body<S: Simd, E: Element>(
-    s: S,
-    b: &Packed<E>,
+struct Product<'a, E> {
+    b: &'a Packed<E>,
     columns: Range<usize>,
-    taps: &[usize],
-    rows: &[*const E],
-    out: &[*mut E],
-    epilogue: Epilogue,
-) {
-    let (mut first, mut panel) = (0, b.words.as_ptr());
-    let Sizes { taps: all, k, n } = b.sizes;
-    let depth = k / E::PER_WORD;
-    for (i, width) in b.widths().enumerate() {
-        let task = Tiles { taps, rows, out, depth, n, first, panel, epilogue };
-        // SAFETY: the caller's conditions; `panel` is the packed panel of `width` vectors that starts at column `first`.
-        unsafe {
-            match (S::WIDE, width) {
-                _ if !columns.contains(&i) => {}
-                (true, 1) => task.run::<S, TILE_ROWS, 1>(s),
-                (true, 2) => task.run::<S, TILE_ROWS, 2>(s),
-                (true, _) => task.run::<S, TILE_ROWS, 3>(s),
-                (false, 1) => task.run::<S, 4, 1>(s),
-                (false, 2) => task.run::<S, 4, 2>(s),
-                (false, _) => task.run::<S, 4, 3>(s),
+    taps: &'a [usize],
+    rows: &'a [*const E],
+    out: &'a [*mut E],
+    epilogue: Epilogue<'a>,
+}
+
+impl<E: Element> Kernel for Product<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { b, columns, taps, rows, out, epilogue } = self;
+        let (mut first, mut panel) = (0, b.words.as_ptr());
+        let Sizes { taps: all, k, n } = b.sizes;
+        let depth = k / E::PER_WORD;
+        for (i, width) in b.widths().enumerate() {
+            let task = Tiles { taps, rows, out, depth, n, first, panel, epilogue };
+            // SAFETY: the caller's conditions; `panel` is the packed panel of `width` vectors that starts at column `first`.
+            unsafe {
+                match (S::WIDE, width) {
+                    _ if !columns.contains(&i) => {}
+                    (true, 1) => task.run::<S, TILE_ROWS, 1>(s),
+                    (true, 2) => task.run::<S, TILE_ROWS, 2>(s),
+                    (true, _) => task.run::<S, TILE_ROWS, 3>(s),
+                    (false, 1) => task.run::<S, 4, 1>(s),
+                    (false, 2) => task.run::<S, 4, 2>(s),
+                    (false, _) => task.run::<S, 4, 3>(s),
+                }
+                panel = panel.add(all * depth * width * S::LANES);
             }
-            panel = panel.add(all * depth * width * S::LANES);
+            first += width * S::LANES;
         }
-        first += width * S::LANES;
     }
 }
 

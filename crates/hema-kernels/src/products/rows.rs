@@ -1,6 +1,6 @@
 //! Rows moved to where products can read them.
 
-use crate::simd::{Element, Simd, for_vectors, simd_fn};
+use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors};
 
 /// Copies `rows` rows of `n` values from places `step` apart in `from` to places `width` apart in `to`.
 ///
@@ -16,37 +16,39 @@ pub(crate) fn copy_rows<E: Element>(
 ) {
     assert!(rows > 0 && (rows - 1) * step + n <= from.len() && (rows - 1) * width + n <= to.len());
     // SAFETY: every row lies within the slices, as was just checked.
-    unsafe { copy_rows_simd(from.as_ptr(), step, n, rows, to.as_mut_ptr(), width) }
+    unsafe { dispatch(CopyRows { from: from.as_ptr(), step, n, rows, to: to.as_mut_ptr(), width }) }
 }
 
-#[inline(always)]
-unsafe fn copy_rows_body<S: Simd, E: Element>(
-    _: S,
+struct CopyRows<E> {
     from: *const E,
     step: usize,
     n: usize,
     rows: usize,
     to: *mut E,
     width: usize,
-) {
-    let size = size_of::<E>();
-    let (from, to) = ((from.cast::<u8>(), step * size), (to.cast::<u8>(), width * size));
-    // SAFETY: the caller's conditions; a row has as many bytes as are moved at once, or more.
-    unsafe {
-        match n * size {
-            32.. => copy_pieces::<32>(from, to, n * size, rows),
-            16.. => copy_pieces::<16>(from, to, n * size, rows),
-            8.. => copy_pieces::<8>(from, to, n * size, rows),
-            4.. => copy_pieces::<4>(from, to, n * size, rows),
-            2.. => copy_pieces::<2>(from, to, n * size, rows),
-            bytes => copy_pieces::<1>(from, to, bytes, rows),
+}
+
+impl<E: Element> Kernel for CopyRows<E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { from, step, n, rows, to, width } = self;
+        let size = size_of::<E>();
+        let (from, to) = ((from.cast::<u8>(), step * size), (to.cast::<u8>(), width * size));
+        // SAFETY: the caller's conditions; a row has as many bytes as are moved at once, or more.
+        unsafe {
+            match n * size {
+                32.. => copy_pieces::<32>(from, to, n * size, rows),
+                16.. => copy_pieces::<16>(from, to, n * size, rows),
+                8.. => copy_pieces::<8>(from, to, n * size, rows),
+                4.. => copy_pieces::<4>(from, to, n * size, rows),
+                2.. => copy_pieces::<2>(from, to, n * size, rows),
+                bytes => copy_pieces::<1>(from, to, bytes, rows),
+            }
         }
     }
 }
-simd_fn!(
-    unsafe fn copy_rows_simd<E>(from: *const E, step: usize, n: usize, rows: usize, to: *mut E, width: usize) =
-        copy_rows_body
-);
 
 /// Copies rows of so many bytes, `PIECE` at a time, the last of which may be in part those before; both places are addresses and
 /// the bytes from row to row.
@@ -72,23 +74,33 @@ unsafe fn copy_pieces<const PIECE: usize>(
     }
 }
 
-#[inline(always)]
-unsafe fn join_rows_body<S: Simd, E: Element>(s: S, rows: &[*const E], from: usize, n: usize, out: *mut f32) {
-    for (i, pair) in rows.chunks(2).enumerate() {
-        for_vectors!(S, n, |c, left| {
-            // SAFETY: the caller's conditions; a last row without a partner is joined with zeros.
-            unsafe {
-                let first = E::load_n(s, pair[0].add(from + c), left);
-                let second = pair.get(1).map_or(s.splat(0.0), |row| E::load_n(s, row.add(from + c), left));
-                s.store_n(out.add(i * n + c), left, s.pair(first, second));
-            }
-        });
+/// Joins the `n` values from `from` on of every two rows, side by side, to a row of pairs.
+///
+/// # Safety
+/// Every address has `from + n` values, `out` has `n` words for every two addresses.
+pub(crate) struct JoinRows<'a, E> {
+    pub(crate) rows: &'a [*const E],
+    pub(crate) from: usize,
+    pub(crate) n: usize,
+    pub(crate) out: *mut f32,
+}
+
+impl<E: Element> Kernel for JoinRows<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { rows, from, n, out } = self;
+        for (i, pair) in rows.chunks(2).enumerate() {
+            for_vectors!(S, n, |c, left| {
+                // SAFETY: the caller's conditions; a last row without a partner is joined with zeros.
+                unsafe {
+                    let first = E::load_n(s, pair[0].add(from + c), left);
+                    let second =
+                        pair.get(1).map_or(s.splat(0.0), |row| E::load_n(s, row.add(from + c), left));
+                    s.store_n(out.add(i * n + c), left, s.pair(first, second));
+                }
+            });
+        }
     }
 }
-simd_fn!(
-    /// Joins the `n` values from `from` on of every two rows, side by side, to a row of pairs.
-    ///
-    /// # Safety
-    /// Every address has `from + n` values, `out` has `n` words for every two addresses.
-    unsafe fn join_rows<E>(rows: &[*const E], from: usize, n: usize, out: *mut f32) = join_rows_body
-);

@@ -7,7 +7,7 @@
 //! Left out on purpose: exact limits beyond |x| = 80, where the sigmoid is held at e^-80.
 
 use super::math::normal_integral;
-use super::{Element, Simd, simd_fn};
+use super::{Element, Kernel, Simd, dispatch};
 use crate::parallel::{check_len, par_chunks};
 
 /// Activation function applied after a normalisation or a bias.
@@ -169,46 +169,63 @@ macro_rules! with_activation {
 }
 pub(crate) use with_activation;
 
-#[inline(always)]
-unsafe fn forward_body<S: Simd, E: Element>(s: S, act: Act, x: &[E], y: &mut [E]) {
-    let n = y.len();
-    with_activation!(act, A => {
-        let mut i = 0;
-        while i < n {
-            let left = (n - i).min(S::LANES);
-            // SAFETY: `left` values remain from i in both slices, which the caller vouches are equally long.
-            unsafe { E::store_n(s, y.as_mut_ptr().add(i), left, A::value::<S, E>(s, E::load_n(s, x.as_ptr().add(i), left))) };
-            i += S::LANES;
-        }
-    });
+/// # Safety
+/// `x` and `y` are equally long.
+struct Forward<'a, E> {
+    act: Act,
+    x: &'a [E],
+    y: &'a mut [E],
 }
-simd_fn!(
-    /// # Safety
-    /// `x` and `y` are equally long.
-    unsafe fn forward_slice<E>(act: Act, x: &[E], y: &mut [E]) = forward_body
-);
 
-#[inline(always)]
-unsafe fn backward_body<S: Simd, E: Element>(s: S, act: Act, x: &[E], dy: &[E], dx: &mut [E]) {
-    let n = dx.len();
-    with_activation!(act, A => {
-        let mut i = 0;
-        while i < n {
-            let left = (n - i).min(S::LANES);
-            // SAFETY: `left` values remain from i in the three slices, which the caller vouches are equally long.
-            unsafe {
-                let (z, g) = (E::load_n(s, x.as_ptr().add(i), left), E::load_n(s, dy.as_ptr().add(i), left));
-                E::store_n(s, dx.as_mut_ptr().add(i), left, A::grad::<S, E>(s, z, g));
+impl<E: Element> Kernel for Forward<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { act, x, y } = self;
+        let n = y.len();
+        with_activation!(act, A => {
+            let mut i = 0;
+            while i < n {
+                let left = (n - i).min(S::LANES);
+                // SAFETY: `left` values remain from i in both slices, which the caller vouches are equally long.
+                unsafe { E::store_n(s, y.as_mut_ptr().add(i), left, A::value::<S, E>(s, E::load_n(s, x.as_ptr().add(i), left))) };
+                i += S::LANES;
             }
-            i += S::LANES;
-        }
-    });
+        });
+    }
 }
-simd_fn!(
-    /// # Safety
-    /// The three slices are equally long.
-    unsafe fn backward_slice<E>(act: Act, x: &[E], dy: &[E], dx: &mut [E]) = backward_body
-);
+
+/// # Safety
+/// The three slices are equally long.
+struct Backward<'a, E> {
+    act: Act,
+    x: &'a [E],
+    dy: &'a [E],
+    dx: &'a mut [E],
+}
+
+impl<E: Element> Kernel for Backward<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { act, x, dy, dx } = self;
+        let n = dx.len();
+        with_activation!(act, A => {
+            let mut i = 0;
+            while i < n {
+                let left = (n - i).min(S::LANES);
+                // SAFETY: `left` values remain from i in the three slices, which the caller vouches are equally long.
+                unsafe {
+                    let (z, g) = (E::load_n(s, x.as_ptr().add(i), left), E::load_n(s, dy.as_ptr().add(i), left));
+                    E::store_n(s, dx.as_mut_ptr().add(i), left, A::grad::<S, E>(s, z, g));
+                }
+                i += S::LANES;
+            }
+        });
+    }
+}
 
 /// Values handled by one task of an elementwise pass.
 const CHUNK: usize = 1 << 14;
@@ -223,7 +240,7 @@ impl Act {
         par_chunks(y, CHUNK, |i, y| {
             let x = &x[i * CHUNK..][..y.len()];
             // SAFETY: equally long by the slicing above.
-            unsafe { forward_slice(self, x, y) }
+            unsafe { dispatch(Forward { act: self, x, y }) }
         });
     }
 
@@ -237,7 +254,7 @@ impl Act {
         par_chunks(dx, CHUNK, |i, dx| {
             let (x, dy) = (&x[i * CHUNK..][..dx.len()], &dy[i * CHUNK..][..dx.len()]);
             // SAFETY: equally long by the slicing above.
-            unsafe { backward_slice(self, x, dy, dx) }
+            unsafe { dispatch(Backward { act: self, x, dy, dx }) }
         });
     }
 }

@@ -1,6 +1,6 @@
 //! Maps of one type made of another's.
 
-use super::{Element, Simd, for_vectors, simd_fn};
+use super::{Element, Kernel, Simd, dispatch, for_vectors};
 use crate::parallel::{check_len, par_chunks};
 
 /// Values handled by one task of a conversion.
@@ -14,23 +14,30 @@ pub fn narrow<E: Element>(x: &[f32], y: &mut [E]) {
     check_len("y", y.len(), x.len());
     par_chunks(y, CHUNK, |i, y| {
         // SAFETY: equally long by the slicing.
-        unsafe { narrow_slice(&x[i * CHUNK..][..y.len()], y) }
+        unsafe { dispatch(Narrow { x: &x[i * CHUNK..][..y.len()], y }) }
     });
 }
 
-#[inline(always)]
-unsafe fn narrow_body<S: Simd, E: Element>(s: S, x: &[f32], y: &mut [E]) {
-    let n = y.len();
-    for_vectors!(S, n, |i, left| {
-        // SAFETY: `left` values remain from i in both slices.
-        unsafe { E::store_n(s, y.as_mut_ptr().add(i), left, s.load_n(x.as_ptr().add(i), left)) };
-    });
+/// # Safety
+/// `x` and `y` are equally long.
+struct Narrow<'a, E> {
+    x: &'a [f32],
+    y: &'a mut [E],
 }
-simd_fn!(
-    /// # Safety
-    /// `x` and `y` are equally long.
-    unsafe fn narrow_slice<E>(x: &[f32], y: &mut [E]) = narrow_body
-);
+
+impl<E: Element> Kernel for Narrow<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { x, y } = self;
+        let n = y.len();
+        for_vectors!(S, n, |i, left| {
+            // SAFETY: `left` values remain from i in both slices.
+            unsafe { E::store_n(s, y.as_mut_ptr().add(i), left, s.load_n(x.as_ptr().add(i), left)) };
+        });
+    }
+}
 
 #[cfg(test)]
 mod tests {

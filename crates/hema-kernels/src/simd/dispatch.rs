@@ -1,74 +1,99 @@
 //! A kernel, written once, compiled for each instruction set and run for the one in use.
+//!
+//! A kernel is a struct of its arguments, whose conditions stand once, at the struct. [`dispatch`] asks [`level`] and jumps to
+//! the copy of [`Kernel::run`] that was compiled with the level's target features.
 
-/// `simd_fn!(/// doc  unsafe fn entry<E>(a: T, ...) = body)`: defines `entry`, which runs the copy of `body::<S>(token, a, ...)`
-/// compiled for [`level`]. `E`, where there is one, is an [`Element`](crate::simd::Element). `body` must be
-/// `#[inline(always)]`, or it would not inherit the target features.
-macro_rules! simd_fn {
-    ($(#[$doc:meta])* unsafe fn $entry:ident $(<$e:ident>)? ($($arg:ident: $ty:ty),* $(,)?) = $body:path) => {
-        $(#[$doc])*
-        #[allow(clippy::too_many_arguments)] // raw kernels take their whole problem flat
-        pub(crate) unsafe fn $entry $(<$e: $crate::simd::Element>)? ($($arg: $ty),*) {
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
-            #[allow(clippy::too_many_arguments)]
-            unsafe fn avx512_bf16 $(<$e: $crate::simd::Element>)? ($($arg: $ty),*) {
-                // SAFETY: this function's own target features; the body's conditions are the caller's.
-                unsafe { $body($crate::simd::Avx512::<true>::new(), $($arg),*) }
-            }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-            #[allow(clippy::too_many_arguments)]
-            unsafe fn avx512 $(<$e: $crate::simd::Element>)? ($($arg: $ty),*) {
-                // SAFETY: as above.
-                unsafe { $body($crate::simd::Avx512::<false>::new(), $($arg),*) }
-            }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
-            #[allow(clippy::too_many_arguments)]
-            unsafe fn avx2 $(<$e: $crate::simd::Element>)? ($($arg: $ty),*) {
-                // SAFETY: as above.
-                unsafe { $body($crate::simd::Avx2::new(), $($arg),*) }
-            }
-            // SAFETY: `level` returns only levels the processor has; the body's conditions are the caller's.
-            match $crate::simd::level() {
-                #[cfg(target_arch = "aarch64")]
-                $crate::simd::Level::NeonBf16 => unsafe { $body($crate::simd::Neon::<true>::new(), $($arg),*) },
-                #[cfg(target_arch = "aarch64")]
-                $crate::simd::Level::Neon => unsafe { $body($crate::simd::Neon::<false>::new(), $($arg),*) },
-                #[cfg(target_arch = "x86_64")]
-                $crate::simd::Level::Avx512Bf16 | $crate::simd::Level::Amx => unsafe { avx512_bf16($($arg),*) },
-                #[cfg(target_arch = "x86_64")]
-                $crate::simd::Level::Avx512 => unsafe { avx512($($arg),*) },
-                #[cfg(target_arch = "x86_64")]
-                $crate::simd::Level::Avx2 => unsafe { avx2($($arg),*) },
-                _ => unsafe { $body($crate::simd::Scalar, $($arg),*) },
-            }
-        }
-    };
+#[cfg(target_arch = "aarch64")]
+use super::Neon;
+#[cfg(target_arch = "x86_64")]
+use super::{Avx2, Avx512};
+use super::{Level, Scalar, Simd, level};
+
+/// An operation that is compiled for each instruction set: a struct of its arguments.
+pub(crate) trait Kernel {
+    /// The result.
+    type Out;
+
+    /// Runs the kernel.
+    ///
+    /// To be `#[inline(always)]`, and so is every function that it calls with vectors: merged into [`dispatch`]'s functions they
+    /// are compiled with the target features, alone they would not be.
+    ///
+    /// # Safety
+    /// The conditions stated at the kernel's struct hold.
+    unsafe fn run<S: Simd>(self, s: S) -> Self::Out;
 }
-pub(crate) use simd_fn;
+
+/// Runs the copy of a kernel that was compiled for the level in use.
+///
+/// # Safety
+/// The conditions stated at the kernel's struct hold.
+pub(crate) unsafe fn dispatch<K: Kernel>(kernel: K) -> K::Out {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
+    unsafe fn avx512_bf16<K: Kernel>(kernel: K) -> K::Out {
+        // SAFETY: this function's own target features; the kernel's conditions are the caller's.
+        unsafe { kernel.run(Avx512::<true>::new()) }
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+    unsafe fn avx512<K: Kernel>(kernel: K) -> K::Out {
+        // SAFETY: as above.
+        unsafe { kernel.run(Avx512::<false>::new()) }
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2<K: Kernel>(kernel: K) -> K::Out {
+        // SAFETY: as above.
+        unsafe { kernel.run(Avx2::new()) }
+    }
+    // SAFETY: `level` returns only levels the processor has; the kernel's conditions are the caller's.
+    unsafe {
+        match level() {
+            #[cfg(target_arch = "aarch64")]
+            Level::NeonBf16 => kernel.run(Neon::<true>::new()),
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => kernel.run(Neon::<false>::new()),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Bf16 | Level::Amx => avx512_bf16(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => avx512(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => avx2(kernel),
+            _ => kernel.run(Scalar),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Simd, level};
+    use super::{Kernel, Simd, dispatch, level};
     use crate::test_support::levels::at_every_level;
 
-    #[inline(always)]
-    unsafe fn inverses_body<S: Simd>(s: S, x: &[f32; 16], exact: &mut [f32; 16], rough: &mut [f32; 16]) {
-        for i in (0..16).step_by(S::LANES) {
-            // SAFETY: sixteen values are whole vectors at every level.
-            unsafe {
-                let x = s.load(x.as_ptr().add(i));
-                s.store(exact.as_mut_ptr().add(i), s.recip(x));
-                s.store(rough.as_mut_ptr().add(i), s.recip_rough(x));
+    /// # Safety
+    /// None.
+    struct Inverses<'a> {
+        x: &'a [f32; 16],
+        exact: &'a mut [f32; 16],
+        rough: &'a mut [f32; 16],
+    }
+
+    impl Kernel for Inverses<'_> {
+        type Out = ();
+
+        #[inline(always)]
+        unsafe fn run<S: Simd>(self, s: S) {
+            let Self { x, exact, rough } = self;
+            for i in (0..16).step_by(S::LANES) {
+                // SAFETY: sixteen values are whole vectors at every level.
+                unsafe {
+                    let x = s.load(x.as_ptr().add(i));
+                    s.store(exact.as_mut_ptr().add(i), s.recip(x));
+                    s.store(rough.as_mut_ptr().add(i), s.recip_rough(x));
+                }
             }
         }
     }
-    simd_fn!(
-        /// # Safety
-        /// None.
-        unsafe fn inverses(x: &[f32; 16], exact: &mut [f32; 16], rough: &mut [f32; 16]) = inverses_body
-    );
 
     #[test]
     fn inverses_have_the_bits_they_promise() {
@@ -79,7 +104,7 @@ mod tests {
                 let x = x.map(|x| x * (1.0 + step as f32 / 16_000.0));
                 let (mut exact, mut rough) = ([0.0; 16], [0.0; 16]);
                 // SAFETY: no conditions.
-                unsafe { inverses(&x, &mut exact, &mut rough) };
+                unsafe { dispatch(Inverses { x: &x, exact: &mut exact, rough: &mut rough }) };
                 let close = |found: f32, x: f32, bits: i32| {
                     (f64::from(found) * f64::from(x) - 1.0).abs() < 2f64.powi(-bits)
                 };

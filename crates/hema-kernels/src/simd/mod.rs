@@ -1,6 +1,6 @@
 //! The one place where the instruction set is chosen, and the small vector interface the kernels are written against.
 //!
-//! A kernel is written once, as an `#[inline(always)]` function generic over [`Simd`], and [`simd_fn!`] makes the entry point
+//! A kernel is written once, as an `#[inline(always)]` function generic over [`Simd`], and [`Kernel, dispatch!`] makes the entry point
 //! that the rest of the crate calls: it asks [`level`] once and jumps to the copy compiled with that level's target features.
 //! The values of the type parameter are zero-sized tokens; only the entry points make them, after the processor has been asked,
 //! so holding one is the proof that its instructions exist.
@@ -25,7 +25,7 @@ mod x86;
 pub use act::Act;
 pub(crate) use act::{Activation, with_activation};
 pub use convert::narrow;
-pub(crate) use dispatch::simd_fn;
+pub(crate) use dispatch::{Kernel, dispatch};
 pub use element::{Element, bf16};
 pub(crate) use level::lanes;
 pub use level::{Level, level};

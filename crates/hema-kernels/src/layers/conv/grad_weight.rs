@@ -10,8 +10,8 @@
 use super::Conv2d;
 use super::scratch::Scratch;
 use crate::parallel::{self, SharedMut, check_len, par_chunks, scratch};
-use crate::products::{FEW_CHANNELS, join_rows, on_tiles, outer, padded_rows};
-use crate::simd::{Element, MAX_LANES, Simd, simd_fn};
+use crate::products::{FEW_CHANNELS, JoinRows, on_tiles, outer, padded_rows};
+use crate::simd::{Element, Kernel, MAX_LANES, Simd, dispatch};
 
 impl Conv2d {
     /// Gradient of the weights: `dweight` like `weight`, from `x` and `dy`.
@@ -108,7 +108,12 @@ impl Conv2d {
                 unsafe {
                     let filters =
                         std::slice::from_raw_parts_mut(weights.get().add(first_p * filter), ps * filter);
-                    reorder(&sums, 0, [self.inputs, self.taps()], filters);
+                    dispatch(Reorder {
+                        sums: &sums,
+                        first: 0,
+                        sizes: [self.inputs, self.taps()],
+                        out: filters,
+                    });
                 }
             }
         });
@@ -129,7 +134,9 @@ impl Conv2d {
         let sums = plan.sums(self, sums, plan.ps);
         par_chunks(dweight, FILTERS * c * taps, |task, filters| {
             // SAFETY: it has no conditions.
-            unsafe { reorder(&sums, task * FILTERS, [c, taps], filters) }
+            unsafe {
+                dispatch(Reorder { sums: &sums, first: task * FILTERS, sizes: [c, taps], out: filters })
+            }
         });
     }
 }
@@ -177,49 +184,54 @@ impl Sums<'_> {
     }
 }
 
-#[inline(always)]
-unsafe fn reorder_body<S: Simd>(
-    s: S,
-    sums: &Sums,
+/// Adds the parts for the filters from `first` on, of so many channels and taps, into `out`, (filters, channels, taps).
+///
+/// # Safety
+/// None but that of every such function: the places are checked.
+struct Reorder<'a> {
+    sums: &'a Sums<'a>,
     first: usize,
-    [channels, taps]: [usize; 2],
-    out: &mut [f32],
-) {
-    let values = channels * taps;
-    let filters = out.len() / values;
-    let part = |begin: usize, end: usize| (end - begin).min(S::LANES);
-    if sums.by_channel == 1 {
-        for filter in 0..filters {
-            for channel in (0..channels).step_by(S::LANES) {
-                for tap in (0..taps).step_by(S::LANES) {
-                    let place = |row| (first + filter) * sums.by_filter + channel + (tap + row) * sums.by_tap;
-                    let to = [filter * values + channel * taps + tap, taps];
-                    // SAFETY: the caller's condition.
-                    unsafe { sums.turn(s, [part(tap, taps), part(channel, channels)], place, out, to) };
+    sizes: [usize; 2],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Reorder<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { sums, first, sizes, out } = self;
+        let [channels, taps] = sizes;
+        let values = channels * taps;
+        let filters = out.len() / values;
+        let part = |begin: usize, end: usize| (end - begin).min(S::LANES);
+        if sums.by_channel == 1 {
+            for filter in 0..filters {
+                for channel in (0..channels).step_by(S::LANES) {
+                    for tap in (0..taps).step_by(S::LANES) {
+                        let place =
+                            |row| (first + filter) * sums.by_filter + channel + (tap + row) * sums.by_tap;
+                        let to = [filter * values + channel * taps + tap, taps];
+                        // SAFETY: the caller's condition.
+                        unsafe { sums.turn(s, [part(tap, taps), part(channel, channels)], place, out, to) };
+                    }
                 }
             }
+            return;
         }
-        return;
-    }
-    for filter in (0..filters).step_by(S::LANES) {
-        for value in (0..values).step_by(S::LANES) {
-            let place = |row| {
-                let (channel, tap) = ((value + row) / taps, (value + row) % taps);
-                first + filter + channel * sums.by_channel + tap * sums.by_tap
-            };
-            let to = [filter * values + value, values];
-            // SAFETY: the caller's condition.
-            unsafe { sums.turn(s, [part(value, values), part(filter, filters)], place, out, to) };
+        for filter in (0..filters).step_by(S::LANES) {
+            for value in (0..values).step_by(S::LANES) {
+                let place = |row| {
+                    let (channel, tap) = ((value + row) / taps, (value + row) % taps);
+                    first + filter + channel * sums.by_channel + tap * sums.by_tap
+                };
+                let to = [filter * values + value, values];
+                // SAFETY: the caller's condition.
+                unsafe { sums.turn(s, [part(value, values), part(filter, filters)], place, out, to) };
+            }
         }
     }
 }
-simd_fn!(
-    /// Adds the parts for the filters from `first` on, of so many channels and taps, into `out`, (filters, channels, taps).
-    ///
-    /// # Safety
-    /// None but that of every such function: the places are checked.
-    unsafe fn reorder(sums: &Sums, first: usize, sizes: [usize; 2], out: &mut [f32]) = reorder_body
-);
 
 /// Every two rows of `n` values of a map joined to a row of words; a last one without a partner is joined with zeros.
 fn join_neighbours<E: Element>(map: &[E], n: usize) -> Vec<f32> {
@@ -228,7 +240,7 @@ fn join_neighbours<E: Element>(map: &[E], n: usize) -> Vec<f32> {
     parallel::for_each(words.chunks_mut(pairs * n).zip(map.chunks(2 * pairs * n)), |(words, map)| {
         let rows: Vec<*const E> = map.chunks_exact(n).map(<[E]>::as_ptr).collect();
         // SAFETY: the rows have n values, and there are n words for every two of them.
-        unsafe { join_rows(&rows, 0, n, words.as_mut_ptr()) };
+        unsafe { dispatch(JoinRows { rows: &rows, from: 0, n, out: words.as_mut_ptr() }) };
     });
     words
 }

@@ -17,7 +17,9 @@ use super::cut::Cut;
 use super::scratch::Scratch;
 use crate::parallel::{SharedMut, par_chunks, scratch};
 use crate::products::{Epilogue, Order, Packed, Sizes, TILE_ROWS, WHOLE_TILES, copies, on_tiles, product};
-use crate::simd::{Activation, Element, MAX_LANES, Simd, for_vectors, lanes, simd_fn, with_activation};
+use crate::simd::{
+    Activation, Element, Kernel, MAX_LANES, Simd, dispatch, for_vectors, lanes, with_activation,
+};
 
 /// Values in a transformed tile.
 const POSITIONS: usize = 16;
@@ -48,7 +50,7 @@ pub(super) fn pack<E: Element>(weight: &[f32], sizes: Sizes) -> Packed<E> {
     par_chunks(&mut transformed, CHUNK * POSITIONS, |i, out| {
         let count = out.len() / POSITIONS;
         // SAFETY: `count` filters on both sides.
-        unsafe { transform_filters(&weight[i * CHUNK * TAPS..][..count * TAPS], out) };
+        unsafe { dispatch(TransformFilters { filters: &weight[i * CHUNK * TAPS..][..count * TAPS], out }) };
     });
     let packed = Packed::new(&transformed, Sizes { taps: POSITIONS, ..sizes }, Order::ColumnsFirst);
     scratch().give(transformed);
@@ -82,7 +84,7 @@ impl<E: Element> Tiled<'_, E> {
             transformed.resize(POSITIONS * m * inputs, E::default());
             products.resize(POSITIONS * m * outputs, E::default());
             // SAFETY: 16 addresses of `inputs` values for each tile, and as many values in the buffer.
-            unsafe { transform_inputs(table, inputs, transformed) };
+            unsafe { dispatch(TransformInputs { table, channels: inputs, out: transformed }) };
             for position in 0..POSITIONS {
                 table.clear();
                 let rows = transformed[position * m * inputs..][..m * inputs].chunks_exact(inputs);
@@ -100,7 +102,9 @@ impl<E: Element> Tiled<'_, E> {
             let columns = columns_of(filters, columns);
             // SAFETY: 16 rows of `outputs` values for each tile, and four addresses of as many or null; a pixel belongs to one tile,
             // so the group's columns of it are this task's alone.
-            unsafe { transform_outputs(products, outputs, columns, out, epilogue) };
+            unsafe {
+                dispatch(TransformOutputs { products, channels: outputs, columns, table: out, epilogue })
+            };
         });
     }
 
@@ -185,154 +189,161 @@ fn output_axis<S: Simd>(s: S, [a, b, c, d]: [S::V; 4]) -> [S::V; 2] {
     [s.add(a, s.add(b, c)), s.sub(s.sub(b, c), d)]
 }
 
-#[inline(always)]
-unsafe fn transform_filters_body<S: Simd>(s: S, filters: &[f32], out: &mut [f32]) {
-    let zero = s.splat(0.0);
-    let count = out.len() / POSITIONS;
-    let (mut from, mut to) = ([0.0f32; TAPS * MAX_LANES], [0.0f32; POSITIONS * MAX_LANES]);
-    for first in (0..count).step_by(S::LANES) {
-        let lanes = (count - first).min(S::LANES);
-        // SAFETY: `lanes` filters remain; the buffers have room for 9 and 16 vectors.
-        unsafe {
-            for tap in (0..TAPS).step_by(S::LANES) {
-                let (filters, from) =
-                    (filters.as_ptr().add(first * TAPS + tap), from.as_mut_ptr().add(tap * S::LANES));
-                s.transpose(filters, TAPS, lanes, (TAPS - tap).min(S::LANES), from, S::LANES);
-            }
-            let mut rows = [[zero; 4]; 3];
-            for (i, row) in rows.iter_mut().enumerate() {
-                let from = from.as_ptr().add(3 * i * S::LANES);
-                *row = filter_axis(
-                    s,
-                    [s.load(from), s.load(from.add(S::LANES)), s.load(from.add(2 * S::LANES))],
-                );
-            }
-            for j in 0..4 {
-                let column = filter_axis(s, [rows[0][j], rows[1][j], rows[2][j]]);
-                for i in 0..4 {
-                    s.store(to.as_mut_ptr().add((4 * i + j) * S::LANES), column[i]);
+/// Transforms filters of nine values to sixteen.
+///
+/// # Safety
+/// Both are of equally many filters.
+struct TransformFilters<'a> {
+    filters: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for TransformFilters<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { filters, out } = self;
+        let zero = s.splat(0.0);
+        let count = out.len() / POSITIONS;
+        let (mut from, mut to) = ([0.0f32; TAPS * MAX_LANES], [0.0f32; POSITIONS * MAX_LANES]);
+        for first in (0..count).step_by(S::LANES) {
+            let lanes = (count - first).min(S::LANES);
+            // SAFETY: `lanes` filters remain; the buffers have room for 9 and 16 vectors.
+            unsafe {
+                for tap in (0..TAPS).step_by(S::LANES) {
+                    let (filters, from) =
+                        (filters.as_ptr().add(first * TAPS + tap), from.as_mut_ptr().add(tap * S::LANES));
+                    s.transpose(filters, TAPS, lanes, (TAPS - tap).min(S::LANES), from, S::LANES);
                 }
-            }
-            for position in (0..POSITIONS).step_by(S::LANES) {
-                let out = out.as_mut_ptr().add(first * POSITIONS + position);
-                let to = to.as_ptr().add(position * S::LANES);
-                s.transpose(to, S::LANES, S::LANES, lanes, out, POSITIONS);
+                let mut rows = [[zero; 4]; 3];
+                for (i, row) in rows.iter_mut().enumerate() {
+                    let from = from.as_ptr().add(3 * i * S::LANES);
+                    *row = filter_axis(
+                        s,
+                        [s.load(from), s.load(from.add(S::LANES)), s.load(from.add(2 * S::LANES))],
+                    );
+                }
+                for j in 0..4 {
+                    let column = filter_axis(s, [rows[0][j], rows[1][j], rows[2][j]]);
+                    for i in 0..4 {
+                        s.store(to.as_mut_ptr().add((4 * i + j) * S::LANES), column[i]);
+                    }
+                }
+                for position in (0..POSITIONS).step_by(S::LANES) {
+                    let out = out.as_mut_ptr().add(first * POSITIONS + position);
+                    let to = to.as_ptr().add(position * S::LANES);
+                    s.transpose(to, S::LANES, S::LANES, lanes, out, POSITIONS);
+                }
             }
         }
     }
 }
-simd_fn!(
-    /// Transforms filters of nine values to sixteen.
-    ///
-    /// # Safety
-    /// Both are of equally many filters.
-    unsafe fn transform_filters(filters: &[f32], out: &mut [f32]) = transform_filters_body
-);
 
-#[inline(always)]
-unsafe fn transform_inputs_body<S: Simd, E: Element>(
-    s: S,
-    table: &[*const E],
+/// Transforms tiles of 16 pixels; `out` is (position, tile, channel).
+///
+/// # Safety
+/// `table` holds 16 addresses of `channels` values for each tile, `out` as many values in all.
+struct TransformInputs<'a, E> {
+    table: &'a [*const E],
     channels: usize,
-    out: &mut [E],
-) {
-    let zero = s.splat(0.0);
-    let step = out.len() / POSITIONS;
-    for (i, pixels) in table.chunks_exact(POSITIONS).enumerate() {
-        for_vectors!(S, channels, |c, n| {
-            // SAFETY: `n` channels remain from c in each pixel and each row of the output.
-            unsafe {
-                let mut columns = [[zero; 4]; 4];
-                for (j, column) in columns.iter_mut().enumerate() {
-                    *column = input_axis(
-                        s,
-                        [
-                            E::load_n(s, pixels[j].add(c), n),
-                            E::load_n(s, pixels[4 + j].add(c), n),
-                            E::load_n(s, pixels[8 + j].add(c), n),
-                            E::load_n(s, pixels[12 + j].add(c), n),
-                        ],
-                    );
-                }
-                let mut out = out.as_mut_ptr().add(i * channels + c);
-                for y in 0..4 {
-                    let row = input_axis(s, [columns[0][y], columns[1][y], columns[2][y], columns[3][y]]);
-                    for v in row {
-                        E::store_n(s, out, n, v);
-                        out = out.wrapping_add(step);
-                    }
-                }
-            }
-        });
-    }
+    out: &'a mut [E],
 }
-simd_fn!(
-    /// Transforms tiles of 16 pixels; `out` is (position, tile, channel).
-    ///
-    /// # Safety
-    /// `table` holds 16 addresses of `channels` values for each tile, `out` as many values in all.
-    unsafe fn transform_inputs<E>(table: &[*const E], channels: usize, out: &mut [E]) = transform_inputs_body
-);
 
-#[inline(always)]
-unsafe fn transform_outputs_body<S: Simd, E: Element>(
-    s: S,
-    products: &[E],
-    channels: usize,
-    columns: Range<usize>,
-    table: &[*mut E],
-    epilogue: Epilogue,
-) {
-    let zero = s.splat(0.0);
-    let step = products.len() / POSITIONS;
-    let width = columns.len();
-    with_activation!(epilogue.act, A => {
-        for (i, pixels) in table.chunks_exact(4).enumerate() {
-            for_vectors!(S, width, |c, n| {
-                let c = columns.start + c;
-                // SAFETY: `n` columns remain from c in each row of the products, each output and the bias.
+impl<E: Element> Kernel for TransformInputs<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { table, channels, out } = self;
+        let zero = s.splat(0.0);
+        let step = out.len() / POSITIONS;
+        for (i, pixels) in table.chunks_exact(POSITIONS).enumerate() {
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: `n` channels remain from c in each pixel and each row of the output.
                 unsafe {
-                    let mut from = products.as_ptr().add(i * channels + c);
-                    let mut rows = [[zero; 2]; 4];
-                    for row in &mut rows {
-                        let mut values = [zero; 4];
-                        for value in &mut values {
-                            *value = E::load_n(s, from, n);
-                            from = from.wrapping_add(step);
-                        }
-                        *row = output_axis(s, values);
+                    let mut columns = [[zero; 4]; 4];
+                    for (j, column) in columns.iter_mut().enumerate() {
+                        *column = input_axis(
+                            s,
+                            [
+                                E::load_n(s, pixels[j].add(c), n),
+                                E::load_n(s, pixels[4 + j].add(c), n),
+                                E::load_n(s, pixels[8 + j].add(c), n),
+                                E::load_n(s, pixels[12 + j].add(c), n),
+                            ],
+                        );
                     }
-                    let bias = match epilogue.bias {
-                        Some(bias) => s.load_n(bias.as_ptr().add(c), n),
-                        None => zero,
-                    };
-                    for x in 0..2 {
-                        let column = output_axis(s, [rows[0][x], rows[1][x], rows[2][x], rows[3][x]]);
-                        for y in 0..2 {
-                            let out = pixels[2 * y + x];
-                            if out.is_null() {
-                                continue;
-                            }
-                            let out = out.add(c);
-                            E::store_n(s, out, n, A::value::<S, E>(s, s.add(column[y], bias)));
+                    let mut out = out.as_mut_ptr().add(i * channels + c);
+                    for y in 0..4 {
+                        let row = input_axis(s, [columns[0][y], columns[1][y], columns[2][y], columns[3][y]]);
+                        for v in row {
+                            E::store_n(s, out, n, v);
+                            out = out.wrapping_add(step);
                         }
                     }
                 }
             });
         }
-    });
+    }
 }
-simd_fn!(
-    /// Makes outputs of products, which are (position, tile, channel).
-    ///
-    /// # Safety
-    /// `table` holds for each tile four addresses of `channels` values, of which nobody else touches the columns, or null;
-    /// `columns` are among the channels.
-    unsafe fn transform_outputs<E>(
-        products: &[E],
-        channels: usize,
-        columns: Range<usize>,
-        table: &[*mut E],
-        epilogue: Epilogue,
-    ) = transform_outputs_body
-);
+
+/// Makes outputs of products, which are (position, tile, channel).
+///
+/// # Safety
+/// `table` holds for each tile four addresses of `channels` values, of which nobody else touches the columns, or null;
+/// `columns` are among the channels.
+struct TransformOutputs<'a, E> {
+    products: &'a [E],
+    channels: usize,
+    columns: Range<usize>,
+    table: &'a [*mut E],
+    epilogue: Epilogue<'a>,
+}
+
+impl<E: Element> Kernel for TransformOutputs<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { products, channels, columns, table, epilogue } = self;
+        let zero = s.splat(0.0);
+        let step = products.len() / POSITIONS;
+        let width = columns.len();
+        with_activation!(epilogue.act, A => {
+            for (i, pixels) in table.chunks_exact(4).enumerate() {
+                for_vectors!(S, width, |c, n| {
+                    let c = columns.start + c;
+                    // SAFETY: `n` columns remain from c in each row of the products, each output and the bias.
+                    unsafe {
+                        let mut from = products.as_ptr().add(i * channels + c);
+                        let mut rows = [[zero; 2]; 4];
+                        for row in &mut rows {
+                            let mut values = [zero; 4];
+                            for value in &mut values {
+                                *value = E::load_n(s, from, n);
+                                from = from.wrapping_add(step);
+                            }
+                            *row = output_axis(s, values);
+                        }
+                        let bias = match epilogue.bias {
+                            Some(bias) => s.load_n(bias.as_ptr().add(c), n),
+                            None => zero,
+                        };
+                        for x in 0..2 {
+                            let column = output_axis(s, [rows[0][x], rows[1][x], rows[2][x], rows[3][x]]);
+                            for y in 0..2 {
+                                let out = pixels[2 * y + x];
+                                if out.is_null() {
+                                    continue;
+                                }
+                                let out = out.add(c);
+                                E::store_n(s, out, n, A::value::<S, E>(s, s.add(column[y], bias)));
+                            }
+                        }
+                    }
+                });
+            }
+        });
+    }
+}
