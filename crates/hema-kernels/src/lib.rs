@@ -28,8 +28,9 @@ mod test_support;
 mod tests;
 
 pub use blocks::{
-    Block, BlockGrads, BlockParams, BlockSaved, Compiled, Filter, FoldedBlock, FoldedMixer, InputGrad, Mixer,
-    MixerGrads, MixerParams, MixerSaved, Residual, Unit, UnitGrads, UnitParams, UnitSaved,
+    Block, BlockBackward, BlockGrads, BlockInput, BlockParams, BlockSaved, Compiled, ConvBnAct,
+    ConvBnActGrads, ConvBnActParams, ConvBnActSaved, ConvNextBackward, ConvNextBlock, ConvNextGrads,
+    ConvNextInput, ConvNextParams, ConvNextSaved, Filter, FoldedBlock, FoldedConvNext, InputGrad, Residual,
 };
 pub use dot::dot;
 pub use images::{

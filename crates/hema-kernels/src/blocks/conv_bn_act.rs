@@ -85,7 +85,7 @@ impl Filter {
                 // its tiles overlap, so they cannot add; blocks that begin with a depthwise convolution are rare
                 let mut own = scratch().take(dx.len());
                 d.grad_input(dy, weight, &mut own);
-                d.in_map().add(&own, false, dx);
+                d.in_map().add(&own, dx);
                 scratch().give(own);
             }
         }
@@ -101,7 +101,7 @@ impl Filter {
 
 /// A convolution, the normalisation of its output, and an activation.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Unit {
+pub struct ConvBnAct {
     /// The convolution, without bias.
     pub filter: Filter,
     /// Applied to the normalised output.
@@ -110,9 +110,9 @@ pub struct Unit {
     pub eps: f32,
 }
 
-/// Parameters of a [`Unit`].
+/// Parameters of a [`ConvBnAct`].
 #[derive(Clone, Copy, Debug)]
-pub struct UnitParams<'a> {
+pub struct ConvBnActParams<'a> {
     /// Of the convolution.
     pub weight: &'a [f32],
     /// The normalisation's factor per channel.
@@ -123,18 +123,18 @@ pub struct UnitParams<'a> {
     pub fixed: Option<&'a Stats>,
 }
 
-/// What a [`Unit`]'s forward pass keeps for the backward pass.
+/// What a [`ConvBnAct`]'s forward pass keeps for the backward pass.
 #[derive(Debug)]
-pub struct UnitSaved<E> {
+pub struct ConvBnActSaved<E> {
     /// Output of the convolution, before the normalisation.
     pub pre: Vec<E>,
     /// What it is normalised by: the batch's statistics, which the caller folds into the running ones, or the fixed ones.
     pub stats: Stats,
 }
 
-/// Gradients of a [`Unit`]'s parameters.
+/// Gradients of a [`ConvBnAct`]'s parameters.
 #[derive(Clone, Debug, PartialEq)]
-pub struct UnitGrads {
+pub struct ConvBnActGrads {
     /// Of the convolution's weights.
     pub weight: Vec<f32>,
     /// Of the normalisation's factor.
@@ -155,7 +155,7 @@ pub enum InputGrad<'a, E> {
 }
 
 /// A unit whose normalisation has constant statistics, as one convolution: weights in the kernel's order, and bias.
-pub(crate) struct FoldedUnit<E> {
+pub(crate) struct FoldedConvBnAct<E> {
     weight: FoldedWeight<E>,
     bias: Vec<f32>,
 }
@@ -165,8 +165,8 @@ enum FoldedWeight<E> {
     Depthwise(Vec<f32>),
 }
 
-impl Unit {
-    pub(crate) fn norm<'a>(&self, params: &UnitParams<'a>) -> Norm<'a> {
+impl ConvBnAct {
+    pub(crate) fn norm<'a>(&self, params: &ConvBnActParams<'a>) -> Norm<'a> {
         Norm {
             gamma: params.gamma,
             beta: params.beta,
@@ -180,7 +180,12 @@ impl Unit {
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn convolve<E: Element>(&self, x: &[E], params: &UnitParams, workspace: &Workspace) -> UnitSaved<E> {
+    pub fn convolve<E: Element>(
+        &self,
+        x: &[E],
+        params: &ConvBnActParams,
+        workspace: &Workspace,
+    ) -> ConvBnActSaved<E> {
         let mut pre = workspace.take(self.filter.out_len());
         let stats = match params.fixed {
             None => self.filter.forward_stats(x, params.weight, &mut pre),
@@ -189,14 +194,14 @@ impl Unit {
                 stats.clone()
             }
         };
-        UnitSaved { pre, stats }
+        ConvBnActSaved { pre, stats }
     }
 
     /// Second half: `y = act(norm(pre))`, from what the first half returned; as often as it is needed.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn activate<E: Element>(&self, params: &UnitParams, saved: &UnitSaved<E>, y: &mut [E]) {
+    pub fn activate<E: Element>(&self, params: &ConvBnActParams, saved: &ConvBnActSaved<E>, y: &mut [E]) {
         self.norm(params).forward(&saved.pre, &saved.stats, y);
     }
 
@@ -206,8 +211,8 @@ impl Unit {
     /// If a length does not match the shape.
     pub fn backward_norm<E: Element>(
         &self,
-        params: &UnitParams,
-        saved: &UnitSaved<E>,
+        params: &ConvBnActParams,
+        saved: &ConvBnActSaved<E>,
         d: &mut [E],
     ) -> NormGrads {
         self.norm(params).backward(&saved.pre, &saved.stats, d)
@@ -220,12 +225,12 @@ impl Unit {
     pub fn backward_filter<E: Element>(
         &self,
         x: &[E],
-        params: &UnitParams,
+        params: &ConvBnActParams,
         norm: NormGrads,
         d: &[E],
         dx: InputGrad<E>,
         workspace: &Workspace,
-    ) -> UnitGrads {
+    ) -> ConvBnActGrads {
         let mut weight = workspace.take(self.filter.weight_len());
         self.filter.grad_weight(x, d, &mut weight);
         match dx {
@@ -233,14 +238,14 @@ impl Unit {
             InputGrad::Store(dx) => self.filter.grad_input(d, params.weight, dx),
             InputGrad::Add(dx) => self.filter.grad_input_add(d, params.weight, dx),
         }
-        UnitGrads { weight, gamma: norm.gamma, beta: norm.beta }
+        ConvBnActGrads { weight, gamma: norm.gamma, beta: norm.beta }
     }
 
     /// The unit with constant statistics as one convolution with bias, for inference.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub(crate) fn fold<E: Element>(&self, params: &UnitParams, stats: &Stats) -> FoldedUnit<E> {
+    pub(crate) fn fold<E: Element>(&self, params: &ConvBnActParams, stats: &Stats) -> FoldedConvBnAct<E> {
         let (scale, bias) = self.norm(params).fold(stats);
         let per_output = self.filter.weight_len() / self.filter.outputs();
         let weight: Vec<f32> =
@@ -249,14 +254,14 @@ impl Unit {
             Filter::Dense(c) => FoldedWeight::Dense(c.pack_to_predict(&weight)),
             Filter::Depthwise(d) => FoldedWeight::Depthwise(d.pack(&weight)),
         };
-        FoldedUnit { weight, bias }
+        FoldedConvBnAct { weight, bias }
     }
 
     /// Inference, `y = act(x * weight + bias)`.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub(crate) fn infer<E: Element>(&self, x: &[E], folded: &FoldedUnit<E>, y: &mut [E]) {
+    pub(crate) fn infer<E: Element>(&self, x: &[E], folded: &FoldedConvBnAct<E>, y: &mut [E]) {
         let bias = Some(folded.bias.as_slice());
         match (&self.filter, &folded.weight) {
             (Filter::Dense(c), FoldedWeight::Dense(weight)) => c.forward_packed(x, weight, bias, self.act, y),

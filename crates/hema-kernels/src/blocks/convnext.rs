@@ -12,9 +12,9 @@ use crate::parallel;
 use crate::parallel::{Workspace, check_len};
 use crate::simd::{Act, Element};
 
-/// The shape of a block.
+/// The shape of a `ConvNeXt` block.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Mixer {
+pub struct ConvNextBlock {
     /// The depthwise convolution, which keeps height and width.
     pub depthwise: Depthwise,
     /// Channels between the dense layers.
@@ -23,34 +23,60 @@ pub struct Mixer {
     pub eps: f32,
 }
 
-/// Parameters of a [`Mixer`].
+/// Parameters of a [`ConvNextBlock`].
 #[derive(Clone, Copy, Debug)]
-pub struct MixerParams<'a> {
-    /// (channels, 1, kernel, kernel)
+pub struct ConvNextParams<'a> {
+    /// Filters of the depthwise convolution, (channels, 1, kernel, kernel).
     pub depthwise_weight: &'a [f32],
-    /// (channels)
+    /// Bias of the depthwise convolution, (channels).
     pub depthwise_bias: &'a [f32],
-    /// (channels)
+    /// Factor of the normalisation, (channels).
     pub norm_weight: &'a [f32],
-    /// (channels)
+    /// Offset of the normalisation, (channels).
     pub norm_bias: &'a [f32],
-    /// (hidden, channels)
+    /// Weights of the first dense layer, (hidden, channels).
     pub expand_weight: &'a [f32],
-    /// (hidden)
+    /// Bias of the first dense layer, (hidden).
     pub expand_bias: &'a [f32],
-    /// Over the hidden channels, in the second version.
+    /// Normalisation of the hidden channels' responses, in the second version.
     pub response: Option<ResponseNorm<'a>>,
-    /// (channels, hidden)
+    /// Weights of the second dense layer, (channels, hidden).
     pub project_weight: &'a [f32],
-    /// (channels)
+    /// Bias of the second dense layer, (channels).
     pub project_bias: &'a [f32],
-    /// (channels), in the first version.
+    /// Factor of each channel of the result, (channels), in the first version.
     pub scale: Option<&'a [f32]>,
 }
 
-/// What the forward pass keeps.
+/// Everything that a [`ConvNextBlock`]'s training forward pass reads, and its backward pass reads again.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvNextInput<'a, E> {
+    /// The input map.
+    pub x: &'a [E],
+    /// The block's parameters.
+    pub params: &'a ConvNextParams<'a>,
+    /// Stochastic depth's factor of each image, 0 or 1 / (1 - rate) (Huang et al., 2016).
+    pub drop_path_mask: Option<&'a [f32]>,
+    /// Where the passes take their buffers from.
+    pub workspace: &'a Workspace,
+}
+
+/// Everything that a [`ConvNextBlock`]'s backward pass reads and writes.
 #[derive(Debug)]
-pub struct MixerSaved<E> {
+pub struct ConvNextBackward<'a, E> {
+    /// The forward pass's input.
+    pub input: ConvNextInput<'a, E>,
+    /// Maps and statistics that the forward pass kept; their buffers go back to the workspace.
+    pub saved: ConvNextSaved<E>,
+    /// The gradient of the output.
+    pub dy: &'a [E],
+    /// Receives the gradient of the input, where it is wanted.
+    pub dx: Option<&'a mut [E]>,
+}
+
+/// Maps and statistics that a [`ConvNextBlock`]'s forward pass keeps for the backward pass.
+#[derive(Debug)]
+pub struct ConvNextSaved<E> {
     /// Output of the depthwise convolution.
     spread: Vec<E>,
     stats: Vec<RowStats>,
@@ -62,7 +88,7 @@ pub struct MixerSaved<E> {
     projected: Option<Vec<E>>,
 }
 
-impl<E: Element> MixerSaved<E> {
+impl<E: Element> ConvNextSaved<E> {
     /// Gives its buffers back, for a backward pass that computes them again.
     pub fn recycle(self, workspace: &Workspace) {
         for map in [self.spread, self.hidden].into_iter().chain(self.projected) {
@@ -71,9 +97,9 @@ impl<E: Element> MixerSaved<E> {
     }
 }
 
-/// Gradients of the parameters that there are, in the order of [`MixerParams`].
+/// Gradients of a [`ConvNextBlock`]'s parameters, of those that there are, in the order of [`ConvNextParams`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct MixerGrads(pub Vec<Vec<f32>>);
+pub struct ConvNextGrads(pub Vec<Vec<f32>>);
 
 /// A [`ResponseNorm`] that has its parameters.
 struct FoldedResponse {
@@ -82,8 +108,8 @@ struct FoldedResponse {
     eps: f32,
 }
 
-/// A block's layers for inference: the factors folded into the second dense layer.
-pub struct FoldedMixer<E> {
+/// A [`ConvNextBlock`]'s layers for predictions: the factors folded into the second dense layer.
+pub struct FoldedConvNext<E> {
     depthwise_weight: Vec<f32>,
     depthwise_bias: Vec<f32>,
     norm_weight: Vec<f32>,
@@ -95,7 +121,7 @@ pub struct FoldedMixer<E> {
     project_bias: Vec<f32>,
 }
 
-impl Mixer {
+impl ConvNextBlock {
     /// Values in the input, and in the output.
     pub fn len(&self) -> usize {
         self.depthwise.in_len()
@@ -125,68 +151,48 @@ impl Mixer {
         self.dense(self.hidden, self.depthwise.channels)
     }
 
-    fn norm<'a>(&self, params: &MixerParams<'a>) -> LayerNorm<'a> {
+    fn norm<'a>(&self, params: &ConvNextParams<'a>) -> LayerNorm<'a> {
         LayerNorm { weight: params.norm_weight, bias: params.norm_bias, eps: self.eps }
     }
 
     /// The factors of an image: the block's, times that of stochastic depth.
-    fn factors(&self, scale: Option<&[f32]>, keep: Option<&[f32]>, image: usize) -> Vec<f32> {
-        let keep = keep.map_or(1.0, |keep| keep[image]);
+    fn factors(&self, scale: Option<&[f32]>, mask: Option<&[f32]>, image: usize) -> Vec<f32> {
+        let by = mask.map_or(1.0, |mask| mask[image]);
         match scale {
-            Some(scale) => scale.iter().map(|scale| scale * keep).collect(),
-            None => vec![keep; self.depthwise.channels],
+            Some(scale) => scale.iter().map(|scale| scale * by).collect(),
+            None => vec![by; self.depthwise.channels],
         }
     }
 
-    /// `y` = `x` + the layers' result, each image of which is multiplied by its `keep`.
+    /// Training forward pass: `y` = `x` + the layers' result, each image of which is multiplied by its factor of stochastic depth.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn forward<E: Element>(
-        &self,
-        x: &[E],
-        params: &MixerParams,
-        keep: Option<&[f32]>,
-        workspace: &Workspace,
-        y: &mut [E],
-    ) -> MixerSaved<E> {
+    pub fn forward<E: Element>(&self, input: &ConvNextInput<E>, y: &mut [E]) -> ConvNextSaved<E> {
+        let ConvNextInput { x, params, drop_path_mask, workspace } = *input;
         check_len("x", x.len(), self.len());
         check_len("y", y.len(), self.len());
         let mut spread = workspace.take(self.len());
-        self.depthwise.forward(
-            x,
-            params.depthwise_weight,
-            Some(params.depthwise_bias),
-            Act::Identity,
-            &mut spread,
-        );
+        let bias = Some(params.depthwise_bias);
+        self.depthwise.forward(x, params.depthwise_weight, bias, Act::Identity, &mut spread);
         let mut normal = workspace.take(self.len());
         let stats = self.norm(params).forward(&spread, &mut normal);
         let mut hidden = workspace.take(self.expand().out_len());
-        self.expand().forward(
-            &normal,
-            params.expand_weight,
-            Some(params.expand_bias),
-            Act::Identity,
-            &mut hidden,
-        );
+        let bias = Some(params.expand_bias);
+        self.expand().forward(&normal, params.expand_weight, bias, Act::Identity, &mut hidden);
         let mut active = workspace.take(hidden.len());
         Act::Gelu.forward(&hidden, &mut active);
         let norms = params.response.map(|response| response.forward(&self.map(self.hidden), &mut active));
         // the normalised map has been used
         let mut projected = normal;
-        self.project().forward(
-            &active,
-            params.project_weight,
-            Some(params.project_bias),
-            Act::Identity,
-            &mut projected,
-        );
+        let bias = Some(params.project_bias);
+        self.project().forward(&active, params.project_weight, bias, Act::Identity, &mut projected);
         workspace.give(active);
         let image = self.map(self.depthwise.channels).image();
         parallel::for_each(y.chunks_mut(image).enumerate(), |(i, y)| {
             let at = i * image..(i + 1) * image;
-            add_scaled_rows(&x[at.clone()], &projected[at], &self.factors(params.scale, keep, i), y);
+            let factors = self.factors(params.scale, drop_path_mask, i);
+            add_scaled_rows(&x[at.clone()], &projected[at], &factors, y);
         });
         let projected = if params.scale.is_some() {
             Some(projected)
@@ -194,98 +200,114 @@ impl Mixer {
             workspace.give(projected);
             None
         };
-        MixerSaved { spread, stats, hidden, norms, projected }
+        ConvNextSaved { spread, stats, hidden, norms, projected }
     }
 
-    /// Gradients: of the parameters, and of the input into `dx`, from that of the output.
+    /// Backward pass: writes the gradient of the input to where the arguments say and returns those of the parameters.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    #[allow(clippy::too_many_arguments)] // what a backward pass is given, and where its results go
-    pub fn backward<E: Element>(
-        &self,
-        x: &[E],
-        params: &MixerParams,
-        keep: Option<&[f32]>,
-        saved: MixerSaved<E>,
-        dy: &[E],
-        workspace: &Workspace,
-        dx: Option<&mut [E]>,
-    ) -> MixerGrads {
-        let MixerSaved { spread, stats, hidden, norms, projected } = saved;
-        let channels = self.depthwise.channels;
-        let (narrow, wide) = (self.map(channels), self.map(self.hidden));
+    pub fn backward<E: Element>(&self, given: ConvNextBackward<E>) -> ConvNextGrads {
+        let ConvNextBackward { input: ConvNextInput { x, params, drop_path_mask, workspace }, saved, dy, dx } =
+            given;
+        let ConvNextSaved { spread, stats, hidden, norms, projected } = saved;
+        let map = self.map(self.depthwise.channels);
 
-        let scale = projected.as_ref().map(|projected| self.grad_scale(dy, projected, keep));
+        let scale = projected.as_ref().map(|projected| self.grad_scale(dy, projected, drop_path_mask));
         let mut dprojected = projected.unwrap_or_else(|| workspace.take(self.len()));
-        narrow.copy(dy, &mut dprojected);
-        let factors: Vec<f32> = (0..narrow.batch).flat_map(|i| self.factors(params.scale, keep, i)).collect();
-        narrow.scale(&mut dprojected, &factors);
-        let project_bias = narrow.sums(&dprojected);
+        map.copy(dy, &mut dprojected);
+        let factors: Vec<f32> =
+            (0..map.batch).flat_map(|i| self.factors(params.scale, drop_path_mask, i)).collect();
+        map.scale(&mut dprojected, &factors);
+        let (dhidden, project) = self.backward_project(&dprojected, hidden, norms, params, workspace);
+        let (dspread, expand) =
+            self.backward_expand(dhidden, (&spread, &stats), params, workspace, dprojected);
+        workspace.give(spread);
 
+        let depthwise_bias = map.sums(&dspread);
+        let mut depthwise_weight = vec![0.0; params.depthwise_weight.len()];
+        self.depthwise.grad_weight(x, &dspread, &mut depthwise_weight);
+        if let Some(dx) = dx {
+            self.depthwise.grad_input(&dspread, params.depthwise_weight, dx);
+            map.add(dy, dx);
+        }
+        workspace.give(dspread);
+        let depthwise = [depthwise_weight, depthwise_bias];
+        ConvNextGrads(depthwise.into_iter().chain(expand).chain(project).chain(scale).collect())
+    }
+
+    /// Backward through the second dense layer, the normalised responses and the activation: the gradient of the first dense
+    /// layer's output, and those of the parameters passed on the way, in their order.
+    fn backward_project<E: Element>(
+        &self,
+        dprojected: &[E],
+        hidden: Vec<E>,
+        norms: Option<Vec<f32>>,
+        params: &ConvNextParams,
+        workspace: &Workspace,
+    ) -> (Vec<E>, Vec<Vec<f32>>) {
+        let map = self.map(self.hidden);
+        let bias = self.map(self.depthwise.channels).sums(dprojected);
         let mut active = workspace.take(hidden.len());
         Act::Gelu.forward(&hidden, &mut active);
         let mut dactive = workspace.take(hidden.len());
-        self.project().grad_input(&dprojected, params.project_weight, &mut dactive);
+        self.project().grad_input(dprojected, params.project_weight, &mut dactive);
         let response = params.response.zip(norms).map(|(response, norms)| {
-            let found = response.backward(&wide, &active, &norms, &mut dactive);
-            response.apply(&wide, &norms, &mut active);
-            found
+            let found = response.backward(&map, &active, &norms, &mut dactive);
+            response.apply(&map, &norms, &mut active);
+            [found.weight, found.bias]
         });
-        let mut project_weight = vec![0.0; params.project_weight.len()];
-        self.project().grad_weight(&active, &dprojected, &mut project_weight);
+        let mut weight = vec![0.0; params.project_weight.len()];
+        self.project().grad_weight(&active, dprojected, &mut weight);
         // the activation has been used
         let mut dhidden = active;
         Act::Gelu.backward(&hidden, &dactive, &mut dhidden);
         workspace.give(dactive);
         workspace.give(hidden);
-        let expand_bias = wide.sums(&dhidden);
+        (dhidden, response.into_iter().flatten().chain([weight, bias]).collect())
+    }
 
+    /// Backward through the first dense layer and the normalisation before it, whose input and statistics are `spread`: the
+    /// gradient of that input, in the memory `into`, and those of the parameters passed on the way, in their order.
+    fn backward_expand<E: Element>(
+        &self,
+        dhidden: Vec<E>,
+        (spread, stats): (&[E], &[RowStats]),
+        params: &ConvNextParams,
+        workspace: &Workspace,
+        into: Vec<E>,
+    ) -> (Vec<E>, [Vec<f32>; 4]) {
+        let bias = self.map(self.hidden).sums(&dhidden);
         let mut normal = workspace.take(spread.len());
-        self.norm(params).forward(&spread, &mut normal);
-        let mut expand_weight = vec![0.0; params.expand_weight.len()];
-        self.expand().grad_weight(&normal, &dhidden, &mut expand_weight);
+        self.norm(params).forward(spread, &mut normal);
+        let mut weight = vec![0.0; params.expand_weight.len()];
+        self.expand().grad_weight(&normal, &dhidden, &mut weight);
         workspace.give(normal);
-        let mut dspread = dprojected;
+        let mut dspread = into;
         self.expand().grad_input(&dhidden, params.expand_weight, &mut dspread);
         workspace.give(dhidden);
-        let norm = self.norm(params).backward(&spread, &stats, &mut dspread);
-        workspace.give(spread);
-
-        let depthwise_bias = narrow.sums(&dspread);
-        let mut depthwise_weight = vec![0.0; params.depthwise_weight.len()];
-        self.depthwise.grad_weight(x, &dspread, &mut depthwise_weight);
-        if let Some(dx) = dx {
-            self.depthwise.grad_input(&dspread, params.depthwise_weight, dx);
-            narrow.add(dy, false, dx);
-        }
-        workspace.give(dspread);
-        let mut all =
-            vec![depthwise_weight, depthwise_bias, norm.weight, norm.bias, expand_weight, expand_bias];
-        all.extend(response.into_iter().flat_map(|found| [found.weight, found.bias]));
-        all.extend([project_weight, project_bias]);
-        all.extend(scale);
-        MixerGrads(all)
+        let norm = self.norm(params).backward(spread, stats, &mut dspread);
+        (dspread, [norm.weight, norm.bias, weight, bias])
     }
 
     /// The gradient of the factors.
-    fn grad_scale<E: Element>(&self, dy: &[E], projected: &[E], keep: Option<&[f32]>) -> Vec<f32> {
+    fn grad_scale<E: Element>(&self, dy: &[E], projected: &[E], mask: Option<&[f32]>) -> Vec<f32> {
         let map = self.map(self.depthwise.channels);
         let mut products = vec![0.0; map.batch * map.channels];
         map.dot(dy, projected, &mut products);
         let mut scale = vec![0.0; map.channels];
         for (i, products) in products.chunks_exact(map.channels).enumerate() {
-            let keep = keep.map_or(1.0, |keep| keep[i]);
-            scale.iter_mut().zip(products).for_each(|(sum, product)| *sum += keep * product);
+            let by = mask.map_or(1.0, |mask| mask[i]);
+            scale.iter_mut().zip(products).for_each(|(sum, product)| *sum += by * product);
         }
         scale
     }
 
-    /// The layers for inference.
+    /// The layers for predictions.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn fold<E: Element>(&self, params: &MixerParams) -> FoldedMixer<E> {
+    pub fn fold<E: Element>(&self, params: &ConvNextParams) -> FoldedConvNext<E> {
         let (mut weight, mut bias) = (params.project_weight.to_vec(), params.project_bias.to_vec());
         let rows = weight.chunks_exact_mut(self.hidden).zip(&mut bias);
         for ((row, bias), scale) in rows.zip(self.factors(params.scale, None, 0)) {
@@ -296,7 +318,7 @@ impl Mixer {
             bias: norm.bias.to_vec(),
             eps: norm.eps,
         };
-        FoldedMixer {
+        FoldedConvNext {
             depthwise_weight: params.depthwise_weight.to_vec(),
             depthwise_bias: params.depthwise_bias.to_vec(),
             norm_weight: params.norm_weight.to_vec(),
@@ -309,11 +331,11 @@ impl Mixer {
         }
     }
 
-    /// The block, keeping nothing.
+    /// Prediction: writes the output to `y`.
     ///
     /// # Panics
     /// If a length does not match the shape.
-    pub fn infer<E: Element>(&self, x: &[E], folded: &FoldedMixer<E>, workspace: &Workspace, y: &mut [E]) {
+    pub fn infer<E: Element>(&self, x: &[E], folded: &FoldedConvNext<E>, workspace: &Workspace, y: &mut [E]) {
         check_len("x", x.len(), self.len());
         check_len("y", y.len(), self.len());
         let bias = Some(folded.depthwise_bias.as_slice());
@@ -329,7 +351,7 @@ impl Mixer {
         }
         let bias = Some(folded.project_bias.as_slice());
         self.project().forward_packed(&hidden, &folded.project, bias, Act::Identity, y);
-        self.map(self.depthwise.channels).add(x, false, y);
+        self.map(self.depthwise.channels).add(x, y);
         workspace.give(normal);
         workspace.give(hidden);
     }
@@ -337,33 +359,33 @@ impl Mixer {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mixer, MixerParams};
+    use super::{ConvNextBackward, ConvNextBlock, ConvNextInput, ConvNextParams};
     use crate::layers::{Depthwise, Pad, ResponseNorm};
     use crate::parallel::Workspace;
     use crate::simd::{Element, bf16};
     use crate::test_support::levels::at_every_level;
     use crate::test_support::reference::{assert_close, assert_slope, map, values, wide};
 
-    fn mixer(batch: usize, [height, width]: [usize; 2], channels: usize) -> Mixer {
+    fn block(batch: usize, [height, width]: [usize; 2], channels: usize) -> ConvNextBlock {
         let depthwise = Depthwise { batch, height, width, channels, kernel: 7, stride: 1, pad: Pad::all(3) };
-        Mixer { depthwise, hidden: 4 * channels, eps: 1e-3 }
+        ConvNextBlock { depthwise, hidden: 4 * channels, eps: 1e-3 }
     }
 
     /// The input, then the parameters of each of the two versions.
-    fn tensors(mixer: &Mixer) -> [Vec<Vec<f32>>; 2] {
-        let (c, h) = (mixer.depthwise.channels, mixer.hidden);
-        let first = [mixer.len(), c * 49, c, c, c, c * h, h, c * h, c, c];
-        let second = [mixer.len(), c * 49, c, c, c, c * h, h, h, h, c * h, c];
+    fn tensors(block: &ConvNextBlock) -> [Vec<Vec<f32>>; 2] {
+        let (c, h) = (block.depthwise.channels, block.hidden);
+        let first = [block.len(), c * 49, c, c, c, c * h, h, c * h, c, c];
+        let second = [block.len(), c * 49, c, c, c, c * h, h, h, h, c * h, c];
         [&first[..], &second[..]]
             .map(|lengths| lengths.iter().enumerate().map(|(i, n)| values(*n, i as u64 + 1)).collect())
     }
 
-    fn params(t: &[Vec<f32>]) -> MixerParams<'_> {
+    fn params(t: &[Vec<f32>]) -> ConvNextParams<'_> {
         let (response, rest) = match t.len() {
             10 => (None, &t[7..]),
             _ => (Some(ResponseNorm { weight: &t[7], bias: &t[8], eps: 1e-3 }), &t[9..]),
         };
-        MixerParams {
+        ConvNextParams {
             depthwise_weight: &t[1],
             depthwise_bias: &t[2],
             norm_weight: &t[3],
@@ -378,39 +400,42 @@ mod tests {
     }
 
     /// Calls `f` with a name, a block and its tensors, for all blocks.
-    fn for_mixers(mut f: impl FnMut(&str, &Mixer, Vec<Vec<f32>>)) {
-        for mixer in [mixer(3, [5, 6], 4), mixer(2, [3, 3], 9), mixer(1, [1, 1], 16), mixer(2, [8, 7], 20)] {
-            for (version, tensors) in (1..).zip(tensors(&mixer)) {
-                let name = format!("{mixer:?}, version {version}");
-                at_every_level(|level| f(&format!("{name}, {}", level.name()), &mixer, tensors.clone()));
+    fn for_blocks(mut f: impl FnMut(&str, &ConvNextBlock, Vec<Vec<f32>>)) {
+        for block in [block(3, [5, 6], 4), block(2, [3, 3], 9), block(1, [1, 1], 16), block(2, [8, 7], 20)] {
+            for (version, tensors) in (1..).zip(tensors(&block)) {
+                let name = format!("{block:?}, version {version}");
+                at_every_level(|level| f(&format!("{name}, {}", level.name()), &block, tensors.clone()));
             }
         }
     }
 
     /// Output, and gradients of the input and the parameters.
-    fn run<E: Element>(mixer: &Mixer, tensors: &[Vec<f32>], keep: Option<&[f32]>) -> Vec<Vec<f32>> {
+    fn run<E: Element>(block: &ConvNextBlock, tensors: &[Vec<f32>], mask: Option<&[f32]>) -> Vec<Vec<f32>> {
         let workspace = Workspace::default();
         let x: Vec<E> = tensors[0].iter().map(|x| E::from_f32(*x)).collect();
         let (mut y, mut dx) = (map::<E>(x.len(), 70), map::<E>(x.len(), 71));
-        let saved = mixer.forward(&x, &params(tensors), keep, &workspace, &mut y);
+        let params = params(tensors);
+        let input = ConvNextInput { x: &x, params: &params, drop_path_mask: mask, workspace: &workspace };
+        let saved = block.forward(&input, &mut y);
         let dy = map::<E>(y.len(), 90);
-        let grads = mixer.backward(&x, &params(tensors), keep, saved, &dy, &workspace, Some(&mut dx));
+        let grads = block.backward(ConvNextBackward { input, saved, dy: &dy, dx: Some(&mut dx) });
         [wide(&y), wide(&dx)].into_iter().chain(grads.0).collect()
     }
 
     #[test]
     fn gradients_match_the_slopes_of_the_forward_pass() {
-        for_mixers(|name, mixer, tensors| {
+        for_blocks(|name, block, tensors| {
             let dropped: Vec<f32> =
-                (0..mixer.depthwise.batch).map(|i| if i == 1 { 0.0 } else { 1.25 }).collect();
-            for keep in [None, Some(dropped.as_slice())] {
-                let dy = values(mixer.len(), 90);
+                (0..block.depthwise.batch).map(|i| if i == 1 { 0.0 } else { 1.25 }).collect();
+            for mask in [None, Some(dropped.as_slice())] {
+                let dy = values(block.len(), 90);
                 let loss = |tensors: &[Vec<f32>]| -> f64 {
                     let mut y = vec![0.0; dy.len()];
-                    mixer.forward(&tensors[0], &params(tensors), keep, &Workspace::default(), &mut y);
+                    let (x, params, workspace) = (&tensors[0], &params(tensors), &Workspace::default());
+                    block.forward(&ConvNextInput { x, params, drop_path_mask: mask, workspace }, &mut y);
                     y.iter().zip(&dy).map(|(y, d)| f64::from(*y) * f64::from(*d)).sum()
                 };
-                let grads = run::<f32>(mixer, &tensors, keep);
+                let grads = run::<f32>(block, &tensors, mask);
                 assert_eq!(grads[1..].len(), tensors.len());
                 for (i, grad) in grads[1..].iter().enumerate() {
                     assert_slope(&format!("{name} tensor {i}"), &tensors, i, grad, 1e-2, loss);
@@ -421,9 +446,9 @@ mod tests {
 
     #[test]
     fn bf16_agrees_with_fp32() {
-        for_mixers(|name, mixer, mut tensors| {
+        for_blocks(|name, block, mut tensors| {
             tensors.iter_mut().flatten().for_each(|x| *x = bf16::from_f32(*x).to_f32());
-            let pairs = run::<f32>(mixer, &tensors, None).into_iter().zip(run::<bf16>(mixer, &tensors, None));
+            let pairs = run::<f32>(block, &tensors, None).into_iter().zip(run::<bf16>(block, &tensors, None));
             for (i, (expected, found)) in pairs.enumerate() {
                 let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
                 let size = norm(&mut expected.iter().copied()).max(0.05);
@@ -434,27 +459,29 @@ mod tests {
     }
 
     #[test]
-    fn folded_mixers_give_the_same_output() {
-        fn compare<E: Element>(name: &str, mixer: &Mixer, tensors: &[Vec<f32>], tolerance: f32) {
+    fn folded_blocks_give_the_same_output() {
+        fn compare<E: Element>(name: &str, block: &ConvNextBlock, tensors: &[Vec<f32>], tolerance: f32) {
             let x: Vec<E> = tensors[0].iter().map(|x| E::from_f32(*x)).collect();
             let (mut y, mut inferred) = (map::<E>(x.len(), 1), map::<E>(x.len(), 2));
             let workspace = Workspace::default();
-            mixer.forward(&x, &params(tensors), None, &workspace, &mut y);
-            mixer.infer(&x, &mixer.fold(&params(tensors)), &workspace, &mut inferred);
+            let params = params(tensors);
+            let input = ConvNextInput { x: &x, params: &params, drop_path_mask: None, workspace: &workspace };
+            block.forward(&input, &mut y);
+            block.infer(&x, &block.fold(&params), &workspace, &mut inferred);
             assert_close(&format!("{name} {}", E::NAME), &wide(&inferred), &wide(&y), tolerance);
         }
-        for_mixers(|name, mixer, tensors| {
-            compare::<f32>(name, mixer, &tensors, 1e-5);
-            compare::<bf16>(name, mixer, &tensors, 3e-2);
+        for_blocks(|name, block, tensors| {
+            compare::<f32>(name, block, &tensors, 1e-5);
+            compare::<bf16>(name, block, &tensors, 3e-2);
         });
     }
 
     #[test]
     fn the_number_of_threads_changes_nothing() {
-        let mixer = mixer(8, [13, 13], 24);
+        let block = block(8, [13, 13], 24);
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| tensors(&mixer).map(|tensors| run::<f32>(&mixer, &tensors, None)))
+            pool.install(|| tensors(&block).map(|tensors| run::<f32>(&block, &tensors, None)))
         };
         at_every_level(|_| assert!(run(1) == run(5)));
     }

@@ -4,7 +4,12 @@ mod block;
 mod conv_bn_act;
 mod convnext;
 
-pub use block::{Block, BlockGrads, BlockParams, BlockSaved, Compiled, FoldedBlock, Residual};
-pub(crate) use conv_bn_act::FoldedUnit;
-pub use conv_bn_act::{Filter, InputGrad, Unit, UnitGrads, UnitParams, UnitSaved};
-pub use convnext::{FoldedMixer, Mixer, MixerGrads, MixerParams, MixerSaved};
+pub use block::{
+    Block, BlockBackward, BlockGrads, BlockInput, BlockParams, BlockSaved, Compiled, FoldedBlock, Residual,
+};
+pub(crate) use conv_bn_act::FoldedConvBnAct;
+pub use conv_bn_act::{ConvBnAct, ConvBnActGrads, ConvBnActParams, ConvBnActSaved, Filter, InputGrad};
+pub use convnext::{
+    ConvNextBackward, ConvNextBlock, ConvNextGrads, ConvNextInput, ConvNextParams, ConvNextSaved,
+    FoldedConvNext,
+};

@@ -102,14 +102,22 @@ impl Map {
         });
     }
 
-    /// `y += x`, then, with `relu`, `max(0, y)`.
+    /// `y += x`.
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub fn add<E: Element>(&self, x: &[E], relu: bool, y: &mut [E]) {
+    pub fn add<E: Element>(&self, x: &[E], y: &mut [E]) {
+        self.add_at_least(x, f32::NEG_INFINITY, y);
+    }
+
+    /// `y = max(least, y + x)`.
+    ///
+    /// # Panics
+    /// If lengths do not match the map.
+    pub(crate) fn add_at_least<E: Element>(&self, x: &[E], least: f32, y: &mut [E]) {
         self.check_map("x", x);
         self.check_map("y", y);
-        par_chunks(y, self.image(), |i, y| add_scaled(&x[i * self.image()..][..y.len()], 1.0, relu, y));
+        par_chunks(y, self.image(), |i, y| add_scaled(&x[i * self.image()..][..y.len()], 1.0, least, y));
     }
 
     /// `d = 0` where `y` is not above 0: the gradient of `max(0, _)` from its output.
@@ -125,14 +133,14 @@ impl Map {
         });
     }
 
-    /// `d *= keep[image]`: turns the gradient of a residual sum into that of the branch that stochastic depth scales.
+    /// `d *= by[image]`: turns the gradient of a residual sum into that of the branch that stochastic depth scales.
     ///
     /// # Panics
     /// If lengths do not match the map.
-    pub fn scale_images<E: Element>(&self, keep: &[f32], d: &mut [E]) {
+    pub fn scale_images<E: Element>(&self, by: &[f32], d: &mut [E]) {
         self.check_map("d", d);
-        check_len("keep", keep.len(), self.batch);
-        let by: Vec<f32> = keep.iter().flat_map(|k| std::iter::repeat_n(*k, self.channels)).collect();
+        check_len("by", by.len(), self.batch);
+        let by: Vec<f32> = by.iter().flat_map(|k| std::iter::repeat_n(*k, self.channels)).collect();
         self.scale(d, &by);
     }
 
@@ -179,12 +187,11 @@ pub(crate) fn add_scaled_rows<E: Element>(x: &[E], z: &[E], by: &[f32], y: &mut 
     unsafe { dispatch(SumScaledRows { x, z, by, y }) }
 }
 
-/// `y = x + keep * y`, then, with `relu`, `max(0, y)`.
-pub(crate) fn add_scaled<E: Element>(x: &[E], keep: f32, relu: bool, y: &mut [E]) {
+/// `y = max(least, x + by * y)`.
+pub(crate) fn add_scaled<E: Element>(x: &[E], by: f32, least: f32, y: &mut [E]) {
     check_len("x", x.len(), y.len());
-    let least = if relu { 0.0 } else { f32::NEG_INFINITY };
     // SAFETY: equally long.
-    unsafe { dispatch(AddScaled { x, keep, least, y }) }
+    unsafe { dispatch(AddScaled { x, by, least, y }) }
 }
 
 /// Adds the sum of the rows of `x` to `y`.
@@ -279,7 +286,7 @@ impl<E: Element> Kernel for ScaleRows<'_, E> {
 /// `x` and `y` are equally long.
 struct AddScaled<'a, E> {
     x: &'a [E],
-    keep: f32,
+    by: f32,
     least: f32,
     y: &'a mut [E],
 }
@@ -289,14 +296,14 @@ impl<E: Element> Kernel for AddScaled<'_, E> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self, s: S) {
-        let Self { x, keep, least, y } = self;
+        let Self { x, by, least, y } = self;
         let len = y.len();
-        let (keep, least) = (s.splat(keep), s.splat(least));
+        let (by, least) = (s.splat(by), s.splat(least));
         for_vectors!(S, len, |i, n| {
             // SAFETY: `n` values remain from i in both slices.
             unsafe {
                 let y = y.as_mut_ptr().add(i);
-                let sum = s.fma(E::load_n(s, y, n), keep, E::load_n(s, x.as_ptr().add(i), n));
+                let sum = s.fma(E::load_n(s, y, n), by, E::load_n(s, x.as_ptr().add(i), n));
                 E::store_n(s, y, n, s.max(least, sum));
             }
         });
@@ -429,15 +436,15 @@ mod tests {
                 }
                 assert_close("scale add", &y, &from(&|i| x[i] * by[vector(i)] + offset[vector(i)]), 1e-6);
                 y.copy_from_slice(&x);
-                add_scaled(&shortcut, 0.5, false, &mut y);
+                add_scaled(&shortcut, 0.5, f32::NEG_INFINITY, &mut y);
                 assert_close("drop path", &y, &from(&|i| x[i] * 0.5 + shortcut[i]), 1e-6);
-                map.add(&dy, false, &mut y);
+                map.add(&dy, &mut y);
                 assert_close("add", &y, &from(&|i| x[i] * 0.5 + shortcut[i] + dy[i]), 1e-6);
                 map.copy(&dy, &mut y);
                 map.keep_positive(&x, &mut y);
                 assert_close("relu backward", &y, &from(&|i| if x[i] > 0.0 { dy[i] } else { 0.0 }), 1e-6);
                 y.copy_from_slice(&x);
-                map.add(&shortcut, true, &mut y);
+                map.add_at_least(&shortcut, 0.0, &mut y);
                 assert_close("sum and relu", &y, &from(&|i| (x[i] + shortcut[i]).max(0.0)), 1e-6);
                 map.copy(&dy, &mut y);
                 map.scale_images(&keep, &mut y);

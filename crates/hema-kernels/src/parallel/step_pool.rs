@@ -1,7 +1,7 @@
 //! Parallel passes: tasks shared out among the threads of rayon's pool, which stay awake from one pass of a step to the next.
 //!
 //! A step is some hundred passes of 20 to 500 microseconds. Between two of them rayon lets a thread without work fall asleep, and
-//! to be woken takes it as long as a short pass. In a [`step`] the other threads therefore run one job, a loop that looks for
+//! to be woken takes it as long as a short pass. In a [`step`] the other threads therefore run one job, a loop that spins for
 //! the next pass; only one that has waited for [`PATIENCE`] leaves it, for whatever else the pool has to do, and is called back with
 //! the next pass. Outside of a step a pass is rayon's.
 //!
@@ -24,29 +24,29 @@ use rayon::prelude::*;
 use super::SharedMut;
 
 /// Threads that work on a pass at most: few passes have more tasks, and threads that find none take power from those that do.
-const MOST: usize = 32;
+const MAX_THREADS: usize = 32;
 /// How long a thread waits for the next pass before it leaves.
 const PATIENCE: Duration = Duration::from_millis(1);
-/// Looks at the gate between two looks at the clock, each of some ten nanoseconds.
-const LOOKS: u32 = 512;
+/// Looks at the gate between two spins at the clock, each of some ten nanoseconds.
+const SPINS_PER_CLOCK_CHECK: u32 = 512;
 
 /// Bits of [`Team::gate`]: a pass runs; the step is over; the threads that help with the pass; the passes so far.
 const OPEN: usize = 1;
 const OVER: usize = 2;
 const HELPER: usize = 4;
-const PASS: usize = 1 << (usize::BITS / 2);
+const LOOP: usize = 1 << (usize::BITS / 2);
 
 /// A pass: called once by every thread that takes part, with the thread's number.
-type Pass<'a> = *const (dyn Fn(usize) + Sync + 'a);
+type ParallelLoop<'a> = *const (dyn Fn(usize) + Sync + 'a);
 
 /// The team of the thread outside of the pool that leads.
-static OUTSIDE: LazyLock<Arc<Team>> = LazyLock::new(|| Arc::new(Team::of_pool()));
+static OUTSIDE_TEAM: LazyLock<Arc<Team>> = LazyLock::new(|| Arc::new(Team::of_pool()));
 /// Whether there is such a thread.
-static OUTSIDE_LED: AtomicBool = AtomicBool::new(false);
+static OUTSIDE_TEAM_TAKEN: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// The team of the step that this thread runs.
-    static LED: RefCell<Option<Arc<Team>>> = const { RefCell::new(None) };
+    static LEADER_TEAM: RefCell<Option<Arc<Team>>> = const { RefCell::new(None) };
     /// Whether this thread runs a task of a pass.
     static IN_TASK: Cell<bool> = const { Cell::new(false) };
 }
@@ -55,7 +55,7 @@ thread_local! {
 struct Team {
     gate: AtomicUsize,
     /// The pass that runs; written only while the gate is closed and no helper inside.
-    pass: UnsafeCell<Option<Pass<'static>>>,
+    pass: UnsafeCell<Option<ParallelLoop<'static>>>,
     /// The next task of each thread's share.
     next: Vec<Apart<AtomicUsize>>,
     /// Threads other than the leader that look for passes, or have been called.
@@ -92,16 +92,16 @@ pub fn step<T: Send>(f: impl FnOnce() -> T + Send) -> T {
 pub fn step_here<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     if rayon::current_thread_index().is_some()
         || within_another()
-        || OUTSIDE_LED.swap(true, Ordering::Acquire)
+        || OUTSIDE_TEAM_TAKEN.swap(true, Ordering::Acquire)
     {
         return step(f);
     }
-    let _leading = Leading::new(Arc::clone(&OUTSIDE), true);
+    let _leading = Leading::new(Arc::clone(&OUTSIDE_TEAM), true);
     f()
 }
 
 fn within_another() -> bool {
-    LED.with_borrow(Option::is_some) || IN_TASK.get()
+    LEADER_TEAM.with_borrow(Option::is_some) || IN_TASK.get()
 }
 
 /// Runs `f` for each item, in parallel.
@@ -130,7 +130,7 @@ pub(crate) fn map_with<S, T: Send, R: Send>(
 ) -> Vec<R> {
     let items: Vec<T> = items.into_iter().collect();
     if items.len() > 1 && !IN_TASK.get() {
-        match LED.with_borrow(Clone::clone) {
+        match LEADER_TEAM.with_borrow(Clone::clone) {
             Some(team) if team.next.len() > 1 => return team.map_with(items, &init, &f),
             Some(_) => {}
             None => return items.into_par_iter().map_init(init, f).collect(),
@@ -143,7 +143,7 @@ pub(crate) fn map_with<S, T: Send, R: Send>(
 impl Team {
     /// As many threads as this thread's pool has.
     fn of_pool() -> Self {
-        let threads = rayon::current_num_threads().min(MOST);
+        let threads = rayon::current_num_threads().min(MAX_THREADS);
         Self {
             gate: AtomicUsize::new(0),
             pass: UnsafeCell::new(None),
@@ -196,11 +196,11 @@ impl Team {
         self.panicked.store(false, Ordering::Relaxed);
         #[expect(clippy::transmute_ptr_to_ptr, reason = "a cast may not lengthen a lifetime")]
         // SAFETY: only the lifetime changes: helpers call it inside the gate alone, and this waits until they have left.
-        let pass_of_helpers = unsafe { std::mem::transmute::<Pass<'_>, Pass<'static>>(pass) };
+        let for_helpers = unsafe { std::mem::transmute::<ParallelLoop<'_>, ParallelLoop<'static>>(pass) };
         // SAFETY: the gate is closed and nobody inside.
-        unsafe { *self.pass.get() = Some(pass_of_helpers) };
-        self.gate.fetch_add(PASS + OPEN, Ordering::Release);
-        let closing = Closing(self);
+        unsafe { *self.pass.get() = Some(for_helpers) };
+        self.gate.fetch_add(LOOP + OPEN, Ordering::Release);
+        let closing = ClosingGate(self);
         in_task(|| pass(0));
         drop(closing);
         assert!(!self.panicked.load(Ordering::Relaxed), "a task of a parallel pass panicked");
@@ -213,7 +213,7 @@ impl Team {
             let team = Arc::clone(self);
             rayon::spawn(move || {
                 // the leader meets its own call when it waits for something else of rayon's
-                if LED.with_borrow(Option::is_none) && !IN_TASK.get() {
+                if LEADER_TEAM.with_borrow(Option::is_none) && !IN_TASK.get() {
                     team.help(number);
                 }
                 team.helpers.fetch_sub(1, Ordering::Relaxed);
@@ -223,7 +223,7 @@ impl Team {
 
     /// Helps with passes until the step is over or none has come for long.
     fn help(&self, thread: usize) {
-        let (mut last, mut looks, mut since) = (0, 0_u32, Instant::now());
+        let (mut last, mut spins, mut since) = (0, 0_u32, Instant::now());
         loop {
             let gate = self.gate.load(Ordering::Relaxed);
             if gate & OVER != 0 {
@@ -231,7 +231,7 @@ impl Team {
             }
             let inside = gate + HELPER;
             if gate & OPEN != 0
-                && gate / PASS != last
+                && gate / LOOP != last
                 && self.gate.compare_exchange(gate, inside, Ordering::Acquire, Ordering::Relaxed).is_ok()
             {
                 // SAFETY: inside the gate nobody writes it, and the pass that it points to is alive.
@@ -241,11 +241,11 @@ impl Team {
                     self.panicked.store(true, Ordering::Relaxed);
                 }
                 self.gate.fetch_sub(HELPER, Ordering::Release);
-                (last, looks, since) = (gate / PASS, 0, Instant::now());
+                (last, spins, since) = (gate / LOOP, 0, Instant::now());
                 continue;
             }
-            looks += 1;
-            if looks.is_multiple_of(LOOKS) {
+            spins += 1;
+            if spins.is_multiple_of(SPINS_PER_CLOCK_CHECK) {
                 if since.elapsed() > PATIENCE {
                     return;
                 }
@@ -257,15 +257,15 @@ impl Team {
 }
 
 /// Ends a pass, also one that panics: no helper enters any more, and all have left.
-struct Closing<'a>(&'a Team);
+struct ClosingGate<'a>(&'a Team);
 
-impl Drop for Closing<'_> {
+impl Drop for ClosingGate<'_> {
     fn drop(&mut self) {
         self.0.gate.fetch_and(!OPEN, Ordering::Relaxed);
-        let mut looks = 0_u32;
-        while self.0.gate.load(Ordering::Acquire) % PASS / HELPER != 0 {
-            looks += 1;
-            if looks.is_multiple_of(LOOKS) {
+        let mut spins = 0_u32;
+        while self.0.gate.load(Ordering::Acquire) % LOOP / HELPER != 0 {
+            spins += 1;
+            if spins.is_multiple_of(SPINS_PER_CLOCK_CHECK) {
                 thread::yield_now();
             }
             hint::spin_loop();
@@ -281,16 +281,16 @@ struct Leading {
 
 impl Leading {
     fn new(team: Arc<Team>, outside: bool) -> Self {
-        LED.set(Some(Arc::clone(&team)));
+        LEADER_TEAM.set(Some(Arc::clone(&team)));
         Self { team, outside }
     }
 }
 
 impl Drop for Leading {
     fn drop(&mut self) {
-        LED.set(None);
+        LEADER_TEAM.set(None);
         if self.outside {
-            OUTSIDE_LED.store(false, Ordering::Release);
+            OUTSIDE_TEAM_TAKEN.store(false, Ordering::Release);
         } else {
             self.team.gate.fetch_or(OVER, Ordering::Relaxed);
         }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{ROW_OF_TILE, ROWS_OF_TILE, copy_rows, on_tiles, padded_rows};
+use super::{AMX_ROW_VALUES, AMX_ROWS, copy_rows, padded_rows, uses_amx};
 use crate::parallel::check_len;
 use crate::simd::Element;
 
@@ -21,7 +21,7 @@ pub(crate) fn copies<E: Element>(channels: usize) -> bool {
 /// Length of a row of `values` values copied side by side: whole words, or, where products go to tiles, whole rows of them, which load in
 /// place then.
 pub(crate) fn row_of<E: Element>(values: usize) -> usize {
-    values.next_multiple_of(if on_tiles::<E>() { ROW_OF_TILE } else { E::PER_WORD })
+    values.next_multiple_of(if uses_amx::<E>() { AMX_ROW_VALUES } else { E::PER_WORD })
 }
 
 /// How positions of a source axis correspond to positions of a destination axis, for a class of destinations.
@@ -206,10 +206,10 @@ impl<'a, E: Element> Gather<'a, E> {
             return Layout::SideBySide;
         }
         let taps = rows.taps.len() * columns.taps.len();
-        if !on_tiles::<E>() || self.batch > 1 || rows.mul > 1 || taps < 2 {
+        if !uses_amx::<E>() || self.batch > 1 || rows.mul > 1 || taps < 2 {
             return Layout::InPlace;
         }
-        let whole = |pixels: usize| pixels.next_multiple_of(ROWS_OF_TILE);
+        let whole = |pixels: usize| pixels.next_multiple_of(AMX_ROWS);
         let evenly = whole(rows.count * (columns.count + columns.reach().1));
         if evenly <= whole(self.pixels()) { Layout::Evenly } else { Layout::InPlace }
     }
@@ -232,7 +232,7 @@ impl<'a, E: Element> Gather<'a, E> {
         let ((_, row, column), (_, last_row, last_column)) = (self.split(start), self.split(start + m - 1));
         // places count from the beginning of the first line
         let end = (last_row - row) * pitch + last_column + 1;
-        let places = column..column + (end - column).next_multiple_of(ROWS_OF_TILE);
+        let places = column..column + (end - column).next_multiple_of(AMX_ROWS);
         let reached = places.end + more_rows * pitch + more_columns;
         buffer.resize(reached.next_multiple_of(pitch) * c, E::default());
         for (line, row) in buffer.chunks_exact_mut(pitch * c).zip(row as isize + above..) {
@@ -342,7 +342,7 @@ mod tests {
                 for m in 1..=gather.pixels() - start {
                     gather.fill(start, m, &mut expected);
                     gather.fill_evenly(start, m, &mut table, &mut of, &mut buffer);
-                    assert!(of.len().is_multiple_of(ROWS_OF_TILE));
+                    assert!(of.len().is_multiple_of(AMX_ROWS));
                     let pixels = of.iter().copied().flatten();
                     assert!(pixels.eq(start..start + m), "{start} {m}: {of:?}");
                     let taps = table.chunks_exact(padded_rows(of.len()));

@@ -17,6 +17,6 @@ pub(crate) use pack::{Order, Packed, Sizes};
 pub(crate) use product::product;
 pub(crate) use rows::{JoinRows, copy_rows};
 pub(crate) use tiling::{
-    PANEL, ROW_OF_TILE, ROWS_OF_TILE, TILE_ROWS, WHOLE_TILES, in_memory, on_tiles, padded_rows, panels,
-    widest,
+    AMX_ROW_VALUES, AMX_ROWS, PANEL_VECTORS, REGISTER_ROWS, ROW_MULTIPLE, in_memory, padded_rows, panels,
+    uses_amx, widest,
 };

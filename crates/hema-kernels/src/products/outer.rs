@@ -1,10 +1,10 @@
-//! Outer products, sums over rows.
+//! OuterTile products, sums over rows.
 
 use std::marker::PhantomData;
 
 #[cfg(target_arch = "x86_64")]
 use super::amx;
-use super::{JoinRows, PANEL, in_memory, panels};
+use super::{JoinRows, PANEL_VECTORS, in_memory, panels};
 use crate::simd::{Element, Kernel, Simd, dispatch};
 
 /// One side of an [`outer`] product: rows of words, each a value or, of a narrow type, the pair of it and its neighbour in the
@@ -99,11 +99,11 @@ impl<E: Element> Kernel for OuterProduct<'_, E> {
         let Self { a, b, sizes, out, add, of } = self;
         let [ps, qs] = sizes;
         let mut q = 0;
-        for width in panels(qs, S::LANES, PANEL) {
+        for width in panels(qs, S::LANES, PANEL_VECTORS) {
             let mut p = 0;
             while p < ps {
                 let left = ps - p;
-                let tile = Outer { a, b, p, q, qs, add, of };
+                let tile = OuterTile { a, b, p, q, qs, add, of };
                 // SAFETY: the caller's conditions; the tile's rows p.. and columns q.. lie in the output.
                 unsafe {
                     let out = out.add(p * qs + q);
@@ -126,7 +126,7 @@ impl<E: Element> Kernel for OuterProduct<'_, E> {
 }
 
 /// One tile of an [`outer`] product.
-struct Outer<'a, E> {
+struct OuterTile<'a, E> {
     a: &'a [*const f32],
     b: &'a [*const f32],
     p: usize,
@@ -136,7 +136,7 @@ struct Outer<'a, E> {
     of: PhantomData<E>,
 }
 
-impl<E: Element> Outer<'_, E> {
+impl<E: Element> OuterTile<'_, E> {
     /// Stores the tile of `PR` rows and `NV` vectors in `out`, or adds it, and returns `PR`.
     ///
     /// # Safety

@@ -23,7 +23,7 @@ use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use super::amx;
-use super::{Epilogue, Packed, Sizes, TILE_ROWS, in_memory, padded_rows};
+use super::{Epilogue, Packed, REGISTER_ROWS, Sizes, in_memory, padded_rows};
 use crate::simd::{Act, Activation, Element, Kernel, Simd, dispatch, with_activation};
 
 /// For the columns of the given panels, `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) + i][j] * b[taps[t]][j][..])` for `i < m`.
@@ -71,14 +71,14 @@ impl<E: Element> Kernel for Product<'_, E> {
         let Sizes { taps: all, k, n } = b.sizes;
         let depth = k / E::PER_WORD;
         for (i, width) in b.widths().enumerate() {
-            let task = Tiles { taps, rows, out, depth, n, first, panel, epilogue };
+            let task = PanelProduct { taps, rows, out, depth, n, first, panel, epilogue };
             // SAFETY: the caller's conditions; `panel` is the packed panel of `width` vectors that starts at column `first`.
             unsafe {
                 match (S::WIDE, width) {
                     _ if !columns.contains(&i) => {}
-                    (true, 1) => task.run::<S, TILE_ROWS, 1>(s),
-                    (true, 2) => task.run::<S, TILE_ROWS, 2>(s),
-                    (true, _) => task.run::<S, TILE_ROWS, 3>(s),
+                    (true, 1) => task.run::<S, REGISTER_ROWS, 1>(s),
+                    (true, 2) => task.run::<S, REGISTER_ROWS, 2>(s),
+                    (true, _) => task.run::<S, REGISTER_ROWS, 3>(s),
                     (false, 1) => task.run::<S, 4, 1>(s),
                     (false, 2) => task.run::<S, 4, 2>(s),
                     (false, _) => task.run::<S, 4, 3>(s),
@@ -91,7 +91,7 @@ impl<E: Element> Kernel for Product<'_, E> {
 }
 
 /// One panel of a [`product`].
-struct Tiles<'a, E> {
+struct PanelProduct<'a, E> {
     taps: &'a [usize],
     rows: &'a [*const E],
     out: &'a [*mut E],
@@ -102,7 +102,7 @@ struct Tiles<'a, E> {
     epilogue: Epilogue<'a>,
 }
 
-impl<E: Element> Tiles<'_, E> {
+impl<E: Element> PanelProduct<'_, E> {
     /// # Safety
     /// As [`product`]; the panel has `NV` vectors.
     #[inline(always)]

@@ -32,7 +32,7 @@ impl<E: Element> Kernel for CopyRows<E> {
     type Out = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self, s: S) {
+    unsafe fn run<S: Simd>(self, _: S) {
         let Self { from, step, n, rows, to, width } = self;
         let size = size_of::<E>();
         let (from, to) = ((from.cast::<u8>(), step * size), (to.cast::<u8>(), width * size));

@@ -6,36 +6,36 @@ use crate::simd::{Element, Level, level};
 
 /// Rows a table must have for `m` rows: kernels read whole tiles of addresses.
 pub(crate) const fn padded_rows(m: usize) -> usize {
-    m + TILE_ROWS - 1
+    m + REGISTER_ROWS - 1
 }
 
 /// Rows that are whole tiles of every height.
-pub(crate) const WHOLE_TILES: usize = 36;
+pub(crate) const ROW_MULTIPLE: usize = 36;
 
 /// The most rows a tile has: with 27 vectors of sums, 31 of 32 registers are in use. Networks halve a side of 3 * 2^n pixels until
 /// 3 are left, so that nine is what the smallest map of a single image has, and divides all of them.
-pub(crate) const TILE_ROWS: usize = 9;
+pub(crate) const REGISTER_ROWS: usize = 9;
 
 /// Rows of the processor's tiles.
-pub(crate) const ROWS_OF_TILE: usize = 16;
+pub(crate) const AMX_ROWS: usize = 16;
 
 /// Values of `bf16` in a row of a tile.
-pub(crate) const ROW_OF_TILE: usize = 32;
+pub(crate) const AMX_ROW_VALUES: usize = 32;
 
 /// Whether products of maps of `E` go to the processor's tiles, if these are filled.
-pub(crate) fn on_tiles<E: Element>() -> bool {
+pub(crate) fn uses_amx<E: Element>() -> bool {
     level() == Level::Amx && E::PER_WORD == 2
 }
 
 /// Vectors in a full panel of a product whose sums are in registers.
-pub(crate) const PANEL: usize = 3;
+pub(crate) const PANEL_VECTORS: usize = 3;
 
 /// Vectors in a full panel where products go to tiles, of whose sums four are at hand, two by two.
-const PANEL_OF_TILES: usize = 2;
+const AMX_PANEL_VECTORS: usize = 2;
 
 /// Vectors in a full panel of a packed right-hand side.
 pub(crate) fn widest<E: Element>() -> usize {
-    if on_tiles::<E>() { PANEL_OF_TILES } else { PANEL }
+    if uses_amx::<E>() { AMX_PANEL_VECTORS } else { PANEL_VECTORS }
 }
 
 /// Widths, in vectors, of the panels that cover `n` columns, each of `widest` at most; a lone last vector is evened out, as 4 = 2 + 2.

@@ -2,7 +2,9 @@
 
 use std::ops::{Deref, DerefMut};
 
-use crate::blocks::{Block, BlockParams, Compiled, Filter, Residual, Unit, UnitParams};
+use crate::blocks::{
+    Block, BlockBackward, BlockInput, BlockParams, Compiled, ConvBnAct, ConvBnActParams, Filter, Residual,
+};
 use crate::layers::{Conv2d, Depthwise, Map, MaxPool, Pad, ResponseNorm};
 use crate::parallel::Workspace;
 use crate::simd::{Act, Element, bf16};
@@ -204,30 +206,32 @@ fn block<E: Compiled>(random: &mut Random) {
     let pad = Pad::same(height, width, 3, 1);
     let middle = Depthwise { batch, height, width, channels: hidden, kernel: 3, stride: 1, pad };
     // a large epsilon: the spread of two pixels may be next to nothing
-    let unit = |filter, act| Unit { filter, act, eps: 0.5 };
-    let units = vec![
-        unit(dense(inputs, hidden), Act::Silu),
-        unit(Filter::Depthwise(middle), Act::Silu),
-        unit(dense(hidden, inputs), Act::Identity),
+    let conv = |filter, act| ConvBnAct { filter, act, eps: 0.5 };
+    let convs = vec![
+        conv(dense(inputs, hidden), Act::Silu),
+        conv(Filter::Depthwise(middle), Act::Silu),
+        conv(dense(hidden, inputs), Act::Identity),
     ];
-    let block = Block::chain(units, 0, Act::Silu, Residual::Input);
+    let block = Block::chain(convs, 0, Act::Silu, Residual::Input);
     let tensors: Vec<Guarded<f32>> = block
-        .units()
+        .convs()
         .iter()
-        .flat_map(|unit| [unit.filter.weight_len(), unit.filter.outputs(), unit.filter.outputs()])
+        .flat_map(|conv| [conv.filter.weight_len(), conv.filter.outputs(), conv.filter.outputs()])
         .enumerate()
         .map(|(i, n)| Guarded::new(&values(n, i as u64)))
         .collect();
-    let units =
-        tensors.chunks(3).map(|t| UnitParams { weight: &t[0], gamma: &t[1], beta: &t[2], fixed: None });
-    let params = BlockParams { units: units.collect(), squeeze: None };
+    let convs =
+        tensors.chunks(3).map(|t| ConvBnActParams { weight: &t[0], gamma: &t[1], beta: &t[2], fixed: None });
+    let params = BlockParams { convs: convs.collect(), squeeze: None };
     let (workspace, x) = (Workspace::default(), guarded::<E>(block.in_len(), 20));
     let (mut y, mut d, mut dx) = (guarded::<E>(x.len, 21), guarded::<E>(x.len, 22), guarded::<E>(x.len, 23));
-    let saved = block.forward(&x, None, &params, None, &workspace, &mut y);
-    let stats: Vec<_> = saved.units.iter().map(|unit| unit.stats.clone()).collect();
-    block.backward(&x, &[], &params, None, saved, &mut d, &workspace, Some(&mut dx), None);
+    let (params, workspace) = (&params, &workspace);
+    let input = BlockInput { x: &x, shortcut: None, params, drop_path_mask: None, workspace };
+    let saved = block.forward(&input, &mut y);
+    let stats: Vec<_> = saved.convs.iter().map(|conv| conv.stats.clone()).collect();
+    block.backward(BlockBackward { input, y: &[], saved, d: &mut d, dx: Some(&mut dx), dshortcut: None });
     let mut inferred = guarded::<E>(x.len, 24);
-    block.infer(&x, None, &block.fold(&params, &stats), &workspace, &mut inferred);
+    block.infer(&x, None, &block.fold(params, &stats), workspace, &mut inferred);
     let close = 5.0 * tolerance::<E>();
     assert_close(&format!("{block:?} {}", E::NAME), &wide(&inferred), &wide(&y), close);
     assert!(dx.iter().all(|d| d.to_f32().is_finite()));

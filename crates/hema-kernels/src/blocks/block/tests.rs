@@ -1,19 +1,19 @@
 //! What a block computes, against differences of its own forward pass and between precisions.
 
-use super::{Block, BlockGrads, BlockParams, Compiled, Residual};
-use crate::blocks::{Filter, Unit, UnitParams};
+use super::{Block, BlockBackward, BlockGrads, BlockInput, BlockParams, Compiled, Residual};
+use crate::blocks::{ConvBnAct, ConvBnActParams, Filter};
 use crate::layers::{Conv2d, Depthwise, Gate, Pad, SqueezeParams};
 use crate::parallel::Workspace;
 use crate::simd::{Act, bf16};
 use crate::test_support::levels::at_every_level;
 use crate::test_support::reference::{assert_close, assert_slope, map, values, wide};
 
-/// The block's input, then three tensors of each unit, then four of squeeze-excite.
+/// The block's input, then three tensors of each conv, then four of squeeze-excite.
 fn tensors(block: &Block) -> Vec<Vec<f32>> {
     let mut tensors = vec![values(block.in_len(), 1)];
-    for (i, unit) in block.units().iter().enumerate() {
-        let (seed, c) = (10 * i as u64, unit.filter.outputs());
-        tensors.push(values(unit.filter.weight_len(), 2 + seed));
+    for (i, conv) in block.convs().iter().enumerate() {
+        let (seed, c) = (10 * i as u64, conv.filter.outputs());
+        tensors.push(values(conv.filter.weight_len(), 2 + seed));
         tensors.push(values(c, 3 + seed).iter().map(|g| 1.0 + 0.3 * g).collect());
         tensors.push(values(c, 4 + seed));
     }
@@ -35,10 +35,10 @@ fn other<'a>(block: &Block, tensors: &'a [Vec<f32>]) -> Option<&'a [f32]> {
 }
 
 fn params<'a>(block: &Block, tensors: &'a [Vec<f32>]) -> BlockParams<'a> {
-    let (units, squeeze) = tensors[1..].split_at(3 * block.units().len());
-    let units = units
+    let (convs, squeeze) = tensors[1..].split_at(3 * block.convs().len());
+    let convs = convs
         .chunks(3)
-        .map(|t| UnitParams { weight: &t[0], gamma: &t[1], beta: &t[2], fixed: None })
+        .map(|t| ConvBnActParams { weight: &t[0], gamma: &t[1], beta: &t[2], fixed: None })
         .collect();
     let squeeze = block.squeeze().map(|_| SqueezeParams {
         reduce_weight: &squeeze[0],
@@ -46,36 +46,36 @@ fn params<'a>(block: &Block, tensors: &'a [Vec<f32>]) -> BlockParams<'a> {
         expand_weight: &squeeze[2],
         expand_bias: &squeeze[3],
     });
-    BlockParams { units, squeeze }
+    BlockParams { convs, squeeze }
 }
 
 fn in_order(dx: Vec<f32>, grads: BlockGrads, dother: Vec<f32>) -> Vec<Vec<f32>> {
-    let units = grads.units.into_iter().flat_map(|u| [u.weight, u.gamma, u.beta]);
+    let convs = grads.convs.into_iter().flat_map(|u| [u.weight, u.gamma, u.beta]);
     let squeeze = grads
         .squeeze
         .into_iter()
         .flat_map(|s| [s.reduce_weight, s.reduce_bias, s.expand_weight, s.expand_bias]);
     let other = (!dother.is_empty()).then_some(dother);
-    std::iter::once(dx).chain(units).chain(squeeze).chain(other).collect()
+    std::iter::once(dx).chain(convs).chain(squeeze).chain(other).collect()
 }
 
 const ACT: Act = Act::Silu;
 
-/// Chains of units on a map, made one unit at a time.
+/// Chains of convs on a map, made one conv at a time.
 struct Chain {
     batch: usize,
     size: [usize; 2],
     channels: usize,
-    units: Vec<Unit>,
+    convs: Vec<ConvBnAct>,
 }
 
 impl Chain {
     fn new(batch: usize, size: [usize; 2], channels: usize) -> Self {
-        Self { batch, size, channels, units: vec![] }
+        Self { batch, size, channels, convs: vec![] }
     }
 
     fn push(mut self, filter: Filter, size: [usize; 2], channels: usize, act: Act) -> Self {
-        self.units.push(Unit { filter, act, eps: 1e-3 });
+        self.convs.push(ConvBnAct { filter, act, eps: 1e-3 });
         Self { size, channels, ..self }
     }
 
@@ -99,12 +99,12 @@ impl Chain {
 
     fn block(self, reduced: usize, skip: bool) -> Block {
         let residual = if skip { Residual::Input } else { Residual::None };
-        Block::chain(self.units, reduced, ACT, residual)
+        Block::chain(self.convs, reduced, ACT, residual)
     }
 
     /// As in `ResNet`: another map is added, and the sum rectified.
     fn joined(self) -> Block {
-        Block::chain(self.units, 0, ACT, Residual::Other).with_relu()
+        Block::chain(self.convs, 0, ACT, Residual::Other).with_relu()
     }
 }
 
@@ -137,31 +137,32 @@ fn gradients_match_the_slopes_of_the_forward_pass() {
             let workspace = Workspace::default();
             let tensors = tensors(block);
             let dy = values(block.out_len(), 90);
-            for keep in [None, Some([1.25, 0.0, 1.25].as_slice())] {
+            for drop_path_mask in [None, Some([1.25, 0.0, 1.25].as_slice())] {
                 let loss = |tensors: &[Vec<f32>]| -> f64 {
                     let mut y = vec![9.0; dy.len()];
                     let other = other(block, tensors);
-                    block.forward(&tensors[0], other, &params(block, tensors), keep, &workspace, &mut y);
+                    let (x, shortcut, params, workspace) =
+                        (&tensors[0], other, &params(block, tensors), &workspace);
+                    block.forward(&BlockInput { x, shortcut, params, drop_path_mask, workspace }, &mut y);
                     y.iter().zip(&dy).map(|(y, d)| f64::from(*y) * f64::from(*d)).sum()
                 };
                 let mut y = vec![9.0; dy.len()];
                 let given = params(block, &tensors);
                 let shortcut = other(block, &tensors);
-                let saved = block.forward(&tensors[0], shortcut, &given, keep, &workspace, &mut y);
+                let (x, params) = (&tensors[0], &given);
+                let input = BlockInput { x, shortcut, params, drop_path_mask, workspace: &workspace };
+                let saved = block.forward(&input, &mut y);
                 let (mut d, mut dx) = (dy.clone(), vec![9.0; block.in_len()]);
                 let mut dother = vec![9.0; shortcut.map_or(0, <[f32]>::len)];
                 let into = shortcut.map(|_| dother.as_mut_slice());
-                let grads = block.backward(
-                    &tensors[0],
-                    &y,
-                    &given,
-                    keep,
+                let grads = block.backward(BlockBackward {
+                    input,
+                    y: &y,
                     saved,
-                    &mut d,
-                    &workspace,
-                    Some(&mut dx),
-                    into,
-                );
+                    d: &mut d,
+                    dx: Some(&mut dx),
+                    dshortcut: into,
+                });
                 for (i, grad) in in_order(dx, grads, dother).iter().enumerate() {
                     let name = format!("block {number} tensor {i} {}", level.name());
                     assert_slope(&name, &tensors, i, grad, 5e-3, loss);
@@ -174,20 +175,30 @@ fn gradients_match_the_slopes_of_the_forward_pass() {
 /// On the same input, narrow maps give the results of wide ones up to their rounding.
 #[test]
 fn bf16_agrees_with_fp32() {
-    fn run<E: Compiled>(block: &Block, tensors: &[Vec<f32>], keep: Option<&[f32]>) -> Vec<Vec<f32>> {
+    fn run<E: Compiled>(block: &Block, tensors: &[Vec<f32>], mask: Option<&[f32]>) -> Vec<Vec<f32>> {
         let workspace = Workspace::default();
         let x: Vec<E> = tensors[0].iter().map(|x| E::from_f32(*x)).collect();
         let (mut y, mut dx) = (map::<E>(block.out_len(), 1), map::<E>(x.len(), 2));
         let given = params(block, tensors);
         let other: Option<Vec<E>> =
             other(block, tensors).map(|o| o.iter().map(|o| E::from_f32(*o)).collect());
-        let saved = block.forward(&x, other.as_deref(), &given, keep, &workspace, &mut y);
-        let stats: Vec<_> = saved.units.iter().map(|u| u.stats.clone()).collect();
+        let shortcut = other.as_deref();
+        let input =
+            BlockInput { x: &x, shortcut, params: &given, drop_path_mask: mask, workspace: &workspace };
+        let saved = block.forward(&input, &mut y);
+        let stats: Vec<_> = saved.convs.iter().map(|u| u.stats.clone()).collect();
         let mut d = map::<E>(y.len(), 90);
-        let grads = block.backward(&x, &y, &given, keep, saved, &mut d, &workspace, Some(&mut dx), None);
+        let grads = block.backward(BlockBackward {
+            input,
+            y: &y,
+            saved,
+            d: &mut d,
+            dx: Some(&mut dx),
+            dshortcut: None,
+        });
         let mut inferred = y.clone();
         let folded = block.fold(&given, &stats);
-        block.infer(&x, other.as_deref(), &folded, &workspace, &mut inferred);
+        block.infer(&x, shortcut, &folded, &workspace, &mut inferred);
         let mut all = in_order(wide(&dx), grads, vec![]);
         all.extend([wide(&y), wide(&inferred)]);
         all
@@ -196,9 +207,12 @@ fn bf16_agrees_with_fp32() {
         for (number, block) in blocks().iter().enumerate() {
             let mut tensors = tensors(block);
             tensors.iter_mut().flatten().for_each(|x| *x = bf16::from_f32(*x).to_f32());
-            for keep in [None, Some([1.25, 0.0, 1.25].as_slice())] {
-                let pairs =
-                    run::<f32>(block, &tensors, keep).into_iter().zip(run::<bf16>(block, &tensors, keep));
+            for drop_path_mask in [None, Some([1.25, 0.0, 1.25].as_slice())] {
+                let pairs = run::<f32>(block, &tensors, drop_path_mask).into_iter().zip(run::<bf16>(
+                    block,
+                    &tensors,
+                    drop_path_mask,
+                ));
                 for (i, (expected, found)) in pairs.enumerate() {
                     let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
                     let size = norm(&mut expected.iter().copied()).max(0.05);
@@ -221,10 +235,12 @@ fn the_number_of_threads_changes_nothing() {
             let (tensors, workspace) = (tensors(block), Workspace::default());
             let given = params(block, &tensors);
             let (mut y, mut dx) = (vec![9.0; block.out_len()], vec![9.0; block.in_len()]);
-            let saved = block.forward(&tensors[0], None, &given, None, &workspace, &mut y);
+            let (x, params) = (&tensors[0], &given);
+            let input = BlockInput { x, shortcut: None, params, drop_path_mask: None, workspace: &workspace };
+            let saved = block.forward(&input, &mut y);
             let mut d = values(y.len(), 90);
-            let grads =
-                block.backward(&tensors[0], &y, &given, None, saved, &mut d, &workspace, Some(&mut dx), None);
+            let given = BlockBackward { input, y: &y, saved, d: &mut d, dx: Some(&mut dx), dshortcut: None };
+            let grads = block.backward(given);
             (y, in_order(dx, grads, vec![]))
         })
     };
@@ -246,10 +262,12 @@ fn folded_blocks_give_the_same_output() {
             let params = params(block, &tensors);
             let (mut y, mut inferred) = (vec![9.0; block.out_len()], vec![8.0; block.out_len()]);
             let other = other(block, &tensors);
-            let saved = block.forward(&tensors[0], other, &params, None, &workspace, &mut y);
-            let stats: Vec<_> = saved.units.into_iter().map(|u| u.stats).collect();
-            let folded = block.fold(&params, &stats);
-            block.infer(&tensors[0], other, &folded, &workspace, &mut inferred);
+            let (x, params, workspace) = (&tensors[0], &params, &workspace);
+            let input = BlockInput { x, shortcut: other, params, drop_path_mask: None, workspace };
+            let saved = block.forward(&input, &mut y);
+            let stats: Vec<_> = saved.convs.into_iter().map(|u| u.stats).collect();
+            let folded = block.fold(params, &stats);
+            block.infer(x, other, &folded, workspace, &mut inferred);
             assert_close(&format!("block {number} {}", level.name()), &inferred, &y, 1e-5);
         }
     });

@@ -10,7 +10,7 @@
 use super::Conv2d;
 use super::scratch::Scratch;
 use crate::parallel::{self, SharedMut, check_len, par_chunks, scratch};
-use crate::products::{FEW_CHANNELS, JoinRows, on_tiles, outer, padded_rows};
+use crate::products::{FEW_CHANNELS, JoinRows, outer, padded_rows, uses_amx};
 use crate::simd::{Element, Kernel, MAX_LANES, Simd, dispatch};
 
 impl Conv2d {
@@ -266,7 +266,7 @@ struct WeightPlan {
 impl WeightPlan {
     fn new<E: Element>(conv: &Conv2d, pixels: usize, few: bool) -> Self {
         const TILE: usize = 8;
-        let tiles = on_tiles::<E>();
+        let tiles = uses_amx::<E>();
         // on tiles, each group brings the pixels' rows into place anew, for every tap
         let most = if tiles && conv.taps() > 1 { 8 } else { 16 };
         let (taps, inputs) = if few { (1, conv.inputs * conv.taps()) } else { (conv.taps(), conv.inputs) };

@@ -21,13 +21,12 @@ mod winograd;
 
 use cut::Cut;
 use scratch::Scratch;
-use winograd::Tiled;
+use winograd::Winograd;
 
 use crate::layers::{Pad, Partial, Stats};
 use crate::parallel::{self, SharedMut, check_len};
 use crate::products::{
-    Axis, Epilogue, Gather, Order, Packed, ROWS_OF_TILE, Sizes, WHOLE_TILES, copies, on_tiles, product,
-    row_of,
+    AMX_ROWS, Axis, Epilogue, Gather, Order, Packed, ROW_MULTIPLE, Sizes, copies, product, row_of, uses_amx,
 };
 use crate::simd::{Act, Element};
 
@@ -58,7 +57,7 @@ pub(crate) struct PackedConv<E> {
     /// Its taps to be used, in the order of the table.
     used: Vec<usize>,
     /// Whether they are transformed, for [`winograd`].
-    tiled: bool,
+    winograd: bool,
 }
 
 impl Conv2d {
@@ -118,7 +117,7 @@ impl Conv2d {
     fn cut<E: Element>(&self, pixels: usize, map: usize, panels: usize) -> Cut {
         const MOST_ROWS: usize = 512;
         let depth = self.inputs.max(self.outputs);
-        let tiles = on_tiles::<E>();
+        let tiles = uses_amx::<E>();
         // small products are soon done, with tiles sooner: cutting them up would cost more
         let work = self.macs() >> if tiles { 23 } else { 20 };
         let (tasks, block) = if self.weight_len() > map && tiles && self.taps() > 1 {
@@ -130,7 +129,7 @@ impl Conv2d {
             let tasks = work.clamp(4, 16);
             // few columns make few tasks, and three leave one of two threads idle for a third of the time
             let blocks = pixels.div_ceil(MOST_ROWS).max(tasks.min(8).div_ceil(panels));
-            (tasks, pixels.div_ceil(blocks).next_multiple_of(WHOLE_TILES).max(WHOLE_TILES))
+            (tasks, pixels.div_ceil(blocks).next_multiple_of(ROW_MULTIPLE).max(ROW_MULTIPLE))
         } else {
             // about a quarter of L2 for both sides, whole tiles, and enough tasks to share out
             let fits = ((1 << 16) / depth).min(pixels.div_ceil(16));
@@ -138,9 +137,9 @@ impl Conv2d {
                 // as many for each of two threads
                 let blocks = pixels.div_ceil(fits.clamp(96, MOST_ROWS));
                 let even = if blocks > 1 { blocks.next_multiple_of(2) } else { 1 };
-                (4, pixels.div_ceil(even).next_multiple_of(ROWS_OF_TILE).max(ROWS_OF_TILE))
+                (4, pixels.div_ceil(even).next_multiple_of(AMX_ROWS).max(AMX_ROWS))
             } else {
-                (4, fits.clamp(48, MOST_ROWS).next_multiple_of(WHOLE_TILES))
+                (4, fits.clamp(48, MOST_ROWS).next_multiple_of(ROW_MULTIPLE))
             }
         };
         // rows that are left for one row of tiles are multiplied by two panels at once
@@ -163,9 +162,9 @@ impl Conv2d {
         let (sizes, order) = (Sizes { taps, k: c, n: self.outputs }, Order::ColumnsFirst);
         let all: Vec<usize> = (0..taps).collect();
         if copies::<E>(c) {
-            PackedConv { packed: side_by_side(weight, &all, sizes, order), used: vec![0], tiled: false }
+            PackedConv { packed: side_by_side(weight, &all, sizes, order), used: vec![0], winograd: false }
         } else {
-            PackedConv { packed: Packed::new(weight, sizes, order), used: all, tiled: false }
+            PackedConv { packed: Packed::new(weight, sizes, order), used: all, winograd: false }
         }
     }
 
@@ -177,7 +176,7 @@ impl Conv2d {
         }
         check_len("weight", weight.len(), self.weight_len());
         let sizes = Sizes { taps: self.taps(), k: inputs, n: outputs };
-        PackedConv { packed: winograd::pack(weight, sizes), used: Vec::new(), tiled: true }
+        PackedConv { packed: winograd::pack(weight, sizes), used: Vec::new(), winograd: true }
     }
 
     /// `y = x * weight (+ bias)`, then `act`. `x` is (batch, height, width, inputs), `y` (batch, `out_height`, `out_width`,
@@ -201,15 +200,15 @@ impl Conv2d {
         self.check_forward(x, y);
         bias.inspect(|bias| check_len("bias", bias.len(), self.outputs));
         let epilogue = Epilogue { bias, act, add: false };
-        if weight.tiled {
-            let tiled = Tiled {
+        if weight.winograd {
+            let winograd = Winograd {
                 map: x,
                 batch: self.batch,
                 size: [self.height, self.width],
                 out_size: [self.out_height(), self.out_width()],
                 pad: [self.pad.top, self.pad.left],
             };
-            return tiled.run(&weight.packed, epilogue, y);
+            return winograd.run(&weight.packed, epilogue, y);
         }
         let gather = self.gather(x);
         let base = SharedMut::new(y.as_mut_ptr());

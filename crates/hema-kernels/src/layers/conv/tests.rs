@@ -69,8 +69,8 @@ fn predictions_by_tiles_match_the_reference() {
                     let x = map::<bf16>(shape.in_len(), 1);
                     let (w, bias) = (values(shape.weight_len(), 2), values(outputs, 4));
                     let packed = shape.pack_to_predict::<bf16>(&w);
-                    assert_ne!(packed.tiled, level == Level::Amx);
-                    assert!(!shape.pack_to_predict::<f32>(&w).tiled);
+                    assert_ne!(packed.winograd, level == Level::Amx);
+                    assert!(!shape.pack_to_predict::<f32>(&w).winograd);
                     let mut y = map::<bf16>(shape.out_len(), 5);
                     shape.forward_packed(&x, &packed, Some(&bias), Act::Relu, &mut y);
                     let expected: Vec<f32> = reference::conv(&shape, 1, &wide(&x), &w)

@@ -16,7 +16,9 @@ use std::ops::Range;
 use super::cut::Cut;
 use super::scratch::Scratch;
 use crate::parallel::{SharedMut, par_chunks, scratch};
-use crate::products::{Epilogue, Order, Packed, Sizes, TILE_ROWS, WHOLE_TILES, copies, on_tiles, product};
+use crate::products::{
+    Epilogue, Order, Packed, REGISTER_ROWS, ROW_MULTIPLE, Sizes, copies, product, uses_amx,
+};
 use crate::simd::{
     Activation, Element, Kernel, MAX_LANES, Simd, dispatch, for_vectors, lanes, with_activation,
 };
@@ -37,7 +39,7 @@ pub(super) fn pays<E: Element>(inputs: usize, outputs: usize) -> bool {
     const MOST_FILTERS: usize = 1 << 16;
     let products = |positions: usize| positions * inputs * outputs / E::PER_WORD;
     let tiled = products(POSITIONS) + TRANSFORMATION * (inputs + outputs);
-    let possible = E::PER_WORD > 1 && !copies::<E>(inputs) && !on_tiles::<E>();
+    let possible = E::PER_WORD > 1 && !copies::<E>(inputs) && !uses_amx::<E>();
     possible && inputs * outputs <= MOST_FILTERS && 5 * tiled < 4 * products(4 * TAPS)
 }
 
@@ -58,7 +60,7 @@ pub(super) fn pack<E: Element>(weight: &[f32], sizes: Sizes) -> Packed<E> {
 }
 
 /// A convolution by tiles: `map` is what it reads, and the output has pixel (0, 0) of the filter at (-top, -left).
-pub(super) struct Tiled<'a, E> {
+pub(super) struct Winograd<'a, E> {
     pub(super) map: &'a [E],
     pub(super) batch: usize,
     /// Rows and columns of the map.
@@ -69,7 +71,7 @@ pub(super) struct Tiled<'a, E> {
     pub(super) pad: [usize; 2],
 }
 
-impl<E: Element> Tiled<'_, E> {
+impl<E: Element> Winograd<'_, E> {
     /// Writes the output: `batch` maps of `out_size`, of as many channels as the packed filters have columns.
     pub(super) fn run(&self, filters: &Packed<E>, epilogue: Epilogue, out: &mut [E]) {
         let Sizes { k: inputs, n: outputs, .. } = filters.sizes;
@@ -89,7 +91,7 @@ impl<E: Element> Tiled<'_, E> {
                 table.clear();
                 let rows = transformed[position * m * inputs..][..m * inputs].chunks_exact(inputs);
                 table.extend(rows.map(<[E]>::as_ptr));
-                table.extend(std::iter::repeat_n(zeros.as_ptr(), TILE_ROWS - 1));
+                table.extend(std::iter::repeat_n(zeros.as_ptr(), REGISTER_ROWS - 1));
                 out.clear();
                 let rows = products[position * m * outputs..][..m * outputs].chunks_exact_mut(outputs);
                 out.extend(rows.map(<[E]>::as_mut_ptr));
@@ -120,7 +122,7 @@ impl<E: Element> Tiled<'_, E> {
         let [rows, columns] = self.tiles();
         let tiles = self.batch * rows * columns;
         let bytes = POSITIONS * (filters.sizes.k + filters.sizes.n) * size_of::<E>();
-        let block = (BYTES / bytes / WHOLE_TILES).max(1) * WHOLE_TILES;
+        let block = (BYTES / bytes / ROW_MULTIPLE).max(1) * ROW_MULTIPLE;
         let groups = TASKS.div_ceil(tiles.div_ceil(block).max(1)).min(filters.panels());
         Cut { pixels: tiles, block, panels: filters.panels(), groups }
     }

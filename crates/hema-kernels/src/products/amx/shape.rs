@@ -1,10 +1,10 @@
 //! Tiles in memory, and how sides of products are cut into them.
 
-use crate::products::{ROWS_OF_TILE, on_tiles};
+use crate::products::{AMX_ROWS, uses_amx};
 use crate::simd::Element;
 
 /// Rows of a tile, and words of a row.
-pub(super) const SIDE: usize = ROWS_OF_TILE;
+pub(super) const SIDE: usize = AMX_ROWS;
 
 /// Rows and columns of the sums that are in tiles at a time.
 pub(super) const BLOCK: usize = 2 * SIDE;
@@ -20,7 +20,7 @@ impl Tile {
 
 /// Whether tiles multiply maps of `E` whose left-hand side is `rows` x `words`.
 pub(crate) fn takes<E: Element>(rows: usize, words: usize) -> bool {
-    on_tiles::<E>() && fills(rows, words)
+    uses_amx::<E>() && fills(rows, words)
 }
 
 /// Whether tiles are worth their while for a left-hand side of `rows` x `words`.

@@ -9,7 +9,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::{DType, Shape, Tensor};
 use hema_kernels as kernels;
-use kernels::{MixerParams, MixerSaved, RowStats, bf16};
+use kernels::{ConvNextParams, ConvNextSaved, RowStats, bf16};
 
 use super::super::layers::LayerNorm;
 use super::super::ops::Mixer;
@@ -50,7 +50,7 @@ fn run<E: Stored>(x: &Tensor<4>, layers: &Mixer, keep: Option<&[f32]>, pass: &Pa
     Some(if x.is_autodiff() { Tensor::from_inner(y) } else { y })
 }
 
-fn kernel([batch, height, width, channels]: [usize; 4], layers: &Mixer) -> Option<kernels::Mixer> {
+fn kernel([batch, height, width, channels]: [usize; 4], layers: &Mixer) -> Option<kernels::ConvNextBlock> {
     let conv = layers.depthwise;
     let [_, _, kernel, _] = conv.weight.dims();
     let (before, after) = conv.padding.amount(height, kernel, conv.stride);
@@ -62,7 +62,7 @@ fn kernel([batch, height, width, channels]: [usize; 4], layers: &Mixer) -> Optio
     let pad = kernels::Pad::all(kernel / 2);
     let depthwise = kernels::Depthwise { batch, height, width, channels, kernel, stride: 1, pad };
     let hidden = layers.expand.weight_and_bias().0.dims()[0];
-    supported.then_some(kernels::Mixer { depthwise, hidden, eps: layers.norm.eps as f32 })
+    supported.then_some(kernels::ConvNextBlock { depthwise, hidden, eps: layers.norm.eps as f32 })
 }
 
 fn response_eps(layers: &Mixer) -> Option<f32> {
@@ -92,13 +92,13 @@ fn parameters<T>(layers: &Mixer, f: &impl Parameter<T>) -> Option<Vec<T>> {
 }
 
 /// With a response normalisation where there is an epsilon for it, and factors where buffers are left.
-fn params(buffers: &[Buffer], response_eps: Option<f32>) -> MixerParams<'_> {
+fn params(buffers: &[Buffer], response_eps: Option<f32>) -> ConvNextParams<'_> {
     let at = |i: usize| f32::values(&buffers[i]);
     let (response, rest) = match response_eps {
         Some(eps) => (Some(kernels::ResponseNorm { weight: at(6), bias: at(7), eps }), 8),
         None => (None, 6),
     };
-    MixerParams {
+    ConvNextParams {
         depthwise_weight: at(0),
         depthwise_bias: at(1),
         norm_weight: at(2),
@@ -113,7 +113,7 @@ fn params(buffers: &[Buffer], response_eps: Option<f32>) -> MixerParams<'_> {
 }
 
 fn train<E: Stored>(
-    kernel: kernels::Mixer,
+    kernel: kernels::ConvNextBlock,
     x: Tensor<4>,
     layers: &Mixer,
     keep: Option<&[f32]>,
@@ -133,7 +133,7 @@ fn train<E: Stored>(
         buffers,
         shapes,
         keep: keep.map(|keep| Arc::new(keep.to_vec())),
-        saved: keep_or_recycle(saved, pass, MixerSaved::recycle),
+        saved: keep_or_recycle(saved, pass, ConvNextSaved::recycle),
     };
     let backward = MixerBackward::<E>(PhantomData);
     // of the first version and of the second
@@ -147,13 +147,13 @@ fn train<E: Stored>(
 /// What the backward pass of a block needs of the forward pass.
 #[derive(Clone, Debug)]
 struct MixerState<E> {
-    kernel: kernels::Mixer,
+    kernel: kernels::ConvNextBlock,
     response_eps: Option<f32>,
     /// The input and the parameters.
     buffers: Vec<Buffer>,
     shapes: Vec<Shape>,
     keep: Option<Arc<Vec<f32>>>,
-    saved: Saved<MixerSaved<E>>,
+    saved: Saved<ConvNextSaved<E>>,
 }
 
 #[derive(Debug)]

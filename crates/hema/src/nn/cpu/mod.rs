@@ -20,7 +20,7 @@ use burn::backend::{Autodiff, Flex, FlexDevice};
 use burn::tensor::{Device, FloatDType, Shape, Tensor, TensorData};
 use hema_kernels as kernels;
 use kernels::{
-    Act, Block, BlockParams, BlockSaved, Filter, Pad, SqueezeParams, Stats, UnitParams, Workspace, bf16,
+    Act, Block, BlockParams, BlockSaved, Filter, Pad, SqueezeParams, Stats, ConvBnActParams, Workspace, bf16,
 };
 
 use super::layers::{Conv2d, Gate, SqueezeExcite};
@@ -180,7 +180,7 @@ fn kernel(
             Filter::Dense(c) => (c.out_height(), c.out_width()),
             Filter::Depthwise(d) => (d.out_height(), d.out_width()),
         };
-        chain.push(kernels::Unit { filter, act: act(unit.act)?, eps: unit.bn.eps as f32 });
+        chain.push(kernels::ConvBnAct { filter, act: act(unit.act)?, eps: unit.bn.eps as f32 });
     }
     let (reduced, between) = match se {
         Some(se) => (se.conv_reduce.weight.dims()[0], act(se.act)?),
@@ -283,7 +283,7 @@ impl Parameter<(Buffer, NodeGuard)> for Tracked {
 /// `fixed` holds the statistics of the units whose normalisation is frozen, one entry a unit.
 fn params<'a>(kernel: &Block, buffers: &'a [Buffer], fixed: &'a [Option<Stats>]) -> BlockParams<'a> {
     let (units, squeeze) = buffers.split_at(PER_UNIT * kernel.units().len());
-    let unit = |(p, fixed): (&'a [Buffer], &'a Option<Stats>)| UnitParams {
+    let unit = |(p, fixed): (&'a [Buffer], &'a Option<Stats>)| ConvBnActParams {
         weight: f32::values(&p[0]),
         gamma: f32::values(&p[1]),
         beta: f32::values(&p[2]),
