@@ -12,7 +12,7 @@
 //!
 //! Left out on purpose: other sizes and a channel multiplier (no network of ours has them).
 
-use super::{Map, Pad, Partial, Stats};
+use super::{Map, Pad, Partial, Stats, Window};
 use crate::parallel::{self, check_len, par_chunks};
 use crate::products::Epilogue;
 use crate::simd::{Act, Activation, Element, Kernel, Simd, dispatch, for_vectors, with_activation};
@@ -56,14 +56,19 @@ impl<E> Default for TileTable<E> {
 }
 
 impl Depthwise {
+    fn window(&self) -> Window {
+        let Self { height, width, kernel, stride, pad, .. } = *self;
+        Window { height, width, kernel, stride, pad }
+    }
+
     /// Rows of the output.
     pub fn out_height(&self) -> usize {
-        (self.height + self.pad.top + self.pad.bottom - self.kernel) / self.stride + 1
+        self.window().rows()
     }
 
     /// Columns of the output.
     pub fn out_width(&self) -> usize {
-        (self.width + self.pad.left + self.pad.right - self.kernel) / self.stride + 1
+        self.window().columns()
     }
 
     /// Values in the input (batch, height, width, channels).
@@ -94,11 +99,8 @@ impl Depthwise {
             self.kernel,
             self.stride
         );
-        let Self { batch, height, width, channels, kernel, pad, .. } = *self;
         assert!(
-            [batch, height, width, channels].into_iter().all(|n| n > 0)
-                && height + pad.top + pad.bottom >= kernel
-                && width + pad.left + pad.right >= kernel,
+            self.batch > 0 && self.channels > 0 && self.window().fits(),
             "depthwise convolution: found {self:?}, expected positive sizes and a padded map no smaller than the filter"
         );
     }
@@ -233,7 +235,7 @@ impl Depthwise {
         check_len("dx", dx.len(), self.in_len());
         let last = self.kernel - 1;
         let pad = self.pad;
-        if self.stride == 1 && [pad.top, pad.left, pad.bottom, pad.right].into_iter().all(|p| p <= last) {
+        if self.stride == 1 && pad.sides().into_iter().all(|p| p <= last) {
             let pad = Pad {
                 top: last - pad.top,
                 left: last - pad.left,

@@ -4,7 +4,7 @@
 //!
 //! Left out on purpose: a value that is not a number may lose; the normalisation before has spread it over its whole channel.
 
-use super::Pad;
+use super::{Pad, Window};
 use crate::parallel::{self, check_len, par_chunks};
 use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors};
 
@@ -28,14 +28,19 @@ pub struct MaxPool {
 }
 
 impl MaxPool {
+    fn window(&self) -> Window {
+        let Self { height, width, kernel, stride, pad, .. } = *self;
+        Window { height, width, kernel, stride, pad }
+    }
+
     /// Rows of the output.
     pub fn out_height(&self) -> usize {
-        (self.height + self.pad.top + self.pad.bottom - self.kernel) / self.stride + 1
+        self.window().rows()
     }
 
     /// Columns of the output.
     pub fn out_width(&self) -> usize {
-        (self.width + self.pad.left + self.pad.right - self.kernel) / self.stride + 1
+        self.window().columns()
     }
 
     /// Values in the input (batch, height, width, channels).
@@ -50,13 +55,12 @@ impl MaxPool {
 
     #[track_caller]
     fn check(&self) {
-        let Self { batch, height, width, channels, kernel, stride, pad } = *self;
         assert!(
-            [batch, height, width, channels, kernel, stride].into_iter().all(|n| n > 0)
-                && kernel < 16
-                && [pad.top, pad.left, pad.bottom, pad.right].into_iter().all(|p| p < kernel)
-                && height + pad.top + pad.bottom >= kernel
-                && width + pad.left + pad.right >= kernel,
+            self.batch > 0
+                && self.channels > 0
+                && self.kernel < 16
+                && self.pad.sides().into_iter().all(|p| p < self.kernel)
+                && self.window().fits(),
             "max pooling: found {self:?}, expected positive sizes, a window of at most 15 and less padding than that"
         );
     }

@@ -19,15 +19,13 @@ mod grad_weight;
 mod scratch;
 mod winograd;
 
-use cut::Cut;
+use cut::{Cut, Work};
 use scratch::Scratch;
 use winograd::Winograd;
 
-use crate::layers::{Pad, Partial, Stats};
+use crate::layers::{Pad, Partial, Stats, Window};
 use crate::parallel::{self, SharedMut, check_len};
-use crate::products::{
-    AMX_ROWS, Axis, Epilogue, Gather, Order, Packed, ROW_MULTIPLE, Sizes, copies, product, row_of, uses_amx,
-};
+use crate::products::{Axis, Epilogue, Gather, Order, Packed, Sizes, copies, product, row_of, uses_amx};
 use crate::simd::{Act, Element};
 
 /// The shape of a convolution.
@@ -61,14 +59,19 @@ pub(crate) struct PackedConv<E> {
 }
 
 impl Conv2d {
+    fn window(&self) -> Window {
+        let Self { height, width, kernel, stride, pad, .. } = *self;
+        Window { height, width, kernel, stride, pad }
+    }
+
     /// Rows of the output.
     pub fn out_height(&self) -> usize {
-        (self.height + self.pad.top + self.pad.bottom - self.kernel) / self.stride + 1
+        self.window().rows()
     }
 
     /// Columns of the output.
     pub fn out_width(&self) -> usize {
-        (self.width + self.pad.left + self.pad.right - self.kernel) / self.stride + 1
+        self.window().columns()
     }
 
     /// Values in the input (batch, height, width, inputs).
@@ -93,11 +96,9 @@ impl Conv2d {
 
     #[track_caller]
     fn check(&self) {
-        let Self { batch, height, width, inputs, outputs, kernel, stride, pad } = *self;
+        let Self { batch, inputs, outputs, .. } = *self;
         assert!(
-            [batch, height, width, inputs, outputs, kernel, stride].into_iter().all(|n| n > 0)
-                && height + pad.top + pad.bottom >= kernel
-                && width + pad.left + pad.right >= kernel,
+            [batch, inputs, outputs].into_iter().all(|n| n > 0) && self.window().fits(),
             "convolution: found {self:?}, expected positive sizes and a padded map no smaller than the filter"
         );
     }
@@ -111,41 +112,18 @@ impl Conv2d {
         self.kernel * self.kernel
     }
 
-    /// How the product of `pixels` rows with the weights is cut into tasks. Whichever is larger, the map that the rows are of or
-    /// the weights, goes through the cache once: a task has a few rows and all columns, or all rows (or very many) and a few
-    /// columns.
+    /// How the product of `pixels` rows of a map of `map` values with the packed weights is cut into tasks.
     fn cut<E: Element>(&self, pixels: usize, map: usize, panels: usize) -> Cut {
-        const MOST_ROWS: usize = 512;
-        let depth = self.inputs.max(self.outputs);
-        let tiles = uses_amx::<E>();
-        // small products are soon done, with tiles sooner: cutting them up would cost more
-        let work = self.macs() >> if tiles { 23 } else { 20 };
-        let (tasks, block) = if self.weight_len() > map && tiles && self.taps() > 1 {
-            // each group of columns brings the block's rows into tiles anew, for every tap: half of L2 for them, and few groups
-            let fits = ((1 << 19) / (self.taps() * depth)).clamp(32, MOST_ROWS) / 32 * 32;
-            let blocks = pixels.div_ceil(fits);
-            (work.clamp(4, 12), pixels.div_ceil(blocks.max(1)).next_multiple_of(32).max(32))
-        } else if self.weight_len() > map {
-            let tasks = work.clamp(4, 16);
-            // few columns make few tasks, and three leave one of two threads idle for a third of the time
-            let blocks = pixels.div_ceil(MOST_ROWS).max(tasks.min(8).div_ceil(panels));
-            (tasks, pixels.div_ceil(blocks).next_multiple_of(ROW_MULTIPLE).max(ROW_MULTIPLE))
-        } else {
-            // about a quarter of L2 for both sides, whole tiles, and enough tasks to share out
-            let fits = ((1 << 16) / depth).min(pixels.div_ceil(16));
-            if tiles && self.taps() > 1 {
-                // as many for each of two threads
-                let blocks = pixels.div_ceil(fits.clamp(96, MOST_ROWS));
-                let even = if blocks > 1 { blocks.next_multiple_of(2) } else { 1 };
-                (4, pixels.div_ceil(even).next_multiple_of(AMX_ROWS).max(AMX_ROWS))
-            } else {
-                (4, fits.clamp(48, MOST_ROWS).next_multiple_of(ROW_MULTIPLE))
-            }
-        };
-        // rows that are left for one row of tiles are multiplied by two panels at once
-        let most = if tiles && self.taps() > 1 { panels.div_ceil(2) } else { panels };
-        let groups = tasks.div_ceil(pixels.div_ceil(block).max(1)).min(most);
-        Cut { pixels, block, panels, groups }
+        Cut::new(&Work {
+            pixels,
+            panels,
+            taps: self.taps(),
+            depth: self.inputs.max(self.outputs),
+            map,
+            weights: self.weight_len(),
+            macs: self.macs(),
+            amx: uses_amx::<E>(),
+        })
     }
 
     fn gather<'a, E: Element>(&self, x: &'a [E]) -> Gather<'a, E> {
