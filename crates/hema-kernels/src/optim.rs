@@ -3,7 +3,7 @@
 //! Left out on purpose: which weights decay, schedules, state by name; those are the trainer's.
 
 use crate::parallel::{self, check_len};
-use crate::simd::{Kernel, Simd, dispatch, for_vectors};
+use crate::simd::{Kernel, Simd, dispatch, for_vectors, lanes_sum};
 
 /// Values of one task.
 const CHUNK: usize = 1 << 13;
@@ -74,12 +74,8 @@ impl Lion {
 
 /// Sum of the squares of all values.
 pub fn sum_of_squares(x: &[f32]) -> f64 {
-    let square = |x: &[f32]| {
-        let mut sum = 0.0;
-        // SAFETY: any slice will do.
-        unsafe { dispatch(SumOfSquares { x, sum: &mut sum }) };
-        f64::from(sum)
-    };
+    // SAFETY: any slice will do.
+    let square = |x: &[f32]| f64::from(unsafe { dispatch(SumOfSquares { x }) });
     parallel::map(x.chunks(CHUNK), square).into_iter().sum()
 }
 
@@ -174,26 +170,21 @@ impl Kernel for LionStep<'_> {
 /// None.
 struct SumOfSquares<'a> {
     x: &'a [f32],
-    sum: &'a mut f32,
 }
 
 impl Kernel for SumOfSquares<'_> {
-    type Out = ();
+    type Out = f32;
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self, s: S) {
-        let Self { x, sum } = self;
-        let n = x.len();
+    unsafe fn run<S: Simd>(self, s: S) -> f32 {
+        let n = self.x.len();
         let mut lanes = s.splat(0.0);
         for_vectors!(S, n, |i, left| {
             // SAFETY: `left` values remain from i.
-            let v = unsafe { s.load_n(x.as_ptr().add(i), left) };
+            let v = unsafe { s.load_n(self.x.as_ptr().add(i), left) };
             lanes = s.fma(v, v, lanes);
         });
-        let mut parts = [0.0; 16];
-        // SAFETY: no vector has more than 16 lanes.
-        unsafe { s.store_n(parts.as_mut_ptr(), S::LANES, lanes) };
-        *sum = parts.iter().sum();
+        lanes_sum(s, lanes)
     }
 }
 

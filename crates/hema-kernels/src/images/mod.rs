@@ -1,7 +1,9 @@
 //! Passes over images.
 
-mod pixels;
+mod bilinear;
+mod colour;
 mod tables;
 
-pub use pixels::{Border, COLOUR_BITS, ColourMatrix, STEPS, bilinear, mix_channels};
+pub use bilinear::{Border, STEPS, bilinear};
+pub use colour::{COLOUR_BITS, ColourMatrix, mix_channels};
 pub use tables::{Table, map_bytes, map_pixels, sharpen};

@@ -4,7 +4,8 @@
 //!
 //! Left out on purpose: a value that is not a number may lose; the normalisation before has spread it over its whole channel.
 
-use super::{Pad, Window};
+use super::Pad;
+use super::window::Window;
 use crate::parallel::{self, check_len, par_chunks};
 use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors};
 

@@ -25,4 +25,3 @@ pub use squeeze::{Gate, SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved
 pub use stats::Stats;
 pub(crate) use stats::{Partial, ROWS, check_rows, chunk};
 pub use window::Pad;
-use window::Window;

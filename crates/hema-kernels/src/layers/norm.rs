@@ -270,54 +270,51 @@ impl<E: Element> Kernel for GradSums<'_, E> {
     type Out = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self, s: S) {
-        let Self { act, x, scale, shift, mean, d, plain, weighted } = self;
-        #[allow(clippy::too_many_arguments)]
-        #[inline(always)]
-        unsafe fn rows<S: Simd, E: Element, A: Activation, const R: usize>(
-            s: S,
-            x: &[E],
-            scale: &[f32],
-            shift: &[f32],
-            mean: &[f32],
-            d: &mut [E],
-            plain: &mut [f32],
-            weighted: &mut [f32],
-        ) {
-            let channels = scale.len();
-            for (x, d) in x.chunks_exact(R * channels).zip(d.chunks_exact_mut(R * channels)) {
-                for_vectors!(S, channels, |c, n| {
-                    // SAFETY: `n` channels remain from c in each row and each parameter.
-                    unsafe {
-                        let a = s.load_n(scale.as_ptr().add(c), n);
-                        let b = s.load_n(shift.as_ptr().add(c), n);
-                        let m = s.load_n(mean.as_ptr().add(c), n);
-                        let mut p = s.load_n(plain.as_ptr().add(c), n);
-                        let mut w = s.load_n(weighted.as_ptr().add(c), n);
-                        for r in 0..R {
-                            let x = E::load_n(s, x.as_ptr().add(r * channels + c), n);
-                            let d = d.as_mut_ptr().add(r * channels + c);
-                            let g = A::grad::<S, E>(s, s.fma(a, x, b), E::load_n(s, d, n));
-                            E::store_n(s, d, n, s.mul(a, g));
-                            p = s.add(p, g);
-                            w = s.fma(g, s.sub(x, m), w);
-                        }
-                        s.store_n(plain.as_mut_ptr().add(c), n, p);
-                        s.store_n(weighted.as_mut_ptr().add(c), n, w);
-                    }
-                });
-            }
-        }
-        let whole = x.len() / (ROWS * scale.len()) * ROWS * scale.len();
-        let (d, d_rest) = d.split_at_mut(whole);
-        let (x, x_rest) = x.split_at(whole);
-        with_activation!(act, A => {
-            // SAFETY: the caller's conditions.
+    unsafe fn run<S: Simd>(mut self, s: S) {
+        let whole = self.x.len() / (ROWS * self.scale.len()) * ROWS * self.scale.len();
+        let (x, x_rest) = self.x.split_at(whole);
+        let (d, d_rest) = std::mem::take(&mut self.d).split_at_mut(whole);
+        with_activation!(self.act, A => {
+            // SAFETY: the kernel's conditions.
             unsafe {
-                rows::<S, E, A, ROWS>(s, x, scale, shift, mean, d, plain, weighted);
-                rows::<S, E, A, 1>(s, x_rest, scale, shift, mean, d_rest, plain, weighted);
+                self.rows::<S, A, ROWS>(s, x, d);
+                self.rows::<S, A, 1>(s, x_rest, d_rest);
             }
         });
+    }
+}
+
+impl<E: Element> GradSums<'_, E> {
+    /// Takes `R` rows at a time.
+    ///
+    /// # Safety
+    /// The conditions of the kernel, for these parts of its maps.
+    #[inline(always)]
+    unsafe fn rows<S: Simd, A: Activation, const R: usize>(&mut self, s: S, x: &[E], d: &mut [E]) {
+        let Self { scale, shift, mean, plain, weighted, .. } = self;
+        let channels = scale.len();
+        for (x, d) in x.chunks_exact(R * channels).zip(d.chunks_exact_mut(R * channels)) {
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: `n` channels remain from c in each row and each parameter.
+                unsafe {
+                    let a = s.load_n(scale.as_ptr().add(c), n);
+                    let b = s.load_n(shift.as_ptr().add(c), n);
+                    let m = s.load_n(mean.as_ptr().add(c), n);
+                    let mut p = s.load_n(plain.as_ptr().add(c), n);
+                    let mut w = s.load_n(weighted.as_ptr().add(c), n);
+                    for r in 0..R {
+                        let x = E::load_n(s, x.as_ptr().add(r * channels + c), n);
+                        let d = d.as_mut_ptr().add(r * channels + c);
+                        let g = A::grad::<S, E>(s, s.fma(a, x, b), E::load_n(s, d, n));
+                        E::store_n(s, d, n, s.mul(a, g));
+                        p = s.add(p, g);
+                        w = s.fma(g, s.sub(x, m), w);
+                    }
+                    s.store_n(plain.as_mut_ptr().add(c), n, p);
+                    s.store_n(weighted.as_mut_ptr().add(c), n, w);
+                }
+            });
+        }
     }
 }
 

@@ -101,41 +101,42 @@ impl<E: Element> Kernel for ShiftedSums<'_, E> {
     type Out = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self, s: S) {
-        let Self { x, first, second } = self;
-        #[inline(always)]
-        unsafe fn rows<S: Simd, E: Element, const R: usize>(
-            s: S,
-            shift: &[E],
-            x: &[E],
-            first: &mut [f32],
-            second: &mut [f32],
-        ) {
-            let channels = first.len();
-            for x in x.chunks_exact(R * channels) {
-                for_vectors!(S, channels, |c, n| {
-                    // SAFETY: `n` channels remain from c in each row and each parameter.
-                    unsafe {
-                        let by = E::load_n(s, shift.as_ptr().add(c), n);
-                        let mut s1 = s.load_n(first.as_ptr().add(c), n);
-                        let mut s2 = s.load_n(second.as_ptr().add(c), n);
-                        for r in 0..R {
-                            let d = s.sub(E::load_n(s, x.as_ptr().add(r * channels + c), n), by);
-                            s1 = s.add(s1, d);
-                            s2 = s.fma(d, d, s2);
-                        }
-                        s.store_n(first.as_mut_ptr().add(c), n, s1);
-                        s.store_n(second.as_mut_ptr().add(c), n, s2);
-                    }
-                });
-            }
-        }
-        let channels = first.len();
-        let (fours, rest) = x.split_at(x.len() / (ROWS * channels) * ROWS * channels);
-        // SAFETY: the caller's conditions.
+    unsafe fn run<S: Simd>(mut self, s: S) {
+        let channels = self.first.len();
+        let (fours, rest) = self.x.split_at(self.x.len() / (ROWS * channels) * ROWS * channels);
+        // SAFETY: the kernel's conditions.
         unsafe {
-            rows::<S, E, ROWS>(s, x, fours, first, second);
-            rows::<S, E, 1>(s, x, rest, first, second);
+            self.rows::<S, ROWS>(s, fours);
+            self.rows::<S, 1>(s, rest);
+        }
+    }
+}
+
+impl<E: Element> ShiftedSums<'_, E> {
+    /// Takes `R` rows at a time.
+    ///
+    /// # Safety
+    /// The conditions of the kernel, for this part of its map.
+    #[inline(always)]
+    unsafe fn rows<S: Simd, const R: usize>(&mut self, s: S, part: &[E]) {
+        let Self { x: shift, first, second } = self;
+        let channels = first.len();
+        for x in part.chunks_exact(R * channels) {
+            for_vectors!(S, channels, |c, n| {
+                // SAFETY: `n` channels remain from c in each row and each sum.
+                unsafe {
+                    let by = E::load_n(s, shift.as_ptr().add(c), n);
+                    let mut s1 = s.load_n(first.as_ptr().add(c), n);
+                    let mut s2 = s.load_n(second.as_ptr().add(c), n);
+                    for r in 0..R {
+                        let d = s.sub(E::load_n(s, x.as_ptr().add(r * channels + c), n), by);
+                        s1 = s.add(s1, d);
+                        s2 = s.fma(d, d, s2);
+                    }
+                    s.store_n(first.as_mut_ptr().add(c), n, s1);
+                    s.store_n(second.as_mut_ptr().add(c), n, s2);
+                }
+            });
         }
     }
 }

@@ -15,6 +15,11 @@ pub(crate) fn values(n: usize, seed: u64) -> Vec<f32> {
     (0..n).map(|_| next()).collect()
 }
 
+/// Numbers without order, the same every time.
+pub(crate) fn noise(n: usize) -> impl Iterator<Item = u32> {
+    (0..n as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 7).wrapping_mul(40_503) >> 3)
+}
+
 /// `n` reproducible values in -1..1 that `E` can hold.
 pub(crate) fn map<E: Element>(n: usize, seed: u64) -> Vec<E> {
     values(n, seed).into_iter().map(E::from_f32).collect()

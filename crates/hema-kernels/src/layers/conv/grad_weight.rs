@@ -7,10 +7,12 @@
 //! Each of several taps would have to join its pixels anew, so there a pixel is joined with the same one of the next image,
 //! which is its partner for every tap, and maps are joined beforehand.
 
+use std::ops::Range;
+
 use super::Conv2d;
 use super::scratch::Scratch;
 use crate::parallel::{self, SharedMut, check_len, par_chunks, scratch};
-use crate::products::{FEW_CHANNELS, JoinRows, outer, padded_rows, uses_amx};
+use crate::products::{FEW_CHANNELS, Gather, JoinRows, outer, padded_rows, uses_amx};
 use crate::simd::{Element, Kernel, MAX_LANES, Simd, dispatch};
 
 impl Conv2d {
@@ -41,7 +43,8 @@ impl Conv2d {
         let pixels = gather.pixels();
         let plan = WeightPlan::new::<E>(self, pixels, few);
         let size = plan.taps * plan.ps * plan.qs;
-        // where a task makes all there is of its filters, it stores them in their places: sums that all tasks share would go to memory and back
+        // where a task makes all there is of its filters, it stores them in their places: sums that all tasks share would go to
+        // memory and back
         let whole = plan.parts == 1 && plan.outputs_first;
         let direct = whole && self.taps() == 1;
         let mut sums = scratch().take::<f32>(if whole { 0 } else { plan.parts * size });
@@ -49,71 +52,35 @@ impl Conv2d {
         // every group wants all columns; where these are a plain matrix they are joined once for all
         let joined = (plan.groups > 1 && self.is_pointwise() && M::PER_WORD > 1)
             .then(|| join_neighbours(if plan.outputs_first { x } else { dy }, plan.qs));
-        let tasks = plan.parts * plan.groups;
-        parallel::map_with(0..tasks, Scratch::new, |scratch, task| {
+        let products = Products { plan: &plan, gather, dy, outputs: self.outputs, few, joined };
+        parallel::map_with(0..plan.parts * plan.groups, Scratch::new, |scratch, task| {
             let (part, group) = (task / plan.groups, task % plan.groups);
-            let first_p = (group * plan.group_rows).min(plan.ps);
-            let ps = plan.group_rows.min(plan.ps - first_p);
-            if ps == 0 {
+            let first = (group * plan.group_rows).min(plan.ps);
+            let rows = plan.group_rows.min(plan.ps - first);
+            if rows == 0 {
                 return;
             }
             // no part is without pixels, or its sums would stay what they are
-            let (first, end) = (part * plan.part, ((part + 1) * plan.part).min(pixels));
-            assert!(first < end, "part {part} of {pixels} pixels");
-            let own = if whole && !direct { plan.taps * ps * plan.qs } else { 0 };
+            let part_pixels = part * plan.part..((part + 1) * plan.part).min(pixels);
+            assert!(!part_pixels.is_empty(), "part {part} of {pixels} pixels");
+            let own = if whole && !direct { plan.taps * rows * plan.qs } else { 0 };
             scratch.sums.resize(own.max(scratch.sums.len()), 0.0);
             let own_sums = scratch.sums.as_mut_ptr();
-            let place = |t: usize| match (direct, whole) {
-                (true, _) => weights.get().wrapping_add(first_p * plan.qs),
-                (_, true) => own_sums.wrapping_add(t * ps * plan.qs),
-                _ => base.get().wrapping_add(part * size + (t * plan.ps + first_p) * plan.qs),
+            let place = |tap: usize| match (direct, whole) {
+                (true, _) => weights.get().wrapping_add(first * plan.qs),
+                (_, true) => own_sums.wrapping_add(tap * rows * plan.qs),
+                _ => base.get().wrapping_add(part * size + (tap * plan.ps + first) * plan.qs),
             };
-            let mut start = first;
-            while start < end {
-                let m = plan.block.min(end - start);
-                scratch.fill(&gather, start, m, few);
-                scratch.other.clear();
-                scratch
-                    .other
-                    .extend(dy[start * self.outputs..].chunks_exact(self.outputs).take(m).map(<[M]>::as_ptr));
-                let [a, b] = &mut scratch.rows;
-                // SAFETY: both tables hold m addresses of `ps` and `qs` values of maps that outlive the task; part, tap and
-                // group select a range of the sums or the weights that is this task's alone.
-                unsafe {
-                    if plan.outputs_first {
-                        a.set(&scratch.other, first_p, ps);
-                    } else if joined.is_none() {
-                        b.set(&scratch.other, 0, plan.qs);
-                    }
-                    if let Some(joined) = &joined {
-                        b.set_joined(&joined[start / 2 * plan.qs..][..m.div_ceil(2) * plan.qs], plan.qs);
-                    }
-                    for (t, addresses) in scratch.table.chunks_exact(padded_rows(m)).enumerate() {
-                        if plan.outputs_first {
-                            if joined.is_none() {
-                                b.set(&addresses[..m], 0, plan.qs);
-                            }
-                        } else {
-                            a.set(&addresses[..m], first_p, ps);
-                        }
-                        outer::<E>(a, b, [ps, plan.qs], place(t), start > first);
-                    }
-                }
-                start += m;
-            }
+            // SAFETY: part, tap and group select a range of the sums or the weights that is this task's alone.
+            unsafe { products.sum::<E>(scratch, part_pixels, first..first + rows, place) };
             if own > 0 {
                 let filter = plan.qs * plan.taps;
-                let sums = plan.sums(self, &scratch.sums[..own], ps);
-                // SAFETY: the group's filters are this task's alone.
+                let sums = plan.sums(self, &scratch.sums[..own], rows);
+                // SAFETY: the group's filters are this task's alone; reordering has no conditions.
                 unsafe {
-                    let filters =
-                        std::slice::from_raw_parts_mut(weights.get().add(first_p * filter), ps * filter);
-                    dispatch(Reorder {
-                        sums: &sums,
-                        first: 0,
-                        sizes: [self.inputs, self.taps()],
-                        out: filters,
-                    });
+                    let first = weights.get().add(first * filter);
+                    let out = std::slice::from_raw_parts_mut(first, rows * filter);
+                    dispatch(Reorder { sums: &sums, first: 0, sizes: [self.inputs, self.taps()], out });
                 }
             }
         });
@@ -121,7 +88,7 @@ impl Conv2d {
             self.unpack(&plan, &sums, dweight);
         }
         scratch().give(sums);
-        if let Some(joined) = joined {
+        if let Some(joined) = products.joined {
             scratch().give(joined);
         }
     }
@@ -138,6 +105,62 @@ impl Conv2d {
                 dispatch(Reorder { sums: &sums, first: task * FILTERS, sizes: [c, taps], out: filters })
             }
         });
+    }
+}
+
+/// The outer products that a gradient of weights is the sum of.
+struct Products<'a, M> {
+    plan: &'a WeightPlan,
+    gather: Gather<'a, M>,
+    dy: &'a [M],
+    outputs: usize,
+    /// Whether taps are copied side by side.
+    few: bool,
+    /// The columns, joined to words for all groups of rows.
+    joined: Option<Vec<f32>>,
+}
+
+impl<M: Element> Products<'_, M> {
+    /// Stores the sums over some of the pixels, for some of the rows, from `place(tap)` on.
+    ///
+    /// # Safety
+    /// In these places is room for as many rows, of as many values as the plan has columns, that only this call touches.
+    unsafe fn sum<E: Element>(
+        &self,
+        scratch: &mut Scratch<M>,
+        pixels: Range<usize>,
+        rows: Range<usize>,
+        place: impl Fn(usize) -> *mut f32,
+    ) {
+        let WeightPlan { qs, outputs_first, .. } = *self.plan;
+        for start in pixels.clone().step_by(self.plan.block) {
+            let m = self.plan.block.min(pixels.end - start);
+            scratch.fill(&self.gather, start, m, self.few);
+            scratch.other.clear();
+            let dy = self.dy[start * self.outputs..].chunks_exact(self.outputs).take(m);
+            scratch.other.extend(dy.map(<[M]>::as_ptr));
+            let [a, b] = &mut scratch.rows;
+            // SAFETY: both tables hold m addresses of as many values as there are rows and columns, of maps that outlive this
+            // call; the sums' places are the caller's.
+            unsafe {
+                if outputs_first {
+                    a.set(&scratch.other, rows.start, rows.len());
+                } else if self.joined.is_none() {
+                    b.set(&scratch.other, 0, qs);
+                }
+                if let Some(joined) = &self.joined {
+                    b.set_joined(&joined[start / 2 * qs..][..m.div_ceil(2) * qs], qs);
+                }
+                for (tap, addresses) in scratch.table.chunks_exact(padded_rows(m)).enumerate() {
+                    if !outputs_first {
+                        a.set(&addresses[..m], rows.start, rows.len());
+                    } else if self.joined.is_none() {
+                        b.set(&addresses[..m], 0, qs);
+                    }
+                    outer::<E>(a, b, [rows.len(), qs], place(tap), start > pixels.start);
+                }
+            }
+        }
     }
 }
 
@@ -265,28 +288,37 @@ struct WeightPlan {
 
 impl WeightPlan {
     fn new<E: Element>(conv: &Conv2d, pixels: usize, few: bool) -> Self {
+        /// Rows that sums in registers have at most.
         const TILE: usize = 8;
-        let tiles = uses_amx::<E>();
-        // on tiles, each group brings the pixels' rows into place anew, for every tap
-        let most = if tiles && conv.taps() > 1 { 8 } else { 16 };
+        /// Columns that waste no lane at any level.
+        const LANES: usize = 16;
+        /// Values that a gradient and its parts may have together.
+        const SUMS: usize = 1 << 20;
+        /// Pixels of a part at least.
+        const PART: usize = 512;
+        /// Values of the rows of a block, for vectors and for AMX tiles: moving a block's sums takes tiles as long as adding a
+        /// hundred pixels to them, and their processors have 2 MiB of L2.
+        const BLOCK_VALUES: [usize; 2] = [1 << 16, 1 << 18];
+        let amx = uses_amx::<E>();
+        // each group brings the pixels' rows into AMX tiles anew, for every tap
+        let most = if amx && conv.taps() > 1 { 8 } else { 16 };
         let (taps, inputs) = if few { (1, conv.inputs * conv.taps()) } else { (conv.taps(), conv.inputs) };
         let outputs = conv.outputs;
         // each part costs one more set of sums: few of them where the sums are large
-        let affordable = ((1 << 20) / (taps * inputs * outputs)).clamp(1, most);
+        let affordable = (SUMS / (taps * inputs * outputs)).clamp(1, most);
         // the side that wastes fewer lanes becomes the vectors; where neither does, the one that leaves the weights in order, or
         // the longer one
-        let cost = |p: usize, q: usize| p.next_multiple_of(TILE) * q.next_multiple_of(16);
+        let cost = |p: usize, q: usize| p.next_multiple_of(TILE) * q.next_multiple_of(LANES);
         let (as_rows, as_columns) = (cost(outputs, inputs), cost(inputs, outputs));
         let longer = conv.kernel == 1 || affordable == 1 || inputs >= outputs;
         let outputs_first = as_rows < as_columns || (as_rows == as_columns && longer);
         let (ps, qs) = if outputs_first { (outputs, inputs) } else { (inputs, outputs) };
-        let parts = pixels.div_ceil(512).clamp(1, affordable);
+        let parts = pixels.div_ceil(PART).clamp(1, affordable);
         let part = pixels.div_ceil(parts).next_multiple_of(TILE);
         let groups = (most / parts).min(ps.div_ceil(TILE)).max(1);
         let group_rows = ps.div_ceil(groups).next_multiple_of(TILE);
-        // with tiles, moving a block's sums takes as long as adding a hundred pixels to them; their processors have 2 MiB of L2
-        let room = if tiles { 1 << 18 } else { 1 << 16 };
-        let block = (room / (inputs + outputs)).clamp(64, 256).next_multiple_of(TILE);
+        let block =
+            (BLOCK_VALUES[usize::from(amx)] / (inputs + outputs)).clamp(64, 256).next_multiple_of(TILE);
         Self { taps, outputs_first, ps, qs, parts, part, groups, group_rows, block }
     }
 

@@ -23,7 +23,8 @@ use cut::{Cut, Work};
 use scratch::Scratch;
 use winograd::Winograd;
 
-use crate::layers::{Pad, Partial, Stats, Window};
+use crate::layers::window::Window;
+use crate::layers::{Pad, Partial, Stats};
 use crate::parallel::{self, SharedMut, check_len};
 use crate::products::{Axis, Epilogue, Gather, Order, Packed, Sizes, copies, product, row_of, uses_amx};
 use crate::simd::{Act, Element};

@@ -12,10 +12,15 @@
 //!
 //! Left out on purpose: other sizes and a channel multiplier (no network of ours has them).
 
-use super::{Map, Pad, Partial, Stats, Window};
+mod tile;
+
+use tile::{LONG, SHORT, TileForward, TileGrad, TileShape, WeightedSum};
+
+use super::window::Window;
+use super::{Map, Pad, Partial, Stats};
 use crate::parallel::{self, check_len, par_chunks};
 use crate::products::Epilogue;
-use crate::simd::{Act, Activation, Element, Kernel, Simd, dispatch, for_vectors, with_activation};
+use crate::simd::{Act, Element, dispatch};
 
 /// The shape of a depthwise convolution. Weights are (channels, 1, kernel, kernel).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +40,6 @@ pub struct Depthwise {
     /// Zero padding of the input.
     pub pad: Pad,
 }
-
-/// Pixels of a long and of a short tile.
-const LONG: usize = 6;
-const SHORT: usize = 3;
 
 /// Groups of images that the gradient of the weights is summed in.
 const GROUPS: usize = 16;
@@ -89,6 +90,10 @@ impl Depthwise {
     /// The input as images.
     pub(crate) fn in_map(&self) -> Map {
         Map { batch: self.batch, pixels: self.height * self.width, channels: self.channels }
+    }
+
+    fn tile_shape(&self, pixels: usize) -> TileShape {
+        TileShape { kernel: self.kernel, stride: self.stride, pixels, channels: self.channels }
     }
 
     #[track_caller]
@@ -186,7 +191,13 @@ impl Depthwise {
                     let y = &mut y[start * self.channels..][..live * self.channels];
                     // SAFETY: `fill` gives kernel * columns(tile) addresses of `channels` values; `y` has `live` pixels.
                     unsafe {
-                        dispatch(TileForward { shape: self, tile, input: &table.input, taps, epilogue, y });
+                        dispatch(TileForward {
+                            shape: self.tile_shape(tile),
+                            input: &table.input,
+                            taps,
+                            epilogue,
+                            y,
+                        });
                     }
                 }
             }
@@ -305,11 +316,9 @@ impl Depthwise {
                         // SAFETY: all addresses are of `c` values; as many as the tile has columns and pixels.
                         unsafe {
                             dispatch(TileGrad {
-                                kernel: self.kernel,
-                                stride: self.stride,
+                                shape: self.tile_shape(tile),
                                 input: &table.input,
                                 output: &table.output,
-                                channels: c,
                                 sums: &mut sums,
                             });
                         }
@@ -333,257 +342,8 @@ fn tile_starts(width: usize, tile: usize) -> impl Iterator<Item = usize> {
     (0..width).step_by(tile).map(move |start| start.min(width.saturating_sub(tile)))
 }
 
-/// Calls `$f::<S, E, kernel, stride, tile, columns>` for the supported shapes.
-macro_rules! by_shape {
-    ($kernel:expr, $stride:expr, $tile:expr, $f:ident($($arg:expr),*)) => {
-        match ($kernel, $stride, $tile) {
-            (3, 1, SHORT) => $f::<S, E, 3, 1, SHORT, { SHORT + 2 }>($($arg),*),
-            (3, 1, _) => $f::<S, E, 3, 1, LONG, { LONG + 2 }>($($arg),*),
-            (3, _, SHORT) => $f::<S, E, 3, 2, SHORT, { 2 * SHORT + 1 }>($($arg),*),
-            (3, _, _) => $f::<S, E, 3, 2, LONG, { 2 * LONG + 1 }>($($arg),*),
-            (5, 1, SHORT) => $f::<S, E, 5, 1, SHORT, { SHORT + 4 }>($($arg),*),
-            (5, 1, _) => $f::<S, E, 5, 1, LONG, { LONG + 4 }>($($arg),*),
-            (5, _, SHORT) => $f::<S, E, 5, 2, SHORT, { 2 * SHORT + 3 }>($($arg),*),
-            (5, _, _) => $f::<S, E, 5, 2, LONG, { 2 * LONG + 3 }>($($arg),*),
-            (_, 1, SHORT) => $f::<S, E, 7, 1, SHORT, { SHORT + 6 }>($($arg),*),
-            (_, 1, _) => $f::<S, E, 7, 1, LONG, { LONG + 6 }>($($arg),*),
-            (_, _, SHORT) => $f::<S, E, 7, 2, SHORT, { 2 * SHORT + 5 }>($($arg),*),
-            (_, _, _) => $f::<S, E, 7, 2, LONG, { 2 * LONG + 5 }>($($arg),*),
-        }
-    };
-}
-
-/// The output pixels `y` of one tile.
-///
-/// # Safety
-/// `input` holds addresses of `channels` values, `taps` is (kernel, kernel, channels), `y` at most `tile` whole pixels.
-struct TileForward<'a, E> {
-    shape: &'a Depthwise,
-    tile: usize,
-    input: &'a [*const E],
-    taps: &'a [f32],
-    epilogue: Epilogue<'a>,
-    y: &'a mut [E],
-}
-
-impl<E: Element> Kernel for TileForward<'_, E> {
-    type Out = ();
-
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self, s: S) {
-        let Self { shape, tile, input, taps, epilogue, y } = self;
-        #[inline(always)]
-        unsafe fn run<
-            S: Simd,
-            E: Element,
-            const K: usize,
-            const STRIDE: usize,
-            const T: usize,
-            const COLUMNS: usize,
-        >(
-            s: S,
-            input: &[*const E],
-            taps: &[f32],
-            channels: usize,
-            epilogue: Epilogue,
-            y: &mut [E],
-        ) {
-            assert_eq!(input.len(), K * COLUMNS);
-            let live = y.len() / channels;
-            for_vectors!(S, channels, |c, n| {
-                // SAFETY: the bias has `n` values from c.
-                let start = epilogue.bias.map_or(s.splat(0.0), |b| unsafe { s.load_n(b.as_ptr().add(c), n) });
-                let mut acc = [start; T];
-                for kh in 0..K {
-                    // SAFETY: each address, tap and output pixel has `n` values from c.
-                    unsafe {
-                        let w: [S::V; K] = std::array::from_fn(|kw| {
-                            s.load_n(taps.as_ptr().add((kh * K + kw) * channels + c), n)
-                        });
-                        for column in 0..COLUMNS {
-                            let x = E::load_n(s, input.get_unchecked(kh * COLUMNS + column).add(c), n);
-                            for p in 0..T {
-                                if column >= p * STRIDE && column < p * STRIDE + K {
-                                    acc[p] = s.fma(x, w[column - p * STRIDE], acc[p]);
-                                }
-                            }
-                        }
-                    }
-                }
-                with_activation!(epilogue.act, A => {
-                    for p in 0..T {
-                        if p < live {
-                            // SAFETY: as above.
-                            unsafe { E::store_n(s, y.as_mut_ptr().add(p * channels + c), n, A::value::<S, E>(s, acc[p])) };
-                        }
-                    }
-                });
-            });
-        }
-        // SAFETY: the caller's conditions.
-        unsafe {
-            by_shape!(shape.kernel, shape.stride, tile, run(s, input, taps, shape.channels, epilogue, y))
-        }
-    }
-}
-
-/// Adds one tile's part of the gradient of the weights to `sums`, (kernel, kernel, channels).
-///
-/// # Safety
-/// `input` and `output` hold addresses of `channels` values.
-struct TileGrad<'a, E> {
-    kernel: usize,
-    stride: usize,
-    input: &'a [*const E],
-    output: &'a [*const E],
-    channels: usize,
-    sums: &'a mut [f32],
-}
-
-impl<E: Element> Kernel for TileGrad<'_, E> {
-    type Out = ();
-
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self, s: S) {
-        let Self { kernel, stride, input, output, channels, sums } = self;
-        #[inline(always)]
-        unsafe fn run<
-            S: Simd,
-            E: Element,
-            const K: usize,
-            const STRIDE: usize,
-            const T: usize,
-            const COLUMNS: usize,
-        >(
-            s: S,
-            input: &[*const E],
-            output: &[*const E],
-            channels: usize,
-            sums: &mut [f32],
-        ) {
-            assert!(input.len() == K * COLUMNS && output.len() == T);
-            for_vectors!(S, channels, |c, n| {
-                // SAFETY: each address and tap has `n` values from c.
-                unsafe {
-                    let dy: [S::V; T] =
-                        std::array::from_fn(|p| E::load_n(s, output.get_unchecked(p).add(c), n));
-                    for kh in 0..K {
-                        let sums = sums.as_mut_ptr().add(kh * K * channels + c);
-                        let mut acc: [S::V; K] =
-                            std::array::from_fn(|kw| s.load_n(sums.add(kw * channels), n));
-                        for column in 0..COLUMNS {
-                            let x = E::load_n(s, input.get_unchecked(kh * COLUMNS + column).add(c), n);
-                            for p in 0..T {
-                                if column >= p * STRIDE && column < p * STRIDE + K {
-                                    let kw = column - p * STRIDE;
-                                    acc[kw] = s.fma(x, dy[p], acc[kw]);
-                                }
-                            }
-                        }
-                        for (kw, acc) in acc.into_iter().enumerate() {
-                            s.store_n(sums.add(kw * channels), n, acc);
-                        }
-                    }
-                }
-            });
-        }
-        // SAFETY: the caller's conditions.
-        unsafe { by_shape!(kernel, stride, output.len(), run(s, input, output, channels, sums)) }
-    }
-}
-
-/// `y` = the sum of the products of the rows of each pair.
-///
-/// # Safety
-/// All addresses are of as many values as `y` has.
-struct WeightedSum<'a, E> {
-    pairs: &'a [(*const E, *const f32)],
-    y: &'a mut [E],
-}
-
-impl<E: Element> Kernel for WeightedSum<'_, E> {
-    type Out = ();
-
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self, s: S) {
-        let Self { pairs, y } = self;
-        let channels = y.len();
-        for_vectors!(S, channels, |c, n| {
-            let mut acc = s.splat(0.0);
-            for &(a, b) in pairs {
-                // SAFETY: every address has `n` values from c.
-                acc = unsafe { s.fma(E::load_n(s, a.add(c), n), s.load_n(b.add(c), n), acc) };
-            }
-            // SAFETY: as does `y`.
-            unsafe { E::store_n(s, y.as_mut_ptr().add(c), n, acc) };
-        });
-    }
-}
-
 // SAFETY: the addresses are refilled for each tile before use; between tiles they are dead values.
 unsafe impl<E> Send for TileTable<E> {}
 
 #[cfg(test)]
-mod tests {
-    use super::Depthwise;
-    use crate::layers::{Pad, Stats};
-    use crate::simd::{Act, Element, bf16};
-    use crate::test_support::levels::at_every_level;
-    use crate::test_support::reference::{self, assert_close, map, tolerance, values, wide};
-
-    #[test]
-    fn forward_and_gradients_match_the_reference() {
-        at_every_level(|level| {
-            for kernel in [3, 5, 7] {
-                for stride in [1, 2] {
-                    for (i, channels) in [1, 5, 8, 16, 19, 33, 72].into_iter().enumerate() {
-                        for size in [1, 2, 3, 5, 6, 7, 13] {
-                            let (batch, height, width) = (1 + i % 3, size, 1 + (size + 4 * i) % 13);
-                            let mut pad = Pad::same(height, width, kernel, stride);
-                            if i % 2 == 0 && size + 2 >= kernel {
-                                pad = Pad { top: 0, left: kernel - 1, bottom: 2, right: 1 };
-                            }
-                            let d = Depthwise { batch, height, width, channels, kernel, stride, pad };
-                            check::<f32>(&d, level.name());
-                            check::<bf16>(&d, level.name());
-                        }
-                    }
-                }
-            }
-        });
-    }
-
-    fn check<E: Element>(d: &Depthwise, level: &str) {
-        let (name, tolerance) = (format!("{d:?} {} {level}", E::NAME), tolerance::<E>());
-        let dense = reference::grouped(d);
-        let (x, w, dy) = (map::<E>(d.in_len(), 1), values(d.weight_len(), 2), map::<E>(d.out_len(), 3));
-        let mut y = map::<E>(dy.len(), 4);
-        let stats = d.forward_stats(&x, &w, &mut y);
-        let expected = reference::conv(&dense, d.channels, &wide(&x), &w);
-        assert_close(&name, &wide(&y), &expected, tolerance);
-        let direct = Stats::of(&y, d.channels);
-        assert_close(&name, &stats.mean, &direct.mean, 1e-5);
-        assert_close(&name, &stats.var, &direct.var, 1e-5);
-        let bias = values(d.channels, 4);
-        d.forward(&x, &w, Some(&bias), Act::Silu, &mut y);
-        let activated = expected.iter().enumerate();
-        let activated = activated.map(|(i, v)| reference::act(Act::Silu, v + bias[i % d.channels]));
-        assert_close(&name, &wide(&y), &activated.collect::<Vec<_>>(), tolerance);
-        let mut dx = map::<E>(x.len(), 5);
-        d.grad_input(&dy, &w, &mut dx);
-        let expected = reference::conv_grad_input(&dense, d.channels, &wide(&dy), &w);
-        assert_close(&name, &wide(&dx), &expected, tolerance);
-        let mut dw = vec![9.0; w.len()];
-        d.grad_weight(&x, &dy, &mut dw);
-        let expected = reference::conv_grad_weight(&dense, d.channels, &wide(&x), &wide(&dy));
-        assert_close(&name, &dw, &expected, 1e-5);
-    }
-
-    #[test]
-    #[should_panic(expected = "found kernel 4 and stride 1")]
-    fn unsupported_kernel_is_named() {
-        let d =
-            Depthwise { batch: 1, height: 4, width: 4, channels: 1, kernel: 4, stride: 1, pad: Pad::all(1) };
-        d.forward(&[0.0f32; 16], &[0.0; 16], None, Act::Identity, &mut [0.0; 9]);
-    }
-}
+mod tests;
