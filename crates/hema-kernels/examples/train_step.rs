@@ -1,5 +1,5 @@
-//! Images per second of a training step of EfficientNetV2-B0 at 96 px made of this crate's blocks: forward and backward with
-//! every gradient, without loss and optimizer. `train_step [batch] [steps] [bf16]`
+//! Images per second of a training step of EfficientNetV2-B0 at 96 px made of this crate's blocks: forward
+//! and backward with every gradient, without loss and optimizer. `train_step [batch] [steps] [bf16]`
 
 #![allow(clippy::print_stdout)] // the result
 
@@ -162,8 +162,8 @@ fn step<E: Compiled>(layers: &[Layer], x: &[E], workspace: &Workspace, times: &m
     checksum
 }
 
-/// Floating-point operations and bytes that the passes over maps and weights must move, forward and backward: every pass counts
-/// what it reads and writes, as if no cache kept anything between two passes.
+/// Floating-point operations and bytes that the passes over maps and weights must move, forward and backward:
+/// every pass counts what it reads and writes, as if no cache kept anything between two passes.
 fn costs<'a, E: Compiled>(layers: impl Iterator<Item = &'a Layer>) -> [(f64, f64); 2] {
     let mut costs = [(0.0, 0.0); 2];
     for layer in layers {
@@ -173,7 +173,8 @@ fn costs<'a, E: Compiled>(layers: impl Iterator<Item = &'a Layer>) -> [(f64, f64
             let macs = output * weights / conv.filter.outputs() as f64;
             // convolution; normalisation with activation
             let forward = (input + output) + 2.0 * output;
-            // two passes of the normalisation, both gradients, and the input computed again unless it is the block's own
+            // two passes of the normalisation, both gradients, and the input computed again unless it is the
+            // block's own
             let again = if i > 0 { 2.0 * input } else { 0.0 };
             let backward = 6.0 * output + 2.0 * (input + output) + again;
             for (cost, map, times) in [(0, forward, 1.0), (1, backward, 2.0)] {

@@ -1,13 +1,18 @@
 //! CPU kernels for convolutional networks on plain slices.
 //!
-//! Maps are contiguous in **NHWC** order (channels last), of `f32` or [`bf16`](Element); parameters and their gradients are
-//! `f32`, weights in torch's order, (O, I, kh, kw).
-//! Every operator has a forward pass, the gradients a training step needs, and a plain reference it is tested against.
+//! Maps are contiguous in **NHWC** order (channels last), of `f32` or [`bf16`](Element); parameters and their
+//! gradients are `f32`, weights in torch's order, (O, I, kh, kw). Every operator has a forward pass, the
+//! gradients a training step needs, and a plain reference it is tested against.
 //!
-//! Work is cut into tasks by the shape of the problem alone and partial sums are added in a fixed order, so results do not
-//! depend on the number of threads. Buffers of the wrong length are errors of the calling program and panic.
+//! The modules are floors, each of which imports from those before it alone: `parallel`, `simd`, `products`,
+//! `layers`, `blocks`; `images`, `optim` and `dot` stand beside the upper three.
+//!
+//! Work is cut into tasks by the shape of the problem alone and partial sums are added in a fixed order, so
+//! results do not depend on the number of threads. Buffers of the wrong length are errors of the calling
+//! program and panic.
 
-// explicit SIMD and tasks that write disjoint parts of one buffer need it; no other crate of the workspace may
+// explicit SIMD and tasks that write disjoint parts of one buffer need it; no other crate of the workspace
+// may
 #![allow(unsafe_code)]
 // kernels are generic functions that must be merged into their entry points, or they lose the target features
 #![allow(clippy::inline_always)]

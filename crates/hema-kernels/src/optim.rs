@@ -1,4 +1,4 @@
-//! Passes of an optimizer over one weight tensor: everything that is read or written, once.
+//! Passes of an optimizer over one weight tensor, in which every value is read and written once.
 //!
 //! Left out on purpose: which weights decay, schedules, state by name; those are the trainer's.
 

@@ -1,7 +1,8 @@
-//! Convolution, batch normalisation, activation: the unit every block is made of.
+//! Convolution, batch normalisation, activation: every block is made of these.
 //!
-//! Forward, the convolution gathers the statistics of its output while that is in the cache, and one pass normalises and
-//! activates. What backward needs is the convolution's output and the statistics; the input is the caller's to keep.
+//! In the forward pass the convolution gathers the statistics of its output while that is in the cache, and
+//! one pass normalises and activates. The backward pass needs the convolution's output and the statistics;
+//! the input is the caller's to keep.
 
 use crate::layers::{Conv2d, Depthwise, Norm, NormGrads, PackedConv, Stats};
 use crate::parallel::{Workspace, scratch};
@@ -82,7 +83,8 @@ impl Filter {
         match self {
             Self::Dense(c) => c.grad_input_add(dy, weight, dx),
             Self::Depthwise(d) => {
-                // its tiles overlap, so they cannot add; blocks that begin with a depthwise convolution are rare
+                // its tiles overlap, so they cannot add; blocks that begin with a depthwise convolution are
+                // rare
                 let mut own = scratch().take(dx.len());
                 d.grad_input(dy, weight, &mut own);
                 d.in_map().add(&own, dx);
@@ -99,7 +101,7 @@ impl Filter {
     }
 }
 
-/// A convolution, the normalisation of its output, and an activation.
+/// A convolution, the batch normalisation of its output, and an activation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConvBnAct {
     /// The convolution, without bias.
@@ -113,7 +115,7 @@ pub struct ConvBnAct {
 /// Parameters of a [`ConvBnAct`].
 #[derive(Clone, Copy, Debug)]
 pub struct ConvBnActParams<'a> {
-    /// Of the convolution.
+    /// Weights of the convolution.
     pub weight: &'a [f32],
     /// The normalisation's factor per channel.
     pub gamma: &'a [f32],
@@ -123,30 +125,31 @@ pub struct ConvBnActParams<'a> {
     pub fixed: Option<&'a Stats>,
 }
 
-/// What a [`ConvBnAct`]'s forward pass keeps for the backward pass.
+/// Map and statistics that a [`ConvBnAct`]'s forward pass keeps for the backward pass.
 #[derive(Debug)]
 pub struct ConvBnActSaved<E> {
     /// Output of the convolution, before the normalisation.
     pub pre: Vec<E>,
-    /// What it is normalised by: the batch's statistics, which the caller folds into the running ones, or the fixed ones.
+    /// The statistics it is normalised by: the batch's, which the caller folds into the running ones, or the
+    /// fixed ones.
     pub stats: Stats,
 }
 
 /// Gradients of a [`ConvBnAct`]'s parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConvBnActGrads {
-    /// Of the convolution's weights.
+    /// Gradient of the convolution's weights.
     pub weight: Vec<f32>,
-    /// Of the normalisation's factor.
+    /// Gradient of the normalisation's factor.
     pub gamma: Vec<f32>,
-    /// Of the normalisation's offset.
+    /// Gradient of the normalisation's offset.
     pub beta: Vec<f32>,
 }
 
-/// Where the gradient of a unit's input goes.
+/// Where the gradient of a convolution's input goes.
 #[derive(Debug)]
 pub enum InputGrad<'a, E> {
-    /// Nowhere: the unit is the network's first.
+    /// Nowhere: the convolution is the network's first.
     Unwanted,
     /// Into a buffer, whatever it holds.
     Store(&'a mut [E]),
@@ -154,7 +157,7 @@ pub enum InputGrad<'a, E> {
     Add(&'a mut [E]),
 }
 
-/// A unit whose normalisation has constant statistics, as one convolution: weights in the kernel's order, and bias.
+/// A [`ConvBnAct`] with constant statistics as one convolution: weights in the kernel's order, and bias.
 pub(crate) struct FoldedConvBnAct<E> {
     weight: FoldedWeight<E>,
     bias: Vec<f32>,
@@ -176,7 +179,8 @@ impl ConvBnAct {
         }
     }
 
-    /// First half of the training forward pass: the convolution, and the statistics of its output (or the fixed ones).
+    /// First half of the training forward pass: the convolution, and the statistics of its output (or the
+    /// fixed ones).
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -197,7 +201,8 @@ impl ConvBnAct {
         ConvBnActSaved { pre, stats }
     }
 
-    /// Second half: `y = act(norm(pre))`, from what the first half returned; as often as it is needed.
+    /// Second half of the training forward pass: `y = act(norm(pre))`, from the result of the first half, as
+    /// often as it is needed.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -205,7 +210,8 @@ impl ConvBnAct {
         self.norm(params).forward(&saved.pre, &saved.stats, y);
     }
 
-    /// First half of the backward pass: `d`, the gradient of the output, becomes that of the convolution's output.
+    /// First half of the backward pass: `d`, the gradient of the output, becomes that of the convolution's
+    /// output.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -218,7 +224,8 @@ impl ConvBnAct {
         self.norm(params).backward(&saved.pre, &saved.stats, d)
     }
 
-    /// Second half, with what the first returned; the gradient of `x` goes where `dx` says.
+    /// Second half of the backward pass, with the result of the first; the gradient of `x` goes where `dx`
+    /// says.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -241,7 +248,7 @@ impl ConvBnAct {
         ConvBnActGrads { weight, gamma: norm.gamma, beta: norm.beta }
     }
 
-    /// The unit with constant statistics as one convolution with bias, for inference.
+    /// The layers with constant statistics as one convolution with bias, for predictions.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -257,7 +264,7 @@ impl ConvBnAct {
         FoldedConvBnAct { weight, bias }
     }
 
-    /// Inference, `y = act(x * weight + bias)`.
+    /// Prediction: `y = act(x * weight + bias)`.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -268,7 +275,7 @@ impl ConvBnAct {
             (Filter::Depthwise(d), FoldedWeight::Depthwise(weight)) => {
                 d.forward_packed(x, weight, bias, self.act, y);
             }
-            _ => panic!("folded from a unit with the other kind of filter"),
+            _ => panic!("folded from layers with the other kind of filter"),
         }
     }
 }

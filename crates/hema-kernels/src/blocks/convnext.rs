@@ -1,9 +1,11 @@
-//! A `ConvNeXt` block as one function forward and one backward: depthwise convolution, layer normalisation, two dense layers
-//! with a GELU between them, a factor for each channel, and the way around (Liu et al., 2022). The second version has no
-//! factors; it normalises the responses of the hidden channels instead (Woo et al., 2023).
+//! A `ConvNeXt` block as one function forward and one backward: depthwise convolution, layer normalisation,
+//! two dense layers with a GELU between them, a factor for each channel, and the way around (Liu et al.,
+//! 2022). The second version has no factors; it normalises the responses of the hidden channels instead (Woo
+//! et al., 2023).
 //!
-//! Kept between the passes are the outputs of the depthwise convolution and of both dense layers, of the second one only where
-//! its factors need it; the normalised map and the activation are computed again, which costs less than reading them would.
+//! Kept between the passes are the outputs of the depthwise convolution and of both dense layers, of the
+//! second one only where its factors need it; the normalised map and the activation are computed again, which
+//! costs less than reading them would.
 
 use crate::layers::{
     Conv2d, Depthwise, LayerNorm, Map, PackedConv, Pad, ResponseNorm, RowStats, add_scaled_rows,
@@ -97,7 +99,8 @@ impl<E: Element> ConvNextSaved<E> {
     }
 }
 
-/// Gradients of a [`ConvNextBlock`]'s parameters, of those that there are, in the order of [`ConvNextParams`].
+/// Gradients of a [`ConvNextBlock`]'s parameters, of those that there are, in the order of
+/// [`ConvNextParams`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConvNextGrads(pub Vec<Vec<f32>>);
 
@@ -127,7 +130,7 @@ impl ConvNextBlock {
         self.depthwise.in_len()
     }
 
-    /// There is no input.
+    /// Whether the input has no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -164,7 +167,8 @@ impl ConvNextBlock {
         }
     }
 
-    /// Training forward pass: `y` = `x` + the layers' result, each image of which is multiplied by its factor of stochastic depth.
+    /// Training forward pass: `y` = `x` + the layers' result, each image of which is multiplied by its factor
+    /// of stochastic depth.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -203,7 +207,8 @@ impl ConvNextBlock {
         ConvNextSaved { spread, stats, hidden, norms, projected }
     }
 
-    /// Backward pass: writes the gradient of the input to where the arguments say and returns those of the parameters.
+    /// Backward pass: writes the gradient of the input to where the arguments say and returns those of the
+    /// parameters.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -236,8 +241,8 @@ impl ConvNextBlock {
         ConvNextGrads(depthwise.into_iter().chain(expand).chain(project).chain(scale).collect())
     }
 
-    /// Backward through the second dense layer, the normalised responses and the activation: the gradient of the first dense
-    /// layer's output, and those of the parameters passed on the way, in their order.
+    /// Backward through the second dense layer, the normalised responses and the activation: the gradient of
+    /// the first dense layer's output, and those of the parameters passed on the way, in their order.
     fn backward_project<E: Element>(
         &self,
         dprojected: &[E],
@@ -267,8 +272,9 @@ impl ConvNextBlock {
         (dhidden, response.into_iter().flatten().chain([weight, bias]).collect())
     }
 
-    /// Backward through the first dense layer and the normalisation before it, whose input and statistics are `spread`: the
-    /// gradient of that input, in the memory `into`, and those of the parameters passed on the way, in their order.
+    /// Backward through the first dense layer and the normalisation before it, whose input and statistics are
+    /// `spread`: the gradient of that input, in the memory `into`, and those of the parameters passed on the
+    /// way, in their order.
     fn backward_expand<E: Element>(
         &self,
         dhidden: Vec<E>,

@@ -1,4 +1,5 @@
-//! Blocks of networks.
+//! Blocks of networks: several layers as one function forward and one backward, which keeps few maps in
+//! between.
 
 mod block;
 mod conv_bn_act;

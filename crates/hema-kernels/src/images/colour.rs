@@ -6,7 +6,8 @@ use crate::simd::{Level, level};
 /// Bits behind the point of the numbers in a [`ColourMatrix`].
 pub const COLOUR_BITS: u32 = 12;
 
-/// Red, green and blue as sums of `[red, green, blue, 1]`, each with its factor in units of 2^-[`COLOUR_BITS`].
+/// Red, green and blue as sums of `[red, green, blue, 1]`, each with its factor in units of
+/// 2^-[`COLOUR_BITS`].
 pub type ColourMatrix = [[i32; 4]; 3];
 
 /// Multiplies every colour by a matrix; results are rounded, halves up, and brought into 0 to 255.

@@ -1,5 +1,5 @@
-//! Bytes replaced by what stands for them in a table, and bytes mixed with their smoothed surroundings: the rest of what
-//! colour operators spend their time on. Every level makes the same bytes.
+//! Bytes replaced by means of a table, and bytes mixed with their smoothed surroundings: colour operators
+//! spend their time on these. Every level makes the same bytes.
 
 use std::ops::Range;
 
@@ -7,15 +7,15 @@ use crate::parallel::check_len;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Level, level};
 
-/// What stands for each byte.
+/// The replacement of each byte.
 pub type Table = [u8; 256];
 
-/// Replaces every byte by what stands for it.
+/// Replaces every byte by its entry in the table.
 pub fn map_bytes(bytes: &mut [u8], table: &Table) {
     #[cfg(target_arch = "x86_64")]
     if level() >= Level::Avx512 && is_x86_feature_detected!("avx512vbmi") {
         let (groups, rest) = bytes.as_chunks_mut();
-        // SAFETY: the processor has what was asked for.
+        // SAFETY: the processor has the instructions, as was just asked.
         unsafe { avx512::map_bytes(groups, table) };
         map_bytes_here(rest, table);
         return;
@@ -23,19 +23,19 @@ pub fn map_bytes(bytes: &mut [u8], table: &Table) {
     map_bytes_here(bytes, table);
 }
 
-/// See [`map_bytes`].
+/// [`map_bytes`] in plain Rust.
 fn map_bytes_here(bytes: &mut [u8], table: &Table) {
     for byte in bytes {
         *byte = table[usize::from(*byte)];
     }
 }
 
-/// Replaces red, green and blue by what stands for them in a table of each.
+/// Replaces red, green and blue by their entries in a table of each.
 pub fn map_pixels(pixels: &mut [[u8; 3]], tables: &[Table; 3]) {
     #[cfg(target_arch = "x86_64")]
     if level() >= Level::Avx512 && is_x86_feature_detected!("avx512vbmi") {
         let (groups, rest) = pixels.as_chunks_mut();
-        // SAFETY: the processor has what was asked for.
+        // SAFETY: the processor has the instructions, as was just asked.
         unsafe { avx512::map_pixels(groups, tables) };
         map_pixels_here(rest, tables);
         return;
@@ -43,7 +43,7 @@ pub fn map_pixels(pixels: &mut [[u8; 3]], tables: &[Table; 3]) {
     map_pixels_here(pixels, tables);
 }
 
-/// See [`map_pixels`].
+/// [`map_pixels`] in plain Rust.
 fn map_pixels_here(pixels: &mut [[u8; 3]], tables: &[Table; 3]) {
     for pixel in pixels {
         *pixel = std::array::from_fn(|channel| tables[channel][usize::from(pixel[channel])]);
@@ -106,9 +106,9 @@ mod avx512 {
     }
 }
 
-/// Writes to `target` the middle one of three rows of pixels, each value moved to `factor` times its distance from its
-/// surroundings: the mean of the nine values around it with a weight of five for its own. The first and last pixel of
-/// `target` stay as they are.
+/// Writes to `target` the middle one of three rows of pixels, each value moved to `factor` times its distance
+/// from its surroundings: the mean of the nine values around it with a weight of five for its own. The first
+/// and last pixel of `target` stay as they are.
 ///
 /// The mean is rounded, the result cut off (Pillow's `ImageEnhance.Sharpness`).
 ///
@@ -122,7 +122,8 @@ pub fn sharpen(rows: [&[u8]; 3], factor: f32, target: &mut [u8]) {
     #[cfg(target_arch = "x86_64")]
     if level() >= Level::Avx2 && !inner.is_empty() {
         let whole = inner.len() / avx2::GROUP * avx2::GROUP;
-        // SAFETY: the level is one that the processor has; the rows reach three values beyond `inner` at both ends.
+        // SAFETY: the level is one that the processor has; the rows reach three values beyond `inner` at both
+        // ends.
         unsafe { avx2::sharpen(rows, factor, &mut target[inner.start..inner.start + whole]) };
         return sharpen_here(rows, factor, target, inner.start + whole..inner.end);
     }
@@ -168,7 +169,8 @@ mod avx2 {
             let here = words(1, 3);
             let sum = _mm256_add_epi16(_mm256_add_epi16(sum(0), sum(1)), sum(2));
             let sum = _mm256_add_epi16(sum, _mm256_slli_epi16::<2>(here));
-            // (2 sum + 13) / 26: 40,330 is 2^20 / 26, rounded up, which is exact for numbers as small as these
+            // (2 sum + 13) / 26: 40,330 is 2^20 / 26, rounded up, which is exact for numbers as small as
+            // these
             let twice = _mm256_add_epi16(_mm256_add_epi16(sum, sum), _mm256_set1_epi16(13));
             let smooth =
                 _mm256_srli_epi16::<4>(_mm256_mulhi_epu16(twice, _mm256_set1_epi16(40_330u16 as i16)));
@@ -176,7 +178,7 @@ mod avx2 {
             let blend = |smooth: __m256i, difference: __m256i| {
                 let difference = _mm256_cvtepi32_ps(_mm256_srai_epi32::<16>(difference));
                 let sharp = _mm256_add_ps(_mm256_cvtepi32_ps(smooth), _mm256_mul_ps(factor, difference));
-                // what is no number becomes 0
+                // a value that is no number becomes 0
                 let sharp = _mm256_max_ps(sharp, _mm256_castsi256_ps(zero));
                 _mm256_cvttps_epi32(_mm256_min_ps(sharp, most))
             };

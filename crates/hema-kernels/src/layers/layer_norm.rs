@@ -1,14 +1,14 @@
 //! Layer normalisation: every pixel over its channels (Ba, Kiros and Hinton, 2016).
 //!
 //! * Forward: a row is read three times from the cache: for its mean, for its variance, and to write it.
-//! * Backward: one pass over rows, which sums the parameters' gradients on the way; tasks are a fixed number of rows and their
-//!   sums are added in order.
+//! * Backward: one pass over rows, which sums the parameters' gradients on the way; tasks are a fixed number
+//!   of rows and their sums are added in order.
 
 use super::chunk;
 use crate::parallel::{self, check_len};
 use crate::simd::{Element, Kernel, MAX_LANES, Simd, dispatch, for_vectors, lanes_sum};
 
-/// A normalisation over the channels of a map.
+/// A layer normalisation: every pixel of a map over its channels (Ba, Kiros and Hinton, 2016).
 #[derive(Clone, Copy, Debug)]
 pub struct LayerNorm<'a> {
     /// Factor per channel.
@@ -24,12 +24,12 @@ const ONES: [f32; MAX_LANES] = [1.0; MAX_LANES];
 /// Mean of a row, and 1 / its standard deviation.
 pub type RowStats = [f32; 2];
 
-/// Gradients of a normalisation's parameters.
+/// Gradients of a [`LayerNorm`]'s parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerNormGrads {
-    /// Of the factor.
+    /// Gradient of the factor.
     pub weight: Vec<f32>,
-    /// Of the offset.
+    /// Gradient of the offset.
     pub bias: Vec<f32>,
 }
 
@@ -44,7 +44,7 @@ impl LayerNorm<'_> {
         channels
     }
 
-    /// `y = weight * (x - mean) / sqrt(var + eps) + bias` of every row; the rows' statistics.
+    /// `y = weight * (x - mean) / sqrt(var + eps) + bias` for every row; returns the rows' statistics.
     ///
     /// # Panics
     /// If lengths do not match.
@@ -122,7 +122,8 @@ impl<E: Element> Kernel for ForwardRows<'_, E> {
             let by = s.splat(mean);
             let mut squares = s.splat(0.0);
             for_vectors!(S, channels, |c, n| {
-                // SAFETY: as above; there are as many ones as a vector has lanes at most, and lanes beyond `n` are 0.
+                // SAFETY: as above; there are as many ones as a vector has lanes at most, and lanes beyond
+                // `n` are 0.
                 unsafe {
                     let there = s.load_n(ONES.as_ptr(), n);
                     let away = s.mul(there, s.sub(E::load_n(s, x.as_ptr().add(c), n), by));
@@ -168,7 +169,8 @@ impl<E: Element> Kernel for BackwardRows<'_, E> {
             let (scale, shift) = (s.splat(*rstd), s.splat(-mean * rstd));
             let (mut plain, mut weighted) = (s.splat(0.0), s.splat(0.0));
             for_vectors!(S, channels, |c, n| {
-                // SAFETY: `n` channels remain from c in both rows and all parameters and sums; lanes beyond are 0 in `dy`.
+                // SAFETY: `n` channels remain from c in both rows and all parameters and sums; lanes beyond
+                // are 0 in `dy`.
                 unsafe {
                     let normal = s.fma(E::load_n(s, x.as_ptr().add(c), n), scale, shift);
                     let dy = E::load_n(s, d.as_ptr().add(c), n);

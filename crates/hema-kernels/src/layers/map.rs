@@ -1,4 +1,5 @@
-//! Passes that treat an NHWC map image by image: global average pooling, squeeze-excite's scaling, the residual sum.
+//! Passes that treat an NHWC map image by image: global average pooling, squeeze-excite's scaling, the
+//! residual sum.
 //!
 //! An image is one task. All are bound by memory; each reads and writes a map once.
 //!
@@ -87,7 +88,8 @@ impl Map {
         par_chunks(x, self.image(), |i, x| scale_image(x, &by[i * self.channels..][..self.channels]));
     }
 
-    /// `y` (batch, channels) is the sum over the pixels of `a * b`: the gradient of [`Map::scale`]'s factor from its `x` and `dy`.
+    /// `y` (batch, channels) is the sum over the pixels of `a * b`: the gradient of [`Map::scale`]'s factor
+    /// from its `x` and `dy`.
     ///
     /// # Panics
     /// If lengths do not match the map.
@@ -133,7 +135,8 @@ impl Map {
         });
     }
 
-    /// `d *= by[image]`: turns the gradient of a residual sum into that of the branch that stochastic depth scales.
+    /// `d *= by[image]`: turns the gradient of a residual sum into that of the branch that stochastic depth
+    /// scales.
     ///
     /// # Panics
     /// If lengths do not match the map.

@@ -1,8 +1,10 @@
-//! Maximum over windows of an NHWC map. Padding never wins; of equal values the first of the window does, as in PyTorch.
+//! Maximum over windows of an NHWC map. Padding never wins; of equal values the first of the window does, as
+//! in PyTorch.
 //!
 //! The forward pass keeps which tap won, one byte a value; backward hands each gradient to that tap.
 //!
-//! Left out on purpose: a value that is not a number may lose; the normalisation before has spread it over its whole channel.
+//! Left out on purpose: a value that is not a number may lose; the normalisation before has spread it over
+//! its whole channel.
 
 use super::Pad;
 use super::window::Window;
@@ -73,8 +75,8 @@ impl MaxPool {
         (h < self.height && w < self.width).then_some(h * self.width + w)
     }
 
-    /// `y` = the maxima of `x`, and `winners`, like `y`, the number of the tap that each is from. Without winners (empty) there is no
-    /// backward pass.
+    /// `y` = the maxima of `x`, and `winners`, like `y`, the number of the tap that each is from. Without
+    /// winners (empty) there is no backward pass.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -110,7 +112,8 @@ impl MaxPool {
             inputs.clear();
             inputs.extend(taps.filter_map(|(pixel, tap)| Some((x[pixel? * c..][..c].as_ptr(), tap as f32))));
             let winners = winners.as_deref_mut().map(|winners| &mut winners[column * c..][..c]);
-            // SAFETY: every address is of `c` values, as many as `y` and the winners have; less padding than window leaves a tap.
+            // SAFETY: every address is of `c` values, as many as `y` and the winners have; less padding than
+            // window leaves a tap.
             unsafe { dispatch(Maximum { inputs: &inputs, y, winners }) };
         }
     }

@@ -1,4 +1,7 @@
-//! Layers of networks.
+//! Layers of networks, one file each: a forward pass, its gradients, and the kernels that only this layer
+//! uses.
+//!
+//! Left out on purpose: anything that needs more than one layer (see [`blocks`](crate::blocks)).
 
 mod conv;
 mod depthwise;

@@ -1,20 +1,22 @@
-//! Batch normalisation over the channels of an NHWC map, with the activation that follows it in the same pass.
+//! Batch normalisation over the channels of an NHWC map, with the activation that follows it in the same
+//! pass.
 //!
-//! * Statistics: per block of rows, shifted sums in `f32` (the shift is the block's first row, so large means do no harm);
-//!   blocks are merged in `f64` in order (Chan et al.).
+//! * Statistics: per block of rows, shifted sums in `f32` (the shift is the block's first row, so large means
+//!   do no harm); blocks are merged in `f64` in order (Chan et al.).
 //! * Forward: one pass, `y = act(scale * x + shift)`; eval mode is the same pass with running statistics.
-//! * Backward: two passes. The first recomputes the pre-activation from `x`, makes `dz = dy * act'`, sums `dz` and
-//!   `dz * (x - mean)` and turns `dy` into `scale * dz` in place, which is `dx` already where the statistics are constants; else
-//!   the second adds what flows through them. Recomputing costs less than a saved map would.
+//! * Backward: two passes. The first recomputes the pre-activation from `x`, makes `dz = dy * act'`, sums
+//!   `dz` and `dz * (x - mean)` and turns `dy` into `scale * dz` in place, which is `dx` already where the
+//!   statistics are constants; else the second adds the part that flows through them. Recomputing costs less
+//!   than a saved map would.
 //!
-//! Passes with sums take four rows at a time, so that sums and parameters are loaded once for four rows while memory is still
-//! read in order.
+//! Passes with sums take four rows at a time, so that sums and parameters are loaded once for four rows while
+//! memory is still read in order.
 
 use super::{ROWS, Stats, check_rows, chunk};
 use crate::parallel::{self, check_len, par_chunks};
 use crate::simd::{Act, Activation, Element, Kernel, Simd, dispatch, for_vectors, with_activation};
 
-/// A normalisation's parameters and the activation after it.
+/// A batch normalisation's parameters and the activation after it (Ioffe and Szegedy, 2015).
 #[derive(Clone, Copy, Debug)]
 pub struct Norm<'a> {
     /// Factor per channel.
@@ -29,12 +31,12 @@ pub struct Norm<'a> {
     pub fixed: bool,
 }
 
-/// Gradients of a normalisation's parameters.
+/// Gradients of a [`Norm`]'s parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NormGrads {
-    /// Of the factor.
+    /// Gradient of the factor.
     pub gamma: Vec<f32>,
-    /// Of the offset.
+    /// Gradient of the offset.
     pub beta: Vec<f32>,
 }
 
@@ -51,8 +53,8 @@ impl Norm<'_> {
         stats.var.iter().map(|v| 1.0 / (v + self.eps).sqrt()).collect()
     }
 
-    /// The normalisation as `scale * x + shift`; multiply a convolution's filters by `scale` and give it the bias `shift` to
-    /// fold the two for inference.
+    /// The normalisation as `scale * x + shift`; multiply a convolution's filters by `scale` and give it the
+    /// bias `shift` to fold the two for inference.
     ///
     /// # Panics
     /// If the numbers of channels differ.
@@ -63,8 +65,8 @@ impl Norm<'_> {
         (scale, shift)
     }
 
-    /// `y = act(gamma * (x - mean) / sqrt(var + eps) + beta)`; `x` and `y` are rows of as many values as there are channels.
-    /// `stats` are the batch's in training, the running ones otherwise.
+    /// `y = act(gamma * (x - mean) / sqrt(var + eps) + beta)`; `x` and `y` are rows of as many values as
+    /// there are channels. `stats` are the batch's in training, the running ones otherwise.
     ///
     /// # Panics
     /// If lengths do not match.
@@ -75,8 +77,8 @@ impl Norm<'_> {
         self.forward_chunks(x, stats, chunk(channels), y, |_, _| ());
     }
 
-    /// [`Norm::forward`] a chunk of `size` values (whole rows) at a time; `then` is called with each chunk's number and the chunk
-    /// while that is in the cache, and its results returned in order.
+    /// [`Norm::forward`] a chunk of `size` values (whole rows) at a time; `then` is called with each chunk's
+    /// number and the chunk while that is in the cache, and its results returned in order.
     pub(crate) fn forward_chunks<E: Element, T: Send>(
         &self,
         x: &[E],
@@ -99,8 +101,9 @@ impl Norm<'_> {
         parallel::map(y.chunks_mut(size).enumerate(), task)
     }
 
-    /// Gradients, where `stats` are those of `x` itself or, with [`Norm::fixed`], constants. `d` holds the gradient after the activation and receives that
-    /// of `x`: in place, because writing to other memory would cost reading it first.
+    /// Gradients, where `stats` are those of `x` itself or, with [`Norm::fixed`], constants. `d` holds the
+    /// gradient after the activation and receives that of `x`: in place, because writing to other memory
+    /// would cost reading it first.
     ///
     /// # Panics
     /// If lengths do not match.
@@ -109,8 +112,8 @@ impl Norm<'_> {
         self.backward_chunks(x, stats, size, d, |_, _| ())
     }
 
-    /// [`Norm::backward`] with chunks of `size` values (whole rows); `first` is called with each chunk's number and the chunk of
-    /// `d` to prepare it.
+    /// [`Norm::backward`] with chunks of `size` values (whole rows); `first` is called with each chunk's
+    /// number and the chunk of `d` to prepare it.
     pub(crate) fn backward_chunks<E: Element>(
         &self,
         x: &[E],
@@ -138,7 +141,8 @@ impl Norm<'_> {
         grads
     }
 
-    /// Turns `dy` into `scale * dz` in place; returns the parameters' gradients, the scale and 1 / standard deviation.
+    /// Turns `dy` into `scale * dz` in place; returns the parameters' gradients, the scale and 1 / standard
+    /// deviation.
     fn backward_sums<E: Element>(
         &self,
         x: &[E],
@@ -250,8 +254,8 @@ impl<E: Element> Kernel for AddAffine<'_, E> {
     }
 }
 
-/// With `dz = d * act'(scale * x + shift)`: `d = scale * dz`; adds `dz` and `dz * (x - mean)`, summed over rows, to `plain`
-/// and `weighted`.
+/// `d = scale * dz`, where `dz = d * act'(scale * x + shift)`; adds `dz` and `dz * (x - mean)`, summed over
+/// rows, to `plain` and `weighted`.
 ///
 /// # Safety
 /// `x` and `d` are equally many whole rows of the parameters' and the sums' length.
@@ -414,7 +418,8 @@ mod tests {
         });
     }
 
-    /// A mean a thousand times the spread: the plain sum of squares would have no correct digit of the variance left.
+    /// A mean a thousand times the spread: the plain sum of squares would have no correct digit of the
+    /// variance left.
     #[test]
     fn statistics_survive_a_large_mean() {
         at_every_level(|_| {

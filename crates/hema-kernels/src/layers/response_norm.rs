@@ -1,14 +1,15 @@
-//! Global response normalisation: every channel of an image by how much of the image's response is its own (Woo et al., 2023).
+//! Global response normalisation: every channel of an image by how much of the image's response is its own
+//! (Woo et al., 2023).
 //!
-//! A channel's response is its norm over the pixels, its share that norm over the mean of all channels' norms, and
-//! `y = x + weight * share * x + bias`. An image is one task, and stays in the cache between the two passes over it: sums over
-//! pixels, then a factor for each channel.
+//! A channel's response is its norm over the pixels, its share that norm over the mean of all channels'
+//! norms, and `y = x + weight * share * x + bias`. An image is one task, and stays in the cache between the
+//! two passes over it: sums over pixels, then a factor for each channel.
 
 use super::{Map, scale_add_image};
 use crate::parallel::{self, check_len};
 use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors};
 
-/// A normalisation of the channels of each image.
+/// A global response normalisation of the channels of each image (Woo et al., 2023).
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseNorm<'a> {
     /// Factor per channel of its normalised self.
@@ -19,12 +20,12 @@ pub struct ResponseNorm<'a> {
     pub eps: f32,
 }
 
-/// Gradients of a normalisation's parameters.
+/// Gradients of a [`ResponseNorm`]'s parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResponseNormGrads {
-    /// Of the factor.
+    /// Gradient of the factor.
     pub weight: Vec<f32>,
-    /// Of the offset.
+    /// Gradient of the offset.
     pub bias: Vec<f32>,
 }
 
@@ -36,7 +37,7 @@ impl ResponseNorm<'_> {
         check_len("x", x.len(), map.numel());
     }
 
-    /// Normalises `x` in its place; the norms (batch, channels).
+    /// Normalises `x` in its place; returns the norms (batch, channels).
     ///
     /// # Panics
     /// If a length does not match the map.
@@ -54,7 +55,7 @@ impl ResponseNorm<'_> {
         norms
     }
 
-    /// The same where the norms are known.
+    /// Normalises `x` in its place, where the norms are known.
     ///
     /// # Panics
     /// If a length does not match the map.
@@ -96,20 +97,20 @@ impl ResponseNorm<'_> {
         ResponseNormGrads { weight, bias }
     }
 
-    /// What makes shares of an image's norms.
+    /// The factor that makes shares of an image's norms.
     fn share(&self, norms: &[f32]) -> f32 {
         let sum: f64 = norms.iter().map(|norm| f64::from(*norm)).sum();
         1.0 / ((sum / norms.len() as f64) as f32 + self.eps)
     }
 
-    /// What an image's channels are multiplied by.
+    /// The factors of an image's channels.
     fn factors(&self, norms: &[f32]) -> Vec<f32> {
         let share = self.share(norms);
         self.weight.iter().zip(norms).map(|(weight, norm)| 1.0 + weight * norm * share).collect()
     }
 
-    /// What an image is multiplied by for the part of its gradient that flows through the norms, from `products`, the sums of
-    /// the image times its output's gradient.
+    /// The factors of an image's channels for the part of its gradient that flows through the norms, from
+    /// `products`, the sums of the image times its output's gradient.
     fn through_norms(&self, norms: &[f32], products: &[f32]) -> Vec<f32> {
         let share = self.share(norms);
         let of_shares = || self.weight.iter().zip(products).map(|(weight, product)| weight * product);
@@ -123,7 +124,8 @@ impl ResponseNorm<'_> {
     }
 }
 
-/// Rows whose values are added to sums at a time: memory is read nearly in order, and sums are rarely loaded and stored.
+/// Rows whose values are added to sums at a time: memory is read nearly in order, and sums are rarely loaded
+/// and stored.
 const ROWS: usize = 8;
 
 /// Adds the sum over rows of `x * x` to `sums`.

@@ -1,12 +1,14 @@
-//! Squeeze-and-excitation: a gate per image and channel, computed from the map's averages by two small layers.
+//! Squeeze-and-excitation: a gate per image and channel, computed from the map's averages by two small
+//! layers.
 //!
-//! This module is the small layers. The passes over the map, averaging, gating, and joining the map's own gradient with the
-//! averages', are left to the block, which does them in the same go as the normalisation before.
+//! This module is the small layers. The passes over the map, averaging, gating, and joining the map's own
+//! gradient with the averages', are left to the block, which does them in the same go as the normalisation
+//! before.
 
 use super::{Conv2d, Map, PackedConv, Pad};
 use crate::simd::{Act, Element};
 
-/// The shape of a squeeze-excite layer.
+/// The shape of a squeeze-and-excitation layer (Hu et al., 2018).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqueezeExcite {
     /// The map that is gated.
@@ -15,7 +17,7 @@ pub struct SqueezeExcite {
     pub reduced: usize,
     /// Activation between the two layers.
     pub act: Act,
-    /// What makes a gate of the second layer's output.
+    /// The function that makes a gate of the second layer's output.
     pub gate: Gate,
 }
 
@@ -30,7 +32,7 @@ pub enum Gate {
 }
 
 impl Gate {
-    /// What the second layer does itself.
+    /// The part of the function that the second layer applies itself.
     fn act(self) -> Act {
         match self {
             Self::Sigmoid => Act::Sigmoid,
@@ -38,7 +40,7 @@ impl Gate {
         }
     }
 
-    /// What is left to do to its output.
+    /// Applies the rest of the function to the second layer's output.
     fn finish(self, gates: &mut [f32]) {
         if self == Self::HardSigmoid {
             for z in gates {
@@ -47,8 +49,8 @@ impl Gate {
         }
     }
 
-    /// The slope of the function where its value is `gate`, over that value: the gated map's product with its gradient times
-    /// this is the gradient before the function.
+    /// The slope of the function where its value is `gate`, over that value: the gated map's product with its
+    /// gradient times this is the gradient before the function.
     fn relative_slope(self, gate: f32) -> f32 {
         match self {
             Self::Sigmoid => 1.0 - gate,
@@ -61,17 +63,17 @@ impl Gate {
 /// Parameters of a [`SqueezeExcite`].
 #[derive(Clone, Copy, Debug)]
 pub struct SqueezeParams<'a> {
-    /// (reduced, channels, 1, 1)
+    /// Weights of the first layer, (reduced, channels, 1, 1).
     pub reduce_weight: &'a [f32],
-    /// (reduced)
+    /// Bias of the first layer, (reduced).
     pub reduce_bias: &'a [f32],
-    /// (channels, reduced, 1, 1)
+    /// Weights of the second layer, (channels, reduced, 1, 1).
     pub expand_weight: &'a [f32],
-    /// (channels)
+    /// Bias of the second layer, (channels).
     pub expand_bias: &'a [f32],
 }
 
-/// The layers' weights in the kernel's order.
+/// A [`SqueezeExcite`]'s parameters for predictions: weights in the kernel's order.
 pub(crate) struct FoldedSqueeze {
     reduce: PackedConv<f32>,
     reduce_bias: Vec<f32>,
@@ -79,7 +81,7 @@ pub(crate) struct FoldedSqueeze {
     expand_bias: Vec<f32>,
 }
 
-/// What the forward pass keeps.
+/// Values that a [`SqueezeExcite`]'s forward pass keeps for the backward pass.
 #[derive(Debug)]
 pub struct SqueezeSaved {
     mean: Vec<f32>,
@@ -90,16 +92,16 @@ pub struct SqueezeSaved {
     pub gate: Vec<f32>,
 }
 
-/// Gradients of the parameters, as [`SqueezeParams`].
+/// Gradients of a [`SqueezeExcite`]'s parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SqueezeGrads {
-    /// Of the first layer's weights.
+    /// Gradient of the first layer's weights.
     pub reduce_weight: Vec<f32>,
-    /// Of the first layer's bias.
+    /// Gradient of the first layer's bias.
     pub reduce_bias: Vec<f32>,
-    /// Of the second layer's weights.
+    /// Gradient of the second layer's weights.
     pub expand_weight: Vec<f32>,
-    /// Of the second layer's bias.
+    /// Gradient of the second layer's bias.
     pub expand_bias: Vec<f32>,
 }
 
@@ -187,7 +189,7 @@ impl SqueezeExcite {
         (grads, dmean)
     }
 
-    /// The layers for inference.
+    /// The layers for predictions.
     ///
     /// # Panics
     /// If a length does not match the shape.

@@ -19,7 +19,8 @@ impl Pad {
         Self { top: p, left: p, bottom: p, right: p }
     }
 
-    /// TensorFlow's SAME padding: the output has `ceil(input / stride)` pixels and an odd pixel goes to the bottom and right.
+    /// TensorFlow's SAME padding: the output has `ceil(input / stride)` pixels and an odd pixel goes to the
+    /// bottom and right.
     pub fn same(height: usize, width: usize, kernel: usize, stride: usize) -> Self {
         let total = |size: usize| ((size.div_ceil(stride) - 1) * stride + kernel).saturating_sub(size);
         let (h, w) = (total(height), total(width));

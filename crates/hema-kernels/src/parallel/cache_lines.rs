@@ -1,14 +1,15 @@
 //! Memory that begins at a cache line.
 //!
-//! The system's allocator puts a large buffer 16 bytes behind the beginning of a page, so that every vector of 64 bytes, and
-//! every row of a tile, lies on two lines and costs two accesses to the cache. Products on tiles take a fifth more time for it.
+//! The system's allocator puts a large buffer 16 bytes behind the beginning of a page, so that every vector
+//! of 64 bytes, and every row of a tile, lies on two lines and costs two accesses to the cache. Products on
+//! tiles take a fifth more time for it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// The system's allocator, but whatever is as large as a few vectors begins at a cache line.
+/// The system's allocator, with buffers as large as a few vectors or larger at the beginning of a cache line.
 ///
-/// Maps and weights come from wherever a tensor library allocates them, so this is for a program to declare, not for a buffer to
-/// ask for. Kernels compute the same without it.
+/// Maps and weights come from wherever a tensor library allocates them, so this is for a program to declare,
+/// not for a buffer to ask for. Kernels compute the same without it.
 ///
 /// ```
 /// #[global_allocator]
@@ -26,10 +27,10 @@ impl CacheLines {
     /// Bytes from which on a buffer begins at a line: smaller ones would waste much of it.
     const FROM: usize = 1024;
 
-    /// What to ask the system for, if the buffer is to be moved to a line.
+    /// The layout to ask the system for, if the buffer is to be moved to a line.
     ///
-    /// Asked for the alignment itself, the system's allocator cuts a larger piece in three, which takes longer than a short pass of a kernel, and it
-    /// writes the zeros that it otherwise has in fresh pages.
+    /// Asked for the alignment itself, the system's allocator cuts a larger piece in three, which takes
+    /// longer than a short pass of a kernel, and it writes the zeros that it otherwise has in fresh pages.
     fn with_room(layout: Layout) -> Option<Layout> {
         if layout.size() < Self::FROM || layout.align() > Self::LINE {
             return None;
@@ -40,12 +41,14 @@ impl CacheLines {
     /// The next line after the beginning of `memory`, with that beginning noted before it.
     ///
     /// # Safety
-    /// `memory` is null or begins at a multiple of a word's size and has room for a line more than is asked for.
+    /// `memory` is null or begins at a multiple of a word's size and has room for a line more than is asked
+    /// for.
     unsafe fn moved(memory: *mut u8) -> *mut u8 {
         if memory.is_null() {
             return memory;
         }
-        // SAFETY: at least a word, at most a line lies between the two, since both are multiples of a word's size.
+        // SAFETY: at least a word, at most a line lies between the two, since both are multiples of a word's
+        // size.
         unsafe {
             let line = memory.add(Self::LINE - memory as usize % Self::LINE);
             line.cast::<*mut u8>().sub(1).write(memory);
@@ -54,8 +57,9 @@ impl CacheLines {
     }
 }
 
-// SAFETY: the system's allocator. Whether a buffer was moved depends on its layout alone, so `dealloc` knows, and finds where it began in the
-// word before it. `realloc`, where the size may cross the threshold, is the trait's own: it allocates, copies and frees.
+// SAFETY: the system's allocator. Whether a buffer was moved depends on its layout alone, so `dealloc` knows,
+// and finds where it began in the word before it. `realloc`, where the size may cross the threshold, is the
+// trait's own: it allocates, copies and frees.
 #[allow(clippy::cast_ptr_alignment)] // as above
 unsafe impl GlobalAlloc for CacheLines {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -74,7 +78,8 @@ unsafe impl GlobalAlloc for CacheLines {
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's conditions; a buffer that was moved has its beginning noted in the word before it.
+        // SAFETY: the caller's conditions; a buffer that was moved has its beginning noted in the word before
+        // it.
         unsafe {
             match Self::with_room(layout) {
                 Some(room) => System.dealloc(memory.cast::<*mut u8>().sub(1).read(), room),
@@ -94,7 +99,8 @@ mod tests {
     fn large_buffers_begin_at_a_line_and_keep_what_they_hold() {
         for (size, align) in [(1, 1), (1023, 8), (1024, 1), (1025, 4), (1 << 20, 16), (5000, 4096)] {
             let layout = Layout::from_size_align(size, align).unwrap();
-            // SAFETY: the size is not zero; reads and writes stay within it; memory is freed with the layout of its last size.
+            // SAFETY: the size is not zero; reads and writes stay within it; memory is freed with the layout
+            // of its last size.
             unsafe {
                 let memory = CacheLines.alloc_zeroed(layout);
                 let expected = if size < 1024 { align } else { align.max(64) };

@@ -1,4 +1,4 @@
-//! Work for all threads, and the buffers it is done on.
+//! The ground floor: loops over all threads, and the memory they work on. Knows nothing of kernels.
 
 mod buffers;
 mod cache_lines;

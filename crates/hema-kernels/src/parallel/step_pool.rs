@@ -1,16 +1,19 @@
-//! Parallel passes: tasks shared out among the threads of rayon's pool, which stay awake from one pass of a step to the next.
+//! Parallel loops: tasks shared out among the threads of rayon's pool, which stay awake from one loop of a
+//! step to the next.
 //!
-//! A step is some hundred passes of 20 to 500 microseconds. Between two of them rayon lets a thread without work fall asleep, and
-//! to be woken takes it as long as a short pass. In a [`step`] the other threads therefore run one job, a loop that spins for
-//! the next pass; only one that has waited for [`PATIENCE`] leaves it, for whatever else the pool has to do, and is called back with
-//! the next pass. Outside of a step a pass is rayon's.
+//! A step is some hundred loops of 20 to 500 microseconds. Between two of them rayon lets a thread without
+//! work fall asleep, and to be woken takes it as long as a short loop. In a [`step`] the other threads
+//! therefore run one job, a loop that spins for the next one; only a thread that has waited for [`PATIENCE`]
+//! leaves it, for whatever else the pool has to do, and is called back with the next loop. Outside of a step
+//! a loop is rayon's.
 //!
-//! To hand a step over to the pool and to be woken by its end costs as much as ten passes, a twentieth of the prediction of one image.
-//! [`step_here`] therefore stays on a thread that is not of the pool, and its helpers wait for the next step. Only one such thread
-//! leads at a time; the steps of others are handed over.
+//! To hand a step over to the pool and to be woken by its end costs as much as ten loops, a twentieth of the
+//! prediction of one image. [`step_here`] therefore stays on a thread that is not of the pool, and its
+//! helpers wait for the next step. Only one such thread leads at a time; the steps of others are handed over.
 //!
-//! Each thread begins with its own share of the tasks, the same in every pass, so it finds in its cache what it has written in the pass
-//! before; then it helps with the others'. Left out on purpose: passes within a task, whose tasks run one after the other.
+//! Each thread begins with its own share of the tasks, the same in every loop, so it finds in its cache the
+//! values that it has written in the loop before; then it helps with the others'. Left out on purpose: loops
+//! within a task, whose tasks run one after the other.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,20 +26,22 @@ use rayon::prelude::*;
 
 use super::SharedMut;
 
-/// Threads that work on a pass at most: few passes have more tasks, and threads that find none take power from those that do.
+/// The most threads that work on a loop: few loops have more tasks, and threads that find none take power
+/// from those that do.
 const MAX_THREADS: usize = 32;
-/// How long a thread waits for the next pass before it leaves.
+/// How long a thread waits for the next loop before it leaves.
 const PATIENCE: Duration = Duration::from_millis(1);
 /// Looks at the gate between two spins at the clock, each of some ten nanoseconds.
 const SPINS_PER_CLOCK_CHECK: u32 = 512;
 
-/// Bits of [`Team::gate`]: a pass runs; the step is over; the threads that help with the pass; the passes so far.
+/// Bits of [`Team::gate`]: a loop runs; the step is over; the threads that help with the loop; the loops so
+/// far.
 const OPEN: usize = 1;
 const OVER: usize = 2;
 const HELPER: usize = 4;
 const LOOP: usize = 1 << (usize::BITS / 2);
 
-/// A pass: called once by every thread that takes part, with the thread's number.
+/// A parallel loop: called once by every thread that takes part, with the thread's number.
 type ParallelLoop<'a> = *const (dyn Fn(usize) + Sync + 'a);
 
 /// The team of the thread outside of the pool that leads.
@@ -47,18 +52,18 @@ static OUTSIDE_TEAM_TAKEN: AtomicBool = AtomicBool::new(false);
 thread_local! {
     /// The team of the step that this thread runs.
     static LEADER_TEAM: RefCell<Option<Arc<Team>>> = const { RefCell::new(None) };
-    /// Whether this thread runs a task of a pass.
+    /// Whether this thread runs a task of a loop.
     static IN_TASK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Threads that work on the passes of one step.
+/// Threads that work on the loops of one step.
 struct Team {
     gate: AtomicUsize,
-    /// The pass that runs; written only while the gate is closed and no helper inside.
+    /// The loop that runs; written only while the gate is closed and no helper inside.
     pass: UnsafeCell<Option<ParallelLoop<'static>>>,
     /// The next task of each thread's share.
     next: Vec<Apart<AtomicUsize>>,
-    /// Threads other than the leader that look for passes, or have been called.
+    /// Threads other than the leader that look for loops, or have been called.
     helpers: AtomicUsize,
     panicked: AtomicBool,
 }
@@ -67,13 +72,14 @@ struct Team {
 #[repr(align(128))]
 struct Apart<T>(T);
 
-// SAFETY: all is atomic but `pass`, which the leader writes while no helper is inside the gate, and helpers read inside; the pass that it
-// points to may be called from any thread, and outlives the helpers' stay.
+// SAFETY: all is atomic but `pass`, which the leader writes while no helper is inside the gate, and helpers
+// read inside; the loop that it points to may be called from any thread, and outlives the helpers' stay.
 unsafe impl Send for Team {}
 // SAFETY: as above.
 unsafe impl Sync for Team {}
 
-/// Runs a training step or a prediction on the pool, with all its threads at hand for the passes in it.
+/// Runs a training step or a prediction on the pool, with all its threads at hand for the parallel loops in
+/// it.
 pub fn step<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     if within_another() {
         return f();
@@ -88,7 +94,8 @@ pub fn step<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// The same on this thread, for a short step while the pool has nothing else to do: if it has, one thread more than it has computes.
+/// Runs a short step on this thread, while the pool has nothing else to do: if it has, one thread more than
+/// it has computes.
 pub fn step_here<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     if rayon::current_thread_index().is_some()
         || within_another()
@@ -114,7 +121,7 @@ pub(crate) fn par_chunks<E: Send>(y: &mut [E], size: usize, f: impl Fn(usize, &m
     for_each(y.chunks_mut(size).enumerate(), |(i, y)| f(i, y));
 }
 
-/// What `f` makes of each item, in their order.
+/// Calls `f` for each item, in parallel, and returns the results in the items' order.
 pub(crate) fn map<T: Send, R: Send>(
     items: impl IntoIterator<Item = T>,
     f: impl Fn(T) -> R + Sync + Send,
@@ -122,7 +129,7 @@ pub(crate) fn map<T: Send, R: Send>(
     map_with(items, || (), |(), item| f(item))
 }
 
-/// The same with something that each thread makes for itself and all its items share.
+/// Calls `f` for each item, in parallel, with a value that each thread makes once and all its items share.
 pub(crate) fn map_with<S, T: Send, R: Send>(
     items: impl IntoIterator<Item = T>,
     init: impl Fn() -> S + Sync + Send,
@@ -141,7 +148,7 @@ pub(crate) fn map_with<S, T: Send, R: Send>(
 }
 
 impl Team {
-    /// As many threads as this thread's pool has.
+    /// A team of as many threads as this thread's pool has.
     fn of_pool() -> Self {
         let threads = rayon::current_num_threads().min(MAX_THREADS);
         Self {
@@ -166,7 +173,8 @@ impl Team {
         }
         let mut results = Vec::<R>::with_capacity(count);
         let (from, to) = (SharedMut::new(items.as_mut_ptr()), SharedMut::new(results.as_mut_ptr()));
-        // SAFETY: fewer than there are. Items are given away one by one; should a task panic, those that are left are forgotten.
+        // SAFETY: fewer than there are. Items are given away one by one; should a task panic, those that are
+        // left are forgotten.
         unsafe { items.set_len(0) };
         self.run(&|thread| {
             let mut own = init();
@@ -190,12 +198,13 @@ impl Team {
         results
     }
 
-    /// Runs a pass on this thread, the leader's, and all helpers that come.
+    /// Runs a loop on this thread, the leader's, and all helpers that come.
     fn run(self: &Arc<Self>, pass: &(dyn Fn(usize) + Sync)) {
         self.call_helpers();
         self.panicked.store(false, Ordering::Relaxed);
         #[expect(clippy::transmute_ptr_to_ptr, reason = "a cast may not lengthen a lifetime")]
-        // SAFETY: only the lifetime changes: helpers call it inside the gate alone, and this waits until they have left.
+        // SAFETY: only the lifetime changes: helpers call it inside the gate alone, and this waits until they
+        // have left.
         let for_helpers = unsafe { std::mem::transmute::<ParallelLoop<'_>, ParallelLoop<'static>>(pass) };
         // SAFETY: the gate is closed and nobody inside.
         unsafe { *self.pass.get() = Some(for_helpers) };
@@ -203,7 +212,7 @@ impl Team {
         let closing = ClosingGate(self);
         in_task(|| pass(0));
         drop(closing);
-        assert!(!self.panicked.load(Ordering::Relaxed), "a task of a parallel pass panicked");
+        assert!(!self.panicked.load(Ordering::Relaxed), "a task of a parallel loop panicked");
     }
 
     /// Asks the pool for as many helpers as are missing.
@@ -221,7 +230,7 @@ impl Team {
         }
     }
 
-    /// Helps with passes until the step is over or none has come for long.
+    /// Helps with loops until the step is over or none has come for long.
     fn help(&self, thread: usize) {
         let (mut last, mut spins, mut since) = (0, 0_u32, Instant::now());
         loop {
@@ -234,7 +243,7 @@ impl Team {
                 && gate / LOOP != last
                 && self.gate.compare_exchange(gate, inside, Ordering::Acquire, Ordering::Relaxed).is_ok()
             {
-                // SAFETY: inside the gate nobody writes it, and the pass that it points to is alive.
+                // SAFETY: inside the gate nobody writes it, and the loop that it points to is alive.
                 if let Some(pass) = unsafe { (*self.pass.get()).map(|pass| &*pass) }
                     && catch_unwind(AssertUnwindSafe(|| in_task(|| pass(thread)))).is_err()
                 {
@@ -256,7 +265,7 @@ impl Team {
     }
 }
 
-/// Ends a pass, also one that panics: no helper enters any more, and all have left.
+/// Ends a loop, also one that panics: no helper enters any more, and all have left.
 struct ClosingGate<'a>(&'a Team);
 
 impl Drop for ClosingGate<'_> {
@@ -273,7 +282,7 @@ impl Drop for ClosingGate<'_> {
     }
 }
 
-/// While it lives, passes of this thread are the team's.
+/// While it lives, loops of this thread are the team's.
 struct Leading {
     team: Arc<Team>,
     outside: bool,
@@ -297,7 +306,7 @@ impl Drop for Leading {
     }
 }
 
-/// Runs `f` as a task, whose own passes are not parallel.
+/// Runs `f` as a task, whose own loops are not parallel.
 fn in_task(f: impl FnOnce()) {
     struct Done;
     impl Drop for Done {

@@ -1,5 +1,5 @@
-//! Buffers that outlive a training step: fresh memory costs a page fault per 4 KiB, which for maps of ten megabytes is as much
-//! as the pass that fills them.
+//! Buffers that outlive a training step: fresh memory costs a page fault per 4 KiB, which for maps of ten
+//! megabytes is as much as the pass that fills them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -58,8 +58,8 @@ impl Workspace {
         stack.free.pop().unwrap_or_else(|| vec![E::default(); len])
     }
 
-    /// Gives a buffer back for a later [`Workspace::take`]. Where none of its length is missing it is freed: buffers from elsewhere
-    /// would pile up.
+    /// Gives a buffer back for a later [`Workspace::take`]. Where none of its length is missing it is freed:
+    /// buffers from elsewhere would pile up.
     pub fn give<E: Shelved>(&self, buffer: Vec<E>) {
         let mut shelf = E::shelf(self).lock().unwrap_or_else(PoisonError::into_inner);
         let stack = shelf.entry(buffer.len()).or_default();

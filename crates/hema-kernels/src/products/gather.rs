@@ -1,7 +1,8 @@
-//! Which pixels of one map a pixel of another takes from, as tables of addresses for [`gemm`](crate::gemm).
+//! Which pixels of one map a pixel of another takes from, as tables of addresses for
+//! [`product`](super::product).
 //!
-//! Forward and backward are one thing here: along each axis, destination `i` of a class takes from source `mul * i + offset`
-//! of each tap. Padding is the address of a row of zeros.
+//! Forward and backward are one thing here: along each axis, destination `i` of a class takes from source
+//! `mul * i + offset` of each tap. Padding is the address of a row of zeros.
 
 use std::ops::Range;
 
@@ -12,14 +13,14 @@ use crate::simd::Element;
 /// The most input channels that are gathered by copying.
 pub(crate) const FEW_CHANNELS: usize = 4;
 
-/// Whether a product's rows of so many channels are copied: where there are few, addressing would be most of the work, and a
-/// row must be whole words.
+/// Whether a product's rows of so many channels are copied: where there are few, addressing would be most of
+/// the work, and a row must be whole words.
 pub(crate) fn copies<E: Element>(channels: usize) -> bool {
     channels <= FEW_CHANNELS || !channels.is_multiple_of(E::PER_WORD)
 }
 
-/// Length of a row of `values` values copied side by side: whole words, or, where products go to tiles, whole rows of them, which load in
-/// place then.
+/// Length of a row of `values` values copied side by side: whole words, or, where products go to tiles, whole
+/// rows of them, which load in place then.
 pub(crate) fn row_of<E: Element>(values: usize) -> usize {
     values.next_multiple_of(if uses_amx::<E>() { AMX_ROW_VALUES } else { E::PER_WORD })
 }
@@ -171,8 +172,8 @@ impl<'a, E: Element> Gather<'a, E> {
         Some(&self.map[(image * self.rows.source + row) * size..][..size])
     }
 
-    /// Fills `table` with the source addresses of destination pixels `start..start + m`, tap by tap, each tap padded to whole
-    /// tiles with the row of zeros. An address is of `channels` values.
+    /// Fills `table` with the source addresses of destination pixels `start..start + m`, tap by tap, each tap
+    /// padded to whole tiles with the row of zeros. An address is of `channels` values.
     pub(crate) fn fill(&self, start: usize, m: usize, table: &mut Vec<*const E>) {
         table.clear();
         let zeros = |count: usize| std::iter::repeat_n(self.zeros.as_ptr(), count);
@@ -198,8 +199,9 @@ impl<'a, E: Element> Gather<'a, E> {
         }
     }
 
-    /// The way to bring rows to a product. Tiles load rows that are equally far apart where they are; others have to be copied, for every
-    /// tap. The lines of a single image can be padded so that they follow each other evenly, where they are no more tiles then.
+    /// The way to bring rows to a product. Tiles load rows that are equally far apart where they are; others
+    /// have to be copied, for every tap. The lines of a single image can be padded so that they follow each
+    /// other evenly, where they are no more tiles then.
     pub(crate) fn layout(&self) -> Layout {
         let (rows, columns) = (&self.rows, &self.columns);
         if copies::<E>(self.channels) {
@@ -214,9 +216,10 @@ impl<'a, E: Element> Gather<'a, E> {
         if evenly <= whole(self.pixels()) { Layout::Evenly } else { Layout::InPlace }
     }
 
-    /// Copies what destination pixels `start..start + m` of an image take from to `buffer`, at a stride of 1, so that for each tap the sources of
-    /// neighbours, the last of a line and the first of the next included, are equally far apart. Fills `table` with their addresses, tap
-    /// by tap, padded as by [`Gather::fill`], and `of` with the pixel that each row is of: those between lines, and those that
+    /// Copies the pixels that destination pixels `start..start + m` of an image take from to `buffer`, at a
+    /// stride of 1, so that for each tap the sources of neighbours, the last of a line and the first of the
+    /// next included, are equally far apart. Fills `table` with their addresses, tap by tap, padded as by
+    /// [`Gather::fill`], and `of` with the pixel that each row is of: those between lines, and those that
     /// make whole tiles, are of none.
     pub(crate) fn fill_evenly(
         &self,
@@ -253,7 +256,8 @@ impl<'a, E: Element> Gather<'a, E> {
         }
     }
 
-    /// Copies a line of the only image to `line`, from its pixel `first` on; zeros where that is beyond the map.
+    /// Copies a line of the only image to `line`, from its pixel `first` on; zeros where that is beyond the
+    /// map.
     fn copy_line(&self, row: isize, first: isize, line: &mut [E]) {
         let c = self.channels;
         line.fill(E::default());
@@ -264,8 +268,9 @@ impl<'a, E: Element> Gather<'a, E> {
         line[..count].copy_from_slice(&source[..count]);
     }
 
-    /// The taps of destination pixels `start..start + m` copied side by side into rows of `buffer`, with zeros up to [`row_of`] them,
-    /// and `table` made the addresses of these rows, padded as by [`Gather::fill`]: one tap where there are any, else none.
+    /// The taps of destination pixels `start..start + m` copied side by side into rows of `buffer`, with
+    /// zeros up to [`row_of`] them, and `table` made the addresses of these rows, padded as by
+    /// [`Gather::fill`]: one tap where there are any, else none.
     pub(crate) fn fill_side_by_side(
         &self,
         start: usize,
@@ -275,7 +280,7 @@ impl<'a, E: Element> Gather<'a, E> {
     ) {
         let (c, taps) = (self.channels, self.columns.taps.len());
         let width = row_of::<E>(self.rows.taps.len() * taps * c);
-        // what no task writes stays zero: the end of each row
+        // the end of each row, which no task writes, stays zero
         buffer.resize(padded_rows(m) * width, E::default());
         // neighbouring taps are neighbours in the map too, and are copied together
         let runs = self.columns.runs();
@@ -349,7 +354,8 @@ mod tests {
                     for (found, expected) in taps.zip(expected.chunks_exact(padded_rows(m))) {
                         let rows = found.iter().zip(&of).filter(|(_, pixel)| pixel.is_some());
                         for ((&found, _), &expected) in rows.zip(expected) {
-                            // SAFETY: both are addresses of a pixel's values, in the buffer and in the map or its zeros.
+                            // SAFETY: both are addresses of a pixel's values, in the buffer and in the map or
+                            // its zeros.
                             let [found, expected] = [found, expected]
                                 .map(|at| unsafe { std::slice::from_raw_parts(at, channels) });
                             assert_eq!(found, expected);

@@ -1,4 +1,8 @@
-//! OuterTile products, sums over rows.
+//! Outer products summed over rows: the gradient of the weights.
+//!
+//! Rows of both sides are read in place; the sums of an 8 x 3-vector tile stay in registers over the rows of
+//! the block. Of a narrow type a word is a value and its neighbour in the next row, joined beforehand
+//! ([`OuterRows`]).
 
 use std::marker::PhantomData;
 
@@ -7,12 +11,12 @@ use super::amx;
 use super::{JoinRows, PANEL_VECTORS, in_memory, panels};
 use crate::simd::{Element, Kernel, Simd, dispatch};
 
-/// One side of an [`outer`] product: rows of words, each a value or, of a narrow type, the pair of it and its neighbour in the
-/// next row.
+/// One side of an [`outer`] product: rows of words, each a value or, of a narrow type, the pair of it and its
+/// neighbour in the next row.
 pub(crate) struct OuterRows {
     rows: Vec<*const f32>,
     joined: Vec<f32>,
-    /// Of a left-hand side that was multiplied by tiles: its transposition, for further products.
+    /// The transposition of a left-hand side that was multiplied by AMX tiles, for further products.
     #[cfg(target_arch = "x86_64")]
     tiles: Vec<amx::Tile>,
 }
@@ -59,12 +63,12 @@ impl OuterRows {
     }
 }
 
-/// `out[p][q] = sum over m of a[m][p] * b[m][q]` for `p < sizes[0]`, `q < sizes[1]`, added to what `out` holds if `add`; `out` has rows of
-/// `sizes[1]` values.
+/// `out[p][q] = sum over m of a[m][p] * b[m][q]` for `p < sizes[0]`, `q < sizes[1]`, added to the values of
+/// `out` if `add`; `out` has rows of `sizes[1]` values.
 ///
 /// # Safety
-/// `a` and `b` were set from equally many rows of `E`, of as many values as the sizes say; `out` has values for both that only this call
-/// touches.
+/// `a` and `b` were set from equally many rows of `E`, of as many values as the sizes say; `out` has values
+/// for both that only this call touches.
 pub(crate) unsafe fn outer<E: Element>(
     a: &mut OuterRows,
     b: &OuterRows,
@@ -140,14 +144,15 @@ impl<E: Element> OuterTile<'_, E> {
     /// Stores the tile of `PR` rows and `NV` vectors in `out`, or adds it, and returns `PR`.
     ///
     /// # Safety
-    /// As [`outer`]; rows p..p + PR exist, as do columns from q to the last vector's first.
+    /// The conditions of [`outer`]; rows p..p + PR exist, as do columns from q to the last vector's first.
     #[inline(always)]
     unsafe fn run<S: Simd, const PR: usize, const NV: usize>(&self, s: S, out: *mut f32) -> usize {
         let live: [usize; NV] = std::array::from_fn(|j| (self.qs - self.q - j * S::LANES).min(S::LANES));
         let mut acc = [[s.splat(0.0); NV]; PR];
         if live[NV - 1] == S::LANES {
             for (a, b) in self.a.iter().zip(self.b) {
-                // SAFETY: the addresses are of rows long enough for PR values from p and NV whole vectors from q.
+                // SAFETY: the addresses are of rows long enough for PR values from p and NV whole vectors
+                // from q.
                 unsafe {
                     let (a, b) = (a.add(self.p), b.add(self.q));
                     let b_m: [S::V; NV] = std::array::from_fn(|j| s.load(b.add(j * S::LANES)));
@@ -176,7 +181,8 @@ impl<E: Element> OuterTile<'_, E> {
         }
         for (r, sums) in in_memory(acc).iter().enumerate() {
             for j in 0..NV {
-                // SAFETY: row r < PR of the tile, and the `live[j]` columns from q that the output has; all sums are written.
+                // SAFETY: row r < PR of the tile, and the `live[j]` columns from q that the output has; all
+                // sums are written.
                 unsafe {
                     let out = out.add(r * self.qs + j * S::LANES);
                     let before = if self.add { s.load_n(out, live[j]) } else { s.splat(0.0) };

@@ -1,7 +1,8 @@
 //! Right-hand sides of products in the order the kernel reads them.
 //!
-//! A training step packs every weight twice, for the forward pass and for the gradient of the input, so this is done a vector
-//! at a time, rounding included: where the columns of the product are not neighbours in memory, by transposing small squares.
+//! A training step packs every weight twice, for the forward pass and for the gradient of the input, so this
+//! is done a vector at a time, rounding included: where the columns of the product are not neighbours in
+//! memory, by transposing small squares.
 
 use std::marker::PhantomData;
 
@@ -42,8 +43,8 @@ pub(crate) struct Sizes {
     pub(crate) n: usize,
 }
 
-/// A right-hand side in the order the kernel reads it: panel, tap, word of k, column; columns past `n` are 0. `k` is a whole
-/// number of words.
+/// A right-hand side in the order the kernel reads it: panel, tap, word of k, column; columns past `n` are 0.
+/// `k` is a whole number of words.
 pub(crate) struct Packed<E> {
     pub(crate) words: Vec<f32>,
     pub(crate) sizes: Sizes,
@@ -121,7 +122,8 @@ impl<E> Drop for Packed<E> {
 /// Packs the panel of `width` columns from `first` on, of a buffer (k, n, taps).
 ///
 /// # Safety
-/// `b` has as many values as the sizes say, `panel` has `width` words, whole vectors, for each tap and word of k; `first < n`.
+/// `b` has as many values as the sizes say, `panel` has `width` words, whole vectors, for each tap and word
+/// of k; `first < n`.
 struct RowsFirstPanel<'a, E> {
     of: PhantomData<E>,
     b: &'a [f32],
@@ -141,8 +143,8 @@ impl<E: Element> Kernel for RowsFirstPanel<'_, E> {
         let (depth, columns) = (k / E::PER_WORD, width.min(n - first));
         let mut words = vec![0.0; if taps == 1 { 0 } else { columns * taps }];
         for row in 0..depth {
-            // SAFETY: the row and, in a word of two, its successor have `columns * taps` values from column `first` on; the panel has
-            // `width` words, whole vectors, for each tap and word of k.
+            // SAFETY: the row and, in a word of two, its successor have `columns * taps` values from column
+            // `first` on; the panel has `width` words, whole vectors, for each tap and word of k.
             unsafe {
                 let from = b.as_ptr().add((row * E::PER_WORD * n + first) * taps);
                 let next = from.add((E::PER_WORD - 1) * n * taps);
@@ -204,8 +206,8 @@ impl<E: Element> Kernel for ColumnsFirstPanel<'_, E> {
             let columns = (n - first - c).min(S::LANES);
             for start in (0..k).step_by(S::LANES) {
                 let values = (k - start).min(S::LANES) * taps;
-                // SAFETY: each of the columns has `values` values from row `start` on, and `square` as many vectors; the panel has
-                // `width` words, whole vectors, for each tap and word of k.
+                // SAFETY: each of the columns has `values` values from row `start` on, and `square` as many
+                // vectors; the panel has `width` words, whole vectors, for each tap and word of k.
                 unsafe {
                     let from = b.as_ptr().add(((first + c) * k + start) * taps);
                     for i in (0..values).step_by(S::LANES) {

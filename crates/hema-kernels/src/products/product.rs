@@ -1,21 +1,11 @@
-//! Matrix products on rows reached through pointers: the engine of every dense convolution.
+//! Products of rows reached through pointers with a packed right-hand side: the engine of every dense
+//! convolution.
 //!
-//! A convolution never needs its im2col matrix in memory: the k values that one tap of the filter contributes to one output
-//! pixel are contiguous in an NHWC map, so the product only needs the *address* of each (tap, pixel). Both products here
-//! therefore take tables of row addresses; padding is the address of a row of zeros. A plain matrix is the case of one tap.
-//!
-//! * [`product`]: `out[m] = sum over taps t of rows[t][m] * B[t]`, for `B` packed by [`pack`](crate::pack). The right-hand side is cut into
-//!   panels of up to three vectors; a panel (K x 48 values on AVX-512) stays in L1/L2 while all rows of the block pass. The
-//!   kernel keeps 8 rows x 3 vectors of sums in registers (4 x 3 where there are 16 registers) over the whole of K, so the
-//!   output is written once. Left-hand values are broadcast straight from the map: packing them would cost as much as the
-//!   product when N is 16 to 64, which is the usual case.
-//! * [`outer`]: `out[p][q] = sum over m of a[m][p] * b[m][q]`, the gradient of the weights. Rows of both sides are read in
-//!   place; the sums of an 8 x 3-vector tile stay in registers over the rows of the block.
-//!
-//! Both take 32 bits of a row at a time, a *word*: one `f32`, or a pair of `bf16` that one instruction multiplies and adds. For the
-//! outer product the pair is a value and its neighbour in the next row, joined beforehand ([`OuterRows`]).
-//!
-//! Where the processor multiplies tiles, products of `bf16` go to `amx` unless they would leave most of a tile empty.
+//! The right-hand side is cut into panels of up to three vectors; a panel (K x 48 values on AVX-512) stays in
+//! L1/L2 while all rows of the block pass. The kernel keeps 9 rows x 3 vectors of sums in registers (4 x 3
+//! where there are 16 registers) over the whole of K, so the output is written once. Left-hand values are
+//! broadcast straight from the map: packing them would cost as much as the product when N is 16 to 64, which
+//! is the usual case.
 //!
 //! Left out on purpose: blocking over K (a packed panel of our largest K fits L2) and alpha/beta.
 
@@ -26,11 +16,12 @@ use super::amx;
 use super::{Epilogue, Packed, REGISTER_ROWS, Sizes, in_memory, padded_rows};
 use crate::simd::{Act, Activation, Element, Kernel, Simd, dispatch, with_activation};
 
-/// For the columns of the given panels, `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) + i][j] * b[taps[t]][j][..])` for `i < m`.
+/// For the columns of the given panels, `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) +
+/// i][j] * b[taps[t]][j][..])` for `i < m`.
 ///
 /// # Safety
-/// `rows` holds `taps.len() * padded_rows(m)` addresses of `k` readable values each; `out` holds `m` addresses of `n`
-/// values that only this call touches.
+/// `rows` holds `taps.len() * padded_rows(m)` addresses of `k` readable values each; `out` holds `m`
+/// addresses of `n` values that only this call touches.
 pub(crate) unsafe fn product<E: Element>(
     b: &Packed<E>,
     columns: Range<usize>,
@@ -72,7 +63,8 @@ impl<E: Element> Kernel for Product<'_, E> {
         let depth = k / E::PER_WORD;
         for (i, width) in b.widths().enumerate() {
             let task = PanelProduct { taps, rows, out, depth, n, first, panel, epilogue };
-            // SAFETY: the caller's conditions; `panel` is the packed panel of `width` vectors that starts at column `first`.
+            // SAFETY: the caller's conditions; `panel` is the packed panel of `width` vectors that starts at
+            // column `first`.
             unsafe {
                 match (S::WIDE, width) {
                     _ if !columns.contains(&i) => {}
@@ -104,7 +96,7 @@ struct PanelProduct<'a, E> {
 
 impl<E: Element> PanelProduct<'_, E> {
     /// # Safety
-    /// As [`product`]; the panel has `NV` vectors.
+    /// The conditions of [`product`]; the panel has `NV` vectors.
     #[inline(always)]
     unsafe fn run<S: Simd, const MR: usize, const NV: usize>(&self, s: S) {
         let stride = padded_rows(self.out.len());
@@ -122,8 +114,9 @@ impl<E: Element> PanelProduct<'_, E> {
         for (i, out) in self.out.chunks(MR).enumerate() {
             let mut acc = [start; MR];
             for (t, &tap) in self.taps.iter().enumerate() {
-                // SAFETY: i * MR + MR < m + MR <= stride + 1, so the MR addresses lie in tap t's part of the table; each has k readable
-                // values; the panel has `depth` rows of `width` words for each tap.
+                // SAFETY: i * MR + MR < m + MR <= stride + 1, so the MR addresses lie in tap t's part of the
+                // table; each has k readable values; the panel has `depth` rows of `width` words for each
+                // tap.
                 unsafe {
                     let a: [*const E; MR] =
                         *self.rows.as_ptr().add(t * stride + i * MR).cast::<[*const E; MR]>();
@@ -141,7 +134,8 @@ impl<E: Element> PanelProduct<'_, E> {
                 }
             }
             let sums = in_memory(acc);
-            // SAFETY: all sums are written; each output has n values, of which `live[j]` remain from this column.
+            // SAFETY: all sums are written; each output has n values, of which `live[j]` remain from this
+            // column.
             unsafe {
                 if self.epilogue.add {
                     for (out, sums) in out.iter().zip(&sums) {

@@ -50,8 +50,8 @@ impl<E: Element> Kernel for CopyRows<E> {
     }
 }
 
-/// Copies rows of so many bytes, `PIECE` at a time, the last of which may be in part those before; both places are addresses and
-/// the bytes from row to row.
+/// Copies rows of so many bytes, `PIECE` at a time, the last of which may be in part those before; both
+/// places are addresses and the bytes from row to row.
 ///
 /// # Safety
 /// The bytes are readable and writable there, and no fewer than a piece, or none.

@@ -12,8 +12,9 @@ pub(crate) const fn padded_rows(m: usize) -> usize {
 /// Rows that are whole tiles of every height.
 pub(crate) const ROW_MULTIPLE: usize = 36;
 
-/// The most rows a tile has: with 27 vectors of sums, 31 of 32 registers are in use. Networks halve a side of 3 * 2^n pixels until
-/// 3 are left, so that nine is what the smallest map of a single image has, and divides all of them.
+/// The most rows a tile has: with 27 vectors of sums, 31 of 32 registers are in use. Networks halve a side of
+/// 3 * 2^n pixels until 3 are left, so that the smallest map of a single image has nine pixels, which divides
+/// the pixels of all.
 pub(crate) const REGISTER_ROWS: usize = 9;
 
 /// Rows of the processor's tiles.
@@ -38,7 +39,8 @@ pub(crate) fn widest<E: Element>() -> usize {
     if uses_amx::<E>() { AMX_PANEL_VECTORS } else { PANEL_VECTORS }
 }
 
-/// Widths, in vectors, of the panels that cover `n` columns, each of `widest` at most; a lone last vector is evened out, as 4 = 2 + 2.
+/// Widths, in vectors, of the panels that cover `n` columns, each of `widest` at most; a lone last vector is
+/// evened out, as 4 = 2 + 2.
 pub(crate) fn panels(n: usize, lanes: usize, widest: usize) -> impl Iterator<Item = usize> {
     let mut left = n.div_ceil(lanes);
     std::iter::from_fn(move || {
@@ -50,8 +52,9 @@ pub(crate) fn panels(n: usize, lanes: usize, widest: usize) -> impl Iterator<Ite
 
 /// A tile's finished sums, moved to memory.
 ///
-/// It stands between a product and whatever is done with its sums. Were there a loop over the sums themselves that the compiler
-/// does not unroll, it would keep them in memory throughout the product, at half the speed and less.
+/// It stands between a product and whatever is done with its sums. Were there a loop over the sums themselves
+/// that the compiler does not unroll, it would keep them in memory throughout the product, at half the speed
+/// and less.
 #[inline(always)]
 pub(crate) fn in_memory<V: Copy, const MR: usize, const NV: usize>(
     acc: [[V; NV]; MR],

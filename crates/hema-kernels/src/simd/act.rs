@@ -1,8 +1,8 @@
 //! Activations: the vector arithmetic the fused kernels use, and stand-alone passes over a buffer.
 //!
-//! `exp` is Cephes' scheme (reduction by a two-part ln 2, a polynomial of degree six); relative error below 2e-7. Maps of
-//! `bf16`, which have eight significant bits, get a sigmoid good to eleven.
-//! Derivatives are taken from the pre-activation, so nothing but the layer's input need be kept for the backward pass.
+//! `exp` is Cephes' scheme (reduction by a two-part ln 2, a polynomial of degree six); relative error below
+//! 2e-7. Maps of `bf16`, which have eight significant bits, get a sigmoid good to eleven. Derivatives are
+//! taken from the pre-activation, so nothing but the layer's input need be kept for the backward pass.
 //!
 //! Left out on purpose: exact limits beyond |x| = 80, where the sigmoid is held at e^-80.
 
@@ -188,7 +188,8 @@ impl<E: Element> Kernel for Forward<'_, E> {
             let mut i = 0;
             while i < n {
                 let left = (n - i).min(S::LANES);
-                // SAFETY: `left` values remain from i in both slices, which the caller vouches are equally long.
+                // SAFETY: `left` values remain from i in both slices, which the caller vouches are equally
+                // long.
                 unsafe { E::store_n(s, y.as_mut_ptr().add(i), left, A::value::<S, E>(s, E::load_n(s, x.as_ptr().add(i), left))) };
                 i += S::LANES;
             }
@@ -216,7 +217,8 @@ impl<E: Element> Kernel for Backward<'_, E> {
             let mut i = 0;
             while i < n {
                 let left = (n - i).min(S::LANES);
-                // SAFETY: `left` values remain from i in the three slices, which the caller vouches are equally long.
+                // SAFETY: `left` values remain from i in the three slices, which the caller vouches are
+                // equally long.
                 unsafe {
                     let (z, g) = (E::load_n(s, x.as_ptr().add(i), left), E::load_n(s, dy.as_ptr().add(i), left));
                     E::store_n(s, dx.as_mut_ptr().add(i), left, A::grad::<S, E>(s, z, g));

@@ -1,5 +1,6 @@
-//! Whether tiles may be used: the processor has them, of the size that is counted on, the system saves them, and lets this process
-//! use them. Where one of these is missing, as under many a virtual machine, products stay with vectors.
+//! Whether tiles may be used: the processor has them, of the size that is counted on, the system saves them,
+//! and lets this process use them. Where one of these is missing, as under many a virtual machine, products
+//! stay with vectors.
 
 use std::arch::x86_64::{__cpuid_count, _xgetbv};
 use std::sync::OnceLock;
@@ -7,7 +8,8 @@ use std::sync::OnceLock;
 /// Rows of a tile, and words of a row, that the kernels count on.
 const SIDE: usize = 16;
 
-/// Whether tiles may be used, on a processor with AVX-512. At the first call, the system is asked for its permission.
+/// Whether tiles may be used, on a processor with AVX-512. At the first call, the system is asked for its
+/// permission.
 pub(crate) fn is_permitted() -> bool {
     static PERMITTED: OnceLock<bool> = OnceLock::new();
     *PERMITTED.get_or_init(|| {
@@ -37,8 +39,8 @@ fn saves_tiles() -> bool {
     unsafe { _xgetbv(0) & TILES == TILES }
 }
 
-/// Asks Linux to make room for tiles in the state of this process's threads; it refuses where a signal handler's stack is too small
-/// for that state.
+/// Asks Linux to make room for tiles in the state of this process's threads; it refuses where a signal
+/// handler's stack is too small for that state.
 #[cfg(target_os = "linux")]
 fn request() -> bool {
     const ARCH_PRCTL: usize = 158;

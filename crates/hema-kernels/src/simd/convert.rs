@@ -50,7 +50,8 @@ mod tests {
         at_every_level(|level| {
             for n in [0, 1, 7, 16, 31, super::CHUNK + 5] {
                 let mut x = values(n, 1);
-                // halfway between two neighbours, above and below an even one; and what rounding must not lose
+                // halfway between two neighbours, above and below an even one; and what rounding must not
+                // lose
                 let special = [
                     1.00390625,
                     1.01171875,

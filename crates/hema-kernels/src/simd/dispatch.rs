@@ -1,7 +1,7 @@
 //! A kernel, written once, compiled for each instruction set and run for the one in use.
 //!
-//! A kernel is a struct of its arguments, whose conditions stand once, at the struct. [`dispatch`] asks [`level`] and jumps to
-//! the copy of [`Kernel::run`] that was compiled with the level's target features.
+//! A kernel is a struct of its arguments, whose conditions stand once, at the struct. [`dispatch`] asks
+//! [`level`] and jumps to the copy of [`Kernel::run`] that was compiled with the level's target features.
 
 #[cfg(target_arch = "aarch64")]
 use super::Neon;
@@ -16,8 +16,9 @@ pub(crate) trait Kernel {
 
     /// Runs the kernel.
     ///
-    /// To be `#[inline(always)]`, and so is every function that it calls with vectors: merged into [`dispatch`]'s functions they
-    /// are compiled with the target features, alone they would not be.
+    /// Implementations must be `#[inline(always)]`, and so must every function that they call with vectors:
+    /// merged into [`dispatch`]'s functions they are compiled with the target features, alone they would not
+    /// be.
     ///
     /// # Safety
     /// The conditions stated at the kernel's struct hold.

@@ -1,14 +1,15 @@
-//! What maps are stored in: `f32`, or `bf16` for half the memory and, where the processor multiplies pairs of them, twice the
-//! arithmetic.
+//! Types of the values in maps: `f32`, or `bf16` for half the memory and, where the processor multiplies
+//! pairs of them, twice the arithmetic.
 //!
-//! Only maps and the operands of products are ever narrow. Sums, statistics, parameters and their gradients are `f32`.
+//! Only maps and the operands of products are ever narrow. Sums, statistics, parameters and their gradients
+//! are `f32`.
 
 pub use half::bf16;
 
 use super::{Simd, math};
 use crate::parallel::Shelved;
 
-/// A type that maps are stored in.
+/// A type that the values of maps are stored in: `f32` or `bf16`.
 #[allow(private_bounds)] // sealed: kernels exist for the two types below
 pub trait Element:
     Storage + Shelved + Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static
@@ -17,13 +18,14 @@ pub trait Element:
     const NAME: &'static str;
     /// The nearest value.
     fn from_f32(x: f32) -> Self;
-    /// The same value.
+    /// The value as an `f32`.
     fn to_f32(self) -> f32;
 }
 
 /// How kernels load, multiply and store an [`Element`].
 ///
-/// A *word* is the 32 bits that a lane of a product takes at a time: one `f32`, or a pair of neighbouring `bf16`.
+/// A *word* is the 32 bits that a lane of a product takes at a time: one `f32`, or a pair of neighbouring
+/// `bf16`.
 pub(crate) trait Storage: Sized {
     /// Values in a word.
     const PER_WORD: usize;
@@ -36,7 +38,8 @@ pub(crate) trait Storage: Sized {
     fn sigmoid<S: Simd>(s: S, z: S::V) -> S::V;
     /// Word `k` of a row.
     unsafe fn word(row: *const Self, k: usize) -> f32;
-    /// Words of the values `first` and `second` of each lane, rounded to this type; a type of a whole word is the first.
+    /// Words of the values `first` and `second` of each lane, rounded to this type; a type of a whole word is
+    /// the first.
     fn words<S: Simd>(s: S, first: S::V, second: S::V) -> S::V;
 }
 

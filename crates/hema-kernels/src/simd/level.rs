@@ -22,7 +22,7 @@ pub enum Level {
     Avx512,
     /// AVX-512 with the dot product of `bf16` pairs.
     Avx512Bf16,
-    /// The same, and products of `bf16` matrices on tiles (Intel's AMX).
+    /// AVX-512 with the dot product of `bf16` pairs, and products of `bf16` matrices on tiles (Intel's AMX).
     Amx,
 }
 
@@ -51,7 +51,8 @@ impl Level {
         }
     }
 
-    /// Whether `bf16` products are instructions of their own; where they are emulated, `bf16` maps save memory but no time.
+    /// Whether `bf16` products are instructions of their own; where they are emulated, `bf16` maps save
+    /// memory but no time.
     pub fn has_bf16(self) -> bool {
         matches!(self, Level::NeonBf16 | Level::Avx512Bf16 | Level::Amx)
     }

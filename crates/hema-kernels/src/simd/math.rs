@@ -24,7 +24,7 @@ pub(crate) fn sigmoid<S: Simd>(s: S, z: S::V) -> S::V {
     s.recip(s.add(s.splat(1.0), exp(s, s.sub(s.splat(0.0), z))))
 }
 
-/// The same with a relative error below 5e-4.
+/// `1 / (1 + e^-z)` with a relative error below 5e-4.
 #[inline(always)]
 pub(crate) fn sigmoid_rough<S: Simd>(s: S, z: S::V) -> S::V {
     let t = s.mul(z, s.splat(-std::f32::consts::LOG2_E));

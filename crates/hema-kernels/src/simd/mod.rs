@@ -1,11 +1,12 @@
-//! The one place where the instruction set is chosen, and the small vector interface the kernels are written against.
+//! The one place where the instruction set is chosen, and everything kernels are written in: vectors,
+//! elements, activations.
 //!
-//! A kernel is written once, as an `#[inline(always)]` function generic over [`Simd`], and [`Kernel, dispatch!`] makes the entry point
-//! that the rest of the crate calls: it asks [`level`] once and jumps to the copy compiled with that level's target features.
-//! The values of the type parameter are zero-sized tokens; only the entry points make them, after the processor has been asked,
-//! so holding one is the proof that its instructions exist.
+//! A kernel is written once, as a struct of its arguments that implements [`Kernel`], generic over [`Simd`];
+//! [`dispatch`] asks [`level`] and jumps to the copy compiled with that level's target features. The values
+//! of the type parameter are zero-sized tokens; only `dispatch` makes them, after the processor has been
+//! asked, so holding one is the proof that its instructions exist.
 //!
-//! Left out on purpose: `f64`, integers and shuffles (no kernel needs them), and per-call overrides of the level.
+//! Left out on purpose: per-call overrides of the level.
 
 pub(crate) mod act;
 #[cfg(target_arch = "x86_64")]

@@ -6,11 +6,12 @@ use half::bf16;
 
 /// Vectors of `LANES` values of `f32`.
 ///
-/// `load_n`/`store_n` touch only the first `n <= LANES` values; the other lanes of a loaded vector are 0. `min` and `max`
-/// hand a NaN of their second operand on, as in `max(0, x)`; of a NaN in the first, some processors return the second.
+/// `load_n`/`store_n` touch only the first `n <= LANES` values; the other lanes of a loaded vector are 0.
+/// `min` and `max` hand a NaN of their second operand on, as in `max(0, x)`; of a NaN in the first, some
+/// processors return the second.
 ///
-/// `bf16` values are widened when loaded and rounded to nearest even when stored. For products, two of them lie in the
-/// 32 bits of one lane, the first in the low half: a *pair*.
+/// `bf16` values are widened when loaded and rounded to nearest even when stored. For products, two of them
+/// lie in the 32 bits of one lane, the first in the low half: a *pair*.
 pub(crate) trait Simd: Copy {
     /// A vector.
     type V: Copy;
@@ -61,10 +62,11 @@ pub(crate) trait Simd: Copy {
     }
     /// Pairs of widened values.
     fn pair(self, first: Self::V, second: Self::V) -> Self::V;
-    /// `c` plus the product of the first and the product of the second halves of the pairs `a`, one for all lanes, and `b`.
+    /// `c` plus the product of the first and the product of the second halves of the pairs `a`, one for all
+    /// lanes, and `b`.
     fn dot(self, a: f32, b: Self::V, c: Self::V) -> Self::V;
-    /// Turns up to `LANES` x `LANES` values over: the vector at `to + j * to_step` gets value j of each of the `rows` rows at
-    /// `from + i * step` and 0 in the other lanes, for every j below `columns`.
+    /// Turns up to `LANES` x `LANES` values over: the vector at `to + j * to_step` gets value j of each of
+    /// the `rows` rows at `from + i * step` and 0 in the other lanes, for every j below `columns`.
     #[inline(always)]
     unsafe fn transpose(
         self,
@@ -77,7 +79,8 @@ pub(crate) trait Simd: Copy {
     ) {
         for j in 0..columns {
             for i in 0..Self::LANES {
-                // SAFETY: the caller vouches for `columns` values in each row and for whole vectors of the output.
+                // SAFETY: the caller vouches for `columns` values in each row and for whole vectors of the
+                // output.
                 unsafe {
                     *to.add(j * to_step + i) = if i < rows { *from.add(i * step + j) } else { 0.0 };
                 }

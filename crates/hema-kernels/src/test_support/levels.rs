@@ -21,8 +21,8 @@ fn can_run(level: Level) -> bool {
     level.is_supported()
 }
 
-/// Runs `f` at every level this processor has, one after the other. The level is global (worker threads must see it), hence
-/// the lock: every test of a kernel goes through here.
+/// Runs `f` at every level this processor has, one after the other. The level is global (worker threads must
+/// see it), hence the lock: every test of a kernel goes through here.
 pub(crate) fn at_every_level(mut f: impl FnMut(Level)) {
     let _guard = LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for level in Level::ALL.into_iter().filter(|l| can_run(*l)) {

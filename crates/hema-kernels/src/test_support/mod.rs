@@ -1,4 +1,4 @@
-//! What tests share.
+//! References, levels and an emulator that tests share.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod emulator;

@@ -30,7 +30,7 @@ pub(crate) fn wide<E: Element>(x: &[E]) -> Vec<f32> {
     x.iter().map(|x| x.to_f32()).collect()
 }
 
-/// What a kernel's results on maps of `E` may be off by, relative to the largest.
+/// The most that a kernel's results on maps of `E` may be off by, relative to the largest.
 pub(crate) fn tolerance<E: Element>() -> f32 {
     if E::NAME == "bf16" { 1e-2 } else { 1e-5 }
 }
@@ -46,8 +46,8 @@ pub(crate) fn assert_close(name: &str, found: &[f32], expected: &[f32], toleranc
     }
 }
 
-/// Panics unless the slope of `loss` along a direction of tensor `i`, by differences of the loss alone, is the gradient's
-/// within `tolerance` of the gradient's length (or of 0.05).
+/// Panics unless the slope of `loss` along a direction of tensor `i`, by differences of the loss alone, is
+/// the gradient's within `tolerance` of the gradient's length (or of 0.05).
 #[track_caller]
 pub(crate) fn assert_slope(
     name: &str,
@@ -100,7 +100,8 @@ pub(crate) fn act_slope(act: Act, z: f32) -> f32 {
     }) as f32
 }
 
-/// A convolution with `groups`, as a list of multiply-adds: calls `f(x index, weight index, y index)` for each.
+/// A convolution with `groups`, as a list of multiply-adds: calls `f(x index, weight index, y index)` for
+/// each.
 fn for_products(conv: &Conv2d, groups: usize, mut f: impl FnMut(usize, usize, usize)) {
     let (oh, ow, k) = (conv.out_height(), conv.out_width(), conv.kernel);
     let (ci, co) = (conv.inputs / groups, conv.outputs / groups);

@@ -1,4 +1,5 @@
-//! Random shapes on buffers that end at an unreadable page: a kernel that reads or writes one value too many ends the process.
+//! Random shapes on buffers that end at an unreadable page: a kernel that reads or writes one value too many
+//! ends the process.
 
 use std::ops::{Deref, DerefMut};
 
@@ -24,7 +25,8 @@ impl<E: Element> Guarded<E> {
         const PAGE: usize = 1 << 12;
         let used = size_of_val(values).next_multiple_of(PAGE);
         let bytes = used + PAGE;
-        // SAFETY: a fresh private mapping, whose last page is made inaccessible; the values end where that page begins.
+        // SAFETY: a fresh private mapping, whose last page is made inaccessible; the values end where that
+        // page begins.
         unsafe {
             let (read_write, private) =
                 (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);

@@ -115,7 +115,7 @@ pub struct Mixer<'a> {
 /// at a rate (stochastic depth).
 pub fn mixer(x: Tensor<4>, layers: &Mixer, drop_path: f64, pass: &Pass) -> Tensor<4> {
     let keep = pass.mask(x.dims()[0], drop_path);
-    match cpu::mixer(&x, layers, keep.as_deref(), pass) {
+    match cpu::convnext_block(&x, layers, keep.as_deref(), pass) {
         Some(y) => y,
         None => mixer_composition(fitting(x), layers, keep),
     }

@@ -1,4 +1,4 @@
-//! What a block is made of, and its passes.
+//! A block's parts, arguments and results, and its passes.
 
 use std::fmt;
 
@@ -51,7 +51,8 @@ pub struct BlockInput<'a, E> {
     pub shortcut: Option<&'a [E]>,
     /// The block's parameters.
     pub params: &'a BlockParams<'a>,
-    /// Stochastic depth's factor of each image, 0 or 1 / (1 - rate) (Huang et al., 2016). Blocks that add nothing ignore it.
+    /// Stochastic depth's factor of each image, 0 or 1 / (1 - rate) (Huang et al., 2016). Blocks that add
+    /// nothing ignore it.
     pub drop_path_mask: Option<&'a [f32]>,
     /// Where the passes take their buffers from.
     pub workspace: &'a Workspace,
@@ -100,8 +101,8 @@ pub struct BlockGrads {
     pub squeeze: Option<SqueezeGrads>,
 }
 
-/// A [`Block`]'s parameters for predictions on maps of `E`: normalisations folded into the convolutions, weights in the kernels'
-/// order. It fits blocks of any batch and map.
+/// A [`Block`]'s parameters for predictions on maps of `E`: normalisations folded into the convolutions,
+/// weights in the kernels' order. It fits blocks of any batch and map.
 pub struct FoldedBlock<E> {
     convs: Vec<FoldedConvBnAct<E>>,
     squeeze: Option<FoldedSqueeze>,
@@ -114,10 +115,12 @@ impl<E: Element> fmt::Debug for FoldedBlock<E> {
 }
 
 impl Block {
-    /// A block of any chain of convolutions, with squeeze-excite over `reduced` channels before the last one where that is not 0.
+    /// A block of any chain of convolutions, with squeeze-excite over `reduced` channels before the last one
+    /// where that is not 0.
     ///
     /// # Panics
-    /// If there is no convolution, one does not fit the next, or input and output are added and differ in shape.
+    /// If there is no convolution, one does not fit the next, or input and output are added and differ in
+    /// shape.
     pub fn chain(convs: Vec<ConvBnAct>, reduced: usize, act: Act, residual: Residual) -> Self {
         let last = convs.last().expect("a convolution").filter;
         for pair in convs.windows(2) {
@@ -288,8 +291,8 @@ impl Block {
         BlockGrads { convs, squeeze }
     }
 
-    /// Turns the gradient of the sum into that of the last convolution's output and hands it on to the map that was added.
-    /// Returns what the first convolution does with the gradient of the input.
+    /// Turns the gradient of the sum into that of the last convolution's output and hands it on to the map
+    /// that was added. Returns where the first convolution's gradient of the input goes.
     fn backward_residual<'a, E: Element>(&self, given: &mut BlockBackward<'a, E>) -> InputGrad<'a, E> {
         let BlockBackward { input, y, d, dx, dshortcut, .. } = given;
         check_len("d", d.len(), self.out_len());

@@ -1,5 +1,5 @@
-//! A block's passes, compiled in this crate for each type of map: were the generic ones called from other crates, each of these
-//! would compile every kernel again, for every instruction set.
+//! A block's passes, compiled in this crate for each type of map: were the generic ones called from other
+//! crates, each of these would compile every kernel again, for every instruction set.
 
 use super::chain::{Block, BlockBackward, BlockGrads, BlockInput, BlockParams, BlockSaved, FoldedBlock};
 use crate::layers::Stats;
@@ -13,7 +13,8 @@ pub trait Compiled: Element + Passes {}
 impl<E: Element + Passes> Compiled for E {}
 
 impl Block {
-    /// Training forward pass: writes the output to `y` and returns what the backward pass needs besides the input.
+    /// Training forward pass: writes the output to `y` and returns the maps that the backward pass needs
+    /// besides the input.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -21,7 +22,8 @@ impl Block {
         E::forward(self, input, y)
     }
 
-    /// Backward pass: writes the gradients of the maps to where the arguments say and returns those of the parameters.
+    /// Backward pass: writes the gradients of the maps to where the arguments say and returns those of the
+    /// parameters.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -37,7 +39,8 @@ impl Block {
         E::fold(self, params, stats)
     }
 
-    /// Prediction: writes the output to `y`; `shortcut` is the map that [`Residual::Other`](super::Residual::Other) adds.
+    /// Prediction: writes the output to `y`; `shortcut` is the map that
+    /// [`Residual::Other`](super::Residual::Other) adds.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -53,8 +56,8 @@ impl Block {
     }
 }
 
-/// The passes of a block on one type of map, each as one job for the pool: every operator called from another thread would put
-/// that thread to sleep and wake it again.
+/// The passes of a block on one type of map, each as one job for the pool: every operator called from another
+/// thread would put that thread to sleep and wake it again.
 pub(crate) trait Passes: Sized {
     fn forward(block: &Block, input: &BlockInput<Self>, y: &mut [Self]) -> BlockSaved<Self>;
     fn backward(block: &Block, given: BlockBackward<Self>) -> BlockGrads;

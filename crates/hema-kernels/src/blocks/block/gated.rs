@@ -23,7 +23,8 @@ impl<E: Element> Gated<'_, E> {
         (self.layer.map.image(), self.layer.map.channels)
     }
 
-    /// `y` = the activated and gated output; returns the gates and what else the backward pass needs.
+    /// `y` = the activated and gated output; returns the gates and the other values that the backward pass
+    /// needs.
     pub(super) fn forward(&self, y: &mut [E]) -> SqueezeSaved {
         let ((image, channels), saved) = (self.sizes(), self.saved);
         let norm = self.conv.norm(self.params);
@@ -45,7 +46,8 @@ impl<E: Element> Gated<'_, E> {
         });
     }
 
-    /// Turns `d`, the gradient of the gated map `y`, into that of the convolution's output, before normalisation.
+    /// Turns `d`, the gradient of the gated map `y`, into that of the convolution's output, before
+    /// normalisation.
     pub(super) fn backward(&self, kept: &SqueezeSaved, y: &[E], d: &mut [E]) -> (SqueezeGrads, NormGrads) {
         let ((image, channels), saved) = (self.sizes(), self.saved);
         let (grads, dmean) = self.layer.backward(y, self.squeeze_params, kept, d);

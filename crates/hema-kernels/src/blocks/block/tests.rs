@@ -1,4 +1,4 @@
-//! What a block computes, against differences of its own forward pass and between precisions.
+//! A block's results, against differences of its own forward pass and between precisions.
 
 use super::{Block, BlockBackward, BlockGrads, BlockInput, BlockParams, Compiled, Residual};
 use crate::blocks::{ConvBnAct, ConvBnActParams, Filter};
@@ -8,7 +8,7 @@ use crate::simd::{Act, bf16};
 use crate::test_support::levels::at_every_level;
 use crate::test_support::reference::{assert_close, assert_slope, map, values, wide};
 
-/// The block's input, then three tensors of each conv, then four of squeeze-excite.
+/// The block's input, then three tensors of each convolution, then four of squeeze-excite.
 fn tensors(block: &Block) -> Vec<Vec<f32>> {
     let mut tensors = vec![values(block.in_len(), 1)];
     for (i, conv) in block.convs().iter().enumerate() {
@@ -102,7 +102,7 @@ impl Chain {
         Block::chain(self.convs, reduced, ACT, residual)
     }
 
-    /// As in `ResNet`: another map is added, and the sum rectified.
+    /// A block of `ResNet`: another map is added, and the sum rectified.
     fn joined(self) -> Block {
         Block::chain(self.convs, 0, ACT, Residual::Other).with_relu()
     }
@@ -129,7 +129,8 @@ fn blocks() -> Vec<Block> {
     ]
 }
 
-/// For each tensor, the slope of the loss along a direction, from the forward pass alone, against the gradient's.
+/// For each tensor, the slope of the loss along a direction, from the forward pass alone, against the
+/// gradient's.
 #[test]
 fn gradients_match_the_slopes_of_the_forward_pass() {
     at_every_level(|level| {

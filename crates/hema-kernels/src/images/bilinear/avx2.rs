@@ -9,9 +9,9 @@ const BITS: i32 = STEP_BITS as i32;
 
 /// The function of [`super::bilinear`] for eight positions at a time.
 ///
-/// Sums along a row stay within 16 bits when bytes are counted from 128 (-16,384 to 16,256), and so do those of both rows: the
-/// product of their difference and the lower row's share is needed in 128ths only, rounded down, which the upper half of a
-/// 16-bit product gives exactly.
+/// Sums along a row stay within 16 bits when bytes are counted from 128 (-16,384 to 16,256), and so do those
+/// of both rows: the product of their difference and the lower row's share is needed in 128ths only, rounded
+/// down, which the upper half of a 16-bit product gives exactly.
 ///
 /// # Safety
 /// The processor has AVX2; `picture` is counted in 32 bits; there are as many colours as positions.
@@ -91,7 +91,8 @@ struct Corners<'a> {
 }
 
 impl Corners<'_> {
-    /// The pixels at four of the positions, `row` pixels on, each with its right neighbour: channel by channel, counted from 128.
+    /// The pixels at four of the positions, `row` pixels on, each with its right neighbour: channel by
+    /// channel, counted from 128.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn read(&self, row: usize, four: [usize; 4]) -> __m256i {
@@ -99,8 +100,8 @@ impl Corners<'_> {
         let pair = |i: usize| {
             let at = self.first[i] as usize + row;
             debug_assert!(at + 2 <= pixels.len());
-            // SAFETY: `Axis::split` stays left of the last column and above the last row, so that both rows have the pixel and
-            // one to its right: eight bytes.
+            // SAFETY: `Axis::split` stays left of the last column and above the last row, so that both rows
+            // have the pixel and one to its right: eight bytes.
             unsafe { pixels.as_ptr().add(at).cast::<i64>().read_unaligned() }
         };
         let four = _mm256_setr_epi64x(pair(four[0]), pair(four[1]), pair(four[2]), pair(four[3]));

@@ -13,13 +13,15 @@ use crate::parallel::check_len;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Level, level};
 
-/// Colours between the pixels of a picture of `width` columns, whose pixels are `[red, green, blue, any]` bytes.
+/// Colours between the pixels of a picture of `width` columns, whose pixels are `[red, green, blue, any]`
+/// bytes.
 ///
-/// A position `[x, y]` counts [`STEPS`] from the centre of the first pixel. The result is exact but for one rounding to the
-/// nearest byte, halves up.
+/// A position `[x, y]` counts [`STEPS`] from the centre of the first pixel. The result is exact but for one
+/// rounding to the nearest byte, halves up.
 ///
 /// # Panics
-/// If there are not as many positions as colours, or the picture is not made of two or more rows of two or more pixels.
+/// If there are not as many positions as colours, or the picture is not made of two or more rows of two or
+/// more pixels.
 pub fn bilinear(
     picture: &[[u8; 4]],
     width: usize,
@@ -38,7 +40,8 @@ pub fn bilinear(
     if level() >= Level::Avx2 && picture.is_counted_in_32_bits() {
         let (groups, rest) = positions.as_chunks();
         let (group_colours, rest_colours) = colours.as_chunks_mut();
-        // SAFETY: the level is one that the processor has, and the picture's pixels and steps can be counted in 32 bits.
+        // SAFETY: the level is one that the processor has, and the picture's pixels and steps can be counted
+        // in 32 bits.
         unsafe { avx2::bilinear(&picture, groups, group_colours) };
         bilinear_here(&picture, rest, rest_colours);
         return;

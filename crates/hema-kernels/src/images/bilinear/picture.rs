@@ -5,7 +5,7 @@ pub const STEPS: i32 = 1 << STEP_BITS;
 /// Bits of a step number behind the pixel's.
 pub(super) const STEP_BITS: u32 = 7;
 
-/// What stands beyond the border of a picture.
+/// The pixels that lie beyond the border of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Border {
     /// The nearest pixel.
@@ -23,7 +23,8 @@ pub(super) struct Picture<'a> {
 }
 
 impl Picture<'_> {
-    /// Whether no index of a pixel, and no position along both a side and its mirror image, is too large for an `i32`.
+    /// Whether no index of a pixel, and no position along both a side and its mirror image, is too large for
+    /// an `i32`.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn is_counted_in_32_bits(&self) -> bool {
         let most = i32::MAX as usize;
@@ -45,8 +46,8 @@ impl Picture<'_> {
         })
     }
 
-    /// The first of the four pixels around a position inside, and the share of each in 16,384ths: left and right above, then
-    /// below.
+    /// The first of the four pixels around a position inside, and the share of each in 16,384ths: left and
+    /// right above, then below.
     pub(super) fn corner(&self, [x, y]: [i64; 2]) -> (usize, [i32; 4]) {
         // on the last column and row the pixel itself is the right or lower one
         let [(left, x), (top, y)] = [x, y].map(|at| {

@@ -1,7 +1,8 @@
 //! How the product of a convolution is cut into tasks: a function of its shape and the instruction set alone.
 //!
-//! Whichever is larger, the map that the rows are of or the weights, goes through the cache once: a task has a few rows and all
-//! columns, or all rows (or very many) and a few columns. The numbers below were found by measuring.
+//! Whichever is larger, the map that the rows are of or the weights, goes through the cache once: a task has
+//! a few rows and all columns, or all rows (or very many) and a few columns. The numbers below were found by
+//! measuring.
 
 use std::ops::Range;
 
@@ -19,7 +20,8 @@ const MIN_TASKS: usize = 4;
 const TASK_MACS: usize = 1 << 20;
 /// The most tasks by vectors.
 const MAX_TASKS: usize = 16;
-/// Tasks up to which blocks of rows make up for a lack of columns: three leave one of two threads idle for a third of the time.
+/// Tasks up to which blocks of rows make up for a lack of columns: three leave one of two threads idle for a
+/// third of the time.
 const EVEN_TASKS: usize = 8;
 /// Values of both sides of a task by vectors, about a quarter of L2.
 const TASK_VALUES: usize = 1 << 16;
@@ -32,7 +34,8 @@ const MIN_BLOCKS: usize = 16;
 const AMX_TASK_MACS: usize = 1 << 23;
 /// The most tasks by AMX tiles.
 const AMX_MAX_TASKS: usize = 12;
-/// Values of the rows of a task, for all taps, that each group of columns brings into AMX tiles anew: half of L2.
+/// Values of the rows of a task, for all taps, that each group of columns brings into AMX tiles anew: half of
+/// L2.
 const AMX_TASK_VALUES: usize = 1 << 19;
 /// Rows that two AMX tiles hold.
 const AMX_PAIR: usize = 2 * AMX_ROWS;

@@ -1,11 +1,11 @@
 //! The gradient of a dense convolution's weights: an outer product over pixels ([`outer`]) for every tap.
 //!
-//! Pixels are cut into a few parts whose sums are added in order and, where the filter bank is large, the rows of the result as
-//! well.
+//! Pixels are cut into a few parts whose sums are added in order and, where the filter bank is large, the
+//! rows of the result as well.
 //!
-//! Of a narrow type the product takes words, values joined in pairs. Where there is one tap, a pixel is joined with the next.
-//! Each of several taps would have to join its pixels anew, so there a pixel is joined with the same one of the next image,
-//! which is its partner for every tap, and maps are joined beforehand.
+//! Products of a narrow type take words, values joined in pairs. Where there is one tap, a pixel is joined
+//! with the next. Each of several taps would have to join its pixels anew, so there a pixel is joined with
+//! the same one of the next image, which is its partner for every tap, and maps are joined beforehand.
 
 use std::ops::Range;
 
@@ -43,8 +43,8 @@ impl Conv2d {
         let pixels = gather.pixels();
         let plan = WeightPlan::new::<E>(self, pixels, few);
         let size = plan.taps * plan.ps * plan.qs;
-        // where a task makes all there is of its filters, it stores them in their places: sums that all tasks share would go to
-        // memory and back
+        // where a task makes all there is of its filters, it stores them in their places: sums that all tasks
+        // share would go to memory and back
         let whole = plan.parts == 1 && plan.outputs_first;
         let direct = whole && self.taps() == 1;
         let mut sums = scratch().take::<f32>(if whole { 0 } else { plan.parts * size });
@@ -60,7 +60,7 @@ impl Conv2d {
             if rows == 0 {
                 return;
             }
-            // no part is without pixels, or its sums would stay what they are
+            // no part is without pixels, or its sums would not be written
             let part_pixels = part * plan.part..((part + 1) * plan.part).min(pixels);
             assert!(!part_pixels.is_empty(), "part {part} of {pixels} pixels");
             let own = if whole && !direct { plan.taps * rows * plan.qs } else { 0 };
@@ -71,7 +71,8 @@ impl Conv2d {
                 (_, true) => own_sums.wrapping_add(tap * rows * plan.qs),
                 _ => base.get().wrapping_add(part * size + (tap * plan.ps + first) * plan.qs),
             };
-            // SAFETY: part, tap and group select a range of the sums or the weights that is this task's alone.
+            // SAFETY: part, tap and group select a range of the sums or the weights that is this task's
+            // alone.
             unsafe { products.sum::<E>(scratch, part_pixels, first..first + rows, place) };
             if own > 0 {
                 let filter = plan.qs * plan.taps;
@@ -93,7 +94,8 @@ impl Conv2d {
         }
     }
 
-    /// Adds the parts and brings them from [`WeightPlan`]'s order (part, tap, p, q) into (outputs, inputs, kernel, kernel).
+    /// Adds the parts and brings them from [`WeightPlan`]'s order (part, tap, p, q) into (outputs, inputs,
+    /// kernel, kernel).
     fn unpack(&self, plan: &WeightPlan, sums: &[f32], dweight: &mut [f32]) {
         /// Filters of one task: neighbours, because in one of the two orders their values lie side by side.
         const FILTERS: usize = 16;
@@ -124,7 +126,8 @@ impl<M: Element> Products<'_, M> {
     /// Stores the sums over some of the pixels, for some of the rows, from `place(tap)` on.
     ///
     /// # Safety
-    /// In these places is room for as many rows, of as many values as the plan has columns, that only this call touches.
+    /// In these places is room for as many rows, of as many values as the plan has columns, that only this
+    /// call touches.
     unsafe fn sum<E: Element>(
         &self,
         scratch: &mut Scratch<M>,
@@ -140,8 +143,8 @@ impl<M: Element> Products<'_, M> {
             let dy = self.dy[start * self.outputs..].chunks_exact(self.outputs).take(m);
             scratch.other.extend(dy.map(<[M]>::as_ptr));
             let [a, b] = &mut scratch.rows;
-            // SAFETY: both tables hold m addresses of as many values as there are rows and columns, of maps that outlive this
-            // call; the sums' places are the caller's.
+            // SAFETY: both tables hold m addresses of as many values as there are rows and columns, of maps
+            // that outlive this call; the sums' places are the caller's.
             unsafe {
                 if outputs_first {
                     a.set(&scratch.other, rows.start, rows.len());
@@ -175,8 +178,8 @@ pub(crate) struct Sums<'a> {
 }
 
 impl Sums<'_> {
-    /// Adds the parts of `rows` rows of `n` values each, whose places in a part `place` knows, turns them over and stores the rows that come
-    /// of it `step` apart from `at` on.
+    /// Adds the parts of `rows` rows of `n` values each, whose places in a part `place` knows, turns them
+    /// over and stores the rows that come of it `step` apart from `at` on.
     ///
     /// # Safety
     /// The processor has the level's instructions; there are no more rows and values than a vector has.
@@ -190,7 +193,8 @@ impl Sums<'_> {
         [at, step]: [usize; 2],
     ) {
         let [mut from, mut to] = [[[0.0; MAX_LANES]; MAX_LANES]; 2];
-        // SAFETY: the caller's conditions, which the squares have room for; the bounds of sums and output are checked.
+        // SAFETY: the caller's conditions, which the squares have room for; the bounds of sums and output are
+        // checked.
         unsafe {
             for (row, from) in from.iter_mut().enumerate().take(rows) {
                 let mut sum = s.splat(0.0);
@@ -207,7 +211,8 @@ impl Sums<'_> {
     }
 }
 
-/// Adds the parts for the filters from `first` on, of so many channels and taps, into `out`, (filters, channels, taps).
+/// Adds the parts for the filters from `first` on, of so many channels and taps, into `out`, (filters,
+/// channels, taps).
 ///
 /// # Safety
 /// None but that of every such function: the places are checked.
@@ -256,7 +261,8 @@ impl Kernel for Reorder<'_> {
     }
 }
 
-/// Every two rows of `n` values of a map joined to a row of words; a last one without a partner is joined with zeros.
+/// Every two rows of `n` values of a map joined to a row of words; a last one without a partner is joined
+/// with zeros.
 fn join_neighbours<E: Element>(map: &[E], n: usize) -> Vec<f32> {
     let pairs = ((1 << 14) / n).max(1); // of one task
     let mut words = scratch().take((map.len() / n).div_ceil(2) * n);
@@ -296,8 +302,8 @@ impl WeightPlan {
         const SUMS: usize = 1 << 20;
         /// Pixels of a part at least.
         const PART: usize = 512;
-        /// Values of the rows of a block, for vectors and for AMX tiles: moving a block's sums takes tiles as long as adding a
-        /// hundred pixels to them, and their processors have 2 MiB of L2.
+        /// Values of the rows of a block, for vectors and for AMX tiles: moving a block's sums takes tiles as
+        /// long as adding a hundred pixels to them, and their processors have 2 MiB of L2.
         const BLOCK_VALUES: [usize; 2] = [1 << 16, 1 << 18];
         let amx = uses_amx::<E>();
         // each group brings the pixels' rows into AMX tiles anew, for every tap
@@ -306,8 +312,8 @@ impl WeightPlan {
         let outputs = conv.outputs;
         // each part costs one more set of sums: few of them where the sums are large
         let affordable = (SUMS / (taps * inputs * outputs)).clamp(1, most);
-        // the side that wastes fewer lanes becomes the vectors; where neither does, the one that leaves the weights in order, or
-        // the longer one
+        // the side that wastes fewer lanes becomes the vectors; where neither does, the one that leaves the
+        // weights in order, or the longer one
         let cost = |p: usize, q: usize| p.next_multiple_of(TILE) * q.next_multiple_of(LANES);
         let (as_rows, as_columns) = (cost(outputs, inputs), cost(inputs, outputs));
         let longer = conv.kernel == 1 || affordable == 1 || inputs >= outputs;

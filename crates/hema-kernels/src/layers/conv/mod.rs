@@ -1,16 +1,17 @@
 //! Dense two-dimensional convolution, NHWC, square filters of any size and stride.
 //!
-//! Output pixels are numbered image by image and row by row and cut into blocks of a few dozen to a few hundred; a block is
-//! one task. For each block the address of every (tap, pixel) is put into a table and [`gemm`](crate::gemm) does the rest, so
-//! 1x1 and k x k, any stride and any padding, are one code path and no im2col matrix exists.
+//! Output pixels are numbered image by image and row by row and cut into blocks of a few dozen to a few
+//! hundred; a block is one task. For each block the address of every (tap, pixel) is put into a table and
+//! [`gemm`](crate::gemm) does the rest, so 1x1 and k x k, any stride and any padding, are one code path and
+//! no im2col matrix exists.
 //!
-//! * The gradient of the input is the same operation on the output's gradient: a pixel of the input collects the taps that
-//!   reached it. With stride s the pixels fall into s x s classes with the same taps each; a class is one run, and no
-//!   multiplication with a structural zero is done.
-//! * The gradient of the weights is in a file of its own, and so are predictions by 3 x 3 filters from bf16 maps of many
-//!   channels ([`winograd`]).
-//! * With very few input channels (the network's first layer) the taps of a block are copied side by side into a small
-//!   im2col buffer: otherwise most of the work is addressing.
+//! * The gradient of the input is the same operation on the output's gradient: a pixel of the input collects
+//!   the taps that reached it. With stride s the pixels fall into s x s classes with the same taps each; a
+//!   class is one run, and no multiplication with a structural zero is done.
+//! * The gradient of the weights is in a file of its own, and so are predictions by 3 x 3 filters from bf16
+//!   maps of many channels ([`winograd`]).
+//! * With very few input channels (the network's first layer) the taps of a block are copied side by side
+//!   into a small im2col buffer: otherwise most of the work is addressing.
 //!
 //! Left out on purpose: dilation and groups (depthwise has its own kernel).
 
@@ -147,7 +148,8 @@ impl Conv2d {
         }
     }
 
-    /// [`Conv2d::pack`] for predictions, whose roundings no gradient goes through: by [`winograd`]'s tiles where they pay.
+    /// [`Conv2d::pack`] for predictions, whose roundings no gradient goes through: by [`winograd`]'s tiles
+    /// where they pay.
     pub(crate) fn pack_to_predict<E: Element>(&self, weight: &[f32]) -> PackedConv<E> {
         let Self { inputs, outputs, kernel, stride, .. } = *self;
         if (kernel, stride) != (3, 1) || !winograd::pays::<E>(inputs, outputs) {
@@ -158,8 +160,8 @@ impl Conv2d {
         PackedConv { packed: winograd::pack(weight, sizes), used: Vec::new(), winograd: true }
     }
 
-    /// `y = x * weight (+ bias)`, then `act`. `x` is (batch, height, width, inputs), `y` (batch, `out_height`, `out_width`,
-    /// outputs), `weight` (outputs, inputs, kernel, kernel), `bias` (outputs).
+    /// `y = x * weight (+ bias)`, then `act`. `x` is (batch, height, width, inputs), `y` (batch,
+    /// `out_height`, `out_width`, outputs), `weight` (outputs, inputs, kernel, kernel), `bias` (outputs).
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -167,7 +169,8 @@ impl Conv2d {
         self.forward_packed(x, &self.pack(weight), bias, act, y);
     }
 
-    /// [`Conv2d::forward`] with weights packed before. Where there are few pixels, the columns are cut up as well.
+    /// [`Conv2d::forward`] with weights packed before. Where there are few pixels, the columns are cut up as
+    /// well.
     pub(crate) fn forward_packed<E: Element>(
         &self,
         x: &[E],
@@ -195,14 +198,14 @@ impl Conv2d {
         cut.run(|scratch, start, m, columns| {
             let row = |pixel| base.get().wrapping_add(pixel * self.outputs);
             scratch.fill_for_product(&gather, start, m, self.outputs, row);
-            // SAFETY: `fill` gives addresses of as many values as the packed weights have rows; the pixels' rows of `y` and the
-            // group's columns of them are this task's alone.
+            // SAFETY: `fill` gives addresses of as many values as the packed weights have rows; the pixels'
+            // rows of `y` and the group's columns of them are this task's alone.
             unsafe { product(&weight.packed, columns, &weight.used, &scratch.table, &scratch.out, epilogue) };
         });
     }
 
-    /// [`Conv2d::forward`] without bias or activation that also returns the statistics of each output channel, gathered block
-    /// by block while the block is in the cache.
+    /// [`Conv2d::forward`] without bias or activation that also returns the statistics of each output
+    /// channel, gathered block by block while the block is in the cache.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -245,7 +248,7 @@ impl Conv2d {
         self.run_grad_input(dy, weight, false, dx);
     }
 
-    /// [`Conv2d::grad_input`] added to what `dx` holds, as where a residual connection joins.
+    /// Adds the gradient of the input to the values of `dx`, as where a residual connection joins.
     ///
     /// # Panics
     /// If a length does not match the shape.
@@ -285,16 +288,17 @@ impl Conv2d {
                     let x = gather.columns.first + gather.columns.step * column;
                     base.get().wrapping_add(((image * self.height + y) * self.width + x) * c)
                 });
-                // SAFETY: addresses as in `forward_packed`; a pixel of the input belongs to one class and one block of it, so
-                // the output rows and the group's columns of them are this task's alone, and they lie in `dx` because row and
-                // column are within the map.
+                // SAFETY: addresses as in `forward_packed`; a pixel of the input belongs to one class and one
+                // block of it, so the output rows and the group's columns of them are this task's alone, and
+                // they lie in `dx` because row and column are within the map.
                 unsafe { product(packed, columns, &used, &scratch.table, &scratch.out, epilogue) };
             });
         }
     }
 }
 
-/// The matrices of some of the taps, one below the other, as one: the right-hand side of taps copied side by side.
+/// The matrices of some of the taps, one below the other, as one: the right-hand side of taps copied side by
+/// side.
 fn side_by_side<E: Element>(weight: &[f32], taps: &[usize], sizes: Sizes, order: Order) -> Packed<E> {
     let Sizes { k, n, .. } = sizes;
     let depth = row_of::<E>(taps.len() * k);

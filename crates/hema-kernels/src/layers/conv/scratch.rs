@@ -51,7 +51,8 @@ impl<E> Scratch<E> {
         self.out.clear();
     }
 
-    /// Fills the table and that of the output, of rows of `outputs` values, for the product of pixels `start..start + m`.
+    /// Fills the table and that of the output, of rows of `outputs` values, for the product of pixels
+    /// `start..start + m`.
     pub(super) fn fill_for_product(
         &mut self,
         gather: &Gather<E>,

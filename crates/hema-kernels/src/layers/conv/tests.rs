@@ -123,8 +123,8 @@ fn check<E: Element>(shape: &Conv2d, level: Level) {
     assert_close(&name, &dw, &reference::conv_grad_weight(shape, 1, &wide(&x), &wide(&dy)), 1e-5);
 }
 
-/// The reference's own gradients: the loss `sum(y * dy)` is linear in each argument, so differences are exact but for
-/// rounding.
+/// The reference's own gradients: the loss `sum(y * dy)` is linear in each argument, so differences are exact
+/// but for rounding.
 #[test]
 fn reference_gradients_agree_with_finite_differences() {
     for (groups, inputs, outputs) in [(1, 2, 3), (2, 4, 6), (3, 3, 3)] {

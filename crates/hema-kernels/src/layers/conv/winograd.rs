@@ -1,15 +1,18 @@
-//! Predictions by 3 x 3 filters of stride 1 with 16 multiplications for four outputs instead of 36: Winograd's F(2 x 2, 3 x 3) (Lavin
-//! and Gray, 2016, arXiv 1509.09308).
+//! Predictions by 3 x 3 filters of stride 1 with 16 multiplications for four outputs instead of 36:
+//! Winograd's F(2 x 2, 3 x 3) (Lavin and Gray, 2016, arXiv 1509.09308).
 //!
-//! The output is cut into tiles of 2 x 2 pixels. The 4 x 4 inputs under a tile are transformed, and so are the filters; each of the
-//! 16 positions is then a product of matrices, tiles by channels, and another transformation makes outputs of the products. A task
-//! does all three for a few dozen tiles, which stay in L2.
+//! The output is cut into tiles of 2 x 2 pixels. The 4 x 4 inputs under a tile are transformed, and so are
+//! the filters; each of the 16 positions is then a product of matrices, tiles by channels, and another
+//! transformation makes outputs of the products. A task does all three for a few dozen tiles, which stay in
+//! L2.
 //!
-//! For bf16 maps only: transformed inputs, filters and products are rounded as well, by which the error of an output grows from 0.2 to
-//! about 0.4 % of its usual magnitude, as much as the maps around it have. fp32 maps promise more digits than would be left.
+//! For bf16 maps only: transformed inputs, filters and products are rounded as well, by which the error of an
+//! output grows from 0.2 to about 0.4 % of its usual magnitude, as much as the maps around it have. fp32 maps
+//! promise more digits than would be left.
 //!
-//! Left out on purpose: training (a deep network's first gradient was off by 24 % with tiles where it is by 18 % without, and zeros of a
-//! gradient became small numbers, which Adam takes for a direction), and larger tiles, which lose a bf16's bits.
+//! Left out on purpose: training (a deep network's first gradient was off by 24 % with tiles where it is by
+//! 18 % without, and zeros of a gradient became small numbers, which Adam takes for a direction), and larger
+//! tiles, which lose a bf16's bits.
 
 use std::ops::Range;
 
@@ -31,9 +34,10 @@ const TAPS: usize = 9;
 
 /// Whether tiles are the faster way from `inputs` to `outputs` channels, whatever the map.
 ///
-/// Counts instructions a tile and vector of channels: products, and about a hundred for each of the two transformations. Weights
-/// that are large are those of small maps, where reading 16 values for 9 costs more than is saved. Where products take an eighth of
-/// the instructions, the transformations would be most of the work.
+/// Counts instructions a tile and vector of channels: products, and about a hundred for each of the two
+/// transformations. Weights that are large are those of small maps, where reading 16 values for 9 costs more
+/// than is saved. Where products take an eighth of the instructions, the transformations would be most of the
+/// work.
 pub(super) fn pays<E: Element>(inputs: usize, outputs: usize) -> bool {
     const TRANSFORMATION: usize = 100;
     const MOST_FILTERS: usize = 1 << 16;
@@ -43,7 +47,8 @@ pub(super) fn pays<E: Element>(inputs: usize, outputs: usize) -> bool {
     possible && inputs * outputs <= MOST_FILTERS && 5 * tiled < 4 * products(4 * TAPS)
 }
 
-/// Filters (outputs, inputs, 9), transformed and packed. `sizes` are those of the product, its taps those of the filter.
+/// Filters (outputs, inputs, 9), transformed and packed. `sizes` are those of the product, its taps those of
+/// the filter.
 pub(super) fn pack<E: Element>(weight: &[f32], sizes: Sizes) -> Packed<E> {
     /// Filters of one task.
     const CHUNK: usize = 1 << 12;
@@ -59,7 +64,8 @@ pub(super) fn pack<E: Element>(weight: &[f32], sizes: Sizes) -> Packed<E> {
     packed
 }
 
-/// A convolution by tiles: `map` is what it reads, and the output has pixel (0, 0) of the filter at (-top, -left).
+/// A convolution by tiles of the map that it reads; the output has pixel (0, 0) of the filter at (-top,
+/// -left).
 pub(super) struct Winograd<'a, E> {
     pub(super) map: &'a [E],
     pub(super) batch: usize,
@@ -95,15 +101,15 @@ impl<E: Element> Winograd<'_, E> {
                 out.clear();
                 let rows = products[position * m * outputs..][..m * outputs].chunks_exact_mut(outputs);
                 out.extend(rows.map(<[E]>::as_mut_ptr));
-                // SAFETY: rows of `inputs` values, padded as the product wants them, and of `outputs` values of a buffer of this
-                // task's own.
+                // SAFETY: rows of `inputs` values, padded as the product wants them, and of `outputs` values
+                // of a buffer of this task's own.
                 unsafe { product(filters, columns.clone(), &[position], table, out, Epilogue::default()) };
             }
             out.clear();
             (start..start + m).for_each(|tile| self.scatter(tile, outputs, base.get(), out));
             let columns = columns_of(filters, columns);
-            // SAFETY: 16 rows of `outputs` values for each tile, and four addresses of as many or null; a pixel belongs to one tile,
-            // so the group's columns of it are this task's alone.
+            // SAFETY: 16 rows of `outputs` values for each tile, and four addresses of as many or null; a
+            // pixel belongs to one tile, so the group's columns of it are this task's alone.
             unsafe {
                 dispatch(TransformOutputs { products, channels: outputs, columns, table: out, epilogue })
             };
@@ -170,7 +176,7 @@ fn columns_of<E: Element>(filters: &Packed<E>, of: Range<usize>) -> Range<usize>
     until(of.start)..until(of.end).min(filters.sizes.n)
 }
 
-/// One of the matrices along one axis of a filter: three values become four.
+/// Transforms one axis of a filter: three values become four.
 #[inline(always)]
 fn filter_axis<S: Simd>(s: S, [a, b, c]: [S::V; 3]) -> [S::V; 4] {
     let half = s.splat(0.5);
@@ -179,13 +185,13 @@ fn filter_axis<S: Simd>(s: S, [a, b, c]: [S::V; 3]) -> [S::V; 4] {
     [a, s.add(ends, middle), s.sub(ends, middle), c]
 }
 
-/// Along one axis of the inputs.
+/// Transforms one axis of the inputs.
 #[inline(always)]
 fn input_axis<S: Simd>(s: S, [a, b, c, d]: [S::V; 4]) -> [S::V; 4] {
     [s.sub(a, c), s.add(b, c), s.sub(c, b), s.sub(b, d)]
 }
 
-/// Along one axis of the products: four values become two.
+/// Transforms one axis of the products: four values become two.
 #[inline(always)]
 fn output_axis<S: Simd>(s: S, [a, b, c, d]: [S::V; 4]) -> [S::V; 2] {
     [s.add(a, s.add(b, c)), s.sub(s.sub(b, c), d)]
@@ -293,8 +299,8 @@ impl<E: Element> Kernel for TransformInputs<'_, E> {
 /// Makes outputs of products, which are (position, tile, channel).
 ///
 /// # Safety
-/// `table` holds for each tile four addresses of `channels` values, of which nobody else touches the columns, or null;
-/// `columns` are among the channels.
+/// `table` holds for each tile four addresses of `channels` values, of which nobody else touches the columns,
+/// or null; `columns` are among the channels.
 struct TransformOutputs<'a, E> {
     products: &'a [E],
     channels: usize,
@@ -316,7 +322,8 @@ impl<E: Element> Kernel for TransformOutputs<'_, E> {
             for (i, pixels) in table.chunks_exact(4).enumerate() {
                 for_vectors!(S, width, |c, n| {
                     let c = columns.start + c;
-                    // SAFETY: `n` columns remain from c in each row of the products, each output and the bias.
+                    // SAFETY: `n` columns remain from c in each row of the products, each output and the
+                    // bias.
                     unsafe {
                         let mut from = products.as_ptr().add(i * channels + c);
                         let mut rows = [[zero; 2]; 4];

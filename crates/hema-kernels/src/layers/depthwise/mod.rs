@@ -1,14 +1,15 @@
 //! Depthwise convolution, NHWC: each channel has its own filter of 3x3, 5x5 or 7x7.
 //!
-//! Vectors run over channels. A tile is three or six neighbouring output pixels; the addresses of the input pixels it needs
-//! (padding: a row of zeros) are found once per tile, then all channels pass. Row by row of the filter, the filter values and
-//! the tile's sums are in registers, and each input value is loaded once for all the taps that use it. Where a row is not a
-//! whole number of tiles, the last tile overlaps the one before.
+//! Vectors run over channels. A tile is three or six neighbouring output pixels; the addresses of the input
+//! pixels it needs (padding: a row of zeros) are found once per tile, then all channels pass. Row by row of
+//! the filter, the filter values and the tile's sums are in registers, and each input value is loaded once
+//! for all the taps that use it. Where a row is not a whole number of tiles, the last tile overlaps the one
+//! before.
 //!
-//! * Gradient of the input: at stride 1 the same kernel with the filter turned round; at stride 2, which a network has two or
-//!   three times, a plain sum over the taps that reached each pixel.
-//! * Gradient of the weights: the same tiles, with the sums of the filter in a buffer that fits L1; images are cut into a
-//!   fixed number of groups, whose sums are added in order.
+//! * Gradient of the input: at stride 1 the same kernel with the filter turned round; at stride 2, which a
+//!   network has two or three times, a plain sum over the taps that reached each pixel.
+//! * Gradient of the weights: the same tiles, with the sums of the filter in a buffer that fits L1; images
+//!   are cut into a fixed number of groups, whose sums are added in order.
 //!
 //! Left out on purpose: other sizes and a channel multiplier (no network of ours has them).
 
@@ -122,8 +123,8 @@ impl Depthwise {
         packed
     }
 
-    /// `y = x * weight (+ bias)`, then `act`. `x` is (batch, height, width, channels), `y` (batch, `out_height`, `out_width`,
-    /// channels), `bias` (channels).
+    /// `y = x * weight (+ bias)`, then `act`. `x` is (batch, height, width, channels), `y` (batch,
+    /// `out_height`, `out_width`, channels), `bias` (channels).
     ///
     /// # Panics
     /// If a length does not match the shape, or the kernel or stride is not supported.
@@ -155,7 +156,7 @@ impl Depthwise {
     /// [`Depthwise::forward`] that also returns the statistics of each output channel.
     ///
     /// # Panics
-    /// As [`Depthwise::forward`].
+    /// If a length does not match the shape, or the kernel or stride is not supported.
     pub fn forward_stats<E: Element>(&self, x: &[E], weight: &[f32], y: &mut [E]) -> Stats {
         self.check();
         check_len("weight", weight.len(), self.weight_len());
@@ -165,8 +166,8 @@ impl Depthwise {
         Stats::merge(self.channels, &partials)
     }
 
-    /// Runs the forward pass with packed weights, a band of rows of one or several images at a time; `seen` is called with each
-    /// finished band.
+    /// Runs the forward pass with packed weights, a band of rows of one or several images at a time; `seen`
+    /// is called with each finished band.
     fn run<E: Element, T: Send>(
         &self,
         x: &[E],
@@ -189,7 +190,8 @@ impl Depthwise {
                     let live = tile.min(width - start);
                     self.fill(x, &zeros, row / height, row % height, start, tile, &mut table.input);
                     let y = &mut y[start * self.channels..][..live * self.channels];
-                    // SAFETY: `fill` gives kernel * columns(tile) addresses of `channels` values; `y` has `live` pixels.
+                    // SAFETY: `fill` gives kernel * columns(tile) addresses of `channels` values; `y` has
+                    // `live` pixels.
                     unsafe {
                         dispatch(TileForward {
                             shape: self.tile_shape(tile),
@@ -205,7 +207,8 @@ impl Depthwise {
         })
     }
 
-    /// The input addresses of the tile of output pixels `start..start + tile` of a row, filter row by filter row.
+    /// The input addresses of the tile of output pixels `start..start + tile` of a row, filter row by filter
+    /// row.
     #[allow(clippy::too_many_arguments)] // a position in a map is that many numbers
     fn fill<E>(
         &self,
@@ -238,7 +241,7 @@ impl Depthwise {
     /// Gradient of the input: `dx` like `x`, from `dy` like `y`.
     ///
     /// # Panics
-    /// As [`Depthwise::forward`].
+    /// If a length does not match the shape, or the kernel or stride is not supported.
     pub fn grad_input<E: Element>(&self, dy: &[E], weight: &[f32], dx: &mut [E]) {
         self.check();
         check_len("dy", dy.len(), self.out_len());
@@ -287,7 +290,7 @@ impl Depthwise {
     /// Gradient of the weights: `dweight` like `weight`, from `x` and `dy`.
     ///
     /// # Panics
-    /// As [`Depthwise::forward`].
+    /// If a length does not match the shape, or the kernel or stride is not supported.
     pub fn grad_weight<E: Element>(&self, x: &[E], dy: &[E], dweight: &mut [f32]) {
         self.check();
         check_len("x", x.len(), self.in_len());
@@ -313,7 +316,8 @@ impl Depthwise {
                             if w < done || w >= width { zeros.as_ptr() } else { dy[w * c..][..c].as_ptr() }
                         }));
                         done = start + tile;
-                        // SAFETY: all addresses are of `c` values; as many as the tile has columns and pixels.
+                        // SAFETY: all addresses are of `c` values; as many as the tile has columns and
+                        // pixels.
                         unsafe {
                             dispatch(TileGrad {
                                 shape: self.tile_shape(tile),

@@ -43,8 +43,8 @@ macro_rules! by_shape {
 /// Computes the output pixels of one tile.
 ///
 /// # Safety
-/// `input` holds addresses of as many values as there are channels, `taps` is (kernel, kernel, channels), `y` at most as many
-/// whole pixels as the tile has.
+/// `input` holds addresses of as many values as there are channels, `taps` is (kernel, kernel, channels), `y`
+/// at most as many whole pixels as the tile has.
 pub(super) struct TileForward<'a, E> {
     pub(super) shape: TileShape,
     pub(super) input: &'a [*const E],

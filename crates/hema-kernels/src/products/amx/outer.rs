@@ -1,4 +1,4 @@
-//! [`gemm::outer`](crate::gemm::outer) on tiles.
+//! Outer products on tiles.
 
 use std::cell::Cell;
 
@@ -6,12 +6,12 @@ use super::shape::{BLOCK, SIDE, Tile, spacing};
 use super::tile::{Grid, Place, Shape, Tiles, halves};
 use crate::simd::{Avx512, Simd};
 
-/// As [`gemm::outer`](crate::gemm::outer): `out` is `sizes[0]` rows of `sizes[1]` values. `tiles` is what `a` is transposed into, or
-/// empty where that is still to be done.
+/// [`products::outer`](crate::products::outer) on tiles: `out` is `sizes[0]` rows of `sizes[1]` values.
+/// `tiles` holds `a` transposed, or nothing where that is still to be done.
 ///
 /// # Safety
-/// Both sides are of equally many rows of words, as long as the sizes say, which stay as they are until `tiles` is emptied; `out` is this
-/// call's alone; the processor has AMX and the process may use it.
+/// Both sides are of equally many rows of words, as long as the sizes say, which stay as they are until
+/// `tiles` is emptied; `out` is this call's alone; the processor has AMX and the process may use it.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
 pub(crate) unsafe fn outer(
     a: &[*const f32],
@@ -45,7 +45,8 @@ pub(crate) unsafe fn outer(
             // where there is one row of tiles, the second place is not used
             let left = [0, 1].map(|i| Place::of_tiles(tiles.as_ptr().wrapping_add((p / SIDE + i) * steps)));
             let row = qs * size_of::<f32>();
-            // SAFETY: the tiles are no larger than what is left of the rows and columns; `right` has a place for each step.
+            // SAFETY: the tiles are no larger than the rest of the rows and columns; `right` has a place for
+            // each step.
             unsafe {
                 let out = out.add(p * qs + q);
                 if add {
@@ -70,8 +71,8 @@ pub(crate) unsafe fn outer(
     RIGHT.set(right);
 }
 
-/// The rows' first `n` words as left-hand tiles: of every 16 columns one tile for every 16 rows. Rows that are missing at the end
-/// count as zeros.
+/// The rows' first `n` words as left-hand tiles: of every 16 columns one tile for every 16 rows. Rows that
+/// are missing at the end count as zeros.
 ///
 /// # Safety
 /// Every address has `n` readable words.
@@ -105,7 +106,7 @@ thread_local! {
 struct Right {
     /// Copies of rows that cannot be loaded where they are.
     copies: Vec<f32>,
-    /// Of each step: its rows.
+    /// The rows of each step.
     places: Vec<Place>,
 }
 
@@ -125,7 +126,7 @@ impl Right {
             }
             let (used, empty) = copies.split_at_mut(rows.len() * n);
             for (row, to) in rows.iter().zip(used.chunks_exact_mut(n)) {
-                // SAFETY: the caller's condition; the copies are not what the rows are of.
+                // SAFETY: the caller's condition; the copies are other memory than the rows.
                 unsafe { to.as_mut_ptr().copy_from_nonoverlapping(*row, n) };
             }
             empty.fill(0.0);

@@ -1,4 +1,4 @@
-//! [`gemm::product`](crate::gemm::product) on tiles.
+//! Products on tiles.
 
 use std::arch::x86_64::{_mm512_maskz_loadu_ps, _mm512_storeu_ps};
 use std::cell::Cell;
@@ -13,14 +13,15 @@ use crate::simd::{Activation, Avx512, Element, Simd, with_activation};
 #[repr(align(64))]
 struct Sums([[f32; BLOCK]; BLOCK]);
 
-/// As [`gemm::product`](crate::gemm::product).
+/// [`products::product`](crate::products::product) on tiles.
 ///
-/// The outer loop is over strips of columns: each comes from L2, or from beyond, once for all rows. The left-hand side is laid out as the
-/// first strip wants it, and stays in L2 for the others. Rows that are left for one row of tiles meet two strips at once: with two
-/// tiles of sums each product would wait for the one before it.
+/// The outer loop is over strips of columns: each comes from L2, or from beyond, once for all rows. The
+/// left-hand side is laid out as the first strip wants it, and stays in L2 for the others. Rows that are left
+/// for one row of tiles meet two strips at once: with two tiles of sums each product would wait for the one
+/// before it.
 ///
 /// # Safety
-/// As there; the processor has AMX and the process may use it.
+/// The conditions of that function; the processor has AMX and the process may use it.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
 pub(crate) unsafe fn product<E: Element>(
     b: &Packed<E>,
@@ -64,7 +65,7 @@ pub(crate) unsafe fn product<E: Element>(
     LEFT.set(left);
 }
 
-/// What every block of a product wants.
+/// The state that all blocks of a product share.
 struct Work<'a> {
     tiles: Tiles,
     steps: Steps,
@@ -74,7 +75,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Steps whose places follow from the first's: the last does not end where it would where it takes words anew.
+    /// Steps whose places follow from the first's: the last does not end where it would where it takes words
+    /// anew.
     fn regular(&self) -> usize {
         self.steps.count - usize::from(self.steps.overlap() > 0)
     }
@@ -82,8 +84,8 @@ impl Work<'_> {
     /// The product of up to two rows of tiles, in their places of each tap, and a strip.
     ///
     /// # Safety
-    /// The places are of rows of `steps`; the strip is of weights of as many, for each tap; the outputs have its columns and are
-    /// the caller's alone.
+    /// The places are of rows of `steps`; the strip is of weights of as many, for each tap; the outputs have
+    /// its columns and are the caller's alone.
     #[inline(always)]
     unsafe fn block<S: Simd, E: Element>(
         &mut self,
@@ -94,8 +96,9 @@ impl Work<'_> {
     ) {
         let (steps, regular) = (self.steps, self.regular());
         let grid = Grid { tall: out.len() > SIDE, wide: strip.columns > SIDE };
-        // SAFETY: the caller's conditions. A right-hand tile is `steps.words` rows of the panel, which has `steps.depth` for each tap:
-        // `regular` times as many from its first row on, or as many up to its last. `sums` is a whole block.
+        // SAFETY: the caller's conditions. A right-hand tile is `steps.words` rows of the panel, which has
+        // `steps.depth` for each tap: `regular` times as many from its first row on, or as many up to its
+        // last. `sums` is a whole block.
         unsafe {
             self.tiles.load_sums(grid, [strip.bias.as_ptr(); 2], 0);
             for (&tap, &left) in self.taps.iter().zip(places) {
@@ -114,7 +117,7 @@ impl Work<'_> {
     /// The product of one row of tiles and two strips, the first a whole one.
     ///
     /// # Safety
-    /// As [`block`](Self::block); there are no more rows than a tile has.
+    /// The conditions of [`block`](Self::block); there are no more rows than a tile has.
     #[inline(always)]
     unsafe fn row<S: Simd, E: Element>(
         &mut self,
@@ -151,7 +154,8 @@ struct Strip {
     words: *const f32,
     /// Bytes from one row of words to the next.
     row: usize,
-    /// What every row of sums starts from. Tiles load it, which would wait for it if it were written just before.
+    /// The values that every row of sums starts from. Tiles load them, which would wait for them if they were
+    /// written just before.
     bias: [f32; BLOCK],
 }
 
@@ -233,7 +237,7 @@ thread_local! {
 struct Left {
     /// Copies of rows that cannot be loaded where they are.
     tiles: Vec<Tile>,
-    /// Of each tap of each block of rows: its upper and its lower tile.
+    /// The upper and the lower tile of each tap of each block of rows.
     places: Vec<[Place; 2]>,
 }
 
@@ -246,11 +250,12 @@ impl Left {
         self.tiles.resize(tiles.max(self.tiles.len()), Tile::ZERO);
     }
 
-    /// Appends the places of the next block's tiles: rows from `first` on, `live` of them, in each tap's part of the table.
+    /// Appends the places of the next block's tiles: rows from `first` on, `live` of them, in each tap's part
+    /// of the table.
     ///
     /// # Safety
-    /// The table holds addresses of `steps.depth` readable words, no fewer for each tap than `clear` made room for; the processor
-    /// has AVX-512.
+    /// The table holds addresses of `steps.depth` readable words, no fewer for each tap than `clear` made
+    /// room for; the processor has AVX-512.
     #[target_feature(enable = "avx512f")]
     unsafe fn fill<E>(&mut self, steps: Steps, taps: usize, rows: &[*const E], first: usize, live: usize) {
         for tap in 0..taps {
@@ -264,8 +269,8 @@ impl Left {
                 }
                 let first = (2 * self.places.len() + half) * steps.count;
                 debug_assert!(first + steps.count <= self.tiles.len());
-                // SAFETY: `clear` made room for so many tiles of every tap of every block; the rows are the caller's, and no more than a
-                // tile has.
+                // SAFETY: `clear` made room for so many tiles of every tap of every block; the rows are the
+                // caller's, and no more than a tile has.
                 unsafe {
                     let tiles = self.tiles.as_mut_ptr().add(first);
                     copy(rows, steps, tiles);
@@ -280,8 +285,8 @@ impl Left {
 /// Copies rows to one tile a step.
 ///
 /// # Safety
-/// There are no more rows than a tile has, with `steps.depth` readable words each, and as many tiles as there are steps; the
-/// processor has AVX-512.
+/// There are no more rows than a tile has, with `steps.depth` readable words each, and as many tiles as there
+/// are steps; the processor has AVX-512.
 #[target_feature(enable = "avx512f")]
 unsafe fn copy<E>(rows: &[*const E], steps: Steps, tiles: *mut Tile) {
     let whole = (1_u32 << steps.words) - 1;
@@ -293,7 +298,7 @@ unsafe fn copy<E>(rows: &[*const E], steps: Steps, tiles: *mut Tile) {
             (step * steps.words, whole)
         };
         for (i, row) in rows.iter().enumerate() {
-            // SAFETY: the caller's conditions; what the mask leaves out is not read.
+            // SAFETY: the caller's conditions; words that the mask leaves out are not read.
             unsafe {
                 let words = _mm512_maskz_loadu_ps(mask as u16, row.cast::<f32>().add(first));
                 _mm512_storeu_ps(tiles.add(step).cast::<f32>().add(i * SIDE), words);

@@ -25,15 +25,18 @@ pub(crate) fn takes<E: Element>(rows: usize, words: usize) -> bool {
 
 /// Whether tiles are worth their while for a left-hand side of `rows` x `words`.
 ///
-/// For 16 columns, vectors take an instruction, thus a cycle, for each word of each row. A tile takes 16 cycles whatever is in it,
-/// and about three times that to be brought there. Together that is a quarter of the 256 words it can hold.
+/// For 16 columns, vectors take an instruction, thus a cycle, for each word of each row. A tile takes 16
+/// cycles whatever is in it, and about three times that to be brought there. Together that is a quarter of
+/// the 256 words it can hold.
 pub(super) fn fills(rows: usize, words: usize) -> bool {
     rows * words > 0 && 4 * rows * words >= rows.next_multiple_of(SIDE) * words.next_multiple_of(SIDE)
 }
 
-/// How rows of `depth` words are cut up among tiles: into `count` steps of `words`, which are no more than the depth.
+/// How rows of `depth` words are cut up among tiles: into `count` steps of `words`, which are no more than
+/// the depth.
 ///
-/// The last step ends where the row does. Words that the one before has had already count as zeros on the left.
+/// The last step ends where the row does. Words that the one before has had already count as zeros on the
+/// left.
 #[derive(Clone, Copy)]
 pub(super) struct Steps {
     pub(super) depth: usize,

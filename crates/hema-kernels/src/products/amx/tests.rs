@@ -15,7 +15,8 @@ fn with_tiles(mut f: impl FnMut()) {
     });
 }
 
-/// Products of tiles on this thread in `f`, or `expected` where they are not emulated; the tiles are released after it.
+/// Products of tiles on this thread in `f`, or `expected` where they are not emulated; the tiles are released
+/// after it.
 fn products(expected: usize, f: impl FnOnce()) -> usize {
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     if !Level::Amx.is_supported() {

@@ -4,7 +4,7 @@ use std::arch::asm;
 
 use super::shape::{SIDE, Tile};
 
-/// What the tiles of sums and operands are configured to hold; of two, the second may be empty.
+/// The sizes that the tiles of sums and operands are configured for; the second of two may be empty.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     /// Rows of the tiles of sums, and of left-hand tiles.
@@ -20,7 +20,7 @@ impl Shape {
     const NONE: Self = Self { rows: [0; 2], columns: [0; 2], words: 0 };
 }
 
-/// How two tiles cover what is left of `n` rows or columns.
+/// How two tiles cover the rest of `n` rows or columns.
 pub(super) fn halves(n: usize) -> [usize; 2] {
     [n.min(SIDE), n.saturating_sub(SIDE).min(SIDE)]
 }
@@ -41,18 +41,18 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Of whole tiles that lie one after the other.
+    /// The place of whole tiles that lie one after the other.
     pub(super) fn of_tiles(at: *const Tile) -> Self {
         Self { at: at.cast(), row: size_of::<[f32; SIDE]>(), step: size_of::<Tile>() }
     }
 
-    /// So many steps on.
+    /// The place so many steps on.
     pub(super) fn after(self, steps: usize) -> Self {
         Self { at: self.at.wrapping_byte_add(steps * self.step), ..self }
     }
 }
 
-/// What `ldtilecfg` loads.
+/// A configuration, as `ldtilecfg` loads it.
 #[repr(C, align(64))]
 struct Config {
     palette: u8,
@@ -95,10 +95,11 @@ macro_rules! multiply {
     };
 }
 
-/// The tiles of this thread, from their configuration to their release.
+/// This thread's tiles, from their configuration to their release.
 ///
-/// Tiles 0 to 3 are the sums, row by row, 4 and 5 left-hand, 6 and 7 right-hand. The compiler has no use of its own for tiles, so
-/// they keep their contents from one `asm!` to the next; as long as this lives, no other code that uses tiles may run on the thread.
+/// Tiles 0 to 3 are the sums, row by row, 4 and 5 left-hand, 6 and 7 right-hand. The compiler has no use of
+/// its own for tiles, so they keep their contents from one `asm!` to the next; as long as this lives, no
+/// other code that uses tiles may run on the thread.
 pub(super) struct Tiles(Shape);
 
 #[allow(clippy::unused_self)] // who has it, has tiles
@@ -140,8 +141,8 @@ impl Tiles {
         self.0 = shape;
     }
 
-    /// Loads the sums from rows that are `row` bytes apart: of each row of tiles from its own place on, where a single row, 0 bytes
-    /// from itself, may stand for all.
+    /// Loads the sums from rows that are `row` bytes apart: of each row of tiles from its own place on, where
+    /// a single row, 0 bytes from itself, may stand for all.
     ///
     /// # Safety
     /// The rows of the grid's tiles are readable there; the tiles were set.
@@ -186,7 +187,8 @@ impl Tiles {
 
     /// Adds the products of so many steps to the sums.
     ///
-    /// Between two products that add to one tile are three others where the grid is whole, which covers the 52 cycles that one takes.
+    /// Between two products that add to one tile are three others where the grid is whole, which covers the
+    /// 52 cycles that one takes.
     ///
     /// # Safety
     /// The tiles of all steps are readable in the places that the grid uses; the tiles were set.
@@ -203,10 +205,11 @@ impl Tiles {
         }
     }
 
-    /// [`multiply`](Self::multiply) by a loop that is the grid's own: with one for all, a training step of ResNet-18 took 2 % longer.
+    /// [`multiply`](Self::multiply) by a loop that is the grid's own: with one for all, a training step of
+    /// ResNet-18 took 2 % longer.
     ///
     /// # Safety
-    /// As there.
+    /// The conditions of [`multiply`](Self::multiply).
     #[inline(always)]
     unsafe fn multiply_grid<const TALL: bool, const WIDE: bool>(
         &self,
@@ -239,10 +242,11 @@ impl Tiles {
         }
     }
 
-    /// The same with one row of tiles on the left: the second row of sums is what it makes of a second right-hand side.
+    /// Adds the products of one row of tiles on the left: the second row of sums is that of a second
+    /// right-hand side.
     ///
     /// # Safety
-    /// As [`multiply`](Self::multiply).
+    /// The conditions of [`multiply`](Self::multiply).
     #[inline(always)]
     pub(super) unsafe fn multiply_by_two(
         &self,

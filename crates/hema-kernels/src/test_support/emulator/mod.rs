@@ -1,9 +1,10 @@
-//! Executes the AMX instructions of this crate in the handler of the signal they raise on a processor without them, so that tests
-//! run the very machine code that is shipped.
+//! Executes the AMX instructions of this crate in the handler of the signal they raise on a processor without
+//! them, so that tests run the very machine code that is shipped.
 //!
-//! It follows the operations in Intel's manual (Software Developer's Manual, volume 2) and is stricter: what would raise an
-//! exception there, or could not be meant, ends the process with a message. An instruction is never interrupted, so the row to
-//! start from is always the first. Left out: instructions that the crate does not use.
+//! It follows the operations in Intel's manual (Software Developer's Manual, volume 2) and is stricter: what
+//! would raise an exception there, or could not be meant, ends the process with a message. An instruction is
+//! never interrupted, so the row to start from is always the first. Left out: instructions that the crate
+//! does not use.
 
 use std::arch::x86_64::{
     __m512, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_fmadd_ps,
@@ -44,7 +45,8 @@ pub(crate) fn install() -> bool {
 /// # Panics
 /// If it leaves tiles configured.
 pub(crate) fn products(f: impl FnOnce()) -> usize {
-    // SAFETY: only this thread's signal handler writes to the state, and it does not run between here and there.
+    // SAFETY: only this thread's signal handler writes to the state, and it does not run between here and
+    // there.
     let state = || STATE.with(|state| unsafe { ((*state.get()).configured, (*state.get()).products) });
     let before = state().1;
     f();
@@ -59,8 +61,9 @@ thread_local! {
 }
 
 extern "C" fn on_illegal_instruction(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: with SA_SIGINFO the third argument is the interrupted thread's context, whose instruction pointer is at the
-    // instruction that trapped, as that of a thread that is waiting for this handler to return is.
+    // SAFETY: with SA_SIGINFO the third argument is the interrupted thread's context, whose instruction
+    // pointer is at the instruction that trapped, as that of a thread that is waiting for this handler to
+    // return is.
     unsafe {
         let registers = &mut (*context.cast::<ucontext_t>()).uc_mcontext.gregs;
         let code = registers[libc::REG_RIP as usize] as *const u8;
@@ -216,7 +219,7 @@ struct State {
     configured: bool,
     /// Products so far.
     products: usize,
-    /// Of each tile, in use.
+    /// Rows in use of each tile.
     rows: [usize; TILES],
     row_bytes: [usize; TILES],
     tiles: [Rows; TILES],
@@ -311,8 +314,8 @@ impl State {
     }
 }
 
-/// First and second values of pairs are multiplied and added apart from each other; then these sums are added, and that to what was
-/// there. What is beyond the rows and columns becomes 0.
+/// First and second values of pairs are multiplied and added apart from each other; then these sums are
+/// added, and that to what was there. What is beyond the rows and columns becomes 0.
 #[target_feature(enable = "avx512f,avx512dq")]
 fn add_products(sums: &mut Rows, left: &Rows, right: &Rows, rows: usize, words: usize, columns: usize) {
     // SAFETY: a row is a vector.

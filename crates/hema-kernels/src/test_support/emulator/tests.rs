@@ -6,7 +6,8 @@ use super::{ROW_BYTES, ROWS, STATE, State, install};
 use crate::simd::Level;
 use crate::test_support::reference::values;
 
-/// Whether there is anything to run the instructions; tests of what only the emulator shows want it to be that.
+/// Whether there is anything to run the instructions; tests of what only the emulator shows want it to be
+/// that.
 fn runs(emulated: bool) -> bool {
     let supported = Level::Amx.is_supported();
     !(emulated && supported) && (supported || install())
@@ -109,7 +110,8 @@ fn products_are_those_of_the_manual_to_the_bit() {
     }
 }
 
-/// Every way to write an address: short and long distances, a scaled stride, the registers that are encoded otherwise.
+/// Every way to write an address: short and long distances, a scaled stride, the registers that are encoded
+/// otherwise.
 #[test]
 fn rows_are_read_and_written_where_the_operand_says() {
     if !runs(false) {
@@ -186,8 +188,8 @@ fn what_a_tile_does_not_hold_is_zero() {
 fn last_words(f: impl FnOnce()) -> String {
     let mut ends = [0; 2];
     let mut words = vec![0; 200];
-    // SAFETY: the child calls nothing that a fork of one thread among several may not; the parent reads no more than
-    // there is room for.
+    // SAFETY: the child calls nothing that a fork of one thread among several may not; the parent reads no
+    // more than there is room for.
     unsafe {
         assert_eq!(libc::pipe(ends.as_mut_ptr()), 0);
         let child = libc::fork();
