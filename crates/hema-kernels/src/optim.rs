@@ -67,7 +67,7 @@ impl Lion {
         let chunks = weight.chunks_mut(CHUNK).zip(grad.chunks(CHUNK)).zip(mean.chunks_mut(CHUNK));
         // SAFETY: chunks of the same length.
         parallel::for_each(chunks, |((weight, grad), mean)| unsafe {
-            dispatch(LionStep { step: self, weight, grad, mean })
+            dispatch(LionStep { step: self, weight, grad, mean });
         });
     }
 }

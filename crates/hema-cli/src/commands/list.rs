@@ -12,6 +12,7 @@ use hema::core::sampler::SAMPLERS;
 use hema::core::suite::SUITES;
 use hema::core::tta::VIEW_SETS;
 use hema::device;
+use hema::loss::TERMS;
 use hema::model::{self, Architecture};
 use hema::optim::RULES;
 use hema::recipe::SHIPPED;
@@ -21,7 +22,7 @@ use hema_fetch::sets::SETS;
 use super::weights;
 use crate::output::Printer;
 
-/// List what is there: models, weights, devices, audit checks, augmentations, policies, mixes, corruptions, suites, tta, optimizers, samplers,
+/// List what is there: models, weights, devices, audit checks, augmentations, policies, mixes, corruptions, suites, tta, optimizers, losses, samplers,
 /// metrics, datasets, forms, recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -48,6 +49,7 @@ pub(crate) const KINDS: &[Kind] = &[
     ("suites", || SUITES.iter().map(|s| (s.name, s.about.into())).collect()),
     ("tta", || VIEW_SETS.iter().map(|set| (set.name, set.about.into())).collect()),
     ("optimizers", || RULES.iter().map(|rule| (rule.name(), rule.about().into())).collect()),
+    ("losses", || TERMS.iter().map(|term| (term.name, term.about.into())).collect()),
     ("samplers", || SAMPLERS.iter().map(|sampler| (sampler.name, sampler.about.into())).collect()),
     ("metrics", || METRICS.iter().map(|m| (m.name, m.about.into())).collect()),
     ("datasets", || SETS.iter().map(|s| (s.name, format!("{} ({})", s.about, s.licence))).collect()),

@@ -57,7 +57,7 @@ impl LayerNorm<'_> {
         parallel::for_each(chunks, |((y, x), stats)| {
             // SAFETY: as many whole rows of the parameters' length as there are statistics.
             unsafe {
-                dispatch(ForwardRows { x, weight: self.weight, bias: self.bias, eps: self.eps, stats, y })
+                dispatch(ForwardRows { x, weight: self.weight, bias: self.bias, eps: self.eps, stats, y });
             }
         });
         stats
@@ -78,7 +78,7 @@ impl LayerNorm<'_> {
             let (weight, bias) = sums.split_at_mut(channels);
             // SAFETY: as many whole rows of the parameters' and the sums' length as there are statistics.
             unsafe {
-                dispatch(BackwardRows { x, weight: self.weight, stats, d, dweight: weight, dbias: bias })
+                dispatch(BackwardRows { x, weight: self.weight, stats, d, dweight: weight, dbias: bias });
             };
             sums
         });

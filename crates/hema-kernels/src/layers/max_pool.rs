@@ -90,7 +90,7 @@ impl MaxPool {
             check_len("winners", winners.len(), y.len());
             let lines = y.chunks_mut(self.line()).zip(winners.chunks_mut(self.line()));
             parallel::for_each(lines.enumerate(), |(i, (y, winners))| {
-                self.forward_line(i, x, y, Some(winners))
+                self.forward_line(i, x, y, Some(winners));
             });
         }
     }

@@ -172,7 +172,7 @@ impl Norm<'_> {
                     d,
                     plain,
                     weighted,
-                })
+                });
             };
             sums
         });

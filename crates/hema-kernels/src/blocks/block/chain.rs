@@ -286,7 +286,9 @@ impl Block {
         let d = current.as_deref().unwrap_or(d);
         convs.push(self.convs[0].backward_filter(x, &params.convs[0], norm, d, dx, workspace));
         convs.reverse();
-        current.into_iter().for_each(|done| workspace.give(done));
+        if let Some(done) = current {
+            workspace.give(done);
+        }
         saved.recycle(workspace);
         BlockGrads { convs, squeeze }
     }

@@ -104,7 +104,7 @@ impl Conv2d {
         par_chunks(dweight, FILTERS * c * taps, |task, filters| {
             // SAFETY: it has no conditions.
             unsafe {
-                dispatch(Reorder { sums: &sums, first: task * FILTERS, sizes: [c, taps], out: filters })
+                dispatch(Reorder { sums: &sums, first: task * FILTERS, sizes: [c, taps], out: filters });
             }
         });
     }

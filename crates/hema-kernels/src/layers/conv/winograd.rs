@@ -111,7 +111,7 @@ impl<E: Element> Winograd<'_, E> {
             // SAFETY: 16 rows of `outputs` values for each tile, and four addresses of as many or null; a
             // pixel belongs to one tile, so the group's columns of it are this task's alone.
             unsafe {
-                dispatch(TransformOutputs { products, channels: outputs, columns, table: out, epilogue })
+                dispatch(TransformOutputs { products, channels: outputs, columns, table: out, epilogue });
             };
         });
     }

@@ -11,9 +11,11 @@ use burn::tensor::{Device, Shape, Tensor, TensorData};
 use hema_kernels as kernels;
 use kernels::{Act, Block, BlockInput, BlockParams, BlockSaved, Filter, SqueezeParams, Stats, bf16};
 
-use super::super::layers::{Gate, SqueezeExcite};
-use super::super::ops::{Residual, Unit as ConvBnAct};
-use super::super::pass::{Pass, Precision};
+use super::super::activation::Gate;
+use super::super::blocks::{ConvBnAct, Residual};
+use super::super::layers::SqueezeExcite;
+use super::super::pass::Pass;
+use super::super::precision::Precision;
 use super::buffer::{Buffer, Stored, WORKSPACE, constant, recycle_map, stored_as, unshared};
 use super::graph::{
     Parameter, Plain, Saved, Tracked, keep_or_recycle, register, register_gradients, take_saved, tracked,

@@ -11,8 +11,8 @@ use burn::tensor::{DType, Shape, Tensor};
 use hema_kernels as kernels;
 use kernels::{Act, Filter, Map, bf16};
 
+use super::super::activation::Activation;
 use super::super::layers::Conv2d;
-use super::super::pass::Activation;
 use super::buffer::{Buffer, Stored, WORKSPACE, unshared};
 use super::graph::{OF_LAYER, Parameter, Plain, Tracked, register, register_gradients, split, tracked};
 use super::shape::filter;

@@ -11,8 +11,9 @@ use burn::tensor::{Shape, Tensor};
 use hema_kernels as kernels;
 use kernels::{ConvNextInput, ConvNextParams, ConvNextSaved, bf16};
 
-use super::super::ops::Mixer as ConvNextBlock;
-use super::super::pass::{Pass, Precision};
+use super::super::blocks::ConvNextBlock;
+use super::super::pass::Pass;
+use super::super::precision::Precision;
 use super::buffer::{Buffer, Stored, WORKSPACE, constant, stored_as};
 use super::graph::{
     Parameter, Plain, Saved, Tracked, keep_or_recycle, register, register_gradients, split, take_saved,

@@ -3,8 +3,8 @@
 use hema_kernels as kernels;
 use kernels::{Act, Filter, Pad};
 
+use super::super::activation::Activation;
 use super::super::layers::Conv2d;
-use super::super::pass::Activation;
 
 /// The kernel of a convolution's shape on maps of this size; `None` where there is none.
 pub(super) fn filter(conv: &Conv2d, batch: usize, height: usize, width: usize) -> Option<Filter> {

@@ -4,12 +4,13 @@ use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 
 use super::{block, conv_act, convnext_block, layer_norm};
+use crate::nn::activation::{Activation, Gate};
+use crate::nn::blocks::{ConvBnAct, ConvNextBlock, Residual};
 use crate::nn::init::Init;
-use crate::nn::layers::{BatchNorm, Conv2d, Dense, Gate, LayerNorm, Padding, ResponseNorm, SqueezeExcite};
-use crate::nn::ops::{
-    Mixer as ConvNextBlock, Residual, Unit, composition, convolve, mixer_composition, stored,
-};
-use crate::nn::pass::{Activation, Pass, Precision};
+use crate::nn::layers::{BatchNorm, Conv2d, Dense, LayerNorm, Padding, ResponseNorm, SqueezeExcite};
+use crate::nn::ops::{composition, convnext_composition, convolve};
+use crate::nn::pass::Pass;
+use crate::nn::precision::{Precision, stored};
 
 /// Kind, kernel, stride, channels, squeeze-and-excitation, shortcut.
 type Case = (&'static str, usize, usize, [usize; 2], Option<Gate>, bool);
@@ -71,11 +72,11 @@ impl Parts {
         Self { convs, bns, se, act }
     }
 
-    fn units(&self) -> Vec<Unit<'_>> {
+    fn units(&self) -> Vec<ConvBnAct<'_>> {
         let last = self.convs.len() - 1;
         let act = |i| if i == last && last > 0 { Activation::Identity } else { self.act };
         let pairs = self.convs.iter().zip(&self.bns).enumerate();
-        pairs.map(|(i, (conv, bn))| Unit { conv, bn, act: act(i) }).collect()
+        pairs.map(|(i, (conv, bn))| ConvBnAct { conv, bn, act: act(i) }).collect()
     }
 }
 
@@ -296,7 +297,7 @@ fn compare_convnext_blocks(is_second: bool) {
             convnext_block(&x, &parts.layers(), keep.as_deref(), pass).unwrap()
         } else {
             let x = parts.stem_norm.forward(convolve(x, &parts.stem));
-            mixer_composition(x, &parts.layers(), keep)
+            convnext_composition(x, &parts.layers(), keep)
         }
     };
     let y1 = run(&fused, x1.val(), true, &pass, Some(keep.clone()));
