@@ -1,6 +1,6 @@
 //! A picture, and where a position lies on it.
 
-/// Steps to a pixel in the positions that [`bilinear`] takes.
+/// Steps to a pixel in the positions that [`bilinear`](super::bilinear()) takes.
 pub const STEPS: i32 = 1 << STEP_BITS;
 /// Bits of a step number behind the pixel's.
 pub(super) const STEP_BITS: u32 = 7;
