@@ -17,9 +17,9 @@ const AHEAD: usize = 2;
 
 /// Normalised images ready for a network.
 #[derive(Debug)]
-pub struct Batch<S> {
+pub(crate) struct Batch<S> {
     /// What the images were read for, in the batch's order.
-    pub samples: Vec<S>,
+    pub(crate) samples: Vec<S>,
     values: Vec<f32>,
     size: usize,
 }
@@ -27,7 +27,7 @@ pub struct Batch<S> {
 impl<S> Batch<S> {
     /// The batch in parts of at most `most` images; each of the `views` of an image, which stand one after the other, goes with
     /// it.
-    pub fn parts(self, most: usize, views: usize) -> Vec<Self>
+    pub(crate) fn parts(self, most: usize, views: usize) -> Vec<Self>
     where
         S: Clone,
     {
@@ -54,22 +54,22 @@ impl<S> Batch<S> {
     }
 
     /// The images, `[n, size, size, 3]`.
-    pub fn into_tensor(self, device: &Device) -> Tensor<4> {
+    pub(crate) fn into_tensor(self, device: &Device) -> Tensor<4> {
         let shape = [self.samples.len(), self.size, self.size, 3];
         Tensor::from_data(TensorData::new(self.values, shape), device)
     }
 }
 
 /// Makes the image of a sample, as it is before it is normalised.
-pub type Read<'a, S> = &'a (dyn Fn(&S) -> Result<Image> + Sync);
+pub(crate) type Read<'a, S> = &'a (dyn Fn(&S) -> Result<Image> + Sync);
 
 /// Makes the images of the samples of a batch, as they are before they are normalised, each with what the consumer is to
 /// know of it.
-pub type Make<'a, S, T> = &'a (dyn Fn(&[S]) -> Result<Vec<(T, Image)>> + Sync);
+pub(crate) type Make<'a, S, T> = &'a (dyn Fn(&[S]) -> Result<Vec<(T, Image)>> + Sync);
 
 /// What the consumer of a batch wants next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
+pub(crate) enum Flow {
     /// The next batch.
     Continue,
     /// No more.
@@ -81,7 +81,7 @@ pub enum Flow {
 ///
 /// # Errors
 /// An image that cannot be read or is of another size than the preprocessing's, or whatever `consume` returns.
-pub fn for_each_batch<S: Clone + Send + Sync>(
+pub(crate) fn for_each_batch<S: Clone + Send + Sync>(
     order: &[S],
     batch_size: usize,
     preprocess: &Preprocess,
@@ -96,7 +96,7 @@ pub fn for_each_batch<S: Clone + Send + Sync>(
 ///
 /// # Errors
 /// Those of [`for_each_batch`].
-pub fn for_each_made_batch<S: Sync, T: Send>(
+pub(crate) fn for_each_made_batch<S: Sync, T: Send>(
     order: &[S],
     batch_size: usize,
     preprocess: &Preprocess,

@@ -8,10 +8,10 @@ use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 
-use super::deck::Deck;
-use super::setup::check_sizes;
-use super::teachers::{Lesson, Teachers};
-use super::{freeze, model_spec, preprocess};
+use super::freeze;
+use super::setup::{check_sizes, model_spec, preprocess};
+use super::teachers::{Distilled, Teachers};
+use super::training_images::TrainingImages;
 use crate::loader;
 use crate::loss::{CrossEntropy, Target, VIEWS, distillation, jensen_shannon};
 use crate::model::Network;
@@ -23,7 +23,7 @@ use crate::recipe::{Distill, LabelledViews, Loss, Recipe, Stage};
 pub(super) struct Learner<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) data: &'a Dataset,
-    pub(super) deck: Deck<'a>,
+    pub(super) images: TrainingImages<'a>,
     /// Models that it learns from.
     pub(super) teachers: Teachers,
     loss: CrossEntropy,
@@ -43,13 +43,13 @@ impl<'a> Learner<'a> {
         let spec = model_spec(recipe, data.classes().len());
         let network = Network::new(&spec, recipe.seed, &device)?;
         check_sizes(recipe, &spec, &network, &device)?;
-        let deck = Deck::new(recipe, data)?;
+        let images = TrainingImages::new(recipe, data)?;
         Ok(Self {
             recipe,
             data,
             teachers,
-            loss: CrossEntropy::new(&recipe.loss, deck.quotas()),
-            deck,
+            loss: CrossEntropy::new(&recipe.loss, images.quotas()),
+            images,
             preprocess: preprocess(recipe),
             network,
             optimizer: None,
@@ -57,19 +57,20 @@ impl<'a> Learner<'a> {
         })
     }
 
-    /// Freezes what the stage does not train and weighs classes as it says; a stage that is new starts a new optimizer.
+    /// Freezes what the stage does not train and weighs classes as it says; a stage that is new starts a new
+    /// optimizer.
     pub(super) fn enter(&mut self, stage: &Stage) -> Result<()> {
         self.network = freeze::prepare(self.network.clone(), stage)?;
         let loss = &self.recipe.loss;
         let class_weights = stage.class_weights.unwrap_or(loss.class_weights);
-        self.loss = CrossEntropy::new(&Loss { class_weights, ..loss.clone() }, self.deck.quotas());
+        self.loss = CrossEntropy::new(&Loss { class_weights, ..loss.clone() }, self.images.quotas());
         self.optimizer.get_or_insert_with(|| Optimizer::new(stage));
         Ok(())
     }
 
     /// Share of each class in what is learnt from: how often it is shown, times what its images count.
     pub(super) fn prevalence(&self) -> Vec<f64> {
-        let pairs = self.deck.quotas().iter().zip(self.loss.class_weights());
+        let pairs = self.images.quotas().iter().zip(self.loss.class_weights());
         let counts: Vec<f64> = pairs.map(|(count, weight)| *count as f64 * f64::from(*weight)).collect();
         let total: f64 = counts.iter().sum();
         counts.iter().map(|count| count / total).collect()
@@ -90,16 +91,16 @@ impl<'a> Learner<'a> {
     pub(super) fn step(
         &mut self,
         stage: &Stage,
-        batch: loader::Batch<Lesson>,
+        batch: loader::Batch<Distilled>,
         lr: f64,
         steps_before: u64,
     ) -> Result<f64> {
         let images = batch.samples.len() / self.views();
-        let first = self.data.entry(batch.samples[0].shown.image).path.to_owned();
+        let first = self.data.entry(batch.samples[0].labelled.image).path.to_owned();
         let at =
             |e: Error| Error::new(format!("step {}, batch starting with {first}: {e}", steps_before + 1));
         let targets: Vec<Target> =
-            batch.samples[..images].iter().map(|lesson| lesson.shown.target.clone()).collect();
+            batch.samples[..images].iter().map(|sample| sample.labelled.target.clone()).collect();
         let total = self.loss.total(&targets);
         let precision = self.recipe.precision.on(&self.device);
         let pass = Pass::train(self.recipe.seed, steps_before)
@@ -130,10 +131,10 @@ impl<'a> Learner<'a> {
     }
 
     /// What a part adds to the mean loss of a batch of `images` that count `total`.
-    fn part_loss(&self, part: loader::Batch<Lesson>, total: f32, images: usize, pass: &Pass) -> Tensor<1> {
+    fn part_loss(&self, part: loader::Batch<Distilled>, total: f32, images: usize, pass: &Pass) -> Tensor<1> {
         let recipe = self.recipe;
-        let targets: Vec<Target> = part.samples.iter().map(|lesson| lesson.shown.target.clone()).collect();
-        let taught: Vec<f32> = part.samples.iter().flat_map(|lesson| &lesson.taught).copied().collect();
+        let targets: Vec<Target> = part.samples.iter().map(|sample| sample.labelled.target.clone()).collect();
+        let taught: Vec<f32> = part.samples.iter().flat_map(|sample| &sample.taught).copied().collect();
         // the views stand one after the other
         let here = targets.len() / self.views();
         let share = self.loss.total(&targets[..here]) / total;

@@ -60,10 +60,10 @@ impl<'a> Judge<'a> {
     ) -> Result<Validated> {
         let classes = self.data.classes();
         let predictor = Predictor::of_network(network, preprocess, classes, device);
-        let views = predictor.view(self.data);
+        let images = predictor.view_cropped(self.data);
         let labels: Vec<usize> = (0..self.data.len()).filter_map(|i| self.data.label(i)).collect();
         let predict = |edit: Option<Edit>| {
-            let probabilities = predictor.predict(&views, edit, &mut |_| {})?;
+            let probabilities = predictor.predict(&images, edit, &mut |_| {})?;
             Ok(Predictions { classes: classes.to_vec(), labels: labels.clone(), probabilities })
         };
         let clean = predict(None)?;
