@@ -73,7 +73,7 @@ impl Printer {
         }
     }
 
-    /// What is going on, on stderr.
+    /// A line about what is going on, on stderr.
     pub(crate) fn note(&self, text: &str) {
         say(text);
     }
@@ -90,7 +90,7 @@ impl Printer {
         }
     }
 
-    /// What stopped the command, on stderr.
+    /// The error that stopped the command, on stderr.
     pub(crate) fn error(&self, error: &Error) {
         say(&format!("error: {error}"));
         if let Some(hint) = error.hint_text() {

@@ -262,7 +262,7 @@ fn checks_table(record: &AuditRecord) -> String {
     lines.join("\n")
 }
 
-/// What was found, where, in what is left of a line.
+/// A finding in the rest of a line: its path and its detail.
 fn example(record: &AuditRecord, finding: usize) -> String {
     let finding = &record.findings[finding];
     let text = match finding.path {

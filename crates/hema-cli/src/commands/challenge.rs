@@ -42,7 +42,7 @@ pub(crate) struct Args {
     device: DeviceArg,
 }
 
-/// What was asked for: a folder that was begun with something else is left alone.
+/// The arguments that a folder was begun with: one that was begun with others is left alone.
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Asked {
     data: PathBuf,
@@ -55,7 +55,7 @@ struct Asked {
 struct Step {
     /// Its words, without `hema`.
     words: Vec<OsString>,
-    /// What is there when it is done.
+    /// The file that is there when it is done.
     leaves: PathBuf,
 }
 

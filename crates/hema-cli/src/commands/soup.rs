@@ -74,15 +74,13 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let mut augmentations: Vec<String> = chosen.iter().flat_map(|m| m.augmentations.clone()).collect();
     augmentations.sort();
     augmentations.dedup();
-    let manifest = Manifest {
-        format: model_file::FORMAT,
-        temperature: calibrate::temperature(&predictions),
-        augmentations,
-        synthetic: chosen.iter().any(|m| m.synthetic),
-        metrics: metrics::by_name(&scores, ""),
-        provenance: Provenance::now(command_line(), device::name(&jury.device)),
-        ..chosen[0].clone()
-    };
+    let mut manifest = chosen[0].clone();
+    manifest.format = model_file::FORMAT;
+    manifest.temperature = calibrate::temperature(&predictions);
+    manifest.augmentations = augmentations;
+    manifest.synthetic = chosen.iter().any(|m| m.synthetic);
+    manifest.metrics = metrics::by_name(&scores, "");
+    manifest.provenance = Provenance::now(command_line(), device::name(&jury.device));
     Bundle { manifest, tensors: soup.tensors }.write(&args.out)?;
 
     printer.note(&format!(
@@ -138,7 +136,8 @@ struct Jury<'a> {
 impl Jury<'_> {
     /// Probabilities before any temperature.
     fn predictions(&self, tensors: &StateDict) -> Result<Predictions> {
-        let manifest = Manifest { temperature: 1.0, ..self.manifest.clone() };
+        let mut manifest = self.manifest.clone();
+        manifest.temperature = 1.0;
         let model = Bundle { manifest, tensors: tensors.clone() };
         let predictor =
             Predictor::of_ensemble(&Ensemble::of_one(&self.args.models[0], model)?, &self.device)?;

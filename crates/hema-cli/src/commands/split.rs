@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
 }
 
-/// What reading the images has shown.
+/// Findings from reading the images.
 #[derive(Default)]
 struct Seen {
     /// Sets of images that show the same picture.
@@ -264,7 +264,7 @@ fn print(counts: &Counts, printer: &Printer) {
     }
 }
 
-/// What is printed with `--json`.
+/// The result that `--json` prints.
 #[derive(Serialize)]
 struct Summary {
     splits: Vec<Counts>,
@@ -327,7 +327,7 @@ fn groups(source: &Source) -> [usize; 2] {
     [several().count(), several().sum()]
 }
 
-/// What was kept together and what was left out, a line each.
+/// Lines that say which images were kept together and which were left out.
 fn account(args: &Args, summary: &Summary) -> Vec<String> {
     let mut lines = Vec::new();
     let [groups, images] = summary.groups;

@@ -25,7 +25,7 @@ use super::train::{Inputs, TrainingBars, advise_resuming, check_same_recipe};
 use crate::output::{Bars, Printer, table};
 use crate::status::Status;
 
-/// What was asked for, inside the folder of a search.
+/// Name of the file that says what was asked for, inside the folder of a search.
 const SEARCH: &str = "search.json";
 /// The space that is searched.
 const SPACE: &str = "space.toml";
@@ -73,12 +73,12 @@ struct Trial {
     recipe: Recipe,
 }
 
-/// What came of a trial: a row of the tables.
+/// The outcome of a trial: a row of the tables.
 #[derive(Clone, Serialize)]
 struct Row {
     run: String,
     epochs: u64,
-    /// Of the validation images; nothing where the loss was not finite.
+    /// The chosen metric on the validation images; nothing where the loss was not finite.
     metric: Option<f64>,
     values: Vec<String>,
     #[serde(skip)]
@@ -143,7 +143,7 @@ fn draw(space: &Space, search: Search, recipe: &Recipe) -> Result<Vec<Trial>> {
 }
 
 impl Search {
-    /// What the epochs are divided by, rung by rung, when the longest stage has so many.
+    /// The divisors of the number of epochs, rung by rung, when the longest stage has so many.
     fn divisors(self, epochs: u64) -> Vec<u64> {
         let powers = std::iter::successors(Some(1), |power| Some(power * ETA));
         let fits = |power: &u64| *power == 1 || (self.halving && *power <= self.trials && *power <= epochs);

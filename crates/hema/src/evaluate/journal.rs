@@ -1,4 +1,4 @@
-//! What an evaluation has judged so far, so that one that was interrupted goes on where it stopped.
+//! The conditions that an evaluation has judged so far, so that an interrupted one goes on where it stopped.
 //!
 //! A file of one JSON value a line: first the key of the model, the images and the build, then every
 //! condition that is done. A line that was cut off is judged again.
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// One condition, judged.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Judged {
-    /// What the condition does, in every detail.
+    /// The condition in every detail.
     pub(super) identity: String,
     pub(super) condition: Condition,
     /// Whether each image was named rightly.

@@ -11,15 +11,14 @@ use hema_core::record::{
 use hema_core::report;
 use hema_core::suite::{self, Suite};
 
-use super::SEED;
 use super::journal::{Journal, Judged};
-use super::suites;
+use super::suites::{self, SEED};
 use crate::predict::{Edit, Images, Predictor};
 
 /// Most mistakes kept with their picture.
 const MISTAKES: usize = 24;
 
-/// What an evaluation is about, as the record states it.
+/// The subject of an evaluation, as the record states it.
 #[derive(Clone, Debug)]
 pub(super) struct Subject {
     /// The model.

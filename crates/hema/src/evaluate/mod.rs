@@ -28,10 +28,6 @@ use judge::{Subject, Trial};
 
 pub use judge::labels;
 
-/// Seed of every condition and bootstrap: an evaluation of the same model and images always gives the same
-/// numbers.
-const SEED: u64 = 0;
-
 /// An evaluation that is about to be made: see [`evaluate`].
 #[must_use = "nothing is judged until `run`"]
 pub struct Evaluating<'a> {

@@ -15,7 +15,7 @@ use super::kind::{Export, Written};
 use crate::model_file::timm::CONFIG;
 use crate::model_file::{self, Ensemble};
 
-/// What the platform imports.
+/// The module that the platform imports.
 const MODEL_PY: &str = include_str!("model.py");
 
 /// The row of this export, whose program is the running one: it must be `hema` itself.

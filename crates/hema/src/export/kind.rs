@@ -14,7 +14,7 @@ pub struct Export {
     pub write: fn(&Path, &Path) -> Result<Written>,
 }
 
-/// What a person should know of an export that was written.
+/// Remarks for people on an export that was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Written {

@@ -22,3 +22,18 @@ pub fn find(name: &str) -> Result<&'static Export> {
             .with_kind(ErrorKind::NotFound)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_export_is_found_by_its_name_alone() {
+        for (place, export) in EXPORTS.iter().enumerate() {
+            assert_eq!(find(export.name).unwrap().about, export.about);
+            assert!(EXPORTS[..place].iter().all(|before| before.name != export.name), "{}", export.name);
+        }
+        let error = find("tim").err().unwrap();
+        assert_eq!((error.kind(), error.hint_text()), (ErrorKind::NotFound, Some("did you mean `timm`?")));
+    }
+}

@@ -28,6 +28,7 @@ pub(super) const KEY: &str = "hema";
 
 /// Everything about a model but its weights.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Manifest {
     /// Format number, see [`FORMAT`].
     pub format: u32,

@@ -54,12 +54,13 @@ pub enum Weighting {
     Fit,
 }
 
-/// What the validation images say of a fitted ensemble.
+/// Scores of a fitted ensemble on the validation images.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Fitted {
-    /// Of each member alone, over its views.
+    /// Scores of each member alone, over its views.
     pub members: Vec<Scores>,
-    /// Of all together, before the temperature.
+    /// Scores of all together, before the temperature.
     pub ensemble: Scores,
 }
 
@@ -101,8 +102,8 @@ impl Ensemble {
         &self.members[0].model.manifest.classes
     }
 
-    /// Weighs members and views, and fits the temperature, by what [`Predictor::components`] says of labelled
-    /// images.
+    /// Weighs members and views, and fits the temperature, by the probabilities that [`Predictor::components`]
+    /// gives for labelled images.
     ///
     /// [`Predictor::components`]: crate::predict::Predictor::components
     ///
@@ -178,7 +179,7 @@ impl Ensemble {
     }
 }
 
-/// What the names of a member's tensors begin with.
+/// The beginning of the names of a member's tensors.
 fn prefix(number: usize) -> String {
     format!("members.{number}.")
 }

@@ -53,7 +53,7 @@ pub(crate) struct Pretrained {
     pub(crate) classifier: String,
 }
 
-/// What timm does to a picture that is not square.
+/// How timm treats a picture that is not square.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CropMode {

@@ -160,7 +160,7 @@ mod tests {
         (0..4).map(|seed| Network::new(&spec("cnn_gap"), seed, &device).unwrap()).collect()
     }
 
-    /// The same value of every network.
+    /// One value of every network, in order.
     fn values(networks: &[Network]) -> Vec<f64> {
         networks.iter().map(|n| f64::from(weights::state_dict(n)["stages.0.conv.weight"].values[7])).collect()
     }

@@ -89,13 +89,13 @@ impl Deref for Claimed {
     }
 }
 
-/// What is locked: the folder itself.
+/// The file to lock: the folder itself.
 #[cfg(not(windows))]
 fn lockable(folder: &Path) -> io::Result<File> {
     File::open(folder)
 }
 
-/// What is locked: a file in the folder, of a name that is no temporary file's.
+/// The file to lock: one in the folder, of a name that is no temporary file's.
 #[cfg(windows)]
 fn lockable(folder: &Path) -> io::Result<File> {
     File::options().write(true).create(true).truncate(false).open(folder.join(".lock"))

@@ -1,6 +1,6 @@
-//! What a step does: the loss of a batch, its gradients, the update.
+//! A training step: the loss of a batch, its gradients, the update.
 //!
-//! Left out on purpose: which batches there are, and what is kept of a run.
+//! Left out on purpose: which batches there are, and the files of a run.
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
@@ -19,7 +19,7 @@ use crate::nn::Pass;
 use crate::optim::Optimizer;
 use crate::recipe::{Distill, LabelledViews, Loss, Recipe, Stage};
 
-/// What learns: a network with its optimizer, the images it is shown and the loss it is held to.
+/// A network in training, with its optimizer, its images and its loss.
 pub(super) struct Learner<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) data: &'a Dataset,
@@ -30,12 +30,12 @@ pub(super) struct Learner<'a> {
     pub(super) preprocess: Preprocess,
     pub(super) network: Network,
     pub(super) optimizer: Option<Optimizer>,
-    /// With autodiff.
+    /// The device, with autodiff.
     pub(super) device: Device,
 }
 
 impl<'a> Learner<'a> {
-    /// With random weights.
+    /// A network with random weights and no optimizer yet.
     pub(super) fn new(recipe: &'a Recipe, data: &'a Dataset, device: &Device) -> Result<Self> {
         recipe.precision.on(device).check(device)?;
         let teachers = Teachers::open(recipe, data.classes(), device)?;
@@ -130,7 +130,7 @@ impl<'a> Learner<'a> {
         Ok(value)
     }
 
-    /// What a part adds to the mean loss of a batch of `images` that count `total`.
+    /// The share of a part in the mean loss of a batch of `images` whose weights sum to `total`.
     fn part_loss(&self, part: loader::Batch<Distilled>, total: f32, images: usize, pass: &Pass) -> Tensor<1> {
         let recipe = self.recipe;
         let targets: Vec<Target> = part.samples.iter().map(|sample| sample.labelled.target.clone()).collect();

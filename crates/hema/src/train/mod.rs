@@ -205,15 +205,7 @@ impl<'a> Run<'a> {
             self.position.step += 1;
             self.position.train_seconds = seconds_before + self.epoch_started.elapsed().as_secs_f64();
             trained += here;
-            observer.step(&Progress {
-                stage,
-                epoch: epoch + 1,
-                epochs: epoch + 1 + self.epochs_left(),
-                batch: self.position.batch,
-                batches,
-                loss: self.position.loss_sum / self.position.images as f64,
-                images_per_second: trained as f64 / self.epoch_started.elapsed().as_secs_f64(),
-            });
+            observer.step(&self.progress(stage, trained, batches));
             if stop.load(Ordering::Relaxed) {
                 end = Some(Outcome::Interrupted { step: self.position.step });
                 return Ok(Flow::Stop);
@@ -230,6 +222,20 @@ impl<'a> Run<'a> {
             self.save()?;
         }
         Ok(end)
+    }
+
+    /// Where the run stands, of whose epoch this process has `trained` so many images.
+    fn progress<'s>(&self, stage: &'s Stage, trained: usize, batches: u64) -> Progress<'s> {
+        let position = &self.position;
+        Progress {
+            stage,
+            epoch: position.epoch + 1,
+            epochs: position.epoch + 1 + self.epochs_left(),
+            batch: position.batch,
+            batches,
+            loss: position.loss_sum / position.images as f64,
+            images_per_second: trained as f64 / self.epoch_started.elapsed().as_secs_f64(),
+        }
     }
 
     /// The network, or the mean of its weights where there is one.
@@ -334,7 +340,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What to do about a loss that is not finite, and what is left of the run.
+    /// Advice on a loss that is not finite, and on how much of the run is saved.
     fn advise_on_divergence(&self) -> String {
         let saved = match self.saved.1 {
             0 => "no checkpoint is saved yet".into(),

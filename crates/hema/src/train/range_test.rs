@@ -37,7 +37,7 @@ pub struct Point {
     pub smoothed: f64,
 }
 
-/// What a range test has found.
+/// The steps of a range test.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RangeTest {
     /// The steps, in order.

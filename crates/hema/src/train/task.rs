@@ -11,7 +11,7 @@ use crate::recipe::{Recipe, Stage};
 use crate::run_log::Epoch;
 use crate::watch::Watch;
 
-/// What is trained, on what, and where the run goes.
+/// A run that is about to be trained: its recipe, its images, its folder.
 pub struct Task<'a> {
     /// The recipe.
     pub recipe: &'a Recipe,
@@ -73,6 +73,7 @@ pub struct Progress<'a> {
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// All stages are done.
     Finished {

@@ -18,7 +18,7 @@ pub(crate) struct TrainingBars<'a> {
     /// The bar of the epoch under way, and the epoch's number.
     bar: Option<(u64, output::Progress)>,
     metric: String,
-    /// What training may have to wait for.
+    /// The work that training may have to wait for.
     awaited: &'static str,
     /// Validation accuracy of the epoch before.
     accuracy: Option<f64>,

@@ -9,7 +9,7 @@ use hema::train::Start;
 use crate::commands::args::{DeviceArg, Memory};
 use crate::status::stop_flag;
 
-/// What runs are made from and where they go.
+/// The recipe and the data of runs, and the folder they go to.
 #[derive(clap::Args)]
 pub(crate) struct Inputs {
     /// A shipped recipe (see `hema list recipes`) or a TOML file

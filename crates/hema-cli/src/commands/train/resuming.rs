@@ -1,5 +1,4 @@
-//! What several runs of one command share when they go on: `hema train --seeds` or `--folds`, and `hema
-//! tune`.
+//! How a command that trains goes on after an interruption.
 
 use std::path::Path;
 

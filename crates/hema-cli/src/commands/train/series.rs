@@ -61,7 +61,7 @@ struct Member {
 #[derive(Serialize)]
 struct Row {
     name: &'static str,
-    /// Of every run, in order.
+    /// The number of every run, in order.
     values: Vec<f64>,
     mean: f64,
     /// Sample standard deviation.

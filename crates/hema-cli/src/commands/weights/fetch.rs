@@ -114,7 +114,7 @@ fn discard(blob: &Path, outcome: Outcome, printer: &Printer) {
     }
 }
 
-/// What to do where the program cannot download.
+/// Advice for machines on which the program cannot download.
 fn by_hand(published: &Published, hub: &Hub) -> String {
     format!(
         "behind a proxy, set HTTPS_PROXY; where there is a mirror of the hub, set HF_ENDPOINT to its address; or get {} on \

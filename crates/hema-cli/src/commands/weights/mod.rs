@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
 }
 
-/// What `[data]` of a recipe must say for these weights, where its own values will not do.
+/// The settings of `[data]` that these weights need in a recipe, where its own values will not do.
 pub(crate) fn other_normalisation(published: &Published) -> Option<String> {
     let Published { mean, std, .. } = published;
     // a recipe's own values are those of ImageNet, which most weights have
