@@ -9,6 +9,7 @@ use hema::data::write::FORMS;
 use hema::device;
 use hema::error::{Error, Result, suggest};
 use hema::export::EXPORTS;
+use hema::loss::TERMS;
 use hema::metrics::METRICS;
 use hema::model::{self, Architecture};
 use hema::optim::RULES;
@@ -23,7 +24,7 @@ use super::weights;
 use crate::output::Printer;
 use crate::status::Status;
 
-/// List what is there: models, weights, devices, audit checks, augmentations, policies, mixes, corruptions, suites, tta, optimizers, samplers,
+/// List what is there: models, weights, devices, audit checks, augmentations, policies, mixes, corruptions, suites, tta, optimizers, losses, samplers,
 /// metrics, datasets, exports, forms, recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -50,6 +51,7 @@ pub(crate) const KINDS: &[Kind] = &[
     ("suites", || SUITES.iter().map(|s| (s.name, s.about.into())).collect()),
     ("tta", || VIEW_SETS.iter().map(|set| (set.name, set.about.into())).collect()),
     ("optimizers", || RULES.iter().map(|rule| (rule.name(), rule.about().into())).collect()),
+    ("losses", || TERMS.iter().map(|term| (term.name, term.about.into())).collect()),
     ("samplers", || SAMPLERS.iter().map(|sampler| (sampler.name, sampler.about.into())).collect()),
     ("metrics", || METRICS.iter().map(|m| (m.name, m.about.into())).collect()),
     ("datasets", || SETS.iter().map(|s| (s.name, format!("{} ({})", s.about, s.licence))).collect()),

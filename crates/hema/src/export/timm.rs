@@ -13,7 +13,7 @@ use hema_core::file;
 use hema_core::preprocess::{Crop, Preprocess};
 
 use super::kind::{Export, Written};
-use crate::model::{self, ModelSpec, is_head};
+use crate::model::{self, ModelSpec};
 use crate::model_file::timm::{CONFIG, Config, CropMode, Pretrained, WEIGHTS};
 use crate::model_file::{Bundle, Manifest};
 use crate::weights;
@@ -53,12 +53,13 @@ fn export(model: &Path, out: &Path) -> Result<Written> {
 pub fn write(model: &Bundle, folder: &Path) -> Result<()> {
     let Manifest { model: spec, preprocess, classes, temperature, .. } = &model.manifest;
     check_is_timms(spec, preprocess)?;
+    let parts = model::parts_of(&spec.name)?;
     let mut tensors = model.tensors.clone();
-    for (_, array) in tensors.iter_mut().filter(|(name, _)| is_head(name)) {
+    for (_, array) in tensors.iter_mut().filter(|(name, _)| parts.is_head(name)) {
         array.values.iter_mut().for_each(|value| *value = (f64::from(*value) / temperature) as f32);
     }
     let classifier =
-        tensors.keys().find_map(|name| name.strip_suffix(".weight").filter(|name| is_head(name)));
+        tensors.keys().find_map(|name| name.strip_suffix(".weight").filter(|name| parts.is_head(name)));
     let config = Config {
         architecture: spec.name.clone(),
         num_classes: classes.len(),
@@ -112,7 +113,7 @@ mod tests {
     use super::*;
     use crate::Device;
     use crate::model::Network;
-    use crate::model::parity::filled;
+    use crate::model::tests::parity::filled;
     use crate::model_file::timm::manifest_beside;
     use crate::predict::Predictor;
     use crate::weights::state_dict;
@@ -154,7 +155,7 @@ mod tests {
             std::fs::write(folder.path().join(CONFIG), timm.config.to_string()).unwrap();
             let manifest = manifest_beside(&folder.path().join(WEIGHTS)).unwrap().unwrap();
             let network = Network::new(&manifest.model, 0, &Device::flex()).unwrap();
-            let tensors = filled(state_dict(&network), timm.classifier_scale);
+            let tensors = filled(&manifest.model.name, state_dict(&network), timm.classifier_scale);
             weights::write(&folder.path().join(WEIGHTS), &tensors, &BTreeMap::new()).unwrap();
             assert_close(&probabilities(folder.path()), &timm.probabilities, &name);
 

@@ -8,16 +8,16 @@ use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 
-use super::freeze;
 use super::setup::{check_sizes, model_spec, preprocess};
 use super::teachers::{Distilled, Teachers};
 use super::training_images::TrainingImages;
+use super::{freeze, settings};
 use crate::loader;
-use crate::loss::{CrossEntropy, Target, VIEWS, distillation, jensen_shannon};
+use crate::loss::{Objective, Part, Target};
 use crate::model::Network;
 use crate::nn::Pass;
 use crate::optim::Optimizer;
-use crate::recipe::{Distill, LabelledViews, Loss, Recipe, Stage};
+use crate::recipe::{Recipe, Stage};
 
 /// A network in training, with its optimizer, its images and its loss.
 pub(super) struct Learner<'a> {
@@ -26,7 +26,7 @@ pub(super) struct Learner<'a> {
     pub(super) images: TrainingImages<'a>,
     /// Models that it learns from.
     pub(super) teachers: Teachers,
-    loss: CrossEntropy,
+    objective: Objective,
     pub(super) preprocess: Preprocess,
     pub(super) network: Network,
     pub(super) optimizer: Option<Optimizer>,
@@ -48,7 +48,7 @@ impl<'a> Learner<'a> {
             recipe,
             data,
             teachers,
-            loss: CrossEntropy::new(&recipe.loss, images.quotas()),
+            objective: settings::objective(recipe, None, images.quotas()),
             images,
             preprocess: preprocess(recipe),
             network,
@@ -61,16 +61,16 @@ impl<'a> Learner<'a> {
     /// optimizer.
     pub(super) fn enter(&mut self, stage: &Stage) -> Result<()> {
         self.network = freeze::prepare(self.network.clone(), stage)?;
-        let loss = &self.recipe.loss;
-        let class_weights = stage.class_weights.unwrap_or(loss.class_weights);
-        self.loss = CrossEntropy::new(&Loss { class_weights, ..loss.clone() }, self.images.quotas());
-        self.optimizer.get_or_insert_with(|| Optimizer::new(stage));
+        self.objective = settings::objective(self.recipe, Some(stage), self.images.quotas());
+        if self.optimizer.is_none() {
+            self.optimizer = Some(Optimizer::new(settings::optimizer(stage)?));
+        }
         Ok(())
     }
 
     /// Share of each class in what is learnt from: how often it is shown, times what its images count.
     pub(super) fn prevalence(&self) -> Vec<f64> {
-        let pairs = self.images.quotas().iter().zip(self.loss.class_weights());
+        let pairs = self.images.quotas().iter().zip(&self.objective.cross_entropy.class_weights);
         let counts: Vec<f64> = pairs.map(|(count, weight)| *count as f64 * f64::from(*weight)).collect();
         let total: f64 = counts.iter().sum();
         counts.iter().map(|count| count / total).collect()
@@ -101,7 +101,6 @@ impl<'a> Learner<'a> {
             |e: Error| Error::new(format!("step {}, batch starting with {first}: {e}", steps_before + 1));
         let targets: Vec<Target> =
             batch.samples[..images].iter().map(|sample| sample.labelled.target.clone()).collect();
-        let total = self.loss.total(&targets);
         let precision = self.recipe.precision.on(&self.device);
         let pass = Pass::train(self.recipe.seed, steps_before)
             .with_precision(precision)
@@ -110,7 +109,7 @@ impl<'a> Learner<'a> {
         let mut losses = Vec::new();
         let mut sum = GradientsAccumulator::new();
         for part in batch.parts(stage.micro_batch.unwrap_or(images), self.views()) {
-            let loss = self.part_loss(part, total, images, &pass);
+            let loss = self.part_loss(part, &targets, &pass);
             losses.push(loss.clone().inner());
             let grads = GradientsParams::from_grads(loss.backward(), &self.network);
             sum.accumulate(&self.network, grads);
@@ -130,36 +129,16 @@ impl<'a> Learner<'a> {
         Ok(value)
     }
 
-    /// The share of a part in the mean loss of a batch of `images` whose weights sum to `total`.
-    fn part_loss(&self, part: loader::Batch<Distilled>, total: f32, images: usize, pass: &Pass) -> Tensor<1> {
-        let recipe = self.recipe;
+    /// The addend of a part to the mean loss of a batch with these targets.
+    fn part_loss(&self, part: loader::Batch<Distilled>, batch: &[Target], pass: &Pass) -> Tensor<1> {
         let targets: Vec<Target> = part.samples.iter().map(|sample| sample.labelled.target.clone()).collect();
         let taught: Vec<f32> = part.samples.iter().flat_map(|sample| &sample.taught).copied().collect();
-        // the views stand one after the other
-        let here = targets.len() / self.views();
-        let share = self.loss.total(&targets[..here]) / total;
-        let share_of_images = here as f64 / images as f64;
         let logits = self.network.forward(part.into_tensor(&self.device), pass);
-        let labelled = match recipe.loss.labelled_views {
-            LabelledViews::First => logits.clone().narrow(0, 0, here),
-            LabelledViews::All => logits.clone(),
-        };
-        let targets = &targets[..labelled.dims()[0]];
-        let mut loss = self.loss.forward(labelled, targets, &self.device) * share;
-        if !taught.is_empty() {
-            let Distill { temperature, weight, .. } = recipe.distill;
-            let of_teachers = distillation(logits.clone(), &taught, temperature, &self.device);
-            loss = loss * (1.0 - weight) + of_teachers * (weight * share_of_images);
-        }
-        let consistency = recipe.loss.consistency;
-        if consistency > 0.0 {
-            loss = loss + jensen_shannon(logits) * (consistency * share_of_images);
-        }
-        loss
+        self.objective.add(&Part { logits, targets: &targets, taught: &taught, views: self.views(), batch })
     }
 
     /// Views of every training image in a batch.
     pub(super) fn views(&self) -> usize {
-        if self.recipe.loss.consistency > 0.0 { VIEWS } else { 1 }
+        self.objective.views()
     }
 }
