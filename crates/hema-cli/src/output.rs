@@ -4,8 +4,11 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use hema::core::error::{Error, Result};
-use hema::core::metrics::{Metric, Notation};
+use hema::data::Skipped;
+use hema::error::{Error, Result};
+use hema::metrics::{Metric, Notation};
+use hema::watch::skipped_images;
+use hema::{Phase, Watch};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Seconds between two plain progress lines when stderr is no terminal.
@@ -71,7 +74,7 @@ impl Printer {
         }
     }
 
-    /// What is going on, on stderr.
+    /// A line about what is going on, on stderr.
     pub(crate) fn note(&self, text: &str) {
         say(text);
     }
@@ -81,7 +84,14 @@ impl Printer {
         say(&format!("warning: {text}"));
     }
 
-    /// What stopped the command, on stderr.
+    /// Names the images that were left out, on stderr.
+    pub(crate) fn warn_of_skipped(&self, skipped: &[Skipped]) {
+        if let Some(warning) = skipped_images(skipped) {
+            self.warn(&warning);
+        }
+    }
+
+    /// The error that stopped the command, on stderr.
     pub(crate) fn error(&self, error: &Error) {
         say(&format!("error: {error}"));
         if let Some(hint) = error.hint_text() {
@@ -138,6 +148,62 @@ impl Progress {
     /// Leaves no trace of the bar.
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Shows the progress of the library's work, one bar after the other; the last goes with this value.
+pub(crate) struct Bars<'a> {
+    printer: &'a Printer,
+    /// The bar that is shown, and its name.
+    bar: Option<(&'static str, Progress)>,
+}
+
+impl<'a> Bars<'a> {
+    pub(crate) fn new(printer: &'a Printer) -> Self {
+        Self { printer, bar: None }
+    }
+
+    /// Leaves no trace of the bar that is shown.
+    pub(crate) fn clear(&mut self) {
+        if let Some((_, bar)) = self.bar.take() {
+            bar.clear();
+        }
+    }
+}
+
+impl Watch for Bars<'_> {
+    fn progress(&mut self, phase: Phase<'_>, done: usize, total: usize) {
+        let (name, message) = match phase {
+            Phase::Decoding => ("decoding", "images"),
+            Phase::Predicting => ("predicting", "images"),
+            Phase::Judging(condition) => ("judging", condition),
+            Phase::Measuring => ("auditing", "images"),
+            Phase::AskingModel => ("asking the model", "images"),
+            _ => ("working", "images"),
+        };
+        if self.bar.as_ref().is_none_or(|(shown, _)| *shown != name) {
+            self.clear();
+            self.bar = Some((name, self.printer.progress(name, total as u64)));
+        }
+        if let Some((_, bar)) = &self.bar {
+            bar.set(done as u64, message);
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.clear();
+        self.printer.note(text);
+    }
+
+    fn warn(&mut self, text: &str) {
+        self.clear();
+        self.printer.warn(text);
+    }
+}
+
+impl Drop for Bars<'_> {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

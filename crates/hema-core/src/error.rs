@@ -1,10 +1,10 @@
 //! The one error type of the libraries: what was found, where, what was expected, and what to do about it.
 //!
-//! Left out on purpose: error codes and per-module enums. Nobody branches on the kind of a bad file; people read
-//! the message, so a message with its path and its hint is all there is.
+//! People read the message, its path and its hint; programs branch on the [kind](Error::kind). Left out on
+//! purpose: error codes and enums per module.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 /// Result of every fallible function of Hema's libraries.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -14,18 +14,71 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Messages are lowercase fragments without a final stop: they read after `error: `.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
+    kind: ErrorKind,
     path: Option<PathBuf>,
     message: String,
     hint: Option<String>,
 }
 
+/// The kinds of errors that programs treat differently.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An input was read and makes no sense: a damaged file, a value out of range, data that do not fit
+    /// together.
+    #[default]
+    Invalid,
+    /// A file, folder or name does not exist.
+    NotFound,
+    /// Something is in the way of what was to be written, as a finished run in the folder of a new one.
+    AlreadyExists,
+    /// A picture cannot be decoded; the others of its data set may be sound.
+    Unreadable,
+    /// This version or build, or this machine, cannot do it: a file of a newer format, a device that is not
+    /// there.
+    Unsupported,
+    /// The caller asked to stop; what was done is saved where the function says so.
+    Interrupted,
+    /// Training came to a loss or a gradient that is not a finite number.
+    Diverged,
+    /// The operating system failed to read or write: no permission, no space, a broken disk.
+    Io,
+}
+
+impl From<io::ErrorKind> for ErrorKind {
+    fn from(kind: io::ErrorKind) -> Self {
+        match kind {
+            io::ErrorKind::NotFound => Self::NotFound,
+            io::ErrorKind::AlreadyExists => Self::AlreadyExists,
+            io::ErrorKind::Interrupted => Self::Interrupted,
+            io::ErrorKind::Unsupported => Self::Unsupported,
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
+                Self::Invalid
+            }
+            _ => Self::Io,
+        }
+    }
+}
+
 impl Error {
-    /// An error with a message that says what was found and what was expected.
+    /// An error with a message that says what was found and what was expected; of the kind
+    /// [`Invalid`](ErrorKind::Invalid).
     pub fn new(message: impl Into<String>) -> Self {
-        Self { path: None, message: message.into(), hint: None }
+        Self { kind: ErrorKind::Invalid, path: None, message: message.into(), hint: None }
     }
 
-    /// Names the file, archive or folder concerned. The innermost path wins: a later call does not replace it.
+    /// Changes the kind.
+    pub fn with_kind(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The kind, for programs that treat errors differently.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Names the file, archive or folder concerned. The innermost path wins: a later call does not replace
+    /// it.
     pub fn at(mut self, path: impl AsRef<Path>) -> Self {
         self.path.get_or_insert_with(|| path.as_ref().to_path_buf());
         self
@@ -47,9 +100,9 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// An input or output error at a path.
-    pub fn io(path: impl AsRef<Path>, error: &std::io::Error) -> Self {
-        Self::new(error.to_string()).at(path)
+    /// An input or output error at a path, of the kind that the system gives it.
+    pub fn io(path: impl AsRef<Path>, error: &io::Error) -> Self {
+        Self::new(error.to_string()).at(path).with_kind(error.kind().into())
     }
 }
 
@@ -87,6 +140,15 @@ mod tests {
         let error = Error::new("bad").at("inner").hint("a").at("outer").hint("b");
         assert_eq!(error.to_string(), "inner: bad");
         assert_eq!(error.hint_text(), Some("a"));
+    }
+
+    #[test]
+    fn an_error_keeps_its_kind_on_the_way_up() {
+        assert_eq!(Error::new("bad").kind(), ErrorKind::Invalid);
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        assert_eq!(Error::io("file", &missing).hint("a").at("outer").kind(), ErrorKind::NotFound);
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(Error::io("file", &full).kind(), ErrorKind::Io);
     }
 
     #[test]

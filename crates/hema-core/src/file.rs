@@ -75,7 +75,7 @@ pub fn remove_temporary(folder: &Path) -> Result<()> {
 }
 
 pub(crate) fn write_error(path: &Path, error: &std::io::Error) -> Error {
-    let wrapped = Error::new(format!("cannot be written: {error}")).at(path);
+    let wrapped = Error::new(format!("cannot be written: {error}")).at(path).with_kind(error.kind().into());
     match error.kind() {
         std::io::ErrorKind::StorageFull
         | std::io::ErrorKind::FileTooLarge
@@ -116,7 +116,7 @@ pub(crate) fn readable_by_others(path: &Path) {
 /// The path, the system's reason, and a hint when it does not exist.
 pub fn open(path: &Path) -> Result<File> {
     File::open(path).map_err(|e| {
-        let error = Error::new(format!("cannot be opened: {e}")).at(path);
+        let error = Error::new(format!("cannot be opened: {e}")).at(path).with_kind(e.kind().into());
         if e.kind() == std::io::ErrorKind::NotFound { error.hint("check the path") } else { error }
     })
 }

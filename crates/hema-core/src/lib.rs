@@ -45,5 +45,5 @@ pub mod record;
 
 pub mod report;
 
-pub use error::{Error, Result};
+pub use error::{Error, ErrorKind, Result};
 pub use sample::Image;

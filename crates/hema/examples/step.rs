@@ -1,10 +1,12 @@
-//! Images per second of whole training steps (forward, loss, backward, AdamW) or of prediction, on random images of 96 pixels.
+//! Images per second of whole training steps (forward, loss, backward, AdamW) or of prediction, on random
+//! images of 96 pixels.
 //!
-//! `step train|predict MODEL BATCH [STEPS] [--bf16] [--device=NAME]` prints the median over the steps, after three that do not count, and
-//! the most memory the process has had. Peers are timed by the same loop in `benches/peers/`. On a graphics card (built with
-//! `--features cuda`, `gpu`, `vulkan` or `metal`) a step ends when the card has done it, ten do not count, and the first, in which
-//! kernels are compiled and chosen, is told apart; `--each` prints each step's seconds: forward, backward, update and wait.
-//! `step check --device=NAME` says whether a card computes as the processor does.
+//! `step train|predict MODEL BATCH [STEPS] [--bf16] [--device=NAME]` prints the median over the steps, after
+//! three that do not count, and the most memory the process has had. Peers are timed by the same loop in
+//! `benches/peers/`. On a graphics card (built with `--features cuda`, `gpu`, `vulkan` or `metal`) a step
+//! ends when the card has done it, ten do not count, and the first, in which kernels are compiled and chosen,
+//! is told apart; `--each` prints each step's seconds: forward, backward, update and wait. `step check
+//! --device=NAME` says whether a card computes as the processor does.
 
 #![allow(clippy::print_stdout)] // the result
 
@@ -28,7 +30,7 @@ const WARM_UP: usize = 3;
 /// A card's clock rises, and its memory is laid out, over a few steps.
 const WARM_UP_OF_CARD: usize = 10;
 
-fn main() -> Result<(), hema::core::Error> {
+fn main() -> Result<(), hema::Error> {
     let (flags, words): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|a| a.starts_with("--"));
     let precision = if flags.iter().any(|f| f == "--bf16") { Precision::Bf16 } else { Precision::Fp32 };
@@ -42,7 +44,7 @@ fn main() -> Result<(), hema::core::Error> {
     }
     let (mode, model, batch) = match &words[..] {
         [mode, model, batch, ..] => (mode.as_str(), model.clone(), number(batch)),
-        _ => return Err(hema::core::Error::new("expected: train|predict MODEL BATCH [STEPS]")),
+        _ => return Err(hema::Error::new("expected: train|predict MODEL BATCH [STEPS]")),
     };
     let steps = words.get(3).map_or(10, |steps| number(steps)) + warm_up;
     let each = flags.iter().any(|f| f == "--each");
@@ -88,7 +90,7 @@ fn train(
     steps: usize,
     device: &Device,
     each: bool,
-) -> Result<Run, hema::core::Error> {
+) -> Result<Run, hema::Error> {
     let device = device.clone().autodiff();
     let recipe = Recipe::load("v2b0", &[] as &[&str])?;
     let mut network = Network::new(spec, 0, &device)?;
@@ -114,7 +116,7 @@ fn train(
             optimizer.step(network, grads, 1e-4)
         })?;
         times.push(begun.elapsed());
-        device.sync().map_err(|e| hema::core::Error::new(format!("{e:?}")))?;
+        device.sync().map_err(|e| hema::Error::new(format!("{e:?}")))?;
         let whole = begun.elapsed();
         times.push(whole);
         if each {
@@ -131,7 +133,7 @@ fn predict(
     batch: usize,
     steps: usize,
     device: &Device,
-) -> Result<Run, hema::core::Error> {
+) -> Result<Run, hema::Error> {
     let network = Network::new(spec, 0, device)?.valid();
     let prepared = Prepared::default();
     let images = Tensor::<4>::random([batch, SIDE, SIDE, 3], Distribution::Normal(0.0, 1.0), device);

@@ -1,36 +1,108 @@
 //! Train, judge and deploy blood-cell image classifiers that keep working when the images get worse.
 //!
-//! The library behind the `hema` command. [`hema_core`] is what needs no tensors; this crate adds networks, training
-//! and prediction, on Burn. The modules stand in the pipeline's order. A program that computes on the processor should declare
-//! [`CacheLines`] as its global allocator: products on AMX tiles are a fifth faster for it.
+//! ```no_run
+//! let model = hema::Classifier::open("runs/v2b0")?;
+//! for cell in model.classify(["cells/", "more.zip"])? {
+//!     println!("{}: {} ({:.1} %)", cell.path(), cell.label(), 100.0 * cell.probability());
+//! }
+//! # Ok::<(), hema::Error>(())
+//! ```
+//!
+//! This is the library behind the `hema` command, whose commands stand on the four doors below.
+//!
+//! # Prepare
+//!
+//! A data set is a folder with a folder for each class, a `.tar`, `.tar.gz` or `.zip` of one, a `.npz`,
+//! `WebDataset` shards, Parquet or a CSV manifest; [`data::open`] tells the form by the contents. [`audit()`]
+//! says what is wrong with it.
+//!
+//! # Classify
+//!
+//! [`Classifier`] opens a model file, a run's folder, an ensemble or a folder of timm's, and classifies
+//! paths, picture files in memory or decoded [`Image`]s of any size: it crops, resizes and scales as the
+//! model was trained. [`Classifier::options`] says on which device, over which views, among which classes.
+//! [`Classifier::predict`] is an iterator, for data sets of any size.
+//!
+//! # Train and judge
+//!
+//! [`Training`] takes a recipe (a shipped name, a TOML file or a [`recipe::Recipe`]) and a data set, and
+//! leaves a run's folder with the best model; it can be interrupted and resumed to the same weights.
+//! [`evaluate()`] gives the accuracy of a model, with intervals, on clean and on degraded images. [`Watch`]
+//! and [`train::Observer`] hear how far they are; `()` hears nothing.
+//!
+//! # Threads and devices
+//!
+//! Everything uses all cores of the processor; the environment variable `RAYON_NUM_THREADS` limits them.
+//! Graphics cards need a Cargo feature (`gpu`, `cuda`, `vulkan`, `metal`) and [`device::open`]. A program that
+//! computes on the processor should declare [`CacheLines`] as its global allocator: products on AMX tiles are
+//! a fifth faster for it.
+//!
+//! ```
+//! #[global_allocator]
+//! static ALLOCATOR: hema::CacheLines = hema::CacheLines;
+//! # fn main() {}
+//! ```
+//!
+//! # Errors
+//!
+//! There is one [`Error`]: a message for people that names the path and what was expected, perhaps a hint,
+//! and an [`ErrorKind`] to branch on. Nothing panics on bad input, and every file that is written is whole or
+//! absent.
+//!
+//! # Below the doors
+//!
+//! The modules are what the doors are built of: networks and weights ([`model`], [`weights`], [`nn`],
+//! [`optim`], [`loss`]), the training loop ([`mod@train`]), model files ([`model_file`], [`export`]); and
+//! from `hema-core`, which needs no tensors, data sets, splits, augmentations, corruptions, metrics and
+//! reports. Tensors are [`burn`]'s.
 
 pub mod device;
+pub mod device_check;
 pub mod nn;
 
 pub mod model;
 pub mod weights;
 
-pub mod device_check;
-
 pub mod recipe;
 
-pub mod loader;
+mod loader;
 pub mod loss;
 pub mod optim;
 pub mod run_log;
 pub mod schedule;
+pub mod watch;
+
+pub mod model_file;
+
+pub mod predict;
+
+pub mod export;
+pub mod soup;
 pub mod train;
 
-pub mod bundle;
-pub mod ensemble;
-pub mod evaluate;
-pub mod export;
-pub mod predict;
-pub mod soup;
-
+mod audit_model;
+mod command_line;
 mod logistic;
-pub mod second_opinion;
 
+mod auditing;
+mod classifier;
+pub mod evaluate;
+pub mod run_folder;
+pub mod split_choice;
+pub mod training;
+
+pub use burn;
 pub use burn::tensor::Device;
-pub use hema_core as core;
+pub use hema_core::{
+    Error, ErrorKind, Image, Result, audit, augment, background, calibrate, corrupt, data, error, file,
+    image_op, metrics, preprocess, prevalence, preview, provenance, record, report, rng, sample, sampler,
+    split, suite, synthetic, tta,
+};
 pub use hema_kernels::CacheLines;
+
+pub use auditing::{Audited, Auditing, audit};
+pub use classifier::{Classifier, ClassifierOptions, Prediction, Predictions};
+pub use command_line::command_line;
+pub use evaluate::{Evaluating, evaluate, evaluate_dataset};
+pub use training::{FinishedRun, Training};
+pub use watch::{Phase, Watch};

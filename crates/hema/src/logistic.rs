@@ -1,7 +1,9 @@
-//! Multinomial logistic regression on fixed features: a linear head in seconds, the same on any number of threads.
+//! Multinomial logistic regression on fixed features: a linear head in seconds, the same on any number of
+//! threads.
 //!
-//! Features are standardised; the weights (not the biases) carry an L2 penalty; the optimum, of which there is one, is found by L-BFGS
-//! (Nocedal, 1980) on all samples at once. Left out on purpose: sparse features, class weights, and choosing the penalty.
+//! Features are standardised; the weights (not the biases) carry an L2 penalty; the optimum, of which there
+//! is one, is found by L-BFGS (Nocedal, 1980) on all samples at once. Left out on purpose: sparse features,
+//! class weights, and choosing the penalty.
 
 use hema_kernels::dot;
 use std::collections::VecDeque;
@@ -28,8 +30,8 @@ pub(crate) struct Logistic {
 }
 
 impl Logistic {
-    /// Fits it to samples of `width` features each, whose classes are `labels`. `penalty` is the weight of the squared norm
-    /// beside the mean loss.
+    /// Fits it to samples of `width` features each, whose classes are `labels`. `penalty` is the weight of
+    /// the squared norm beside the mean loss.
     pub(crate) fn fit(rows: &[&[f32]], width: usize, labels: &[usize], classes: usize, penalty: f64) -> Self {
         let (mean, scale) = standardisation(rows, width);
         let mut model = Self { mean, scale, classes, weights: vec![0.0; classes * (width + 1)] };

@@ -1,13 +1,13 @@
 //! Model soups: one network whose weights are the mean of several (Wortsman et al., ICML 2022).
 //!
-//! Members must have been trained from the same start, as runs of one recipe with several seeds from the same pretrained
-//! weights: means of unrelated networks are noise. Running statistics are averaged like weights. The soup costs what one
-//! member costs.
+//! Members must have been trained from the same start, as runs of one recipe with several seeds from the same
+//! pretrained weights: means of unrelated networks are noise. Running statistics are averaged like weights.
+//! The soup costs what one member costs.
 
 use hema_core::error::{Error, Result};
 
-use crate::bundle::{Bundle, Manifest};
 use crate::model::ModelSpec;
+use crate::model_file::{Bundle, Manifest};
 use crate::weights::StateDict;
 
 /// A soup and what went into it.
@@ -22,8 +22,8 @@ pub struct Soup {
 /// Checks that the mean of the models' weights could be a model.
 ///
 /// # Errors
-/// Models that differ in architecture, classes, preprocessing or the names and shapes of their tensors; the number of the
-/// first that differs from the first model, and in what.
+/// Models that differ in architecture, classes, preprocessing or the names and shapes of their tensors; the
+/// number of the first that differs from the first model, and in what.
 pub fn check(models: &[Bundle]) -> Result<(), (usize, Error)> {
     let Some((first, others)) = models.split_first() else {
         return Err((0, Error::new("no model was given")));
@@ -63,8 +63,8 @@ pub fn uniform(models: &[Bundle]) -> Soup {
     Soup { tensors: mean(models, &members), members }
 }
 
-/// The greedy soup: starting from the model with the best score, each further one, from good to bad, stays in the soup if
-/// the soup's score does not drop. `score` judges weights; larger is better.
+/// The greedy soup: starting from the model with the best score, each further one, from good to bad, stays in
+/// the soup if the soup's score does not drop. `score` judges weights; larger is better.
 ///
 /// # Errors
 /// Those of `score`.

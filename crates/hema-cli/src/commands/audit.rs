@@ -4,25 +4,20 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use hema::bundle::Bundle;
-use hema::core::audit::{
-    self, Action, Audit, AuditRecord, CheckSummary, Counts, Finding, ModelEvidence, Summary, Threshold,
-    find_check,
+use hema::audit::{
+    self, Action, AuditRecord, CheckSummary, Counts, ModelEvidence, Summary, Threshold, find_check,
 };
-use hema::core::data::write::{self, Change, Form, Writer};
-use hema::core::data::{self, OnBadImage, Source};
-use hema::core::error::{Error, Result};
-use hema::core::file;
-use hema::core::provenance::Provenance;
-use hema::core::report::{AuditReport, render_audit};
-use hema::core::split::Part;
-use hema::ensemble::Ensemble;
-use hema::predict::Predictor;
-use hema::second_opinion;
+use hema::data::write::{self, Change, Form, Writer};
+use hema::data::{OnBadImage, Source};
+use hema::error::{Error, Result};
+use hema::report::{AuditReport, render_audit};
+use hema::run_folder::{title, write_json};
+use hema::split::Part;
+use hema::{Audited, Auditing, file};
 
-use super::{Memory, On, Status, command_line, title, with_split};
-use crate::output::{Printer, printable, table};
-use crate::run_info::write_json;
+use super::args::{DeviceArg, Memory};
+use crate::output::{Bars, Printer, printable, table};
+use crate::status::Status;
 
 /// Name of the table of findings inside an audit's folder.
 const FINDINGS: &str = "findings.csv";
@@ -33,11 +28,8 @@ const RECORD: &str = "audit.json";
 /// Name of the page inside an audit's folder.
 const PAGE: &str = "audit.html";
 
-/// Name of the file of what a model says, inside the output folder.
+/// Name of the table of a model's probabilities, inside the output folder.
 const PREDICTIONS: &str = "predictions.csv";
-
-/// Folds that labels are judged in.
-const FOLDS: u32 = 5;
 
 /// Most characters of an example in the table.
 const EXAMPLE: usize = 110;
@@ -62,14 +54,16 @@ pub(crate) struct Args {
     /// Find images that score below this in a check (see `hema list checks`); 0 leaves the check out
     #[arg(long, value_name = "CHECK=VALUE")]
     threshold: Vec<CheckThreshold>,
-    /// Model whose features find outliers and doubtful labels, which take about as long as predicting all images
+    /// Model whose features find outliers and doubtful labels, which take about as long as predicting all
+    /// images
     #[arg(long, value_name = "MODEL", conflicts_with = "apply")]
     model: Option<PathBuf>,
-    /// Judge every label by the images outside its own of so many folds; without --model on ImageNet features [default: 5]
+    /// Judge every label by the images outside its own of so many folds; without --model on ImageNet features
+    /// [default: 5]
     #[arg(long, value_name = "N", conflicts_with = "apply", value_parser = clap::value_parser!(u32).range(2..=100))]
     folds: Option<u32>,
     #[command(flatten)]
-    on: On,
+    device: DeviceArg,
     #[command(flatten)]
     memory: Memory,
     /// Exit with status 1 if an image should go or be looked at
@@ -100,26 +94,45 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(out) = &args.out {
         file::create_folder(out)?;
     }
-    let source = with_split(data::open(&args.data)?, args.split.as_deref())?;
+    let auditing = auditing(args);
+    let source = auditing.open()?;
     // a name that is taken is found before the work, not after it
     let writer = args.write.as_deref().map(|path| begin(path, &source)).transpose()?;
-    let (audit, opinion) = match &args.apply {
-        Some(path) => (Audit::read(path, &source)?, None),
-        None => find(args, &source, printer)?,
+    let audited = match &args.apply {
+        Some(path) => Audited::read(path, source)?,
+        None => auditing.device(&args.device.open(printer)?).run_on(source, &mut Bars::new(printer))?,
     };
-    let record = AuditRecord::new(&source, &audit, Provenance::now(command_line(), "CPU"));
+    let record = audited.record();
     print(&record, printer)?;
     if let Some(out) = &args.out {
-        write_findings(args, out, &source, &audit, &record, printer)?;
-        if let Some(opinion) = &opinion {
-            file::write_atomic(&out.join(PREDICTIONS), |w| write_predictions(w, &source, opinion))?;
+        write_findings(args, out, &audited, &record, printer)?;
+        if let Some(evidence) = &audited.model {
+            file::write_atomic(&out.join(PREDICTIONS), |w| write_predictions(w, &audited.source, evidence))?;
         }
     }
     if let (Some(path), Some(writer)) = (&args.write, writer) {
-        write_clean(path, writer, &source, &audit.findings, printer)?;
+        write_clean(path, writer, &audited, printer)?;
     }
-    let wanting = audit.findings.iter().any(|finding| finding.action != Action::Keep);
+    let wanting = audited.audit.findings.iter().any(|finding| finding.action != Action::Keep);
     Ok(if args.strict && wanting { Status::FoundWanting } else { Status::Done })
+}
+
+/// The audit that the arguments ask for.
+fn auditing(args: &Args) -> Auditing {
+    let mut auditing = hema::audit(&args.data).memory(args.memory.bytes());
+    for CheckThreshold(Threshold { check, value }) in &args.threshold {
+        auditing = auditing.threshold(check, *value);
+    }
+    if let Some(split) = &args.split {
+        auditing = auditing.split(split);
+    }
+    if let Some(model) = &args.model {
+        auditing = auditing.model(model);
+    }
+    if let Some(folds) = args.folds {
+        auditing = auditing.folds(folds as usize);
+    }
+    auditing
 }
 
 /// Begins the cleaned set, which must not lie inside the data: it would be part of it the next time.
@@ -135,69 +148,16 @@ fn begin(path: &Path, source: &Source) -> Result<Box<dyn Writer>> {
     write::create(path, Form::of_path(path)?, source.classes(), &write::Options::default())
 }
 
-/// Audits the data. A model is asked only about the images that would stay without it: what is to go anyway is no
-/// evidence of what a class looks like.
-fn find(args: &Args, source: &Source, printer: &Printer) -> Result<(Audit, Option<ModelEvidence>)> {
-    let thresholds: Vec<Threshold> = args.threshold.iter().map(|own| own.0.clone()).collect();
-    // a model that cannot be opened is found before the work
-    let predictor = open_model(args, source, printer)?;
-    let progress = printer.progress("auditing", source.len() as u64);
-    let measured = audit::measure_all(source, &|done| progress.set(done as u64, "images"));
-    progress.clear();
-    let audit = audit::judge(source, None, measured?, None, &thresholds)?;
-    let Some(predictor) = predictor else { return Ok((audit, None)) };
-    let opinion = second_opinion(args, &predictor, source, &audit, printer)?;
-    Ok((audit.with_model(source, &opinion, &thresholds)?, Some(opinion)))
-}
-
-/// The model to ask, where one was asked for.
-fn open_model(args: &Args, source: &Source, printer: &Printer) -> Result<Option<Predictor>> {
-    let device = args.on.open(printer)?;
-    match &args.model {
-        Some(path) => {
-            // a single model: images are compared by its features
-            let model = Ensemble::of_one(path, Bundle::read(path)?)?;
-            Predictor::of_ensemble(&model, &device).map(Some)
-        }
-        None if args.folds.is_some() => second_opinion::pretrained(source.classes(), &device).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// What a model says of the images that stay: of labels always by heads that were fitted to other images, since a model
-/// mostly repeats the labels it has seen.
-fn second_opinion(
-    args: &Args,
-    predictor: &Predictor,
-    source: &Source,
-    audit: &Audit,
-    printer: &Printer,
-) -> Result<ModelEvidence> {
-    let kept = audit::kept(&audit.findings, source.len());
-    let stay: Vec<usize> = (0..source.len()).filter(|image| kept[*image]).collect();
-    let progress = printer.progress("asking the model", stay.len() as u64);
-    let options = args.memory.options(OnBadImage::Skip);
-    let opinion = second_opinion::ask(predictor, source, &stay, &options, &|done| {
-        progress.set(done as u64, "images");
-    });
-    progress.clear();
-    let opinion = opinion?;
-    if source.classes().len() < 2 {
-        return Ok(opinion);
-    }
-    let folds = args.folds.unwrap_or(FOLDS) as usize;
-    second_opinion::out_of_fold(opinion, source, &audit::copies(&audit.measured)?, folds)
-}
-
-/// Writes the findings as a table, as a record and as a page. A file of findings that was read is left as it is.
+/// Writes the findings as a table, as a record and as a page. A file of findings that was read is left as it
+/// is.
 fn write_findings(
     args: &Args,
     out: &Path,
-    source: &Source,
-    audit: &Audit,
+    audited: &Audited,
     record: &AuditRecord,
     printer: &Printer,
 ) -> Result<()> {
+    let (source, audit) = (&audited.source, &audited.audit);
     let table = args.apply.clone().unwrap_or_else(|| out.join(FINDINGS));
     if args.apply.is_none() {
         audit::write_findings(&table, &audit.findings, source)?;
@@ -213,12 +173,12 @@ fn write_findings(
     Ok(())
 }
 
-/// Writes what the model says of every image it was asked about: the probabilities that labels were judged by.
-fn write_predictions(w: &mut dyn Write, source: &Source, opinion: &ModelEvidence) -> io::Result<()> {
+/// Writes the probabilities that labels were judged by, of every image that the model was asked about.
+fn write_predictions(w: &mut dyn Write, source: &Source, evidence: &ModelEvidence) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
     let header = ["path", "label"].into_iter().chain(source.classes().iter().map(String::as_str));
     csv.write_record(header).map_err(file::csv_error)?;
-    for (entry, row) in source.entries().iter().zip(&opinion.probabilities) {
+    for (entry, row) in source.entries().iter().zip(&evidence.probabilities) {
         let Some(row) = row else { continue };
         let label = entry.label.map_or("", |label| &source.classes()[label]);
         let said = row.iter().map(f32::to_string);
@@ -229,15 +189,8 @@ fn write_predictions(w: &mut dyn Write, source: &Source, opinion: &ModelEvidence
 }
 
 /// Writes the images that stay.
-fn write_clean(
-    path: &Path,
-    mut writer: Box<dyn Writer>,
-    source: &Source,
-    findings: &[Finding],
-    printer: &Printer,
-) -> Result<()> {
-    let kept = audit::kept(findings, source.len());
-    let stay: Vec<usize> = (0..source.len()).filter(|image| kept[*image]).collect();
+fn write_clean(path: &Path, mut writer: Box<dyn Writer>, audited: &Audited, printer: &Printer) -> Result<()> {
+    let (source, stay) = (&audited.source, audited.stay());
     if stay.is_empty() {
         return Err(Error::new("would hold no image: the findings drop all of them").at(path));
     }
@@ -278,7 +231,8 @@ fn print(record: &AuditRecord, printer: &Printer) -> Result<()> {
     Ok(())
 }
 
-/// Every check that found something, with its worst finding; then the names of the others, and of those not run.
+/// Every check that found something, with its worst finding; then the names of the others, and of those not
+/// run.
 fn checks_table(record: &AuditRecord) -> String {
     let summary = &record.summary;
     let found: Vec<&CheckSummary> = summary.checks.iter().filter(|check| check.found()).collect();
@@ -307,7 +261,7 @@ fn checks_table(record: &AuditRecord) -> String {
     lines.join("\n")
 }
 
-/// What was found, where, in what is left of a line.
+/// A finding in the rest of a line: its path and its detail.
 fn example(record: &AuditRecord, finding: usize) -> String {
     let finding = &record.findings[finding];
     let text = match finding.path {

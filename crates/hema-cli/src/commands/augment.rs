@@ -3,19 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use hema::core::data::{self, Dataset, info::draw};
-use hema::core::error::{Error, Result};
-use hema::core::file;
-use hema::core::preprocess::{Filter, resize};
-use hema::core::preview::{self, Section};
-use hema::core::report;
-use hema::core::rng::{Purpose, stream};
-use hema::core::sample::Image;
-use hema::core::synthetic;
+use hema::data::{self, Dataset, info::draw};
+use hema::error::{Error, Result};
+use hema::file;
+use hema::preprocess::{Filter, resize};
+use hema::preview::{self, Section};
 use hema::recipe::Recipe;
+use hema::report;
+use hema::rng::{Purpose, stream};
+use hema::sample::Image;
+use hema::synthetic;
 use hema::train;
 
 use crate::output::Printer;
+use crate::status::Status;
 
 /// Look at what augmentations, corruptions and recipes do to images
 #[derive(clap::Args)]
@@ -32,7 +33,8 @@ enum Command {
 /// Draw every augmentation and corruption at five strengths and every mix, or what a recipe shows to training
 #[derive(clap::Args)]
 struct Preview {
-    /// Show what this recipe's augmentation makes of images, a shipped one (see `hema list recipes`) or a TOML file
+    /// Show what this recipe's augmentation makes of images, a shipped one (see `hema list recipes`) or a
+    /// TOML file
     #[arg(long)]
     recipe: Option<String>,
     /// Image folder, or any other form of `hema list readers`; synthetic cells when left out
@@ -41,7 +43,8 @@ struct Preview {
     /// Images to take, drawn at random
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=200))]
     images: u32,
-    /// Pixels a side that images are brought to before anything is done to them; with --recipe the recipe's own
+    /// Pixels a side that images are brought to before anything is done to them; with --recipe the recipe's
+    /// own
     #[arg(long, value_name = "N", default_value_t = 96, conflicts_with = "recipe",
           value_parser = clap::value_parser!(u32).range(8..=1024))]
     size: u32,
@@ -53,7 +56,7 @@ struct Preview {
     out: PathBuf,
 }
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let Command::Preview(args) = &args.command;
     let is_page = match args.out.extension().and_then(|end| end.to_str()) {
         Some("html") => true,
@@ -85,7 +88,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         }
         printer.note(&format!("preview: {}", args.out.display()));
     }
-    Ok(())
+    Ok(Status::Done)
 }
 
 /// Images to look at, as they are.
@@ -116,7 +119,8 @@ fn cells(args: &Preview) -> Result<Cells> {
     Ok(Cells { classes: source.classes().to_vec(), images })
 }
 
-/// The images as a run of this recipe and seed would show them, were they its data, resized as it resizes them.
+/// The images as a run of this recipe and seed would show them, were they its data, resized as it resizes
+/// them.
 fn training(recipe: &str, mut cells: Cells, seed: u64) -> Result<Section> {
     const EPOCHS: u64 = 5;
     let recipe = Recipe::load(recipe, &[format!("seed={seed}")])?;

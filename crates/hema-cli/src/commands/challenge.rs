@@ -1,24 +1,22 @@
 //! `hema challenge`: from the data of a challenge to its submission, step by step as a person would type it.
 //!
-//! Every step is a command of its own, shown before it is done, and is skipped when what it leaves is there already: what was
-//! interrupted goes on when it is called again.
+//! Every step is a command of its own, shown before it is done, and is skipped when what it leaves is there
+//! already: what was interrupted goes on when it is called again.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::Parser as _;
-use hema::core::error::{Error, Result};
-use hema::core::file;
-use hema::core::tta;
+use hema::error::{Error, Result};
 use hema::recipe::Recipe;
+use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json, write_json};
 use hema::train::CHECKPOINT;
+use hema::{file, tta};
 use serde::{Deserialize, Serialize};
 
-use super::{On, Status};
+use super::args::DeviceArg;
 use crate::output::{Printer, table};
-use crate::run_info::{EVALUATION, REPORT, SPLIT, read_json, write_json};
-use crate::{Cli, dispatch};
+use crate::status::Status;
 
 /// Name of the record of what was asked for, inside the folder.
 const ASKED: &str = "challenge.json";
@@ -41,10 +39,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "VIEWS", default_value = "dihedral")]
     tta: String,
     #[command(flatten)]
-    on: On,
+    device: DeviceArg,
 }
 
-/// What was asked for: a folder that was begun with something else is left alone.
+/// The arguments that a folder was begun with: one that was begun with others is left alone.
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Asked {
     data: PathBuf,
@@ -57,11 +55,14 @@ struct Asked {
 struct Step {
     /// Its words, without `hema`.
     words: Vec<OsString>,
-    /// What is there when it is done.
+    /// The file that is there when it is done.
     leaves: PathBuf,
 }
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
+/// Runs a command that is given by its words.
+pub(crate) type RunWords = dyn Fn(Vec<OsString>, &Printer) -> Result<Status>;
+
+pub(crate) fn run(args: &Args, run_words: &RunWords, printer: &Printer) -> Result<Status> {
     tta::find(&args.tta)?;
     Recipe::load(&args.recipe, &args.overrides)?;
     begin(args)?;
@@ -78,9 +79,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         let words: Vec<_> = step.words.iter().map(|word| word.to_string_lossy()).collect();
         printer.note(&format!("$ hema {}", words.join(" ")));
         let started = Instant::now();
-        let cli = Cli::try_parse_from([OsString::from("hema")].into_iter().chain(step.words))
-            .map_err(|e| Error::new(e.to_string()))?;
-        if let Status::Interrupted = dispatch(cli.command, &of_steps)? {
+        if let Status::Interrupted = run_words(step.words, &of_steps)? {
             printer.note("the same command goes on from here");
             return Ok(Status::Interrupted);
         }
@@ -125,7 +124,7 @@ fn steps(args: &Args) -> Vec<Step> {
     let at = |name: &str| args.out.join(name);
     let (clean, split, run, model) = (at("clean.tar"), at(SPLIT), at("run"), at("model.safetensors"));
     let parts = [word("--data"), clean.clone().into(), word("--split"), split.clone().into()];
-    let on = [word("--device"), word(&args.on.name)];
+    let on = [word("--device"), word(&args.device.name)];
     let to = |path: &Path| [word("--out"), path.into()];
 
     let audit = [word("audit"), args.data.clone().into()].into_iter().chain(to(&at("audit")));

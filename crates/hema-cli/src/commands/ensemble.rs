@@ -3,18 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use hema::core::error::{Error, Result};
-use hema::core::file;
-use hema::core::metrics::{NLL, Scores};
-use hema::core::provenance::Provenance;
-use hema::core::tta;
-use hema::device;
-use hema::ensemble::{Ensemble, Weighting};
+use hema::error::{Error, Result};
+use hema::metrics::NLL;
+use hema::model_file::{Ensemble, Weighting};
 use hema::predict::Predictor;
+use hema::provenance::Provenance;
+use hema::record::Scores;
+use hema::{command_line, device, file, tta};
 use serde::Serialize;
 
-use super::{Unseen, command_line};
+use super::args::Unseen;
 use crate::output::{Printer, percent, table};
+use crate::status::Status;
 
 /// Make one model file of several models, or of views of each image
 #[derive(clap::Args)]
@@ -53,17 +53,17 @@ impl From<Weights> for Weighting {
     }
 }
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let tta = tta::find(&args.tta)?;
     file::prepare(&args.out)?;
-    let device = args.images.on.open(printer)?;
+    let device = args.images.device.open(printer)?;
     let mut ensemble = Ensemble::of_files(&args.models)?;
     let predictor = Predictor::of_ensemble(&ensemble, &device)?.with_tta(tta);
-    let (views, labels, part) = args.images.load(&predictor, &args.models[0], printer)?;
-    let data = views.first();
+    let (images, labels, part) = args.images.load(&predictor, &args.models[0], printer)?;
+    let data = images.first();
 
     let progress = printer.progress("predicting", (data.len() * args.models.len()) as u64);
-    let components = predictor.components(&views, &mut |done| progress.set(done as u64, "images"));
+    let components = predictor.components(&images, &mut |done| progress.set(done as u64, "images"));
     progress.clear();
     let fitted = ensemble.fit(tta, args.weights.into(), &labels, &components?)?;
     let provenance = Provenance::now(command_line(), device::name(&device));
@@ -79,10 +79,11 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let members = ensemble.members.iter().zip(&fitted.members);
     let members = members.map(|(member, scores)| row(&member.path, member.weights.iter().sum(), scores));
     let together = row(&args.out, 1.0, &fitted.ensemble);
-    print(&members.chain([together]).collect::<Vec<_>>(), printer)
+    print(&members.chain([together]).collect::<Vec<_>>(), printer)?;
+    Ok(Status::Done)
 }
 
-/// What the images say of a member, or of the ensemble.
+/// The scores of a member, or of the ensemble.
 #[derive(Serialize)]
 struct Row {
     model: String,

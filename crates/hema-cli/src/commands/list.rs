@@ -1,30 +1,32 @@
 //! `hema list`: every name that a recipe or a flag can hold, out of the tables that the code itself uses.
 
-use hema::core::audit::CHECKS;
-use hema::core::augment::AUGMENTATIONS;
-use hema::core::augment::mixing::MIXES;
-use hema::core::augment::policy::POLICIES;
-use hema::core::corrupt::CORRUPTIONS;
-use hema::core::data::READERS;
-use hema::core::data::write::FORMS;
-use hema::core::error::{Error, Result, suggest};
-use hema::core::metrics::METRICS;
-use hema::core::sampler::SAMPLERS;
-use hema::core::suite::SUITES;
-use hema::core::tta::VIEW_SETS;
+use hema::audit::CHECKS;
+use hema::augment::AUGMENTATIONS;
+use hema::augment::mixing::MIXES;
+use hema::augment::policy::POLICIES;
+use hema::corrupt::CORRUPTIONS;
+use hema::data::READERS;
+use hema::data::write::FORMS;
 use hema::device;
+use hema::error::{Error, Result, suggest};
+use hema::export::EXPORTS;
 use hema::loss::TERMS;
+use hema::metrics::METRICS;
 use hema::model::{self, Architecture};
 use hema::optim::RULES;
 use hema::recipe::SHIPPED;
+use hema::sampler::SAMPLERS;
+use hema::suite::SUITES;
+use hema::tta::VIEW_SETS;
 use hema::weights::{PUBLISHED, Published};
 use hema_fetch::sets::SETS;
 
 use super::weights;
 use crate::output::Printer;
+use crate::status::Status;
 
 /// List what is there: models, weights, devices, audit checks, augmentations, policies, mixes, corruptions, suites, tta, optimizers, losses, samplers,
-/// metrics, datasets, readers, forms, recipes
+/// metrics, datasets, readers, exports, forms, recipes
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What to list; everything when left out
@@ -55,6 +57,7 @@ pub(crate) const KINDS: &[Kind] = &[
     ("metrics", || METRICS.iter().map(|m| (m.name, m.about.into())).collect()),
     ("datasets", || SETS.iter().map(|s| (s.name, format!("{} ({})", s.about, s.licence))).collect()),
     ("readers", || READERS.iter().map(|reader| (reader.name, reader.about.into())).collect()),
+    ("exports", || EXPORTS.iter().map(|export| (export.name, export.about.into())).collect()),
     ("forms", || FORMS.iter().map(|form| (form.name, form.about.into())).collect()),
     ("recipes", || SHIPPED.iter().map(|r| (r.name, r.about())).collect()),
 ];
@@ -86,7 +89,7 @@ fn about_device(kind: &device::Kind) -> String {
     }
 }
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let wanted: Vec<_> = match &args.kind {
         Some(kind) => KINDS.iter().filter(|(name, _)| name == kind).collect(),
         None => KINDS.iter().collect(),
@@ -102,12 +105,12 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         let kinds: serde_json::Map<String, serde_json::Value> =
             wanted.iter().map(|(kind, rows)| ((*kind).to_owned(), named(rows()).collect())).collect();
         printer.result(&serde_json::to_string_pretty(&kinds).map_err(|e| Error::new(e.to_string()))?);
-        return Ok(());
+        return Ok(Status::Done);
     }
     let sections = wanted.iter().map(|(kind, rows)| {
         let rows: Vec<String> = rows().iter().map(|(name, about)| format!("  {name:<22}  {about}")).collect();
         format!("{kind}\n{}", rows.join("\n"))
     });
     printer.result(&sections.collect::<Vec<_>>().join("\n\n"));
-    Ok(())
+    Ok(Status::Done)
 }

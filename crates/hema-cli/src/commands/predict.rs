@@ -3,113 +3,75 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use hema::core::data::{self, Unknown};
-use hema::core::error::{Error, Result, suggest};
-use hema::core::file;
-use hema::core::metrics::argmax;
-use hema::nn;
-use hema::predict::Predictor;
+use hema::error::{Error, Result, suggest};
+use hema::{Classifier, Prediction, file};
 
-use super::{Among, Memory, On, OnBadImage, Precision, Prevalence, Tta, load, warn_skipped};
-use crate::output::{Printer, percent, table};
+use super::args::ModelArgs;
+use crate::output::{Bars, Printer, percent, table};
+use crate::status::Status;
 
 /// Classify new images
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Model file or run directory
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Images, image folders, or any other form of `hema list readers`
     #[arg(required = true)]
     input: Vec<PathBuf>,
-    /// More models, for an ensemble by mean probability
-    #[arg(long = "with", value_name = "MODEL")]
-    with: Vec<PathBuf>,
     /// CSV file to write [default: stdout]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// What to do with an image that cannot be read
-    #[arg(long, value_enum, default_value = "fail")]
-    on_bad_image: OnBadImage,
-    /// What feature maps are stored in
-    #[arg(long, value_enum, default_value = "fp32")]
-    precision: Precision,
-    #[command(flatten)]
-    tta: Tta,
-    #[command(flatten)]
-    among: Among,
-    #[command(flatten)]
-    prevalence: Prevalence,
-    /// Columns of the CSV, as a challenge asks for them: NAME=COLUMN, or COLUMN alone, where COLUMN is one of the usual table, or
-    /// `file` (the path's last part), `stem` (that without its ending) or `number` (of the label, from 0)
+    /// Columns of the CSV, as a challenge asks for them: NAME=COLUMN, or COLUMN alone, where COLUMN is one of
+    /// the usual table, or `file` (the path's last part), `stem` (that without its ending) or `number` (of
+    /// the label, from 0)
     #[arg(long, value_name = "NAME=COLUMN", value_delimiter = ',')]
     columns: Vec<String>,
-    #[command(flatten)]
-    on: On,
-    #[command(flatten)]
-    memory: Memory,
 }
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(out) = &args.out {
         file::prepare(out)?;
     }
-    let models: Vec<PathBuf> = std::iter::once(&args.model).chain(&args.with).cloned().collect();
-    let device = args.on.open(printer)?;
-    nn::Precision::from(args.precision).check(&device)?;
-    let (predictor, members) = Predictor::open(&models, &device)?;
-    let predictor = args.among.of(args.tta.of(predictor)?)?.with_precision(args.precision.into());
-    let predictor = args.prevalence.of(predictor)?;
-    let columns = columns(&args.columns, predictor.classes())?;
-    let source = data::open_many(&args.input)?.with_classes(predictor.classes(), Unknown::Unlabel)?;
-    let options = args.memory.options(args.on_bad_image);
-    let views =
-        load(printer, source.len(), |progress| predictor.load(&source, None, None, &options, progress))?;
-    warn_skipped(printer, views.first().skipped());
+    let model = args.model.open(printer)?;
+    let columns = columns(&args.columns, model.classes())?;
+    let rows = classify(&model, &args.input, printer)?;
 
-    let images = views.first().len();
-    let progress = printer.progress("predicting", (images * members.len()) as u64);
-    let probabilities = predictor.predict(&views, None, &mut |done| progress.set(done as u64, "images"));
-    progress.clear();
-    let rows: Vec<Row> = probabilities?
-        .chunks_exact(predictor.classes().len())
-        .enumerate()
-        .map(|(i, row)| Row { path: views.first().entry(i).path.to_owned(), probabilities: row.to_vec() })
-        .collect();
-
-    let classes = predictor.classes();
-    if predictor.adapts() && !rows.is_empty() {
+    let classes = model.classes();
+    if model.predictor().adapts() && !rows.is_empty() {
         printer.note(&format!("estimated shares: {}", shares(classes, &rows)));
     }
     match &args.out {
         Some(path) => {
-            file::write_atomic(path, |w| write_csv(w, classes, &columns, &rows))?;
-            printer.note(&format!("{images} predictions: {}", path.display()));
+            file::write_atomic(path, |w| write_csv(w, &columns, &rows))?;
+            printer.note(&format!("{} predictions: {}", rows.len(), path.display()));
             if !printer.is_json() {
                 printer.result(&counts(classes, &rows));
             }
         }
-        None if !printer.is_json() => printer.write_result(|out| write_csv(out, classes, &columns, &rows)),
+        None if !printer.is_json() => printer.write_result(|out| write_csv(out, &columns, &rows)),
         None => {}
     }
     if printer.is_json() {
         printer.result(&json(classes, &rows)?);
     }
-    Ok(())
+    Ok(Status::Done)
 }
 
-/// The prediction for one image.
-struct Row {
-    path: String,
-    probabilities: Vec<f32>,
-}
-
-impl Row {
-    fn label(&self) -> usize {
-        argmax(&self.probabilities)
+/// Classifies the inputs with a bar for each phase.
+fn classify(model: &Classifier, inputs: &[PathBuf], printer: &Printer) -> Result<Vec<Prediction>> {
+    let source = model.open_data(inputs)?;
+    let images = model.load(&source, None, &mut Bars::new(printer))?;
+    let progress = printer.progress("predicting", images.first().len() as u64);
+    let mut rows = Vec::new();
+    for prediction in model.predict(&images) {
+        rows.push(prediction?);
+        progress.set(rows.len() as u64, "images");
     }
+    progress.clear();
+    Ok(rows)
 }
 
-/// What a column of the table holds.
+/// The contents of a column of the table.
 #[derive(Clone, Copy)]
 enum Cell {
     Path,
@@ -119,11 +81,12 @@ enum Cell {
     Number,
     Probability,
     Class(usize),
-    /// Empty: these models refer nobody.
+    /// Empty: reserved for cells that are referred to a person, which no model does yet.
     Empty,
 }
 
-/// The table's usual columns: `path,label,probability,<one a class>,refer,reason`.
+/// The table's usual columns: `path,label,probability,<one a class>,refer,reason`. The last two are part of
+/// the file's format.
 fn usual_columns(classes: &[String]) -> Vec<(String, Cell)> {
     let fixed = [("path", Cell::Path), ("label", Cell::Label), ("probability", Cell::Probability)];
     let named = |(name, cell): (&str, Cell)| (name.to_owned(), cell);
@@ -153,26 +116,20 @@ fn columns(wanted: &[String], classes: &[String]) -> Result<Vec<(String, Cell)>>
     wanted.iter().map(column).collect()
 }
 
-fn write_csv(
-    w: &mut dyn Write,
-    classes: &[String],
-    columns: &[(String, Cell)],
-    rows: &[Row],
-) -> io::Result<()> {
+fn write_csv(w: &mut dyn Write, columns: &[(String, Cell)], rows: &[Prediction]) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
     csv.write_record(columns.iter().map(|(name, _)| name)).map_err(file::csv_error)?;
     for row in rows {
-        let label = row.label();
         let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
-        let path = Path::new(&row.path);
+        let path = Path::new(row.path());
         let record = columns.iter().map(|(_, cell)| match cell {
-            Cell::Path => row.path.clone(),
+            Cell::Path => row.path().to_owned(),
             Cell::File => part(path.file_name()),
             Cell::Stem => part(path.file_stem()),
-            Cell::Label => classes[label].clone(),
-            Cell::Number => label.to_string(),
-            Cell::Probability => row.probabilities[label].to_string(),
-            Cell::Class(class) => row.probabilities[*class].to_string(),
+            Cell::Label => row.label().to_owned(),
+            Cell::Number => row.class().to_string(),
+            Cell::Probability => row.probability().to_string(),
+            Cell::Class(class) => row.probabilities()[*class].to_string(),
             Cell::Empty => String::new(),
         });
         csv.write_record(record).map_err(file::csv_error)?;
@@ -181,29 +138,28 @@ fn write_csv(
 }
 
 /// How common each class is among the images, by the mean of its probability.
-fn shares(classes: &[String], rows: &[Row]) -> String {
+fn shares(classes: &[String], rows: &[Prediction]) -> String {
     let share = |class: usize| {
-        rows.iter().map(|row| f64::from(row.probabilities[class])).sum::<f64>() / rows.len() as f64
+        rows.iter().map(|row| f64::from(row.probabilities()[class])).sum::<f64>() / rows.len() as f64
     };
     let named = classes.iter().enumerate().map(|(i, name)| format!("{name} {}", percent(share(i))));
     named.collect::<Vec<_>>().join(", ")
 }
 
 /// How many images each class got.
-fn counts(classes: &[String], rows: &[Row]) -> String {
-    let count = |class: usize| rows.iter().filter(|row| row.label() == class).count().to_string();
+fn counts(classes: &[String], rows: &[Prediction]) -> String {
+    let count = |class: usize| rows.iter().filter(|row| row.class() == class).count().to_string();
     table(&classes.iter().enumerate().map(|(i, name)| vec![name.clone(), count(i)]).collect::<Vec<_>>())
 }
 
-fn json(classes: &[String], rows: &[Row]) -> Result<String> {
-    let object = |row: &Row| {
+fn json(classes: &[String], rows: &[Prediction]) -> Result<String> {
+    let object = |row: &Prediction| {
         let probabilities: serde_json::Map<String, serde_json::Value> =
-            classes.iter().cloned().zip(row.probabilities.iter().map(|&p| p.into())).collect();
-        let label = row.label();
+            classes.iter().cloned().zip(row.probabilities().iter().map(|&p| p.into())).collect();
         serde_json::json!({
-            "path": row.path,
-            "label": classes[label],
-            "probability": row.probabilities[label],
+            "path": row.path(),
+            "label": row.label(),
+            "probability": row.probability(),
             "probabilities": probabilities,
         })
     };

@@ -3,19 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hema::Device;
-use hema::core::data::Dataset;
-use hema::core::error::Result;
-use hema::core::file;
-use hema::core::suite;
-use hema::core::synthetic;
+use hema::data::Dataset;
+use hema::error::{ErrorKind, Result};
 use hema::recipe::Recipe;
-use hema::train::{Claimed, Outcome, Task};
+use hema::run_folder::REPORT;
+use hema::train::{Claimed, Start, Task};
+use hema::{Classifier, Device, command_line, file, synthetic, training};
 
-use super::evaluate::{self, Judged};
-use super::{Status, command_line, train};
-use crate::output::Printer;
-use crate::run_info::REPORT;
+use super::evaluate;
+use super::train::{TrainingBars, advise_resuming};
+use crate::output::{Bars, Printer};
+use crate::status::{Status, stop_flag};
 
 /// Train, evaluate and report on built-in synthetic cells: about a minute, no download
 #[derive(clap::Args)]
@@ -35,36 +33,39 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let recipe = Recipe::load("quickstart", &[] as &[&str])?;
     let out = args.out.clone().unwrap_or_else(|| free_name(Path::new("runs/quickstart")));
     printer.note("drawing synthetic cells of eight classes (a program draws them: scores say nothing about real blood)");
-    let [training, val, test] =
+    let [training_cells, val, test] =
         [0, 1, 2].map(|part| draw(CELLS[part], recipe.data.size, recipe.seed + part as u64));
-    let (training, val, test) = (training?, val?, test?);
+    let (training_cells, val, test) = (training_cells?, val?, test?);
 
-    let out = Claimed::for_run(&out, false)?;
+    let out = Claimed::for_run(&out, Start::Fresh)?;
     let device = Device::flex();
-    let command = command_line();
     let task = Task {
         recipe: &recipe,
-        train: &training,
+        train: &training_cells,
         val: &val,
         synthetic: true,
         out: &out,
+        start: Start::Fresh,
         save_every: Duration::MAX,
-        command: &command,
+        command: &command_line(),
         device: &device,
     };
-    match train::fit(&task, false, printer)? {
-        Outcome::Finished { .. } => {}
-        Outcome::Diverged(error) => return Err(error),
-        Outcome::Interrupted { .. } => {
-            train::advise_resuming("train", &out, printer);
+    match training::fit(&task, &mut TrainingBars::new(&recipe, printer), stop_flag()) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::Interrupted => {
+            printer.note(error.message());
+            advise_resuming("train", &out, printer);
             return Ok(Status::Interrupted);
         }
+        Err(error) => return Err(error),
     }
     printer.note("judging it on clean and on degraded images it has never seen");
-    let judged = Judged { model: out.to_path_buf(), data: "synthetic cells".into(), part: "test".into() };
-    let suite = suite::find("degraded")?;
-    let evaluation = evaluate::judge_dataset(&judged, &test, &[suite], &device, printer)?;
-    evaluate::write(&out, &evaluation, &out, printer)?;
+    let model = Classifier::open(&*out)?;
+    let evaluation = hema::evaluate_dataset(&model, &test, "synthetic cells")?
+        .part("test")
+        .suite("degraded")
+        .out(&*out)
+        .run(&mut Bars::new(printer))?;
     write_samples(&test, &out.join("cells"))?;
     evaluate::print(&evaluation, printer)?;
     let run = out.display();

@@ -2,22 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use hema::Device;
-use hema::bundle::{self, Bundle, Manifest};
-use hema::core::calibrate;
-use hema::core::error::{Error, Result};
-use hema::core::file;
-use hema::core::metrics::{self, Predictions};
-use hema::core::provenance::Provenance;
-use hema::device;
-use hema::ensemble::Ensemble;
-use hema::predict::{Predictor, Views};
-use hema::soup;
+use hema::error::{Error, Result};
+use hema::metrics::{self, Predictions};
+use hema::model_file::{self, Bundle, Ensemble, Manifest};
+use hema::predict::{Images, Predictor};
+use hema::provenance::Provenance;
 use hema::weights::StateDict;
+use hema::{Device, calibrate, command_line, device, file, soup};
 use serde::Serialize;
 
-use super::{Unseen, command_line};
+use super::args::Unseen;
 use crate::output::{Printer, percent, table};
+use crate::status::Status;
 
 /// Average the weights of several runs of one recipe into one model
 #[derive(clap::Args)]
@@ -30,20 +26,21 @@ pub(crate) struct Args {
     /// Model file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Average all models; otherwise one after the other, from good to bad, is kept if the accuracy does not drop
+    /// Average all models; otherwise one after the other, from good to bad, is kept if the accuracy does not
+    /// drop
     #[arg(long)]
     uniform: bool,
 }
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     file::prepare(&args.out)?;
-    let device = args.images.on.open(printer)?;
+    let device = args.images.device.open(printer)?;
     let models: Vec<Bundle> = args.models.iter().map(|path| Bundle::read(path)).collect::<Result<_>>()?;
     soup::check(&models).map_err(|(number, error)| error.at(&args.models[number]))?;
 
     let first = Predictor::of_ensemble(&Ensemble::of_one(&args.models[0], models[0].clone())?, &device)?;
-    let (views, labels, part) = args.images.load(&first, &args.models[0], printer)?;
-    let jury = Jury { args, manifest: &models[0].manifest, labels, views, device };
+    let (images, labels, part) = args.images.load(&first, &args.models[0], printer)?;
+    let jury = Jury { args, manifest: &models[0].manifest, labels, images, device };
 
     let mut passes = 0;
     // every model alone, all further but one with those kept so far, and the result
@@ -77,15 +74,13 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let mut augmentations: Vec<String> = chosen.iter().flat_map(|m| m.augmentations.clone()).collect();
     augmentations.sort();
     augmentations.dedup();
-    let manifest = Manifest {
-        format: bundle::FORMAT,
-        temperature: calibrate::temperature(&predictions),
-        augmentations,
-        synthetic: chosen.iter().any(|m| m.synthetic),
-        metrics: metrics::by_name(&scores, ""),
-        provenance: Provenance::now(command_line(), device::name(&jury.device)),
-        ..chosen[0].clone()
-    };
+    let mut manifest = chosen[0].clone();
+    manifest.format = model_file::FORMAT;
+    manifest.temperature = calibrate::temperature(&predictions);
+    manifest.augmentations = augmentations;
+    manifest.synthetic = chosen.iter().any(|m| m.synthetic);
+    manifest.metrics = metrics::by_name(&scores, "");
+    manifest.provenance = Provenance::now(command_line(), device::name(&jury.device));
     Bundle { manifest, tensors: soup.tensors }.write(&args.out)?;
 
     printer.note(&format!(
@@ -99,10 +94,11 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         kept: soup.members.contains(&number),
     };
     let members: Vec<Row> = args.models.iter().zip(alone).enumerate().map(row).collect();
-    print(&members, &args.out, scores.accuracy(), printer)
+    print(&members, &args.out, scores.accuracy(), printer)?;
+    Ok(Status::Done)
 }
 
-/// What the images say of a model.
+/// The accuracy of a model alone.
 #[derive(Serialize)]
 struct Row {
     model: String,
@@ -132,7 +128,7 @@ fn print(members: &[Row], out: &Path, accuracy: f64, printer: &Printer) -> Resul
 struct Jury<'a> {
     args: &'a Args,
     manifest: &'a Manifest,
-    views: Views,
+    images: Images,
     labels: Vec<usize>,
     device: Device,
 }
@@ -140,11 +136,12 @@ struct Jury<'a> {
 impl Jury<'_> {
     /// Probabilities before any temperature.
     fn predictions(&self, tensors: &StateDict) -> Result<Predictions> {
-        let manifest = Manifest { temperature: 1.0, ..self.manifest.clone() };
+        let mut manifest = self.manifest.clone();
+        manifest.temperature = 1.0;
         let model = Bundle { manifest, tensors: tensors.clone() };
         let predictor =
             Predictor::of_ensemble(&Ensemble::of_one(&self.args.models[0], model)?, &self.device)?;
-        let probabilities = predictor.predict(&self.views, None, &mut |_| ())?;
+        let probabilities = predictor.predict(&self.images, None, &mut |_| ())?;
         Ok(Predictions { classes: self.manifest.classes.clone(), labels: self.labels.clone(), probabilities })
     }
 }

@@ -1,17 +1,18 @@
-//! `hema split`: which images train, validate and test, or validate in which fold; and whether a given split holds.
+//! `hema split`: which images train, validate and test, or validate in which fold; and whether a given split
+//! holds.
 
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use hema::core::audit;
-use hema::core::data::{self, Source};
-use hema::core::error::{Error, Result};
-use hema::core::file;
-use hema::core::split::{Fractions, GroupPattern, Part, Split, SplitPlan, redundant_copies};
+use hema::audit;
+use hema::data::{self, Source};
+use hema::error::{Error, Result};
+use hema::file;
+use hema::split::{Fractions, GroupPattern, Part, Split, SplitPlan, redundant_copies};
 use serde::Serialize;
 
-use super::Status;
 use crate::output::{Printer, printable, table};
+use crate::status::Status;
 
 /// Copies of one picture that are worth a warning: as many as no laboratory takes of one cell.
 const MANY_COPIES: usize = 10;
@@ -39,8 +40,8 @@ pub(crate) struct Args {
     /// Decides every random choice
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Images whose paths give the same text for the capture group, as in '(slide[0-9]+)_', belong together; by
-    /// default those with the same `group` in the manifest
+    /// Images whose paths give the same text for the capture group, as in '(slide[0-9]+)_', belong together;
+    /// by default those with the same `group` in the manifest
     #[arg(long, value_name = "REGEX")]
     group_by: Option<String>,
     /// What to do with images that show the same picture
@@ -73,7 +74,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
 }
 
-/// What reading the images has shown.
+/// Findings from reading the images.
 #[derive(Default)]
 struct Seen {
     /// Sets of images that show the same picture.
@@ -221,7 +222,8 @@ impl Counts {
         }
     }
 
-    /// Counts of the folds of one repeat: the images that each validates, and the test part, which they share.
+    /// Counts of the folds of one repeat: the images that each validates, and the test part, which they
+    /// share.
     fn of_folds(repeat: &str, folds: &[Made], source: &Source) -> Self {
         let by_fold: Vec<Vec<[u64; 3]>> = folds.iter().map(|made| made.split.class_counts(source)).collect();
         let has_test = folds[0].split.counts()[Part::Test as usize] > 0;
@@ -262,7 +264,7 @@ fn print(counts: &Counts, printer: &Printer) {
     }
 }
 
-/// What is printed with `--json`.
+/// The result that `--json` prints.
 #[derive(Serialize)]
 struct Summary {
     splits: Vec<Counts>,
@@ -325,7 +327,7 @@ fn groups(source: &Source) -> [usize; 2] {
     [several().count(), several().sum()]
 }
 
-/// What was kept together and what was left out, a line each.
+/// Lines that say which images were kept together and which were left out.
 fn account(args: &Args, summary: &Summary) -> Vec<String> {
     let mut lines = Vec::new();
     let [groups, images] = summary.groups;

@@ -1,30 +1,31 @@
-//! `hema tune`: random search over recipe values, perhaps with successive halving (Jamieson and Talwalkar, 2016).
+//! `hema tune`: random search over recipe values, perhaps with successive halving (Jamieson and Talwalkar,
+//! 2016).
 //!
-//! Every trial is an ordinary run directory, so a search that was interrupted goes on with the trial it was at. With
-//! `--halving` all trials run with a fraction of the epochs, the best third of them again with three times as many, and so
-//! on: again and not further, as a schedule belongs to its number of epochs.
+//! Every trial is an ordinary run directory, so a search that was interrupted goes on with the trial it was
+//! at. With `--halving` all trials run with a fraction of the epochs, the best third of them again with three
+//! times as many, and so on: again and not further, as a schedule belongs to its number of epochs.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use hema::bundle::Bundle;
-use hema::core::data::Source;
-use hema::core::error::{Error, Result};
-use hema::core::file::{self, csv_error};
-use hema::core::metrics;
-use hema::core::report::{self, Tuning};
-use hema::core::split::Split;
+use hema::Training;
+use hema::error::{Error, ErrorKind, Result};
+use hema::file::{self, csv_error};
+use hema::metrics;
+use hema::model_file::Bundle;
 use hema::recipe::{Recipe, Space};
-use hema::train::{self, Claimed};
+use hema::report::{self, Tuning};
+use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json, write_json};
+use hema::split::Split;
+use hema::train::{self, Claimed, Start};
+use hema::training::RunData;
 use serde::{Deserialize, Serialize};
 
-use super::Status;
-use super::train::{
-    Ended, Inputs, Run, advise_resuming, check_same_recipe, find_split, keep_inputs, open_data, read_recipe,
-};
-use crate::output::{Printer, table};
-use crate::run_info::{EVALUATION, REPORT, RunInfo, SPLIT, read_json, write_json};
+use super::train::{Inputs, TrainingBars, advise_resuming, check_same_recipe};
+use crate::output::{Bars, Printer, table};
+use crate::status::Status;
 
-/// What was asked for, inside the folder of a search.
+/// Name of the file that says what was asked for, inside the folder of a search.
 const SEARCH: &str = "search.json";
 /// The space that is searched.
 const SPACE: &str = "space.toml";
@@ -42,16 +43,16 @@ const SHOWN: usize = 10;
 pub(crate) struct Args {
     #[command(flatten)]
     inputs: Inputs,
-    /// TOML file of recipe keys and the values to try, as in `"stage.0.lr" = { log = [1e-5, 1e-2] }`, or `uniform` with two
-    /// ends, or `choice` with a list
+    /// TOML file of recipe keys and the values to try, as in `"stage.0.lr" = { log = [1e-5, 1e-2] }`, or
+    /// `uniform` with two ends, or `choice` with a list
     #[arg(long, value_name = "FILE", required_unless_present = "resume", conflicts_with = "resume")]
     space: Option<PathBuf>,
     /// Trials to draw
     #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "resume",
           value_parser = clap::value_parser!(u64).range(2..=999))]
     trials: u64,
-    /// Give all trials a fraction of the epochs, the best third three times as many from the start, and so on up to the
-    /// recipe's
+    /// Give all trials a fraction of the epochs, the best third three times as many from the start, and so on
+    /// up to the recipe's
     #[arg(long, conflicts_with = "resume")]
     halving: bool,
 }
@@ -72,12 +73,12 @@ struct Trial {
     recipe: Recipe,
 }
 
-/// What came of a trial: a row of the tables.
+/// The outcome of a trial: a row of the tables.
 #[derive(Clone, Serialize)]
 struct Row {
     run: String,
     epochs: u64,
-    /// Of the validation images; nothing where the loss was not finite.
+    /// The chosen metric on the validation images; nothing where the loss was not finite.
     metric: Option<f64>,
     values: Vec<String>,
     #[serde(skip)]
@@ -86,43 +87,49 @@ struct Row {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let inputs = &args.inputs;
-    let recipe = read_recipe(inputs)?;
-    let out = inputs.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-tune", recipe.name)));
-    let search = if inputs.resume {
-        read_json(&out.join(SEARCH)).map_err(|e| e.hint("give the folder of a search as --out"))?
-    } else {
-        Search { trials: args.trials, halving: args.halving }
+    let training = inputs.training();
+    let recipe = training.read_recipe()?;
+    let out = training.folder(&recipe, "-tune");
+    let search = match inputs.start() {
+        Start::Resume => {
+            read_json(&out.join(SEARCH)).map_err(|e| e.hint("give the folder of a search as --out"))?
+        }
+        Start::Fresh => Search { trials: args.trials, halving: args.halving },
     };
     let space_file = args.space.clone().unwrap_or_else(|| out.join(SPACE));
     let space = Space::read(&space_file)?;
     space.check(&recipe).map_err(|e| e.at(&space_file))?;
     let trials = draw(&space, search, &recipe).map_err(|e| e.at(&space_file))?;
-    let (info, source) = open_data(inputs, &out, printer)?;
-    let split = find_split(inputs, &recipe, &source, &out)?;
-    split.check_groups(&source)?;
-    if inputs.resume {
-        check_same_recipe(&recipe, &out)?;
-    } else {
-        if [SEARCH, train::CHECKPOINT].iter().any(|name| out.join(name).exists()) {
-            let hint = "choose another --out, or continue it with --resume";
-            return Err(Error::new("already holds runs").at(&out).hint(hint));
+    let data = training.open_data(&out, &mut Bars::new(printer))?;
+    let split = training.find_split(&recipe, &data.source, &out)?;
+    split.check_groups(&data.source)?;
+    match inputs.start() {
+        Start::Resume => check_same_recipe(&recipe, &out)?,
+        Start::Fresh => {
+            if [SEARCH, train::CHECKPOINT].iter().any(|name| out.join(name).exists()) {
+                return Err(Error::new("already holds runs")
+                    .at(&out)
+                    .hint("choose another --out, or continue it with --resume")
+                    .with_kind(ErrorKind::AlreadyExists));
+            }
+            let device = inputs.device.open(printer)?;
+            for trial in &trials {
+                train::check(&trial.recipe, data.source.classes(), &device).map_err(|e| e.at(&space_file))?;
+            }
+            training.check_inputs_are_kept(&out)?;
         }
-        let device = inputs.on.open(printer)?;
-        for trial in &trials {
-            train::check(&trial.recipe, source.classes(), &device).map_err(|e| e.at(&space_file))?;
-        }
-        keep_inputs(inputs, &out)?;
     }
     let out = Claimed::new(&out)?;
-    if !inputs.resume {
-        info.write(&out)?;
+    if inputs.start() == Start::Fresh {
+        data.info.write(&out)?;
         split.write(&out.join(SPLIT))?;
         write_text(&out.join(train::RECIPE), &recipe.to_toml()?)?;
         file::write_atomic(&out.join(SPACE), |w| w.write_all(&std::fs::read(&space_file)?))?;
         // last: what has it can be resumed
         write_json(&out.join(SEARCH), &search)?;
     }
-    Tuner { inputs, recipe, space, search, trials, info, source, split, out }.run(printer)
+    let training = training.device(&inputs.device.open(printer)?);
+    Tuner { training, recipe, space, search, trials, data: Arc::new(data), split, out }.run(printer)
 }
 
 /// The trials of a space, their recipes checked.
@@ -136,7 +143,7 @@ fn draw(space: &Space, search: Search, recipe: &Recipe) -> Result<Vec<Trial>> {
 }
 
 impl Search {
-    /// What the epochs are divided by, rung by rung, when the longest stage has so many.
+    /// The divisors of the number of epochs, rung by rung, when the longest stage has so many.
     fn divisors(self, epochs: u64) -> Vec<u64> {
         let powers = std::iter::successors(Some(1), |power| Some(power * ETA));
         let fits = |power: &u64| *power == 1 || (self.halving && *power <= self.trials && *power <= epochs);
@@ -147,19 +154,18 @@ impl Search {
 }
 
 /// A search under way.
-struct Tuner<'a> {
-    inputs: &'a Inputs,
+struct Tuner {
+    training: Training,
     recipe: Recipe,
     space: Space,
     search: Search,
     trials: Vec<Trial>,
-    info: RunInfo,
-    source: Source,
+    data: Arc<RunData>,
     split: Split,
     out: Claimed,
 }
 
-impl Tuner<'_> {
+impl Tuner {
     fn run(&self, printer: &Printer) -> Result<Status> {
         let longest = self.recipe.stages.iter().map(|stage| stage.epochs).max().unwrap_or(1);
         let divisors = self.search.divisors(longest);
@@ -210,22 +216,20 @@ impl Tuner<'_> {
             printer.note("already done");
         } else {
             printer.note(&self.space.assign(&trial.values).join("  "));
-            let run = Run {
-                recipe: &recipe,
-                info: &self.info,
-                source: &self.source,
-                split: &self.split,
-                out: &folder,
-                resume: folder.join(train::CHECKPOINT).exists(),
-                inputs: self.inputs,
-            };
-            match run.train(printer)? {
-                Ended::Judged(_) => {}
-                Ended::Interrupted => return Ok(None),
-                Ended::Diverged(error) => {
+            let start = Start::of_folder(&folder);
+            let (data, split) = (Arc::clone(&self.data), self.split.clone());
+            let plan = self.training.plan_of(recipe.clone(), data, split, folder.clone(), start);
+            match plan.run(&mut TrainingBars::new(&recipe, printer)) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    printer.note(error.message());
+                    return Ok(None);
+                }
+                Err(error) if error.kind() == ErrorKind::Diverged => {
                     printer.warn(&format!("this trial is out: {error}"));
                     return Ok(Some(row));
                 }
+                Err(error) => return Err(error),
             }
         }
         row.metric = recipe.select.value(&Bundle::read(&folder)?.manifest.metrics);
@@ -303,7 +307,7 @@ impl Tuner<'_> {
         printer.note(&format!(
             "next: hema train --recipe {} --data {} --seeds 3",
             self.out.join(BEST).display(),
-            self.info.data.display()
+            self.data.info.data.display()
         ));
         Ok(Status::Done)
     }

@@ -1,7 +1,7 @@
 //! `hema augment preview` and `hema data augment`: what a recipe does to images, to look at and to keep.
 
-use hema::core::data::{self, Source};
-use hema::core::split::Part;
+use hema::data::{self, Source};
+use hema::split::Part;
 
 use crate::support::Place;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 
-use hema::core::data::{self, Source};
-use hema::core::split::Part;
+use hema::data::{self, Source};
+use hema::split::Part;
 
 use crate::files;
 use crate::support::Place;

@@ -7,7 +7,7 @@ const WAY: &str = "challenge cells --out way --tta flips";
 /// Drawn cells, and one foreign picture many times under two classes.
 fn planted() -> Place {
     let place = Place::with_cells();
-    let foreign = hema::core::Image::filled(24, 24, [30, 200, 40]).to_png().unwrap();
+    let foreign = hema::Image::filled(24, 24, [30, 200, 40]).to_png().unwrap();
     for class in ["basophil", "monocyte"] {
         for copy in 0..10 {
             place.write(&format!("cells/{class}/planted-{copy}.png"), &foreign);
@@ -25,7 +25,7 @@ fn one_command_leads_from_the_data_to_a_submission_and_goes_on_where_it_stopped(
     for step in ["audit", "split", "train", "ensemble", "evaluate", "export"] {
         assert!(said.err.contains(&format!("$ hema {step} ")), "{step}: {said:?}");
     }
-    let clean = hema::core::data::open(&place.path("way/clean.tar")).unwrap();
+    let clean = hema::data::open(&place.path("way/clean.tar")).unwrap();
     assert_eq!(clean.len(), 64, "the planted pictures are gone");
     assert!(clean.entries().iter().all(|entry| !entry.path.contains("planted")));
     let mut zip =

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use hema::core::prevalence;
-use hema::core::synthetic::CLASSES;
+use hema::prevalence;
+use hema::synthetic::CLASSES;
 use hema::weights::{self, TensorFile};
 use insta::assert_snapshot;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
 
-use hema::core::synthetic::CLASSES;
+use hema::synthetic::CLASSES;
 use hema::weights::{self, Array};
 use insta::assert_snapshot;
 use zip::ZipArchive;

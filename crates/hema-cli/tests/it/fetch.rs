@@ -286,7 +286,7 @@ fn the_cells_of_bccd_are_packed_by_class() {
     let (place, server) = (Place::empty(), Server::start(vec![serves(bccd_repository(&data))]));
     let said = hema(&place, "data fetch bccd --out sets", &server.address).succeeds();
     assert_eq!(said.out, "sets/bccd/bccd_cells.tar\n");
-    let source = hema::core::data::open(&place.path("sets/bccd/bccd_cells.tar")).unwrap();
+    let source = hema::data::open(&place.path("sets/bccd/bccd_cells.tar")).unwrap();
     assert_eq!(source.classes(), ["basophil", "eosinophil", "lymphocyte", "monocyte", "neutrophil"]);
     assert_eq!(source.counts(), [3, 88, 33, 20, 207]);
     assert!((0..source.len()).all(|i| source.image(i).is_ok()));

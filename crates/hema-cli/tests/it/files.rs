@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-use hema::core::{Image, synthetic};
+use hema::{Image, synthetic};
 
 /// A file in an archive: its name and its bytes.
 pub(crate) type File = (String, Vec<u8>);

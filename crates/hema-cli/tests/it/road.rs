@@ -1,6 +1,6 @@
 //! The main road: train, evaluate, predict, report, list.
 
-use hema::core::synthetic::CLASSES;
+use hema::synthetic::CLASSES;
 use insta::assert_snapshot;
 
 use crate::files;

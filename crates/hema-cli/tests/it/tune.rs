@@ -85,7 +85,7 @@ fn halving_gives_the_best_third_three_times_as_many_epochs() {
     // those that went on were the best of the first rung
     let metric = |name: &str| {
         let manifest =
-            hema::bundle::Bundle::read(&place.path(&format!("halved/rung-1/{name}"))).unwrap().manifest;
+            hema::model_file::Bundle::read(&place.path(&format!("halved/rung-1/{name}"))).unwrap().manifest;
         manifest.metrics["accuracy"]
     };
     let worst_kept = second.iter().map(|name| metric(name)).fold(f64::INFINITY, f64::min);

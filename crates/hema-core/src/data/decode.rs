@@ -9,7 +9,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Image;
 
 /// Longest side accepted, in pixels.
@@ -64,9 +64,13 @@ fn format_of_name(name: &str) -> Option<ImageFormat> {
 /// Decodes a JPEG, PNG, BMP, TIFF or WebP file.
 ///
 /// # Errors
-/// Empty, unknown, damaged or truncated files; pictures over 16,384 pixels a side, before memory is taken for
-/// them.
+/// Empty, unknown, damaged or truncated files, of the kind [`ErrorKind::Unreadable`]; pictures over 16,384 pixels a side,
+/// before memory is taken for them.
 pub fn decode(bytes: &[u8]) -> Result<Image> {
+    decode_known(bytes).map_err(|e| e.with_kind(ErrorKind::Unreadable))
+}
+
+fn decode_known(bytes: &[u8]) -> Result<Image> {
     let format = recognise(bytes)?;
     let damaged = |e: image::ImageError| Error::new(format!("is not a readable {} image: {e}", name(format)));
     if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {

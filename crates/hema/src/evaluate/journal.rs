@@ -1,7 +1,7 @@
-//! What an evaluation has judged so far, so that one that was interrupted goes on where it stopped.
+//! The conditions that an evaluation has judged so far, so that an interrupted one goes on where it stopped.
 //!
-//! A file of one JSON value a line: first the key of the model, the images and the build, then every condition that
-//! is done. A line that was cut off is judged again.
+//! A file of one JSON value a line: first the key of the model, the images and the build, then every
+//! condition that is done. A line that was cut off is judged again.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// One condition, judged.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Judged {
-    /// What the condition does, in every detail.
+    /// The condition in every detail.
     pub(super) identity: String,
     pub(super) condition: ConditionScores,
     /// Whether each image was named rightly.
@@ -24,19 +24,19 @@ pub(super) struct Judged {
 
 /// The conditions judged so far.
 #[derive(Debug)]
-pub struct Journal {
+pub(super) struct Journal {
     path: PathBuf,
     file: File,
     judged: BTreeMap<String, Judged>,
 }
 
 impl Journal {
-    /// Opens the journal of an evaluation. One of another key, so of another model, other images or another build of
-    /// Hema, is begun anew.
+    /// Opens the journal of an evaluation. One of another key, so of another model, other images or another
+    /// build of Hema, is begun anew.
     ///
     /// # Errors
     /// A file that cannot be read or written.
-    pub fn open(path: &Path, key: &str) -> Result<Self> {
+    pub(super) fn open(path: &Path, key: &str) -> Result<Self> {
         let text = if path.exists() {
             std::fs::read_to_string(path).map_err(|e| Error::io(path, &e))?
         } else {
@@ -66,13 +66,8 @@ impl Journal {
     }
 
     /// Conditions that it knows.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.judged.len()
-    }
-
-    /// Nothing is judged yet.
-    pub fn is_empty(&self) -> bool {
-        self.judged.is_empty()
     }
 
     pub(super) fn find(&self, identity: &str) -> Option<&Judged> {
@@ -88,7 +83,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be removed.
-    pub fn finish(self) -> Result<()> {
+    pub(super) fn finish(self) -> Result<()> {
         std::fs::remove_file(&self.path).map_err(|e| Error::io(&self.path, &e))
     }
 }
@@ -99,8 +94,9 @@ fn key_line(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use hema_core::metrics::{Predictions, score};
+
+    use super::*;
 
     fn judged(identity: &str) -> Judged {
         let classes = vec!["a".to_owned(), "b".to_owned()];
@@ -123,7 +119,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let mut journal = Journal::open(&path, "a\nkey").unwrap();
-        assert!(journal.is_empty());
+        assert_eq!(journal.len(), 0);
         journal.add(&judged("jpeg 1")).unwrap();
         journal.add(&judged("jpeg 2")).unwrap();
         drop(journal);
@@ -131,8 +127,8 @@ mod tests {
         assert_eq!(journal.len(), 2);
         assert_eq!(journal.find("jpeg 2").unwrap().right, [true, false]);
         assert!(journal.find("jpeg 3").is_none());
-        assert!(Journal::open(&path, "another").unwrap().is_empty());
-        assert!(Journal::open(&path, "a\nkey").unwrap().is_empty(), "the other one began anew");
+        assert_eq!(Journal::open(&path, "another").unwrap().len(), 0);
+        assert_eq!(Journal::open(&path, "a\nkey").unwrap().len(), 0, "the other one began anew");
     }
 
     #[test]

@@ -1,224 +1,221 @@
-//! How good a model is: clean, and under every condition of the suites asked for.
+//! The door to evaluation: how good a model is on labelled images, clean and under the conditions of suites.
 
 mod journal;
+mod judge;
 mod suites;
 
-use hema_core::Image;
-use hema_core::data::Dataset;
-use hema_core::error::{Error, Result};
-use hema_core::metrics::{self, Predictions, argmax};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
+
+use hema_core::data::{self, Dataset, Unknown};
+use hema_core::error::Result;
+use hema_core::file;
 use hema_core::provenance::Provenance;
-use hema_core::record::{
-    ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Scores, SuiteScores,
-};
-use hema_core::report;
+use hema_core::record::Evaluation;
 use hema_core::suite::{self, Suite};
 
-use crate::predict::{Edit, Predictor, Views};
+use crate::classifier::Classifier;
+use crate::command_line::command_line;
+use crate::device;
+use crate::predict::Images;
+use crate::recipe::read_suite;
+use crate::run_folder::{self, JOURNAL};
+use crate::split_choice::choose_part;
+use crate::watch::{Phase, Watch};
+use journal::Journal;
+use judge::{Subject, Trial};
 
-pub use journal::Journal;
-use journal::Judged;
+pub use judge::labels;
 
-/// Seed of every condition and bootstrap: an evaluation of the same model and images always gives the same numbers.
-const SEED: u64 = 0;
-
-/// Most mistakes kept with their picture.
-const MISTAKES: usize = 24;
-
-/// What an evaluation is about, as the record states it.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    /// The model.
-    pub model: ModelSummary,
-    /// Path of the data, as given.
-    pub data: String,
-    /// Part judged.
-    pub part: String,
-    /// The cells are drawn.
-    pub synthetic: bool,
-    /// Who evaluates.
-    pub provenance: Provenance,
+/// An evaluation that is about to be made: see [`evaluate`].
+#[must_use = "nothing is judged until `run`"]
+pub struct Evaluating<'a> {
+    model: &'a Classifier,
+    data: Data<'a>,
+    suites: Vec<String>,
+    split: Option<PathBuf>,
+    part: Option<String>,
+    out: Option<PathBuf>,
 }
 
-/// A suite, and the images that it damages: loaded at its own size where it has one.
-#[derive(Clone, Copy)]
-pub struct Trial<'a> {
-    /// The conditions.
-    pub suite: &'a Suite,
-    /// The images.
-    pub views: &'a Views,
+/// Where labelled images come from.
+enum Data<'a> {
+    /// A data set of any form.
+    Path(PathBuf),
+    /// Images in memory, whose classes are the model's, with words for the record.
+    Images { images: Images, data: &'a Dataset, name: String },
 }
 
-/// Judges a model on labelled images. The clean images always come first, whatever the trials. Conditions that the
-/// journal knows are not judged again; `progress` hears a condition's name and how many images of it are done.
+/// Judges a model on a data set: its accuracy and calibration with intervals, for every class, and its worst
+/// mistakes.
+///
+/// ```no_run
+/// let model = hema::Classifier::open("runs/v2b0")?;
+/// let evaluation = hema::evaluate(&model, "cells/").part("test").suite("degraded").run(&mut ())?;
+/// println!("{:.1} % right", 100.0 * evaluation.conditions[0].scores.accuracy);
+/// # Ok::<(), hema::Error>(())
+/// ```
+pub fn evaluate(model: &Classifier, data: impl Into<PathBuf>) -> Evaluating<'_> {
+    Evaluating::of(model, Data::Path(data.into()))
+}
+
+/// Judges a model on labelled images in memory, of any size, whose classes are the model's in the same order.
+/// `name` says in the record where they are from.
 ///
 /// # Errors
-/// Images without labels, or whatever prediction or the journal returns.
-pub fn evaluate(
-    predictor: &Predictor,
-    views: &Views,
-    trials: &[Trial],
-    subject: Subject,
-    journal: Option<&mut Journal>,
-    progress: &mut dyn FnMut(&str, usize),
-) -> Result<Evaluation> {
-    let data = views.first();
-    let labels = labels(data)?;
-    check_possible(predictor, data, &labels)?;
-    let clean = predictor.predict(views, None, &mut |done| progress("clean", done))?;
-    let mistakes = mistakes(data, &labels, &clean)?;
-    let training = &subject.model.augmentations;
-    let mut judge = Judge { predictor, labels, training, journal, progress };
-    let clean = ConditionScores {
-        suite: "clean".into(),
-        corruption: None,
-        severity: 0,
-        operators: 0,
-        trained_on: Vec::new(),
-        thumbnail: String::new(),
-        scores: judge.score(clean)?.0,
-    };
-    let mut suites = Vec::new();
-    let mut conditions = Vec::new();
-    for trial in trials {
-        let judged = judge.trial(trial)?;
-        let size = trial.views.first().image(0)?.width();
-        suites.extend::<Option<SuiteScores>>(suites::sum_up(trial.suite, size, &clean.scores, &judged));
-        conditions.extend(judged.into_iter().map(|judged| judged.condition));
-    }
-    conditions.insert(0, clean);
-    Ok(Evaluation {
-        format: EVALUATION_FORMAT,
-        provenance: subject.provenance,
-        model: subject.model,
-        data: DataSummary {
-            path: subject.data,
-            part: subject.part,
-            hash: data.hash()?,
-            classes: predictor.classes().to_vec(),
-            counts: data.counts(),
-            skipped: data.skipped().len() as u64,
-            synthetic: subject.synthetic,
-        },
-        conditions,
-        suites,
-        mistakes,
-    })
+/// An image that cannot be read from the data set's store.
+pub fn evaluate_dataset<'a>(
+    model: &'a Classifier,
+    data: &'a Dataset,
+    name: impl Into<String>,
+) -> Result<Evaluating<'a>> {
+    let images = model.predictor().view(data)?;
+    Ok(Evaluating::of(model, Data::Images { images, data, name: name.into() }))
 }
 
-/// Judges one condition after the other.
-struct Judge<'a> {
-    predictor: &'a Predictor,
-    labels: Vec<usize>,
-    /// Operators of the training recipe.
-    training: &'a [String],
-    journal: Option<&'a mut Journal>,
-    progress: &'a mut dyn FnMut(&str, usize),
+/// Judges a model on images that are cropped already, as training's are.
+pub(crate) fn evaluate_cropped<'a>(
+    model: &'a Classifier,
+    data: &'a Dataset,
+    name: impl Into<String>,
+) -> Evaluating<'a> {
+    let images = model.predictor().view_cropped(data);
+    Evaluating::of(model, Data::Images { images, data, name: name.into() })
 }
 
-impl Judge<'_> {
-    /// Every condition of a suite.
-    fn trial(&mut self, trial: &Trial) -> Result<Vec<Judged>> {
-        trial.suite.conditions.iter().map(|condition| self.condition(trial, condition)).collect()
-    }
-
-    fn condition(&mut self, trial: &Trial, condition: &suite::Condition) -> Result<Judged> {
-        let suite = trial.suite;
-        let identity = format!("{} {:?} {condition:?}", suite.name, suite.size);
-        let name = match condition.severity() {
-            Some(severity) => format!("{} {severity}", condition.name()),
-            None => condition.name().to_owned(),
-        };
-        if let Some(known) = self.journal.as_ref().and_then(|journal| journal.find(&identity)) {
-            (self.progress)(&name, self.labels.len());
-            return Ok(known.clone());
-        }
-        let edit: Edit = &|index, image: &mut Image| condition.apply(image, SEED, index as u64);
-        let probabilities =
-            self.predictor.predict(trial.views, Some(edit), &mut |done| (self.progress)(&name, done))?;
-        let (scores, right) = self.score(probabilities)?;
-        let mut example = trial.views.first().image(0)?;
-        condition.apply(&mut example, SEED, 0);
-        let operators = condition.operators();
-        let condition = ConditionScores {
-            suite: suite.name.clone(),
-            corruption: Some(condition.name().into()),
-            severity: condition.severity().unwrap_or(0),
-            operators: operators.len(),
-            trained_on: operators.into_iter().filter(|op| suite::trained_on(op, self.training)).collect(),
-            thumbnail: report::thumbnail_png_base64(&example)?,
-            scores,
-        };
-        let judged = Judged { identity, condition, right };
-        if let Some(journal) = &mut self.journal {
-            journal.add(&judged)?;
-        }
-        Ok(judged)
-    }
-
-    /// The scores of all images' probabilities, and whether each image is named rightly.
-    fn score(&self, probabilities: Vec<f32>) -> Result<(Scores, Vec<bool>)> {
-        let classes = self.predictor.classes().to_vec();
-        let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
-        let named = predictions.predicted();
-        let right = named.iter().zip(&self.labels).map(|(found, label)| found == label).collect();
-        Ok((metrics::score(&predictions, SEED)?, right))
-    }
-}
-
-/// The label of every image.
+/// The suite of that name, or in that TOML file.
 ///
 /// # Errors
-/// The first image without one.
-pub fn labels(data: &Dataset) -> Result<Vec<usize>> {
-    (0..data.len())
-        .map(|i| {
-            data.label(i).ok_or_else(|| {
-                Error::new("has no label, expected every image to have one")
-                    .at(data.entry(i).path)
-                    .hint("put images into one folder a class, or give labels in a manifest; `hema predict` needs none")
-            })
-        })
-        .collect()
+/// An unknown name, a file that is no suite.
+pub fn find_suite(name: &str) -> Result<Suite> {
+    let path = Path::new(name);
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        return read_suite(path);
+    }
+    suite::find(name)
 }
 
-/// # Errors
-/// The first image of a class that the predictor takes for impossible.
-fn check_possible(predictor: &Predictor, data: &Dataset, labels: &[usize]) -> Result<()> {
-    let possible = predictor.possible();
-    let classes = predictor.classes();
-    match labels.iter().position(|label| !possible.contains(&classes[*label])) {
-        None => Ok(()),
-        Some(image) => Err(Error::new(format!(
-            "is of the class `{}`, expected only {}",
-            classes[labels[image]],
-            possible.join(", ")
-        ))
-        .at(data.entry(image).path)),
+impl<'a> Evaluating<'a> {
+    fn of(model: &'a Classifier, data: Data<'a>) -> Self {
+        Self { model, data, suites: Vec::new(), split: None, part: None, out: None }
+    }
+
+    /// Judges under the conditions of this suite too: a name (see [`suite::SUITES`]) or a TOML file. Call it
+    /// again for more. The images as they are always come first.
+    pub fn suite(mut self, name: impl Into<String>) -> Self {
+        self.suites.push(name.into());
+        self
+    }
+
+    /// Takes parts from this CSV file with the columns path and split; by default from the split that the
+    /// model's run used if it fits the data, else from the data's own.
+    pub fn split(mut self, file: impl Into<PathBuf>) -> Self {
+        self.split = Some(file.into());
+        self
+    }
+
+    /// Judges on this part: `train`, `val`, `test` or `all`; by default on `val` where there is a split, else
+    /// on all images. For images in memory it is a word for the record.
+    pub fn part(mut self, part: impl Into<String>) -> Self {
+        self.part = Some(part.into());
+        self
+    }
+
+    /// Writes `evaluation.json` and `report.html` into this folder, and goes on with an evaluation of the
+    /// same model and images that was interrupted there.
+    pub fn out(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.out = Some(folder.into());
+        self
+    }
+
+    /// Judges. The record holds the scores of every condition, the clean images first.
+    ///
+    /// # Errors
+    /// An unknown suite or part; images without labels, or of classes that the model does not know; a picture
+    /// that cannot be read, unless those are skipped; a folder that cannot be written.
+    pub fn run(self, watch: &mut dyn Watch) -> Result<Evaluation> {
+        let suites: Vec<Suite> = self.suites.iter().map(|name| find_suite(name)).collect::<Result<_>>()?;
+        if let Some(out) = &self.out {
+            file::create_folder(out)?;
+        }
+        match &self.data {
+            Data::Path(path) => self.run_on_files(path, &suites, watch),
+            Data::Images { images, data, name } => {
+                let count = data.len();
+                let part = self.part.as_deref().unwrap_or("all");
+                let trials: Vec<Trial> = suites.iter().map(|suite| Trial { suite, images }).collect();
+                self.judge(images, &trials, (name, part, count), watch)
+            }
+        }
+    }
+
+    fn run_on_files(&self, path: &Path, suites: &[Suite], watch: &mut dyn Watch) -> Result<Evaluation> {
+        let model = self.model;
+        let source = data::open(path)?.with_classes(model.classes(), Unknown::Fail)?;
+        let (part, indices) =
+            choose_part(&source, model.path(), self.split.as_deref(), self.part.as_deref())?;
+        let images = model.load(&source, indices.as_deref(), watch)?;
+        let mut at_size: BTreeMap<usize, Images> = BTreeMap::new();
+        for size in suites.iter().filter_map(|suite| suite.size) {
+            if let Entry::Vacant(entry) = at_size.entry(size) {
+                entry.insert(model.load_at(&source, indices.as_deref(), Some(size), watch)?);
+            }
+        }
+        let of_suite = |suite: &Suite| suite.size.and_then(|size| at_size.get(&size)).unwrap_or(&images);
+        let trials: Vec<Trial> =
+            suites.iter().map(|suite| Trial { suite, images: of_suite(suite) }).collect();
+        self.judge(&images, &trials, (&path.display().to_string(), &part, images.first().len()), watch)
+    }
+
+    /// Judges images, from a data set and a part of these names, and writes the record where that is asked
+    /// for.
+    fn judge(
+        &self,
+        images: &Images,
+        trials: &[Trial],
+        (data, part, count): (&str, &str, usize),
+        watch: &mut dyn Watch,
+    ) -> Result<Evaluation> {
+        let model = self.model;
+        let provenance = Provenance::now(command_line(), device::name(model.predictor().device()));
+        let mut journal = match &self.out {
+            Some(out) => Some(Journal::open(&out.join(JOURNAL), &key(model, images, &provenance)?)?),
+            None => None,
+        };
+        if let Some(judged) = journal.as_ref().map(Journal::len).filter(|judged| *judged > 0) {
+            watch.note(&format!("going on with an evaluation that has judged {judged} conditions"));
+        }
+        let subject = Subject {
+            model: model.summary(),
+            data: data.to_owned(),
+            part: part.to_owned(),
+            synthetic: model.manifests().iter().any(|m| m.synthetic),
+            provenance,
+        };
+        let conditions = 1 + trials.iter().map(|trial| trial.suite.conditions.len()).sum::<usize>();
+        let each = count * model.manifests().len();
+        let (mut finished, mut current) = (0, String::new());
+        let mut progress = |condition: &str, done: usize| {
+            if condition != current {
+                finished += usize::from(!current.is_empty());
+                condition.clone_into(&mut current);
+            }
+            watch.progress(Phase::Judging(condition), finished * each + done, conditions * each);
+        };
+        let evaluation =
+            judge::judge(model.predictor(), images, trials, subject, journal.as_mut(), &mut progress)?;
+        if let (Some(out), Some(journal)) = (&self.out, journal) {
+            let page = run_folder::write_evaluation(out, &evaluation, model.path())?;
+            watch.note(&format!("report: {}", page.display()));
+            journal.finish()?;
+        }
+        Ok(evaluation)
     }
 }
 
-/// The most confident mistakes, most confident first.
-fn mistakes(data: &Dataset, labels: &[usize], probabilities: &[f32]) -> Result<Vec<Mistake>> {
-    let k = probabilities.len() / labels.len();
-    let mut wrong: Vec<(usize, usize, f32)> = probabilities
-        .chunks_exact(k)
-        .enumerate()
-        .map(|(i, row)| (i, argmax(row), row[argmax(row)]))
-        .filter(|&(i, predicted, _)| predicted != labels[i])
-        .collect();
-    wrong.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
-    wrong.truncate(MISTAKES);
-    wrong
-        .into_iter()
-        .map(|(i, predicted, probability)| {
-            Ok(Mistake {
-                path: data.entry(i).path.to_owned(),
-                truth: labels[i],
-                predicted,
-                probability: f64::from(probability),
-                thumbnail: report::thumbnail_png_base64(&data.image(i)?)?,
-            })
-        })
-        .collect()
+/// Everything that decides the scores of a condition, beside the condition.
+fn key(model: &Classifier, images: &Images, provenance: &Provenance) -> Result<String> {
+    let Provenance { version, commit, dirty, .. } = provenance;
+    Ok(format!("{version} {commit} {dirty} {}", model.identity(&images.first().hash()?)?))
 }

@@ -1,11 +1,14 @@
-//! What the conditions of a suite say together.
+//! The scores of a suite as a whole, from those of its conditions.
 
 use hema_core::metrics::{BALANCED_ACCURACY, ECE, bootstrap_mean, mean};
 use hema_core::record::{ConditionScores, Scores, SuiteScores};
 use hema_core::suite::{Suite, relative_errors};
 
-use super::SEED;
 use super::journal::Judged;
+
+/// Seed of every condition and bootstrap: an evaluation of the same model and images always gives the same
+/// numbers.
+pub(super) const SEED: u64 = 0;
 
 /// Sums up the conditions of one suite; `None` for a suite without any.
 pub(super) fn sum_up(suite: &Suite, size: usize, clean: &Scores, judged: &[Judged]) -> Option<SuiteScores> {

@@ -6,17 +6,33 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use hema_core::error::Result;
+use hema_core::error::{Error, Result};
 use hema_core::file;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::timm;
-use crate::bundle;
-use crate::ensemble::Ensemble;
+use super::kind::{Export, Written};
+use crate::model_file::timm::CONFIG;
+use crate::model_file::{self, Ensemble};
 
-/// What the platform imports.
+/// The module that the platform imports.
 const MODEL_PY: &str = include_str!("model.py");
+
+/// The row of this export, whose program is the running one: it must be `hema` itself.
+pub(super) const EXPORT: Export = Export {
+    name: "codabench",
+    about: "A zip with a model.py that predicts by this program, for Codabench challenges",
+    write: export,
+};
+
+fn export(model: &Path, out: &Path) -> Result<Written> {
+    file::prepare(out)?;
+    let program = std::env::current_exe().map_err(|e| {
+        Error::new(format!("the running program cannot be found: {e}")).with_kind(e.kind().into())
+    })?;
+    write(model, &program, out)?;
+    Ok(Written::default())
+}
 
 /// Writes the zip of a model, or an ensemble, and the program that is to predict with it.
 ///
@@ -25,11 +41,11 @@ const MODEL_PY: &str = include_str!("model.py");
 pub fn write(model: &Path, program: &Path, out: &Path) -> Result<()> {
     // not to submit what does not open
     Ensemble::read(model)?;
-    let weights = bundle::model_file(model)?;
-    let config = weights.with_file_name(timm::CONFIG);
+    let weights = model_file::find(model)?;
+    let config = weights.with_file_name(CONFIG);
     let mut files = vec![("hema", program.to_owned()), ("model.safetensors", weights)];
     if config.is_file() {
-        files.push((timm::CONFIG, config));
+        files.push((CONFIG, config));
     }
     file::write_atomic(out, |w| write_zip(w, &files))
 }

@@ -1,80 +1,49 @@
 //! A model as a folder of timm's: `model.safetensors` and `config.json`, as the Hugging Face hub keeps it.
 //!
-//! `timm.create_model("local-dir:FOLDER", pretrained=True)` loads it, and Hema reads such a folder wherever it takes a model.
-//! The temperature is folded into the classifier, so that timm's probabilities are Hema's. PyTorch's batch counters are left
-//! out: they load as 0, strictly too, and nothing but training with momentum `None` reads them.
+//! `timm.create_model("local-dir:FOLDER", pretrained=True)` loads it, and Hema reads such a folder wherever
+//! it takes a model ([`crate::model_file`]). The temperature is folded into the classifier, so that timm's
+//! probabilities are Hema's. PyTorch's batch counters are left out: they load as 0, strictly too, and nothing
+//! but training with momentum `None` reads them.
 
 use std::path::Path;
 
 use hema_core::background::Background;
 use hema_core::error::{Error, Result};
 use hema_core::file;
-use hema_core::preprocess::{Crop, Filter, Preprocess};
-use hema_core::provenance::Provenance;
-use serde::{Deserialize, Serialize};
+use hema_core::preprocess::{Crop, Preprocess};
 
-use crate::bundle::{self, Bundle, Manifest};
+use super::kind::{Export, Written};
 use crate::model::{self, ModelSpec};
-use crate::recipe::one_view;
+use crate::model_file::timm::{CONFIG, Config, CropMode, Pretrained, WEIGHTS};
+use crate::model_file::{Bundle, Manifest};
 use crate::weights;
 
-/// Name of the weights in the folder.
-pub const WEIGHTS: &str = "model.safetensors";
+/// The row of this export.
+pub(super) const EXPORT: Export = Export {
+    name: "timm",
+    about: "A folder with model.safetensors and config.json, for timm and the Hugging Face hub",
+    write: export,
+};
 
-/// Name of the description in the folder.
-pub const CONFIG: &str = "config.json";
-
-/// Classes of a network, several times those of `ImageNet`'s largest form.
-const MOST_CLASSES: usize = 100_000;
-
-/// `config.json`, as far as it decides what a model computes.
-#[derive(Serialize, Deserialize)]
-struct Config {
-    architecture: String,
-    num_classes: usize,
-    /// Absent where classes have numbers only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    label_names: Option<Vec<String>>,
-    pretrained_cfg: Pretrained,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Pretrained {
-    /// Channels, height, width.
-    input_size: [usize; 3],
-    #[serde(default = "bicubic")]
-    interpolation: Filter,
-    #[serde(default = "one")]
-    crop_pct: f64,
-    #[serde(default)]
-    crop_mode: CropMode,
-    mean: [f32; 3],
-    std: [f32; 3],
-    #[serde(default)]
-    num_classes: usize,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    classifier: String,
-}
-
-/// What timm does to a picture that is not square.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum CropMode {
-    /// The shorter side fits, the longer one is cut.
-    #[default]
-    Center,
-    /// Stretches it.
-    Squash,
-    /// Fills it up.
-    Border,
-}
-
-fn bicubic() -> Filter {
-    Filter::Bicubic
-}
-
-fn one() -> f64 {
-    1.0
+fn export(model: &Path, out: &Path) -> Result<Written> {
+    let bundle = Bundle::read(model)?;
+    write(&bundle, out).map_err(|e| e.at(model))?;
+    let preprocess = &bundle.manifest.preprocess;
+    let mut warnings = Vec::new();
+    if let Crop::Pixels(side) = preprocess.crop {
+        warnings.push(format!(
+            "this model sees the centred {side} pixels of a picture, which timm's transforms cannot say: crop before them"
+        ));
+    }
+    if let Some(side) = preprocess.enlarge {
+        warnings.push(format!(
+            "this model sees images of {} pixels enlarged to {side}, and timm's transforms resize once: make larger images \
+             that small before them",
+            preprocess.size
+        ));
+    }
+    let usage = format!("timm.create_model(\"local-dir:{}\", pretrained=True) loads it", out.display());
+    Ok(Written { warnings, usage: Some(usage) })
 }
 
 /// Writes the folder.
@@ -134,80 +103,6 @@ fn check_is_timms(spec: &ModelSpec, preprocess: &Preprocess) -> Result<()> {
         .hint("train with an empty `model.head`, or use `hema export --to codabench`"))
 }
 
-/// The manifest of weights with a `config.json` beside them; `None` where there is none.
-///
-/// # Errors
-/// A `config.json` that is none of timm's, or one that asks for what Hema does not do.
-pub(crate) fn manifest_beside(weights: &Path) -> Result<Option<Manifest>> {
-    let path = weights.with_file_name(CONFIG);
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let reader = std::io::BufReader::new(file::open(&path)?);
-    let config: Config = serde_json::from_reader(reader)
-        .map_err(|e| Error::new(format!("is no description of a model of timm's: {e}")).at(&path))?;
-    manifest(config).map(Some).map_err(|e| e.at(&path))
-}
-
-fn manifest(config: Config) -> Result<Manifest> {
-    let Pretrained { input_size, interpolation, crop_pct, crop_mode, mean, std, .. } = config.pretrained_cfg;
-    let [channels, height, width] = input_size;
-    if channels != 3 || height != width {
-        return Err(Error::new(format!("its input size is {input_size:?}, expected 3 channels of a square")));
-    }
-    let crop = match crop_mode {
-        CropMode::Squash if crop_pct == 1.0 => Crop::None,
-        CropMode::Center if crop_pct == 1.0 => Crop::Square,
-        _ => {
-            return Err(Error::new(format!(
-                "it crops pictures to {crop_pct} of their sides or fills them up, which hema does not do"
-            ))
-            .hint("where that fits your pictures, set `crop_pct` to 1.0 and `crop_mode` to \"squash\""));
-        }
-    };
-    if config.num_classes > MOST_CLASSES {
-        let found = config.num_classes;
-        return Err(Error::new(format!("it has {found} classes, expected at most {MOST_CLASSES}")));
-    }
-    let numbers = || (0..config.num_classes).map(|class| class.to_string()).collect();
-    let classes: Vec<String> = config.label_names.unwrap_or_else(numbers);
-    if classes.len() != config.num_classes {
-        let names = classes.len();
-        return Err(Error::new(format!("it names {names} classes, expected {}", config.num_classes)));
-    }
-    let preprocess = Preprocess {
-        size: height,
-        crop,
-        filter: interpolation,
-        mean,
-        std,
-        background: Background::Keep,
-        enlarge: None,
-    };
-    preprocess.validate()?;
-    Ok(Manifest {
-        format: bundle::FORMAT,
-        model: ModelSpec::bare(&config.architecture, classes.len(), height),
-        classes,
-        preprocess,
-        temperature: 1.0,
-        prevalence: Vec::new(),
-        tta: one_view(),
-        augmentations: Vec::new(),
-        synthetic: false,
-        metrics: [].into(),
-        recipe: String::new(),
-        provenance: Provenance {
-            version: String::new(),
-            commit: "unknown".into(),
-            dirty: false,
-            command: String::new(),
-            device: String::new(),
-            time: String::new(),
-        },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -219,6 +114,7 @@ mod tests {
     use crate::Device;
     use crate::model::Network;
     use crate::model::tests::parity::filled;
+    use crate::model_file::timm::manifest_beside;
     use crate::predict::Predictor;
     use crate::weights::state_dict;
 
@@ -271,31 +167,6 @@ mod tests {
             write(&model, &again).unwrap();
             assert_close(&probabilities(&again), &probabilities(&own), &name);
         }
-    }
-
-    fn config(change: impl FnOnce(&mut serde_json::Value)) -> Result<Manifest> {
-        let mut config = fixtures().into_values().next().unwrap().config;
-        change(&mut config);
-        manifest(serde_json::from_value(config).unwrap())
-    }
-
-    #[test]
-    fn what_hema_does_otherwise_is_refused() {
-        let error = |change: fn(&mut serde_json::Value)| config(change).unwrap_err().to_string();
-        assert!(
-            error(|c| c["pretrained_cfg"]["crop_pct"] = 0.875.into()).contains("to 0.875 of their sides")
-        );
-        assert!(
-            error(|c| c["pretrained_cfg"]["input_size"] = [3, 96, 64].as_slice().into()).contains("a square")
-        );
-        assert!(
-            error(|c| c["label_names"] = ["a"].as_slice().into()).contains("names 1 classes, expected 8")
-        );
-        assert!(
-            error(|c| c["num_classes"] = u32::MAX.into()).contains("4294967295 classes, expected at most")
-        );
-        let numbered = config(|c| drop(c.as_object_mut().unwrap().remove("label_names"))).unwrap();
-        assert_eq!(numbered.classes[7], "7");
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! The mean of the weights over training, which generalises better than the weights of any one step: it lies in the
-//! middle of the valley that training walks about in (Polyak and Juditsky, 1992; Izmailov et al., 2018).
+//! The mean of the weights over training, which generalises better than the weights of any one step: it lies
+//! in the middle of the valley that training walks about in (Polyak and Juditsky, 1992; Izmailov et al.,
+//! 2018).
 //!
-//! Running statistics are averaged like weights, as timm does, unless the recipe has them estimated anew (`statistics`).
-//! Training itself goes on from the weights, never from their mean, until the stage ends. The mean lives where the weights
-//! do: a card is not asked for them after every step.
+//! Running statistics are averaged like weights, as timm does, unless the recipe has them estimated anew
+//! (`statistics`). Training itself goes on from the weights, never from their mean, until the stage ends. The
+//! mean lives where the weights do: a card is not asked for them after every step.
 
 use std::collections::BTreeMap;
 
@@ -119,8 +120,8 @@ impl Mean {
     }
 }
 
-/// The decay of an exponential mean that `count` networks are in. It warms up as in timm's `ModelEmaV3`, so that the
-/// first networks, which are the worst, are soon forgotten.
+/// The decay of an exponential mean that `count` networks are in. It warms up as in timm's `ModelEmaV3`, so
+/// that the first networks, which are the worst, are soon forgotten.
 fn decay(most: f64, count: u64) -> f64 {
     (1.0 - (1.0 + count as f64).powf(-2.0 / 3.0)).min(most)
 }
@@ -159,7 +160,7 @@ mod tests {
         (0..4).map(|seed| Network::new(&spec("cnn_gap"), seed, &device).unwrap()).collect()
     }
 
-    /// The same value of every network.
+    /// One value of every network, in order.
     fn values(networks: &[Network]) -> Vec<f64> {
         networks.iter().map(|n| f64::from(weights::state_dict(n)["stages.0.conv.weight"].values[7])).collect()
     }

@@ -5,53 +5,51 @@ use std::path::PathBuf;
 use hema_core::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Task;
 use super::average::Average;
-use crate::bundle;
+use super::folder::CHECKPOINT;
+use super::task::Task;
 use crate::model::Network;
+use crate::model_file;
 use crate::optim::Optimizer;
 use crate::weights::{self, StateDict};
-
-/// Name of the checkpoint inside a run directory.
-pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// Metadata key that the state stands under.
 const KEY: &str = "hema-checkpoint";
 
 /// Where a run stands. Randomness needs no place here: it follows from the seed and these counts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Position {
+pub(super) struct Position {
     /// Index of the stage.
-    pub stage: usize,
+    pub(super) stage: usize,
     /// Epochs finished, through all stages.
-    pub epoch: u64,
+    pub(super) epoch: u64,
     /// Epochs finished in this stage.
-    pub stage_epoch: u64,
+    pub(super) stage_epoch: u64,
     /// Batches finished of the epoch under way.
-    pub batch: u64,
+    pub(super) batch: u64,
     /// Steps taken in this stage.
-    pub stage_step: u64,
+    pub(super) stage_step: u64,
     /// Steps taken, through all stages.
-    pub step: u64,
+    pub(super) step: u64,
     /// Learning rate of the last step.
-    pub lr: f64,
+    pub(super) lr: f64,
     /// Sum of the losses of the images of the epoch under way.
-    pub loss_sum: f64,
+    pub(super) loss_sum: f64,
     /// Images of the epoch under way.
-    pub images: u64,
+    pub(super) images: u64,
     /// Seconds spent on the epoch under way.
-    pub train_seconds: f64,
+    pub(super) train_seconds: f64,
     /// Seconds of them that the network waited for its images.
     #[serde(default)]
-    pub waited_seconds: f64,
+    pub(super) waited_seconds: f64,
     /// Best epoch and the value of the chosen metric there, through all stages.
-    pub best: Option<(u64, f64)>,
+    pub(super) best: Option<(u64, f64)>,
     /// Best value of the chosen metric in this stage.
-    pub stage_best: Option<f64>,
+    pub(super) stage_best: Option<f64>,
     /// Epochs of this stage since its best.
-    pub epochs_since_best: u64,
+    pub(super) epochs_since_best: u64,
     /// Networks of this stage in the mean of the weights.
-    pub averaged: u64,
+    pub(super) averaged: u64,
 }
 
 impl Position {
@@ -89,7 +87,7 @@ struct Document {
     inputs: Inputs,
 }
 
-/// What a run must find unchanged to go on: computed once a run, as hashing reads every pixel.
+/// Fingerprints of everything a run must find unchanged to go on: computed once a run, as hashing reads every pixel.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Inputs {
     recipe: String,
@@ -107,7 +105,7 @@ impl Inputs {
             recipe: task.recipe.to_toml()?,
             train: task.train.hash()?,
             val: task.val.hash()?,
-            teachers: teachers.iter().map(|path| bundle::checksum(path)).collect::<Result<_>>()?,
+            teachers: teachers.iter().map(|path| model_file::checksum(path)).collect::<Result<_>>()?,
         })
     }
 }

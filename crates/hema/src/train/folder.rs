@@ -1,30 +1,57 @@
-//! A folder that runs are written into, held by one process at a time.
+//! A folder that runs are written into: the names of its files, and how one process at a time holds it.
 //!
-//! The lock is the operating system's and on the folder itself: it goes with the process, however that ends, and leaves no
-//! file. Windows locks no folders: there it is on an empty file in the folder, which stays. Left out on purpose: file systems
-//! without locks, on which a run goes on without.
+//! The lock is the operating system's and on the folder itself: it goes with the process, however that ends,
+//! and leaves no file. Windows locks no folders: there it is on an empty file in the folder, which stays.
+//! Left out on purpose: file systems without locks, on which a run goes on without.
 
 use std::fs::{File, TryLockError};
 use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use hema_core::error::{Error, Result};
+use hema_core::error::{Error, ErrorKind, Result};
 use hema_core::file;
 
-use super::checkpoint::CHECKPOINT;
-use crate::bundle::BEST;
+use crate::model_file::BEST;
+
+/// Name of the last epoch's model inside a run directory.
+pub const LAST: &str = "last.safetensors";
+
+/// Name of the recipe inside a run directory.
+pub const RECIPE: &str = "recipe.toml";
+
+/// Name of the checkpoint inside a run directory.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+
+/// Whether a run begins, or goes on from its checkpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// A new run, in a folder without one.
+    #[default]
+    Fresh,
+    /// A run that was interrupted: it ends with the weights it would have had without the interruption, to
+    /// the bit.
+    Resume,
+}
+
+impl Start {
+    /// Goes on where the folder holds a checkpoint, and begins elsewhere.
+    pub fn of_folder(folder: &Path) -> Self {
+        if folder.join(CHECKPOINT).exists() { Self::Resume } else { Self::Fresh }
+    }
+}
 
 /// A folder that no other process trains into while this value lives.
 #[derive(Debug)]
 pub struct Claimed {
     folder: PathBuf,
-    /// What stands for the folder, open and locked.
+    /// The folder, or on Windows a file in it, open and locked.
     _lock: Option<File>,
 }
 
 impl Claimed {
-    /// Claims a folder, which is made if it is missing, and takes away what a killed process left half-written in it.
+    /// Claims a folder, which is made if it is missing, and takes away what a killed process left
+    /// half-written in it.
     ///
     /// # Errors
     /// Another process trains there; the folder cannot be written.
@@ -34,7 +61,8 @@ impl Claimed {
         if let Some(Err(TryLockError::WouldBlock)) = lock.as_ref().map(File::try_lock) {
             return Err(Error::new("another hema is training there")
                 .at(folder)
-                .hint("wait until it is done, or choose another --out"));
+                .hint("wait until it is done, or choose another --out")
+                .with_kind(ErrorKind::AlreadyExists));
         }
         file::remove_temporary(folder)?;
         Ok(Self { folder: folder.to_path_buf(), _lock: lock })
@@ -44,11 +72,11 @@ impl Claimed {
     ///
     /// # Errors
     /// Those of [`Self::new`] and of [`check_folder`].
-    pub fn for_run(folder: &Path, resume: bool) -> Result<Self> {
-        check_folder(folder, resume)?;
+    pub fn for_run(folder: &Path, start: Start) -> Result<Self> {
+        check_folder(folder, start)?;
         let claimed = Self::new(folder)?;
         // another process may have been quicker
-        check_folder(folder, resume)?;
+        check_folder(folder, start)?;
         Ok(claimed)
     }
 }
@@ -61,37 +89,44 @@ impl Deref for Claimed {
     }
 }
 
-/// What is locked: the folder itself.
+/// The file to lock: the folder itself.
 #[cfg(not(windows))]
 fn lockable(folder: &Path) -> io::Result<File> {
     File::open(folder)
 }
 
-/// What is locked: a file in the folder, of a name that is no temporary file's.
+/// The file to lock: one in the folder, of a name that is no temporary file's.
 #[cfg(windows)]
 fn lockable(folder: &Path) -> io::Result<File> {
     File::options().write(true).create(true).truncate(false).open(folder.join(".lock"))
 }
 
-/// Checks that a directory holds a run to resume or, for a new one, none. A run that ended before it saved anything is
-/// none.
+/// Checks that a directory holds a run to resume or, for a new one, none. A run that ended before it saved
+/// anything is none.
 ///
 /// # Errors
 /// It is otherwise.
-pub fn check_folder(out: &Path, resume: bool) -> Result<()> {
+pub fn check_folder(out: &Path, start: Start) -> Result<()> {
     let (resumable, model) = (out.join(CHECKPOINT).exists(), out.join(BEST).exists());
-    let (found, hint) = match (resume, resumable, model) {
-        (true, true, _) | (false, false, false) => return Ok(()),
-        (false, true, _) => ("already holds a run", "choose another --out, or continue it with --resume"),
-        (false, false, true) => {
-            ("already holds a run", "choose another --out; this one has no checkpoint to resume from")
-        }
-        (true, false, _) => (
+    let (found, hint, kind) = match (start, resumable, model) {
+        (Start::Resume, true, _) | (Start::Fresh, false, false) => return Ok(()),
+        (Start::Fresh, true, _) => (
+            "already holds a run",
+            "choose another --out, or continue it with --resume",
+            ErrorKind::AlreadyExists,
+        ),
+        (Start::Fresh, false, true) => (
+            "already holds a run",
+            "choose another --out; this one has no checkpoint to resume from",
+            ErrorKind::AlreadyExists,
+        ),
+        (Start::Resume, false, _) => (
             "nothing to resume: there is no checkpoint",
             "a run saves its first one in its first epoch, or when it is interrupted; start it anew",
+            ErrorKind::NotFound,
         ),
     };
-    Err(Error::new(found).at(out).hint(hint))
+    Err(Error::new(found).at(out).hint(hint).with_kind(kind))
 }
 
 #[cfg(test)]

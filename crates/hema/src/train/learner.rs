@@ -1,6 +1,6 @@
-//! What a step does: the loss of a batch, its gradients, the update.
+//! A training step: the loss of a batch, its gradients, the update.
 //!
-//! Left out on purpose: which batches there are, and what is kept of a run.
+//! Left out on purpose: which batches there are, and the files of a run.
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
@@ -8,10 +8,10 @@ use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 
-use super::deck::Deck;
-use super::setup::check_sizes;
-use super::teachers::{Lesson, Teachers};
-use super::{freeze, model_spec, preprocess, settings};
+use super::setup::{check_sizes, model_spec, preprocess};
+use super::teachers::{Distilled, Teachers};
+use super::training_images::TrainingImages;
+use super::{freeze, settings};
 use crate::loader;
 use crate::loss::{Objective, Part, Target};
 use crate::model::Network;
@@ -19,23 +19,23 @@ use crate::nn::Pass;
 use crate::optim::Optimizer;
 use crate::recipe::{Recipe, Stage};
 
-/// What learns: a network with its optimizer, the images it is shown and the loss it is held to.
+/// A network in training, with its optimizer, its images and its loss.
 pub(super) struct Learner<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) data: &'a Dataset,
-    pub(super) deck: Deck<'a>,
+    pub(super) images: TrainingImages<'a>,
     /// Models that it learns from.
     pub(super) teachers: Teachers,
     objective: Objective,
     pub(super) preprocess: Preprocess,
     pub(super) network: Network,
     pub(super) optimizer: Option<Optimizer>,
-    /// With autodiff.
+    /// The device, with autodiff.
     pub(super) device: Device,
 }
 
 impl<'a> Learner<'a> {
-    /// With random weights.
+    /// A network with random weights and no optimizer yet.
     pub(super) fn new(recipe: &'a Recipe, data: &'a Dataset, device: &Device) -> Result<Self> {
         recipe.precision.on(device).check(device)?;
         let teachers = Teachers::open(recipe, data.classes(), device)?;
@@ -43,13 +43,13 @@ impl<'a> Learner<'a> {
         let spec = model_spec(recipe, data.classes().len());
         let network = Network::new(&spec, recipe.seed, &device)?;
         check_sizes(recipe, &spec, &network, &device)?;
-        let deck = Deck::new(recipe, data)?;
+        let images = TrainingImages::new(recipe, data)?;
         Ok(Self {
             recipe,
             data,
             teachers,
-            objective: settings::objective(recipe, None, deck.quotas()),
-            deck,
+            objective: settings::objective(recipe, None, images.quotas()),
+            images,
             preprocess: preprocess(recipe),
             network,
             optimizer: None,
@@ -57,10 +57,11 @@ impl<'a> Learner<'a> {
         })
     }
 
-    /// Freezes what the stage does not train and weighs classes as it says; a stage that is new starts a new optimizer.
+    /// Freezes what the stage does not train and weighs classes as it says; a stage that is new starts a new
+    /// optimizer.
     pub(super) fn enter(&mut self, stage: &Stage) -> Result<()> {
         self.network = freeze::prepare(self.network.clone(), stage)?;
-        self.objective = settings::objective(self.recipe, Some(stage), self.deck.quotas());
+        self.objective = settings::objective(self.recipe, Some(stage), self.images.quotas());
         if self.optimizer.is_none() {
             self.optimizer = Some(Optimizer::new(settings::optimizer(stage)?));
         }
@@ -69,7 +70,7 @@ impl<'a> Learner<'a> {
 
     /// Share of each class in what is learnt from: how often it is shown, times what its images count.
     pub(super) fn prevalence(&self) -> Vec<f64> {
-        let pairs = self.deck.quotas().iter().zip(&self.objective.cross_entropy.class_weights);
+        let pairs = self.images.quotas().iter().zip(&self.objective.cross_entropy.class_weights);
         let counts: Vec<f64> = pairs.map(|(count, weight)| *count as f64 * f64::from(*weight)).collect();
         let total: f64 = counts.iter().sum();
         counts.iter().map(|count| count / total).collect()
@@ -90,16 +91,16 @@ impl<'a> Learner<'a> {
     pub(super) fn step(
         &mut self,
         stage: &Stage,
-        batch: loader::Batch<Lesson>,
+        batch: loader::Batch<Distilled>,
         lr: f64,
         steps_before: u64,
     ) -> Result<f64> {
         let images = batch.samples.len() / self.views();
-        let first = self.data.entry(batch.samples[0].shown.image).path.to_owned();
+        let first = self.data.entry(batch.samples[0].labelled.image).path.to_owned();
         let at =
             |e: Error| Error::new(format!("step {}, batch starting with {first}: {e}", steps_before + 1));
         let targets: Vec<Target> =
-            batch.samples[..images].iter().map(|lesson| lesson.shown.target.clone()).collect();
+            batch.samples[..images].iter().map(|sample| sample.labelled.target.clone()).collect();
         let precision = self.recipe.precision.on(&self.device);
         let pass = Pass::train(self.recipe.seed, steps_before)
             .with_precision(precision)
@@ -129,9 +130,9 @@ impl<'a> Learner<'a> {
     }
 
     /// The addend of a part to the mean loss of a batch with these targets.
-    fn part_loss(&self, part: loader::Batch<Lesson>, batch: &[Target], pass: &Pass) -> Tensor<1> {
-        let targets: Vec<Target> = part.samples.iter().map(|lesson| lesson.shown.target.clone()).collect();
-        let taught: Vec<f32> = part.samples.iter().flat_map(|lesson| &lesson.taught).copied().collect();
+    fn part_loss(&self, part: loader::Batch<Distilled>, batch: &[Target], pass: &Pass) -> Tensor<1> {
+        let targets: Vec<Target> = part.samples.iter().map(|sample| sample.labelled.target.clone()).collect();
+        let taught: Vec<f32> = part.samples.iter().flat_map(|sample| &sample.taught).copied().collect();
         let logits = self.network.forward(part.into_tensor(&self.device), pass);
         self.objective.add(&Part { logits, targets: &targets, taught: &taught, views: self.views(), batch })
     }

@@ -1,14 +1,14 @@
 //! Training: one visible loop, from a recipe and two data sets to a run directory.
 //!
-//! A run directory holds `recipe.toml`, `metrics.csv` and `TensorBoard` events, `best.safetensors` (the model with the best
-//! validation metric), `last.safetensors` (the model of the last epoch) and `checkpoint.safetensors` (all that a resumed
-//! run needs to end with the same weights, to the bit, as one that was never interrupted).
+//! A run directory holds `recipe.toml`, `metrics.csv` and `TensorBoard` events, `best.safetensors` (the model
+//! with the best validation metric), `last.safetensors` (the model of the last epoch) and
+//! `checkpoint.safetensors` (all that a resumed run needs to end with the same weights, to the bit, as one
+//! that was never interrupted).
 //!
 //! Left out on purpose: reading data, terminal output and signals, which the command does.
 
 mod average;
 mod checkpoint;
-mod deck;
 mod folder;
 mod freeze;
 mod learner;
@@ -16,119 +16,52 @@ mod range_test;
 mod settings;
 mod setup;
 mod statistics;
+mod task;
 mod teachers;
+mod training_images;
 mod validate;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::tensor::Device;
-use hema_core::data::Dataset;
-use hema_core::error::{Error, Result};
+use hema_core::error::Result;
 use hema_core::file;
 use hema_core::provenance::Provenance;
 use hema_core::sampler::Draw;
 
-use crate::bundle::{self, Bundle, Manifest};
 use crate::device;
 use crate::loader::{self, Flow};
 use crate::model::{ModelSpec, Network};
+use crate::model_file::{self, Bundle, Manifest};
 use crate::nn::on_pool;
 use crate::optim::Optimizer;
 use crate::recipe::{BatchNorm, Recipe, Stage, Statistics};
-use crate::run_log::{Epoch, RunLog, Validation};
+use crate::run_log::RunLog;
 use crate::weights;
 
 use average::Average;
-pub use checkpoint::{CHECKPOINT, Position};
-pub use deck::shown;
-pub use folder::{Claimed, check_folder};
+use checkpoint::Position;
 use learner::Learner;
-pub use range_test::{Point, RangeTest, test_rates};
 use setup::{check_labelled, check_sizes, start_weights};
-pub use setup::{model_spec, preprocess};
 use teachers::Teachers;
 use validate::{Judge, Validated};
 
-/// Name of the last epoch's model inside a run directory.
-pub const LAST: &str = "last.safetensors";
+pub use folder::{CHECKPOINT, Claimed, LAST, RECIPE, Start, check_folder};
+pub use range_test::{Point, RangeTest, test_rates};
+pub use setup::{model_spec, preprocess};
+pub use task::{Observer, Outcome, Progress, Task};
+pub use training_images::shown;
 
-/// Name of the recipe inside a run directory.
-pub const RECIPE: &str = "recipe.toml";
-
-/// What is trained, on what, and where the run goes.
-pub struct Task<'a> {
-    /// The recipe.
-    pub recipe: &'a Recipe,
-    /// Images to train on, all labelled.
-    pub train: &'a Dataset,
-    /// Images to choose by, all labelled.
-    pub val: &'a Dataset,
-    /// The cells are drawn.
-    pub synthetic: bool,
-    /// Run directory.
-    pub out: &'a Claimed,
-    /// Time between two checkpoints within an epoch; one is saved at every epoch's end anyway.
-    pub save_every: Duration,
-    /// The command line, for provenance.
-    pub command: &'a str,
-    /// Device to compute on.
-    pub device: &'a Device,
-}
-
-/// Hears how a run is going.
-pub trait Observer {
-    /// After every step.
-    fn step(&mut self, progress: &Progress<'_>);
-    /// After every epoch; `improved` when its weights are the best so far.
-    fn epoch(&mut self, epoch: &Epoch, improved: bool);
-}
-
-/// Where a run stands after a step.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress<'a> {
-    /// The stage.
-    pub stage: &'a Stage,
-    /// Number of the epoch under way, from 1, counted through all stages.
-    pub epoch: u64,
-    /// Most epochs the run can have.
-    pub epochs: u64,
-    /// Steps taken in the epoch.
-    pub batch: u64,
-    /// Steps of the epoch.
-    pub batches: u64,
-    /// Mean loss of the epoch so far.
-    pub loss: f64,
-    /// Training images per second in this epoch.
-    pub images_per_second: f64,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// All stages are done.
-    Finished {
-        /// Epoch of the best model.
-        best_epoch: u64,
-        /// Value of the chosen metric there.
-        best: f64,
-    },
-    /// Stopped on request after this step; a checkpoint is saved.
-    Interrupted {
-        /// Steps taken.
-        step: u64,
-    },
-    /// The loss or a gradient is not a finite number any more. This says in which step, and what is saved.
-    Diverged(Error),
-}
+pub use crate::run_log::{Epoch, Validation};
 
 /// Trains by a recipe. Set `stop` to end after the current step.
 ///
 /// # Errors
-/// A recipe that does not fit the data or the model, a directory that already holds a run (or, resuming, none that
-/// fits), or a file that cannot be written.
-pub fn fit(task: &Task, resume: bool, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
-    let mut run = Run::open(task, resume)?;
+/// A recipe that does not fit the data or the model, a directory that already holds a run (or, resuming, none
+/// that fits), or a file that cannot be written.
+pub fn fit(task: &Task, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
+    let mut run = Run::open(task)?;
     while let Some(stage) = task.recipe.stages.get(run.position.stage) {
         run.learner.enter(stage)?;
         while run.continues(stage) {
@@ -147,7 +80,8 @@ pub fn fit(task: &Task, resume: bool, observer: &mut dyn Observer, stop: &Atomic
 }
 
 /// Checks in a moment, before any image is read, that a new run can start: its network can be built for these
-/// classes, finds its first weights, and has the modules that stages name; its teachers know the same classes.
+/// classes, finds its first weights, and has the modules that stages name; its teachers know the same
+/// classes.
 ///
 /// # Errors
 /// The first of these that fails.
@@ -179,7 +113,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Starts a run in an empty directory, or goes on with the one that is there.
-    fn open(task: &'a Task<'a>, resume: bool) -> Result<Self> {
+    fn open(task: &'a Task<'a>) -> Result<Self> {
         let recipe = task.recipe;
         check_labelled(task.train)?;
         check_labelled(task.val)?;
@@ -187,8 +121,9 @@ impl<'a> Run<'a> {
         let classes = task.train.classes().len();
         let spec = model_spec(recipe, classes);
         let inputs = checkpoint::Inputs::of(task)?;
-        check_folder(task.out, resume)?;
-        let saved = resume.then(|| checkpoint::read(task, &inputs)).transpose()?;
+        check_folder(task.out, task.start)?;
+        let resumes = task.start == Start::Resume;
+        let saved = resumes.then(|| checkpoint::read(task, &inputs)).transpose()?;
 
         let mut learner = Learner::new(recipe, task.train, task.device)?;
         let mut position = Position::default();
@@ -216,7 +151,7 @@ impl<'a> Run<'a> {
             learner,
             spec,
             average,
-            log: RunLog::open(task.out, resume.then_some(position.epoch))?,
+            log: RunLog::open(task.out, resumes.then_some(position.epoch))?,
             saved: (Instant::now(), position.step),
             position,
             epoch_started: Instant::now(),
@@ -229,29 +164,30 @@ impl<'a> Run<'a> {
         self.position.stage_epoch < stage.epochs && patient
     }
 
-    /// One pass over the training images, from the first batch that is not done yet; how the run ended, if it did.
+    /// One pass over the training images, from the first batch that is not done yet; how the run ended, if it
+    /// did.
     fn train_epoch(
         &mut self,
         stage: &Stage,
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Option<Outcome>> {
-        let images = self.learner.deck.len();
-        let (batches, total_steps) = (stage.steps_per_epoch(images), stage.total_steps(images));
+        let (images, teachers) = (self.learner.images.clone(), self.learner.teachers.clone());
+        let count = images.len();
+        let (batches, total_steps) = (stage.steps_per_epoch(count), stage.total_steps(count));
         let schedule = stage.lr_schedule();
         let epoch = self.position.epoch;
 
-        let (deck, teachers) = (self.learner.deck.clone(), self.learner.teachers.clone());
-        let draws = deck.draw(epoch, stage.batch_size);
-        let remaining = &draws[(self.position.batch as usize * stage.batch_size).min(images)..];
+        let draws = images.draw(epoch, stage.batch_size);
+        let remaining = &draws[(self.position.batch as usize * stage.batch_size).min(count)..];
         let preprocess = self.learner.preprocess_at(stage);
-        let make = |draws: &[Draw]| teachers.lessons(&deck, draws, epoch, &preprocess);
+        let make = |draws: &[Draw]| teachers.batch(&images, draws, epoch, &preprocess);
         self.epoch_started = Instant::now();
         let seconds_before = self.position.train_seconds;
-        let mut here = 0;
+        let mut trained = 0;
         let mut end = None;
         let waited = loader::for_each_made_batch(remaining, stage.batch_size, &preprocess, &make, |batch| {
-            let samples = batch.samples.len() / self.learner.views();
+            let here = batch.samples.len() / self.learner.views();
             self.position.lr = schedule.lr_at(self.position.stage_step, total_steps);
             let Position { lr, step, .. } = self.position;
             let loss = match on_pool(self.task.device, || self.learner.step(stage, batch, lr, step)) {
@@ -263,22 +199,14 @@ impl<'a> Run<'a> {
             };
             self.average.after_step(&self.learner.network);
 
-            self.position.loss_sum += loss * samples as f64;
-            self.position.images += samples as u64;
+            self.position.loss_sum += loss * here as f64;
+            self.position.images += here as u64;
             self.position.batch += 1;
             self.position.stage_step += 1;
             self.position.step += 1;
             self.position.train_seconds = seconds_before + self.epoch_started.elapsed().as_secs_f64();
-            here += samples;
-            observer.step(&Progress {
-                stage,
-                epoch: epoch + 1,
-                epochs: epoch + 1 + self.epochs_left(),
-                batch: self.position.batch,
-                batches,
-                loss: self.position.loss_sum / self.position.images as f64,
-                images_per_second: here as f64 / self.epoch_started.elapsed().as_secs_f64(),
-            });
+            trained += here;
+            observer.step(&self.progress(stage, trained, batches));
             if stop.load(Ordering::Relaxed) {
                 end = Some(Outcome::Interrupted { step: self.position.step });
                 return Ok(Flow::Stop);
@@ -295,6 +223,20 @@ impl<'a> Run<'a> {
             self.save()?;
         }
         Ok(end)
+    }
+
+    /// Where the run stands, of whose epoch this process has `trained` so many images.
+    fn progress<'s>(&self, stage: &'s Stage, trained: usize, batches: u64) -> Progress<'s> {
+        let position = &self.position;
+        Progress {
+            stage,
+            epoch: position.epoch + 1,
+            epochs: position.epoch + 1 + self.epochs_left(),
+            batch: position.batch,
+            batches,
+            loss: position.loss_sum / position.images as f64,
+            images_per_second: trained as f64 / self.epoch_started.elapsed().as_secs_f64(),
+        }
     }
 
     /// The network, or the mean of its weights where there is one.
@@ -352,7 +294,7 @@ impl<'a> Run<'a> {
         };
         let bundle = self.bundle(network, validated);
         if improved {
-            bundle.write(&self.task.out.join(bundle::BEST))?;
+            bundle.write(&self.task.out.join(model_file::BEST))?;
         }
         bundle.write(&self.task.out.join(LAST))?;
         self.log.log(&epoch)?;
@@ -363,7 +305,7 @@ impl<'a> Run<'a> {
 
     /// Ends a stage: the next one starts from the best weights so far.
     fn leave(&mut self) -> Result<()> {
-        let best = Bundle::read(&self.task.out.join(bundle::BEST))?;
+        let best = Bundle::read(&self.task.out.join(model_file::BEST))?;
         let learner = &mut self.learner;
         learner.network = weights::load(learner.network.clone(), &best.tensors)?.0;
         learner.optimizer = None;
@@ -375,14 +317,14 @@ impl<'a> Run<'a> {
     fn bundle(&self, network: &Network, validated: &Validated) -> Bundle {
         Bundle {
             manifest: Manifest {
-                format: bundle::FORMAT,
+                format: model_file::FORMAT,
                 model: self.spec.clone(),
                 classes: self.task.train.classes().to_vec(),
                 preprocess: self.learner.preprocess.clone(),
                 temperature: validated.temperature,
                 prevalence: self.learner.prevalence(),
                 tta: self.task.recipe.tta.clone(),
-                augmentations: self.learner.deck.augmentations(),
+                augmentations: self.learner.images.augmentations(),
                 synthetic: self.task.synthetic,
                 metrics: validated.metrics(),
                 recipe: self.task.recipe.to_toml().unwrap_or_default(),
@@ -392,7 +334,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What to do about a loss that is not finite, and what is left of the run.
+    /// Advice on a loss that is not finite, and on how much of the run is saved.
     fn advise_on_divergence(&self) -> String {
         let saved = match self.saved.1 {
             0 => "no checkpoint is saved yet".into(),

@@ -1,7 +1,8 @@
-//! The learning-rate range test (Smith, 2017): a short run whose learning rate grows from hardly learning to diverging.
+//! The learning-rate range test (Smith, 2017): a short run whose learning rate grows from hardly learning to
+//! diverging.
 //!
-//! It trains as the recipe's first stage does, with its optimizer, augmentation and loss, and keeps nothing. Left out on
-//! purpose: several runs per rate. What it suggests is where to start looking.
+//! It trains as the recipe's first stage does, with its optimizer, augmentation and loss, and keeps nothing.
+//! Left out on purpose: several runs per rate. What it suggests is where to start looking.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,7 +11,7 @@ use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
 use hema_core::sampler::Draw;
 
-use super::Learner;
+use super::learner::Learner;
 use super::setup::{check_labelled, model_spec, start_weights};
 use crate::loader::{self, Flow};
 use crate::nn::on_pool;
@@ -36,7 +37,7 @@ pub struct Point {
     pub smoothed: f64,
 }
 
-/// What a range test has found.
+/// The steps of a range test.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RangeTest {
     /// The steps, in order.
@@ -93,8 +94,8 @@ fn rate(step: usize) -> f64 {
     RATES[0] * (RATES[1] / RATES[0]).powf(step as f64 / (RangeTest::STEPS - 1) as f64)
 }
 
-/// Runs a range test on the first stage of a recipe, over as many epochs as its steps take, until the loss leaves for good.
-/// `watch` hears of every step. Nothing when `stop` was set.
+/// Runs a range test on the first stage of a recipe, over as many epochs as its steps take, until the loss
+/// leaves for good. `watch` hears of every step. Nothing when `stop` was set.
 ///
 /// # Errors
 /// A recipe that does not fit the data or the model; an image that cannot be read.
@@ -112,14 +113,14 @@ pub fn test_rates(
     learner.network = start_weights(learner.network, &spec, &recipe.model.weights)?;
     learner.enter(stage)?;
 
-    let (deck, teachers) = (learner.deck.clone(), learner.teachers.clone());
+    let (images, teachers) = (learner.images.clone(), learner.teachers.clone());
     let preprocess = learner.preprocess_at(stage);
     let mut test = RangeTest::default();
     let mut done = false;
     let mut epoch = 0;
     while !done {
-        let make = |draws: &[Draw]| teachers.lessons(&deck, draws, epoch, &preprocess);
-        let draws = deck.draw(epoch, stage.batch_size);
+        let make = |draws: &[Draw]| teachers.batch(&images, draws, epoch, &preprocess);
+        let draws = images.draw(epoch, stage.batch_size);
         loader::for_each_made_batch(&draws, stage.batch_size, &preprocess, &make, |batch| {
             let step = test.points.len();
             let diverged = match on_pool(device, || learner.step(stage, batch, rate(step), step as u64)) {

@@ -1,4 +1,4 @@
-//! What a run is made of before its first step: its preprocessing, its network and where the weights start.
+//! The parts of a run before its first step: its preprocessing, its network and where the weights start.
 
 use std::path::PathBuf;
 

@@ -1,10 +1,12 @@
-//! Running statistics of batch normalisation, estimated anew for a network that no step has seen: the mean of weights
-//! (Izmailov et al., 2018, section 3.2).
+//! Running statistics of batch normalisation, estimated anew for a network that no step has seen: the mean of
+//! weights (Izmailov et al., 2018, section 3.2).
 
 use hema_core::error::Result;
 use hema_core::sampler::Draw;
 
-use super::{Learner, freeze, model_spec};
+use super::freeze;
+use super::learner::Learner;
+use super::setup::model_spec;
 use crate::loader::{self, Flow};
 use crate::model::Network;
 use crate::nn::{Pass, on_pool};
@@ -12,7 +14,8 @@ use crate::recipe::Stage;
 use crate::weights;
 
 impl Learner<'_> {
-    /// The network with the mean statistics of the batches of an epoch, wherever the stage trains with those of the batch.
+    /// The network with the mean statistics of the batches of an epoch, wherever the stage trains with those
+    /// of the batch.
     ///
     /// # Errors
     /// An image that cannot be read.
@@ -23,11 +26,11 @@ impl Learner<'_> {
         let fresh = freeze::prepare(weights::load(fresh, &weights::state_dict(&network))?.0, stage)?;
 
         let preprocess = self.preprocess_at(stage);
-        let make = |draws: &[Draw]| self.deck.batch_at(draws, epoch, &preprocess);
+        let make = |draws: &[Draw]| self.images.batch_at(draws, epoch, &preprocess);
         let precision = self.recipe.precision.on(&self.device);
         let mut batches = 0;
         loader::for_each_made_batch(
-            &self.deck.draw(epoch, stage.batch_size),
+            &self.images.draw(epoch, stage.batch_size),
             stage.batch_size,
             &preprocess,
             &make,

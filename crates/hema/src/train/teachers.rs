@@ -1,6 +1,7 @@
 //! Models that a network learns from: what they say of the images of a batch, as training shows them.
 //!
-//! They speak while the batch is made, ahead of the network, through the [`Predictor`] like every other prediction.
+//! They speak while the batch is made, ahead of the network, through the [`Predictor`] like every other
+//! prediction.
 
 use std::sync::Arc;
 
@@ -12,17 +13,17 @@ use hema_core::preprocess::Preprocess;
 use hema_core::sampler::Draw;
 use hema_core::tta;
 
-use super::deck::{Deck, Shown, shrink};
+use super::training_images::{Labelled, TrainingImages, shrink};
 use crate::loss::soften;
 use crate::predict::Predictor;
 use crate::recipe::Recipe;
 
-/// What is to be learned of an image.
+/// The targets of an image of a batch: its label, and the teachers' answer.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Lesson {
-    /// What it shows.
-    pub(super) shown: Shown,
-    /// The teachers' softened probabilities, one a class; nothing where there is no teacher.
+pub(super) struct Distilled {
+    /// The label.
+    pub(super) labelled: Labelled,
+    /// The teachers' softened probabilities, one a class; empty where there is no teacher.
     pub(super) taught: Vec<f32>,
 }
 
@@ -54,37 +55,40 @@ impl Teachers {
         Ok(Self { predictor: Some(Arc::new(predictor)), temperature })
     }
 
-    /// A batch of a deck with what the teachers say of it, at the size that a stage shows images at.
+    /// A batch of the training images with the teachers' probabilities, at the size that a stage shows images
+    /// at.
     ///
     /// # Errors
-    /// Those of [`Deck::batch`] and of [`Self::teach`].
-    pub(super) fn lessons(
+    /// Those of [`TrainingImages::batch`] and of [`Self::teach`].
+    pub(super) fn batch(
         &self,
-        deck: &Deck,
+        images: &TrainingImages,
         draws: &[Draw],
         epoch: u64,
         preprocess: &Preprocess,
-    ) -> Result<Vec<(Lesson, Image)>> {
-        shrink(self.teach(deck.batch(draws, epoch)?)?, preprocess)
+    ) -> Result<Vec<(Distilled, Image)>> {
+        shrink(self.teach(images.batch(draws, epoch)?)?, preprocess)
     }
 
     /// Adds to each image of a batch what the teachers say of it.
     ///
     /// # Errors
     /// Probabilities that are not numbers.
-    fn teach(&self, batch: Vec<(Shown, Image)>) -> Result<Vec<(Lesson, Image)>> {
+    fn teach(&self, batch: Vec<(Labelled, Image)>) -> Result<Vec<(Distilled, Image)>> {
         let Some(predictor) = &self.predictor else {
             return Ok(batch
                 .into_iter()
-                .map(|(shown, image)| (Lesson { shown, taught: Vec::new() }, image))
+                .map(|(labelled, image)| (Distilled { labelled, taught: Vec::new() }, image))
                 .collect());
         };
         let classes = predictor.classes();
         let images = batch.iter().map(|(_, image)| (String::new(), image.clone(), None)).collect();
         let images = Dataset::from_images(classes.to_vec(), images)?;
-        let mut said = predictor.predict(&predictor.view(&images), None, &mut |_| ())?;
+        let mut said = predictor.predict(&predictor.view_cropped(&images), None, &mut |_| ())?;
         soften(&mut said, classes.len(), self.temperature);
-        let lessons = batch.into_iter().zip(said.chunks_exact(classes.len()));
-        Ok(lessons.map(|((shown, image), row)| (Lesson { shown, taught: row.to_vec() }, image)).collect())
+        let distilled = batch.into_iter().zip(said.chunks_exact(classes.len()));
+        Ok(distilled
+            .map(|((labelled, image), row)| (Distilled { labelled, taught: row.to_vec() }, image))
+            .collect())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hema_core::data::Dataset;
 use hema_core::metrics::ACCURACY;
@@ -12,6 +13,7 @@ use crate::device;
 use crate::nn::Precision;
 use crate::predict::Predictor;
 use crate::run_log::History;
+use crate::watch::Watch;
 use crate::weights::state_dict;
 
 const RECIPE_TEXT: &str = r#"
@@ -62,13 +64,13 @@ struct StopAfter<'a> {
     stop: &'a AtomicBool,
 }
 
+impl Watch for StopAfter<'_> {}
+
 impl Observer for StopAfter<'_> {
     fn step(&mut self, _: &Progress<'_>) {
         self.steps.set(self.steps.get().saturating_sub(1));
         self.stop.store(self.steps.get() == 0, Ordering::Relaxed);
     }
-
-    fn epoch(&mut self, _: &Epoch, _: bool) {}
 }
 
 struct Fixture {
@@ -91,8 +93,8 @@ impl Fixture {
         self.folder.path().join(name)
     }
 
-    fn run(&self, name: &str, recipe: &Recipe, resume: bool, steps: u64) -> Result<Outcome> {
-        self.run_saving_every(Duration::MAX, name, recipe, resume, steps)
+    fn run(&self, name: &str, recipe: &Recipe, start: Start, steps: u64) -> Result<Outcome> {
+        self.run_saving_every(Duration::MAX, name, recipe, start, steps)
     }
 
     fn run_saving_every(
@@ -100,24 +102,25 @@ impl Fixture {
         save_every: Duration,
         name: &str,
         recipe: &Recipe,
-        resume: bool,
+        start: Start,
         steps: u64,
     ) -> Result<Outcome> {
         let stop = AtomicBool::new(false);
         let mut observer = StopAfter { steps: Cell::new(steps), stop: &stop };
         let device = device::of_tests();
-        let out = Claimed::for_run(&self.out(name), resume)?;
+        let out = Claimed::for_run(&self.out(name), start)?;
         let task = Task {
             recipe,
             train: &self.train,
             val: &self.val,
             synthetic: true,
             out: &out,
+            start,
             save_every,
             command: "test",
             device: &device,
         };
-        fit(&task, resume, &mut observer, &stop)
+        fit(&task, &mut observer, &stop)
     }
 
     fn tensors(&self, name: &str) -> weights::StateDict {
@@ -142,13 +145,13 @@ fn precisions() -> &'static [&'static str] {
 
 fn resume(recipe: &Recipe) {
     let fixture = Fixture::new();
-    let whole = fixture.run("whole", recipe, false, FOREVER).unwrap();
+    let whole = fixture.run("whole", recipe, Start::Fresh, FOREVER).unwrap();
 
     // five batches an epoch: stops inside the first stage, at an epoch's last step, and inside the last epoch
-    assert_eq!(fixture.run("parts", recipe, false, 2).unwrap(), Outcome::Interrupted { step: 2 });
-    assert_eq!(fixture.run("parts", recipe, true, 3).unwrap(), Outcome::Interrupted { step: 5 });
-    assert_eq!(fixture.run("parts", recipe, true, 7).unwrap(), Outcome::Interrupted { step: 12 });
-    assert_eq!(fixture.run("parts", recipe, true, FOREVER).unwrap(), whole);
+    assert_eq!(fixture.run("parts", recipe, Start::Fresh, 2).unwrap(), Outcome::Interrupted { step: 2 });
+    assert_eq!(fixture.run("parts", recipe, Start::Resume, 3).unwrap(), Outcome::Interrupted { step: 5 });
+    assert_eq!(fixture.run("parts", recipe, Start::Resume, 7).unwrap(), Outcome::Interrupted { step: 12 });
+    assert_eq!(fixture.run("parts", recipe, Start::Resume, FOREVER).unwrap(), whole);
 
     assert_eq!(fixture.tensors("whole"), fixture.tensors("parts"));
     let history = |name: &str| History::read(&fixture.out(name).join("metrics.csv")).unwrap();
@@ -170,7 +173,7 @@ fn the_mean_of_the_weights_is_kept_and_training_goes_on_from_the_weights() {
     let fixture = Fixture::new();
     let runs = ["none", "ema", "uniform"].map(|kind| {
         let recipe = recipe(&[&format!("average.kind={kind}"), "stage.all.epochs=1", "stage.1.epochs=3"]);
-        fixture.run(kind, &recipe, false, 18).unwrap();
+        fixture.run(kind, &recipe, Start::Fresh, 18).unwrap();
         let saved = weights::read(&fixture.out(kind).join(CHECKPOINT)).unwrap().tensors;
         let part = |part: &str| -> weights::StateDict {
             let of = |(name, array): (&String, &weights::Array)| {
@@ -198,8 +201,8 @@ fn statistics_of_a_mean_can_be_estimated_anew() {
     let estimated = recipe(&[&uniform[..], &["average.statistics=estimated"]].concat());
     resume(&estimated);
     let fixture = Fixture::new();
-    fixture.run("averaged", &recipe(&uniform), false, FOREVER).unwrap();
-    fixture.run("estimated", &estimated, false, FOREVER).unwrap();
+    fixture.run("averaged", &recipe(&uniform), Start::Fresh, FOREVER).unwrap();
+    fixture.run("estimated", &estimated, Start::Fresh, FOREVER).unwrap();
     let (averaged, estimated) = (fixture.tensors("averaged"), fixture.tensors("estimated"));
     for (name, array) in &averaged {
         let of_batches = name.contains("running_") && !name.starts_with("classifier");
@@ -252,17 +255,17 @@ fn a_step_in_parts_is_the_same_step() {
         "loss.class_weights=balanced",
         "stage.all.lr=1e-2",
     ];
-    fixture.run("whole", &recipe(&plain), false, FOREVER).unwrap();
+    fixture.run("whole", &recipe(&plain), Start::Fresh, FOREVER).unwrap();
     for (name, more) in [("parts", "stage.all.micro_batch=5"), ("others", "stage.all.batch_size=5")] {
-        fixture.run(name, &recipe(&[&plain[..], &[more]].concat()), false, FOREVER).unwrap();
+        fixture.run(name, &recipe(&[&plain[..], &[more]].concat()), Start::Fresh, FOREVER).unwrap();
     }
     let found = difference(&fixture, ["whole", "parts"]);
     assert!(found < rounding, "{found}");
     assert!(difference(&fixture, ["whole", "others"]) > 1e-3);
     let viewed = ["loss.consistency=3", "loss.labelled_views=all"];
-    fixture.run("views", &recipe(&[&plain[..], &viewed].concat()), false, FOREVER).unwrap();
+    fixture.run("views", &recipe(&[&plain[..], &viewed].concat()), Start::Fresh, FOREVER).unwrap();
     let parts = [&plain[..], &viewed, &["stage.all.micro_batch=7"]].concat();
-    fixture.run("views in parts", &recipe(&parts), false, FOREVER).unwrap();
+    fixture.run("views in parts", &recipe(&parts), Start::Fresh, FOREVER).unwrap();
     let found = difference(&fixture, ["views", "views in parts"]);
     assert!(found < rounding, "{found}");
 }
@@ -274,7 +277,7 @@ fn layers_far_from_the_head_learn_less() {
     for (name, more) in
         [("all", "seed=0"), ("decay", "stage.all.layer_decay=1e-9"), ("head", "stage.all.train=head")]
     {
-        fixture.run(name, &recipe(&[&plain[..], &[more]].concat()), false, FOREVER).unwrap();
+        fixture.run(name, &recipe(&[&plain[..], &[more]].concat()), Start::Fresh, FOREVER).unwrap();
     }
     assert!(difference(&fixture, ["decay", "head"]) < 1e-6);
     assert!(difference(&fixture, ["decay", "all"]) > 1e-4);
@@ -285,7 +288,7 @@ fn views_that_learn_from_the_label_change_the_loss() {
     let fixture = Fixture::new();
     let loss = |views: &str| {
         let all = ["loss.consistency=1", "stage.all.epochs=1", &format!("loss.labelled_views={views}")];
-        fixture.run(views, &recipe(&all), false, FOREVER).unwrap();
+        fixture.run(views, &recipe(&all), Start::Fresh, FOREVER).unwrap();
         History::read(&fixture.out(views).join("metrics.csv")).unwrap().epochs[0].train_loss
     };
     assert!((loss("first") - loss("all")).abs() > 1e-3);
@@ -301,7 +304,8 @@ fn corrupted_validation_images_are_judged_and_decide_where_they_should() {
     let mut logged = Vec::new();
     for on in ["clean", "corrupted", "both"] {
         let recipe = recipe(&[CORRUPTED, &format!("select.on={on}"), "stage.all.epochs=2"]);
-        let Outcome::Finished { best_epoch, best } = fixture.run(on, &recipe, false, FOREVER).unwrap() else {
+        let Outcome::Finished { best_epoch, best } = fixture.run(on, &recipe, Start::Fresh, FOREVER).unwrap()
+        else {
             panic!("interrupted")
         };
         let history = History::read(&fixture.out(on).join("metrics.csv")).unwrap();
@@ -313,7 +317,7 @@ fn corrupted_validation_images_are_judged_and_decide_where_they_should() {
             _ => f64::midpoint(kept.val.value(&ACCURACY), corrupted),
         };
         assert_eq!(best, expected, "{on}");
-        let model = Bundle::read(&fixture.out(on).join(bundle::BEST)).unwrap().manifest;
+        let model = Bundle::read(&fixture.out(on).join(model_file::BEST)).unwrap().manifest;
         assert_eq!(model.metrics["corrupted_accuracy"], corrupted);
         let epoch = &history.epochs[0];
         let corrupted = epoch.val_corrupted.as_ref().map(|scores| scores.loss);
@@ -328,7 +332,7 @@ fn corrupted_validation_images_are_judged_and_decide_where_they_should() {
 fn images_are_enlarged_for_the_network_once_they_are_augmented() {
     let fixture = Fixture::new();
     let enlarged = recipe(&["data.enlarge=32", "stage.0.size=24"]);
-    fixture.run("enlarged", &enlarged, false, FOREVER).unwrap();
+    fixture.run("enlarged", &enlarged, Start::Fresh, FOREVER).unwrap();
     let model = Bundle::read(&fixture.out("enlarged").join(LAST)).unwrap();
     let Manifest { model: spec, preprocess, .. } = &model.manifest;
     assert_eq!((preprocess.size, preprocess.network_size(), spec.size), (24, 32, 32));
@@ -338,8 +342,8 @@ fn images_are_enlarged_for_the_network_once_they_are_augmented() {
     assert!(shown == small, "augmentation is that of small images");
 
     // the first stage, of one epoch, says a size of its own and shows its images at that
-    fixture.run("plain", &plain, false, FOREVER).unwrap();
-    fixture.run("throughout", &recipe(&["data.enlarge=32"]), false, FOREVER).unwrap();
+    fixture.run("plain", &plain, Start::Fresh, FOREVER).unwrap();
+    fixture.run("throughout", &recipe(&["data.enlarge=32"]), Start::Fresh, FOREVER).unwrap();
     let first_loss =
         |run: &str| History::read(&fixture.out(run).join("metrics.csv")).unwrap().epochs[0].train_loss;
     assert_eq!(first_loss("enlarged"), first_loss("plain"));
@@ -352,9 +356,9 @@ fn stages_of_growing_size_resume_to_the_bit_and_end_at_full_size() {
     let small = recipe(&["stage.0.size=22", "stage.1.size=23"]);
     resume(&small);
     let fixture = Fixture::new();
-    fixture.run("small", &small, false, FOREVER).unwrap();
-    fixture.run("full", &recipe(&[]), false, FOREVER).unwrap();
-    fixture.run("same", &recipe(&["stage.all.size=24"]), false, FOREVER).unwrap();
+    fixture.run("small", &small, Start::Fresh, FOREVER).unwrap();
+    fixture.run("full", &recipe(&[]), Start::Fresh, FOREVER).unwrap();
+    fixture.run("same", &recipe(&["stage.all.size=24"]), Start::Fresh, FOREVER).unwrap();
     assert_ne!(fixture.tensors("small"), fixture.tensors("full"));
     assert_eq!(fixture.tensors("same"), fixture.tensors("full"));
     let manifest = Bundle::read(&fixture.out("small").join(LAST)).unwrap().manifest;
@@ -381,10 +385,10 @@ fn a_run_of_a_sampler_resumes_to_the_bit_too() {
     // 64 images are 64 draws, some of them mixed: four batches an epoch
     let fixture = Fixture::with_train(&[2, 2, 20, 8, 8, 8, 8, 8]);
     let recipe = recipe(&["data.sampler=undersample-mixup", "loss.class_weights=effective"]);
-    let whole = fixture.run("whole", &recipe, false, FOREVER).unwrap();
-    assert_eq!(fixture.run("parts", &recipe, false, 2).unwrap(), Outcome::Interrupted { step: 2 });
-    assert_eq!(fixture.run("parts", &recipe, true, 5).unwrap(), Outcome::Interrupted { step: 7 });
-    assert_eq!(fixture.run("parts", &recipe, true, FOREVER).unwrap(), whole);
+    let whole = fixture.run("whole", &recipe, Start::Fresh, FOREVER).unwrap();
+    assert_eq!(fixture.run("parts", &recipe, Start::Fresh, 2).unwrap(), Outcome::Interrupted { step: 2 });
+    assert_eq!(fixture.run("parts", &recipe, Start::Resume, 5).unwrap(), Outcome::Interrupted { step: 7 });
+    assert_eq!(fixture.run("parts", &recipe, Start::Resume, FOREVER).unwrap(), whole);
     assert_eq!(fixture.tensors("whole"), fixture.tensors("parts"));
 }
 
@@ -401,7 +405,7 @@ fn every_sampler_and_class_weight_makes_another_run_and_sets_its_length() {
         ("undersample-mixup", 64),
     ] {
         let recipe = recipe(&[&format!("data.sampler={sampler}"), "stage.all.epochs=1"]);
-        fixture.run(sampler, &recipe, false, FOREVER).unwrap();
+        fixture.run(sampler, &recipe, Start::Fresh, FOREVER).unwrap();
         let history = History::read(&fixture.out(sampler).join("metrics.csv")).unwrap();
         assert_eq!(history.epochs[0].step, images / 16, "{sampler}");
         runs.push(fixture.tensors(sampler));
@@ -409,23 +413,23 @@ fn every_sampler_and_class_weight_makes_another_run_and_sets_its_length() {
     for weights in ["balanced", "effective"] {
         let recipe = recipe(&[&format!("loss.class_weights={weights}"), "stage.all.epochs=1"]);
         let name = format!("{weights} weights");
-        fixture.run(&name, &recipe, false, FOREVER).unwrap();
+        fixture.run(&name, &recipe, Start::Fresh, FOREVER).unwrap();
         runs.push(fixture.tensors(&name));
     }
     for (position, run) in runs.iter().enumerate() {
         assert!(!runs[..position].contains(run), "run {position}");
     }
     let by_stage = recipe(&["stage.all.class_weights=balanced", "stage.all.epochs=1"]);
-    fixture.run("by stage", &by_stage, false, FOREVER).unwrap();
+    fixture.run("by stage", &by_stage, Start::Fresh, FOREVER).unwrap();
     assert_eq!(fixture.tensors("by stage"), fixture.tensors("balanced weights"));
 }
 
 #[test]
 fn the_seed_decides_the_run() {
     let fixture = Fixture::new();
-    fixture.run("a", &recipe(&["stage.all.epochs=1"]), false, FOREVER).unwrap();
-    fixture.run("b", &recipe(&["stage.all.epochs=1"]), false, FOREVER).unwrap();
-    fixture.run("c", &recipe(&["stage.all.epochs=1", "seed=4"]), false, FOREVER).unwrap();
+    fixture.run("a", &recipe(&["stage.all.epochs=1"]), Start::Fresh, FOREVER).unwrap();
+    fixture.run("b", &recipe(&["stage.all.epochs=1"]), Start::Fresh, FOREVER).unwrap();
+    fixture.run("c", &recipe(&["stage.all.epochs=1", "seed=4"]), Start::Fresh, FOREVER).unwrap();
     assert_eq!(fixture.tensors("a"), fixture.tensors("b"));
     assert_ne!(fixture.tensors("a"), fixture.tensors("c"));
 }
@@ -434,7 +438,7 @@ fn the_seed_decides_the_run() {
 fn a_frozen_backbone_stays_as_it_was_and_its_head_learns() {
     let fixture = Fixture::new();
     let recipe = recipe(&["stage.0.epochs=1"]);
-    fixture.run("run", &recipe, false, 5).unwrap();
+    fixture.run("run", &recipe, Start::Fresh, 5).unwrap();
     let device = Device::flex();
     let fresh = state_dict(&Network::new(&model_spec(&recipe, 8), recipe.seed, &device).unwrap());
     let saved = weights::read(&fixture.out("run").join(CHECKPOINT)).unwrap().tensors;
@@ -453,13 +457,13 @@ fn a_run_learns_and_its_model_predicts() {
 
 fn learn(recipe: &Recipe) {
     let fixture = Fixture::new();
-    let Outcome::Finished { best, .. } = fixture.run("run", recipe, false, FOREVER).unwrap() else {
+    let Outcome::Finished { best, .. } = fixture.run("run", recipe, Start::Fresh, FOREVER).unwrap() else {
         panic!("interrupted")
     };
     assert!(best > 0.5, "{best}");
     let (predictor, manifests) = Predictor::open(&[fixture.out("run")], &Device::flex()).unwrap();
     assert_eq!(manifests[0].metrics["accuracy"], best);
-    let probabilities = predictor.predict(&predictor.view(&fixture.val), None, &mut |_| {}).unwrap();
+    let probabilities = predictor.predict(&predictor.view_cropped(&fixture.val), None, &mut |_| {}).unwrap();
     let labels: Vec<usize> = (0..fixture.val.len()).filter_map(|i| fixture.val.label(i)).collect();
     let right =
         probabilities.chunks(8).zip(&labels).filter(|(row, label)| metrics::argmax(row) == **label).count();
@@ -470,13 +474,13 @@ fn learn(recipe: &Recipe) {
 fn a_directory_holds_one_run() {
     let fixture = Fixture::new();
     let recipe = recipe(&["stage.all.epochs=1"]);
-    let error = fixture.run("run", &recipe, true, FOREVER).unwrap_err();
+    let error = fixture.run("run", &recipe, Start::Resume, FOREVER).unwrap_err();
     assert!(error.to_string().contains("nothing to resume"), "{error}");
-    fixture.run("run", &recipe, false, FOREVER).unwrap();
-    let error = fixture.run("run", &recipe, false, FOREVER).unwrap_err();
+    fixture.run("run", &recipe, Start::Fresh, FOREVER).unwrap();
+    let error = fixture.run("run", &recipe, Start::Fresh, FOREVER).unwrap_err();
     assert!(error.to_string().contains("already holds a run"), "{error}");
     let other = self::recipe(&["stage.all.epochs=1", "seed=9"]);
-    let error = fixture.run("run", &other, true, FOREVER).unwrap_err();
+    let error = fixture.run("run", &other, Start::Resume, FOREVER).unwrap_err();
     assert!(error.to_string().contains("was made with another recipe"), "{error}");
 }
 
@@ -484,12 +488,16 @@ fn a_directory_holds_one_run() {
 fn a_loss_that_is_not_finite_stops_the_run_and_names_the_step() {
     let fixture = Fixture::new();
     let recipe = recipe(&["stage.0.lr=1e30", "stage.0.optimizer=adamw", "stage.0.train=all"]);
-    let Outcome::Diverged(error) = fixture.run("run", &recipe, false, FOREVER).unwrap() else { panic!() };
+    let Outcome::Diverged(error) = fixture.run("run", &recipe, Start::Fresh, FOREVER).unwrap() else {
+        panic!()
+    };
     assert!(error.to_string().starts_with("step 2, batch starting with "), "{error}");
     assert!(error.hint_text().unwrap().ends_with("no checkpoint is saved yet"), "{error:?}");
 
     let recipe = self::recipe(&["stage.1.lr=1e30", "stage.1.schedule=constant"]);
-    let Outcome::Diverged(error) = fixture.run("later", &recipe, false, FOREVER).unwrap() else { panic!() };
+    let Outcome::Diverged(error) = fixture.run("later", &recipe, Start::Fresh, FOREVER).unwrap() else {
+        panic!()
+    };
     assert!(error.to_string().starts_with("step 7, "), "{error}");
     let hint = error.hint_text().unwrap();
     assert!(hint.ends_with("later/checkpoint.safetensors holds the run as it was after step 5"), "{hint}");
@@ -499,13 +507,13 @@ fn a_loss_that_is_not_finite_stops_the_run_and_names_the_step() {
 fn checkpoints_within_an_epoch_change_nothing_and_lose_nothing() {
     let fixture = Fixture::new();
     let recipe = recipe(&[]);
-    fixture.run("rare", &recipe, false, FOREVER).unwrap();
-    fixture.run_saving_every(Duration::ZERO, "often", &recipe, false, FOREVER).unwrap();
+    fixture.run("rare", &recipe, Start::Fresh, FOREVER).unwrap();
+    fixture.run_saving_every(Duration::ZERO, "often", &recipe, Start::Fresh, FOREVER).unwrap();
     assert_eq!(fixture.tensors("rare"), fixture.tensors("often"));
 
     // a step that fails ends a run without a last word, as a killed process does
     let broken = self::recipe(&["stage.0.lr=1e30", "stage.0.optimizer=adamw", "stage.0.train=all"]);
-    let ended = fixture.run_saving_every(Duration::ZERO, "broken", &broken, false, FOREVER).unwrap();
+    let ended = fixture.run_saving_every(Duration::ZERO, "broken", &broken, Start::Fresh, FOREVER).unwrap();
     let Outcome::Diverged(error) = ended else { panic!() };
     assert!(error.hint_text().unwrap().ends_with("after step 1"), "{error:?}");
 }
@@ -513,10 +521,11 @@ fn checkpoints_within_an_epoch_change_nothing_and_lose_nothing() {
 #[test]
 fn a_stage_can_start_at_a_module_and_an_unknown_one_is_an_error() {
     let fixture = Fixture::new();
-    let error = fixture.run("a", &recipe(&["stage.0.train={ from = \"stages.9\" }"]), false, 1).unwrap_err();
+    let error =
+        fixture.run("a", &recipe(&["stage.0.train={ from = \"stages.9\" }"]), Start::Fresh, 1).unwrap_err();
     assert!(error.to_string().contains("no module `stages.9`"), "{error}");
     assert!(error.hint_text().unwrap().contains("stages."), "{error:?}");
-    fixture.run("b", &recipe(&["stage.0.train={ from = \"stages.2\" }"]), false, 1).unwrap();
+    fixture.run("b", &recipe(&["stage.0.train={ from = \"stages.2\" }"]), Start::Fresh, 1).unwrap();
     let saved = weights::read(&fixture.out("b").join(CHECKPOINT)).unwrap().tensors;
     let moved = |name: &str| saved.contains_key(&format!("optimizer/mean/{name}"));
     assert!(moved("stages.2.conv.weight") && moved("classifier.bias") && !moved("stages.1.conv.weight"));
@@ -526,13 +535,14 @@ fn a_stage_can_start_at_a_module_and_an_unknown_one_is_an_error() {
 fn the_model_averages_over_the_views_of_its_recipe() {
     let fixture = Fixture::new();
     let short = ["stage.all.epochs=1"];
-    fixture.run("one", &recipe(&short), false, FOREVER).unwrap();
-    fixture.run("four", &recipe(&[&short[..], &["tta=flips"]].concat()), false, FOREVER).unwrap();
+    fixture.run("one", &recipe(&short), Start::Fresh, FOREVER).unwrap();
+    fixture.run("four", &recipe(&[&short[..], &["tta=flips"]].concat()), Start::Fresh, FOREVER).unwrap();
     assert!(difference(&fixture, ["one", "four"]) == 0.0, "training has no views");
 
     let open = |name: &str| Predictor::open(&[fixture.out(name)], &Device::flex()).unwrap().0;
-    let predict =
-        |predictor: &Predictor| predictor.predict(&predictor.view(&fixture.val), None, &mut |_| ()).unwrap();
+    let predict = |predictor: &Predictor| {
+        predictor.predict(&predictor.view_cropped(&fixture.val), None, &mut |_| ()).unwrap()
+    };
     let (one, four) = (open("one"), open("four"));
     assert_ne!(predict(&one), predict(&four));
     assert_eq!(predict(&one.with_tta(tta::find("flips").unwrap())), predict(&four));
@@ -551,17 +561,21 @@ fn a_network_learns_what_its_teachers_say() {
     let mut fixture = Fixture::new();
     let short = ["model.name=cnn", "stage.all.epochs=1"];
     for (name, seed) in [("first", "seed=1"), ("second", "seed=2")] {
-        fixture.run(name, &recipe(&[&short[..], &[seed]].concat()), false, FOREVER).unwrap();
+        fixture.run(name, &recipe(&[&short[..], &[seed]].concat()), Start::Fresh, FOREVER).unwrap();
     }
     let teachers = taught_by(&fixture, &["first", "second"]);
     let student =
         |more: &[&str]| recipe(&[&short[..], &[&teachers, "loss.label_smoothing=0"], more].concat());
-    fixture.run("half", &student(&["distill.weight=0.5"]), false, FOREVER).unwrap();
-    fixture.run("whole", &student(&["distill.weight=1"]), false, FOREVER).unwrap();
-    fixture.run("parts", &student(&["distill.weight=1", "stage.all.micro_batch=5"]), false, FOREVER).unwrap();
-    fixture.run("softer", &student(&["distill.weight=1", "distill.temperature=8"]), false, FOREVER).unwrap();
+    fixture.run("half", &student(&["distill.weight=0.5"]), Start::Fresh, FOREVER).unwrap();
+    fixture.run("whole", &student(&["distill.weight=1"]), Start::Fresh, FOREVER).unwrap();
+    fixture
+        .run("parts", &student(&["distill.weight=1", "stage.all.micro_batch=5"]), Start::Fresh, FOREVER)
+        .unwrap();
+    fixture
+        .run("softer", &student(&["distill.weight=1", "distill.temperature=8"]), Start::Fresh, FOREVER)
+        .unwrap();
     let first = taught_by(&fixture, &["first"]);
-    fixture.run("of one", &student(&["distill.weight=1", &first]), false, FOREVER).unwrap();
+    fixture.run("of one", &student(&["distill.weight=1", &first]), Start::Fresh, FOREVER).unwrap();
 
     // the labels say nothing where the teachers say all
     let data = fixture.train.clone();
@@ -570,8 +584,8 @@ fn a_network_learns_what_its_teachers_say() {
     };
     let images = (0..data.len()).map(mislabelled).collect();
     fixture.train = Dataset::from_images(data.classes().to_vec(), images).unwrap();
-    fixture.run("whole, wrong labels", &student(&["distill.weight=1"]), false, FOREVER).unwrap();
-    fixture.run("half, wrong labels", &student(&["distill.weight=0.5"]), false, FOREVER).unwrap();
+    fixture.run("whole, wrong labels", &student(&["distill.weight=1"]), Start::Fresh, FOREVER).unwrap();
+    fixture.run("half, wrong labels", &student(&["distill.weight=0.5"]), Start::Fresh, FOREVER).unwrap();
 
     assert!(difference(&fixture, ["whole", "whole, wrong labels"]) == 0.0);
     assert!(difference(&fixture, ["half", "half, wrong labels"]) > 1e-3);
@@ -585,22 +599,22 @@ fn a_network_learns_what_its_teachers_say() {
 #[test]
 fn a_taught_run_resumes_to_the_bit_with_the_teachers_it_had() {
     let fixture = Fixture::new();
-    fixture.run("teacher", &recipe(&["stage.all.epochs=1"]), false, FOREVER).unwrap();
+    fixture.run("teacher", &recipe(&["stage.all.epochs=1"]), Start::Fresh, FOREVER).unwrap();
     let teacher = taught_by(&fixture, &["teacher"]);
     resume(&recipe(&[&teacher, "loss.consistency=12"]));
 
     let student = recipe(&[&teacher]);
-    fixture.run("student", &student, false, 3).unwrap();
+    fixture.run("student", &student, Start::Fresh, 3).unwrap();
     std::fs::remove_dir_all(fixture.out("teacher")).unwrap();
-    fixture.run("teacher", &recipe(&["seed=9", "stage.all.epochs=1"]), false, FOREVER).unwrap();
-    let error = fixture.run("student", &student, true, FOREVER).unwrap_err();
+    fixture.run("teacher", &recipe(&["seed=9", "stage.all.epochs=1"]), Start::Fresh, FOREVER).unwrap();
+    let error = fixture.run("student", &student, Start::Resume, FOREVER).unwrap_err();
     assert!(error.to_string().contains("was made with another model to learn from"), "{error}");
 }
 
 #[test]
 fn teachers_for_other_classes_are_refused() {
     let fixture = Fixture::new();
-    fixture.run("teacher", &recipe(&["stage.all.epochs=1"]), false, FOREVER).unwrap();
+    fixture.run("teacher", &recipe(&["stage.all.epochs=1"]), Start::Fresh, FOREVER).unwrap();
     let student = recipe(&[&taught_by(&fixture, &["teacher"])]);
     let device = Device::flex();
     check(&student, fixture.train.classes(), &device).unwrap();

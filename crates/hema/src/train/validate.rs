@@ -1,4 +1,4 @@
-//! What the validation images say of a network after an epoch, as they are and corrupted.
+//! Scores of a network on the validation images after an epoch, as they are and corrupted.
 
 use std::collections::BTreeMap;
 
@@ -26,13 +26,13 @@ pub(super) struct Judge<'a> {
     corruption: Option<Augment>,
 }
 
-/// What the validation images say of a network.
+/// Scores of a network on the validation images.
 pub(super) struct Validated {
-    /// Of the probabilities as the network gives them.
+    /// Scores of the probabilities as the network gives them.
     pub(super) clean: Scores,
-    /// The same of the corrupted images.
+    /// Scores on the corrupted images.
     pub(super) corrupted: Option<Scores>,
-    /// What would calibrate the probabilities of the clean images.
+    /// The temperature that calibrates the probabilities of the clean images.
     pub(super) temperature: f64,
 }
 
@@ -60,10 +60,10 @@ impl<'a> Judge<'a> {
     ) -> Result<Validated> {
         let classes = self.data.classes();
         let predictor = Predictor::of_network(network, preprocess, classes, device);
-        let views = predictor.view(self.data);
+        let images = predictor.view_cropped(self.data);
         let labels: Vec<usize> = (0..self.data.len()).filter_map(|i| self.data.label(i)).collect();
         let predict = |edit: Option<Edit>| {
-            let probabilities = predictor.predict(&views, edit, &mut |_| {})?;
+            let probabilities = predictor.predict(&images, edit, &mut |_| {})?;
             Ok(Predictions { classes: classes.to_vec(), labels: labels.clone(), probabilities })
         };
         let clean = predict(None)?;

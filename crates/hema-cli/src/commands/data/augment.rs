@@ -2,21 +2,21 @@
 
 use std::path::PathBuf;
 
-use hema::core::data;
-use hema::core::data::write::{self, Copies};
-use hema::core::error::{Error, Result};
-use hema::core::split::Part;
+use hema::data;
+use hema::data::write::{self, Copies};
+use hema::error::{Error, Result};
 use hema::recipe::Recipe;
+use hema::split::Part;
 
 use super::convert::with_parts;
 use super::{Writing, write_images};
-use crate::commands::Status;
 use crate::output::{Printer, printable};
+use crate::status::Status;
 
 /// Write a data set with augmented copies of its training images
 ///
-/// `hema train` augments by itself, anew in every epoch; this is for other software. The validation and test images are
-/// written as they are.
+/// `hema train` augments by itself, anew in every epoch; this is for other software. The validation and test
+/// images are written as they are.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Image folder, or any other form of `hema list readers`
@@ -40,7 +40,8 @@ pub(crate) struct Args {
     /// Decides every random choice
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// CSV with the columns path and split, or `none` to augment all images; by default the split inside the data
+    /// CSV with the columns path and split, or `none` to augment all images; by default the split inside the
+    /// data
     #[arg(long, value_name = "FILE")]
     split: Option<PathBuf>,
 }

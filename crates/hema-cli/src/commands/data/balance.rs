@@ -2,22 +2,22 @@
 
 use std::path::PathBuf;
 
-use hema::core::data::write;
-use hema::core::data::{self, Source};
-use hema::core::error::{Error, Result};
-use hema::core::sampler::{self, Draw, Sampler};
-use hema::core::split::Part;
+use hema::data::write;
+use hema::data::{self, Source};
+use hema::error::{Error, Result};
+use hema::sampler::{self, Draw, Sampler};
+use hema::split::Part;
 
 use super::convert::{choose, with_parts};
 use super::{Writing, write_images};
-use crate::commands::Status;
 use crate::output::{Printer, printable, table};
+use crate::status::Status;
 
 /// Write a data set whose training classes are balanced by leaving images out, repeating or mixing them
 ///
-/// The validation and test images are written as they are. What is written of the training images is what the first
-/// epoch of a training run with this sampler shows; a run itself can show other images every epoch (`data.sampler` in
-/// a recipe).
+/// The validation and test images are written as they are. What is written of the training images is what the
+/// first epoch of a training run with this sampler shows; a run itself can show other images every epoch
+/// (`data.sampler` in a recipe).
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Image folder with labels, or any other form of `hema list readers`
@@ -35,7 +35,8 @@ pub(crate) struct Args {
     /// Decides every random choice
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// CSV with the columns path and split, or `none` to balance all images; by default the split inside the data
+    /// CSV with the columns path and split, or `none` to balance all images; by default the split inside the
+    /// data
     #[arg(long, value_name = "FILE")]
     split: Option<PathBuf>,
     /// Write only this part, as a data set without parts; several, separated by commas, keep theirs

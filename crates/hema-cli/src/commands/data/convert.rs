@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use hema::core::data::write::{self, Change, Encoding, Form};
-use hema::core::data::{self, Skipped, Source};
-use hema::core::error::{Error, Result};
-use hema::core::preprocess::{Crop, Filter};
-use hema::core::split::Part;
+use hema::data::write::{self, Change, Encoding, Form};
+use hema::data::{self, Skipped, Source};
+use hema::error::{Error, Result};
+use hema::preprocess::{Crop, Filter};
+use hema::split::Part;
+use hema::split_choice::with_split;
 
 use super::{Writing, write_images};
-use crate::commands::{Status, with_split};
 use crate::output::Printer;
+use crate::status::Status;
 
 /// Write a data set in another form: folder, archive, array, shards
 #[derive(clap::Args)]
@@ -30,10 +31,12 @@ pub(crate) struct Args {
     /// Filter for resizing
     #[arg(long, value_parser = parse_filter, default_value = "bicubic", value_name = "bilinear|bicubic|lanczos")]
     filter: Filter,
-    /// Write JPEG files of this quality; without it nothing is lost: files stay as they are, changed images become PNG
+    /// Write JPEG files of this quality; without it nothing is lost: files stay as they are, changed images
+    /// become PNG
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: Option<u8>,
-    /// CSV with the columns path and split, or `none` to leave parts out; by default the split inside the data
+    /// CSV with the columns path and split, or `none` to leave parts out; by default the split inside the
+    /// data
     #[arg(long, value_name = "FILE")]
     split: Option<PathBuf>,
     /// Write only this part, as a data set without parts; several, separated by commas, keep theirs
@@ -73,7 +76,8 @@ pub(super) fn with_parts(source: Source, split: Option<&Path>) -> Result<Source>
     }
 }
 
-/// The images of the parts asked for, all when there are none. A single part is a data set of its own, without parts.
+/// The images of the parts asked for, all when there are none. A single part is a data set of its own,
+/// without parts.
 pub(super) fn choose(source: Source, wanted: &[Part]) -> Result<(Source, Vec<usize>)> {
     let is_wanted =
         |i: &usize| wanted.is_empty() || source.entry(*i).part.is_some_and(|p| wanted.contains(&p));

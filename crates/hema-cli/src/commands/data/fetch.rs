@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use hema::core::error::{Error, Result};
+use hema::error::{Error, Result};
 use hema_fetch::sets::{self, Fetched, PublicSet, SETS};
 use hema_fetch::{Options, Outcome};
 
 use crate::commands::download::Watch;
 use crate::output::Printer;
+use crate::status::Status;
 
 /// Fetch public data sets from their homes, with their licence and citation
 ///
@@ -35,9 +36,10 @@ Environment:
 /// The variable that names a mirror.
 const MIRROR: &str = "HEMA_MIRROR";
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if args.list {
-        return list(printer);
+        list(printer)?;
+        return Ok(Status::Done);
     }
     let wanted: Vec<&PublicSet> = args.names.iter().map(|name| sets::find(name)).collect::<Result<_>>()?;
     let mirror = std::env::var(MIRROR).ok().filter(|mirror| !mirror.is_empty());
@@ -55,7 +57,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     if printer.is_json() {
         printer.result(&serde_json::to_string_pretty(&results).map_err(|e| Error::new(e.to_string()))?);
     }
-    Ok(())
+    Ok(Status::Done)
 }
 
 /// Says what is about to be fetched and on what terms.

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use hema::core::data::info::{Info, contact_sheet, describe};
-use hema::core::data::{self, Source};
-use hema::core::error::{Error, Result};
-use hema::core::file;
-use hema::core::split::Part;
+use hema::data::info::{Info, contact_sheet, describe};
+use hema::data::{self, Source};
+use hema::error::{Error, Result};
+use hema::file;
+use hema::split::Part;
 
 use crate::output::{Printer, printable, table};
+use crate::status::Status;
 
 /// Say what a data set holds: classes, parts, sizes, colours
 #[derive(clap::Args)]
@@ -23,7 +24,7 @@ pub(crate) struct Args {
     seed: u64,
 }
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let mut source = data::open(&args.data)?;
     if let Some(split) = source.read_split_inside()? {
         source = source.with_split(&split)?;
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     } else {
         printer.result(&text(&source, &info));
     }
-    Ok(())
+    Ok(Status::Done)
 }
 
 /// The description for people.

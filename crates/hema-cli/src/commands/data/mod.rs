@@ -10,12 +10,13 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use clap::Subcommand;
-use hema::core::data::write::{self, Form, Options, Writer};
-use hema::core::data::{Skipped, Source};
-use hema::core::error::{Error, Result};
+use hema::data::write::{self, Form, Options, Writer};
+use hema::data::{Skipped, Source};
+use hema::error::{Error, Result};
 
-use super::{OnBadImage, Status, ctrl_c, warn_skipped};
+use super::args::OnBadImage;
 use crate::output::Printer;
+use crate::status::{Status, listen_to_ctrl_c, stop_flag};
 
 /// Fetch data sets, look at them, balance them and change their form
 #[derive(clap::Args)]
@@ -35,18 +36,19 @@ enum Command {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     match &args.command {
-        Command::Fetch(args) => fetch::run(args, printer).map(|()| Status::Done),
+        Command::Fetch(args) => fetch::run(args, printer),
         Command::Augment(args) => augment::run(args, printer),
         Command::Balance(args) => balance::run(args, printer),
         Command::Convert(args) => convert::run(args, printer),
-        Command::Info(args) => info::run(args, printer).map(|()| Status::Done),
+        Command::Info(args) => info::run(args, printer),
     }
 }
 
 /// How a data set is written.
 #[derive(clap::Args)]
 struct Writing {
-    /// Form to write (see `hema list forms`); by default what the name of the output ends in, a folder without an ending
+    /// Form to write (see `hema list forms`); by default what the name of the output ends in, a folder
+    /// without an ending
     #[arg(long, value_name = "FORM")]
     to: Option<String>,
     /// Deflate the arrays of a .npz
@@ -70,8 +72,8 @@ impl Writing {
     }
 }
 
-/// Writes a data set with a bar and completes it: what could not be read, or nothing where Ctrl-C stopped it. `write` calls
-/// its second argument with the number of images done.
+/// Writes a data set with a bar and completes it: what could not be read, or nothing where Ctrl-C stopped it.
+/// `write` calls its second argument with the number of images done.
 fn write_images(
     printer: &Printer,
     what: &str,
@@ -79,7 +81,8 @@ fn write_images(
     mut writer: Box<dyn Writer>,
     write: impl FnOnce(&mut dyn Writer, &mut dyn FnMut(usize) -> Result<()>) -> Result<Vec<Skipped>>,
 ) -> Result<Option<Vec<Skipped>>> {
-    let stop = ctrl_c(printer, "leave a temporary file beside the output");
+    listen_to_ctrl_c(printer, "leave a temporary file beside the output");
+    let stop = stop_flag();
     let progress = printer.progress(what, images as u64);
     let written = write(writer.as_mut(), &mut |done| {
         progress.set(done as u64, "images");
@@ -92,6 +95,6 @@ fn write_images(
     }
     let skipped = written?;
     writer.finish()?;
-    warn_skipped(printer, &skipped);
+    printer.warn_of_skipped(&skipped);
     Ok(Some(skipped))
 }

@@ -2,37 +2,41 @@
 
 use std::path::Path;
 
-use hema::core::data::{Dataset, Source};
-use hema::core::error::{Error, Result};
-use hema::core::file::{self, csv_error};
-use hema::core::report::{self, RateTest};
-use hema::core::split::{Part, Split};
+use hema::error::{Error, ErrorKind, Result};
+use hema::file::{self, csv_error};
 use hema::recipe::Recipe;
-use hema::train::{self, RangeTest};
+use hema::report::{self, RateTest};
+use hema::split::Part;
+use hema::train::{self, RangeTest, Start};
+use hema::training::describe;
 
-use super::{Inputs, find_split, open_data, read_recipe};
-use crate::commands::{Status, ctrl_c, describe, load, warn_skipped};
-use crate::output::Printer;
+use super::inputs::Inputs;
+use crate::output::{Bars, Printer};
+use crate::status::{Status, listen_to_ctrl_c, stop_flag};
 
 /// The page and the table of a range test.
 const PAGE: &str = "lr.html";
 const TABLE: &str = "lr.csv";
 
-pub(super) fn run(args: &Inputs, printer: &Printer) -> Result<Status> {
-    let recipe = read_recipe(args)?;
-    let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-lr", recipe.name)));
+pub(super) fn run(inputs: &Inputs, printer: &Printer) -> Result<Status> {
+    let training = inputs.training();
+    let recipe = training.read_recipe()?;
+    let out = training.folder(&recipe, "-lr");
     if out.join(train::RECIPE).exists() {
         return Err(Error::new("holds a run, expected a folder for the page of a range test")
             .at(&out)
-            .hint("choose another --out"));
+            .hint("choose another --out")
+            .with_kind(ErrorKind::AlreadyExists));
     }
-    let (_, source) = open_data(args, &out, printer)?;
-    let split = find_split(args, &recipe, &source, &out)?;
-    let device = args.on.open(printer)?;
-    train::check(&recipe, source.classes(), &device)?;
-    let data = training_images(args, &recipe, &source, &split, printer)?;
+    let data = training.open_data(&out, &mut Bars::new(printer))?;
+    let split = training.find_split(&recipe, &data.source, &out)?;
+    let device = inputs.device.open(printer)?;
+    train::check(&recipe, data.source.classes(), &device)?;
+    let plan = training.plan_of(recipe, data.into(), split, out, Start::Fresh);
+    let images = plan.load(Part::Train, &mut Bars::new(printer))?;
+    printer.note(&format!("train: {}", describe(&images)));
 
-    let stop = ctrl_c(printer, "end the test");
+    listen_to_ctrl_c(printer, "end the test");
     let bar = printer.progress("range test", RangeTest::STEPS as u64);
     let mut watch = |test: &RangeTest| {
         let (steps, last) = (test.points.len(), test.points.last());
@@ -40,32 +44,15 @@ pub(super) fn run(args: &Inputs, printer: &Printer) -> Result<Status> {
             last.map_or(String::new(), |point| format!("lr {:.1e}  loss {:.4}", point.lr, point.smoothed));
         bar.set(steps as u64, &message);
     };
-    let test = train::test_rates(&recipe, &data, &device, &mut watch, &stop)?;
+    let test = train::test_rates(&plan.recipe, &images, &device, &mut watch, stop_flag())?;
     bar.clear();
     let Some(test) = test else { return Ok(Status::Interrupted) };
-    write(&out, &recipe, &test)?;
-    print(&out, &recipe, &test, printer);
+    write(&plan.folder, &plan.recipe, &test)?;
+    print(&plan.folder, &plan.recipe, &test, printer);
     Ok(Status::Done)
 }
 
-fn training_images(
-    args: &Inputs,
-    recipe: &Recipe,
-    source: &Source,
-    split: &Split,
-    printer: &Printer,
-) -> Result<Dataset> {
-    let part = split.indices(source, Part::Train)?;
-    let options = args.memory.options(recipe.data.on_bad_image);
-    let data = load(printer, part.len(), |progress| {
-        Dataset::load(source, Some(&part), &train::preprocess(recipe), &options, progress)
-    })?;
-    warn_skipped(printer, data.skipped());
-    printer.note(&format!("train: {}", describe(&data)));
-    Ok(data)
-}
-
-/// What to add to the command to take a rate.
+/// The argument that sets a rate.
 fn advice(rate: f64) -> String {
     format!("--set stage.0.lr={rate:.1e}")
 }

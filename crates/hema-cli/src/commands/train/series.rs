@@ -1,54 +1,53 @@
 //! Several runs of one recipe, with other seeds or on the folds of the data, and what they come to together.
 //!
-//! The folder of a series holds a run directory for each, `series.json` with what was asked for, `summary.json` and a page that
-//! compares the runs. A series that was interrupted goes on with the run it was at.
+//! The folder of a series holds a run directory for each, `series.json` with what was asked for,
+//! `summary.json` and a page that compares the runs. A series that was interrupted goes on with the run it
+//! was at.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use hema::bundle::Bundle;
-use hema::core::data::Source;
-use hema::core::error::{Error, Result};
-use hema::core::file;
-use hema::core::metrics::{self, ACCURACY, Metric, Notation, Place};
-use hema::core::record::Evaluation;
-use hema::core::split::{Part, Split, SplitPlan};
+use hema::data::Source;
+use hema::error::{Error, ErrorKind, Result};
+use hema::metrics::{self, ACCURACY, Metric, Notation, Place};
+use hema::model_file::Bundle;
 use hema::recipe::Recipe;
-use hema::train::{self, Claimed};
+use hema::record::Evaluation;
+use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json, read_report, write_json, write_page};
+use hema::split::{Part, Split, SplitPlan};
+use hema::train::{self, CHECKPOINT, Claimed, RECIPE, Start};
+use hema::{Training, file};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Args, Ended, Inputs, Run, advise_resuming, check_same_recipe, find_split, keep_inputs, open_data,
-    read_recipe,
-};
+use super::bars::TrainingBars;
+use super::inputs::Inputs;
+use super::resuming::{advise_resuming, check_same_recipe};
 use crate::commands::weights::warn_of_weights;
-use crate::commands::{Status, report};
-use crate::output::{Printer, table};
-use crate::run_info::{EVALUATION, REPORT, SPLIT, read_json, write_json};
+use crate::output::{Bars, Printer, table};
+use crate::status::Status;
 
-/// What was asked for.
+/// Name of the file that says which runs were asked for.
 const SERIES: &str = "series.json";
-/// What the runs come to.
+/// Name of the file with the scores of all runs.
 const SUMMARY: &str = "summary.json";
 
 /// The runs of a series.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Series {
     /// Runs with seeds one apart.
-    seeds: Option<u64>,
+    pub(super) seeds: Option<u64>,
     /// Folds, each of which validates once.
-    folds: Option<usize>,
+    pub(super) folds: Option<usize>,
 }
 
 impl Series {
-    /// What the arguments ask for, or what a series to resume is; nothing for a single run.
-    pub(super) fn asked(args: &Args) -> Result<Option<Self>> {
-        let kept = args.inputs.out.as_ref().map(|out| out.join(SERIES));
-        let kept = kept.filter(|path| args.inputs.resume && path.exists());
-        if let Some(path) = kept {
+    /// The series that is asked for, or the one to resume; nothing for a single run.
+    pub(super) fn or_kept(self, inputs: &Inputs) -> Result<Option<Self>> {
+        let kept = inputs.out.as_ref().map(|out| out.join(SERIES));
+        if let Some(path) = kept.filter(|path| inputs.resume && path.exists()) {
             return read_json(&path).map(Some);
         }
-        let asked = Self { seeds: args.seeds, folds: args.folds.map(usize::from) };
-        Ok((asked.seeds.is_some() || asked.folds.is_some()).then_some(asked))
+        Ok((self.seeds.is_some() || self.folds.is_some()).then_some(self))
     }
 }
 
@@ -65,34 +64,43 @@ struct Row {
     name: String,
     #[serde(skip)]
     notation: Notation,
-    /// Of every run, in order.
+    /// The number of every run, in order.
     values: Vec<f64>,
     mean: f64,
     /// Sample standard deviation.
     deviation: f64,
 }
 
-pub(super) fn run(args: &Inputs, series: Series, printer: &Printer) -> Result<Status> {
-    let recipe = read_recipe(args)?;
+pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<Status> {
+    let training = inputs.training();
+    let recipe = training.read_recipe()?;
     warn_of_weights(&recipe, printer);
-    let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
-    let (info, source) = open_data(args, &out, printer)?;
-    let members = members(args, series, &recipe, &source, &out)?;
-    if args.resume {
-        check_same_recipe(&recipe, &out)?;
-    } else {
-        if out.join(SERIES).exists() || out.join(train::CHECKPOINT).exists() {
-            let hint = "choose another --out, or continue it with --resume";
-            return Err(Error::new("already holds runs").at(&out).hint(hint));
+    let out = training.folder(&recipe, "");
+    let data = Arc::new(training.open_data(&out, &mut Bars::new(printer))?);
+    let members = members(&training, series, &recipe, &data.source, &out)?;
+    let device = match inputs.start() {
+        Start::Resume => {
+            check_same_recipe(&recipe, &out)?;
+            inputs.device.open(printer)?
         }
-        train::check(&recipe, source.classes(), &args.on.open(printer)?)?;
-        keep_inputs(args, &out)?;
-    }
+        Start::Fresh => {
+            if out.join(SERIES).exists() || out.join(CHECKPOINT).exists() {
+                return Err(Error::new("already holds runs")
+                    .at(&out)
+                    .hint("choose another --out, or continue it with --resume")
+                    .with_kind(ErrorKind::AlreadyExists));
+            }
+            let device = inputs.device.open(printer)?;
+            train::check(&recipe, data.source.classes(), &device)?;
+            training.check_inputs_are_kept(&out)?;
+            device
+        }
+    };
     let out = Claimed::new(&out)?;
-    if !args.resume {
-        info.write(&out)?;
+    if inputs.start() == Start::Fresh {
+        data.info.write(&out)?;
         let toml = recipe.to_toml()?;
-        file::write_atomic(&out.join(train::RECIPE), |file| file.write_all(toml.as_bytes()))?;
+        file::write_atomic(&out.join(RECIPE), |file| file.write_all(toml.as_bytes()))?;
         if let (None, Some(first)) = (series.folds, members.first()) {
             first.split.write(&out.join(SPLIT))?;
         }
@@ -100,6 +108,7 @@ pub(super) fn run(args: &Inputs, series: Series, printer: &Printer) -> Result<St
         write_json(&out.join(SERIES), &series)?;
     }
 
+    let training = training.device(&device);
     let mut folders = Vec::new();
     for (number, member) in members.iter().enumerate() {
         let folder = out.join(&member.name);
@@ -107,22 +116,17 @@ pub(super) fn run(args: &Inputs, series: Series, printer: &Printer) -> Result<St
         if folder.join(EVALUATION).exists() {
             printer.note("already done");
         } else {
-            let run = Run {
-                recipe: &member.recipe,
-                info: &info,
-                source: &source,
-                split: &member.split,
-                out: &folder,
-                resume: folder.join(train::CHECKPOINT).exists(),
-                inputs: args,
-            };
-            match run.train(printer)? {
-                Ended::Judged(_) => {}
-                Ended::Diverged(error) => return Err(error),
-                Ended::Interrupted => {
+            let (recipe, split) = (member.recipe.clone(), member.split.clone());
+            let start = Start::of_folder(&folder);
+            let plan = training.plan_of(recipe, Arc::clone(&data), split, folder.clone(), start);
+            match plan.run(&mut TrainingBars::new(&member.recipe, printer)) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    printer.note(error.message());
                     advise_resuming("train", &out, printer);
                     return Ok(Status::Interrupted);
                 }
+                Err(error) => return Err(error),
             }
         }
         folders.push(folder);
@@ -133,14 +137,14 @@ pub(super) fn run(args: &Inputs, series: Series, printer: &Printer) -> Result<St
 
 /// The runs: every seed on every fold.
 fn members(
-    args: &Inputs,
+    training: &Training,
     series: Series,
     recipe: &Recipe,
     source: &Source,
     out: &Path,
 ) -> Result<Vec<Member>> {
     let folds: Vec<(Option<usize>, Split)> = match series.folds {
-        None => vec![(None, find_split(args, recipe, source, out)?)],
+        None => vec![(None, training.find_split(recipe, source, out)?)],
         Some(count) => {
             let folds = folds(count, recipe, source).map_err(|e| e.at(source.path()))?;
             folds.into_iter().enumerate().map(|(number, split)| (Some(number + 1), split)).collect()
@@ -160,7 +164,8 @@ fn members(
     Ok(members)
 }
 
-/// A split for each fold of what is not set apart as test: by the data's own split, else by the recipe's share.
+/// A split for each fold of what is not set apart as test: by the data's own split, else by the recipe's
+/// share.
 fn folds(count: usize, recipe: &Recipe, source: &Source) -> Result<Vec<Split>> {
     let Some(own) = source.read_split_inside()? else {
         return SplitPlan::new(source, recipe.seed).folds(count, recipe.data.test);
@@ -192,8 +197,8 @@ fn summarize(out: &Path, members: &[Member], folders: &[PathBuf], printer: &Prin
     let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
     let summary = serde_json::json!({ "runs": names, "scores": rows });
     write_json(&out.join(SUMMARY), &summary)?;
-    let reports = folders.iter().zip(records).map(|(folder, record)| report::gather(folder, record, folder));
-    report::write(&out.join(REPORT), &reports.collect::<Result<Vec<_>>>()?)?;
+    let reports = folders.iter().map(|folder| read_report(folder));
+    write_page(&out.join(REPORT), &reports.collect::<Result<Vec<_>>>()?)?;
     printer.note(&format!("report: {}", out.join(REPORT).display()));
     if printer.is_json() {
         printer.result(&summary.to_string());

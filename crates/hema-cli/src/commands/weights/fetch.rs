@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hema::core::error::{Error, Result, suggest};
+use hema::error::{Error, Result, suggest};
 use hema::weights::{HUB_FILE, HubCache, PUBLISHED, Published, check_fits, find_pretrained};
 use hema_fetch::hub::Hub;
 use hema_fetch::{Options, Outcome};
@@ -10,11 +10,12 @@ use hema_fetch::{Options, Outcome};
 use super::other_normalisation;
 use crate::commands::download::Watch;
 use crate::output::Printer;
+use crate::status::Status;
 
 /// Fetch published ImageNet weights from timm's repositories on the Hugging Face hub
 ///
-/// They go into the hub's own cache, where `model.weights = "imagenet"` finds them, and timm too. An interrupted download
-/// goes on where it stopped.
+/// They go into the hub's own cache, where `model.weights = "imagenet"` finds them, and timm too. An
+/// interrupted download goes on where it stopped.
 #[derive(clap::Args)]
 #[command(after_long_help = ENVIRONMENT)]
 pub(crate) struct Args {
@@ -32,7 +33,7 @@ Environment:
   HTTPS_PROXY     proxy; ALL_PROXY and NO_PROXY work too
   SSL_CERT_FILE   PEM file of the certificate authorities to trust instead of the built-in ones";
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let wanted: Vec<&Published> = args.names.iter().map(|name| find(name)).collect::<Result<_>>()?;
     let mut results = Vec::new();
     for published in wanted {
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     if printer.is_json() {
         printer.result(&serde_json::to_string_pretty(&results).map_err(|e| Error::new(e.to_string()))?);
     }
-    Ok(())
+    Ok(Status::Done)
 }
 
 fn find(name: &str) -> Result<&'static Published> {
@@ -113,7 +114,7 @@ fn discard(blob: &Path, outcome: Outcome, printer: &Printer) {
     }
 }
 
-/// What to do where the program cannot download.
+/// Advice for machines on which the program cannot download.
 fn by_hand(published: &Published, hub: &Hub) -> String {
     format!(
         "behind a proxy, set HTTPS_PROXY; where there is a mirror of the hub, set HF_ENDPOINT to its address; or get {} on \

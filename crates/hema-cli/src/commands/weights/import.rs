@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use hema::core::error::{Error, Result};
+use hema::error::{Error, Result};
 use hema::weights::{self, Imported};
 
 use crate::output::Printer;
+use crate::status::Status;
 
 /// Take in weights from a safetensors file with timm's, torchvision's or Keras' names
 ///
-/// The file that is written is what `model.weights` takes as a path; in `weights/`, or a folder that `HEMA_WEIGHTS` names,
-/// `model.weights = "imagenet"` finds it.
+/// The file that is written is what `model.weights` takes as a path; in `weights/`, or a folder that
+/// `HEMA_WEIGHTS` names, `model.weights = "imagenet"` finds it.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// safetensors file
@@ -23,7 +24,7 @@ pub(crate) struct Args {
     out: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let model = &args.model;
     let default = || Path::new("weights").join(format!("{model}.imported.safetensors"));
     let out = args.out.clone().unwrap_or_else(default);
@@ -46,5 +47,5 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     } else {
         printer.result(&out.display().to_string());
     }
-    Ok(())
+    Ok(Status::Done)
 }

@@ -1,22 +1,23 @@
 //! `hema weights list`: what is published, and what of it is on this machine.
 
-use hema::core::error::{Error, Result};
+use hema::error::{Error, Result};
 use hema::model;
 use hema::weights::{PUBLISHED, Published, find_pretrained};
 
 use super::other_normalisation;
 use crate::output::Printer;
+use crate::status::Status;
 
 /// List the architectures with published ImageNet weights: from which repository, with which licence, and where they are on
 /// this machine
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
-pub(crate) fn run(_: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(_: &Args, printer: &Printer) -> Result<Status> {
     if printer.is_json() {
         let rows: Vec<_> = PUBLISHED.iter().map(json).collect();
         printer.result(&serde_json::to_string_pretty(&rows).map_err(|e| Error::new(e.to_string()))?);
-        return Ok(());
+        return Ok(Status::Done);
     }
     for published in PUBLISHED {
         let Published { model, licence, .. } = published;
@@ -29,7 +30,7 @@ pub(crate) fn run(_: &Args, printer: &Printer) -> Result<()> {
             printer.result(&format!("{:<21}  needs {settings}", ""));
         }
     }
-    Ok(())
+    Ok(Status::Done)
 }
 
 /// The size of an architecture's file: four bytes a parameter.

@@ -5,11 +5,12 @@ mod import;
 mod list;
 
 use clap::Subcommand;
-use hema::core::error::Result;
+use hema::error::Result;
 use hema::recipe::{Recipe, Weights};
 use hema::weights::{self, PUBLISHED, Published};
 
 use crate::output::Printer;
+use crate::status::Status;
 
 /// Fetch, take in and list pretrained weights
 #[derive(clap::Args)]
@@ -25,7 +26,7 @@ enum Command {
     List(list::Args),
 }
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     match &args.command {
         Command::Fetch(args) => fetch::run(args, printer),
         Command::Import(args) => import::run(args, printer),
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     }
 }
 
-/// What `[data]` of a recipe must say for these weights, where its own values will not do.
+/// The settings of `[data]` that these weights need in a recipe, where its own values will not do.
 pub(crate) fn other_normalisation(published: &Published) -> Option<String> {
     let Published { mean, std, .. } = published;
     // a recipe's own values are those of ImageNet, which most weights have
@@ -41,8 +42,8 @@ pub(crate) fn other_normalisation(published: &Published) -> Option<String> {
     ((mean, std) != usual).then(|| format!("data.mean={mean:?} data.std={std:?}").replace(", ", ","))
 }
 
-/// Warns of what the published weights that a recipe starts from ask for: of a licence that keeps commercial use out, and of
-/// images normalised otherwise than the recipe says.
+/// Warns of what the published weights that a recipe starts from ask for: of a licence that keeps commercial
+/// use out, and of images normalised otherwise than the recipe says.
 pub(crate) fn warn_of_weights(recipe: &Recipe, printer: &Printer) {
     let path = match &recipe.model.weights {
         Weights::None => return,

@@ -11,8 +11,8 @@
 mod block;
 mod buffer;
 mod conv;
-mod convnext;
 mod convert;
+mod convnext;
 mod graph;
 mod layer_norm;
 mod pool;

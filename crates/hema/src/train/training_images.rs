@@ -2,8 +2,8 @@
 //!
 //! Mixing works on whole batches, whose order follows from the seed and the epoch too.
 //!
-//! What is drawn follows from the seed and the epoch, and what becomes of an image from its place in the data and how
-//! often it came before: a resumed epoch goes on where it stopped.
+//! What is drawn follows from the seed and the epoch, and what becomes of an image from its place in the data
+//! and how often it came before: a resumed epoch goes on where it stopped.
 
 use std::num::NonZero;
 
@@ -22,9 +22,9 @@ use rayon::prelude::*;
 use crate::loss::{Target, VIEWS};
 use crate::recipe::{Per, Recipe};
 
-/// What an image of a batch shows.
+/// The class of an image of a batch.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Shown {
+pub(super) struct Labelled {
     /// Its position in the data.
     pub(super) image: usize,
     /// Its class.
@@ -33,7 +33,7 @@ pub(super) struct Shown {
 
 /// The training images and how they are drawn.
 #[derive(Clone)]
-pub(super) struct Deck<'a> {
+pub(super) struct TrainingImages<'a> {
     data: &'a Dataset,
     seed: u64,
     /// Operators that come first.
@@ -46,7 +46,7 @@ pub(super) struct Deck<'a> {
     last: Augment,
     /// Copies that all epochs show; none where every epoch augments anew.
     copies: Option<NonZero<u64>>,
-    /// Every image is shown in several views.
+    /// Every image is labelled in several views.
     views: bool,
     sampler: &'static Sampler,
     /// Positions of the images of each class.
@@ -55,8 +55,8 @@ pub(super) struct Deck<'a> {
     quotas: Vec<u64>,
 }
 
-impl<'a> Deck<'a> {
-    /// The deck of a recipe.
+impl<'a> TrainingImages<'a> {
+    /// The training images of a recipe.
     ///
     /// # Errors
     /// An unknown sampler, operator or mix.
@@ -107,13 +107,14 @@ impl<'a> Deck<'a> {
         &self.quotas
     }
 
-    /// The images of an epoch, in the order they are shown in batches of `batch_size`.
+    /// The images of an epoch, in the order they are labelled in batches of `batch_size`.
     pub(super) fn draw(&self, epoch: u64, batch_size: usize) -> Vec<Draw> {
         let drawn_in = self.augmented_in(epoch);
         let mut draws = self.sampler.draw(&self.classes, &self.quotas, self.seed, drawn_in);
         draws.shuffle(&mut stream(self.seed, Purpose::Shuffle, drawn_in, 0));
         if self.copies.is_some() {
-            // a batch keeps its images, which are mixed with each other; the last may be smaller and stays last
+            // a batch keeps its images, which are mixed with each other; the last may be smaller and stays
+            // last
             let whole = draws.len() / batch_size * batch_size;
             let mut batches: Vec<Vec<Draw>> =
                 draws[..whole].chunks(batch_size).map(<[Draw]>::to_vec).collect();
@@ -128,33 +129,33 @@ impl<'a> Deck<'a> {
         if self.copies.is_some() { 0 } else { epoch }
     }
 
-    /// The images of a batch, augmented, with what they show: one an image of the batch, each perhaps with another one of
-    /// the batch mixed into it, or [`VIEWS`] of each, view by view.
+    /// The images of a batch, augmented, with what they show: one an image of the batch, each perhaps with
+    /// another one of the batch mixed into it, or [`VIEWS`] of each, view by view.
     ///
     /// # Errors
     /// An image that cannot be read from the data set's store.
-    pub(super) fn batch(&self, draws: &[Draw], epoch: u64) -> Result<Vec<(Shown, Image)>> {
+    pub(super) fn batch(&self, draws: &[Draw], epoch: u64) -> Result<Vec<(Labelled, Image)>> {
         let epoch = self.augmented_in(epoch);
-        let shown: Vec<Shown> = draws.iter().map(|draw| self.shown(draw)).collect();
+        let labelled: Vec<Labelled> = draws.iter().map(|draw| self.labelled(draw)).collect();
         let ways: Vec<&(Augment, Mixing)> = draws
             .iter()
             .map(|draw| self.way(if self.way_per == Per::Sample { draw } else { &draws[0] }, epoch))
             .collect();
         let operated = draws.par_iter().zip(&ways).map(|(draw, (operators, _))| (draw, operators));
-        let mut batch: Vec<(Shown, Image)> = if self.views {
+        let mut batch: Vec<(Labelled, Image)> = if self.views {
             let views: Vec<[Image; VIEWS]> = operated
                 .map(|(draw, operators)| self.read_views(draw, operators, epoch))
                 .collect::<Result<_>>()?;
             let mut of_view: [Vec<_>; VIEWS] = Default::default();
-            for (shown, views) in shown.iter().zip(views) {
-                of_view.iter_mut().zip(views).for_each(|(all, view)| all.push((shown.clone(), view)));
+            for (labelled, views) in labelled.iter().zip(views) {
+                of_view.iter_mut().zip(views).for_each(|(all, view)| all.push((labelled.clone(), view)));
             }
             of_view.into_iter().flatten().collect()
         } else {
             let images: Vec<Image> =
                 operated.map(|(draw, operators)| self.read(draw, operators, epoch)).collect::<Result<_>>()?;
             let mixings: Vec<&Mixing> = ways.iter().map(|(_, mixing)| mixing).collect();
-            self.mix(shown.into_iter().zip(images).collect(), draws, &mixings, epoch)
+            self.mix(labelled.into_iter().zip(images).collect(), draws, &mixings, epoch)
         };
         if !self.last.is_empty() {
             batch.par_iter_mut().enumerate().for_each(|(place, (_, image))| {
@@ -169,12 +170,12 @@ impl<'a> Deck<'a> {
     /// The images of a batch after every round of their mixing.
     fn mix(
         &self,
-        mut batch: Vec<(Shown, Image)>,
+        mut batch: Vec<(Labelled, Image)>,
         draws: &[Draw],
         mixings: &[&Mixing],
         epoch: u64,
-    ) -> Vec<(Shown, Image)> {
-        let labels: Vec<usize> = batch.iter().map(|(shown, _)| shown.target.label()).collect();
+    ) -> Vec<(Labelled, Image)> {
+        let labels: Vec<usize> = batch.iter().map(|(labelled, _)| labelled.target.label()).collect();
         let streams = |draw: &Draw| {
             let look = self.look(draw);
             let of = if self.mix_per == Per::Sample { look } else { self.look(&draws[0]) };
@@ -185,15 +186,15 @@ impl<'a> Deck<'a> {
         let rounds = mixings.iter().map(|mixing| mixing.rounds()).max().unwrap_or(0);
         for round in 0..rounds {
             let mix = |(place, [rng, own]): (usize, &mut [Rng; 2])| {
-                let (mut shown, mut image) = batch[place].clone();
+                let (mut labelled, mut image) = batch[place].clone();
                 if let Some(entry) = mixings[place].choose(round, rng)
                     && let Some(partner) = entry.partner(place, &labels, own)
                 {
                     let (other, other_image) = &batch[partner];
                     let share = entry.apply(&mut image, other_image, rng);
-                    shown.target.mix(&other.target, share);
+                    labelled.target.mix(&other.target, share);
                 }
-                (shown, image)
+                (labelled, image)
             };
             batch = rngs.par_iter_mut().enumerate().map(mix).collect();
         }
@@ -209,7 +210,7 @@ impl<'a> Deck<'a> {
         draws: &[Draw],
         epoch: u64,
         preprocess: &Preprocess,
-    ) -> Result<Vec<(Shown, Image)>> {
+    ) -> Result<Vec<(Labelled, Image)>> {
         shrink(self.batch(draws, epoch)?, preprocess)
     }
 
@@ -226,9 +227,9 @@ impl<'a> Deck<'a> {
         Ok(batch.into_iter().map(|(_, image)| image).skip(skipped).take(draws.len()).collect())
     }
 
-    fn shown(&self, draw: &Draw) -> Shown {
+    fn labelled(&self, draw: &Draw) -> Labelled {
         // every image of the part that is trained on has a label
-        Shown { image: draw.image, target: self.data.label(draw.image).unwrap_or_default().into() }
+        Labelled { image: draw.image, target: self.data.label(draw.image).unwrap_or_default().into() }
     }
 
     /// A number for an image and how often it came before: one that comes again must not look the same again.
@@ -292,7 +293,7 @@ pub(super) fn shrink<T: Send>(batch: Vec<(T, Image)>, preprocess: &Preprocess) -
 /// # Errors
 /// A recipe that makes no sense; an image that cannot be read from the data set's store.
 pub fn shown(recipe: &Recipe, data: &Dataset, epoch: u64) -> Result<Vec<Image>> {
-    Deck::new(recipe, data)?.all(epoch)
+    TrainingImages::new(recipe, data)?.all(epoch)
 }
 
 #[cfg(test)]
@@ -332,10 +333,10 @@ lr = 1e-3
         overrides: &[&str],
         epoch: u64,
         range: std::ops::Range<usize>,
-    ) -> Vec<(Shown, Image)> {
+    ) -> Vec<(Labelled, Image)> {
         let recipe = Recipe::parse(RECIPE, "test", overrides).unwrap();
-        let deck = Deck::new(&recipe, data).unwrap();
-        deck.batch(&deck.draw(epoch, 16)[range], epoch).unwrap()
+        let images = TrainingImages::new(&recipe, data).unwrap();
+        images.batch(&images.draw(epoch, 16)[range], epoch).unwrap()
     }
 
     #[test]
@@ -347,19 +348,19 @@ lr = 1e-3
         assert!(first != batch(&data, &[MIX], 4, 0..32) && first != batch(&data, &[MIX, "seed=1"], 3, 0..32));
         let plain = batch(&data, &[], 3, 0..32);
         let mixed = first.iter().zip(&plain).filter(|(mixed, plain)| mixed.1 != plain.1).count();
-        let labelled = first.iter().filter(|(shown, _)| !shown.target.mixed().is_empty()).count();
-        assert!((20..32).contains(&mixed) && labelled >= mixed, "{mixed} {labelled}");
-        assert!(plain.iter().all(|(shown, _)| shown.target.mixed().is_empty()));
+        let mixed_labels = first.iter().filter(|(labelled, _)| !labelled.target.mixed().is_empty()).count();
+        assert!((20..32).contains(&mixed) && mixed_labels >= mixed, "{mixed} {mixed_labels}");
+        assert!(plain.iter().all(|(labelled, _)| labelled.target.mixed().is_empty()));
     }
 
     #[test]
     fn a_stage_with_a_size_shrinks_what_augmentation_made() {
         let data = cells([2; 8]);
         let recipe = Recipe::parse(RECIPE, "test", &["data.sampler=natural"]).unwrap();
-        let deck = Deck::new(&recipe, &data).unwrap();
-        let draws = deck.draw(0, 16);
-        let at = |size| deck.batch_at(&draws, 0, &Preprocess::imagenet(size)).unwrap();
-        let whole = deck.batch(&draws, 0).unwrap();
+        let images = TrainingImages::new(&recipe, &data).unwrap();
+        let draws = images.draw(0, 16);
+        let at = |size| images.batch_at(&draws, 0, &Preprocess::imagenet(size)).unwrap();
+        let whole = images.batch(&draws, 0).unwrap();
         assert!(at(16) == whole);
         for ((_, small), (_, image)) in at(10).iter().zip(&whole) {
             assert!(*small == resize(image, 10, 10, Preprocess::imagenet(10).filter).unwrap());
@@ -371,7 +372,8 @@ lr = 1e-3
         let always = r#"augment.mix=[{ name = "cutmix" }]"#;
         let shares = |per: &str| {
             let batch = batch(&cells([6; 8]), &[always, per], 0, 0..16);
-            let mut shares: Vec<f32> = batch.iter().map(|(shown, _)| shown.target.mixed()[0].1).collect();
+            let mut shares: Vec<f32> =
+                batch.iter().map(|(labelled, _)| labelled.target.mixed()[0].1).collect();
             shares.dedup();
             shares.len()
         };
@@ -384,9 +386,9 @@ lr = 1e-3
         let data = cells([2; 8]);
         for overrides in [&[][..], &["loss.consistency=12"]] {
             let recipe = Recipe::parse(RECIPE, "test", overrides).unwrap();
-            let deck = Deck::new(&recipe, &data).unwrap();
-            let all = deck.all(4).unwrap();
-            let draws = deck.draw(4, 16);
+            let images = TrainingImages::new(&recipe, &data).unwrap();
+            let all = images.all(4).unwrap();
+            let draws = images.draw(4, 16);
             for (draw, (_, image)) in draws.iter().zip(batch(&data, &[], 4, 0..16)) {
                 assert!(all[draw.image] == image);
             }
@@ -398,8 +400,8 @@ lr = 1e-3
         let data = cells([6; 8]);
         let ways =
             r#"augment.one_of=[{ operators = [{ name = "invert" }] }, { mix = [{ name = "cutmix" }] }]"#;
-        let mixed = |batch: &[(Shown, Image)]| {
-            batch.iter().filter(|(shown, _)| !shown.target.mixed().is_empty()).count()
+        let mixed = |batch: &[(Labelled, Image)]| {
+            batch.iter().filter(|(labelled, _)| !labelled.target.mixed().is_empty()).count()
         };
         let of = |per: &str, range: std::ops::Range<usize>| {
             batch(&data, &["augment.operators=[]", ways, per], 2, range)
@@ -416,11 +418,17 @@ lr = 1e-3
     #[test]
     fn within_a_class_labels_stay_and_what_has_no_partner_is_not_mixed() {
         let within = r#"augment.mix=[{ name = "mixup", alpha = 1.0, within_class = true }]"#;
-        for (shown, _) in batch(&cells([6; 8]), &[within], 0, 0..48) {
-            assert_eq!(shown.target.mixed()[0].0, shown.target.label());
+        for (labelled, _) in batch(&cells([6; 8]), &[within], 0, 0..48) {
+            assert_eq!(labelled.target.mixed()[0].0, labelled.target.label());
         }
         let one_class = batch(&cells([5, 0, 0, 0, 0, 0, 0, 0]), &[MIX], 0, 0..5);
-        assert!(one_class.iter().all(|(shown, _)| shown.target.mixed().iter().all(|(label, _)| *label == 0)));
+        assert!(
+            one_class.iter().all(|(labelled, _)| labelled
+                .target
+                .mixed()
+                .iter()
+                .all(|(label, _)| *label == 0))
+        );
         for mix in [within, MIX] {
             let single = batch(&cells([6; 8]), &[mix], 0, 0..1);
             assert!(single[0].0.target.mixed().is_empty());
@@ -435,7 +443,8 @@ lr = 1e-3
         let base = batch(&data, &["augment.operators=[]"], 1, 0..8);
         let whole = batch(&data, &[], 1, 0..8);
         assert!(views[..8] == base && views[8..16] == whole);
-        let targets = |of: &[(Shown, Image)]| of.iter().map(|(shown, _)| shown.clone()).collect::<Vec<_>>();
+        let targets =
+            |of: &[(Labelled, Image)]| of.iter().map(|(labelled, _)| labelled.clone()).collect::<Vec<_>>();
         assert_eq!(targets(&views[16..]), targets(&whole));
         assert!(views[16..].iter().zip(&whole).all(|(third, second)| third.1 != second.1));
     }
@@ -445,9 +454,9 @@ lr = 1e-3
         let data = cells([6; 8]);
         let all = r#"augment.mix=[{ name = "cutmix" }, { name = "mixup", alpha = 1.0 }]"#;
         let mixed = batch(&data, &[all, "augment.mix_all=true"], 1, 0..16);
-        for (shown, _) in &mixed {
+        for (labelled, _) in &mixed {
             // two after the first round, another two after the second
-            assert_eq!(shown.target.mixed().len(), 3);
+            assert_eq!(labelled.target.mixed().len(), 3);
         }
         let grid = "augment.last=[{ name = \"grid-mask\" }]";
         let covered = batch(&data, &[all, "augment.mix_all=true", grid], 1, 0..16);
@@ -469,19 +478,19 @@ lr = 1e-3
         let data = cells([6; 8]);
         let recipe =
             Recipe::parse(RECIPE, "test", &["augment.copies=2", "data.sampler=natural", MIX]).unwrap();
-        let deck = Deck::new(&recipe, &data).unwrap();
-        assert_eq!(deck.len(), 96);
-        let epoch = |epoch: u64| -> Vec<(Shown, Image)> {
-            let draws = deck.draw(epoch, 20);
+        let images = TrainingImages::new(&recipe, &data).unwrap();
+        assert_eq!(images.len(), 96);
+        let epoch = |epoch: u64| -> Vec<(Labelled, Image)> {
+            let draws = images.draw(epoch, 20);
             assert_eq!(draws.len(), 96);
-            draws.chunks(20).flat_map(|draws| deck.batch(draws, epoch).unwrap()).collect()
+            draws.chunks(20).flat_map(|draws| images.batch(draws, epoch).unwrap()).collect()
         };
         let first = epoch(0);
         let others = [1, 2, 3].map(epoch);
         assert!(others.iter().any(|other| *other != first), "the order differs");
         assert!(others.iter().all(|other| first.iter().all(|one| other.contains(one))));
         for image in 0..48 {
-            let copies: Vec<_> = first.iter().filter(|(shown, _)| shown.image == image).collect();
+            let copies: Vec<_> = first.iter().filter(|(labelled, _)| labelled.image == image).collect();
             assert!(copies.len() == 2 && copies[0].1 != copies[1].1);
         }
     }

@@ -1,8 +1,8 @@
 //! Several models that predict together, over one or several views of each image, as one file.
 //!
-//! The file is a bundle of format 2: the members' tensors stand under `members.0.`, `members.1.`, ...; the `hema` document
-//! holds every member's own manifest, its weights (one a view) and the temperature of the mixture. A single model is an
-//! ensemble of one.
+//! The file is a bundle of format 2: the members' tensors stand under `members.0.`, `members.1.`, ...; the
+//! `hema` document holds every member's own manifest, its weights (one a view) and the temperature of the
+//! mixture. A single model is an ensemble of one.
 //!
 //! Left out on purpose: ensembles within ensembles.
 
@@ -17,11 +17,8 @@ use hema_core::record::Scores;
 use hema_core::tta::{self, ViewSet};
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::{self, Bundle, Held};
+use super::bundle::{self, Bundle, ENSEMBLE_FORMAT};
 use crate::weights::StateDict;
-
-/// Format number of an ensemble's document.
-pub const FORMAT: u32 = 2;
 
 /// How far from 1 the weights may sum.
 const SUM_TOLERANCE: f64 = 1e-4;
@@ -57,12 +54,13 @@ pub enum Weighting {
     Fit,
 }
 
-/// What the validation images say of a fitted ensemble.
+/// Scores of a fitted ensemble on the validation images.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Fitted {
-    /// Of each member alone, over its views.
+    /// Scores of each member alone, over its views.
     pub members: Vec<Scores>,
-    /// Of all together, before the temperature.
+    /// Scores of all together, before the temperature.
     pub ensemble: Scores,
 }
 
@@ -99,38 +97,13 @@ impl Ensemble {
         Ok(Self { members: vec![member], tta, temperature: 1.0 })
     }
 
-    /// Single models with equal weights, which see each image as it is.
-    ///
-    /// # Errors
-    /// A file that is no model, one that is an ensemble already, or models for different classes.
-    pub fn of_files(paths: &[PathBuf]) -> Result<Self> {
-        let weight = 1.0 / paths.len() as f64;
-        let member = |path: &PathBuf| {
-            let model = Bundle::read(path)?;
-            Ok(Member { path: path.clone(), weights: vec![weight], model })
-        };
-        let members: Vec<Member> = paths.iter().map(member).collect::<Result<_>>()?;
-        check_classes(&members)?;
-        Ok(Self { members, tta: tta::NONE, temperature: 1.0 })
-    }
-
-    /// Reads a model file: an ensemble, or a model alone.
-    ///
-    /// # Errors
-    /// A path that is neither, a file of a newer format, a document that does not make sense.
-    pub fn read(path: &Path) -> Result<Self> {
-        match bundle::read(path)? {
-            Held::Model(model) => Self::of_one(path, model),
-            Held::Ensemble { document, tensors } => parse(&document, tensors, path).map_err(|e| e.at(path)),
-        }
-    }
-
     /// Class names in label order.
     pub fn classes(&self) -> &[String] {
         &self.members[0].model.manifest.classes
     }
 
-    /// Weighs members and views, and fits the temperature, by what [`Predictor::components`] says of labelled images.
+    /// Weighs members and views, and fits the temperature, by the probabilities that [`Predictor::components`]
+    /// gives for labelled images.
     ///
     /// [`Predictor::components`]: crate::predict::Predictor::components
     ///
@@ -184,7 +157,7 @@ impl Ensemble {
             Ok(MemberDocument { weights: member.weights.clone(), model })
         };
         let document = Document {
-            format: FORMAT,
+            format: ENSEMBLE_FORMAT,
             tta: self.tta.name.to_owned(),
             temperature: self.temperature,
             members: self
@@ -206,7 +179,7 @@ impl Ensemble {
     }
 }
 
-/// What the names of a member's tensors begin with.
+/// The beginning of the names of a member's tensors.
 fn prefix(number: usize) -> String {
     format!("members.{number}.")
 }
@@ -220,7 +193,7 @@ fn mixture(components: &[Vec<f32>], weights: &[f64]) -> Vec<f32> {
     mean
 }
 
-fn parse(document: &str, mut tensors: StateDict, path: &Path) -> Result<Ensemble> {
+pub(super) fn parse(document: &str, mut tensors: StateDict, path: &Path) -> Result<Ensemble> {
     let document: Document = serde_json::from_str(document)
         .map_err(|e| Error::new(format!("its description of an ensemble cannot be read: {e}")))?;
     let tta = tta::find(&document.tta)?;
@@ -228,7 +201,8 @@ fn parse(document: &str, mut tensors: StateDict, path: &Path) -> Result<Ensemble
     check_weights(&document.members, tta)?;
     let mut members = Vec::new();
     for (number, member) in document.members.into_iter().enumerate() {
-        let of_member = |e: Error| Error::new(format!("member {number}: {}", e.message()));
+        let of_member =
+            |e: Error| Error::new(format!("member {number}: {}", e.message())).with_kind(e.kind());
         let manifest = bundle::parse(member.model).map_err(of_member)?;
         let prefix = prefix(number);
         let own: StateDict = tensors
@@ -272,7 +246,7 @@ fn check_weights(members: &[MemberDocument], tta: &ViewSet) -> Result<()> {
     Ok(())
 }
 
-fn check_classes(members: &[Member]) -> Result<()> {
+pub(super) fn check_classes(members: &[Member]) -> Result<()> {
     let Some((first, others)) = members.split_first() else {
         return Err(Error::new("no model was given"));
     };

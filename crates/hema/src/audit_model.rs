@@ -1,7 +1,9 @@
-//! What a model says of the images of a data set, for the audit: outliers, and labels it contradicts.
+//! Evidence of a model for the audit of a data set: its features find outliers, its probabilities doubtful
+//! labels.
 //!
-//! A model that was trained on an image mostly repeats its label. [`out_of_fold`] therefore predicts every image by a
-//! linear head that was fitted to the other folds' images on frozen features: seconds in place of hours of training.
+//! A model that was trained on an image mostly repeats its label. [`out_of_fold`] therefore predicts every
+//! image by a linear head that was fitted to the other folds' images on frozen features: seconds in place of
+//! hours of training.
 
 use std::path::Path;
 
@@ -26,11 +28,11 @@ const SIZE: usize = 128;
 /// The weight of the squared norm of a head's weights beside its mean loss.
 const PENALTY: f64 = 1e-2;
 
-/// The backbone with `ImageNet`'s weights: its features serve any classes, its probabilities mean nothing.
+/// The backbone with `ImageNet`'s weights: its features suit any classes, its probabilities mean nothing.
 ///
 /// # Errors
 /// Weights that are not found, see [`weights::find_pretrained`].
-pub fn pretrained(classes: &[String], device: &Device) -> Result<Predictor> {
+pub(crate) fn pretrained(classes: &[String], device: &Device) -> Result<Predictor> {
     let spec = ModelSpec::bare(BACKBONE, classes.len().max(2), SIZE);
     let path: &Path = &weights::find_pretrained(BACKBONE)?;
     let network = weights::start_from(Network::new(&spec, 0, device)?, &spec, path)?;
@@ -39,12 +41,14 @@ pub fn pretrained(classes: &[String], device: &Device) -> Result<Predictor> {
     Ok(Predictor::of_network(&network, &Preprocess::imagenet(SIZE), &names, device))
 }
 
-/// What a model says of the images of `source` at `images`, where they can be read. Its classes must be the source's, in order,
-/// for its probabilities to mean anything. `progress` hears how many images are done.
+/// The features and probabilities of the images of `source` at `images`, where they can be read. The model's
+/// classes must be the source's, in order, for its probabilities to mean anything. `progress` hears how many
+/// images are done.
 ///
 /// # Errors
-/// A shared file of the data that cannot be read any further, no readable image, or a model that gives no numbers.
-pub fn ask(
+/// A shared file of the data that cannot be read any further, no readable image, or a model that gives no
+/// numbers.
+pub(crate) fn ask(
     predictor: &Predictor,
     source: &Source,
     images: &[usize],
@@ -58,9 +62,9 @@ pub fn ask(
     };
     let options = options.on_bad_image(OnBadImage::Skip);
     let order = source.reading_order(Some(images))?;
-    let views = predictor.load(source, Some(&order), None, &options, &|_| ())?;
-    let data = views.first();
-    let embedded = predictor.embed(&views, &mut |done| progress(done))?;
+    let images = predictor.load(source, Some(&order), None, &options, &|_| ())?;
+    let data = images.first();
+    let embedded = predictor.embed(&images, &mut |done| progress(done))?;
     let width = embedded.features.len() / data.len().max(1);
     let classes = predictor.classes().len();
     let mut rows =
@@ -78,12 +82,13 @@ pub fn ask(
     Ok(opinion)
 }
 
-/// The same with probabilities of the source's classes by linear heads on the features, each image's by the head that was
-/// fitted to the other folds. Folds have the classes in equal shares; the images of a group in `copies` lie in one.
+/// Replaces the probabilities by those of linear heads on the features, each image's by the head that was
+/// fitted to the other folds. Folds have the classes in equal shares; the images of a group in `copies` lie
+/// in one.
 ///
 /// # Errors
 /// Fewer than two folds, or fewer labelled images than folds.
-pub fn out_of_fold(
+pub(crate) fn out_of_fold(
     opinion: ModelEvidence,
     source: &Source,
     copies: &[Vec<usize>],
@@ -199,8 +204,8 @@ mod tests {
         assert!(!opinion.out_of_fold);
         assert_eq!((opinion.embeddings.len(), opinion.probabilities.len()), (24, 24));
         assert_eq!((&opinion.embeddings[0], &opinion.probabilities[0]), (&None, &None));
-        let views = predictor.load(&source, Some(&[5]), None, &LoadOptions::default(), &|_| ()).unwrap();
-        let alone = predictor.predict(&views, None, &mut |_| ()).unwrap();
+        let images = predictor.load(&source, Some(&[5]), None, &LoadOptions::default(), &|_| ()).unwrap();
+        let alone = predictor.predict(&images, None, &mut |_| ()).unwrap();
         let found = opinion.probabilities[5].as_ref().unwrap();
         assert!(found.iter().zip(&alone).all(|(f, e)| (f - e).abs() < 1e-5), "{found:?} {alone:?}");
         assert_eq!(opinion.embeddings[5].as_ref().unwrap().len(), 128);

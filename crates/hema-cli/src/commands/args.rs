@@ -1,0 +1,190 @@
+//! Arguments that several commands share.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use clap::ValueEnum;
+use hema::error::Result;
+use hema::evaluate::labels;
+use hema::predict::{Images, Predictor};
+use hema::{Classifier, Device, data, device, device_check, split_choice};
+
+use crate::output::Printer;
+
+/// `--on-bad-image`.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum OnBadImage {
+    /// Leave it out and count it.
+    Skip,
+    /// Stop with an error.
+    Fail,
+}
+
+impl From<OnBadImage> for data::OnBadImage {
+    fn from(choice: OnBadImage) -> Self {
+        match choice {
+            OnBadImage::Skip => Self::Skip,
+            OnBadImage::Fail => Self::Fail,
+        }
+    }
+}
+
+/// `--precision`.
+#[derive(Clone, Copy, ValueEnum)]
+enum Precision {
+    /// 32 bits
+    Fp32,
+    /// 8 significant bits: up to twice as fast on processors with AVX-512 BF16; close decisions may change
+    Bf16,
+}
+
+impl From<Precision> for hema::nn::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::Fp32 => Self::Fp32,
+            Precision::Bf16 => Self::Bf16,
+        }
+    }
+}
+
+/// `--device`.
+#[derive(clap::Args)]
+pub(crate) struct DeviceArg {
+    /// Where networks are computed: `cpu`, or a graphics card where this build can use one, as in `gpu` or
+    /// `gpu:1` (see `hema list devices`)
+    #[arg(long = "device", value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) name: String,
+    /// The device, once it was opened: several runs of a command share it.
+    #[arg(skip)]
+    opened: OnceLock<Device>,
+}
+
+impl DeviceArg {
+    /// Opens the device and checks that it computes as the processor does.
+    pub(crate) fn open(&self, printer: &Printer) -> Result<Device> {
+        if let Some(device) = self.opened.get() {
+            return Ok(device.clone());
+        }
+        let device = device::open(&self.name)?;
+        if !device::is_cpu(&device) {
+            printer.note(&format!(
+                "{}: compared with the processor first; compiling what is new to it takes minutes, now and at a network's first step",
+                device::name(&device)
+            ));
+        }
+        device_check::check(&device)?;
+        Ok(self.opened.get_or_init(|| device).clone())
+    }
+}
+
+/// `--memory`.
+#[derive(clap::Args)]
+pub(crate) struct Memory {
+    /// Gigabytes of decoded images kept in memory; a data set that takes more goes to a temporary file
+    #[arg(long = "memory", value_name = "GB", default_value_t = 4.0)]
+    gigabytes: f64,
+}
+
+impl Memory {
+    /// The budget for decoded images.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.gigabytes.max(0.0) * 1e9) as u64
+    }
+}
+
+/// A model that is asked about images, and how.
+#[derive(clap::Args)]
+pub(crate) struct ModelArgs {
+    /// Model file or run directory
+    pub(crate) model: PathBuf,
+    /// More models, for an ensemble by mean probability
+    #[arg(long = "with", value_name = "MODEL")]
+    with: Vec<PathBuf>,
+    /// What to do with an image that cannot be read
+    #[arg(long, value_enum, default_value = "fail")]
+    on_bad_image: OnBadImage,
+    /// What feature maps are stored in
+    #[arg(long, value_enum, default_value = "fp32")]
+    precision: Precision,
+    /// Average over views of every image (see `hema list tta`) [default: the model's own]
+    #[arg(long, value_name = "VIEWS")]
+    tta: Option<String>,
+    /// Classes that can occur in these images, as of a laboratory that reports white cells alone; the model
+    /// chooses among them
+    /// [default: all it knows]
+    #[arg(long, value_name = "CLASS", value_delimiter = ',')]
+    among: Vec<String>,
+    /// Estimate from all images together how common each class is among them, and predict with that in place
+    /// of how common it was in training: for many images of one patient or laboratory, of which none needs a
+    /// label
+    #[arg(long)]
+    adapt_prevalence: bool,
+    #[command(flatten)]
+    device: DeviceArg,
+    #[command(flatten)]
+    memory: Memory,
+}
+
+impl ModelArgs {
+    /// Opens the model.
+    pub(crate) fn open(&self, printer: &Printer) -> Result<Classifier> {
+        let models: Vec<PathBuf> = std::iter::once(&self.model).chain(&self.with).cloned().collect();
+        let mut options = Classifier::options()
+            .device(&self.device.open(printer)?)
+            .among(self.among.iter().cloned())
+            .precision(self.precision.into())
+            .adapt_prevalence(self.adapt_prevalence)
+            .on_bad_image(self.on_bad_image.into())
+            .memory(self.memory.bytes());
+        if let Some(views) = &self.tta {
+            options = options.tta(views);
+        }
+        options.open_all(&models)
+    }
+}
+
+/// Labelled images that models are compared on, which none of them was trained on.
+#[derive(clap::Args)]
+pub(crate) struct Unseen {
+    /// Image folder, archive, .npz or CSV manifest with labels, of images that no model was trained on
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// CSV with the columns path and split, whose val part is taken; by default the first run's own if it
+    /// fits, else the data's own, else all images are taken
+    #[arg(long, value_name = "FILE")]
+    split: Option<PathBuf>,
+    /// What to do with an image that cannot be read
+    #[arg(long, value_enum, default_value = "fail")]
+    on_bad_image: OnBadImage,
+    #[command(flatten)]
+    pub(crate) device: DeviceArg,
+    #[command(flatten)]
+    memory: Memory,
+}
+
+impl Unseen {
+    /// Decodes the images as a predictor sees them. Gives them with their labels and the name of the part
+    /// they are; `model` is the first one's path.
+    pub(crate) fn load(
+        &self,
+        predictor: &Predictor,
+        model: &Path,
+        printer: &Printer,
+    ) -> Result<(Images, Vec<usize>, String)> {
+        let source = data::open(&self.data)?.with_classes(predictor.classes(), data::Unknown::Fail)?;
+        let (part, indices) = split_choice::choose_part(&source, model, self.split.as_deref(), None)?;
+        let options = data::LoadOptions::default()
+            .on_bad_image(self.on_bad_image.into())
+            .memory_budget(self.memory.bytes());
+        let count = indices.as_ref().map_or(source.len(), Vec::len);
+        let progress = printer.progress("decoding", count as u64);
+        let images = predictor.load(&source, indices.as_deref(), None, &options, &|done| {
+            progress.set(done as u64, "images");
+        });
+        progress.clear();
+        let images = images?;
+        printer.warn_of_skipped(images.first().skipped());
+        let labels = labels(images.first())?;
+        Ok((images, labels, part))
+    }
+}

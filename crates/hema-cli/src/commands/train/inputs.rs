@@ -1,0 +1,75 @@
+//! The arguments that runs are made from, for `hema train` and `hema tune`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hema::Training;
+use hema::train::Start;
+
+use crate::commands::args::{DeviceArg, Memory};
+use crate::status::stop_flag;
+
+/// The recipe and the data of runs, and the folder they go to.
+#[derive(clap::Args)]
+pub(crate) struct Inputs {
+    /// A shipped recipe (see `hema list recipes`) or a TOML file
+    #[arg(long, value_name = "NAME|FILE", required_unless_present = "resume")]
+    recipe: Option<String>,
+    /// Image folder, archive, .npz or CSV manifest with labels
+    #[arg(long, required_unless_present = "resume")]
+    data: Option<PathBuf>,
+    /// CSV with the columns path and split; by default the data's own split, else one by the recipe's shares
+    #[arg(long, value_name = "FILE")]
+    split: Option<PathBuf>,
+    /// Run directory, or the folder of several runs [default: runs/RECIPE, and runs/RECIPE-tune for `hema
+    /// tune`]
+    #[arg(long, value_name = "DIR", required_if_eq("resume", "true"))]
+    pub(crate) out: Option<PathBuf>,
+    /// Override a value of the recipe, as in `--set stage.0.epochs=3`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Go on with the run or runs in --out, to the same weights as if it had never stopped
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Minutes between two checkpoints within an epoch; one is saved at every epoch's end anyway
+    #[arg(long, value_name = "MINUTES", default_value_t = 10.0)]
+    save_every: f64,
+    #[command(flatten)]
+    pub(crate) device: DeviceArg,
+    #[command(flatten)]
+    memory: Memory,
+}
+
+impl Inputs {
+    /// Whether the runs begin or go on.
+    pub(crate) fn start(&self) -> Start {
+        if self.resume { Start::Resume } else { Start::Fresh }
+    }
+
+    /// The training that the arguments ask for, which Ctrl-C stops once it has begun. Its device is set where
+    /// it is needed.
+    pub(crate) fn training(&self) -> Training {
+        let save_every =
+            Duration::try_from_secs_f64(60.0 * self.save_every.max(0.0)).unwrap_or(Duration::MAX);
+        let mut training = match &self.recipe {
+            Some(recipe) => Training::recipe(recipe),
+            None => Training::resume(self.out.clone().unwrap_or_default()),
+        };
+        training = training
+            .set_all(&self.overrides)
+            .start(self.start())
+            .save_every(save_every)
+            .memory(self.memory.bytes())
+            .stop(stop_flag());
+        if let Some(data) = &self.data {
+            training = training.data(data);
+        }
+        if let Some(split) = &self.split {
+            training = training.split(split);
+        }
+        if let Some(out) = &self.out {
+            training = training.out(out);
+        }
+        training
+    }
+}

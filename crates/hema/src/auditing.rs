@@ -1,0 +1,209 @@
+//! The door to auditing: what is wrong with a data set, perhaps with the help of a model.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use hema_core::audit::{self, Audit, AuditRecord, ModelEvidence, Threshold};
+use hema_core::data::{self, LoadOptions, OnBadImage, Source};
+use hema_core::error::Result;
+use hema_core::provenance::Provenance;
+
+use crate::audit_model;
+use crate::command_line::command_line;
+use crate::device;
+use crate::model_file::{Bundle, Ensemble};
+use crate::predict::Predictor;
+use crate::split_choice::with_split;
+use crate::watch::{Phase, Watch, from_any_thread};
+
+/// Folds that labels are judged in, where no other number is given.
+const FOLDS: usize = 5;
+
+/// An audit that is about to be made: see [`audit()`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is looked at until `run`"]
+pub struct Auditing {
+    data: PathBuf,
+    split: Option<PathBuf>,
+    thresholds: Vec<Threshold>,
+    model: Option<PathBuf>,
+    folds: Option<usize>,
+    device: Option<Device>,
+    memory: LoadOptions,
+}
+
+/// A data set and everything that was found in it.
+#[non_exhaustive]
+pub struct Audited {
+    /// The data set.
+    pub source: Source,
+    /// The findings and the measurements behind them.
+    pub audit: Audit,
+    /// The probabilities that labels were judged by, and the features of images, where a model was asked.
+    pub model: Option<ModelEvidence>,
+}
+
+/// Looks for what is wrong with a data set: copies, foreign images, conflicting labels, leaks between parts,
+/// spoilt images.
+///
+/// ```no_run
+/// let audited = hema::audit("cells/").run(&mut ())?;
+/// for finding in &audited.audit.findings {
+///     let path = finding.image.map_or("", |image| audited.source.entry(image).path);
+///     println!("{path}: {}: {}", finding.check, finding.detail);
+/// }
+/// # Ok::<(), hema::Error>(())
+/// ```
+pub fn audit(data: impl Into<PathBuf>) -> Auditing {
+    Auditing {
+        data: data.into(),
+        split: None,
+        thresholds: Vec::new(),
+        model: None,
+        folds: None,
+        device: None,
+        memory: LoadOptions::default(),
+    }
+}
+
+impl Auditing {
+    /// Looks for leaks between the parts of this CSV file with the columns path and split; by default of the
+    /// data's own.
+    pub fn split(mut self, file: impl Into<PathBuf>) -> Self {
+        self.split = Some(file.into());
+        self
+    }
+
+    /// Finds the images that score below `value` in a check, one of [`hema_core::audit::CHECKS`]; 0 leaves
+    /// the check out.
+    pub fn threshold(mut self, check: impl Into<String>, value: f64) -> Self {
+        self.thresholds.push(Threshold { check: check.into(), value });
+        self
+    }
+
+    /// Asks this model, a single one, about outliers and doubtful labels.
+    pub fn model(mut self, path: impl Into<PathBuf>) -> Self {
+        self.model = Some(path.into());
+        self
+    }
+
+    /// Judges every label by the images outside its own of so many folds, 5 by default; without a model on
+    /// the features of a network with `ImageNet`'s weights.
+    pub fn folds(mut self, folds: usize) -> Self {
+        self.folds = Some(folds);
+        self
+    }
+
+    /// Computes on this device; by default on the processor.
+    pub fn device(mut self, device: &Device) -> Self {
+        self.device = Some(device.clone());
+        self
+    }
+
+    /// Keeps at most so many bytes of decoded images in memory for the model, by default 4 GiB.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = self.memory.memory_budget(bytes);
+        self
+    }
+
+    /// Opens the data set with every image in its part.
+    ///
+    /// # Errors
+    /// Data in no known form, or a split that does not fit them.
+    pub fn open(&self) -> Result<Source> {
+        with_split(data::open(&self.data)?, self.split.as_deref())
+    }
+
+    /// Opens the data set and audits it.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open) and [`run_on`](Self::run_on).
+    pub fn run(&self, watch: &mut dyn Watch) -> Result<Audited> {
+        self.run_on(self.open()?, watch)
+    }
+
+    /// Audits a data set that is open. A model is asked only about the images that would stay without it:
+    /// what is to go anyway is no evidence of what a class looks like.
+    ///
+    /// # Errors
+    /// A model that cannot be opened, or data that cannot be read any further.
+    pub fn run_on(&self, source: Source, watch: &mut dyn Watch) -> Result<Audited> {
+        // a model that cannot be opened is found before the work
+        let predictor = self.open_model(&source)?;
+        let measured = {
+            let progress = from_any_thread(watch, Phase::Measuring, source.len());
+            audit::measure_all(&source, &progress)?
+        };
+        let mut audit = audit::judge(&source, None, measured, None, &self.thresholds)?;
+        let mut model = None;
+        if let Some(predictor) = predictor {
+            let evidence = self.ask(&predictor, &source, &audit, watch)?;
+            audit = audit.with_model(&source, &evidence, &self.thresholds)?;
+            model = Some(evidence);
+        }
+        Ok(Audited { source, audit, model })
+    }
+
+    /// The model to ask, where one was asked for.
+    fn open_model(&self, source: &Source) -> Result<Option<Predictor>> {
+        let device = match &self.device {
+            Some(device) => device.clone(),
+            None => device::open("cpu")?,
+        };
+        match &self.model {
+            Some(path) => open_single(path, &device).map(Some),
+            None if self.folds.is_some() => audit_model::pretrained(source.classes(), &device).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What a model says of the images that stay: of labels always by heads that were fitted to other images,
+    /// since a model mostly repeats the labels it has seen.
+    fn ask(
+        &self,
+        predictor: &Predictor,
+        source: &Source,
+        audit: &Audit,
+        watch: &mut dyn Watch,
+    ) -> Result<ModelEvidence> {
+        let stay = positions_that_stay(audit, source);
+        let options = self.memory.on_bad_image(OnBadImage::Skip);
+        let progress = from_any_thread(watch, Phase::AskingModel, stay.len());
+        let evidence = audit_model::ask(predictor, source, &stay, &options, &progress)?;
+        if source.classes().len() < 2 {
+            return Ok(evidence);
+        }
+        let folds = self.folds.unwrap_or(FOLDS);
+        audit_model::out_of_fold(evidence, source, &audit::copies(&audit.measured)?, folds)
+    }
+}
+
+/// Opens a single model: images are compared by its features.
+fn open_single(path: &Path, device: &Device) -> Result<Predictor> {
+    Predictor::of_ensemble(&Ensemble::of_one(path, Bundle::read(path)?)?, device)
+}
+
+fn positions_that_stay(audit: &Audit, source: &Source) -> Vec<usize> {
+    let kept = audit::kept(&audit.findings, source.len());
+    (0..kept.len()).filter(|image| kept[*image]).collect()
+}
+
+impl Audited {
+    /// An audit made before, from its `findings.csv`, perhaps edited. Nothing is measured.
+    ///
+    /// # Errors
+    /// A file that is no list of findings, or one that does not fit the data.
+    pub fn read(findings: &Path, source: Source) -> Result<Self> {
+        Ok(Self { audit: Audit::read(findings, &source)?, source, model: None })
+    }
+
+    /// Positions of the images that stay when every finding's action is taken.
+    pub fn stay(&self) -> Vec<usize> {
+        positions_that_stay(&self.audit, &self.source)
+    }
+
+    /// The record of the audit, for `audit.json`: counts per check and per class, and every finding.
+    pub fn record(&self) -> AuditRecord<'_> {
+        AuditRecord::new(&self.source, &self.audit, Provenance::now(command_line(), "CPU"))
+    }
+}

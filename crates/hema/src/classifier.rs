@@ -1,0 +1,364 @@
+//! The door to a trained model: open it once, classify as often as wanted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use hema_core::Image;
+use hema_core::data::{self, LoadOptions, OnBadImage, Source, Unknown};
+use hema_core::error::{Error, Result};
+use hema_core::metrics::argmax;
+use hema_core::record::ModelSummary;
+use hema_core::tta;
+use rayon::prelude::*;
+
+use crate::device;
+use crate::model_file::{self, Manifest};
+use crate::nn::Precision;
+use crate::predict::{Images, Predictor};
+use crate::watch::{Phase, Watch, from_any_thread, skipped_images};
+
+/// Images that are classified before their predictions are handed out: a few batches of the network.
+const AT_ONCE: usize = 256;
+
+/// A trained model that classifies images: a bundle, a run's folder, an ensemble, or a folder of timm's.
+///
+/// It owns everything that prediction needs: the networks, their device, how pictures are cropped, resized
+/// and scaled, the views that are averaged over and the temperature. It can be shared between threads; one
+/// call uses all processor cores.
+///
+/// ```no_run
+/// let model = hema::Classifier::open("runs/v2b0")?;
+/// for cell in model.classify(["cells.zip"])? {
+///     println!("{}: {} ({:.1} %)", cell.path(), cell.label(), 100.0 * cell.probability());
+/// }
+/// # Ok::<(), hema::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Classifier {
+    predictor: Predictor,
+    paths: Vec<PathBuf>,
+    manifests: Vec<Manifest>,
+    classes: Arc<[String]>,
+    loading: LoadOptions,
+}
+
+/// How a [`Classifier`] is opened: where it computes, and what it is told about the images.
+#[derive(Clone, Debug, Default)]
+pub struct ClassifierOptions {
+    device: Option<Device>,
+    tta: Option<String>,
+    among: Vec<String>,
+    adapts: bool,
+    precision: Precision,
+    loading: LoadOptions,
+}
+
+/// The answer for one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    path: String,
+    classes: Arc<[String]>,
+    class: usize,
+    probabilities: Vec<f32>,
+}
+
+impl ClassifierOptions {
+    /// Computes on this device, see [`device::open`]; by default on the processor.
+    pub fn device(self, device: &Device) -> Self {
+        Self { device: Some(device.clone()), ..self }
+    }
+
+    /// Averages over these views of every image, one of [`tta::VIEW_SETS`], in place of the model's own.
+    pub fn tta(self, views: impl Into<String>) -> Self {
+        Self { tta: Some(views.into()), ..self }
+    }
+
+    /// Chooses among these classes only, the ones that can occur; by default among all that the model knows.
+    pub fn among<S: Into<String>>(self, classes: impl IntoIterator<Item = S>) -> Self {
+        Self { among: classes.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// Estimates from all images of a call together how common each class is among them, and predicts with
+    /// that in place of how common it was in training, see [`hema_core::prevalence`].
+    pub fn adapt_prevalence(self, adapts: bool) -> Self {
+        Self { adapts, ..self }
+    }
+
+    /// Stores feature maps in this precision; by default in 32 bits.
+    pub fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// Leaves out images that cannot be read (with a [warning](Watch::warn)), or stops at the first, which is
+    /// the default.
+    pub fn on_bad_image(mut self, choice: OnBadImage) -> Self {
+        self.loading.on_bad_image = choice;
+        self
+    }
+
+    /// Keeps at most so many bytes of decoded images in memory, by default 4 GiB; a data set that takes more
+    /// goes to a temporary file.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.loading.memory_budget = bytes;
+        self
+    }
+
+    /// Opens a model.
+    ///
+    /// # Errors
+    /// A path that holds no model; a device that cannot compute in the precision; unknown views or classes; a
+    /// model that does not know how common its classes were in training, where prevalence is to be adapted.
+    pub fn open(&self, model: impl AsRef<Path>) -> Result<Classifier> {
+        self.open_all(&[model.as_ref().to_path_buf()])
+    }
+
+    /// Opens several models as an ensemble with equal weights.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), and models for different classes.
+    pub fn open_all(&self, models: &[PathBuf]) -> Result<Classifier> {
+        let device = match &self.device {
+            Some(device) => device.clone(),
+            None => device::open("cpu")?,
+        };
+        self.precision.check(&device)?;
+        let (mut predictor, manifests) = Predictor::open(models, &device)?;
+        if let Some(views) = &self.tta {
+            predictor = predictor.with_tta(tta::find(views)?);
+        }
+        if !self.among.is_empty() {
+            predictor = predictor.among(&self.among)?;
+        }
+        predictor = predictor.with_precision(self.precision);
+        if self.adapts {
+            predictor = predictor.adapting()?;
+        }
+        let classes = predictor.classes().into();
+        Ok(Classifier { predictor, paths: models.to_vec(), manifests, classes, loading: self.loading })
+    }
+}
+
+impl Classifier {
+    /// Opens a model with the usual options: on the processor, with the model's own views.
+    ///
+    /// # Errors
+    /// A path that holds no model.
+    pub fn open(model: impl AsRef<Path>) -> Result<Self> {
+        Self::options().open(model)
+    }
+
+    /// Options to open a model with.
+    pub fn options() -> ClassifierOptions {
+        ClassifierOptions::default()
+    }
+
+    /// Names of the classes, in the order of [`Prediction::probabilities`].
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Everything that is known of each member of the model but its weights.
+    pub fn manifests(&self) -> &[Manifest] {
+        &self.manifests
+    }
+
+    /// The networks behind it, for probabilities without names and for features.
+    pub fn predictor(&self) -> &Predictor {
+        &self.predictor
+    }
+
+    /// Classifies data in any form: pictures, folders, archives, `.npz` files, shards, tables. Predictions
+    /// stand in the order of the inputs and, within one, of the paths.
+    ///
+    /// # Errors
+    /// An input that is not there or in no known form; a picture that cannot be read, unless those are
+    /// skipped.
+    pub fn classify<P: AsRef<Path>>(&self, inputs: impl IntoIterator<Item = P>) -> Result<Vec<Prediction>> {
+        let inputs: Vec<PathBuf> = inputs.into_iter().map(|input| input.as_ref().to_path_buf()).collect();
+        let images = self.load(&self.open_data(&inputs)?, None, &mut ())?;
+        self.predict(&images).collect()
+    }
+
+    /// Classifies picture files in memory: JPEG, PNG, BMP, TIFF or WebP. Predictions have no path.
+    ///
+    /// # Errors
+    /// The first that cannot be decoded, by its position.
+    pub fn classify_bytes<B: AsRef<[u8]> + Sync>(&self, files: &[B]) -> Result<Vec<Prediction>> {
+        let decode = |(position, file): (usize, &B)| {
+            data::decode(file.as_ref()).map_err(|e| e.at(format!("image {position}")))
+        };
+        let images: Vec<Image> = files.par_iter().enumerate().map(decode).collect::<Result<_>>()?;
+        self.classify_images(&images)
+    }
+
+    /// Classifies decoded images of any size: each is cropped, resized and scaled as the model was trained.
+    /// Predictions have no path.
+    ///
+    /// # Errors
+    /// Probabilities that are not numbers, as those of a damaged model.
+    pub fn classify_images(&self, images: &[Image]) -> Result<Vec<Prediction>> {
+        let named: Vec<_> = images.iter().map(|image| ("", image, None)).collect();
+        self.predict(&self.predictor.view_images(&named)?).collect()
+    }
+
+    /// Lists inputs as one data set, whose labels, where it has any, are the model's. Nothing is decoded.
+    ///
+    /// # Errors
+    /// An input that is not there or in no known form.
+    pub fn open_data(&self, inputs: &[PathBuf]) -> Result<Source> {
+        data::open_many(inputs)?.with_classes(&self.classes, Unknown::Unlabel)
+    }
+
+    /// Decodes the images at `indices` (all of them when `None`) for [`predict`](Self::predict), within the
+    /// [memory](ClassifierOptions::memory) that was granted.
+    ///
+    /// # Errors
+    /// A picture that cannot be read, unless those are skipped.
+    pub fn load(&self, source: &Source, indices: Option<&[usize]>, watch: &mut dyn Watch) -> Result<Images> {
+        let images = self.load_at(source, indices, None, watch)?;
+        if let Some(warning) = skipped_images(images.first().skipped()) {
+            watch.warn(&warning);
+        }
+        Ok(images)
+    }
+
+    /// Decodes images at another size than the network's, to be changed there first.
+    pub(crate) fn load_at(
+        &self,
+        source: &Source,
+        indices: Option<&[usize]>,
+        size: Option<usize>,
+        watch: &mut dyn Watch,
+    ) -> Result<Images> {
+        let total = indices.map_or(source.len(), <[usize]>::len);
+        let progress = from_any_thread(watch, Phase::Decoding, total);
+        self.predictor.load(source, indices, size, &self.loading, &progress)
+    }
+
+    /// Classifies loaded images, a few hundred at a time as the iterator is asked for more: memory stays
+    /// bounded, and a caller can count, show or stop. With adapted prevalence all are classified first.
+    pub fn predict<'a>(&'a self, images: &'a Images) -> Predictions<'a> {
+        Predictions { classifier: self, images, next: 0, ready: Vec::new().into_iter() }
+    }
+
+    /// The model as records of evaluations state it.
+    pub fn summary(&self) -> ModelSummary {
+        let join = |parts: Vec<String>| parts.join(" + ");
+        let mut augmentations: Vec<String> =
+            self.manifests.iter().flat_map(|m| m.augmentations.clone()).collect();
+        augmentations.sort();
+        augmentations.dedup();
+        let first = self.manifests.first().map(|m| &m.preprocess);
+        let possible = self.predictor.possible();
+        ModelSummary {
+            path: join(self.paths.iter().map(|p| p.display().to_string()).collect()),
+            architecture: join(self.manifests.iter().map(|m| m.model.name.clone()).collect()),
+            parameters: self.predictor.parameters() as u64,
+            size: first.map_or(0, |p| p.size),
+            enlarged: first.and_then(|p| p.enlarge),
+            augmentations,
+            tta: self.predictor.tta().name.to_owned(),
+            adapted: self.predictor.adapts(),
+            among: if possible.len() < self.classes.len() { possible } else { Vec::new() },
+        }
+    }
+
+    /// Path of the first member, as it was opened.
+    pub fn path(&self) -> &Path {
+        &self.paths[0]
+    }
+
+    /// Everything about the model that decides its probabilities, in words: precision, views, classes,
+    /// weights, manifests.
+    pub(crate) fn identity(&self, images: &str) -> Result<String> {
+        let manifests = serde_json::to_string(&self.manifests).map_err(|e| Error::new(e.to_string()))?;
+        let weights: Vec<u32> =
+            self.paths.iter().map(|model| model_file::checksum(model)).collect::<Result<_>>()?;
+        let precision = self.predictor.precision().name();
+        let tta = self.predictor.tta().name;
+        let among = self.predictor.possible().join(",");
+        let adapts = self.predictor.adapts();
+        Ok(format!("{precision} {tta} {among} {adapts} {images} {weights:?} {manifests}"))
+    }
+}
+
+/// Predictions, made as they are asked for: see [`Classifier::predict`].
+pub struct Predictions<'a> {
+    classifier: &'a Classifier,
+    images: &'a Images,
+    /// Position of the first image that is not classified yet.
+    next: usize,
+    /// Predictions that wait to be handed out.
+    ready: std::vec::IntoIter<Prediction>,
+}
+
+impl Iterator for Predictions<'_> {
+    type Item = Result<Prediction>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ready.len() == 0 && self.next < self.images.first().len() {
+            match self.classify_some() {
+                Ok(some) => self.ready = some.into_iter(),
+                Err(error) => {
+                    self.next = self.images.first().len();
+                    return Some(Err(error));
+                }
+            }
+        }
+        self.ready.next().map(Ok)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let most = self.ready.len() + self.images.first().len() - self.next;
+        (0, Some(most))
+    }
+}
+
+impl Predictions<'_> {
+    /// Classifies the next images.
+    fn classify_some(&mut self) -> Result<Vec<Prediction>> {
+        let Classifier { predictor, classes, .. } = self.classifier;
+        let data = self.images.first();
+        let count = if predictor.adapts() { data.len() } else { AT_ONCE.min(data.len() - self.next) };
+        let positions: Vec<usize> = (self.next..self.next + count).collect();
+        self.next += count;
+        let probabilities = predictor.predict(&self.images.subset(&positions), None, &mut |_| ())?;
+        let rows = probabilities.chunks_exact(classes.len());
+        let prediction = |(position, row): (&usize, &[f32])| Prediction {
+            path: data.entry(*position).path.to_owned(),
+            classes: Arc::clone(classes),
+            class: argmax(row),
+            probabilities: row.to_vec(),
+        };
+        Ok(positions.iter().zip(rows).map(prediction).collect())
+    }
+}
+
+impl Prediction {
+    /// Path of the image within its input; with several inputs, behind the input's own. Empty for images in
+    /// memory.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Name of the most probable class.
+    pub fn label(&self) -> &str {
+        &self.classes[self.class]
+    }
+
+    /// Position of the most probable class in [`Classifier::classes`].
+    pub fn class(&self) -> usize {
+        self.class
+    }
+
+    /// Probability of the most probable class, 0 to 1.
+    pub fn probability(&self) -> f32 {
+        self.probabilities[self.class]
+    }
+
+    /// Probability of every class, in the order of [`Classifier::classes`]; they sum to 1.
+    pub fn probabilities(&self) -> &[f32] {
+        &self.probabilities
+    }
+}

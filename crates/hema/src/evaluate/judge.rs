@@ -1,0 +1,218 @@
+//! The scores of a model on labelled images, clean and under every condition of the suites asked for.
+
+use hema_core::Image;
+use hema_core::data::Dataset;
+use hema_core::error::{Error, Result};
+use hema_core::metrics::{self, Predictions, argmax};
+use hema_core::provenance::Provenance;
+use hema_core::record::{
+    ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Scores, SuiteScores,
+};
+use hema_core::report;
+use hema_core::suite::{self, Suite};
+
+use super::journal::{Journal, Judged};
+use super::suites::{self, SEED};
+use crate::predict::{Edit, Images, Predictor};
+
+/// Most mistakes kept with their picture.
+const MISTAKES: usize = 24;
+
+/// The subject of an evaluation, as the record states it.
+#[derive(Clone, Debug)]
+pub(super) struct Subject {
+    /// The model.
+    pub(super) model: ModelSummary,
+    /// Path of the data, as given.
+    pub(super) data: String,
+    /// Part judged.
+    pub(super) part: String,
+    /// The cells are drawn.
+    pub(super) synthetic: bool,
+    /// Who evaluates.
+    pub(super) provenance: Provenance,
+}
+
+/// A suite, and the images that it damages: loaded at its own size where it has one.
+#[derive(Clone, Copy)]
+pub(super) struct Trial<'a> {
+    /// The conditions.
+    pub(super) suite: &'a Suite,
+    /// The images.
+    pub(super) images: &'a Images,
+}
+
+/// Judges a model on labelled images. The clean images always come first, whatever the trials. Conditions
+/// that the journal knows are not judged again; `progress` hears a condition's name and how many images of it
+/// are done.
+///
+/// # Errors
+/// Images without labels, or whatever prediction or the journal returns.
+pub(super) fn judge(
+    predictor: &Predictor,
+    images: &Images,
+    trials: &[Trial],
+    subject: Subject,
+    journal: Option<&mut Journal>,
+    progress: &mut dyn FnMut(&str, usize),
+) -> Result<Evaluation> {
+    let data = images.first();
+    let labels = labels(data)?;
+    check_possible(predictor, data, &labels)?;
+    let clean = predictor.predict(images, None, &mut |done| progress("clean", done))?;
+    let mistakes = mistakes(data, &labels, &clean)?;
+    let training = &subject.model.augmentations;
+    let mut judge = Judge { predictor, labels, training, journal, progress };
+    let clean = ConditionScores {
+        suite: "clean".into(),
+        corruption: None,
+        severity: 0,
+        operators: 0,
+        trained_on: Vec::new(),
+        thumbnail: String::new(),
+        scores: judge.score(clean)?.0,
+    };
+    let mut suites = Vec::new();
+    let mut conditions = Vec::new();
+    for trial in trials {
+        let judged = judge.trial(trial)?;
+        let size = trial.images.first().image(0)?.width();
+        suites.extend::<Option<SuiteScores>>(suites::sum_up(trial.suite, size, &clean.scores, &judged));
+        conditions.extend(judged.into_iter().map(|judged| judged.condition));
+    }
+    conditions.insert(0, clean);
+    Ok(Evaluation {
+        format: EVALUATION_FORMAT,
+        provenance: subject.provenance,
+        model: subject.model,
+        data: DataSummary {
+            path: subject.data,
+            part: subject.part,
+            hash: data.hash()?,
+            classes: predictor.classes().to_vec(),
+            counts: data.counts(),
+            skipped: data.skipped().len() as u64,
+            synthetic: subject.synthetic,
+        },
+        conditions,
+        suites,
+        mistakes,
+    })
+}
+
+/// Judges one condition after the other.
+struct Judge<'a> {
+    predictor: &'a Predictor,
+    labels: Vec<usize>,
+    /// Operators of the training recipe.
+    training: &'a [String],
+    journal: Option<&'a mut Journal>,
+    progress: &'a mut dyn FnMut(&str, usize),
+}
+
+impl Judge<'_> {
+    /// Every condition of a suite.
+    fn trial(&mut self, trial: &Trial) -> Result<Vec<Judged>> {
+        trial.suite.conditions.iter().map(|condition| self.condition(trial, condition)).collect()
+    }
+
+    fn condition(&mut self, trial: &Trial, condition: &suite::Condition) -> Result<Judged> {
+        let suite = trial.suite;
+        let identity = format!("{} {:?} {condition:?}", suite.name, suite.size);
+        let name = match condition.severity() {
+            Some(severity) => format!("{} {severity}", condition.name()),
+            None => condition.name().to_owned(),
+        };
+        if let Some(known) = self.journal.as_ref().and_then(|journal| journal.find(&identity)) {
+            (self.progress)(&name, self.labels.len());
+            return Ok(known.clone());
+        }
+        let edit: Edit = &|index, image: &mut Image| condition.apply(image, SEED, index as u64);
+        let probabilities =
+            self.predictor.predict(trial.images, Some(edit), &mut |done| (self.progress)(&name, done))?;
+        let (scores, right) = self.score(probabilities)?;
+        let mut example = trial.images.first().image(0)?;
+        condition.apply(&mut example, SEED, 0);
+        let operators = condition.operators();
+        let condition = ConditionScores {
+            suite: suite.name.clone(),
+            corruption: Some(condition.name().into()),
+            severity: condition.severity().unwrap_or(0),
+            operators: operators.len(),
+            trained_on: operators.into_iter().filter(|op| suite::trained_on(op, self.training)).collect(),
+            thumbnail: report::thumbnail_png_base64(&example)?,
+            scores,
+        };
+        let judged = Judged { identity, condition, right };
+        if let Some(journal) = &mut self.journal {
+            journal.add(&judged)?;
+        }
+        Ok(judged)
+    }
+
+    /// The scores of all images' probabilities, and whether each image is named rightly.
+    fn score(&self, probabilities: Vec<f32>) -> Result<(Scores, Vec<bool>)> {
+        let classes = self.predictor.classes().to_vec();
+        let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
+        let named = predictions.predicted();
+        let right = named.iter().zip(&self.labels).map(|(found, label)| found == label).collect();
+        Ok((metrics::score(&predictions, SEED)?, right))
+    }
+}
+
+/// The label of every image.
+///
+/// # Errors
+/// The first image without one.
+pub fn labels(data: &Dataset) -> Result<Vec<usize>> {
+    (0..data.len())
+        .map(|i| {
+            data.label(i).ok_or_else(|| {
+                Error::new("has no label, expected every image to have one")
+                    .at(data.entry(i).path)
+                    .hint("put images into one folder a class, or give labels in a manifest; `hema predict` needs none")
+            })
+        })
+        .collect()
+}
+
+/// # Errors
+/// The first image of a class that the predictor takes for impossible.
+fn check_possible(predictor: &Predictor, data: &Dataset, labels: &[usize]) -> Result<()> {
+    let possible = predictor.possible();
+    let classes = predictor.classes();
+    match labels.iter().position(|label| !possible.contains(&classes[*label])) {
+        None => Ok(()),
+        Some(image) => Err(Error::new(format!(
+            "is of the class `{}`, expected only {}",
+            classes[labels[image]],
+            possible.join(", ")
+        ))
+        .at(data.entry(image).path)),
+    }
+}
+
+/// The most confident mistakes, most confident first.
+fn mistakes(data: &Dataset, labels: &[usize], probabilities: &[f32]) -> Result<Vec<Mistake>> {
+    let k = probabilities.len() / labels.len();
+    let mut wrong: Vec<(usize, usize, f32)> = probabilities
+        .chunks_exact(k)
+        .enumerate()
+        .map(|(i, row)| (i, argmax(row), row[argmax(row)]))
+        .filter(|&(i, predicted, _)| predicted != labels[i])
+        .collect();
+    wrong.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
+    wrong.truncate(MISTAKES);
+    wrong
+        .into_iter()
+        .map(|(i, predicted, probability)| {
+            Ok(Mistake {
+                path: data.entry(i).path.to_owned(),
+                truth: labels[i],
+                predicted,
+                probability: f64::from(probability),
+                thumbnail: report::thumbnail_png_base64(&data.image(i)?)?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,25 @@
+//! A row of the table of exports.
+
+use std::path::Path;
+
+use hema_core::error::Result;
+
+/// A kind of file or folder that another program reads.
+pub struct Export {
+    /// The name in `hema export --to`.
+    pub name: &'static str,
+    /// A line for people: what is written, and for which program.
+    pub about: &'static str,
+    /// Writes the model at the first path to the second one.
+    pub write: fn(&Path, &Path) -> Result<Written>,
+}
+
+/// Remarks for people on an export that was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Written {
+    /// Parts of the model that the other program cannot express.
+    pub warnings: Vec<String>,
+    /// How the other program loads it.
+    pub usage: Option<String>,
+}

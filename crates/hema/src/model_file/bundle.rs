@@ -1,0 +1,132 @@
+//! A trained model as one file: safetensors with a `hema` JSON document in its metadata.
+//!
+//! Any safetensors reader can open it; the tensors carry timm's names without a prefix. A file of
+//! [`ENSEMBLE_FORMAT`] holds several models. Left out on purpose: finding the file that a path means, which
+//! [`super`] does.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hema_core::error::{Error, ErrorKind, Result};
+use hema_core::preprocess::Preprocess;
+use hema_core::provenance::Provenance;
+use serde::{Deserialize, Serialize};
+
+use crate::model::ModelSpec;
+use crate::weights::{self, StateDict};
+
+/// Format number of [`Manifest`]; raised when an older reader would misunderstand the file. The next one is
+/// taken by
+/// [`ENSEMBLE_FORMAT`].
+pub const FORMAT: u32 = 1;
+
+/// Format number of a file that holds an ensemble.
+pub const ENSEMBLE_FORMAT: u32 = 2;
+
+/// Metadata key that the manifest stands under.
+pub(super) const KEY: &str = "hema";
+
+/// Everything about a model but its weights.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Manifest {
+    /// Format number, see [`FORMAT`].
+    pub format: u32,
+    /// The network.
+    pub model: ModelSpec,
+    /// Class names in label order.
+    pub classes: Vec<String>,
+    /// From a picture to the network's input.
+    pub preprocess: Preprocess,
+    /// The logits are divided by this before the softmax: fitted on validation images, see
+    /// [`hema_core::calibrate`].
+    pub temperature: f64,
+    /// Share of each class in what it was trained on, which its probabilities are made for; empty where that
+    /// is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prevalence: Vec<f64>,
+    /// Views of each image that are averaged over, see [`hema_core::tta`].
+    #[serde(default = "crate::recipe::one_view")]
+    pub tta: String,
+    /// Operators that training augmented with.
+    pub augmentations: Vec<String>,
+    /// It was trained on drawn cells and says nothing about real ones.
+    pub synthetic: bool,
+    /// Validation metrics of these weights, by name, before the temperature.
+    pub metrics: BTreeMap<String, f64>,
+    /// The training recipe, TOML.
+    pub recipe: String,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+/// A model: its manifest and its weights.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// Everything but the weights.
+    pub manifest: Manifest,
+    /// The weights.
+    pub tensors: StateDict,
+}
+
+impl Bundle {
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let json = serde_json::to_string(&self.manifest)
+            .map_err(|e| Error::new(format!("manifest cannot be written: {e}")).at(path))?;
+        write(path, &json, &self.tensors)
+    }
+}
+
+/// Writes a document and tensors, whole or not at all.
+pub(super) fn write(path: &Path, document: &str, tensors: &StateDict) -> Result<()> {
+    weights::write(path, tensors, &[(KEY.to_owned(), document.to_owned())].into())
+}
+
+/// The manifest of a single model.
+pub(super) fn parse(value: serde_json::Value) -> Result<Manifest> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+    }
+    let unreadable = |e: serde_json::Error| Error::new(format!("its `hema` manifest cannot be read: {e}"));
+    let head = Head::deserialize(&value).map_err(unreadable)?;
+    if head.format == ENSEMBLE_FORMAT {
+        return Err(Error::new("is an ensemble itself, expected a single model"));
+    }
+    if head.format > ENSEMBLE_FORMAT {
+        let newest = ENSEMBLE_FORMAT;
+        return Err(Error::new(format!("bundle format {}, expected at most {newest}", head.format))
+            .hint("this model was written by a newer hema; update")
+            .with_kind(ErrorKind::Unsupported));
+    }
+    let manifest: Manifest = serde_json::from_value(value).map_err(unreadable)?;
+    manifest.preprocess.validate()?;
+    check_temperature(manifest.temperature)?;
+    check_prevalence(&manifest)?;
+    if manifest.classes.len() != manifest.model.classes
+        || manifest.preprocess.network_size() != manifest.model.size
+    {
+        return Err(Error::new("its `hema` manifest contradicts itself about classes or input size"));
+    }
+    Ok(manifest)
+}
+
+fn check_prevalence(manifest: &Manifest) -> Result<()> {
+    let (shares, classes) = (&manifest.prevalence, manifest.classes.len());
+    let whole = shares.len() == classes && (shares.iter().sum::<f64>() - 1.0).abs() < 1e-6;
+    if shares.is_empty() || whole && shares.iter().all(|share| *share >= 0.0) {
+        return Ok(());
+    }
+    Err(Error::new(format!("its prevalence is {shares:?}, expected {classes} shares that sum to 1")))
+}
+
+pub(super) fn check_temperature(temperature: f64) -> Result<()> {
+    if temperature.is_finite() && temperature > 0.0 {
+        return Ok(());
+    }
+    Err(Error::new(format!("its temperature is {temperature}, expected a number above 0")))
+}

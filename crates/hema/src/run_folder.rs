@@ -1,0 +1,177 @@
+//! The files that a finished run leaves beside its model: which data it read, its split, its evaluation, its
+//! page.
+//!
+//! [`crate::train`] writes the others: recipe, weights, checkpoint and log.
+
+use std::path::{Path, PathBuf};
+
+use hema_core::error::{Error, ErrorKind, Result};
+use hema_core::file;
+use hema_core::metrics::{ACCURACY, BALANCED_ACCURACY};
+use hema_core::record::{EVALUATION_FORMAT, Evaluation};
+use hema_core::report::{self, Curves, RunReport};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::model_file::Bundle;
+use crate::run_log::{Epoch, History, METRICS_FILE};
+
+/// Name of the file that says which data a run reads.
+const RUN_INFO: &str = "run.json";
+
+/// Name of the split inside a run directory.
+pub const SPLIT: &str = "split.csv";
+
+/// Name of the evaluation record inside a run or evaluation directory.
+pub const EVALUATION: &str = "evaluation.json";
+
+/// Name of the record of an evaluation that is not finished.
+pub const JOURNAL: &str = "evaluation.partial.jsonl";
+
+/// Name of the page inside a run or evaluation directory.
+pub const REPORT: &str = "report.html";
+
+/// `run.json`: which data a run reads, so that it can be resumed and reported without being told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunInfo {
+    /// Path of the data set.
+    pub data: PathBuf,
+}
+
+impl RunInfo {
+    /// A run that reads this data set.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self { data: data.into() }
+    }
+
+    /// Writes the file with an absolute path, so that the run can be resumed from any folder.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, run: &Path) -> Result<()> {
+        let data = std::path::absolute(&self.data).map_err(|e| Error::io(&self.data, &e))?;
+        write_json(&run.join(RUN_INFO), &Self { data })
+    }
+
+    /// Reads the file of a run whose data must still be there.
+    ///
+    /// # Errors
+    /// A folder without the file, or data that are not there any more.
+    pub fn read(run: &Path) -> Result<Self> {
+        let info: Self = read_json(&run.join(RUN_INFO))?;
+        if info.data.exists() {
+            return Ok(info);
+        }
+        Err(Error::new("the data of this run is not there any more")
+            .at(&info.data)
+            .hint("if it has moved, say where with --data")
+            .with_kind(ErrorKind::NotFound))
+    }
+}
+
+/// Writes a value as indented JSON, whole or not at all.
+///
+/// # Errors
+/// The path and the system's reason.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    file::write_atomic(path, |w| Ok(serde_json::to_writer_pretty(w, value)?))
+}
+
+/// Reads a JSON value.
+///
+/// # Errors
+/// A file that cannot be opened or holds another kind of value.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let reader = std::io::BufReader::new(file::open(path)?);
+    serde_json::from_reader(reader).map_err(|e| Error::new(format!("is no record of hema: {e}")).at(path))
+}
+
+/// Reads the evaluation in a run directory, in an evaluation's folder, or in a file, with what else its page
+/// shows.
+///
+/// # Errors
+/// A path without an evaluation, or with one of a newer format.
+pub fn read_report(input: &Path) -> Result<RunReport> {
+    let file = if input.is_dir() { input.join(EVALUATION) } else { input.to_path_buf() };
+    if !file.exists() {
+        return Err(Error::new(format!("no {EVALUATION} here, expected a finished run or an evaluation"))
+            .at(input)
+            .hint("`hema train` writes one at its end, `hema evaluate --out DIR` any time")
+            .with_kind(ErrorKind::NotFound));
+    }
+    let evaluation: Evaluation = read_json(&file)
+        .map_err(|e| e.hint("give a run directory, the --out of `hema evaluate`, or its evaluation.json"))?;
+    if evaluation.format > EVALUATION_FORMAT {
+        let found = format!("evaluation format {}, expected at most {EVALUATION_FORMAT}", evaluation.format);
+        return Err(Error::new(found)
+            .at(&file)
+            .hint("it was written by a newer hema; update")
+            .with_kind(ErrorKind::Unsupported));
+    }
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let model = PathBuf::from(&evaluation.model.path);
+    report(folder, evaluation, &model)
+}
+
+/// An evaluation with what its run directory knows besides: learning curves, recipe, who trained it.
+///
+/// # Errors
+/// A log of epochs that cannot be read.
+pub fn report(folder: &Path, evaluation: Evaluation, model: &Path) -> Result<RunReport> {
+    let run = [folder, model].into_iter().find(|f| f.join(METRICS_FILE).is_file());
+    let history = run.map(|run| History::read(&run.join(METRICS_FILE))).transpose()?;
+    let manifest = Bundle::read(model).ok().map(|bundle| bundle.manifest);
+    let kept = manifest.as_ref().and_then(|m| m.metrics.get("nll").copied());
+    let curves = history.map(|history| curves(&history, kept));
+    Ok(RunReport {
+        title: title(folder),
+        evaluation,
+        curves,
+        recipe_toml: manifest.as_ref().map(|m| m.recipe.clone()),
+        training: manifest.map(|m| m.provenance),
+    })
+}
+
+/// The epoch that was kept, whatever metric chose it, is the one with the validation loss of the kept model.
+fn curves(history: &History, kept: Option<f64>) -> Curves {
+    let corrupted = |e: &Epoch| e.val_corrupted.as_ref().map_or(f64::NAN, |scores| scores.value(&ACCURACY));
+    let best = history.epochs.iter().find(|epoch| Some(epoch.val.loss) == kept);
+    Curves {
+        epoch: history.column(|e| e.epoch as f64),
+        stage: history.epochs.iter().map(|e| e.stage.clone()).collect(),
+        train_loss: history.column(|e| e.train_loss),
+        val_loss: history.column(|e| e.val.loss),
+        val_accuracy: history.column(|e| e.val.value(&ACCURACY)),
+        val_balanced_accuracy: history.column(|e| e.val.value(&BALANCED_ACCURACY)),
+        val_corrupted_accuracy: history.column(corrupted),
+        learning_rate: history.column(|e| e.lr),
+        best_epoch: best.map(|e| e.epoch as f64),
+    }
+}
+
+/// Renders and writes a page about one evaluation, or several side by side.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_page(path: &Path, runs: &[RunReport]) -> Result<()> {
+    let page = report::render(runs);
+    file::write_atomic(path, |w| w.write_all(page.as_bytes()))
+}
+
+/// Writes the record of an evaluation and its page into a folder; `model` is the path of the model that was
+/// judged. Gives the path of the page.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn write_evaluation(folder: &Path, evaluation: &Evaluation, model: &Path) -> Result<PathBuf> {
+    write_json(&folder.join(EVALUATION), evaluation)?;
+    let page = folder.join(REPORT);
+    write_page(&page, &[report(folder, evaluation.clone(), model)?])?;
+    Ok(page)
+}
+
+/// The name of a folder or file, for titles.
+pub fn title(path: &Path) -> String {
+    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}

@@ -1,0 +1,81 @@
+//! Which split of a data set is used, and which part of it: the one place that decides.
+
+use std::path::Path;
+
+use hema_core::data::Source;
+use hema_core::error::{Error, ErrorKind, Result};
+use hema_core::split::{Part, Split};
+
+use crate::run_folder::SPLIT;
+
+/// The split that a run keeps in its folder, and when it is taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OfRun<'a> {
+    /// There is no run.
+    None,
+    /// A model is judged, perhaps on other data than its run read: the run's split is taken where it fits the
+    /// data.
+    IfItFits(&'a Path),
+    /// The run goes on: its split must be there.
+    Must(&'a Path),
+}
+
+/// The split in the file that is given; else the run's own; else the data's own; else none.
+///
+/// # Errors
+/// A file that is no split, or a run to go on with that has none.
+pub(crate) fn find(source: &Source, given: Option<&Path>, run: OfRun) -> Result<Option<Split>> {
+    if let Some(path) = given {
+        return Split::read(path).map(Some);
+    }
+    match run {
+        OfRun::Must(run) => return Split::read(&run.join(SPLIT)).map(Some),
+        OfRun::IfItFits(run) if run.join(SPLIT).is_file() => {
+            let split = Split::read(&run.join(SPLIT))?;
+            if split.indices(source, Part::Val).is_ok() {
+                return Ok(Some(split));
+            }
+        }
+        OfRun::IfItFits(_) | OfRun::None => {}
+    }
+    source.read_split_inside()
+}
+
+/// The images of a part that a model is judged on, by the split that [`find`] takes: the part's name and its
+/// images. `None` stands for all images, which are taken for the part `all`, or where there is no split. The
+/// usual part is `val`.
+///
+/// # Errors
+/// A part of a data set without a split, an unknown part, a split that does not fit the data.
+pub fn choose_part(
+    source: &Source,
+    model: &Path,
+    split: Option<&Path>,
+    part: Option<&str>,
+) -> Result<(String, Option<Vec<usize>>)> {
+    if part == Some("all") {
+        return Ok(("all".into(), None));
+    }
+    let Some(split) = find(source, split, OfRun::IfItFits(model))? else {
+        return match part {
+            Some(part) => Err(Error::new(format!("there is no split to take the part `{part}` from"))
+                .at(source.path())
+                .hint("give one with --split, or judge all images with --part all")
+                .with_kind(ErrorKind::NotFound)),
+            None => Ok(("all".into(), None)),
+        };
+    };
+    let part: Part = part.unwrap_or("val").parse()?;
+    Ok((part.to_string(), Some(split.indices(source, part)?)))
+}
+
+/// The source with every image in its part, by the split in a file or else the data's own.
+///
+/// # Errors
+/// A file that is no split, or one that does not fit the data.
+pub fn with_split(source: Source, split: Option<&Path>) -> Result<Source> {
+    match find(&source, split, OfRun::None)? {
+        Some(split) => source.with_split(&split),
+        None => Ok(source),
+    }
+}
