@@ -35,7 +35,7 @@ fn train(recipe: &str, data: &str, out: &str, overrides: &[String]) -> Result<()
     println!(
         "{}: accuracy {:.1} % of the validation images",
         run.folder.display(),
-        100.0 * run.scores().accuracy
+        100.0 * run.scores().accuracy()
     );
     Ok(())
 }
@@ -50,7 +50,7 @@ impl Observer for Printer {
         let best = if improved { ", the best so far" } else { "" };
         println!(
             "epoch {}: loss {:.4}, validation {:.4}{best}",
-            epoch.epoch, epoch.train_loss, epoch.val_loss
+            epoch.epoch, epoch.train_loss, epoch.val.loss
         );
     }
 }

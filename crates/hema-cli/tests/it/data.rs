@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use hema::core::data::READERS;
+use hema::data::READERS;
 use insta::assert_snapshot;
 
 use crate::support::Place;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use hema::core::metrics::{METRICS, Place as Shown};
+use hema::metrics::{METRICS, Place as Shown};
 
 use crate::support::Place;
 
