@@ -6,9 +6,9 @@
 
 mod commands;
 mod output;
-#[cfg(test)]
-mod reference;
 mod run_info;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 

@@ -10,7 +10,6 @@ use hema::bundle::Bundle;
 use hema::core::data::Source;
 use hema::core::error::{Error, Result};
 use hema::core::file::{self, csv_error};
-use hema::core::metrics;
 use hema::core::report::{self, Tuning};
 use hema::core::split::Split;
 use hema::recipe::{Recipe, Space};
@@ -177,7 +176,7 @@ impl Tuner<'_> {
                 };
                 rows.push(row);
             }
-            self.rank(&mut rows)?;
+            self.rank(&mut rows);
             let sound = rows.iter().filter(|row| row.metric.is_some()).count();
             if rung + 1 == divisors.len() || sound == 0 {
                 rows.extend(out_of_it);
@@ -233,15 +232,14 @@ impl Tuner<'_> {
     }
 
     /// Best first; what diverged comes last, and equals stay in the order they were drawn.
-    fn rank(&self, rows: &mut [Row]) -> Result<()> {
-        let higher = metrics::find(&self.recipe.select.metric)?.higher_is_better;
+    fn rank(&self, rows: &mut [Row]) {
+        let higher = self.recipe.select.metric.higher_is_better;
         let badness = |row: &Row| match row.metric.filter(|metric| !metric.is_nan()) {
             Some(metric) if higher => -metric,
             Some(metric) => metric,
             None => f64::INFINITY,
         };
         rows.sort_by(|a, b| badness(a).total_cmp(&badness(b)));
-        Ok(())
     }
 
     /// Writes and prints what was found; `rows` are the trials, best first.
@@ -267,7 +265,7 @@ impl Tuner<'_> {
         write_json(&self.out.join(TRIALS[1]), &found)?;
         let page = Tuning {
             metric: metric.clone(),
-            higher_is_better: metrics::find(&self.recipe.select.metric)?.higher_is_better,
+            higher_is_better: self.recipe.select.metric.higher_is_better,
             keys,
             trials: rows
                 .iter()

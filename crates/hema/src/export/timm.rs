@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::{self, Bundle, Manifest};
 use crate::model::{self, ModelSpec, is_head};
-use crate::recipe::one_view;
 use crate::weights;
 
 /// Name of the weights in the folder.
@@ -191,7 +190,7 @@ fn manifest(config: Config) -> Result<Manifest> {
         preprocess,
         temperature: 1.0,
         prevalence: Vec::new(),
-        tta: one_view(),
+        tta: hema_core::tta::NONE.name.into(),
         augmentations: Vec::new(),
         synthetic: false,
         metrics: [].into(),

@@ -77,13 +77,7 @@ pub struct Optimizer {
 impl Optimizer {
     /// The optimizer of a stage.
     pub fn new(stage: &recipe::Stage) -> Self {
-        let rule: &'static dyn Rule = match stage.optimizer {
-            recipe::Optimizer::Adamw => &adamw::AdamW,
-            recipe::Optimizer::Adam => &adam::Adam,
-            recipe::Optimizer::Lion => &lion::Lion,
-            recipe::Optimizer::Sgd => &sgd::Sgd,
-            recipe::Optimizer::Rmsprop => &rmsprop::RmsProp,
-        };
+        let rule = stage.optimizer.row();
         Self {
             rule,
             betas: stage.betas.unwrap_or(rule.betas()),

@@ -20,10 +20,7 @@ pub const SHIPPED: &[Shipped] = &[
     Shipped { name: "cnn", text: include_str!("../../recipes/cnn.toml") },
     Shipped { name: "mlp", text: include_str!("../../recipes/mlp.toml") },
     Shipped { name: "an2dl/01-mlp", text: include_str!("../../recipes/an2dl/01-mlp.toml") },
-    Shipped {
-        name: "an2dl/01b-mlp-scaled",
-        text: include_str!("../../recipes/an2dl/01b-mlp-scaled.toml"),
-    },
+    Shipped { name: "an2dl/01b-mlp-scaled", text: include_str!("../../recipes/an2dl/01b-mlp-scaled.toml") },
     Shipped {
         name: "an2dl/02-mlp-augmented",
         text: include_str!("../../recipes/an2dl/02-mlp-augmented.toml"),
@@ -77,10 +74,7 @@ pub const SHIPPED: &[Shipped] = &[
         name: "an2dl/10b-efficientnetv2-l-online",
         text: include_str!("../../recipes/an2dl/10b-efficientnetv2-l-online.toml"),
     },
-    Shipped {
-        name: "an2dl/rival-convnext",
-        text: include_str!("../../recipes/an2dl/rival-convnext.toml"),
-    },
+    Shipped { name: "an2dl/rival-convnext", text: include_str!("../../recipes/an2dl/rival-convnext.toml") },
 ];
 
 impl Shipped {

@@ -387,7 +387,7 @@ impl<'a> Run<'a> {
                 preprocess: self.learner.preprocess.clone(),
                 temperature: validated.temperature,
                 prevalence: self.learner.prevalence(),
-                tta: self.task.recipe.tta.clone(),
+                tta: self.task.recipe.tta.to_string(),
                 augmentations: self.learner.deck.augmentations(),
                 synthetic: self.task.synthetic,
                 metrics: validated.metrics(),

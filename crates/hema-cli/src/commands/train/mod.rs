@@ -181,17 +181,16 @@ impl Inputs {
 
 pub(super) fn read_recipe(args: &Inputs) -> Result<Recipe> {
     let own = args.out.as_ref().map(|out| out.join(train::RECIPE));
-    let path = match (&args.recipe, &own) {
-        (Some(name), _) => name.clone(),
-        (None, Some(own)) if own.exists() => own.to_string_lossy().into_owned(),
+    match (&args.recipe, &own) {
+        (Some(name), _) => Recipe::load(name, &args.overrides),
+        (None, Some(own)) if own.exists() => Recipe::load_saved(own, &args.overrides),
         (None, _) => {
             let folder = args.out.as_deref().unwrap_or(Path::new("."));
-            return Err(Error::new(format!("no run to resume: there is no {}", train::RECIPE))
+            Err(Error::new(format!("no run to resume: there is no {}", train::RECIPE))
                 .at(folder)
-                .hint("give the folder of a run as --out, or start one with --recipe and --data"));
+                .hint("give the folder of a run as --out, or start one with --recipe and --data"))
         }
-    };
-    Recipe::load(&path, &args.overrides)
+    }
 }
 
 /// The data that is given, or that the run in the folder reads.
@@ -213,7 +212,7 @@ pub(super) fn advise_resuming(command: &str, out: &Path, printer: &Printer) {
 /// Refuses to go on with several runs by another recipe than theirs.
 pub(super) fn check_same_recipe(recipe: &Recipe, out: &Path) -> Result<()> {
     let path = out.join(train::RECIPE);
-    let own = Recipe::load(&path.to_string_lossy(), &[] as &[&str])?;
+    let own = Recipe::load_saved(&path, &[] as &[&str])?;
     if own == *recipe {
         return Ok(());
     }
