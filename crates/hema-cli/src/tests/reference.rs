@@ -74,7 +74,7 @@ fn files(text: &mut String) {
         )
         .unwrap();
         for table in schema.tables() {
-            write!(text, "\n### {}\n\n", table.about).unwrap();
+            write!(text, "\n{}\n\n", table.about).unwrap();
             text.push_str("| key | values | when left out | |\n|---|---|---|---|\n");
             for key in table.keys() {
                 let (values, absent) = (key.kind.describe(), absent(key));

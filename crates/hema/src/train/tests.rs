@@ -159,16 +159,16 @@ fn resume(recipe: &Recipe) {
 
 #[test]
 fn a_run_resumes_that_was_saved_before_a_recipe_had_some_of_its_keys() {
+    const NEW: [&str; 4] = ["precision", "tta", "layer_decay", "copies"];
     let fixture = Fixture::new();
     let today = recipe(&["precision=fp32"]);
     let whole = fixture.run("whole", &today, false, FOREVER).unwrap();
     fixture.run("old", &today, false, 2).unwrap();
 
-    const NEW: [&str; 4] = ["precision", "tta", "layer_decay", "copies"];
     let is_new = |line: &&str| NEW.iter().any(|key| line.starts_with(&format!("{key} = ")));
     let forget = |text: &str| {
         assert!(text.lines().filter(is_new).count() >= NEW.len(), "{text}");
-        text.lines().filter(|line| !is_new(line)).map(|line| format!("{line}\n")).collect::<String>()
+        text.lines().filter(|line| !is_new(line)).collect::<Vec<_>>().join("\n")
     };
     let saved = fixture.out("old").join(RECIPE);
     std::fs::write(&saved, forget(&std::fs::read_to_string(&saved).unwrap())).unwrap();

@@ -25,8 +25,8 @@ fn refusal(schema: &Value, value: &Value, document: &Value, path: &str) -> Optio
             "const" if value != rule => no("const"),
             "pattern" if !matches(value.as_str().unwrap(), rule.as_str().unwrap()) => no("pattern"),
             "items" => {
-                let items = value.as_array().into_iter().flatten().enumerate();
-                items.filter_map(|(i, item)| refusal(rule, item, document, &format!("{path}.{i}"))).next()
+                let mut items = value.as_array().into_iter().flatten().enumerate();
+                items.find_map(|(i, item)| refusal(rule, item, document, &format!("{path}.{i}")))
             }
             "anyOf" | "oneOf" => {
                 let branches = rule.as_array().unwrap().iter();
@@ -38,12 +38,11 @@ fn refusal(schema: &Value, value: &Value, document: &Value, path: &str) -> Optio
                 rule.as_array().unwrap().iter().find(missing).and_then(|key| no(&format!("no {key}")))
             }
             "properties" => {
-                let keys = value.as_object().into_iter().flatten();
-                keys.filter_map(|(key, value)| match rule.get(key) {
+                let mut keys = value.as_object().into_iter().flatten();
+                keys.find_map(|(key, value)| match rule.get(key) {
                     Some(schema) => refusal(schema, value, document, &format!("{path}.{key}")),
                     None => no(&format!("unknown key {key}")),
                 })
-                .next()
             }
             _ => None,
         };
