@@ -5,7 +5,7 @@
     python scripts/reference/timm_zoo.py NAME...          # networks that are not named keep their rows
 
 No weights are stored: every parameter and the images are filled by a hash of their name (`uniform`, `filled`), which
-crates/hema/src/model/parity.rs repeats. For each network the fixture holds the loss of a training pass over four images
+crates/hema/src/model/tests/parity.rs repeats. For each network the fixture holds the loss of a training pass over four images
 of 64 pixels (no dropout, no stochastic depth); the norm of the gradient of every stage, and of every parameter for one network
 of each kind of block (PER_PARAMETER); and the logits of the same images in prediction mode, normalised by the running
 statistics that the training pass left. All of it is computed in double precision; printed is how far timm in single

@@ -16,7 +16,7 @@ use burn::tensor::{Distribution, Tensor};
 use hema::loss::{CrossEntropy, Target};
 use hema::model::{ModelSpec, Network};
 use hema::nn::{Pass, Precision, Prepared, on_pool, predicting};
-use hema::optim::Optimizer;
+use hema::optim::{self, Optimizer, Settings};
 use hema::recipe::Recipe;
 use hema::{Device, device, device_check};
 
@@ -92,8 +92,12 @@ fn train(
     let device = device.clone().autodiff();
     let recipe = Recipe::load("v2b0", &[] as &[&str])?;
     let mut network = Network::new(spec, 0, &device)?;
-    let mut optimizer = Optimizer::new(&recipe.stages[0]);
-    let loss = CrossEntropy::new(&recipe.loss, &[1; 8]);
+    let stage = &recipe.stages[0];
+    let mut settings = Settings::new(optim::find("adamw")?);
+    (settings.weight_decay, settings.clip_norm) = (stage.weight_decay, stage.clip_norm);
+    let mut optimizer = Optimizer::new(settings);
+    let mut loss = CrossEntropy::plain(8);
+    loss.smoothing = recipe.loss.label_smoothing;
     let targets: Vec<Target> = (0..batch).map(|i| Target::from(i % 8)).collect();
     let images = Tensor::<4>::random([batch, SIDE, SIDE, 3], Distribution::Normal(0.0, 1.0), &device);
     let start = megabytes("VmRSS:");
@@ -103,7 +107,7 @@ fn train(
         let mut times = Vec::new();
         network = on_pool(&device, || {
             let pass = Pass::train(0, step as u64).with_precision(precision);
-            let value = loss.forward(network.forward(images.clone(), &pass), &targets, &device);
+            let value = loss.mean(network.forward(images.clone(), &pass), &targets);
             times.push(begun.elapsed());
             let grads = GradientsParams::from_grads(value.backward(), &network);
             times.push(begun.elapsed());

@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use burn::tensor::DeviceType;
 use hema_core::error::{Error, Result};
 
-/// A way to compute: a name for `--device`, and what of it this machine has.
+/// A kind of device: its name for `--device`, and the devices of it that this machine has.
 pub struct Kind {
     /// The name in options.
     pub name: &'static str,
@@ -19,7 +19,8 @@ pub struct Kind {
     find: fn() -> Vec<Device>,
 }
 
-/// Every way that this program was built for. Graphics cards need a Cargo feature each: `gpu`, `cuda`, `vulkan`, `metal`.
+/// Every kind that this program was built for. Graphics cards need a Cargo feature each: `gpu`, `cuda`,
+/// `vulkan`, `metal`.
 pub const KINDS: &[Kind] = &[
     Kind { name: "cpu", about: "this processor", find: || vec![Device::flex()] },
     #[cfg(any(feature = "gpu", feature = "cuda"))]
@@ -37,7 +38,7 @@ pub const KINDS: &[Kind] = &[
 ];
 
 impl Kind {
-    /// What the devices of this kind call themselves, in the order of their numbers.
+    /// The names that the devices of this kind give themselves, in the order of their numbers.
     pub fn cards(&self) -> Vec<String> {
         (self.find)().iter().map(name).collect()
     }
@@ -90,9 +91,10 @@ fn found(kind: DeviceType) -> Vec<Device> {
     Device::enumerate(kind).into_iter().collect()
 }
 
-/// Has what CUDA and Metal compile, like the choice among kernels, kept in the user's cache folder: a process that compiles takes minutes.
-/// (What is compiled for Vulkan and DirectX is the driver's to keep.) Other settings are those of a `cubecl.toml` here or above and of
-/// the environment; where a program has set up CubeCL itself before, all of that stays.
+/// Keeps compiled kernels of CUDA and Metal, and the choice among kernels, in the user's cache folder: a
+/// process that compiles takes minutes. (The drivers of Vulkan and DirectX keep theirs.) Other settings come
+/// from a `cubecl.toml` here or above and from the environment; where a program has set up CubeCL itself
+/// before, all of that stays.
 #[cfg(any(feature = "gpu", feature = "cuda"))]
 fn keep_kernels() {
     let mut config = CubeClRuntimeConfig::from_current_dir().override_from_env();
@@ -101,10 +103,10 @@ fn keep_kernels() {
     CubeClRuntimeConfig::try_set(config);
 }
 
-/// Cards by whatever reaches them best.
+/// The cards, through the interface that reaches them best.
 #[cfg(any(feature = "gpu", feature = "cuda"))]
 fn gpu() -> Vec<Device> {
-    let ways = [
+    let interfaces = [
         #[cfg(feature = "cuda")]
         DeviceType::Cuda,
         #[cfg(feature = "metal")]
@@ -114,10 +116,10 @@ fn gpu() -> Vec<Device> {
         #[cfg(feature = "gpu")]
         DeviceType::Wgpu,
     ];
-    ways.into_iter().map(found).find(|devices| !devices.is_empty()).unwrap_or_default()
+    interfaces.into_iter().map(found).find(|devices| !devices.is_empty()).unwrap_or_default()
 }
 
-/// What tests compute on that `scripts/gpu_tests` repeats on a graphics card: the device that `HEMA_TEST_DEVICE` names.
+/// The device of the tests that `scripts/gpu_tests` repeats on a graphics card, named by `HEMA_TEST_DEVICE`.
 #[cfg(test)]
 pub(crate) fn of_tests() -> Device {
     open(&std::env::var("HEMA_TEST_DEVICE").unwrap_or("cpu".into())).expect("HEMA_TEST_DEVICE")

@@ -1,5 +1,5 @@
-//! Whether a device computes networks as the processor does: drivers and compilers for graphics cards have faults, and a wrong
-//! probability looks like a right one.
+//! Whether a device computes networks as the processor does: drivers and compilers for graphics cards have
+//! faults, and a wrong probability looks like a right one.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,20 @@ use crate::model::{ModelSpec, Network};
 use crate::nn::{Pass, Precision};
 use crate::weights::gradient_norms;
 
-/// A small network with every kind of operation that the large ones have: depthwise, strided and 1 x 1 convolutions, gates,
-/// normalisation, dense layers.
+/// A small network with every kind of operation that the large ones have: depthwise, strided and 1 x 1
+/// convolutions, gates, normalisation, dense layers.
 const NETWORK: &str = "mobilenetv3_small_100";
 const SIZE: usize = 64;
 const IMAGES: usize = 16;
 
-/// The largest difference that rounding may make, as a share; faults make far larger ones. NVIDIA's cards round what goes into a
-/// product to 11 bits (TF32); rounding to the 8 of bf16 stays below this, too.
+/// The largest difference that rounding may make, as a share; faults make far larger ones. NVIDIA's cards
+/// round what goes into a product to 11 bits (TF32); rounding to the 8 of bf16 stays below this, too.
 const TOLERANCE: f64 = 0.1;
 
-/// What a network with random weights makes of made-up images.
+/// The results of a network with random weights on made-up images.
 struct Outcome {
     logits: Vec<f64>,
-    /// Of every parameter's gradient.
+    /// The norm of every parameter's gradient.
     norms: BTreeMap<String, f64>,
 }
 
@@ -50,7 +50,7 @@ pub fn check(device: &Device) -> Result<()> {
 fn compute(device: &Device, precision: Precision) -> Result<Outcome> {
     let device = device.clone().autodiff();
     let network = Network::new(&ModelSpec::bare(NETWORK, 8, SIZE), 0, &device)?;
-    // noise: of regular patterns normalisation magnifies what rounding does to them a hundredfold
+    // noise: in regular patterns, normalisation magnifies the effect of rounding a hundredfold
     let mut rng = rng::stream(0, Purpose::Synthetic, 0, 0);
     let values = (0..IMAGES * SIZE * SIZE * 3).map(|_| rng.random_range(-1.0..1.0)).collect::<Vec<f32>>();
     let images = Tensor::from_data(TensorData::new(values, [IMAGES, SIZE, SIZE, 3]), &device);
@@ -71,7 +71,7 @@ fn difference(expected: &Outcome, found: &Outcome) -> Option<String> {
             100.0 * share
         ));
     }
-    // what normalisation cancels has a gradient of zero but for rounding
+    // a parameter that normalisation cancels has a gradient of zero but for rounding
     let whole = norm(&mut expected.norms.values().copied());
     let faults: Vec<String> = expected
         .norms

@@ -1,6 +1,6 @@
 //! Batches of network input, made ahead of time on their own thread.
 //!
-//! What a batch holds depends on the order of its samples and on each sample alone, never on threads.
+//! The contents of a batch depend on the order of its samples and on each sample alone, never on threads.
 
 use std::sync::mpsc;
 use std::thread;
@@ -17,17 +17,17 @@ const AHEAD: usize = 2;
 
 /// Normalised images ready for a network.
 #[derive(Debug)]
-pub struct Batch<S> {
-    /// What the images were read for, in the batch's order.
-    pub samples: Vec<S>,
+pub(crate) struct Batch<S> {
+    /// The samples that the images were read for, in the batch's order.
+    pub(crate) samples: Vec<S>,
     values: Vec<f32>,
     size: usize,
 }
 
 impl<S> Batch<S> {
-    /// The batch in parts of at most `most` images; each of the `views` of an image, which stand one after the other, goes with
-    /// it.
-    pub fn parts(self, most: usize, views: usize) -> Vec<Self>
+    /// The batch in parts of at most `most` images; each of the `views` of an image, which stand one after
+    /// the other, goes with it.
+    pub(crate) fn parts(self, most: usize, views: usize) -> Vec<Self>
     where
         S: Clone,
     {
@@ -54,34 +54,35 @@ impl<S> Batch<S> {
     }
 
     /// The images, `[n, size, size, 3]`.
-    pub fn into_tensor(self, device: &Device) -> Tensor<4> {
+    pub(crate) fn into_tensor(self, device: &Device) -> Tensor<4> {
         let shape = [self.samples.len(), self.size, self.size, 3];
         Tensor::from_data(TensorData::new(self.values, shape), device)
     }
 }
 
 /// Makes the image of a sample, as it is before it is normalised.
-pub type Read<'a, S> = &'a (dyn Fn(&S) -> Result<Image> + Sync);
+pub(crate) type Read<'a, S> = &'a (dyn Fn(&S) -> Result<Image> + Sync);
 
-/// Makes the images of the samples of a batch, as they are before they are normalised, each with what the consumer is to
-/// know of it.
-pub type Make<'a, S, T> = &'a (dyn Fn(&[S]) -> Result<Vec<(T, Image)>> + Sync);
+/// Makes the images of the samples of a batch, as they are before they are normalised, each with a sample for
+/// the consumer.
+pub(crate) type Make<'a, S, T> = &'a (dyn Fn(&[S]) -> Result<Vec<(T, Image)>> + Sync);
 
-/// What the consumer of a batch wants next.
+/// The wish of a consumer after a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
+pub(crate) enum Flow {
     /// The next batch.
     Continue,
     /// No more.
     Stop,
 }
 
-/// Hands the samples of `order` to `consume` in batches, while the next ones are being made. Gives the time that
-/// `consume` was kept waiting.
+/// Hands the samples of `order` to `consume` in batches, while the next ones are being made. Gives the time
+/// that `consume` was kept waiting.
 ///
 /// # Errors
-/// An image that cannot be read or is of another size than the preprocessing's, or whatever `consume` returns.
-pub fn for_each_batch<S: Clone + Send + Sync>(
+/// An image that cannot be read or is of another size than the preprocessing's, or whatever `consume`
+/// returns.
+pub(crate) fn for_each_batch<S: Clone + Send + Sync>(
     order: &[S],
     batch_size: usize,
     preprocess: &Preprocess,
@@ -92,11 +93,12 @@ pub fn for_each_batch<S: Clone + Send + Sync>(
     for_each_made_batch(order, batch_size, preprocess, &make, consume)
 }
 
-/// The same where the images of a batch are made together.
+/// Hands the samples of `order` to `consume` in batches, as [`for_each_batch`] does, where the images of a
+/// batch are made together.
 ///
 /// # Errors
-/// Those of [`for_each_batch`].
-pub fn for_each_made_batch<S: Sync, T: Send>(
+/// Images that cannot be made or are of another size than the preprocessing's, or whatever `consume` returns.
+pub(crate) fn for_each_made_batch<S: Sync, T: Send>(
     order: &[S],
     batch_size: usize,
     preprocess: &Preprocess,

@@ -441,7 +441,6 @@ mod tests {
     use super::*;
     use crate::loss::{CrossEntropy, Target};
     use crate::model::ModelSpec;
-    use crate::recipe::Loss;
     use crate::weights::{Array, StateDict, state_dict};
 
     /// What timm makes of the fixture's images, see `scripts/reference/timm_parity.py`.
@@ -549,15 +548,14 @@ mod tests {
         let data = views.first();
         let (order, labels): (Vec<usize>, Vec<Target>) =
             (0..data.len()).step_by(8).map(|i| (i, Target::from(data.entry(i).label.unwrap()))).unzip();
-        let smoothed = Loss { label_smoothing: 0.1, ..Loss::default() };
-        let loss = CrossEntropy::new(&smoothed, &[1; 8]);
+        let loss = CrossEntropy { smoothing: 0.1, ..CrossEntropy::plain(8) };
         let expected = timm().training;
         let mut passes = 0;
         let read = |&i: &usize| data.image(i);
         loader::for_each_batch(&order, order.len(), &Preprocess::imagenet(96), &read, |batch| {
             let pass = Pass::train(0, 0).with_precision(precision);
             let logits = network.forward(batch.into_tensor(&device), &pass);
-            let loss = loss.forward(logits, &labels, &device);
+            let loss = loss.mean(logits, &labels);
             let value: f32 = loss.clone().into_scalar();
             assert_close(f64::from(value), expected.loss, "loss");
             let found = gradient_norms(&network, &loss.backward());

@@ -12,6 +12,7 @@ use hema::core::sampler::SAMPLERS;
 use hema::core::suite::SUITES;
 use hema::core::tta::VIEW_SETS;
 use hema::device;
+use hema::loss::TERMS;
 use hema::model::{self, Architecture};
 use hema::optim::RULES;
 use hema::recipe::{SCHEMAS, SHIPPED};
@@ -58,6 +59,7 @@ pub(crate) const KINDS: &[Kind] = &[
     ("suites", || SUITES.iter().map(|s| (s.name, s.about.into())).collect()),
     ("tta", || VIEW_SETS.iter().map(|set| (set.name, set.about.into())).collect()),
     ("optimizers", || RULES.iter().map(|rule| (rule.name(), rule.about().into())).collect()),
+    ("losses", || TERMS.iter().map(|term| (term.name, term.about.into())).collect()),
     ("samplers", || SAMPLERS.iter().map(|sampler| (sampler.name, sampler.about.into())).collect()),
     ("metrics", || METRICS.iter().map(|m| (m.name, m.about.into())).collect()),
     ("datasets", || SETS.iter().map(|s| (s.name, format!("{} ({})", s.about, s.licence))).collect()),

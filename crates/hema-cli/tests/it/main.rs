@@ -21,5 +21,6 @@ mod series;
 mod server;
 mod split;
 mod support;
+mod tables;
 mod tune;
 mod weights;

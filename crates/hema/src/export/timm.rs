@@ -14,7 +14,7 @@ use hema_core::provenance::Provenance;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{self, Bundle, Manifest};
-use crate::model::{self, ModelSpec, is_head};
+use crate::model::{self, ModelSpec};
 use crate::weights;
 
 /// Name of the weights in the folder.
@@ -83,12 +83,13 @@ fn one() -> f64 {
 pub fn write(model: &Bundle, folder: &Path) -> Result<()> {
     let Manifest { model: spec, preprocess, classes, temperature, .. } = &model.manifest;
     check_is_timms(spec, preprocess)?;
+    let parts = model::parts_of(&spec.name)?;
     let mut tensors = model.tensors.clone();
-    for (_, array) in tensors.iter_mut().filter(|(name, _)| is_head(name)) {
+    for (_, array) in tensors.iter_mut().filter(|(name, _)| parts.is_head(name)) {
         array.values.iter_mut().for_each(|value| *value = (f64::from(*value) / temperature) as f32);
     }
     let classifier =
-        tensors.keys().find_map(|name| name.strip_suffix(".weight").filter(|name| is_head(name)));
+        tensors.keys().find_map(|name| name.strip_suffix(".weight").filter(|name| parts.is_head(name)));
     let config = Config {
         architecture: spec.name.clone(),
         num_classes: classes.len(),
@@ -216,7 +217,7 @@ mod tests {
     use super::*;
     use crate::Device;
     use crate::model::Network;
-    use crate::model::parity::filled;
+    use crate::model::tests::parity::filled;
     use crate::predict::Predictor;
     use crate::weights::state_dict;
 
@@ -257,7 +258,7 @@ mod tests {
             std::fs::write(folder.path().join(CONFIG), timm.config.to_string()).unwrap();
             let manifest = manifest_beside(&folder.path().join(WEIGHTS)).unwrap().unwrap();
             let network = Network::new(&manifest.model, 0, &Device::flex()).unwrap();
-            let tensors = filled(state_dict(&network), timm.classifier_scale);
+            let tensors = filled(&manifest.model.name, state_dict(&network), timm.classifier_scale);
             weights::write(&folder.path().join(WEIGHTS), &tensors, &BTreeMap::new()).unwrap();
             assert_close(&probabilities(folder.path()), &timm.probabilities, &name);
 

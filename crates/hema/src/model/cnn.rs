@@ -1,12 +1,13 @@
-//! The founding report's plain convolutional networks: 3 x 3 convolutions without padding, each followed by ReLU and a
-//! 2 x 2 maximum.
+//! The founding report's plain convolutional networks: 3 x 3 convolutions without padding, each followed by
+//! ReLU and a 2 x 2 maximum.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 use hema_core::error::{Error, Result};
 
-use super::{Architecture, ModelSpec, Network, make_head};
-use crate::nn::{self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, Unit};
+use super::family::{Family, Parts, Variant};
+use super::spec::ModelSpec;
+use crate::nn::{self, Activation, BatchNorm, Conv2d, ConvBnAct, Hidden, Init, Linear, Padding, Pass};
 
 /// One network of the family.
 struct Plan {
@@ -22,20 +23,21 @@ const FLAT: Plan = Plan { widths: &[32, 64, 128], normalised: &[false, false, fa
 const GAP: Plan = Plan { widths: &[32, 64, 128], normalised: &[false, true, false], average: true };
 
 /// The family's table.
-pub(super) const ARCHITECTURES: &[Architecture] = &[
-    Architecture {
-        name: "cnn",
-        about: "three convolutions 32-64-128, flattened (the founding report's system 3)",
-        parameters: None,
-        build: |spec, init| Ok(Network::Cnn(Cnn::new(spec, &FLAT, init)?)),
-    },
-    Architecture {
-        name: "cnn_gap",
-        about: "three convolutions 32-64-128, global average pooling (system 4)",
-        parameters: None,
-        build: |spec, init| Ok(Network::Cnn(Cnn::new(spec, &GAP, init)?)),
-    },
+pub(super) const ARCHITECTURES: &[Variant<Cnn>] = &[
+    Variant::own(
+        "cnn",
+        "three convolutions 32-64-128, flattened (the founding report's system 3)",
+        |spec, init| Cnn::new(spec, &FLAT, init),
+    ),
+    Variant::own(
+        "cnn_gap",
+        "three convolutions 32-64-128, global average pooling (system 4)",
+        |spec, init| Cnn::new(spec, &GAP, init),
+    ),
 ];
+
+/// Without blocks: to training by depth, all before the head is the stem.
+pub(super) const PARTS: Parts = Parts { classifier: "classifier", after_stages: &[], block_of: |_| None };
 
 /// Convolutions, then features, then the head.
 #[derive(Module, Debug)]
@@ -48,9 +50,9 @@ pub struct Cnn {
     dropout: Vec<f64>,
 }
 
-/// One convolution with what follows it.
+/// One convolution, perhaps with a normalisation.
 #[derive(Module, Debug)]
-pub struct Stage {
+struct Stage {
     conv: Conv2d,
     bn: Option<BatchNorm>,
 }
@@ -80,16 +82,18 @@ impl Cnn {
             )));
         }
         let features = if plan.average { channels } else { side * side * channels };
-        let (hidden, classifier) = make_head(spec, features, init);
+        let (hidden, classifier) = spec.make_head(features, init);
         Ok(Self { stages, hidden, classifier, average: plan.average, dropout: spec.dropout_rates() })
     }
+}
 
-    pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
-        let mut x = x;
+impl Family for Cnn {
+    fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+        let mut x = nn::input(x, pass);
         for stage in &self.stages {
             x = match &stage.bn {
                 Some(bn) => {
-                    let unit = Unit { conv: &stage.conv, bn, act: Activation::Relu };
+                    let unit = ConvBnAct { conv: &stage.conv, bn, act: Activation::Relu };
                     nn::block(x, &[unit], None, None, pass)
                 }
                 None => nn::conv_act(x, &stage.conv, Activation::Relu),
@@ -99,7 +103,7 @@ impl Cnn {
         if self.average { nn::global_average_pool(x) } else { nn::flatten(x) }
     }
 
-    pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
+    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
         nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
     }
 }

@@ -1,16 +1,19 @@
-//! `ConvNeXt` (Liu et al., 2022, arXiv 2201.03545) and `ConvNeXt` V2 (Woo et al., 2023, arXiv 2301.00808), by timm's
-//! architectures and names. Blocks of the second version normalise the responses of their hidden channels, and have no scales.
+//! `ConvNeXt` (Liu et al., 2022, arXiv 2201.03545) and `ConvNeXt` V2 (Woo et al., 2023, arXiv 2301.00808), by
+//! timm's architectures and names. Blocks of the second version normalise the responses of their hidden
+//! channels, and have no scales.
 //!
-//! Left out on purpose: the variants with overlapping stems, which nobody publishes larger ones of, and `convnextv2_small`,
-//! which nobody publishes weights of.
+//! Left out on purpose: the variants with overlapping stems, which nobody publishes larger ones of, and
+//! `convnextv2_small`, which nobody publishes weights of.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use hema_core::error::{Error, Result};
 
-use super::{Architecture, ModelSpec, Network, published};
+use super::family::{Family, Parts, Variant, up_to_number};
+use super::spec::ModelSpec;
 use crate::nn::{
-    self, Activation, Conv2d, Dense, Hidden, Init, LayerNorm, Linear, Padding, Pass, ResponseNorm,
+    self, Activation, Conv2d, ConvNextBlock, Dense, Hidden, Init, LayerNorm, Linear, Padding, Pass,
+    ResponseNorm,
 };
 
 /// One variant.
@@ -26,30 +29,30 @@ struct Plan {
 }
 
 impl Plan {
-    /// One of timm's small variants.
+    /// A small variant, of timm's.
     const fn small(depths: [usize; 4], width: usize) -> Self {
         let widths = [width, 2 * width, 4 * width, 8 * width];
         Self { depths, widths, as_convolutions: true, is_second: false }
     }
 
-    /// One of the paper's.
+    /// A variant of the paper.
     const fn paper(depths: [usize; 4], width: usize) -> Self {
         Self { as_convolutions: false, ..Self::small(depths, width) }
     }
 
-    /// The same of `ConvNeXt` V2.
+    /// This variant in `ConvNeXt` V2.
     const fn v2(self) -> Self {
         Self { is_second: true, ..self }
     }
 
-    fn build(&self, spec: &ModelSpec, init: &mut Init) -> Result<Network> {
+    fn build(&self, spec: &ModelSpec, init: &mut Init) -> Result<ConvNeXt> {
         if spec.size < STRIDE {
             let found =
                 format!("{} takes images of at least {STRIDE} pixels, found {}", spec.name, spec.size);
             return Err(Error::new(found));
         }
         let stages = spec.kept(self.depths.len())?;
-        Ok(Network::ConvNeXt(ConvNeXt::new(spec, self, stages, init)))
+        Ok(ConvNeXt::new(spec, self, stages, init))
     }
 }
 
@@ -58,25 +61,33 @@ const STRIDE: usize = 32;
 
 /// The family's table.
 #[rustfmt::skip]
-pub(super) const ARCHITECTURES: &[Architecture] = &[
-    published("convnext_atto", "ConvNeXt-Atto", 3_695_520, |s, i| Plan::small([2, 2, 6, 2], 40).build(s, i)),
-    published("convnext_femto", "ConvNeXt-Femto", 5_217_784, |s, i| Plan::small([2, 2, 6, 2], 48).build(s, i)),
-    published("convnext_pico", "ConvNeXt-Pico", 9_045_672, |s, i| Plan::small([2, 2, 6, 2], 64).build(s, i)),
-    published("convnext_nano", "ConvNeXt-Nano", 15_593_560, |s, i| Plan::small([2, 2, 8, 2], 80).build(s, i)),
-    published("convnext_tiny", "ConvNeXt-T", 28_589_128, |s, i| Plan::paper([3, 3, 9, 3], 96).build(s, i)),
-    published("convnext_small", "ConvNeXt-S", 50_223_688, |s, i| Plan::paper([3, 3, 27, 3], 96).build(s, i)),
-    published("convnext_base", "ConvNeXt-B", 88_591_464, |s, i| Plan::paper([3, 3, 27, 3], 128).build(s, i)),
-    published("convnext_large", "ConvNeXt-L", 197_767_336, |s, i| Plan::paper([3, 3, 27, 3], 192).build(s, i)),
-    published("convnext_xlarge", "ConvNeXt-XL", 350_196_968, |s, i| Plan::paper([3, 3, 27, 3], 256).build(s, i)),
-    published("convnextv2_atto", "ConvNeXt V2-Atto", 3_708_400, |s, i| Plan::small([2, 2, 6, 2], 40).v2().build(s, i)),
-    published("convnextv2_femto", "ConvNeXt V2-Femto", 5_233_240, |s, i| Plan::small([2, 2, 6, 2], 48).v2().build(s, i)),
-    published("convnextv2_pico", "ConvNeXt V2-Pico", 9_066_280, |s, i| Plan::small([2, 2, 6, 2], 64).v2().build(s, i)),
-    published("convnextv2_nano", "ConvNeXt V2-Nano", 15_623_800, |s, i| Plan::small([2, 2, 8, 2], 80).v2().build(s, i)),
-    published("convnextv2_tiny", "ConvNeXt V2-T", 28_635_496, |s, i| Plan::paper([3, 3, 9, 3], 96).v2().build(s, i)),
-    published("convnextv2_base", "ConvNeXt V2-B", 88_717_800, |s, i| Plan::paper([3, 3, 27, 3], 128).v2().build(s, i)),
-    published("convnextv2_large", "ConvNeXt V2-L", 197_956_840, |s, i| Plan::paper([3, 3, 27, 3], 192).v2().build(s, i)),
-    published("convnextv2_huge", "ConvNeXt V2-H", 660_289_640, |s, i| Plan::paper([3, 3, 27, 3], 352).v2().build(s, i)),
+pub(super) const ARCHITECTURES: &[Variant<ConvNeXt>] = &[
+    Variant::published("convnext_atto", "ConvNeXt-Atto", 3_695_520, |s, i| Plan::small([2, 2, 6, 2], 40).build(s, i)),
+    Variant::published("convnext_femto", "ConvNeXt-Femto", 5_217_784, |s, i| Plan::small([2, 2, 6, 2], 48).build(s, i)),
+    Variant::published("convnext_pico", "ConvNeXt-Pico", 9_045_672, |s, i| Plan::small([2, 2, 6, 2], 64).build(s, i)),
+    Variant::published("convnext_nano", "ConvNeXt-Nano", 15_593_560, |s, i| Plan::small([2, 2, 8, 2], 80).build(s, i)),
+    Variant::published("convnext_tiny", "ConvNeXt-T", 28_589_128, |s, i| Plan::paper([3, 3, 9, 3], 96).build(s, i)),
+    Variant::published("convnext_small", "ConvNeXt-S", 50_223_688, |s, i| Plan::paper([3, 3, 27, 3], 96).build(s, i)),
+    Variant::published("convnext_base", "ConvNeXt-B", 88_591_464, |s, i| Plan::paper([3, 3, 27, 3], 128).build(s, i)),
+    Variant::published("convnext_large", "ConvNeXt-L", 197_767_336, |s, i| Plan::paper([3, 3, 27, 3], 192).build(s, i)),
+    Variant::published("convnext_xlarge", "ConvNeXt-XL", 350_196_968, |s, i| Plan::paper([3, 3, 27, 3], 256).build(s, i)),
+    Variant::published("convnextv2_atto", "ConvNeXt V2-Atto", 3_708_400, |s, i| Plan::small([2, 2, 6, 2], 40).v2().build(s, i)),
+    Variant::published("convnextv2_femto", "ConvNeXt V2-Femto", 5_233_240, |s, i| Plan::small([2, 2, 6, 2], 48).v2().build(s, i)),
+    Variant::published("convnextv2_pico", "ConvNeXt V2-Pico", 9_066_280, |s, i| Plan::small([2, 2, 6, 2], 64).v2().build(s, i)),
+    Variant::published("convnextv2_nano", "ConvNeXt V2-Nano", 15_623_800, |s, i| Plan::small([2, 2, 8, 2], 80).v2().build(s, i)),
+    Variant::published("convnextv2_tiny", "ConvNeXt V2-T", 28_635_496, |s, i| Plan::paper([3, 3, 9, 3], 96).v2().build(s, i)),
+    Variant::published("convnextv2_base", "ConvNeXt V2-B", 88_717_800, |s, i| Plan::paper([3, 3, 27, 3], 128).v2().build(s, i)),
+    Variant::published("convnextv2_large", "ConvNeXt V2-L", 197_956_840, |s, i| Plan::paper([3, 3, 27, 3], 192).v2().build(s, i)),
+    Variant::published("convnextv2_huge", "ConvNeXt V2-H", 660_289_640, |s, i| Plan::paper([3, 3, 27, 3], 352).v2().build(s, i)),
 ];
+
+/// Blocks are numbered within stages, `stages.2.blocks.0.gamma`; the way down to a stage is a block of its
+/// own.
+pub(super) const PARTS: Parts = Parts {
+    classifier: "head.fc",
+    after_stages: &["head.norm"],
+    block_of: |name| if name.starts_with("stages.") { up_to_number(name, 2) } else { None },
+};
 
 /// The network; fields in timm's order and by timm's names.
 #[derive(Module, Debug)]
@@ -91,15 +102,16 @@ pub struct ConvNeXt {
 
 /// Blocks of one width.
 #[derive(Module, Debug)]
-pub struct Stage {
+struct Stage {
     /// Half as many pixels a side, where there is a stage before.
     downsample: Option<(LayerNorm, Conv2d)>,
     blocks: Vec<Block>,
 }
 
-/// Depthwise 7 x 7, normalisation, two dense layers, in the first version a scale for each channel, and the way around them.
+/// Depthwise 7 x 7, normalisation, two dense layers, in the first version a scale for each channel, and the
+/// way around them.
 #[derive(Module, Debug)]
-pub struct Block {
+struct Block {
     gamma: Option<Param<Tensor<1>>>,
     conv_dw: Conv2d,
     norm: LayerNorm,
@@ -109,22 +121,22 @@ pub struct Block {
 
 /// The dense layers of a block, in the second version with a normalisation between them.
 #[derive(Module, Debug)]
-pub struct Mlp {
+struct Mlp {
     fc1: Dense,
     grn: Option<ResponseNorm>,
     fc2: Dense,
 }
 
-/// What follows pooling: a normalisation, which belongs to the features, and the classifier.
+/// The layers after pooling: a normalisation, which belongs to the features, and the classifier.
 #[derive(Module, Debug)]
-pub struct Head {
+struct Head {
     norm: LayerNorm,
     fc: Linear,
 }
 
 /// Width of the hidden layer of a block, over that of the block.
 const EXPANSION: usize = 4;
-/// What a block's scales start at.
+/// The start of a block's scales.
 const FIRST_SCALE: f32 = 1e-6;
 
 impl ConvNeXt {
@@ -158,13 +170,15 @@ impl ConvNeXt {
         }
         let features = widths[kept - 1];
         let norm = init.layer_norm(features);
-        let (hidden, fc) = super::make_head(spec, features, init);
+        let (hidden, fc) = spec.make_head(features, init);
         Self { stem, stages, head: Head { norm, fc }, hidden, dropout: spec.dropout_rates() }
     }
+}
 
-    pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+impl Family for ConvNeXt {
+    fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
         let (conv, norm) = &self.stem;
-        let mut x = nn::layer_norm(nn::conv_act(x, conv, Activation::Identity), norm);
+        let mut x = nn::layer_norm(nn::conv_act(nn::input(x, pass), conv, Activation::Identity), norm);
         for stage in &self.stages {
             if let Some((norm, conv)) = &stage.downsample {
                 x = nn::conv_act(nn::layer_norm(x, norm), conv, Activation::Identity);
@@ -176,14 +190,14 @@ impl ConvNeXt {
         self.head.norm.forward(nn::global_average_pool(x))
     }
 
-    pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
+    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
         nn::head(features, &self.hidden, &self.head.fc, &self.dropout, pass)
     }
 }
 
 impl Block {
     fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
-        let layers = nn::Mixer {
+        let layers = ConvNextBlock {
             depthwise: &self.conv_dw,
             norm: &self.norm,
             expand: &self.mlp.fc1,
@@ -191,6 +205,6 @@ impl Block {
             project: &self.mlp.fc2,
             scale: self.gamma.as_ref(),
         };
-        nn::mixer(x, &layers, self.drop_path, pass)
+        nn::convnext_block(x, &layers, self.drop_path, pass)
     }
 }

@@ -1,15 +1,19 @@
-//! EfficientNet (Tan and Le, 2019, arXiv 1905.11946), its Lite form (Liu, 2020), and EfficientNetV2 (Tan and Le, 2021, arXiv
+//! EfficientNet (Tan and Le, 2019, arXiv 1905.11946), its Lite form (Liu, 2020), and EfficientNetV2 (Tan and
+//! Le, 2021, arXiv
 //! 2104.00298), by timm's architectures and names.
 //!
-//! A family is one [`Base`], its stages as in the paper's table of the smallest network; a variant is one row of
-//! [`ARCHITECTURES`] with a [`Plan`], which makes the stages wider and longer. The larger V2 networks are tables of their own.
+//! A family is one [`Base`], its stages as in the paper's table of the smallest network; a variant is one row
+//! of [`ARCHITECTURES`] with a [`Plan`], which makes the stages wider and longer. The larger V2 networks are
+//! tables of their own.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use hema_core::error::Result;
 
+use super::family::{Family, Parts, Variant};
 use super::mbconv::{self, Block, Kind, Squeeze, round_to_eight};
-use super::{Architecture, ModelSpec, Network, make_head, published};
-use crate::nn::{self, Activation, BatchNorm, Conv2d, Gate, Hidden, Init, Linear, Padding, Pass, Unit};
+use super::spec::ModelSpec;
+use crate::nn::{self, Activation, BatchNorm, Conv2d, ConvBnAct, Gate, Hidden, Init, Linear, Padding, Pass};
 
 /// The smallest network of a family.
 struct Base {
@@ -142,7 +146,7 @@ impl Plan {
         round_to_eight(channels as f64 * self.width, self.base.round_limit)
     }
 
-    /// The same for stem and head.
+    /// Channels of stem or head: times width, unless they stay as they are.
     fn end_channels(&self, channels: usize) -> usize {
         if self.base.fixed_ends { channels } else { self.channels(channels) }
     }
@@ -154,45 +158,48 @@ impl Plan {
         if self.base.fixed_ends && is_end { repeat } else { (repeat as f64 * self.depth).ceil() as usize }
     }
 
-    fn build(&self, spec: &ModelSpec, init: &mut Init) -> hema_core::error::Result<Network> {
+    fn build(&self, spec: &ModelSpec, init: &mut Init) -> Result<EfficientNet> {
         let stages = spec.kept(self.base.stages.len())?;
-        Ok(Network::EfficientNet(EfficientNet::new(spec, self, stages, init)))
+        Ok(EfficientNet::new(spec, self, stages, init))
     }
 }
 
 /// The families' table.
 #[rustfmt::skip]
-pub(super) const ARCHITECTURES: &[Architecture] = &[
-    published("efficientnet_b0", "EfficientNet-B0", 5_288_548, |s, i| Plan::new(&V1, 1.0, 1.0).build(s, i)),
-    published("efficientnet_b1", "EfficientNet-B1", 7_794_184, |s, i| Plan::new(&V1, 1.0, 1.1).build(s, i)),
-    published("efficientnet_b2", "EfficientNet-B2", 9_109_994, |s, i| Plan::new(&V1, 1.1, 1.2).build(s, i)),
-    published("efficientnet_b3", "EfficientNet-B3", 12_233_232, |s, i| Plan::new(&V1, 1.2, 1.4).build(s, i)),
-    published("efficientnet_b4", "EfficientNet-B4", 19_341_616, |s, i| Plan::new(&V1, 1.4, 1.8).build(s, i)),
-    published("efficientnet_b5", "EfficientNet-B5", 30_389_784, |s, i| Plan::new(&V1, 1.6, 2.2).build(s, i)),
-    published("efficientnet_b6", "EfficientNet-B6", 43_040_704, |s, i| Plan::new(&V1, 1.8, 2.6).build(s, i)),
-    published("efficientnet_b7", "EfficientNet-B7", 66_347_960, |s, i| Plan::new(&V1, 2.0, 3.1).build(s, i)),
-    published("tf_efficientnet_b0", "EfficientNet-B0 with TensorFlow's padding, for its authors' weights", 5_288_548, |s, i| Plan::tf(&V1, 1.0, 1.0).build(s, i)),
-    published("tf_efficientnet_b1", "EfficientNet-B1 with TensorFlow's padding", 7_794_184, |s, i| Plan::tf(&V1, 1.0, 1.1).build(s, i)),
-    published("tf_efficientnet_b2", "EfficientNet-B2 with TensorFlow's padding", 9_109_994, |s, i| Plan::tf(&V1, 1.1, 1.2).build(s, i)),
-    published("tf_efficientnet_b3", "EfficientNet-B3 with TensorFlow's padding", 12_233_232, |s, i| Plan::tf(&V1, 1.2, 1.4).build(s, i)),
-    published("tf_efficientnet_b4", "EfficientNet-B4 with TensorFlow's padding", 19_341_616, |s, i| Plan::tf(&V1, 1.4, 1.8).build(s, i)),
-    published("tf_efficientnet_b5", "EfficientNet-B5 with TensorFlow's padding", 30_389_784, |s, i| Plan::tf(&V1, 1.6, 2.2).build(s, i)),
-    published("tf_efficientnet_b6", "EfficientNet-B6 with TensorFlow's padding", 43_040_704, |s, i| Plan::tf(&V1, 1.8, 2.6).build(s, i)),
-    published("tf_efficientnet_b7", "EfficientNet-B7 with TensorFlow's padding", 66_347_960, |s, i| Plan::tf(&V1, 2.0, 3.1).build(s, i)),
-    published("efficientnet_lite0", "EfficientNet-Lite0 (no gates, ReLU6) for small devices", 4_652_008, |s, i| Plan::new(&LITE, 1.0, 1.0).build(s, i)),
-    published("efficientnet_lite1", "EfficientNet-Lite1", 5_416_680, |s, i| Plan::new(&LITE, 1.0, 1.1).build(s, i)),
-    published("efficientnet_lite2", "EfficientNet-Lite2", 6_092_072, |s, i| Plan::new(&LITE, 1.1, 1.2).build(s, i)),
-    published("efficientnet_lite3", "EfficientNet-Lite3", 8_197_096, |s, i| Plan::new(&LITE, 1.2, 1.4).build(s, i)),
-    published("efficientnet_lite4", "EfficientNet-Lite4", 13_006_568, |s, i| Plan::new(&LITE, 1.4, 1.8).build(s, i)),
-    published("tf_efficientnetv2_b0", "EfficientNetV2-B0, the best small start", 7_139_704, |s, i| Plan::tf(&V2, 1.0, 1.0).build(s, i)),
-    published("tf_efficientnetv2_b1", "EfficientNetV2-B1", 8_141_052, |s, i| Plan::tf(&V2, 1.0, 1.1).build(s, i)),
-    published("tf_efficientnetv2_b2", "EfficientNetV2-B2", 10_096_086, |s, i| Plan::tf(&V2, 1.1, 1.2).build(s, i)),
-    published("tf_efficientnetv2_b3", "EfficientNetV2-B3", 14_358_406, |s, i| Plan::tf(&V2, 1.2, 1.4).build(s, i)),
-    published("tf_efficientnetv2_s", "EfficientNetV2-S", 21_458_488, |s, i| Plan::tf(&V2_S, 1.0, 1.0).build(s, i)),
-    published("tf_efficientnetv2_m", "EfficientNetV2-M", 54_139_356, |s, i| Plan::tf(&V2_M, 1.0, 1.0).build(s, i)),
-    published("tf_efficientnetv2_l", "EfficientNetV2-L", 118_515_272, |s, i| Plan::tf(&V2_L, 1.0, 1.0).build(s, i)),
-    published("tf_efficientnetv2_xl", "EfficientNetV2-XL", 208_119_808, |s, i| Plan::tf(&V2_XL, 1.0, 1.0).build(s, i)),
+pub(super) const ARCHITECTURES: &[Variant<EfficientNet>] = &[
+    Variant::published("efficientnet_b0", "EfficientNet-B0", 5_288_548, |s, i| Plan::new(&V1, 1.0, 1.0).build(s, i)),
+    Variant::published("efficientnet_b1", "EfficientNet-B1", 7_794_184, |s, i| Plan::new(&V1, 1.0, 1.1).build(s, i)),
+    Variant::published("efficientnet_b2", "EfficientNet-B2", 9_109_994, |s, i| Plan::new(&V1, 1.1, 1.2).build(s, i)),
+    Variant::published("efficientnet_b3", "EfficientNet-B3", 12_233_232, |s, i| Plan::new(&V1, 1.2, 1.4).build(s, i)),
+    Variant::published("efficientnet_b4", "EfficientNet-B4", 19_341_616, |s, i| Plan::new(&V1, 1.4, 1.8).build(s, i)),
+    Variant::published("efficientnet_b5", "EfficientNet-B5", 30_389_784, |s, i| Plan::new(&V1, 1.6, 2.2).build(s, i)),
+    Variant::published("efficientnet_b6", "EfficientNet-B6", 43_040_704, |s, i| Plan::new(&V1, 1.8, 2.6).build(s, i)),
+    Variant::published("efficientnet_b7", "EfficientNet-B7", 66_347_960, |s, i| Plan::new(&V1, 2.0, 3.1).build(s, i)),
+    Variant::published("tf_efficientnet_b0", "EfficientNet-B0 with TensorFlow's padding, for its authors' weights", 5_288_548, |s, i| Plan::tf(&V1, 1.0, 1.0).build(s, i)),
+    Variant::published("tf_efficientnet_b1", "EfficientNet-B1 with TensorFlow's padding", 7_794_184, |s, i| Plan::tf(&V1, 1.0, 1.1).build(s, i)),
+    Variant::published("tf_efficientnet_b2", "EfficientNet-B2 with TensorFlow's padding", 9_109_994, |s, i| Plan::tf(&V1, 1.1, 1.2).build(s, i)),
+    Variant::published("tf_efficientnet_b3", "EfficientNet-B3 with TensorFlow's padding", 12_233_232, |s, i| Plan::tf(&V1, 1.2, 1.4).build(s, i)),
+    Variant::published("tf_efficientnet_b4", "EfficientNet-B4 with TensorFlow's padding", 19_341_616, |s, i| Plan::tf(&V1, 1.4, 1.8).build(s, i)),
+    Variant::published("tf_efficientnet_b5", "EfficientNet-B5 with TensorFlow's padding", 30_389_784, |s, i| Plan::tf(&V1, 1.6, 2.2).build(s, i)),
+    Variant::published("tf_efficientnet_b6", "EfficientNet-B6 with TensorFlow's padding", 43_040_704, |s, i| Plan::tf(&V1, 1.8, 2.6).build(s, i)),
+    Variant::published("tf_efficientnet_b7", "EfficientNet-B7 with TensorFlow's padding", 66_347_960, |s, i| Plan::tf(&V1, 2.0, 3.1).build(s, i)),
+    Variant::published("efficientnet_lite0", "EfficientNet-Lite0 (no gates, ReLU6) for small devices", 4_652_008, |s, i| Plan::new(&LITE, 1.0, 1.0).build(s, i)),
+    Variant::published("efficientnet_lite1", "EfficientNet-Lite1", 5_416_680, |s, i| Plan::new(&LITE, 1.0, 1.1).build(s, i)),
+    Variant::published("efficientnet_lite2", "EfficientNet-Lite2", 6_092_072, |s, i| Plan::new(&LITE, 1.1, 1.2).build(s, i)),
+    Variant::published("efficientnet_lite3", "EfficientNet-Lite3", 8_197_096, |s, i| Plan::new(&LITE, 1.2, 1.4).build(s, i)),
+    Variant::published("efficientnet_lite4", "EfficientNet-Lite4", 13_006_568, |s, i| Plan::new(&LITE, 1.4, 1.8).build(s, i)),
+    Variant::published("tf_efficientnetv2_b0", "EfficientNetV2-B0, the best small start", 7_139_704, |s, i| Plan::tf(&V2, 1.0, 1.0).build(s, i)),
+    Variant::published("tf_efficientnetv2_b1", "EfficientNetV2-B1", 8_141_052, |s, i| Plan::tf(&V2, 1.0, 1.1).build(s, i)),
+    Variant::published("tf_efficientnetv2_b2", "EfficientNetV2-B2", 10_096_086, |s, i| Plan::tf(&V2, 1.1, 1.2).build(s, i)),
+    Variant::published("tf_efficientnetv2_b3", "EfficientNetV2-B3", 14_358_406, |s, i| Plan::tf(&V2, 1.2, 1.4).build(s, i)),
+    Variant::published("tf_efficientnetv2_s", "EfficientNetV2-S", 21_458_488, |s, i| Plan::tf(&V2_S, 1.0, 1.0).build(s, i)),
+    Variant::published("tf_efficientnetv2_m", "EfficientNetV2-M", 54_139_356, |s, i| Plan::tf(&V2_M, 1.0, 1.0).build(s, i)),
+    Variant::published("tf_efficientnetv2_l", "EfficientNetV2-L", 118_515_272, |s, i| Plan::tf(&V2_L, 1.0, 1.0).build(s, i)),
+    Variant::published("tf_efficientnetv2_xl", "EfficientNetV2-XL", 208_119_808, |s, i| Plan::tf(&V2_XL, 1.0, 1.0).build(s, i)),
 ];
+
+pub(super) const PARTS: Parts =
+    Parts { classifier: "classifier", after_stages: &["conv_head", "bn2"], block_of: mbconv::block_of };
 
 /// The network; fields in timm's order and by timm's names.
 #[derive(Module, Debug)]
@@ -252,7 +259,7 @@ impl EfficientNet {
         let features = plan.end_channels(FEATURES);
         let conv_head = init.conv(input, features, 1, 1, padding, 1);
         let bn2 = init.batch_norm(features);
-        let (hidden, classifier) = make_head(spec, features, init);
+        let (hidden, classifier) = spec.make_head(features, init);
         Self {
             conv_stem,
             bn1,
@@ -266,22 +273,14 @@ impl EfficientNet {
         }
     }
 
-    pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
-        nn::global_average_pool(self.final_map(x, pass, |_, _| {}))
-    }
-
-    pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
-    }
-
     /// The map before pooling; `look` is shown the output of the stem (stage `None`) and of every stage.
-    pub(crate) fn final_map(
+    fn final_map(
         &self,
         x: Tensor<4>,
         pass: &Pass,
         mut look: impl FnMut(Option<usize>, &Tensor<4>),
     ) -> Tensor<4> {
-        let active = |conv, bn| Unit { conv, bn, act: self.act };
+        let active = |conv, bn| ConvBnAct { conv, bn, act: self.act };
         let mut x = nn::block(x, &[active(&self.conv_stem, &self.bn1)], None, None, pass);
         look(None, &x);
         for (index, stage) in self.blocks.iter().enumerate() {
@@ -294,15 +293,27 @@ impl EfficientNet {
     }
 }
 
+impl Family for EfficientNet {
+    fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+        nn::global_average_pool(self.final_map(nn::input(x, pass), pass, |_, _| {}))
+    }
+
+    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
+        nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use burn::tensor::{Device, TensorData};
 
     use super::*;
+    use crate::model::Network;
     use crate::model::tests::spec;
     use crate::weights::{self, Array};
 
-    /// Keras' own outputs for the ImageNet weights: channel means after every stage, the final map, the features.
+    /// Keras' own outputs for the ImageNet weights: channel means after every stage, the final map, the
+    /// features.
     #[test]
     fn v2_b0_reproduces_the_reference_outputs() {
         let Some(folder) = std::env::var_os("HEMA_TEST_DATA") else {

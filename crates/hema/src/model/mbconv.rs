@@ -1,15 +1,17 @@
-//! The blocks of the mobile families (`EfficientNet`, `MobileNetV3`): MBConv, with its fused and its bare forms, by timm's names.
+//! The blocks of the mobile families (`EfficientNet`, `MobileNetV3`): MBConv, with its fused and its bare
+//! forms, by timm's names.
 //!
-//! How many of them a network has, and of what widths, is the families' business.
+//! Left out on purpose: the number and the widths of a network's blocks, which its family knows.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use super::family::up_to_number;
 use crate::nn::{
-    self, Activation, BatchNorm, Conv2d, Gate, Init, Padding, Pass, Residual, SqueezeExcite, Unit,
+    self, Activation, BatchNorm, Conv2d, ConvBnAct, Gate, Init, Padding, Pass, Residual, SqueezeExcite,
 };
 
-/// What a block is made of.
+/// The layers of a block.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Kind {
     /// Convolution, batch normalisation, activation.
@@ -52,7 +54,7 @@ pub(super) struct Squeeze {
 /// A block of any kind.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant)] // a few dozen blocks a network, and Burn derives no boxes
-pub enum Block {
+pub(super) enum Block {
     /// See [`ConvBlock`].
     Conv(ConvBlock),
     /// See [`SeparableConv`].
@@ -65,7 +67,7 @@ pub enum Block {
 
 /// Convolution, batch normalisation, activation.
 #[derive(Module, Debug)]
-pub struct ConvBlock {
+pub(super) struct ConvBlock {
     conv: Conv2d,
     bn1: BatchNorm,
     traits: Traits,
@@ -73,7 +75,7 @@ pub struct ConvBlock {
 
 /// Depthwise separable convolution (timm's `DepthwiseSeparableConv`): MBConv without an expansion.
 #[derive(Module, Debug)]
-pub struct SeparableConv {
+pub(super) struct SeparableConv {
     conv_dw: Conv2d,
     bn1: BatchNorm,
     se: Option<SqueezeExcite>,
@@ -84,7 +86,7 @@ pub struct SeparableConv {
 
 /// Fused-MBConv (timm's `EdgeResidual`).
 #[derive(Module, Debug)]
-pub struct FusedMbConv {
+pub(super) struct FusedMbConv {
     conv_exp: Conv2d,
     bn1: BatchNorm,
     conv_pwl: Conv2d,
@@ -94,7 +96,7 @@ pub struct FusedMbConv {
 
 /// MBConv (timm's `InvertedResidual`).
 #[derive(Module, Debug)]
-pub struct MbConv {
+pub(super) struct MbConv {
     conv_pw: Conv2d,
     bn1: BatchNorm,
     conv_dw: Conv2d,
@@ -105,9 +107,9 @@ pub struct MbConv {
     traits: Traits,
 }
 
-/// What a block has beside its layers.
+/// Properties of a block beside its layers.
 #[derive(Module, Debug)]
-pub struct Traits {
+struct Traits {
     #[module(skip)]
     act: Activation,
     /// Whether the input is added to the output: where both have the same shape.
@@ -163,24 +165,24 @@ impl Block {
     }
 
     pub(super) fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
-        let active = |conv, bn, traits: &Traits| Unit { conv, bn, act: traits.act };
+        let active = |conv, bn, traits: &Traits| ConvBnAct { conv, bn, act: traits.act };
         match self {
             Self::Conv(b) => {
                 nn::block(x, &[active(&b.conv, &b.bn1, &b.traits)], None, b.traits.residual(), pass)
             }
             Self::Separable(b) => {
-                let units = [active(&b.conv_dw, &b.bn1, &b.traits), linear(&b.conv_pw, &b.bn2)];
+                let units = [active(&b.conv_dw, &b.bn1, &b.traits), ConvBnAct::linear(&b.conv_pw, &b.bn2)];
                 nn::block(x, &units, b.se.as_ref(), b.traits.residual(), pass)
             }
             Self::Fused(b) => {
-                let units = [active(&b.conv_exp, &b.bn1, &b.traits), linear(&b.conv_pwl, &b.bn2)];
+                let units = [active(&b.conv_exp, &b.bn1, &b.traits), ConvBnAct::linear(&b.conv_pwl, &b.bn2)];
                 nn::block(x, &units, None, b.traits.residual(), pass)
             }
             Self::Mb(b) => {
                 let units = [
                     active(&b.conv_pw, &b.bn1, &b.traits),
                     active(&b.conv_dw, &b.bn2, &b.traits),
-                    linear(&b.conv_pwl, &b.bn3),
+                    ConvBnAct::linear(&b.conv_pwl, &b.bn3),
                 ];
                 nn::block(x, &units, b.se.as_ref(), b.traits.residual(), pass)
             }
@@ -188,12 +190,14 @@ impl Block {
     }
 }
 
-/// A unit without activation: the projection at a block's end.
-fn linear<'a>(conv: &'a Conv2d, bn: &'a BatchNorm) -> Unit<'a> {
-    Unit { conv, bn, act: Activation::Identity }
+/// The start of a parameter's name that names its block, in both families: `blocks.3.1` of
+/// `blocks.3.1.conv_pw.weight`.
+pub(super) fn block_of(name: &str) -> Option<&str> {
+    if name.starts_with("blocks.") { up_to_number(name, 2) } else { None }
 }
 
-/// The nearest multiple of eight, at least eight; the next one where that falls below this share of the number.
+/// The nearest multiple of eight, at least eight; the next one where that falls below this share of the
+/// number.
 pub(super) fn round_to_eight(channels: f64, limit: f64) -> usize {
     let rounded = ((channels + 4.0) as usize / 8 * 8).max(8);
     if (rounded as f64) < limit * channels { rounded + 8 } else { rounded }

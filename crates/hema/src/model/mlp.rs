@@ -5,19 +5,18 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Architecture, ModelSpec, Network, make_head};
+use super::family::{Family, Parts, Variant};
+use super::spec::ModelSpec;
 use crate::nn::{self, Hidden, Init, Linear, Pass};
 
 /// The family's table.
-pub(super) const ARCHITECTURES: &[Architecture] = &[Architecture {
-    name: "mlp",
-    about: "dense layers on the flattened pixels; linear without a head",
-    parameters: None,
-    build: |spec, init| {
+pub(super) const ARCHITECTURES: &[Variant<Mlp>] =
+    &[Variant::own("mlp", "dense layers on the flattened pixels; linear without a head", |spec, init| {
         spec.kept(0)?;
-        Ok(Network::Mlp(Mlp::new(spec, init)))
-    },
-}];
+        Ok(Mlp::new(spec, init))
+    })];
+
+pub(super) const PARTS: Parts = Parts { classifier: "classifier", after_stages: &[], block_of: |_| None };
 
 /// Dense layers on `size * size * 3` pixel values.
 #[derive(Module, Debug)]
@@ -30,17 +29,17 @@ pub struct Mlp {
 
 impl Mlp {
     fn new(spec: &ModelSpec, init: &mut Init) -> Self {
-        let (hidden, classifier) = make_head(spec, spec.size * spec.size * 3, init);
+        let (hidden, classifier) = spec.make_head(spec.size * spec.size * 3, init);
         Self { hidden, classifier, dropout: spec.dropout_rates() }
     }
+}
 
-    // an associated function like every family's, though it needs no weights
-    #[allow(clippy::unused_self)]
-    pub(super) fn features(&self, x: Tensor<4>) -> Tensor<2> {
+impl Family for Mlp {
+    fn features(&self, x: Tensor<4>, _: &Pass) -> Tensor<2> {
         x.flatten(1, 3)
     }
 
-    pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
+    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
         nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
     }
 }

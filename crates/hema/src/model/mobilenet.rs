@@ -3,9 +3,10 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::mbconv::{Block, Kind, Plan, Squeeze, round_to_eight};
-use super::{Architecture, ModelSpec, Network, make_head, published};
-use crate::nn::{self, Activation, BatchNorm, Conv2d, Gate, Hidden, Init, Linear, Padding, Pass, Unit};
+use super::family::{Family, Parts, Variant};
+use super::mbconv::{self, Block, Kind, Plan, Squeeze, round_to_eight};
+use super::spec::ModelSpec;
+use crate::nn::{self, Activation, BatchNorm, Conv2d, ConvBnAct, Gate, Hidden, Init, Linear, Padding, Pass};
 
 /// One row of the paper's table: a block with its kernel, stride, channels between and after, whether it has
 /// squeeze-and-excitation, and its activation.
@@ -16,7 +17,7 @@ use Kind::{Conv, Mb, Separable};
 
 /// Channels after the stem.
 const STEM: usize = 16;
-/// What rounding to a multiple of eight must leave.
+/// The share of a number of channels that rounding to a multiple of eight must leave.
 const ROUND_LIMIT: f64 = 0.9;
 
 #[rustfmt::skip]
@@ -57,16 +58,19 @@ const SMALL: &[&[Row]] = &[
 ];
 
 /// The family's table.
-pub(super) const ARCHITECTURES: &[Architecture] = &[
-    published("mobilenetv3_small_100", "MobileNetV3-Small, for phones", 2_542_856, |spec, init| {
+pub(super) const ARCHITECTURES: &[Variant<MobileNetV3>] = &[
+    Variant::published("mobilenetv3_small_100", "MobileNetV3-Small, for phones", 2_542_856, |spec, init| {
         let stages = &SMALL[..spec.kept(SMALL.len())?];
-        Ok(Network::MobileNetV3(MobileNetV3::new(spec, stages, 1024, init)))
+        Ok(MobileNetV3::new(spec, stages, 1024, init))
     }),
-    published("mobilenetv3_large_100", "MobileNetV3-Large", 5_483_032, |spec, init| {
+    Variant::published("mobilenetv3_large_100", "MobileNetV3-Large", 5_483_032, |spec, init| {
         let stages = &LARGE[..spec.kept(LARGE.len())?];
-        Ok(Network::MobileNetV3(MobileNetV3::new(spec, stages, 1280, init)))
+        Ok(MobileNetV3::new(spec, stages, 1280, init))
     }),
 ];
+
+pub(super) const PARTS: Parts =
+    Parts { classifier: "classifier", after_stages: &["conv_head"], block_of: mbconv::block_of };
 
 /// The network; fields in timm's order and by timm's names.
 #[derive(Module, Debug)]
@@ -110,20 +114,22 @@ impl MobileNetV3 {
         };
         let blocks = stages.iter().map(|stage| stage.iter().map(&mut block).collect()).collect();
         let conv_head = init.conv_with_bias(input, features, 1, 1, padding);
-        let (hidden, classifier) = make_head(spec, features, init);
+        let (hidden, classifier) = spec.make_head(features, init);
         Self { conv_stem, bn1, blocks, conv_head, hidden, classifier, dropout: spec.dropout_rates() }
     }
+}
 
-    pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
-        let stem = Unit { conv: &self.conv_stem, bn: &self.bn1, act: HardSwish };
-        let mut x = nn::block(x, &[stem], None, None, pass);
+impl Family for MobileNetV3 {
+    fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+        let stem = ConvBnAct { conv: &self.conv_stem, bn: &self.bn1, act: HardSwish };
+        let mut x = nn::block(nn::input(x, pass), &[stem], None, None, pass);
         for block in self.blocks.iter().flatten() {
             x = block.forward(x, pass);
         }
         HardSwish.apply(nn::pointwise(nn::global_average_pool(x), &self.conv_head))
     }
 
-    pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
+    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
         nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
     }
 }

@@ -1,27 +1,37 @@
 //! Residual networks (He, Zhang, Ren and Sun, 2015, arXiv 1512.03385), by timm's architectures and names.
 //!
-//! Left out on purpose: timm's fresh weights, whose blocks start as their shortcuts (the last scale is zero), which keeps
-//! the first gradient from most of the weights.
+//! Left out on purpose: timm's fresh weights, whose blocks start as their shortcuts (the last scale is zero),
+//! which keeps the first gradient from most of the weights.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 use hema_core::error::Result;
 
-use super::{Architecture, ModelSpec, Network, make_head, published};
-use crate::nn::{self, Activation, BatchNorm, Conv2d, Hidden, Init, Linear, Padding, Pass, Residual, Unit};
+use super::family::{Family, Parts, Variant, up_to_number};
+use super::spec::ModelSpec;
+use crate::nn::{
+    self, Activation, BatchNorm, Conv2d, ConvBnAct, Hidden, Init, Linear, Padding, Pass, Residual,
+};
 
 /// Channels of the four stages; the stem has as many as the first.
 const WIDTHS: [usize; 4] = [64, 128, 256, 512];
 
 /// The family's table; a variant is the kind of its blocks and their number in each stage.
 #[rustfmt::skip]
-pub(super) const ARCHITECTURES: &[Architecture] = &[
-    published("resnet18", "18 layers in residual blocks", 11_689_512, |s, i| ResNet::build(s, Kind::Basic, [2, 2, 2, 2], i)),
-    published("resnet34", "34 layers in residual blocks", 21_797_672, |s, i| ResNet::build(s, Kind::Basic, [3, 4, 6, 3], i)),
-    published("resnet50", "50 layers in bottleneck blocks", 25_557_032, |s, i| ResNet::build(s, Kind::Bottleneck, [3, 4, 6, 3], i)),
+pub(super) const ARCHITECTURES: &[Variant<ResNet>] = &[
+    Variant::published("resnet18", "18 layers in residual blocks", 11_689_512, |s, i| ResNet::build(s, Kind::Basic, [2, 2, 2, 2], i)),
+    Variant::published("resnet34", "34 layers in residual blocks", 21_797_672, |s, i| ResNet::build(s, Kind::Basic, [3, 4, 6, 3], i)),
+    Variant::published("resnet50", "50 layers in bottleneck blocks", 25_557_032, |s, i| ResNet::build(s, Kind::Bottleneck, [3, 4, 6, 3], i)),
 ];
 
-/// What a block is made of.
+/// Blocks are numbered in `layer1` to `layer4`: `layer2.1.conv1.weight`.
+pub(super) const PARTS: Parts = Parts {
+    classifier: "fc",
+    after_stages: &[],
+    block_of: |name| if name.starts_with("layer") { up_to_number(name, 1) } else { None },
+};
+
+/// The convolutions of a block.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     /// Two 3 x 3 convolutions.
@@ -54,12 +64,12 @@ pub struct ResNet {
 
 /// Convolutions, the shortcut, and an activation after their sum.
 #[derive(Module, Debug)]
-pub struct Block {
+struct Block {
     conv1: Conv2d,
     bn1: BatchNorm,
     conv2: Conv2d,
     bn2: BatchNorm,
-    /// Those of a bottleneck's last convolution.
+    /// The last convolution of a bottleneck.
     conv3: Option<Conv2d>,
     bn3: Option<BatchNorm>,
     /// The shortcut's 1 x 1 convolution and normalisation, where input and output differ in shape.
@@ -68,10 +78,10 @@ pub struct Block {
 }
 
 impl ResNet {
-    fn build(spec: &ModelSpec, kind: Kind, mut repeats: [usize; 4], init: &mut Init) -> Result<Network> {
+    fn build(spec: &ModelSpec, kind: Kind, mut repeats: [usize; 4], init: &mut Init) -> Result<Self> {
         let kept = spec.kept(repeats.len())?;
         repeats[kept..].fill(0);
-        Ok(Network::ResNet(Self::new(spec, kind, repeats, init)))
+        Ok(Self::new(spec, kind, repeats, init))
     }
 
     fn new(spec: &ModelSpec, kind: Kind, repeats: [usize; 4], init: &mut Init) -> Self {
@@ -94,12 +104,14 @@ impl ResNet {
         };
         let [layer1, layer2, layer3, layer4] = [stage(0), stage(1), stage(2), stage(3)];
 
-        let (hidden, fc) = make_head(spec, channels, init);
+        let (hidden, fc) = spec.make_head(channels, init);
         Self { conv1, bn1, layer1, layer2, layer3, layer4, hidden, fc, dropout: spec.dropout_rates() }
     }
+}
 
-    pub(super) fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
-        let x = nn::block(x, &[active(&self.conv1, &self.bn1)], None, None, pass);
+impl Family for ResNet {
+    fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+        let x = nn::block(nn::input(x, pass), &[active(&self.conv1, &self.bn1)], None, None, pass);
         let mut x = nn::max_pool(x, 3, 2, Padding::Symmetric);
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {
             x = block.forward(x, pass);
@@ -107,7 +119,7 @@ impl ResNet {
         nn::global_average_pool(x)
     }
 
-    pub(super) fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
+    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
         nn::head(features, &self.hidden, &self.fc, &self.dropout, pass)
     }
 }
@@ -133,27 +145,23 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
-        let project =
-            |(conv, bn): &(Conv2d, BatchNorm)| nn::block(x.clone(), &[linear(conv, bn)], None, None, pass);
+        let project = |(conv, bn): &(Conv2d, BatchNorm)| {
+            nn::block(x.clone(), &[ConvBnAct::linear(conv, bn)], None, None, pass)
+        };
         let other = self.downsample.as_ref().map(project);
         let residual = Residual { other, drop_path: self.drop_path, relu: true };
         let first = active(&self.conv1, &self.bn1);
-        match (&self.conv3, &self.bn3) {
-            (Some(conv3), Some(bn3)) => {
-                let units = [first, active(&self.conv2, &self.bn2), linear(conv3, bn3)];
-                nn::block(x, &units, None, Some(residual), pass)
-            }
-            _ => nn::block(x, &[first, linear(&self.conv2, &self.bn2)], None, Some(residual), pass),
+        if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
+            let units = [first, active(&self.conv2, &self.bn2), ConvBnAct::linear(conv3, bn3)];
+            nn::block(x, &units, None, Some(residual), pass)
+        } else {
+            let units = [first, ConvBnAct::linear(&self.conv2, &self.bn2)];
+            nn::block(x, &units, None, Some(residual), pass)
         }
     }
 }
 
 /// A unit with the family's activation.
-fn active<'a>(conv: &'a Conv2d, bn: &'a BatchNorm) -> Unit<'a> {
-    Unit { conv, bn, act: Activation::Relu }
-}
-
-/// A unit without activation: what a sum is made of.
-fn linear<'a>(conv: &'a Conv2d, bn: &'a BatchNorm) -> Unit<'a> {
-    Unit { conv, bn, act: Activation::Identity }
+fn active<'a>(conv: &'a Conv2d, bn: &'a BatchNorm) -> ConvBnAct<'a> {
+    ConvBnAct { conv, bn, act: Activation::Relu }
 }

@@ -5,35 +5,35 @@ use burn::tensor::{Device, Tensor, TensorData};
 use hema_core::rng::{self, Purpose, Rng};
 use rand::RngExt;
 
+use super::activation::{Activation, Gate};
 use super::layers::{
-    BatchNorm, Conv2d, Dense, Gate, Hidden, LayerNorm, Linear, Padding, ResponseNorm, SqueezeExcite,
+    BatchNorm, Conv2d, Dense, Hidden, LayerNorm, Linear, Padding, ResponseNorm, SqueezeExcite,
 };
-use super::pass::Activation;
 
 /// Standard deviation of weights that start small.
 const NARROW: f64 = 0.02;
 
 /// Makes layers with fresh weights, one after the other.
 #[derive(Debug)]
-pub struct Init<'a> {
+pub(crate) struct Init<'a> {
     device: &'a Device,
     rng: Rng,
     /// Epsilon of the batch normalisations made.
-    pub batch_norm_eps: f64,
+    pub(crate) batch_norm_eps: f64,
     /// Momentum of the batch normalisations made: the weight of the newest batch.
-    pub batch_norm_momentum: f64,
+    pub(crate) batch_norm_momentum: f64,
 }
 
 impl<'a> Init<'a> {
     /// Starts a network's initialisation.
-    pub fn new(seed: u64, device: &'a Device) -> Self {
+    pub(crate) fn new(seed: u64, device: &'a Device) -> Self {
         let rng = rng::stream(seed, Purpose::Init, 0, 0);
         Self { device, rng, batch_norm_eps: 1e-5, batch_norm_momentum: 0.1 }
     }
 
     /// A convolution from `i` to `o` channels with a `k` x `k` kernel, without bias; weights are normal with
     /// variance `2 / fan_out`, as timm's EfficientNets.
-    pub fn conv(
+    pub(crate) fn conv(
         &mut self,
         i: usize,
         o: usize,
@@ -47,8 +47,8 @@ impl<'a> Init<'a> {
         Conv2d { weight, bias: None, stride, padding, groups }
     }
 
-    /// The same with a bias of zeros.
-    pub fn conv_with_bias(
+    /// A convolution as [`conv`](Self::conv) makes, with a bias of zeros.
+    pub(crate) fn conv_with_bias(
         &mut self,
         i: usize,
         o: usize,
@@ -59,19 +59,19 @@ impl<'a> Init<'a> {
         Conv2d { bias: Some(self.scales(o, 0.0)), ..self.conv(i, o, k, stride, padding, 1) }
     }
 
-    /// A convolution of neighbouring patches, each `k` x `k`, with bias; weights are normal with deviation 0.02, as
-    /// `ConvNeXt`'s.
-    pub fn patches(&mut self, i: usize, o: usize, k: usize) -> Conv2d {
+    /// A convolution of neighbouring patches, each `k` x `k`, with bias; weights are normal with deviation
+    /// 0.02, as `ConvNeXt`'s.
+    pub(crate) fn patches(&mut self, i: usize, o: usize, k: usize) -> Conv2d {
         self.narrow_conv(i, o, k, k, Padding::Valid, 1)
     }
 
     /// A depthwise convolution with bias; weights are normal with deviation 0.02.
-    pub fn depthwise_with_bias(&mut self, channels: usize, k: usize, padding: Padding) -> Conv2d {
+    pub(crate) fn depthwise_with_bias(&mut self, channels: usize, k: usize, padding: Padding) -> Conv2d {
         self.narrow_conv(channels, channels, k, 1, padding, channels)
     }
 
     /// A fully connected layer of every pixel; weights are normal with deviation 0.02.
-    pub fn dense(&mut self, i: usize, o: usize, as_convolution: bool) -> Dense {
+    pub(crate) fn dense(&mut self, i: usize, o: usize, as_convolution: bool) -> Dense {
         if as_convolution {
             return Dense::Conv(self.narrow_conv(i, o, 1, 1, Padding::Valid, 1));
         }
@@ -102,22 +102,22 @@ impl<'a> Init<'a> {
     }
 
     /// A layer normalisation that starts as the identity; epsilon 1e-6, as `ConvNeXt`'s.
-    pub fn layer_norm(&mut self, channels: usize) -> LayerNorm {
+    pub(crate) fn layer_norm(&mut self, channels: usize) -> LayerNorm {
         LayerNorm { weight: self.scales(channels, 1.0), bias: self.scales(channels, 0.0), eps: 1e-6 }
     }
 
     /// A response normalisation that starts as the identity; epsilon 1e-6, as `ConvNeXt` V2's.
-    pub fn response_norm(&self, channels: usize) -> ResponseNorm {
+    pub(crate) fn response_norm(&self, channels: usize) -> ResponseNorm {
         ResponseNorm { weight: self.scales(channels, 0.0), bias: self.scales(channels, 0.0), eps: 1e-6 }
     }
 
-    /// The same number for every channel.
-    pub fn scales(&self, channels: usize, value: f32) -> Param<Tensor<1>> {
+    /// A parameter with the same number for every channel.
+    pub(crate) fn scales(&self, channels: usize, value: f32) -> Param<Tensor<1>> {
         Param::from_tensor(self.tensor(vec![value; channels], [channels]))
     }
 
     /// A batch normalisation that starts as the identity.
-    pub fn batch_norm(&mut self, channels: usize) -> BatchNorm {
+    pub(crate) fn batch_norm(&mut self, channels: usize) -> BatchNorm {
         BatchNorm {
             weight: self.scales(channels, 1.0),
             bias: self.scales(channels, 0.0),
@@ -129,15 +129,16 @@ impl<'a> Init<'a> {
         }
     }
 
-    /// A fully connected layer; weights are uniform in `±sqrt(6 / (i + o))` (Glorot and Bengio, 2010), bias zero.
-    pub fn linear(&mut self, i: usize, o: usize) -> Linear {
+    /// A fully connected layer; weights are uniform in `±sqrt(6 / (i + o))` (Glorot and Bengio, 2010), bias
+    /// zero.
+    pub(crate) fn linear(&mut self, i: usize, o: usize) -> Linear {
         let bound = (6.0 / (i + o) as f64).sqrt();
         let weight = (0..i * o).map(|_| self.rng.random_range(-bound..bound) as f32).collect();
         Linear { weight: Param::from_tensor(self.tensor(weight, [o, i])), bias: self.scales(o, 0.0) }
     }
 
     /// The hidden layers of a classification head.
-    pub fn hidden(
+    pub(crate) fn hidden(
         &mut self,
         inputs: usize,
         widths: &[usize],
@@ -156,7 +157,7 @@ impl<'a> Init<'a> {
     }
 
     /// A squeeze-and-excitation layer over `channels` channels through `reduced` ones.
-    pub fn squeeze_excite(
+    pub(crate) fn squeeze_excite(
         &mut self,
         channels: usize,
         reduced: usize,

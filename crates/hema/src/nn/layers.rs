@@ -1,14 +1,15 @@
-//! The parameter holders. Field names are the keys of a PyTorch state dictionary.
+//! Layers that hold parameters. Field names are the keys of a PyTorch state dictionary.
 
 use burn::module::{Flag, Module, Param, RunningState};
-use burn::tensor::{Tensor, activation, module};
+use burn::tensor::{Tensor, module};
 
-use super::ops::stored;
-use super::pass::{Activation, Pass};
+use super::activation::{Activation, Gate};
+use super::pass::Pass;
+use super::precision::stored;
 
 /// How a convolution pads its input with zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Padding {
+pub(crate) enum Padding {
     /// TensorFlow's SAME: the output has `ceil(input / stride)` pixels a side; an odd pixel goes to the end.
     Same,
     /// PyTorch's usual `kernel / 2` on both sides.
@@ -19,7 +20,7 @@ pub enum Padding {
 
 impl Padding {
     /// Zeros before and after one axis of `input` pixels.
-    pub fn amount(self, input: usize, kernel: usize, stride: usize) -> (usize, usize) {
+    pub(crate) fn amount(self, input: usize, kernel: usize, stride: usize) -> (usize, usize) {
         match self {
             Self::Same => {
                 let covered = (input.div_ceil(stride) - 1) * stride + kernel;
@@ -34,47 +35,48 @@ impl Padding {
 
 /// A convolution: `weight` is `[out, in / groups, k, k]`.
 #[derive(Module, Debug)]
-pub struct Conv2d {
+pub(crate) struct Conv2d {
     /// `[out, in / groups, k, k]`.
-    pub weight: Param<Tensor<4>>,
+    pub(crate) weight: Param<Tensor<4>>,
     /// `[out]`.
-    pub bias: Option<Param<Tensor<1>>>,
+    pub(crate) bias: Option<Param<Tensor<1>>>,
     /// Step between two output pixels, on both axes.
-    pub stride: usize,
+    pub(crate) stride: usize,
     /// Zeros around the input.
     #[module(skip)]
-    pub padding: Padding,
+    pub(crate) padding: Padding,
     /// Groups of channels that do not see each other; as many as channels for a depthwise convolution.
-    pub groups: usize,
+    pub(crate) groups: usize,
 }
 
 /// Batch normalisation over the last axis (Ioffe and Szegedy, 2015).
 #[derive(Module, Debug)]
-pub struct BatchNorm {
+pub(crate) struct BatchNorm {
     /// Scale, `[channels]`.
-    pub weight: Param<Tensor<1>>,
+    pub(crate) weight: Param<Tensor<1>>,
     /// Shift, `[channels]`.
-    pub bias: Param<Tensor<1>>,
+    pub(crate) bias: Param<Tensor<1>>,
     /// Running mean, `[channels]`.
-    pub running_mean: RunningState<Tensor<1>>,
+    pub(crate) running_mean: RunningState<Tensor<1>>,
     /// Running variance (unbiased, as PyTorch keeps it), `[channels]`.
-    pub running_var: RunningState<Tensor<1>>,
-    /// Off when the layer is frozen: running statistics are then used, and left as they are, even in training.
-    pub training: Param<Flag>,
+    pub(crate) running_var: RunningState<Tensor<1>>,
+    /// Off when the layer is frozen: running statistics are then used, and left as they are, even in
+    /// training.
+    pub(crate) training: Param<Flag>,
     /// Added to the variance.
-    pub eps: f64,
+    pub(crate) eps: f64,
     /// Weight of the newest batch in the running statistics.
-    pub momentum: f64,
+    pub(crate) momentum: f64,
 }
 
 impl BatchNorm {
     /// Whether this pass normalises by the statistics of its batch.
-    pub fn uses_batch_statistics(&self, pass: &Pass) -> bool {
+    pub(crate) fn uses_batch_statistics(&self, pass: &Pass) -> bool {
         pass.is_training() && self.training.is_enabled()
     }
 
     /// Normalises `[..., channels]`.
-    pub fn forward<const D: usize>(&self, x: Tensor<D>, pass: &Pass) -> Tensor<D> {
+    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>, pass: &Pass) -> Tensor<D> {
         let dims = x.dims();
         let channels = dims[D - 1];
         // burn wants the channels on axis 1; over a matrix of pixels that is the last axis
@@ -97,13 +99,14 @@ impl BatchNorm {
         y.reshape(dims)
     }
 
-    /// Moves the running statistics towards those of a batch of `count` values a channel. The batch's variance is
-    /// the biased one; what is kept is unbiased.
-    pub fn update(&self, mean: Tensor<1>, variance: Tensor<1>, count: usize, pass: &Pass) {
+    /// Moves the running statistics towards those of a batch of `count` values a channel. The batch's
+    /// variance is the biased one; the running one is unbiased.
+    pub(crate) fn update(&self, mean: Tensor<1>, variance: Tensor<1>, count: usize, pass: &Pass) {
         let unbiased = if count > 1 { count as f64 / (count - 1) as f64 } else { 1.0 };
         let momentum = pass.momentum().unwrap_or(self.momentum);
         let blend = |old: Tensor<1>, new: Tensor<1>| old * (1.0 - momentum) + new * momentum;
-        // Burn keeps an update apart for each thread until it is asked for; steps run on whichever thread of the pool is free
+        // Burn keeps an update apart for each thread until it is asked for, and steps run on whichever thread
+        // of the pool is free
         let update = |state: &RunningState<Tensor<1>>, new| {
             state.update(blend(state.value_sync(), new));
             state.value_sync();
@@ -115,35 +118,35 @@ impl BatchNorm {
 
 /// A fully connected layer: `x weight^T + bias`.
 #[derive(Module, Debug)]
-pub struct Linear {
+pub(crate) struct Linear {
     /// `[out, in]`.
-    pub weight: Param<Tensor<2>>,
+    pub(crate) weight: Param<Tensor<2>>,
     /// `[out]`.
-    pub bias: Param<Tensor<1>>,
+    pub(crate) bias: Param<Tensor<1>>,
 }
 
 impl Linear {
     /// `[batch, in]` to `[batch, out]`.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         x.matmul(self.weight.val().transpose()) + self.bias.val().unsqueeze()
     }
 }
 
 /// One hidden layer of a classification head: dense, activation, and batch normalisation where asked for.
 #[derive(Module, Debug)]
-pub struct Hidden {
+pub(crate) struct Hidden {
     /// The dense layer.
-    pub fc: Linear,
+    pub(crate) fc: Linear,
     /// Batch normalisation after the activation, as in the founding report's heads.
-    pub bn: Option<BatchNorm>,
+    pub(crate) bn: Option<BatchNorm>,
     /// The activation.
     #[module(skip)]
-    pub act: Activation,
+    pub(crate) act: Activation,
 }
 
 impl Hidden {
     /// `[batch, in]` to `[batch, out]`.
-    pub fn forward(&self, x: Tensor<2>, pass: &Pass) -> Tensor<2> {
+    pub(crate) fn forward(&self, x: Tensor<2>, pass: &Pass) -> Tensor<2> {
         let x = self.act.apply(self.fc.forward(x));
         match &self.bn {
             Some(bn) => bn.forward(x, pass),
@@ -154,48 +157,49 @@ impl Hidden {
 
 /// Layer normalisation over the last axis (Ba, Kiros and Hinton, 2016).
 #[derive(Module, Debug)]
-pub struct LayerNorm {
+pub(crate) struct LayerNorm {
     /// Scale, `[channels]`.
-    pub weight: Param<Tensor<1>>,
+    pub(crate) weight: Param<Tensor<1>>,
     /// Shift, `[channels]`.
-    pub bias: Param<Tensor<1>>,
+    pub(crate) bias: Param<Tensor<1>>,
     /// Added to the variance.
-    pub eps: f64,
+    pub(crate) eps: f64,
 }
 
 impl LayerNorm {
     /// Normalises `[..., channels]`.
-    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let x = x.clone() - x.mean_dim(D - 1);
         let variance = x.clone().square().mean_dim(D - 1);
         x / (variance + self.eps).sqrt() * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
     }
 }
 
-/// Global response normalisation (Woo et al., 2023): every channel of an image by its share of the image's response.
+/// Global response normalisation (Woo et al., 2023): every channel of an image by its share of the image's
+/// response.
 #[derive(Module, Debug)]
-pub struct ResponseNorm {
-    /// Factor of what is normalised, `[channels]`.
-    pub weight: Param<Tensor<1>>,
+pub(crate) struct ResponseNorm {
+    /// Scale of the normalised responses, `[channels]`.
+    pub(crate) weight: Param<Tensor<1>>,
     /// Shift, `[channels]`.
-    pub bias: Param<Tensor<1>>,
+    pub(crate) bias: Param<Tensor<1>>,
     /// Added to the mean of the channels' norms.
-    pub eps: f64,
+    pub(crate) eps: f64,
 }
 
 impl ResponseNorm {
-    /// Normalises `[n, h, w, channels]`, and adds it to what it was.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        // a root has no slope at zero, where a channel is that shows nothing
+    /// The input, `[n, h, w, channels]`, plus its scaled and shifted normalisation.
+    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        // a root has no slope at zero, which is the norm of a channel that shows nothing
         let norms = x.clone().square().sum_dims(&[1, 2]).clamp_min(f64::from(f32::MIN_POSITIVE)).sqrt();
         let shares = norms.clone() / (norms.mean_dim(3) + self.eps);
         x.clone() + x * shares * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
     }
 }
 
-/// A fully connected layer of every pixel, in one of the two forms that timm keeps it in.
+/// A fully connected layer applied to every pixel, in one of the two shapes that timm stores it in.
 #[derive(Module, Debug)]
-pub enum Dense {
+pub(crate) enum Dense {
     /// `[out, in]`.
     Linear(Linear),
     /// `[out, in, 1, 1]`.
@@ -204,7 +208,7 @@ pub enum Dense {
 
 impl Dense {
     /// The weights `[out, in]` and the bias `[out]`.
-    pub fn weight_and_bias(&self) -> (Tensor<2>, Option<Tensor<1>>) {
+    pub(crate) fn weight_and_bias(&self) -> (Tensor<2>, Option<Tensor<1>>) {
         match self {
             Self::Linear(layer) => (layer.weight.val(), Some(layer.bias.val())),
             Self::Conv(conv) => {
@@ -215,7 +219,7 @@ impl Dense {
     }
 
     /// `[..., in]` to `[..., out]`, in the type of the map.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let dtype = x.dtype();
         let [n, h, w, input] = x.dims();
         let (weight, bias) = self.weight_and_bias();
@@ -231,34 +235,15 @@ impl Dense {
 
 /// Squeeze-and-excitation (Hu, Shen and Sun, 2018): a gate in (0, 1) for every channel of every image.
 #[derive(Module, Debug)]
-pub struct SqueezeExcite {
+pub(crate) struct SqueezeExcite {
     /// 1 x 1, to the reduced channels.
-    pub conv_reduce: Conv2d,
+    pub(crate) conv_reduce: Conv2d,
     /// 1 x 1, back.
-    pub conv_expand: Conv2d,
+    pub(crate) conv_expand: Conv2d,
     /// Activation between the two.
     #[module(skip)]
-    pub act: Activation,
-    /// What makes a gate of the second one's output.
+    pub(crate) act: Activation,
+    /// Makes gates of the second one's output.
     #[module(skip)]
-    pub gate: Gate,
-}
-
-/// A function from all numbers to gates between 0 and 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gate {
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid,
-    /// `relu6(x + 3) / 6`.
-    HardSigmoid,
-}
-
-impl Gate {
-    /// Applies the function to every element.
-    pub fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Sigmoid => activation::sigmoid(x),
-            Self::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
-        }
-    }
+    pub(crate) gate: Gate,
 }

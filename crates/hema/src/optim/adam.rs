@@ -1,10 +1,12 @@
-//! Adam (Kingma and Ba, 2015), as in PyTorch: weight decay is added to the gradient, so that it is scaled like the rest of it.
+//! Adam (Kingma and Ba, 2015), as in PyTorch: weight decay is added to the gradient, so that it is scaled
+//! like the rest of it.
 
 use burn::tensor::Tensor;
 
-use super::{Rule, Step, adamw::AdamW};
+use super::adamw::AdamW;
+use super::rule::{Rule, Step};
 
-/// See the module.
+/// Adam with weight decay in the gradient.
 pub(super) struct Adam;
 
 impl Rule for Adam {

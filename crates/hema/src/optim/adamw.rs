@@ -2,9 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{Rule, Step};
+use super::rule::{Rule, Step};
 
-/// See the module.
+/// Adam with decoupled weight decay.
 pub(super) struct AdamW;
 
 const EPSILON: f64 = 1e-8;

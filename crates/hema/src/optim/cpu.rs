@@ -1,10 +1,10 @@
-//! The step of one weight on the CPU: one pass over the memory that Burn's `Flex` back-end holds, in place where nobody else
-//! has the tensor.
+//! The step of one weight on the CPU: one pass over the memory that Burn's `Flex` back-end holds, in place
+//! where nobody else has the tensor.
 
 use burn::backend::Flex;
 use burn::tensor::Tensor;
 
-use super::{Rule, Step};
+use super::rule::{Rule, Step};
 use crate::nn::{Buffer, Parameter, Plain, Stored, recycle};
 
 /// The new weight, with the state updated.

@@ -1,53 +1,35 @@
-//! Learning rates by depth: the further a layer is from the head, the less it learns (Clark et al., 2020; the usual way to
-//! fine-tune a pretrained network).
+//! Learning rates by depth: the further a layer is from the head, the less it learns (Clark et al., 2020; the
+//! usual way to fine-tune a pretrained network).
 
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-use crate::model::{Network, is_head};
+use crate::model::Network;
 use crate::weights::Names;
 
-/// The factor of every parameter's learning rate, by its name: `decay` to the power of its distance from the last layer. A
-/// block is a layer; the stem is one, and what follows the blocks is the last.
+/// The factor of every parameter's learning rate, by its name: `decay` to the power of its distance from the
+/// last layer. A block is a layer; the stem is one, and all that follows the blocks is the last.
 pub(super) fn factors(network: &Network, decay: f64) -> BTreeMap<String, f64> {
+    let parts = network.parts();
     let names = parameter_names(network);
     let mut count = 0;
     let mut block = None;
     let mut layers = Vec::new();
     for name in &names {
-        let here = block_of(name);
+        let here = parts.block_of(name);
         if here.is_some() && here != block {
             count += 1;
             block = here;
         }
-        // what follows the blocks is the last layer, whose number is not known yet
-        let is_stem = count == 0 && !is_head(name);
+        // all that follows the blocks is the last layer, whose number is not known yet
+        let is_stem = count == 0 && !parts.is_head(name);
         layers.push((here.is_some() || is_stem).then_some(count));
     }
     let last = count + 1;
     let factor = |layer: Option<i32>| decay.powi(last - layer.unwrap_or(last));
     names.into_iter().zip(layers.into_iter().map(factor)).collect()
-}
-
-/// The part of a parameter's name that is its block's: up to the second number of `blocks.3.1.conv_pw.weight` or
-/// `stages.2.blocks.0.gamma`, to the first of `layer2.1.conv1.weight`; what leads to a stage counts as a block.
-fn block_of(name: &str) -> Option<&str> {
-    let numbers = if name.starts_with("layer") { 1 } else { 2 };
-    if !["blocks.", "stages.", "layer"].iter().any(|start| name.starts_with(start)) {
-        return None;
-    }
-    let mut seen = 0;
-    let mut end = 0;
-    for part in name.split('.') {
-        end += part.len() + 1;
-        seen += usize::from(part.bytes().all(|byte| byte.is_ascii_digit()));
-        if seen == numbers || part == "downsample" {
-            return Some(&name[..end - 1]);
-        }
-    }
-    None
 }
 
 /// The names of all parameters, in the network's order.
@@ -110,13 +92,10 @@ mod tests {
             assert_eq!(distance(first), f64::from(blocks), "{name}");
             assert_eq!(distance(stem), f64::from(blocks + 1), "{name}");
         }
-        let plain = factors(&Network::new(&spec("cnn_gap"), 0, &Device::flex()).unwrap(), 0.5);
-        for (name, factor) in plain {
-            assert_eq!(
-                factor,
-                if is_head(&name) { 1.0 } else { 0.5 },
-                "a network without blocks is all stem: {name}"
-            );
+        let plain = Network::new(&spec("cnn_gap"), 0, &Device::flex()).unwrap();
+        for (name, factor) in factors(&plain, 0.5) {
+            let expected = if plain.parts().is_head(&name) { 1.0 } else { 0.5 };
+            assert_eq!(factor, expected, "a network without blocks is all stem: {name}");
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{Rule, Step};
+use super::rule::{Rule, Step};
 
-/// See the module.
+/// Lion.
 pub(super) struct Lion;
 
 impl Rule for Lion {

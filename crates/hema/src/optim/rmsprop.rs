@@ -2,9 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{Rule, Step};
+use super::rule::{Rule, Step};
 
-/// See the module.
+/// `RMSprop`.
 pub(super) struct RmsProp;
 
 const EPSILON: f64 = 1e-8;

@@ -2,9 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{Rule, Step};
+use super::rule::{Rule, Step};
 
-/// See the module.
+/// Stochastic gradient descent.
 pub(super) struct Sgd;
 
 impl Rule for Sgd {

@@ -4,7 +4,7 @@ use burn::module::{Flag, Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
 use hema_core::error::{Error, Result, suggest};
 
-use crate::model::{Network, is_head};
+use crate::model::{Network, Parts};
 use crate::recipe::{BatchNorm, Stage, Train};
 use crate::weights::Names;
 
@@ -13,7 +13,8 @@ use crate::weights::Names;
 /// # Errors
 /// `train = { from = ... }` with a module that the network lacks.
 pub(super) fn prepare(network: Network, stage: &Stage) -> Result<Network> {
-    let mut mapper = Prepare { stage, names: Names::default(), reached: false, modules: vec![] };
+    let parts = network.parts();
+    let mut mapper = Prepare { stage, parts, names: Names::default(), reached: false, modules: vec![] };
     let network = network.map(&mut mapper);
     match &stage.train {
         Train::From(module) if !mapper.reached => {
@@ -35,6 +36,7 @@ fn outer_modules(met: &[String]) -> impl Iterator<Item = &str> {
 
 struct Prepare<'a> {
     stage: &'a Stage,
+    parts: &'static Parts,
     names: Names,
     /// The module that training starts from has been met.
     reached: bool,
@@ -59,14 +61,15 @@ impl ModuleMapper for Prepare<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let trained = match &self.stage.train {
             Train::All => true,
-            Train::Head => is_head(&self.names.current()),
+            Train::Head => self.parts.is_head(&self.names.current()),
             Train::From(_) => self.reached,
         };
         param.set_require_grad(trained)
     }
 
     fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
-        let uses_batch = is_head(&self.names.current()) || self.stage.batch_norm == BatchNorm::Train;
+        let uses_batch =
+            self.parts.is_head(&self.names.current()) || self.stage.batch_norm == BatchNorm::Train;
         flag.with_value(uses_batch)
     }
 }

@@ -11,13 +11,13 @@ use hema_core::preprocess::Preprocess;
 use super::deck::Deck;
 use super::setup::check_sizes;
 use super::teachers::{Lesson, Teachers};
-use super::{freeze, model_spec, preprocess};
+use super::{freeze, model_spec, preprocess, settings};
 use crate::loader;
-use crate::loss::{CrossEntropy, Target, VIEWS, distillation, jensen_shannon};
+use crate::loss::{Objective, Part, Target};
 use crate::model::Network;
 use crate::nn::Pass;
 use crate::optim::Optimizer;
-use crate::recipe::{Distill, LabelledViews, Loss, Recipe, Stage};
+use crate::recipe::{Recipe, Stage};
 
 /// What learns: a network with its optimizer, the images it is shown and the loss it is held to.
 pub(super) struct Learner<'a> {
@@ -26,7 +26,7 @@ pub(super) struct Learner<'a> {
     pub(super) deck: Deck<'a>,
     /// Models that it learns from.
     pub(super) teachers: Teachers,
-    loss: CrossEntropy,
+    objective: Objective,
     pub(super) preprocess: Preprocess,
     pub(super) network: Network,
     pub(super) optimizer: Option<Optimizer>,
@@ -48,7 +48,7 @@ impl<'a> Learner<'a> {
             recipe,
             data,
             teachers,
-            loss: CrossEntropy::new(&recipe.loss, deck.quotas()),
+            objective: settings::objective(recipe, None, deck.quotas()),
             deck,
             preprocess: preprocess(recipe),
             network,
@@ -60,16 +60,16 @@ impl<'a> Learner<'a> {
     /// Freezes what the stage does not train and weighs classes as it says; a stage that is new starts a new optimizer.
     pub(super) fn enter(&mut self, stage: &Stage) -> Result<()> {
         self.network = freeze::prepare(self.network.clone(), stage)?;
-        let loss = &self.recipe.loss;
-        let class_weights = stage.class_weights.unwrap_or(loss.class_weights);
-        self.loss = CrossEntropy::new(&Loss { class_weights, ..loss.clone() }, self.deck.quotas());
-        self.optimizer.get_or_insert_with(|| Optimizer::new(stage));
+        self.objective = settings::objective(self.recipe, Some(stage), self.deck.quotas());
+        if self.optimizer.is_none() {
+            self.optimizer = Some(Optimizer::new(settings::optimizer(stage)));
+        }
         Ok(())
     }
 
     /// Share of each class in what is learnt from: how often it is shown, times what its images count.
     pub(super) fn prevalence(&self) -> Vec<f64> {
-        let pairs = self.deck.quotas().iter().zip(self.loss.class_weights());
+        let pairs = self.deck.quotas().iter().zip(&self.objective.cross_entropy.class_weights);
         let counts: Vec<f64> = pairs.map(|(count, weight)| *count as f64 * f64::from(*weight)).collect();
         let total: f64 = counts.iter().sum();
         counts.iter().map(|count| count / total).collect()
@@ -100,7 +100,6 @@ impl<'a> Learner<'a> {
             |e: Error| Error::new(format!("step {}, batch starting with {first}: {e}", steps_before + 1));
         let targets: Vec<Target> =
             batch.samples[..images].iter().map(|lesson| lesson.shown.target.clone()).collect();
-        let total = self.loss.total(&targets);
         let precision = self.recipe.precision.on(&self.device);
         let pass = Pass::train(self.recipe.seed, steps_before)
             .with_precision(precision)
@@ -109,7 +108,7 @@ impl<'a> Learner<'a> {
         let mut losses = Vec::new();
         let mut sum = GradientsAccumulator::new();
         for part in batch.parts(stage.micro_batch.unwrap_or(images), self.views()) {
-            let loss = self.part_loss(part, total, images, &pass);
+            let loss = self.part_loss(part, &targets, &pass);
             losses.push(loss.clone().inner());
             let grads = GradientsParams::from_grads(loss.backward(), &self.network);
             sum.accumulate(&self.network, grads);
@@ -129,36 +128,16 @@ impl<'a> Learner<'a> {
         Ok(value)
     }
 
-    /// What a part adds to the mean loss of a batch of `images` that count `total`.
-    fn part_loss(&self, part: loader::Batch<Lesson>, total: f32, images: usize, pass: &Pass) -> Tensor<1> {
-        let recipe = self.recipe;
+    /// The addend of a part to the mean loss of a batch with these targets.
+    fn part_loss(&self, part: loader::Batch<Lesson>, batch: &[Target], pass: &Pass) -> Tensor<1> {
         let targets: Vec<Target> = part.samples.iter().map(|lesson| lesson.shown.target.clone()).collect();
         let taught: Vec<f32> = part.samples.iter().flat_map(|lesson| &lesson.taught).copied().collect();
-        // the views stand one after the other
-        let here = targets.len() / self.views();
-        let share = self.loss.total(&targets[..here]) / total;
-        let share_of_images = here as f64 / images as f64;
         let logits = self.network.forward(part.into_tensor(&self.device), pass);
-        let labelled = match recipe.loss.labelled_views {
-            LabelledViews::First => logits.clone().narrow(0, 0, here),
-            LabelledViews::All => logits.clone(),
-        };
-        let targets = &targets[..labelled.dims()[0]];
-        let mut loss = self.loss.forward(labelled, targets, &self.device) * share;
-        if !taught.is_empty() {
-            let Distill { temperature, weight, .. } = recipe.distill;
-            let of_teachers = distillation(logits.clone(), &taught, temperature, &self.device);
-            loss = loss * (1.0 - weight) + of_teachers * (weight * share_of_images);
-        }
-        let consistency = recipe.loss.consistency;
-        if consistency > 0.0 {
-            loss = loss + jensen_shannon(logits) * (consistency * share_of_images);
-        }
-        loss
+        self.objective.add(&Part { logits, targets: &targets, taught: &taught, views: self.views(), batch })
     }
 
     /// Views of every training image in a batch.
     pub(super) fn views(&self) -> usize {
-        if self.recipe.loss.consistency > 0.0 { VIEWS } else { 1 }
+        self.objective.views()
     }
 }

@@ -13,6 +13,7 @@ mod folder;
 mod freeze;
 mod learner;
 mod range_test;
+mod settings;
 mod setup;
 mod statistics;
 mod teachers;
@@ -199,7 +200,7 @@ impl<'a> Run<'a> {
             if let Some(stage) = recipe.stages.get(position.stage)
                 && position.stage_step > 0
             {
-                let mut restored = Optimizer::new(stage);
+                let mut restored = Optimizer::new(settings::optimizer(stage));
                 restored.restore(position.stage_step, &saved.optimizer, task.device)?;
                 learner.optimizer = Some(restored);
             }

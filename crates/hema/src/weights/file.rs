@@ -1,6 +1,6 @@
 //! safetensors files: named arrays and a little text.
 //!
-//! Half-precision and double-precision files are read as `f32`; what is written is `f32`.
+//! Half-precision and double-precision files are read as `f32`, and `f32` is written.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -15,7 +15,7 @@ use super::state::{Array, StateDict};
 /// Files above this are refused before they are read: 8 GiB, several times the largest model of the zoo.
 const MAX_BYTES: u64 = 8 << 30;
 
-/// What a safetensors file holds.
+/// The contents of a safetensors file.
 #[derive(Clone, Debug, Default)]
 pub struct TensorFile {
     /// The floating-point tensors. Integer tensors (PyTorch's batch counters) are left out.

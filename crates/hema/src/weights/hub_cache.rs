@@ -1,7 +1,7 @@
 //! The cache of Hugging Face's own clients, so that they and Hema find each other's files.
 //!
-//! In `models--OWNER--NAME/`, `blobs/` has files by their checksum, `snapshots/COMMIT/` links to them by their names, and
-//! `refs/main` is the commit that was newest when it was asked for.
+//! In `models--OWNER--NAME/`, `blobs/` has files by their checksum, `snapshots/COMMIT/` links to them by
+//! their names, and `refs/main` is the commit that was newest when it was asked for.
 
 use std::env;
 use std::fs;
@@ -20,8 +20,8 @@ impl HubCache {
         Self(folder.into())
     }
 
-    /// The cache that the environment names: `HF_HUB_CACHE`, `hub` in `HF_HOME`, or the one in the home folder; none where
-    /// there is no home.
+    /// The cache that the environment names: `HF_HUB_CACHE`, `hub` in `HF_HOME`, or the one in the home
+    /// folder; none where there is no home.
     pub fn from_environment() -> Option<Self> {
         let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let caches = || folder("XDG_CACHE_HOME").or_else(|| Some(env::home_dir()?.join(".cache")));
@@ -83,7 +83,7 @@ impl HubCache {
     }
 }
 
-/// What the folder of a repository `OWNER/NAME` is called.
+/// The name of the folder of a repository `OWNER/NAME`.
 pub(super) fn folder_name(repository: &str) -> String {
     format!("models--{}", repository.replace('/', "--"))
 }
@@ -99,7 +99,7 @@ fn point(path: &Path, target: &Path) -> std::io::Result<()> {
     return Err(std::io::Error::other(format!("{} is not linked", target.display())));
 }
 
-/// What is in a folder, in name order; nothing when it cannot be read.
+/// The entries of a folder, in name order; none when it cannot be read.
 fn sorted(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();

@@ -1,6 +1,6 @@
 //! Weights as named arrays: out of a network, into a network, from and to safetensors files.
 //!
-//! Names are those of timm's state dictionaries (see [`crate::nn`]), so nothing is renamed but what [`import`] takes in from
+//! Names are those of timm's state dictionaries (see [`crate::nn`]). Only [`import`] renames: weights of
 //! other software.
 
 mod file;

@@ -1,7 +1,7 @@
 //! Where pretrained backbones are found on this machine, and how a network starts from one.
 //!
-//! Left out on purpose: downloading, which is `hema-fetch`'s and the command line's. A weights file is looked for in the
-//! folders people keep them in.
+//! Left out on purpose: downloading, which is `hema-fetch`'s and the command line's. A weights file is looked
+//! for in the folders people keep them in.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::file;
 use super::hub_cache::HubCache;
 use super::published::Published;
 use super::state::{load, state_dict};
-use crate::model::{ModelSpec, Network, is_after_stages, is_head};
+use crate::model::{ModelSpec, Network};
 
 /// Folders to look in, as `PATH` lists them.
 const WEIGHTS_VARIABLE: &str = "HEMA_WEIGHTS";
@@ -21,8 +21,8 @@ const WEIGHTS_VARIABLE: &str = "HEMA_WEIGHTS";
 /// The file of a repository of timm's that holds the weights.
 pub const HUB_FILE: &str = "model.safetensors";
 
-/// Finds the ImageNet weights of an architecture: `NAME*.safetensors` in the folders that `HEMA_WEIGHTS` names or in
-/// `weights/` here, or in the Hugging Face hub's cache, of the published tag or else of any.
+/// Finds the ImageNet weights of an architecture: `NAME*.safetensors` in the folders that `HEMA_WEIGHTS`
+/// names or in `weights/` here, or in the Hugging Face hub's cache, of the published tag or else of any.
 ///
 /// # Errors
 /// Says where it looked.
@@ -77,26 +77,27 @@ fn in_hub_cache(cache: &HubCache, name: &str) -> Option<PathBuf> {
 /// Checks that a file holds a backbone of this architecture.
 ///
 /// # Errors
-/// As [`start_from`]; an unknown name.
+/// An unknown name; a file that [`start_from`] refuses.
 pub fn check_fits(name: &str, path: &Path) -> Result<()> {
     let spec = ModelSpec::bare(name, 2, 64);
     start_from(Network::new(&spec, 0, &Device::flex())?, &spec, path).map(|_| ())
 }
 
-/// Loads a backbone into a fresh network, whose head keeps its initial weights. A network with fewer stages takes those it has,
-/// and keeps the initial weights of what follows them.
+/// Loads a backbone into a fresh network, whose head keeps its initial weights. A network with fewer stages
+/// takes those it has, and keeps the initial weights of the layers after them.
 ///
 /// # Errors
-/// A file that cannot be read, a backbone tensor that is missing or of another shape, or nothing in it that the
-/// network knows.
+/// A file that cannot be read, a backbone tensor that is missing or of another shape, or nothing in it that
+/// the network knows.
 pub fn start_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<Network> {
+    let parts = network.parts();
     let mut state = file::read(path)?.tensors;
     // a classifier for other classes (ImageNet's) is not wanted
-    state.retain(|name, _| !is_head(name));
-    let is_fresh = |name: &str| is_head(name) || (spec.stages.is_some() && is_after_stages(name));
+    state.retain(|name, _| !parts.is_head(name));
+    let is_fresh = |name: &str| parts.is_head(name) || (spec.stages.is_some() && parts.is_after_stages(name));
     if spec.stages.is_some() {
         let own = state_dict(&network);
-        state.retain(|name, _| own.contains_key(name) && !is_after_stages(name));
+        state.retain(|name, _| own.contains_key(name) && !parts.is_after_stages(name));
     }
     let (network, report) = load(network, &state).map_err(|e| e.at(path))?;
     let missing: Vec<&String> = report.missing.iter().filter(|name| !is_fresh(name)).collect();

@@ -1,9 +1,9 @@
-//! The weights that are published for the zoo: which repository of timm's on the Hugging Face hub has them, on what terms, and
-//! how the images were normalised that they were trained on.
+//! The weights that are published for the zoo: the repositories of timm's on the Hugging Face hub that have
+//! them, their licences, and the normalisation of the images that they were trained on.
 //!
-//! They are those that timm 1.0.31 takes for `pretrained=True`; its configurations are where the facts are from. Several were
-//! trained on more than `ImageNet`'s thousand classes before: the tag tells (`in21k`, `in12k`, `jft`). Left out on purpose:
-//! timm's other tags, which are used like any file.
+//! They are the ones that timm 1.0.31 takes for `pretrained=True`, and the facts are from its configurations.
+//! Several were trained on more than `ImageNet`'s thousand classes before: the tag tells (`in21k`, `in12k`,
+//! `jft`). Left out on purpose: timm's other tags, which are used like any file.
 
 use std::path::Path;
 
@@ -14,9 +14,9 @@ use super::hub_cache::folder_name;
 /// Published weights of one architecture.
 #[derive(Debug)]
 pub struct Published {
-    /// The architecture, a name of [`crate::model::ARCHITECTURES`].
+    /// The architecture, a name of [`crate::model::architectures`].
     pub model: &'static str,
-    /// What timm calls these weights of it.
+    /// The name of these weights in timm, beside the architecture's.
     pub tag: &'static str,
     /// Their licence, by its SPDX name.
     pub licence: &'static str,
@@ -37,12 +37,12 @@ const fn by_half(model: &'static str, tag: &'static str) -> Published {
     Published { mean: [0.5; 3], std: [0.5; 3], ..by_imagenet(model, tag) }
 }
 
-/// Normalised alike, from authors who allow no commercial use.
+/// Normalised as by [`by_imagenet`], from authors who allow no commercial use.
 const fn non_commercial(model: &'static str, tag: &'static str) -> Published {
     Published { licence: "cc-by-nc-4.0", ..by_imagenet(model, tag) }
 }
 
-/// All of them, in the zoo's order.
+/// All published weights, in the zoo's order.
 pub const PUBLISHED: &[Published] = &[
     by_imagenet("resnet18", "a1_in1k"),
     by_imagenet("resnet34", "a1_in1k"),
@@ -117,7 +117,7 @@ impl Published {
         self.licence.split('-').any(|term| term == "nc")
     }
 
-    /// Their licence, and what it keeps out.
+    /// Their licence, and the uses that it keeps out.
     pub fn terms(&self) -> String {
         let licence = self.licence;
         if self.is_non_commercial() {
@@ -127,7 +127,7 @@ impl Published {
         }
     }
 
-    /// What its file is called outside the hub's cache.
+    /// The name of their file outside the hub's cache.
     pub fn file_name(&self) -> String {
         format!("{}.{}.safetensors", self.model, self.tag)
     }

@@ -44,7 +44,7 @@ impl Names {
     }
 }
 
-/// Whether a name is that of a running statistic, which no gradient reaches.
+/// Whether a name belongs to a running statistic, which no gradient reaches.
 pub(crate) fn is_statistic(name: &str) -> bool {
     name.ends_with("running_mean") || name.ends_with("running_var")
 }
@@ -76,7 +76,7 @@ pub fn state_dict(network: &Network) -> StateDict {
     collect.state
 }
 
-/// What loading left over.
+/// The names that loading left over on either side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
     /// Names that the network has and the dictionary lacks.

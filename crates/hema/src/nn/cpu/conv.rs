@@ -11,15 +11,15 @@ use burn::tensor::{DType, Shape, Tensor};
 use hema_kernels as kernels;
 use kernels::{Act, Filter, Map, bf16};
 
+use super::super::activation::Activation;
 use super::super::layers::Conv2d;
-use super::super::pass::Activation;
 use super::{
     Buffer, OF_LAYER, Parameter, Plain, Stored, Tracked, WORKSPACE, filter, register, split, tracked,
     unshared,
 };
 
 /// A dense convolution with bias, then nothing or a ReLU, in the precision of its input; `None` for what the kernel cannot do.
-pub(in crate::nn) fn conv_act(x: &Tensor<4>, layer: &Conv2d, act: Activation) -> Option<Tensor<4>> {
+pub(crate) fn conv_act(x: &Tensor<4>, layer: &Conv2d, act: Activation) -> Option<Tensor<4>> {
     let act = match act {
         Activation::Identity => Act::Identity,
         Activation::Relu => Act::Relu,

@@ -11,18 +11,19 @@ use burn::tensor::{DType, Shape, Tensor};
 use hema_kernels as kernels;
 use kernels::{MixerParams, MixerSaved, RowStats, bf16};
 
+use super::super::blocks::ConvNextBlock;
 use super::super::layers::LayerNorm;
-use super::super::ops::Mixer;
-use super::super::pass::{Pass, Precision};
+use super::super::pass::Pass;
+use super::super::precision::Precision;
 use super::{
     Buffer, OF_LAYER, Parameter, Plain, Saved, Stored, Tracked, WORKSPACE, keep_or_recycle, register, split,
     tracked, unshared,
 };
 
 /// The block as one kernel; `None` where the tensors are not on the CPU or the kernel cannot do it.
-pub(in crate::nn) fn mixer(
+pub(crate) fn convnext_block(
     x: &Tensor<4>,
-    layers: &Mixer,
+    layers: &ConvNextBlock,
     keep: Option<&[f32]>,
     pass: &Pass,
 ) -> Option<Tensor<4>> {
@@ -32,7 +33,12 @@ pub(in crate::nn) fn mixer(
     }
 }
 
-fn run<E: Stored>(x: &Tensor<4>, layers: &Mixer, keep: Option<&[f32]>, pass: &Pass) -> Option<Tensor<4>> {
+fn run<E: Stored>(
+    x: &Tensor<4>,
+    layers: &ConvNextBlock,
+    keep: Option<&[f32]>,
+    pass: &Pass,
+) -> Option<Tensor<4>> {
     let kernel = kernel(x.dims(), layers)?;
     let x = if x.dtype() == E::DTYPE.into() { x.clone() } else { x.clone().cast(E::DTYPE) };
     if pass.is_training() && x.is_autodiff() {
@@ -50,7 +56,7 @@ fn run<E: Stored>(x: &Tensor<4>, layers: &Mixer, keep: Option<&[f32]>, pass: &Pa
     Some(if x.is_autodiff() { Tensor::from_inner(y) } else { y })
 }
 
-fn kernel([batch, height, width, channels]: [usize; 4], layers: &Mixer) -> Option<kernels::Mixer> {
+fn kernel([batch, height, width, channels]: [usize; 4], layers: &ConvNextBlock) -> Option<kernels::Mixer> {
     let conv = layers.depthwise;
     let [_, _, kernel, _] = conv.weight.dims();
     let (before, after) = conv.padding.amount(height, kernel, conv.stride);
@@ -65,12 +71,12 @@ fn kernel([batch, height, width, channels]: [usize; 4], layers: &Mixer) -> Optio
     supported.then_some(kernels::Mixer { depthwise, hidden, eps: layers.norm.eps as f32 })
 }
 
-fn response_eps(layers: &Mixer) -> Option<f32> {
+fn response_eps(layers: &ConvNextBlock) -> Option<f32> {
     layers.response.map(|response| response.eps as f32)
 }
 
 /// The parameters as `f(tensor)`, in the kernel's order.
-fn parameters<T>(layers: &Mixer, f: &impl Parameter<T>) -> Option<Vec<T>> {
+fn parameters<T>(layers: &ConvNextBlock, f: &impl Parameter<T>) -> Option<Vec<T>> {
     let (expand, expand_bias) = layers.expand.weight_and_bias();
     let (project, project_bias) = layers.project.weight_and_bias();
     let mut all = vec![
@@ -115,7 +121,7 @@ fn params(buffers: &[Buffer], response_eps: Option<f32>) -> MixerParams<'_> {
 fn train<E: Stored>(
     kernel: kernels::Mixer,
     x: Tensor<4>,
-    layers: &Mixer,
+    layers: &ConvNextBlock,
     keep: Option<&[f32]>,
     pass: &Pass,
 ) -> Option<Tensor<4>> {
@@ -198,7 +204,7 @@ impl<E: Stored, const N: usize> Backward<Flex, N> for MixerBackward<E> {
 }
 
 /// A layer normalisation of a map, in the precision of its input.
-pub(in crate::nn) fn layer_norm(x: &Tensor<4>, layer: &LayerNorm) -> Option<Tensor<4>> {
+pub(crate) fn layer_norm(x: &Tensor<4>, layer: &LayerNorm) -> Option<Tensor<4>> {
     match x.dtype() {
         DType::F32 => layer_norm_of::<f32>(x, layer),
         DType::BF16 => layer_norm_of::<bf16>(x, layer),

@@ -23,13 +23,15 @@ use kernels::{
     Act, Block, BlockParams, BlockSaved, Filter, Pad, SqueezeParams, Stats, UnitParams, Workspace, bf16,
 };
 
-use super::layers::{Conv2d, Gate, SqueezeExcite};
-use super::ops::{Residual, Unit};
-use super::pass::{Activation, Pass, Precision};
+use super::activation::{Activation, Gate};
+use super::blocks::{ConvBnAct as Unit, Residual};
+use super::layers::{Conv2d, SqueezeExcite};
+use super::pass::Pass;
+use super::precision::Precision;
 use crate::device;
 
 pub(super) use conv::conv_act;
-pub(super) use mixer::{layer_norm, mixer};
+pub(super) use mixer::{convnext_block, layer_norm};
 pub(super) use pool::{global_average_pool, max_pool};
 
 /// A buffer on the CPU.

@@ -14,7 +14,7 @@ use super::super::layers::Padding;
 use super::{Buffer, Parameter, Plain, Stored, Tracked, WORKSPACE, register};
 
 /// Mean over the pixels, `[n, h, w, c]` to `[n, c]`, in 32 bits whatever the map is stored in.
-pub(in crate::nn) fn global_average_pool(x: &Tensor<4>) -> Option<Tensor<2>> {
+pub(crate) fn global_average_pool(x: &Tensor<4>) -> Option<Tensor<2>> {
     match x.dtype() {
         DType::F32 => pool::<f32>(x),
         DType::BF16 => pool::<bf16>(x),
@@ -57,12 +57,7 @@ impl<E: Stored> Backward<Flex, 1> for PoolBackward<E> {
 }
 
 /// Maximum over windows of a map, which stays in the precision it is stored in.
-pub(in crate::nn) fn max_pool(
-    x: &Tensor<4>,
-    kernel: usize,
-    stride: usize,
-    padding: Padding,
-) -> Option<Tensor<4>> {
+pub(crate) fn max_pool(x: &Tensor<4>, kernel: usize, stride: usize, padding: Padding) -> Option<Tensor<4>> {
     let [batch, height, width, channels] = x.dims();
     let (top, bottom) = padding.amount(height, kernel, stride);
     let (left, right) = padding.amount(width, kernel, stride);

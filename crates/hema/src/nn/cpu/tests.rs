@@ -4,9 +4,11 @@ use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Distribution};
 
 use super::*;
+use crate::nn::blocks::ConvNextBlock;
 use crate::nn::init::Init;
-use crate::nn::layers::{BatchNorm, Dense, Gate, LayerNorm, Padding, ResponseNorm};
-use crate::nn::ops::{Mixer, composition, convolve, mixer_composition, stored};
+use crate::nn::layers::{BatchNorm, Dense, LayerNorm, Padding, ResponseNorm};
+use crate::nn::ops::{composition, convnext_composition, convolve};
+use crate::nn::precision::stored;
 
 /// Kind, kernel, stride, channels, squeeze-and-excitation, shortcut.
 type Case = (&'static str, usize, usize, [usize; 2], Option<Gate>, bool);
@@ -259,8 +261,8 @@ impl MixerParts {
         }
     }
 
-    fn layers(&self) -> Mixer<'_> {
-        Mixer {
+    fn layers(&self) -> ConvNextBlock<'_> {
+        ConvNextBlock {
             depthwise: &self.depthwise,
             norm: &self.norm,
             expand: &self.expand,
@@ -290,10 +292,10 @@ fn compare_mixers(is_second: bool) {
         if is_fused {
             let x = layer_norm(&conv_act(&x, &parts.stem, Activation::Identity).unwrap(), &parts.stem_norm)
                 .unwrap();
-            mixer(&x, &parts.layers(), keep.as_deref(), pass).unwrap()
+            convnext_block(&x, &parts.layers(), keep.as_deref(), pass).unwrap()
         } else {
             let x = parts.stem_norm.forward(convolve(x, &parts.stem));
-            mixer_composition(x, &parts.layers(), keep)
+            convnext_composition(x, &parts.layers(), keep)
         }
     };
     let y1 = run(&fused, x1.val(), true, &pass, Some(keep.clone()));

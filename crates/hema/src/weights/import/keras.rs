@@ -1,18 +1,22 @@
-//! Keras' names of `EfficientNet` and `EfficientNetV2` (`keras.applications`): `LAYER/VARIABLE`, as in `block2a_dwconv/kernel`.
+//! Keras' names of `EfficientNet` and `EfficientNetV2` (`keras.applications`): `LAYER/VARIABLE`, as in
+//! `block2a_dwconv/kernel`.
 //!
-//! Variables may have `:0` at their end and folders before the layer, as in HDF5 files, and points in place of slashes.
-//! Kernels are `[height, width, in, out]` there, those of depthwise convolutions `[height, width, channels, 1]`.
+//! Variables may have `:0` at their end and folders before the layer, as in HDF5 files, and points in place
+//! of slashes. Kernels are `[height, width, in, out]` there, those of depthwise convolutions `[height, width,
+//! channels, 1]`.
 
 use std::collections::BTreeSet;
 
-use super::super::state::{Array, StateDict};
-use super::{Shapes, pads_like_tensorflow};
+use super::naming::{Naming, Shapes, pads_like_tensorflow};
+use crate::weights::state::{Array, StateDict};
 
-pub(super) fn is(tensors: &StateDict) -> bool {
+pub(super) const NAMING: Naming = Naming { name: "Keras", is, rename, note };
+
+fn is(tensors: &StateDict) -> bool {
     tensors.keys().any(|name| Variable::parse(name).is_some_and(|variable| variable.layer == "stem_conv"))
 }
 
-pub(super) fn note(model: &str) -> Option<String> {
+fn note(model: &str) -> Option<String> {
     if !pads_like_tensorflow(model) {
         return Some(format!("with Keras' weights it is `tf_{model}` that computes what Keras does"));
     }
@@ -20,12 +24,12 @@ pub(super) fn note(model: &str) -> Option<String> {
     by_half.then(|| "Keras' own weights of it need data.mean=[0.5,0.5,0.5] data.std=[0.5,0.5,0.5]".to_owned())
 }
 
-pub(super) fn rename(tensors: StateDict, _: &str, _: &Shapes) -> StateDict {
+fn rename(tensors: StateDict, _: &str, _: &Shapes) -> StateDict {
     let layers: BTreeSet<String> =
         tensors.keys().filter_map(|name| Some(Variable::parse(name)?.layer.to_owned())).collect();
     let rename = |(name, array): (String, Array)| {
         let Some(variable) = Variable::parse(&name) else { return Some((name, array)) };
-        // what Keras does to pixels is the recipe's to say
+        // the recipe says how pixels are normalised
         if variable.layer.starts_with("normalization") {
             return None;
         }
@@ -52,7 +56,7 @@ impl<'a> Variable<'a> {
         Some(Self { layer, name })
     }
 
-    /// What the zoo calls it; `layers` are all there are.
+    /// The name in the zoo; `layers` are all layers of the file.
     fn rename(&self, layers: &BTreeSet<String>) -> Option<String> {
         let layer = match self.layer {
             "stem_conv" => "conv_stem".to_owned(),
@@ -73,7 +77,8 @@ impl<'a> Variable<'a> {
     }
 }
 
-/// The layer of a block, `block2a_expand_conv`: which it is depends on what else the block has.
+/// The zoo's name of the layer of a block, `block2a_expand_conv`; it depends on the other layers of the
+/// block.
 fn of_block(layer: &str, layers: &BTreeSet<String>) -> Option<String> {
     let (block, part) = layer.strip_prefix("block")?.split_once('_')?;
     let letter = block.chars().last().filter(char::is_ascii_lowercase)?;

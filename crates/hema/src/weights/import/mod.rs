@@ -1,64 +1,53 @@
-//! Weights under other software's names, made those of the zoo: timm's own, torchvision's, Keras'.
+//! Weights under other software's names, renamed to those of the zoo: timm's own, torchvision's, Keras'.
 //!
-//! Whose names they are is seen from the names; each naming is a file of its own. A stem for other than three channels is
-//! changed to three, for images are in colour here. Left out on purpose: pickled files (`.pth`), which are programs, and HDF5.
+//! The names tell the software; a naming is one file and one row of `NAMINGS`. A stem for other than three
+//! channels is changed to three, for images are in colour here. Left out on purpose: pickled files (`.pth`),
+//! which are programs, and HDF5.
 
 mod keras;
+mod naming;
 mod torchvision;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use burn::tensor::Device;
 use hema_core::error::{Error, Result};
 
+use self::naming::{Naming, Shapes};
 use super::state::{Array, StateDict, state_dict};
-use crate::model::{ModelSpec, Network, is_head};
+use crate::model::{ModelSpec, Network, Parts, parts_of};
 
 /// Weights that were taken in.
 #[derive(Clone, Debug)]
 pub struct Imported {
-    /// Whose names they had.
+    /// The software whose names they had.
     pub naming: &'static str,
     /// The weights by the zoo's names, whole but for the classifier, which may be missing or for any classes.
     pub tensors: StateDict,
-    /// What whoever uses them should know.
+    /// Differences that remain, in words.
     pub notes: Vec<String>,
 }
 
-/// Shapes by name.
-type Shapes = BTreeMap<String, Vec<usize>>;
-
-/// How one piece of software names weights.
-struct Naming {
-    name: &'static str,
-    /// Whether these are its names.
-    is: fn(&StateDict) -> bool,
-    /// Changes them to the zoo's of an architecture, whose shapes are given. What it does not know keeps its name.
-    rename: fn(StateDict, &str, &Shapes) -> StateDict,
-    /// What is different all the same, for this architecture.
-    note: fn(&str) -> Option<String>,
-}
-
+/// Every naming, the first that fits being taken; timm's names are the zoo's own, and fit last.
 const NAMINGS: &[Naming] = &[
-    Naming { name: "Keras", is: keras::is, rename: keras::rename, note: keras::note },
-    Naming { name: "torchvision", is: torchvision::is, rename: torchvision::rename, note: torchvision::note },
+    keras::NAMING,
+    torchvision::NAMING,
     Naming { name: "timm", is: |_| true, rename: |tensors, _, _| tensors, note: |_| None },
 ];
 
 /// Takes in the weights of an architecture.
 ///
 /// # Errors
-/// An unknown architecture; tensors that are missing, unexpected or of another shape: how many, and the first of them.
+/// An unknown architecture; tensors that are missing, unexpected or of another shape: how many, and the first
+/// of them.
 pub fn import(tensors: StateDict, model: &str) -> Result<Imported> {
     let expected = shapes(model)?;
     let naming = NAMINGS.iter().find(|naming| (naming.is)(&tensors)).unwrap_or(&NAMINGS[NAMINGS.len() - 1]);
     let mut tensors = (naming.rename)(tensors, model, &expected);
     let mut notes: Vec<String> = (naming.note)(model).into_iter().collect();
     notes.extend(adapt_stem(&mut tensors, &expected));
-    compare(&tensors, &expected).map_err(|found| {
+    compare(&tensors, &expected, parts_of(model)?).map_err(|found| {
         Error::new(found).hint(format!(
             "its names are read as {}'s; give --model the architecture that the file is of",
             naming.name
@@ -67,19 +56,20 @@ pub fn import(tensors: StateDict, model: &str) -> Result<Imported> {
     Ok(Imported { naming: naming.name, tensors, notes })
 }
 
-/// What an architecture's tensors are called, and their shapes.
+/// The names of an architecture's tensors, and their shapes.
 fn shapes(model: &str) -> Result<Shapes> {
     let network = Network::new(&ModelSpec::bare(model, 2, 64), 0, &Device::flex())?;
     Ok(state_dict(&network).into_iter().map(|(name, array)| (name, array.shape)).collect())
 }
 
-/// Holds tensors to what an architecture needs, whatever the number of its classes; says what does not fit.
-fn compare(tensors: &StateDict, expected: &Shapes) -> Result<(), String> {
+/// Compares tensors with those of an architecture, whatever the number of its classes. The error says which
+/// do not fit.
+fn compare(tensors: &StateDict, expected: &Shapes, parts: &Parts) -> Result<(), String> {
     // the classifier's first axis is that of the classes
     let same = |name: &str, a: &[usize], b: &[usize]| {
-        a == b || is_head(name) && a.len() == b.len() && a.get(1..) == b.get(1..)
+        a == b || parts.is_head(name) && a.len() == b.len() && a.get(1..) == b.get(1..)
     };
-    let missing = expected.iter().filter(|(name, _)| !tensors.contains_key(*name) && !is_head(name));
+    let missing = expected.iter().filter(|(name, _)| !tensors.contains_key(*name) && !parts.is_head(name));
     let unexpected = tensors.iter().filter(|(name, _)| !expected.contains_key(*name));
     let misshaped = tensors.iter().filter_map(|(name, array)| {
         let expected = expected.get(name)?;
@@ -100,8 +90,8 @@ fn compare(tensors: &StateDict, expected: &Shapes) -> Result<(), String> {
     if found.is_empty() { Ok(()) } else { Err(format!("of the tensors are {}", found.join("; "))) }
 }
 
-/// Changes a stem for another number of channels to one for three, as timm does (`adapt_input_conv`): channels are repeated
-/// or left out in order, and scaled so that the sum over them stays about what it was.
+/// Changes a stem for another number of channels to one for three, as timm does (`adapt_input_conv`):
+/// channels are repeated or left out in order, and scaled so that the sum over them stays about the same.
 fn adapt_stem(tensors: &mut StateDict, expected: &Shapes) -> Option<String> {
     const COLOURS: usize = 3;
     let (name, shape) = expected.iter().find(|(_, shape)| shape.len() == 4 && shape[1] == COLOURS)?;
@@ -121,9 +111,4 @@ fn adapt_stem(tensors: &mut StateDict, expected: &Shapes) -> Option<String> {
     Some(format!(
         "`{name}` takes {channels} channels: they were repeated or left out to make {COLOURS}, and scaled by {channels}/{COLOURS}"
     ))
-}
-
-/// Whether an architecture pads as TensorFlow does.
-fn pads_like_tensorflow(model: &str) -> bool {
-    model.starts_with("tf_")
 }

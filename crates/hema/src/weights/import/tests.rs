@@ -1,4 +1,4 @@
-//! Real names and shapes of other software, and what it computes: see `scripts/reference/foreign_weights.py`.
+//! Real names, shapes and results of other software: see `scripts/reference/foreign_weights.py`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::Deserialize;
 
 use super::*;
-use crate::model::parity::uniform;
+use crate::model::tests::parity::uniform;
 use crate::nn::Pass;
 use crate::weights::{LoadReport, load};
 
@@ -23,7 +23,7 @@ struct Foreign {
     /// The zoo's.
     model: String,
     shapes: BTreeMap<String, Vec<usize>>,
-    /// What it computes from the formula's weights and images, where the zoo computes the same.
+    /// Its logits for the formula's weights and images, where the zoo computes the same.
     logits: Option<Vec<f64>>,
 }
 
@@ -117,7 +117,8 @@ fn timms_names_stay_as_they_are() {
 #[test]
 fn the_classifier_may_be_missing() {
     let mut tensors = own("resnet18");
-    tensors.retain(|name, _| !is_head(name));
+    let parts = parts_of("resnet18").unwrap();
+    tensors.retain(|name, _| !parts.is_head(name));
     assert_eq!(import(tensors.clone(), "resnet18").unwrap().tensors, tensors);
 }
 
@@ -197,7 +198,7 @@ fn what_does_not_fit_is_counted_and_named() {
          [64, 0, 7, 7], expected [64, 3, 7, 7], `fc.weight` [5, 4], expected [2, 512])"
     );
 
-    // names that lead nowhere, and shapes that are not what the names say
+    // names that lead nowhere, and shapes that contradict their names
     for name in [
         "features.0.0.weight",
         "features.99999999999999999999.0.block.0.0.weight",

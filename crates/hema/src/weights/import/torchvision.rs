@@ -1,25 +1,28 @@
-//! torchvision's names of `EfficientNet`, `EfficientNetV2`, `MobileNetV3` and `ConvNeXt`: modules by their numbers in
-//! `features` and `classifier`. Its residual networks have timm's names.
+//! torchvision's names of `EfficientNet`, `EfficientNetV2`, `MobileNetV3` and `ConvNeXt`: modules by their
+//! numbers in `features` and `classifier`. Its residual networks have timm's names.
 
 use std::collections::BTreeMap;
 
-use super::super::state::{Array, StateDict};
-use super::{Shapes, pads_like_tensorflow};
+use super::naming::{Naming, Shapes, pads_like_tensorflow};
+use crate::weights::state::{Array, StateDict};
 
-/// What torchvision adds to variances in `MobileNetV3` and the larger EfficientNets, above what the zoo does.
+pub(super) const NAMING: Naming = Naming { name: "torchvision", is, rename, note };
+
+/// The epsilon that torchvision adds to variances in `MobileNetV3` and the larger EfficientNets, less the
+/// zoo's own.
 const MORE_EPSILON: f32 = 1e-3 - 1e-5;
 
-pub(super) fn is(tensors: &StateDict) -> bool {
+fn is(tensors: &StateDict) -> bool {
     tensors.keys().any(|name| name.starts_with("features."))
 }
 
-pub(super) fn note(model: &str) -> Option<String> {
+fn note(model: &str) -> Option<String> {
     pads_like_tensorflow(model).then(|| {
         format!("torchvision pads evenly, `{model}` as TensorFlow does: it will not compute quite the same before training")
     })
 }
 
-/// Adds to the variances what torchvision adds to them with a larger epsilon.
+/// Adds to the variances the excess of torchvision's epsilon over the zoo's.
 fn match_epsilon(tensors: &mut StateDict, model: &str) {
     let larger = ["efficientnet_b5", "efficientnet_b6", "efficientnet_b7"];
     if model.starts_with("mobilenetv3") || larger.contains(&model) {
@@ -29,7 +32,7 @@ fn match_epsilon(tensors: &mut StateDict, model: &str) {
     }
 }
 
-pub(super) fn rename(tensors: StateDict, model: &str, expected: &Shapes) -> StateDict {
+fn rename(tensors: StateDict, model: &str, expected: &Shapes) -> StateDict {
     let is_convnext = tensors.keys().any(|name| name.ends_with(".layer_scale"));
     let mobile = Mobile::new(&tensors, expected);
     let rename = |(name, array): (String, Array)| {
@@ -45,7 +48,8 @@ pub(super) fn rename(tensors: StateDict, model: &str, expected: &Shapes) -> Stat
     tensors
 }
 
-/// An array with axes of length one more or less: scales per channel, dense layers that are convolutions in timm.
+/// An array with axes of length one more or less: scales per channel, dense layers that are convolutions in
+/// timm.
 fn reshaped(mut array: Array, expected: Option<&Vec<usize>>) -> Array {
     let long = |shape: &[usize]| shape.iter().copied().filter(|n| *n != 1).collect::<Vec<_>>();
     if let Some(expected) = expected.filter(|expected| long(expected) == long(&array.shape)) {
@@ -88,7 +92,7 @@ struct Mobile {
     last: usize,
     /// Blocks as `STAGE` and `NUMBER` where they are numbered throughout, in order.
     blocks: Option<Vec<(usize, usize)>>,
-    /// The convolutions of a block, by what the block's names begin with.
+    /// The convolutions of each block, by the start of the block's names.
     convolutions: BTreeMap<String, Convolutions>,
 }
 
@@ -145,7 +149,8 @@ impl Mobile {
         })
     }
 
-    /// What the zoo calls a block: module `number` of the features, and its number `within` the stage if it has one.
+    /// The zoo's name of a block: module `number` of the features, and its number `within` the stage if it
+    /// has one.
     fn block(&self, number: &str, within: Option<&str>) -> Option<String> {
         let index = number.parse::<usize>().ok()?.checked_sub(1)?;
         let (stage, block) = match (&self.blocks, within) {
@@ -156,7 +161,8 @@ impl Mobile {
         Some(format!("blocks.{stage}.{block}"))
     }
 
-    /// What the zoo calls a layer of a block: convolutions by their place and kind, normalisations by their place.
+    /// The zoo's name of a layer of a block: convolutions by their place and kind, normalisations by their
+    /// place.
     fn unit(&self, block: &str, parts: &[&str]) -> Option<String> {
         let [unit, layer, rest] = parts else { return None };
         let Convolutions { numbers, starts_depthwise } = self.convolutions.get(block)?;

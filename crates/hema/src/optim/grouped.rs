@@ -1,14 +1,14 @@
-//! The step of all weights at once, for graphics cards: there a thousand operations on small weights cost the time of asking for
-//! them, not of computing them.
+//! The step of all weights in a few groups, for graphics cards: a thousand operations on small weights would
+//! take the time of asking for them there, not of computing them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use hema_core::error::Result;
 
-use super::{Optimizer, Step, check_norm};
+use super::settings::{StepOfAll, check_norm};
 use crate::model::Network;
 use crate::nn::total;
 use crate::weights::Names;
@@ -41,17 +41,19 @@ impl State {
     }
 }
 
-/// Changes every weight that has a gradient, and asks the device once, at the end: for the norm.
+/// Changes every weight that has a gradient, and asks the device once, at the end: for the norm. `known` has
+/// the state of weights that no group of the last step has, such as the state of a run that is resumed.
 ///
 /// # Errors
 /// A gradient that is not finite; the network is then lost.
 pub(super) fn step(
-    optimizer: &mut Optimizer,
+    step: &StepOfAll,
     network: Network,
     grads: &mut GradientsParams,
-    lr: f64,
+    states: &mut Vec<State>,
+    known: &mut BTreeMap<String, Vec<Tensor<1>>>,
 ) -> Result<Network> {
-    let mut collect = Collect { optimizer, grads, groups: Vec::new(), names: Names::default() };
+    let mut collect = Collect { step, grads, groups: Vec::new(), names: Names::default() };
     network.visit(&mut collect);
     let groups = collect.groups;
     let Some(device) = groups.first().map(|group| group.grads[0].device()) else { return Ok(network) };
@@ -59,54 +61,52 @@ pub(super) fn step(
     let squares = rows.iter().map(|row| total(row.clone().square()));
     let norm = squares.reduce(|a, b| a + b).unwrap_or_else(|| Tensor::zeros([1], &device)).sqrt();
     // as PyTorch's clip_grad_norm_; on the device, which need not be waited for
-    let scale =
-        optimizer.clip_norm.map(|limit| (norm.clone() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0));
+    let clip_norm = step.settings.clip_norm;
+    let scale = clip_norm.map(|limit| (norm.clone() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0));
 
-    let mut old = std::mem::take(&mut optimizer.together);
+    let mut old = std::mem::take(states);
     let mut new = HashMap::new();
     for (group, row) in groups.into_iter().zip(rows) {
         let lengths: Vec<usize> = group.grads.iter().map(|grad| grad.dims()[0]).collect();
-        let mut state = match old.iter().position(|state| state.names == group.names) {
-            Some(found) => old.swap_remove(found),
-            None => optimizer.gather(&mut old, &group, &lengths),
-        };
-        let step = Step {
-            lr: lr * group.factor,
-            weight_decay: if group.decays { optimizer.weight_decay } else { 0.0 },
-            betas: optimizer.betas,
-            number: optimizer.steps,
-            scale: 1.0,
+        let found = old.iter().position(|state| state.names == group.names);
+        let mut state = if let Some(found) = found {
+            old.swap_remove(found)
+        } else {
+            known.extend(old.drain(..).flat_map(|state| state.of_weights()));
+            gather(known, &group, &lengths, step.settings.rule.slots().len())
         };
         let row = match &scale {
             Some(scale) => row * scale.clone(),
             None => row,
         };
-        let weights = optimizer.rule.update(&step, join(group.weights), row, &mut state.slots);
+        let step_of_group = step.of_weight(group.factor, group.decays, 1.0);
+        let weights = step.settings.rule.update(&step_of_group, join(group.weights), row, &mut state.slots);
         new.extend(group.ids.into_iter().zip(split(&weights, &lengths)));
-        optimizer.together.push(state);
+        states.push(state);
     }
     let network = network.map(&mut Replace { new });
     check_norm(norm.into_data().iter::<f64>().next().unwrap_or(f64::NAN))?;
     Ok(network)
 }
 
-impl Optimizer {
-    /// The state of a group that did not exist before: what is known of its weights, zeros for the others.
-    fn gather(&mut self, old: &mut Vec<State>, group: &Group, lengths: &[usize]) -> State {
-        for state in old.drain(..) {
-            self.state.extend(state.of_weights());
-        }
-        let mut parts: Vec<Vec<Tensor<1>>> = vec![Vec::new(); self.rule.slots().len()];
-        for (name, grad) in group.names.iter().zip(&group.grads) {
-            let known = self.state.remove(name).unwrap_or_else(|| vec![grad.zeros_like(); parts.len()]);
-            parts.iter_mut().zip(known).for_each(|(slot, part)| slot.push(part));
-        }
-        let slots = parts.into_iter().map(join).collect();
-        State { names: group.names.clone(), lengths: lengths.to_vec(), slots }
+/// The state of a group that did not exist before: the known states of its weights, zeros for the others.
+fn gather(
+    known: &mut BTreeMap<String, Vec<Tensor<1>>>,
+    group: &Group,
+    lengths: &[usize],
+    slots: usize,
+) -> State {
+    let mut parts: Vec<Vec<Tensor<1>>> = vec![Vec::new(); slots];
+    for (name, grad) in group.names.iter().zip(&group.grads) {
+        let state = known.remove(name).unwrap_or_else(|| vec![grad.zeros_like(); slots]);
+        parts.iter_mut().zip(state).for_each(|(slot, part)| slot.push(part));
     }
+    let slots = parts.into_iter().map(join).collect();
+    State { names: group.names.clone(), lengths: lengths.to_vec(), slots }
 }
 
-/// All of them in one row. Burn makes one kernel of what is joined at once and what follows, so that is never many.
+/// The parts in one row. Burn makes one kernel of the parts that are joined at once and of what follows, so
+/// they are never many.
 fn join(mut parts: Vec<Tensor<1>>) -> Tensor<1> {
     const AT_ONCE: usize = 16;
     while parts.len() > 1 {
@@ -125,8 +125,9 @@ fn split(row: &Tensor<1>, lengths: &[usize]) -> Vec<Tensor<1>> {
     lengths.iter().map(&mut part).collect()
 }
 
+/// Collects the weights that have a gradient in groups.
 struct Collect<'a> {
-    optimizer: &'a Optimizer,
+    step: &'a StepOfAll<'a>,
     grads: &'a mut GradientsParams,
     groups: Vec<Group>,
     names: Names,
@@ -144,7 +145,7 @@ impl ModuleVisitor for Collect<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(grad) = self.grads.remove::<D>(param.id) else { return };
         let name = self.names.current();
-        let factor = self.optimizer.factors.get(&name).copied().unwrap_or(1.0);
+        let factor = self.step.factor(&name);
         let decays = D > 1;
         let found = self.groups.iter().position(|group| (group.factor, group.decays) == (factor, decays));
         let at = found.unwrap_or_else(|| {
@@ -171,56 +172,5 @@ impl ModuleMapper for Replace {
         let (id, weight, mapper) = param.consume();
         let new = Tensor::from_inner(new.reshape(weight.shape())).require_grad();
         Param::from_mapped_value(id, new, mapper)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use burn::tensor::{Device, Distribution};
-
-    use super::*;
-    use crate::model::ModelSpec;
-    use crate::nn::Pass;
-    use crate::recipe::Recipe;
-    use crate::weights::{StateDict, state_dict};
-
-    fn assert_same(found: &StateDict, expected: &StateDict) {
-        assert!(found.keys().eq(expected.keys()));
-        for (name, array) in expected {
-            for (a, b) in found[name].values.iter().zip(&array.values) {
-                assert!((a - b).abs() <= 1e-6 + 1e-4 * b.abs(), "{name}: {a}, expected {b}");
-            }
-        }
-    }
-
-    #[test]
-    fn weights_changed_together_are_those_changed_one_by_one() {
-        let device = Device::flex().autodiff();
-        let changed = ["stage.0.layer_decay=0.7", "stage.0.clip_norm=0.5"];
-        let stage = &Recipe::load("v2b0", &changed).unwrap().stages[0];
-        let mut network = Network::new(&ModelSpec::bare("mobilenetv3_small_100", 4, 32), 0, &device).unwrap();
-        let (mut one_by_one, mut together) = (Optimizer::new(stage), Optimizer::new(stage));
-        for number in 1..=3 {
-            let x = Tensor::<4>::random([4, 32, 32, 3], Distribution::Normal(0.0, 1.0), &device);
-            let grads = || {
-                let loss = network.forward(x.clone(), &Pass::train(0, number)).square().sum();
-                GradientsParams::from_grads(loss.backward(), &network)
-            };
-            if number == 3 {
-                // as a run that is resumed
-                let saved = together.state_dict();
-                together = Optimizer::new(stage);
-                together.restore(2, &saved, &Device::flex()).unwrap();
-                together.factors.clone_from(&one_by_one.factors);
-            }
-            together.steps += 1;
-            let expected = one_by_one.step(network.clone(), grads(), 1e-2).unwrap();
-            together.factors.clone_from(&one_by_one.factors);
-            let found = step(&mut together, network.clone(), &mut grads(), 1e-2).unwrap();
-            assert_same(&state_dict(&found), &state_dict(&expected));
-            assert_same(&together.state_dict(), &one_by_one.state_dict());
-            network = expected;
-        }
-        assert!(together.together.len() > 2);
     }
 }

@@ -1,16 +1,16 @@
-//! Every network that timm has too computes what timm's does, gradients included: see `scripts/reference/timm_zoo.py`.
+//! Every network of timm's computes the same as in timm, gradients included: see
+//! `scripts/reference/timm_zoo.py`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::Deserialize;
 
-use super::tests::{is_light, spec};
-use super::{ModelSpec, Network, architectures};
+use super::{is_light, spec};
 use crate::device;
 use crate::loss::{CrossEntropy, Target};
+use crate::model::{ModelSpec, Network, architectures, parts_of};
 use crate::nn::{Init, Pass};
-use crate::recipe::Loss;
 use crate::weights::{self, Array, LoadReport, StateDict, state_dict};
 
 /// Images of one batch; the label of each is its number.
@@ -18,31 +18,31 @@ const IMAGES: usize = 4;
 /// Their side in pixels.
 const SIZE: usize = 64;
 
-/// Largest difference, relative to what is expected.
+/// Largest difference, relative to the expected value.
 const TOLERANCE: f64 = 1e-4;
-/// That of logits behind `ReLU`s: by up to 2e-4 do timm's own in single precision differ.
+/// Largest difference of logits behind `ReLU`s, where timm's own differ by up to 2e-4 in single precision.
 const TOLERANCE_BEHIND_KINKS: f64 = 5e-4;
-/// That of gradients through ReLU, which jump where rounding carries an input across zero: a millionth more or less in
-/// every weight moves timm's own norms by up to 1e-2.
+/// Largest difference of gradients through ReLU, which jump where rounding carries an input across zero: a
+/// millionth more or less in every weight moves timm's own norms by up to 1e-2.
 const TOLERANCE_AT_KINKS: f64 = 3e-2;
 
 /// How many times as far off as timm's own results in single precision ours may be.
 const ROUNDINGS: f64 = 3.0;
 
-/// What timm makes of the formula's weights and images, in double precision.
+/// Results of timm for the formula's weights and images, in double precision.
 #[derive(Deserialize)]
 struct Timm {
     loss: f64,
-    /// Of parts of the network: of all parameters whose names begin with the part's.
+    /// The norm for each part of the network, over all parameters whose names begin with the part's.
     gradient_norms: BTreeMap<String, f64>,
-    /// With the running statistics that the training pass left.
+    /// Predicted with the running statistics that the training pass left.
     logits: Vec<f64>,
-    /// Deep networks multiply, layer by layer, what rounding does to the statistics of a few pixels.
+    /// The effect of rounding on the statistics of a few pixels, which deep networks multiply layer by layer.
     #[serde(default)]
     rounding: Rounding,
 }
 
-/// How far timm's own results in single precision are off, relative to what they should be.
+/// Errors of timm's own results in single precision, relative to the exact ones.
 #[derive(Default, Deserialize)]
 struct Rounding {
     gradients: f64,
@@ -50,7 +50,7 @@ struct Rounding {
 }
 
 fn fixture() -> BTreeMap<String, Timm> {
-    serde_json::from_str(include_str!("../../tests/fixtures/timm_zoo.json")).unwrap()
+    serde_json::from_str(include_str!("../../../tests/fixtures/timm_zoo.json")).unwrap()
 }
 
 #[test]
@@ -94,15 +94,14 @@ fn compare(name: &str, expected: &Timm) -> [f64; 3] {
     let images = Tensor::from_data(TensorData::new(images, [IMAGES, SIZE, SIZE, 3]), &device);
 
     let labels: Vec<Target> = (0..IMAGES).map(Target::from).collect();
-    let unsmoothed = Loss::default();
-    let loss = CrossEntropy::new(&unsmoothed, &[1; 8]);
-    let loss = loss.forward(network.forward(images.clone(), &Pass::train(0, 0)), &labels, &device);
+    let loss = CrossEntropy::plain(8);
+    let loss = loss.mean(network.forward(images.clone(), &Pass::train(0, 0)), &labels);
     let value: f32 = loss.clone().into_scalar();
     let of_loss = (f64::from(value) - expected.loss).abs() / expected.loss;
     assert!(of_loss <= TOLERANCE, "{name}: loss {value}, expected {}", expected.loss);
 
     let norms = weights::gradient_norms(&network, &loss.backward());
-    // what normalisation cancels has a gradient of zero but for rounding
+    // a parameter that normalisation cancels has a gradient of zero but for rounding
     let whole = norms.values().map(|norm| norm * norm).sum::<f64>().sqrt();
     let has_kinks = name.starts_with("resnet") || name.starts_with("efficientnet_lite");
     let (at_gradients, at_logits) =
@@ -138,10 +137,9 @@ fn is_part(name: &str, part: &str) -> bool {
 
 /// A network with the formula's weights, whose running statistics become those of its next training pass.
 fn network(name: &str, device: &Device) -> Network {
-    let architecture = architectures().find(|a| a.name == name).unwrap();
     let mut init = Init::new(0, device);
     init.batch_norm_momentum = 1.0;
-    let network = (architecture.build)(&ModelSpec { size: SIZE, ..spec(name) }, &mut init).unwrap();
+    let network = Network::with(&ModelSpec { size: SIZE, ..spec(name) }, &mut init).unwrap();
     let mut state = state_dict(&network);
     for (name, array) in &mut state {
         fill(name, array);
@@ -151,20 +149,23 @@ fn network(name: &str, device: &Device) -> Network {
     network
 }
 
-/// A state dictionary filled by the formula, running variances with positive numbers, classifiers with scaled ones.
-pub(crate) fn filled(mut state: StateDict, classifier_scale: f32) -> StateDict {
+/// A state dictionary filled by the formula, running variances with positive numbers, classifiers with scaled
+/// ones.
+pub(crate) fn filled(model: &str, mut state: StateDict, classifier_scale: f32) -> StateDict {
+    let parts = parts_of(model).unwrap();
     for (name, array) in &mut state {
         fill(name, array);
         if name.ends_with("running_var") {
             array.values.iter_mut().for_each(|value| *value += 1.0);
-        } else if super::is_head(name) {
+        } else if parts.is_head(name) {
             array.values.iter_mut().for_each(|value| *value *= classifier_scale);
         }
     }
     state
 }
 
-/// Weights of convolutions and dense layers get variance 2 / fan-in, scales lie around one, the rest around zero.
+/// Weights of convolutions and dense layers get variance 2 / fan-in, scales lie around one, the rest around
+/// zero.
 fn fill(name: &str, array: &mut Array) {
     let fan_in: usize = array.shape[1..].iter().product();
     let value = |u: f64| match array.shape.len() {
