@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws the pictures of docs/results.md from what `benches/an2dl/run` has left below target/an2dl.
+"""Draws the pictures of docs/experiments/0001-ten-systems.md from what `benches/an2dl/run` has left below target/an2dl.
 
     pip install -r benches/an2dl/requirements.txt
     python benches/an2dl/pictures.py

@@ -1,8 +1,9 @@
-//! Tells the library which commit it is built from: `HEMA_COMMIT`, and `HEMA_DIRTY` when the source differs from it.
+//! Tells the library which commit it is built from: `HEMA_COMMIT`, and `HEMA_DIRTY` when the source differs
+//! from it.
 //!
-//! In a checkout git is asked. A published package says it itself, in the file that `cargo package` adds. In any other copy
-//! (a release archive), and in a build for tests, which every commit would otherwise build anew from here up, the commit is
-//! `unknown`.
+//! In a checkout git is asked. A published package says it itself, in the file that `cargo package` adds. In
+//! any other copy (a release archive), and in a build for tests, which every commit would otherwise build
+//! anew from here up, the commit is `unknown`.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,8 +12,8 @@ use std::{env, fs};
 /// The workspace, seen from this crate's folder; other files (data, runs) do not make a build dirty.
 const SOURCE: [&str; 3] = ["../../crates", "../../Cargo.toml", "../../Cargo.lock"];
 
-/// The sources that decide a number that Hema computes. An edit of these asks git again; an edit of the command line alone
-/// does not, as it would build every library for it.
+/// The sources that decide a number that Hema computes. An edit of these asks git again; an edit of the
+/// command line alone does not, as it would build every library for it.
 const WATCHED: [&str; 5] =
     ["src", "../hema-kernels/src", "../hema/src", "../hema/recipes", "../../Cargo.lock"];
 

@@ -6,7 +6,7 @@
 
 There: timm saves a network of random weights, its statistics those of the images, by `save_for_hf`; `hema predict FOLDER`.
 Back: `hema train` goes on from these weights for an epoch, `hema export --to timm`; timm loads it strictly. The last output is in
-docs/results.md.
+docs/experiments/0016-timm-folders.md.
 """
 
 import argparse

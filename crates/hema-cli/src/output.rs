@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use hema::core::error::{Error, Result};
+use hema::core::metrics::{Metric, Notation};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Seconds between two plain progress lines when stderr is no terminal.
@@ -143,6 +144,14 @@ impl Progress {
 /// A share in percent with one decimal.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
+}
+
+/// The value of a metric, as its row says that the terminal writes it.
+pub(crate) fn metric_text(metric: &Metric, value: f64) -> String {
+    match metric.terminal {
+        Notation::Percent => percent(value),
+        Notation::Number => format!("{value:.4}"),
+    }
 }
 
 /// Columns padded to their widest cell; the first is flush left, the others flush right.

@@ -1,7 +1,8 @@
 //! Images per second that augmentations change on one core, as a training run calls them.
 //!
-//! `cargo run --release -p hema-core --example augment_speed -- SECONDS DATA NAME...`; a name is an operator's, at strength
-//! 1, or a policy's word. DATA holds images of one size, or is `-` for a synthetic cell.
+//! `cargo run --release -p hema-core --example augment_speed -- SECONDS DATA NAME...`; a name is an
+//! operator's, at strength 1, or a policy's word. DATA holds images of one size, or is `-` for a synthetic
+//! cell.
 
 use std::path::Path;
 use std::time::Instant;

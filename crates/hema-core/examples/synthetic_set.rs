@@ -1,6 +1,8 @@
-//! Writes a data set of synthetic cells of any size in any form, for measurements at scale, an image at a time.
+//! Writes a data set of synthetic cells of any size in any form, for measurements at scale, an image at a
+//! time.
 //!
-//! `cargo run --release -p hema-core --example synthetic_set -- COUNT OUT [SIDE]`; the form is told by OUT's ending.
+//! `cargo run --release -p hema-core --example synthetic_set -- COUNT OUT [SIDE]`; the form is told by OUT's
+//! ending.
 
 use std::path::PathBuf;
 

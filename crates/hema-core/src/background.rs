@@ -1,7 +1,8 @@
-//! Removal of the background: what is bright is no cell, and becomes black.
+//! Removal of the background: bright pixels are taken for background and become black.
 //!
-//! The founding report's seventh system has it in front of its network. It finds cells by a fixed threshold, so that light and
-//! stain decide what is left of an image: it is here to be measured, not to be recommended.
+//! The founding report's seventh system has it in front of its network. It finds cells by a fixed threshold,
+//! so that light and stain decide how much is left of an image: it is here to be measured, not to be
+//! recommended.
 //!
 //! Left out on purpose: thresholds that adapt to the image.
 
@@ -9,19 +10,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::sample::Image;
 
-/// What becomes of an image's background.
+/// The treatment of an image's background.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Background {
-    /// It stays.
+    /// Leaves the background as it is.
     #[default]
     Keep,
-    /// It is made black: pixels brighter than 155 of 255 that no darker ones enclose.
+    /// Makes the background black: pixels brighter than 155 of 255 that no darker ones enclose.
     Remove,
 }
 
 impl Background {
-    /// Whether it stays.
+    /// Whether the background stays.
     #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
     pub(crate) fn is_kept(&self) -> bool {
         *self == Self::Keep
@@ -33,14 +34,14 @@ const DARK: i32 = 155;
 /// Half the side of the ellipse that closes gaps in a cell, 15 pixels wide and high.
 const REACH: isize = 7;
 
-/// Makes the background black: pixels brighter than the threshold, after gaps in what is darker were closed by an ellipse of 15 x
-/// 15 pixels. As `OpenCV`'s `threshold`, `morphologyEx` and `bitwise_and`.
-pub fn remove(image: &mut Image) {
+/// Makes the background black: pixels brighter than the threshold, after gaps in darker regions were closed
+/// by an ellipse of 15 x 15 pixels. As `OpenCV`'s `threshold`, `morphologyEx` and `bitwise_and`.
+pub(crate) fn remove(image: &mut Image) {
     let (width, height) = (image.width(), image.height());
     let cell: Vec<bool> =
         image.pixels().as_chunks::<3>().0.iter().map(|pixel| grey(*pixel) <= DARK).collect();
     let grown = grow(&cell, width, height);
-    // what is beyond the border neither grows nor shrinks anything
+    // pixels beyond the border neither grow nor shrink anything
     let outside: Vec<bool> = grown.iter().map(|inside| !inside).collect();
     let kept = grow(&outside, width, height);
     for (pixel, removed) in image.pixels_mut().as_chunks_mut::<3>().0.iter_mut().zip(kept) {

@@ -1,19 +1,22 @@
 //! Probabilities that mean what they say: temperature scaling (Guo et al., 2017).
 //!
-//! Dividing the logits by one number changes no decision, only how sure the model claims to be. Fitted on the validation
-//! part, it holds for images like those; under degradation it promises too much, which is why the report shows both.
+//! Dividing the logits by one number changes no decision, only how sure the model claims to be. Fitted on the
+//! validation part, it holds for images like those; under degradation it promises too much, which is why the
+//! report shows both.
 
 use crate::metrics::Predictions;
 
 /// Temperatures searched; a fit at either end says that the model is beyond repair by one number.
 const RANGE: [f64; 2] = [0.05, 20.0];
 
-/// Smallest probability whose logarithm is taken: what single precision rounds to 0 is not infinitely improbable.
+/// Smallest probability whose logarithm is taken: what single precision rounds to 0 is not infinitely
+/// improbable.
 const TINY: f64 = 1e-38;
 
 /// The temperature that gives predictions the least negative log-likelihood; 1 leaves them as they are.
 ///
-/// The likelihood has one optimum in the inverse temperature, in which the loss is convex; golden-section search finds it.
+/// The likelihood has one optimum in the inverse temperature, in which the loss is convex; golden-section
+/// search finds it.
 pub fn temperature(predictions: &Predictions) -> f64 {
     let rows: Vec<(usize, Vec<f64>)> = predictions
         .labels
@@ -36,13 +39,14 @@ pub fn apply(temperature: f64, row: &mut [f32]) {
     row.iter_mut().zip(&logs).for_each(|(p, log)| *p = (log * inverse - total).exp() as f32);
 }
 
-/// The weights, none negative and summing to 1, of the mixture of predictions with the least negative log-likelihood.
-/// Each component gives the probabilities of the true classes of the same images, at least one.
+/// The weights, none negative and summing to 1, of the mixture of predictions with the least negative
+/// log-likelihood. Each component gives the probabilities of the true classes of the same images, at least
+/// one.
 ///
-/// The problem is convex. Expectation maximisation multiplies each weight by the mean of its component's share; by how much
-/// the largest of these factors exceeds 1 is more than the likelihood can still gain.
+/// The problem is convex. Expectation maximisation multiplies each weight by the mean of its component's
+/// share; by how much the largest of these factors exceeds 1 is more than the likelihood can still gain.
 pub fn mixture_weights(components: &[Vec<f32>]) -> Vec<f64> {
-    /// What the mean log-likelihood may be short of its optimum.
+    /// Distance of the mean log-likelihood from its optimum that is tolerated.
     const GAP: f64 = 1e-5;
     const MOST_STEPS: usize = 20_000;
     let of_truth: Vec<Vec<f64>> =

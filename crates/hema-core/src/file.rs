@@ -6,11 +6,12 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// What the names of temporary files begin with.
+/// Beginning of the names of temporary files.
 const TEMPORARY: &str = ".hema-";
 
-/// Writes a file through a temporary file in the same folder and renames it into place once it is complete and
-/// synced, so that a reader (or a crash, or a full disk) never sees half of it. Missing parent folders are made.
+/// Writes a file through a temporary file in the same folder and renames it into place once it is complete
+/// and synced, so that a reader (or a crash, or a full disk) never sees half of it. Missing parent folders
+/// are made.
 ///
 /// # Errors
 /// Any input or output error, with the target's path; the target is then as it was before.
@@ -29,11 +30,11 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::
     Ok(())
 }
 
-/// Makes way for a file that is to be written, so that a bad path is found before any work is done for it: creates the
-/// folders above it, and gives the innermost.
+/// Makes way for a file that is to be written, so that a bad path is found before any work is done for it:
+/// creates the folders above it, and gives the innermost.
 ///
 /// # Errors
-/// As [`create_folder`], and a folder where the file should be.
+/// The errors of [`create_folder`], and a folder where the file should be.
 pub fn prepare(path: &Path) -> Result<&Path> {
     if path.is_dir() {
         return Err(Error::new("is a folder, expected the name of a file").at(path));
@@ -57,8 +58,8 @@ pub fn create_folder(folder: &Path) -> Result<()> {
     })
 }
 
-/// Takes away the temporary files of a process that was killed while it wrote into this folder. No other may be writing
-/// into it.
+/// Takes away the temporary files of a process that was killed while it wrote into this folder. No other may
+/// be writing into it.
 ///
 /// # Errors
 /// A folder that cannot be listed, a file that cannot be removed.

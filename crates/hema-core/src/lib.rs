@@ -1,37 +1,46 @@
 //! Blood cells as data: everything of Hema that needs no tensors.
 //!
-//! The modules stand in the pipeline's order. Nothing here knows a neural network, a command line or a network
-//! socket; nothing here prints, exits or panics on bad input.
+//! The modules stand on floors, the lowest first; a module uses those on its own floor and on lower ones:
+//!
+//! | floor | modules |
+//! |---|---|
+//! | ground | [`error`], [`file`], [`rng`], [`sample`], [`provenance`] |
+//! | images | [`background`], [`preprocess`], [`image_op`] |
+//! | operators | [`corrupt`], [`augment`], [`suite`], [`tta`], [`synthetic`], [`preview`] |
+//! | data sets | [`data`], [`split`], [`sampler`] |
+//! | judging data | [`audit`] |
+//! | judging models | [`metrics`], [`calibrate`], [`prevalence`], [`record`] |
+//! | pages | [`report`] |
+//!
+//! Nothing here knows a neural network, a command line or a network socket; nothing here prints, exits or
+//! panics on bad input.
 
 pub mod error;
 pub mod file;
+pub mod provenance;
 pub mod rng;
 pub mod sample;
 
-pub mod audit;
 pub mod background;
-pub mod data;
-pub mod preprocess;
-pub mod split;
-
-pub mod sampler;
-
 pub mod image_op;
+pub mod preprocess;
 
 pub mod augment;
 pub mod corrupt;
 pub mod preview;
 pub mod suite;
+pub mod synthetic;
 pub mod tta;
 
-pub mod synthetic;
+pub mod data;
+pub mod sampler;
+pub mod split;
 
-pub mod metrics;
+pub mod audit;
 
 pub mod calibrate;
+pub mod metrics;
 pub mod prevalence;
-
-pub mod provenance;
 pub mod record;
 
 pub mod report;

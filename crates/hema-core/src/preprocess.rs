@@ -1,10 +1,12 @@
-//! How a picture of any size becomes what a model sees: crop, resize, enlarge, scale. The one description of it, stored in
-//! every model bundle and read from there by training, evaluation, prediction, serving and export.
+//! From a picture of any size to the input of a model: crop, resize, enlarge, scale. A [`Preprocess`] is the
+//! one description of it: recipes make it, every model bundle holds it, and evaluation, prediction and export
+//! read it from there.
 //!
-//! Resizing follows Pillow's `Image.resize` bit for bit (antialiased, horizontal pass first, 22-bit fixed-point
-//! weights, 8-bit intermediate), so that a model exported to Python sees the same pixels there and every machine
-//! computes the same ones. (Pillow up to 12; version 13 starts with the vertical pass for some changes of proportion.)
-//! Left out on purpose: filters no trained model asks for, and random crops, which are augmentation.
+//! Resizing follows Pillow's `Image.resize` bit for bit (antialiased, horizontal pass first, 22-bit
+//! fixed-point weights, 8-bit intermediate), so that a model exported to Python sees the same pixels there
+//! and every machine computes the same ones. (Pillow up to 12; version 13 starts with the vertical pass for
+//! some changes of proportion.) Left out on purpose: filters no trained model asks for, and random crops,
+//! which are augmentation.
 
 use std::borrow::Cow;
 use std::f64::consts::PI;
@@ -34,16 +36,17 @@ pub struct Preprocess {
     pub mean: [f32; 3],
     /// Standard deviation of each channel on the 0 to 1 scale.
     pub std: [f32; 3],
-    /// What becomes of the background, just before values are scaled.
+    /// Treatment of the background, just before values are scaled.
     #[serde(default, skip_serializing_if = "Background::is_kept")]
     pub background: Background,
-    /// Side in pixels that the square is enlarged to for the network, after everything that is done to images; by default it
-    /// is not.
+    /// Side in pixels that the square is enlarged to for the network, after everything that is done to
+    /// images; by default it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enlarge: Option<usize>,
 }
 
-/// The region of a picture that is kept before resizing. Serialises as `"none"`, `"square"` or a side in pixels.
+/// The region of a picture that is kept before resizing. Serialises as `"none"`, `"square"` or a side in
+/// pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Crop {
     /// The whole picture, stretched to the square: nothing is lost.
@@ -159,8 +162,8 @@ impl Preprocess {
     /// Checks every value.
     ///
     /// # Errors
-    /// A side of 0 or over 4096, one to enlarge to that is smaller, a crop of 0 pixels, a mean that is not finite, a standard deviation that is not
-    /// finite and positive.
+    /// A side of 0 or over 4096, one to enlarge to that is smaller, a crop of 0 pixels, a mean that is not
+    /// finite, a standard deviation that is not finite and positive.
     pub fn validate(&self) -> Result<()> {
         if self.size == 0 || self.size > MAX_SIZE {
             return Err(Error::new(format!("preprocess size is {} (expected 1 to {MAX_SIZE})", self.size)));
@@ -191,8 +194,9 @@ impl Preprocess {
         resize(cropped.as_ref().unwrap_or(image), self.size, self.size, self.filter)
     }
 
-    /// Makes a model's input of an image that was [cropped and resized](Self::apply): bytes `[y][x][rgb]` become `(v / 255 -
-    /// mean) / std`, in the same order, after the background was removed and the image enlarged where that is asked for.
+    /// Makes a model's input of an image that was [cropped and resized](Self::apply): bytes `[y][x][rgb]`
+    /// become `(v / 255 - mean) / std`, in the same order, after the background was removed and the image
+    /// enlarged where that is asked for.
     ///
     /// `out` has three values for each pixel that the network sees.
     ///
@@ -240,8 +244,7 @@ pub fn resize(image: &Image, width: usize, height: usize, filter: Filter) -> Res
     }
     let mut pixels = None;
     if width != image.width() {
-        // the horizontal pass is the vertical one on the transposed image: whole rows are what the compiler
-        // vectorises
+        // the horizontal pass is the vertical one on the transposed image: the compiler vectorises whole rows
         let columns = transpose(image.pixels(), image.width(), image.height());
         let columns = resample_rows(&columns, image.height(), &weights(image.width(), width, filter));
         pixels = Some(transpose(&columns, image.height(), width));
@@ -267,7 +270,7 @@ fn transpose(pixels: &[u8], width: usize, height: usize) -> Vec<u8> {
 /// Fraction bits of a weight: 8 bits of pixel, 2 of overshoot and these fill an `i32`.
 const PRECISION: u32 = 22;
 
-/// What one output row (or column) is made of: consecutive source rows and their fixed-point weights.
+/// The source of one output row (or column): consecutive source rows and their fixed-point weights.
 struct Window {
     first: usize,
     weights: Vec<i32>,
@@ -290,8 +293,8 @@ fn resample_rows(pixels: &[u8], width: usize, windows: &[Window]) -> Vec<u8> {
     out
 }
 
-/// The windows of every output position along one axis. When the axis shrinks, the filter is widened by the same
-/// factor, which is what makes it antialias.
+/// The windows of every output position along one axis. When the axis shrinks, the filter is widened by the
+/// same factor, so that it antialiases.
 fn weights(from: usize, to: usize, filter: Filter) -> Vec<Window> {
     let scale = from as f64 / to as f64;
     let stretch = scale.max(1.0);

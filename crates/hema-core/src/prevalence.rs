@@ -1,20 +1,24 @@
 //! How common each class is among images that nobody has labelled, and predictions that take it into account.
 //!
-//! A model's probabilities hold for a population like the one it was trained on. Where classes are otherwise distributed, as in the blood of
-//! another patient or the pictures of another laboratory, Bayes' rule exchanges the prior, and the prior itself follows from the
-//! predictions by expectation maximisation (Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori
-//! probabilities", Neural Computation 14, 2002).
+//! A model's probabilities hold for a population like the one it was trained on. Where classes are otherwise
+//! distributed, as in the blood of another patient or the pictures of another laboratory, Bayes' rule
+//! exchanges the prior, and the prior itself follows from the predictions by expectation maximisation
+//! (Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities",
+//! Neural Computation 14, 2002).
 //!
-//! Left out on purpose: what else differs between two populations. The method takes the images of a class to look alike in both.
+//! Left out on purpose: other differences between two populations. The method takes the images of a class to
+//! look alike in both.
 
-/// So many images with the training's distribution are counted in: a few images alone must not make their own prior.
+/// Number of images with the training's distribution that are counted in: a few images alone must not make
+/// their own prior.
 const PSEUDO_COUNT: f64 = 10.0;
 /// The largest change of a share after which the estimate is final.
 const TOLERANCE: f64 = 1e-7;
 const MOST_ROUNDS: usize = 1000;
 
-/// Changes probabilities, rows of one value a class, to those for the class shares that the rows themselves make likeliest, and gives these
-/// shares. `training` has the shares that the probabilities were made for, all above 0. A class of probability 0 keeps it.
+/// Changes probabilities, rows of one value a class, to those for the class shares that the rows themselves
+/// make likeliest, and gives these shares. `training` has the shares that the probabilities were made for,
+/// all above 0. A class of probability 0 keeps it.
 pub fn adapt(rows: &mut [f32], training: &[f64]) -> Vec<f64> {
     let classes = training.len();
     let images = (rows.len() / classes) as f64;
@@ -45,7 +49,7 @@ pub fn adapt(rows: &mut [f32], training: &[f64]) -> Vec<f64> {
     shares
 }
 
-/// What the values of a row, each times its factor, sum to.
+/// The sum of the values of a row, each times its factor.
 fn total(row: &[f32], factors: &[f64]) -> f64 {
     row.iter().zip(factors).map(|(value, factor)| f64::from(*value) * factor).sum()
 }
@@ -62,8 +66,8 @@ mod tests {
     use crate::metrics::argmax;
     use crate::rng::{self, Purpose};
 
-    /// Images that a number describes, normally distributed about -1 in class 0 and about 1 in class 1, so many of each, and their exact
-    /// probabilities for classes that are equally common.
+    /// Images that a number describes, normally distributed about -1 in class 0 and about 1 in class 1, so
+    /// many of each, and their exact probabilities for classes that are equally common.
     fn rows(counts: [usize; 2]) -> (Vec<f32>, Vec<usize>) {
         let mut rng = rng::stream(3, Purpose::Synthetic, 0, 0);
         let mut normal = || (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;

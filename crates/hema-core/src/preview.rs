@@ -1,10 +1,10 @@
-//! What operators and recipes do to images, as rows of pictures for people to look at.
+//! Previews of operators and recipes, as rows of pictures for people to look at.
 //!
-//! Left out on purpose: drawing letters. The page ([`report::render_preview`](crate::report::render_preview)) has names
-//! beside the rows; the sheet is for a quick look, with rows in the order that the caller lists.
+//! Left out on purpose: drawing letters. The page ([`report::render_preview`](crate::report::render_preview))
+//! has names beside the rows; the sheet is for a quick look, with rows in the order that the caller lists.
 
 use crate::augment::AUGMENTATIONS;
-use crate::augment::mixing::{Area, Entry, MIXES};
+use crate::augment::mixing::{Area, MIXES, MixEntry};
 use crate::corrupt::CORRUPTIONS;
 use crate::error::{Error, Result};
 use crate::image_op::ImageOp;
@@ -23,10 +23,11 @@ const GAP: usize = 4;
 
 /// Pictures that belong together, the first of them as it was.
 #[derive(Clone, Debug)]
-pub struct Row {
-    /// What was done to them.
+#[non_exhaustive]
+pub struct PictureRow {
+    /// Name of the change.
     pub name: String,
-    /// A line about it.
+    /// A line about the change.
     pub about: String,
     /// The pictures, of one size.
     pub pictures: Vec<Image>,
@@ -34,19 +35,20 @@ pub struct Row {
 
 /// Rows under one heading.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Section {
     /// The heading.
     pub title: &'static str,
-    /// What stands above the pictures, column by column.
+    /// Words above the pictures, column by column.
     pub columns: Vec<String>,
     /// The rows.
-    pub rows: Vec<Row>,
+    pub rows: Vec<PictureRow>,
 }
 
 /// Every augmentation and every corruption at five strengths; rows take turns through the images.
 ///
-/// The random numbers of a row are the same at every strength, so that it shows one change that grows: of a few draws the
-/// one that changes the image most, since many a draw does next to nothing.
+/// The random numbers of a row are the same at every strength, so that it shows one change that grows: of a
+/// few draws the one that changes the image most, since many a draw does next to nothing.
 pub fn operators(images: &[Image], seed: u64) -> Vec<Section> {
     let columns = || {
         let strengths = STRENGTHS.iter().map(|strength| format!("{strength:.1}"));
@@ -62,7 +64,7 @@ pub fn operators(images: &[Image], seed: u64) -> Vec<Section> {
     ]
 }
 
-fn row(operator: &dyn ImageOp, image: &Image, seed: u64, number: u64) -> Row {
+fn row(operator: &dyn ImageOp, image: &Image, seed: u64, number: u64) -> PictureRow {
     let at = |strength: f32, draw: u64| {
         let mut image = image.clone();
         operator.apply(&mut image, strength, &mut stream(seed, Purpose::Look, draw, number));
@@ -75,7 +77,7 @@ fn row(operator: &dyn ImageOp, image: &Image, seed: u64, number: u64) -> Row {
     let draw = (0..DRAWS).max_by_key(change).unwrap_or(0);
     let pictures =
         std::iter::once(image.clone()).chain(STRENGTHS.map(|strength| at(strength, draw))).collect();
-    Row { name: operator.name().to_owned(), about: operator.about().to_owned(), pictures }
+    PictureRow { name: operator.name().to_owned(), about: operator.about().to_owned(), pictures }
 }
 
 /// Every way to mix, of pairs of images that stand apart: both as they are, and four draws.
@@ -89,23 +91,23 @@ pub fn mixes(images: &[Image], seed: u64) -> Result<Section> {
         let other = &images[(number + images.len().div_ceil(3)) % images.len()];
         let other = resize(other, image.width(), image.height(), Filter::Bicubic)?;
         let entry =
-            Entry::named(mix.name, 1.0, Some(1.0).filter(|_| mix.alpha.is_some()), Area::Exact, false)?;
+            MixEntry::named(mix.name, 1.0, Some(1.0).filter(|_| mix.alpha.is_some()), Area::Exact, false)?;
         let mixed = (0..draws).map(|draw| {
             let mut image = image.clone();
             entry.apply(&mut image, &other, &mut stream(seed, Purpose::Blend, draw, number as u64));
             image
         });
         let pictures = [image.clone(), other.clone()].into_iter().chain(mixed).collect();
-        rows.push(Row { name: mix.name.to_owned(), about: mix.about.to_owned(), pictures });
+        rows.push(PictureRow { name: mix.name.to_owned(), about: mix.about.to_owned(), pictures });
     }
     let columns = ["image", "another"].map(String::from).into_iter();
     let columns = columns.chain((1..=draws).map(|draw| format!("draw {draw}"))).collect();
     Ok(Section { title: "Mixes, alpha 1", columns, rows })
 }
 
-/// What training shows of the images: one row for each, as it is and as it is shown in the first epochs.
+/// The images as training shows them: one row for each, as it is and as it is shown in the first epochs.
 pub fn training(images: &[Image], epochs: &[Vec<Image>]) -> Section {
-    let rows = images.iter().enumerate().map(|(index, image)| Row {
+    let rows = images.iter().enumerate().map(|(index, image)| PictureRow {
         name: format!("image {}", index + 1),
         about: String::new(),
         pictures: std::iter::once(image).chain(epochs.iter().map(|epoch| &epoch[index])).cloned().collect(),
@@ -123,7 +125,7 @@ pub fn training(images: &[Image], epochs: &[Vec<Image>]) -> Section {
 /// # Errors
 /// When there is no row, or a picture cannot be resized.
 pub fn sheet(sections: &[Section], side: usize) -> Result<Image> {
-    let rows: Vec<&Row> = sections.iter().flat_map(|section| &section.rows).collect();
+    let rows: Vec<&PictureRow> = sections.iter().flat_map(|section| &section.rows).collect();
     if rows.is_empty() || side == 0 {
         return Err(Error::new("there is nothing to show"));
     }

@@ -1,6 +1,7 @@
-//! Where an artefact comes from: enough to make it again.
+//! The provenance of an artefact: enough to make it again.
 //!
-//! Left out on purpose: the data's hash and the recipe, which the artefacts themselves carry where they apply.
+//! Left out on purpose: the data's hash and the recipe, which the artefacts themselves carry where they
+//! apply.
 
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -34,7 +35,7 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    /// The provenance of what this build makes now, by this command line on this device.
+    /// The provenance of an artefact that this build makes now, by this command line on this device.
     pub fn now(command: impl Into<String>, device: impl Into<String>) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -54,8 +55,8 @@ fn rfc3339(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Year, month and day of a count of days since 1970, by Hinnant's `civil_from_days`: years begin in March, so that
-/// the leap day is the last of its year, and repeat every 400 years.
+/// Year, month and day of a count of days since 1970, by Hinnant's `civil_from_days`: years begin in March,
+/// so that the leap day is the last of its year, and repeat every 400 years.
 fn civil_from_days(days: u64) -> (u64, u64, u64) {
     const DAYS_OF_400_YEARS: u64 = 146_097;
     let days = days + 719_468; // since 1 March of year 0

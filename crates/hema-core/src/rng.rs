@@ -1,4 +1,4 @@
-//! Randomness that depends only on what is being made, never on threads or order.
+//! Random numbers that depend only on their purpose, never on threads or order.
 //!
 //! A stream is named by `(seed, purpose, epoch, index)`; two streams with different names are independent.
 
@@ -7,7 +7,8 @@ use rand::SeedableRng;
 /// The generator every random choice of Hema uses: small, fast, the same on every platform.
 pub type Rng = rand_xoshiro::Xoshiro256PlusPlus;
 
-/// What a stream of random numbers is for, so that the same `(seed, epoch, index)` never serves two uses.
+/// The purpose of a stream of random numbers, so that the same `(seed, epoch, index)` is never used for two
+/// things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Purpose {
@@ -35,15 +36,15 @@ pub enum Purpose {
     Look = 12,
     /// Corruption of one validation image while training.
     Judge = 14,
-    /// What is mixed into one training image, and how.
+    /// Choice of the mix of one training image with another, and its strength.
     Blend = 15,
-    /// Which image is mixed into it.
+    /// Choice of the image that is mixed into a training image.
     Partner = 16,
     /// Augmentation of the second view of one training sample.
     View = 17,
-    /// Which of several ways to augment is taken.
-    Way = 18,
-    /// What is done last to one training image.
+    /// Choice among several pipelines of augmentation.
+    Pipeline = 18,
+    /// Choice of the last operator for one training image.
     Last = 19,
     /// Recipe values of a trial.
     Tune = 20,

@@ -1,8 +1,9 @@
-//! Which training images an epoch shows, and how often: what makes up for classes of unequal size.
+//! Which training images an epoch shows, and how often, to make up for classes of unequal size.
 //!
-//! A [`Sampler`] says how many images of each class an epoch has. An epoch shows the class as often as it goes into
-//! that number; what is left is taken from an endless sequence of shuffles of the class, an epoch after the other, so
-//! that over the epochs every image of a class is shown equally often. [`SAMPLERS`] is the table. Training draws by it, and [`crate::data::write::balance()`] writes what it draws.
+//! A [`Sampler`] says how many images of each class an epoch has. An epoch shows the class as often as it
+//! goes into that number; the rest is taken from an endless sequence of shuffles of the class, an epoch
+//! after the other, so that over the epochs every image of a class is shown equally often. [`SAMPLERS`] is
+//! the table. Training draws by it, and [`crate::data::write::balance()`] writes the images of one epoch.
 //!
 //! Left out on purpose: weights in the loss, which are the recipe's.
 
@@ -18,9 +19,9 @@ const MIX_ALPHA: f64 = 0.2;
 
 /// A way to draw an epoch's images.
 pub struct Sampler {
-    /// Its name in recipes and on the command line.
+    /// Name of the sampler in recipes and on the command line.
     pub name: &'static str,
-    /// What it does, in a line.
+    /// Effect of the sampler, in a line.
     pub about: &'static str,
     /// Images of each class in an epoch, for the images that there are of it.
     quotas: fn(&[u64]) -> Vec<u64>,
@@ -94,16 +95,16 @@ pub struct Draw {
     pub image: usize,
     /// How often it has come in this epoch before.
     pub repeat: u64,
-    /// What is mixed into it.
+    /// The image that is mixed into it, where one is.
     pub mix: Option<Mix>,
 }
 
-/// What is mixed into an image.
+/// Another image that is mixed into one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mix {
     /// Position in the data of another image of its class.
     pub with: usize,
-    /// Its share, 0 to 1.
+    /// Share of the other image, 0 to 1.
     pub share: f32,
 }
 
@@ -113,13 +114,14 @@ impl Sampler {
         (self.quotas)(counts)
     }
 
-    /// The same where a class is to have `count` images: `oversample` only adds, `undersample` only leaves out.
+    /// Images of each class in an epoch where a class is to have `count`: `oversample` only adds,
+    /// `undersample` only leaves out.
     pub fn quotas_of(&self, counts: &[u64], count: u64) -> Vec<u64> {
         counts.iter().map(|size| if *size == 0 { 0 } else { (self.toward)(*size, count) }).collect()
     }
 
-    /// The images of an epoch, sorted. `classes` has the positions of the images of each class, and `quotas` how many
-    /// an epoch shows of it.
+    /// The images of an epoch, sorted. `classes` has the positions of the images of each class, and `quotas`
+    /// how many an epoch shows of it.
     pub fn draw(&self, classes: &[Vec<usize>], quotas: &[u64], seed: u64, epoch: u64) -> Vec<Draw> {
         let mut draws = Vec::new();
         for (class, (images, quota)) in classes.iter().zip(quotas).enumerate() {
@@ -187,7 +189,7 @@ fn proportional(counts: &[u64], weight: fn(u64) -> f64) -> Vec<u64> {
     counts.iter().map(quota).collect()
 }
 
-/// The same number for every class that has images.
+/// One number for every class that has images.
 fn equal(counts: &[u64], number: Option<u64>) -> Vec<u64> {
     counts.iter().map(|count| if *count == 0 { 0 } else { number.unwrap_or(0) }).collect()
 }

@@ -1,20 +1,18 @@
 //! Test-time augmentation: the sets of views of an image over which a prediction is averaged.
 //!
-//! A view takes the square bytes that a network is about to see, so that flips and quarter turns are exact. What a
-//! random view draws depends on the view and on the image's content: a prediction is the same wherever the image
-//! lies and whichever others come with it.
+//! A view takes the square bytes that a network is about to see, so that flips and quarter turns are exact.
+//! The random numbers of a view depend on the view and on the image's content: a prediction is the same
+//! wherever the image lies and whichever others come with it.
 //!
 //! Left out on purpose: views of another size, which would need another preprocessing.
 
-use crate::augment::factor;
 use crate::augment::geometric::flip_horizontal::flip_horizontal;
 use crate::augment::geometric::quarter_turn::turn;
 use crate::augment::geometric::rotate::rotate;
 use crate::augment::geometric::{translate_x::translate_x, translate_y::translate_y};
-use crate::augment::photometric::{contrast::contrast, saturation::saturation};
-use crate::augment::signed_unit;
+use crate::augment::photometric::saturation::saturation;
 use crate::error::{Error, Result, suggest};
-use crate::image_op::{Fill, map_values};
+use crate::image_op::{Fill, contrast, factor, map_values, signed_unit};
 use crate::rng::{Purpose, Rng, stream};
 use crate::sample::Image;
 
@@ -74,7 +72,8 @@ pub const VIEW_SETS: &[ViewSet] = &[
                 let addition = 0.3 * 255.0 * signed_unit(rng);
                 map_values(image, |value| value + addition);
             },
-            // Keras counts rotation in whole turns, translation in whole images, and shows the mirror image beyond
+            // Keras counts rotation in whole turns, translation in whole images, and shows the mirror image
+            // beyond
             |image, rng| rotate(image, 0.3 * 360.0 * signed_unit(rng), Fill::Reflect),
             |image, rng| translate_y(image, 0.3 * image.height() as f32 * signed_unit(rng), Fill::Reflect),
             |image, rng| translate_x(image, 0.3 * image.width() as f32 * signed_unit(rng), Fill::Reflect),
@@ -101,7 +100,7 @@ impl ViewSet {
     }
 
     /// Every view of a square image, in order; the first is the image itself.
-    pub fn of(&self, image: &Image) -> Vec<Image> {
+    pub fn views(&self, image: &Image) -> Vec<Image> {
         let content = if self.len() > 1 { content(image) } else { 0 };
         let made = |(number, view): (usize, &View)| {
             let mut image = image.clone();
@@ -144,7 +143,7 @@ mod tests {
     #[test]
     fn every_view_is_another_one_and_the_first_is_the_image() {
         for set in VIEW_SETS {
-            let views = set.of(&image(0));
+            let views = set.views(&image(0));
             assert_eq!(views.len(), set.len());
             assert_eq!(views[0], image(0), "{}", set.name);
             for (i, view) in views.iter().enumerate() {
@@ -156,12 +155,12 @@ mod tests {
 
     #[test]
     fn dihedral_views_are_the_same_of_every_orientation() {
-        let views = find("dihedral").unwrap().of(&image(0));
+        let views = find("dihedral").unwrap().views(&image(0));
         for view in &views {
-            let again = find("dihedral").unwrap().of(view);
+            let again = find("dihedral").unwrap().views(view);
             assert!(again.iter().all(|view| views.contains(view)));
         }
-        let [flips, dihedral] = ["flips", "dihedral"].map(|name| find(name).unwrap().of(&image(0)));
+        let [flips, dihedral] = ["flips", "dihedral"].map(|name| find(name).unwrap().views(&image(0)));
         assert!(flips.iter().all(|view| dihedral.contains(view)));
         // mirrored top to bottom
         assert_eq!(flips[2].rgb(1, 0), image(0).rgb(1, 5));
@@ -170,8 +169,8 @@ mod tests {
     #[test]
     fn random_views_depend_on_the_content_alone() {
         let set = find("report9").unwrap();
-        assert_eq!(set.of(&image(0)), set.of(&image(0)));
-        let shift = |image: &Image| i16::from(set.of(image)[5].pixels()[4]) - i16::from(image.pixels()[4]);
+        assert_eq!(set.views(&image(0)), set.views(&image(0)));
+        let shift = |image: &Image| i16::from(set.views(image)[5].pixels()[4]) - i16::from(image.pixels()[4]);
         assert_ne!(shift(&image(0)), shift(&image(1)), "another image is made brighter by something else");
     }
 

@@ -1,7 +1,10 @@
-//! What every augmentation and corruption promises, checked over every row of their tables.
+//! The promises of every augmentation and corruption, checked over every row of their tables.
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p hema-core --test image_ops` rewrites the golden images; look at them before
 //! committing them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use hema_core::augment::policy::Policy;
 use hema_core::augment::{self, AUGMENTATIONS, Augment, Step};
@@ -10,8 +13,6 @@ use hema_core::image_op::{Fill, ImageOp};
 use hema_core::rng::{Purpose, Rng, stream};
 use hema_core::sample::Image;
 use rand::Rng as _;
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 const SIZES: [(usize, usize); 7] = [(1, 1), (1, 7), (7, 1), (2, 2), (33, 17), (17, 33), (96, 96)];
 

@@ -1,4 +1,4 @@
-//! One request: whatever of the file is still missing, appended to what is there.
+//! One request for the missing part of a file, which is appended to the bytes that are there.
 
 use std::io::{ErrorKind, Read};
 use std::time::Duration;
@@ -9,8 +9,8 @@ use ureq::http::{HeaderMap, StatusCode, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Timeout};
 
-use crate::download::{Event, Options, Proof, Request};
 use crate::partial::{Partial, Version};
+use crate::request::{Event, Options, Request};
 
 /// Why an attempt did not bring the whole file.
 pub(crate) enum Failure {
@@ -20,9 +20,9 @@ pub(crate) enum Failure {
     Unreachable(String),
     /// This address will not give the file.
     Final(String),
-    /// The file came whole but is not what was asked for.
+    /// The file came whole but is another one.
     Spoiled(String),
-    /// It is not the network: nothing can be written here.
+    /// Nothing can be written here; the network is not at fault.
     Local(Error),
 }
 
@@ -30,7 +30,7 @@ impl Failure {
     /// Why the server did not give the file.
     ///
     /// # Errors
-    /// It was not the server's doing.
+    /// A failure that is not the server's.
     pub(crate) fn of_the_server(self) -> Result<String> {
         match self {
             Self::Passing { why, .. } | Self::Unreachable(why) | Self::Final(why) | Self::Spoiled(why) => {
@@ -47,7 +47,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// What makes requests. Proxies come from the environment.
+/// The client that makes requests. Proxies come from the environment.
 pub(crate) fn agent(options: &Options) -> Result<Agent> {
     let config = Agent::config_builder()
         .user_agent(concat!("hema/", env!("CARGO_PKG_VERSION")))
@@ -80,7 +80,8 @@ fn authorities() -> Result<RootCerts> {
     Ok(RootCerts::new_with_certs(&certificates))
 }
 
-/// Asks `url` once for what is missing. When it comes back well, all the bytes that the server promised are there.
+/// Asks `url` once for the missing part. When this succeeds, all the bytes that the server promised are
+/// there.
 pub(crate) fn attempt(
     agent: &Agent,
     url: &str,
@@ -170,7 +171,7 @@ fn ask(
     get.call().map_err(|e| failure(&e))
 }
 
-/// Appends the body to what is there.
+/// Appends the body to the bytes that are there.
 fn receive(
     body: Body,
     total: Option<u64>,
@@ -213,7 +214,7 @@ fn check_size(total: Option<u64>, request: &Request) -> Result<(), Failure> {
     }
 }
 
-/// What an answer without the file means.
+/// The meaning of an answer without the file.
 pub(crate) fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
     let why = format!("the server answered {status}");
     let busy = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
@@ -224,7 +225,7 @@ pub(crate) fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
     }
 }
 
-/// What went wrong below HTTP.
+/// The meaning of an error below HTTP.
 fn failure(error: &ureq::Error) -> Failure {
     use ureq::Error::{
         BadUri, Http, InvalidProxyUrl, RedirectFailed, RequireHttpsOnly, Rustls, Tls, TooManyRedirects,
@@ -250,7 +251,7 @@ fn failure(error: &ureq::Error) -> Failure {
         ureq::Error::Io(e) if unreachable.contains(&e.kind()) => Failure::Unreachable(why),
         BadUri(_) | Http(_) | InvalidProxyUrl | RedirectFailed | RequireHttpsOnly(_) | Rustls(_) | Tls(_)
         | TooManyRedirects => Failure::Final(why),
-        // what rustls finds wrong with a certificate arrives as an input error
+        // complaints of rustls about a certificate arrive as input errors
         ureq::Error::Io(e) if e.kind() == ErrorKind::InvalidData => Failure::Final(why),
         _ => Failure::Passing { why, wait: None },
     }
@@ -264,8 +265,8 @@ fn number(headers: &HeaderMap, name: header::HeaderName) -> Option<u64> {
     text(headers, name)?.parse().ok()
 }
 
-/// `Content-Range: bytes FIRST-LAST/TOTAL`, or `bytes */TOTAL`: the first byte and the size of the whole file, where
-/// they are told.
+/// `Content-Range: bytes FIRST-LAST/TOTAL`, or `bytes */TOTAL`: the first byte and the size of the whole
+/// file, where they are told.
 fn content_range(headers: &HeaderMap) -> Option<(Option<u64>, Option<u64>)> {
     let (range, total) = text(headers, header::CONTENT_RANGE)?.strip_prefix("bytes ")?.split_once('/')?;
     let first = range.split_once('-').and_then(|(first, _)| first.parse().ok());
@@ -277,10 +278,4 @@ fn version_of(url: &str, headers: &HeaderMap) -> Option<Version> {
     let strong = text(headers, header::ETAG).filter(|tag| tag.starts_with('"'));
     let validator = strong.or_else(|| text(headers, header::LAST_MODIFIED))?;
     Some(Version { url: url.to_owned(), validator: validator.to_owned() })
-}
-
-impl Proof<'_> {
-    fn is_checksum(&self) -> bool {
-        matches!(self, Proof::Md5(_) | Proof::Sha256(_))
-    }
 }

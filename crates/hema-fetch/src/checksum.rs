@@ -17,7 +17,7 @@ pub fn sha256(path: &Path) -> Result<String> {
     of_file::<Sha256>(path)
 }
 
-/// The MD5 checksum of a file: it tells damage, not malice, and is what Zenodo publishes.
+/// The MD5 checksum of a file: it tells damage, not malice, and Zenodo publishes it.
 pub(crate) fn md5(path: &Path) -> Result<String> {
     of_file::<Md5>(path)
 }

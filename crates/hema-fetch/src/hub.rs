@@ -1,10 +1,10 @@
 //! Files on the Hugging Face hub, or on a mirror that answers as it does.
 //!
-//! The hub is asked first which version of a file it has and what its checksum is; then exactly that version is downloaded,
-//! whatever happens to the repository meanwhile.
+//! The hub is asked first for the version of a file that it has, and its checksum; then exactly that version
+//! is downloaded, whatever happens to the repository meanwhile.
 //!
-//! The environment: `HF_ENDPOINT` is the address of a mirror, `HF_TOKEN` a token, `HF_HUB_OFFLINE` forbids asking. Left out
-//! on purpose: uploads, private clients' protocols (Xet), and where files are kept.
+//! The environment: `HF_ENDPOINT` is the address of a mirror, `HF_TOKEN` a token, `HF_HUB_OFFLINE` forbids
+//! asking. Left out on purpose: uploads, private clients' protocols (Xet), and where files are kept.
 
 use std::env;
 use std::path::Path;
@@ -15,7 +15,8 @@ use hema_core::error::{Error, Result};
 use ureq::http::{HeaderMap, StatusCode};
 
 use crate::attempt::{self, Failure};
-use crate::download::{Event, Options, Outcome, Proof, Request, download};
+use crate::download::download;
+use crate::request::{Event, Options, Outcome, Proof, Request};
 
 /// The hub's own address.
 const HOME: &str = "https://huggingface.co";
@@ -23,7 +24,7 @@ const HOME: &str = "https://huggingface.co";
 /// A hub.
 #[derive(Clone)]
 pub struct Hub {
-    /// Its address, without a slash at the end.
+    /// Address of the hub, without a slash at the end.
     endpoint: String,
     /// A token, sent to that address and to no other.
     token: Option<String>,
@@ -33,12 +34,13 @@ pub struct Hub {
 
 /// A file as the hub has it now.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Remote {
     /// The commit of the repository: 40 hexadecimal digits.
     pub commit: String,
     /// The file's SHA-256 checksum in hexadecimal.
     pub sha256: String,
-    /// Its size in bytes, where the hub says.
+    /// The file's size in bytes, where the hub says.
     pub size: Option<u64>,
     /// Where this version is.
     url: String,
@@ -72,8 +74,8 @@ impl Hub {
     /// Asks which version of a file there is.
     ///
     /// # Errors
-    /// Asking is forbidden, the hub is out of reach, has no such file or does not give it, or what answers is no hub. The
-    /// hint is left to the caller.
+    /// Asking is forbidden, the hub is out of reach, has no such file or does not give it, or another server
+    /// answers. The hint is left to the caller.
     pub fn look_up(
         &self,
         repository: &str,
@@ -104,7 +106,7 @@ impl Hub {
         }
     }
 
-    /// What the head of an answer says of a file.
+    /// Reads the description of a file from the head of an answer.
     fn read(
         &self,
         repository: &str,
@@ -150,7 +152,7 @@ impl Hub {
     /// Downloads a file to `path`, as [`download`] does.
     ///
     /// # Errors
-    /// As [`download`].
+    /// The errors of [`download`].
     pub fn download(
         &self,
         remote: &Remote,

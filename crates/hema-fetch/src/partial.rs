@@ -1,4 +1,5 @@
-//! A file on its way: `NAME.part` beside its place, locked while it is written, kept when the download is interrupted.
+//! A file on its way: `NAME.part` beside its place, locked while it is written, kept when the download is
+//! interrupted.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
@@ -14,18 +15,18 @@ pub(crate) struct Partial {
     len: u64,
 }
 
-/// Which version of which file the bytes are of, as its server tells: without it, bytes of two versions could be
-/// joined.
+/// Which version of which file the bytes are of, as its server tells: without it, bytes of two versions could
+/// be joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     /// The address they came from.
     pub(crate) url: String,
-    /// A strong `ETag` or a `Last-Modified` date: what `If-Range` takes.
+    /// A strong `ETag` or a `Last-Modified` date, as `If-Range` takes it.
     pub(crate) validator: String,
 }
 
 impl Partial {
-    /// Opens what is there of the file `target`, or starts it. The lock lasts as long as the value.
+    /// Opens the part that is there of the file `target`, or begins one. The lock lasts as long as the value.
     ///
     /// # Errors
     /// Another process downloads the same file; the folder cannot be written.
@@ -56,14 +57,14 @@ impl Partial {
         self.len
     }
 
-    /// What they are of, if that is known.
+    /// The version that the bytes are of, if that is known.
     pub(crate) fn version(&self) -> Option<Version> {
         let text = fs::read_to_string(self.version_path()).ok()?;
         let (url, validator) = text.trim_end().split_once('\n')?;
         Some(Version { url: url.to_owned(), validator: validator.to_owned() })
     }
 
-    /// Throws away what is there and begins anew with bytes of `version`.
+    /// Throws the bytes away and begins anew with bytes of `version`.
     pub(crate) fn restart(&mut self, version: Option<&Version>) -> Result<()> {
         let fail = |e: io::Error| write_error(&self.path, &e);
         // in this order, so that whenever this is cut short no bytes stand under a wrong version

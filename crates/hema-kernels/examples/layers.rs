@@ -3,8 +3,9 @@
 
 #![allow(clippy::print_stdout)] // the result
 
-use hema_kernels::{Act, CacheLines, Conv2d, Depthwise, Element, Map, Norm, Pad, Stats, bf16};
 use std::time::Instant;
+
+use hema_kernels::{Act, CacheLines, Conv2d, Depthwise, Element, Map, Norm, Pad, Stats, bf16};
 
 #[global_allocator]
 static ALLOCATOR: CacheLines = CacheLines;

@@ -1,13 +1,14 @@
-//! Images per second of a training step of EfficientNetV2-B0 at 96 px made of this crate's blocks: forward and backward with
-//! every gradient, without loss and optimizer. `train_step [batch] [steps] [bf16]`
+//! Images per second of a training step of EfficientNetV2-B0 at 96 px made of this crate's blocks: forward
+//! and backward with every gradient, without loss and optimizer. `train_step [batch] [steps] [bf16]`
 
 #![allow(clippy::print_stdout)] // the result
 
-use hema_kernels::{
-    Act, Block, BlockParams, CacheLines, Conv2d, Depthwise, Element, Filter, Map, Pad, Residual,
-    SqueezeParams, Stats, Unit, UnitParams, Workspace, bf16,
-};
 use std::time::{Duration, Instant};
+
+use hema_kernels::{
+    Act, Block, BlockBackward, BlockInput, BlockParams, CacheLines, Compiled, Conv2d, ConvBnAct,
+    ConvBnActParams, Depthwise, Filter, Map, Pad, Residual, SqueezeParams, Stats, Workspace, bf16,
+};
 
 #[global_allocator]
 static ALLOCATOR: CacheLines = CacheLines;
@@ -35,17 +36,17 @@ enum Kind {
 struct Layer {
     stage: usize,
     block: Block,
-    units: Vec<[Vec<f32>; 3]>,
+    convs: Vec<[Vec<f32>; 3]>,
     squeeze: Option<[Vec<f32>; 4]>,
 }
 
 impl Layer {
     fn params(&self) -> BlockParams<'_> {
         BlockParams {
-            units: self
-                .units
+            convs: self
+                .convs
                 .iter()
-                .map(|[weight, gamma, beta]| UnitParams { weight, gamma, beta, fixed: None })
+                .map(|[weight, gamma, beta]| ConvBnActParams { weight, gamma, beta, fixed: None })
                 .collect(),
             squeeze: self.squeeze_params(),
         }
@@ -73,15 +74,15 @@ fn network(batch: usize) -> Vec<Layer> {
         for repeat in 0..repeats {
             let stride = if repeat == 0 { stride } else { 1 };
             let hidden = inputs * expansion;
-            let unit = |filter, act| Unit { filter, act, eps: 1e-3 };
+            let normed = |filter, act| ConvBnAct { filter, act, eps: 1e-3 };
             let dense = |size: usize, inputs, outputs, kernel, stride, act| {
                 let pad = Pad::same(size, size, kernel, stride);
                 let conv = Conv2d { batch, height: size, width: size, inputs, outputs, kernel, stride, pad };
-                unit(Filter::Dense(conv), act)
+                normed(Filter::Dense(conv), act)
             };
             let small = size.div_ceil(stride);
             let project = dense(small, hidden, outputs, 1, 1, Act::Identity);
-            let (units, reduced) = match kind {
+            let (convs, reduced) = match kind {
                 Kind::Conv => (vec![dense(size, inputs, outputs, kernel, stride, Act::Silu)], 0),
                 Kind::Fused => (vec![dense(size, inputs, hidden, kernel, stride, Act::Silu), project], 0),
                 Kind::Inverted => {
@@ -89,37 +90,41 @@ fn network(batch: usize) -> Vec<Layer> {
                     let (height, width) = (size, size);
                     let middle = Depthwise { batch, height, width, channels: hidden, kernel, stride, pad };
                     let expand = dense(size, inputs, hidden, 1, 1, Act::Silu);
-                    (vec![expand, unit(Filter::Depthwise(middle), Act::Silu), project], inputs / 4)
+                    (vec![expand, normed(Filter::Depthwise(middle), Act::Silu), project], inputs / 4)
                 }
             };
             let skip = stride == 1 && inputs == outputs;
             let residual = if skip { Residual::Input } else { Residual::None };
-            let block = Block::chain(units, reduced, Act::Silu, residual);
-            let units = block.units().iter().map(|unit| {
-                let (n, c) = (unit.filter.weight_len(), unit.filter.outputs());
+            let block = Block::chain(convs, reduced, Act::Silu, residual);
+            let convs = block.convs().iter().map(|conv| {
+                let (n, c) = (conv.filter.weight_len(), conv.filter.outputs());
                 [values(n, (6.0 * c as f32 / n as f32).sqrt()), vec![1.0; c], vec![0.0; c]]
             });
-            let units = units.collect();
+            let convs = convs.collect();
             let squeeze = block.squeeze().map(|s| {
                 let (c, r) = (s.map.channels, s.reduced);
                 [values(c * r, 0.1), vec![0.0; r], values(c * r, 0.1), vec![0.0; c]]
             });
-            layers.push(Layer { stage, block, units, squeeze });
+            layers.push(Layer { stage, block, convs, squeeze });
             (size, inputs) = (size.div_ceil(stride), outputs);
         }
     }
     layers
 }
 
+fn block_input<'a, E>(x: &'a [E], params: &'a BlockParams, workspace: &'a Workspace) -> BlockInput<'a, E> {
+    BlockInput { x, shortcut: None, params, drop_path_mask: None, workspace }
+}
+
 /// One step; adds the time of each stage's forward and backward pass to `times`.
-fn step<E: Element>(layers: &[Layer], x: &[E], workspace: &Workspace, times: &mut [[Duration; 2]]) -> f32 {
+fn step<E: Compiled>(layers: &[Layer], x: &[E], workspace: &Workspace, times: &mut [[Duration; 2]]) -> f32 {
     let mut maps: Vec<Vec<E>> = Vec::new();
     let mut saved = Vec::new();
     for layer in layers {
         let start = Instant::now();
         let mut y = workspace.take(layer.block.out_len());
         let input = maps.last().map_or(x, Vec::as_slice);
-        saved.push(layer.block.forward(input, None, &layer.params(), None, workspace, &mut y));
+        saved.push(layer.block.forward(&block_input(input, &layer.params(), workspace), &mut y));
         maps.push(y);
         times[layer.stage][0] += start.elapsed();
     }
@@ -138,18 +143,15 @@ fn step<E: Element>(layers: &[Layer], x: &[E], workspace: &Workspace, times: &mu
         let start = Instant::now();
         let input = maps.pop();
         let mut dx = workspace.take(layer.block.in_len());
-        let grads = layer.block.backward(
-            input.as_deref().unwrap_or(x),
-            &[],
-            &layer.params(),
-            None,
-            saved.pop().expect("as many as layers"),
-            &mut d,
-            workspace,
-            (i > 0).then_some(&mut dx),
-            None,
-        );
-        checksum += grads.units[0].weight[0];
+        let grads = layer.block.backward(BlockBackward {
+            input: block_input(input.as_deref().unwrap_or(x), &layer.params(), workspace),
+            y: &[],
+            saved: saved.pop().expect("as many as layers"),
+            d: &mut d,
+            dx: (i > 0).then_some(&mut dx),
+            dshortcut: None,
+        });
+        checksum += grads.convs[0].weight[0];
         workspace.give(std::mem::replace(&mut d, dx));
         if let Some(done) = input {
             workspace.give(done);
@@ -160,18 +162,19 @@ fn step<E: Element>(layers: &[Layer], x: &[E], workspace: &Workspace, times: &mu
     checksum
 }
 
-/// Floating-point operations and bytes that the passes over maps and weights must move, forward and backward: every pass counts
-/// what it reads and writes, as if no cache kept anything between two passes.
-fn costs<'a, E: Element>(layers: impl Iterator<Item = &'a Layer>) -> [(f64, f64); 2] {
+/// Floating-point operations and bytes that the passes over maps and weights must move, forward and backward:
+/// every pass counts what it reads and writes, as if no cache kept anything between two passes.
+fn costs<'a, E: Compiled>(layers: impl Iterator<Item = &'a Layer>) -> [(f64, f64); 2] {
     let mut costs = [(0.0, 0.0); 2];
     for layer in layers {
-        for (i, unit) in layer.block.units().iter().enumerate() {
-            let (input, output) = (unit.filter.in_len() as f64, unit.filter.out_len() as f64);
-            let weights = unit.filter.weight_len() as f64;
-            let macs = output * weights / unit.filter.outputs() as f64;
+        for (i, conv) in layer.block.convs().iter().enumerate() {
+            let (input, output) = (conv.filter.in_len() as f64, conv.filter.out_len() as f64);
+            let weights = conv.filter.weight_len() as f64;
+            let macs = output * weights / conv.filter.outputs() as f64;
             // convolution; normalisation with activation
             let forward = (input + output) + 2.0 * output;
-            // two passes of the normalisation, both gradients, and the input computed again unless it is the block's own
+            // two passes of the normalisation, both gradients, and the input computed again unless it is the
+            // block's own
             let again = if i > 0 { 2.0 * input } else { 0.0 };
             let backward = 6.0 * output + 2.0 * (input + output) + again;
             for (cost, map, times) in [(0, forward, 1.0), (1, backward, 2.0)] {
@@ -209,7 +212,7 @@ fn main() {
     });
 }
 
-fn run<E: Element>(batch: usize, steps: usize) {
+fn run<E: Compiled>(batch: usize, steps: usize) {
     let layers = network(batch);
     let x: Vec<E> = values(batch * 96 * 96 * 3, 2.0).into_iter().map(E::from_f32).collect();
     let workspace = Workspace::default();
@@ -248,7 +251,7 @@ fn run<E: Element>(batch: usize, steps: usize) {
         .iter()
         .map(|layer| {
             let stats: Vec<Stats> = layer
-                .units
+                .convs
                 .iter()
                 .map(|[_, gamma, _]| Stats { mean: vec![0.0; gamma.len()], var: vec![1.0; gamma.len()] })
                 .collect();

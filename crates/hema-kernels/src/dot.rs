@@ -1,6 +1,6 @@
 //! The product of two vectors, in plain Rust that the compiler makes SIMD of: the same on every level.
 
-/// The sum of the products of the values of two vectors; what lies beyond the shorter one is left out.
+/// The sum of the products of the values of two vectors; values beyond the shorter one are left out.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 16;
     let mut sums = [0.0; LANES];

@@ -1,10 +1,9 @@
-//! Passes of an optimizer over one weight tensor: everything that is read or written, once.
+//! Passes of an optimizer over one weight tensor, in which every value is read and written once.
 //!
 //! Left out on purpose: which weights decay, schedules, state by name; those are the trainer's.
 
-use crate::norm::for_vectors;
-use crate::simd::{Simd, simd_fn};
-use crate::{check_len, team};
+use crate::parallel::{self, check_len};
+use crate::simd::{Kernel, Simd, dispatch, for_vectors, lanes_sum};
 
 /// Values of one task.
 const CHUNK: usize = 1 << 13;
@@ -50,9 +49,9 @@ impl AdamW {
         check_len("square", square.len(), weight.len());
         let state = mean.chunks_mut(CHUNK).zip(square.chunks_mut(CHUNK));
         let chunks = weight.chunks_mut(CHUNK).zip(grad.chunks(CHUNK)).zip(state);
-        team::for_each(chunks, |((weight, grad), (mean, square))| {
+        parallel::for_each(chunks, |((weight, grad), (mean, square))| {
             // SAFETY: chunks of the same length.
-            unsafe { adamw(self, weight, grad, mean, square) }
+            unsafe { dispatch(AdamWStep { step: self, weight, grad, mean, square }) }
         });
     }
 }
@@ -67,19 +66,17 @@ impl Lion {
         check_len("mean", mean.len(), weight.len());
         let chunks = weight.chunks_mut(CHUNK).zip(grad.chunks(CHUNK)).zip(mean.chunks_mut(CHUNK));
         // SAFETY: chunks of the same length.
-        team::for_each(chunks, |((weight, grad), mean)| unsafe { lion(self, weight, grad, mean) });
+        parallel::for_each(chunks, |((weight, grad), mean)| unsafe {
+            dispatch(LionStep { step: self, weight, grad, mean });
+        });
     }
 }
 
 /// Sum of the squares of all values.
 pub fn sum_of_squares(x: &[f32]) -> f64 {
-    let square = |x: &[f32]| {
-        let mut sum = 0.0;
-        // SAFETY: any slice will do.
-        unsafe { squares(x, &mut sum) };
-        f64::from(sum)
-    };
-    team::map(x.chunks(CHUNK), square).into_iter().sum()
+    // SAFETY: any slice will do.
+    let square = |x: &[f32]| f64::from(unsafe { dispatch(SumOfSquares { x }) });
+    parallel::map(x.chunks(CHUNK), square).into_iter().sum()
 }
 
 /// Moves every value of `mean` by this share of the way to that of `new`.
@@ -89,105 +86,113 @@ pub fn sum_of_squares(x: &[f32]) -> f64 {
 pub fn lerp(mean: &mut [f32], new: &[f32], share: f32) {
     check_len("new", new.len(), mean.len());
     // two loads and a store a value: memory is the limit, whatever the instructions
-    team::for_each(mean.chunks_mut(CHUNK).zip(new.chunks(CHUNK)), |(mean, new)| {
+    parallel::for_each(mean.chunks_mut(CHUNK).zip(new.chunks(CHUNK)), |(mean, new)| {
         for (mean, new) in mean.iter_mut().zip(new) {
             *mean += share * (new - *mean);
         }
     });
 }
 
-#[inline(always)]
-unsafe fn adamw_body<S: Simd>(
-    s: S,
-    step: &AdamW,
-    weight: &mut [f32],
-    grad: &[f32],
-    mean: &mut [f32],
-    square: &mut [f32],
-) {
-    let [b1, b2] = step.betas;
-    let n = weight.len();
-    for_vectors!(S, n, |i, left| {
-        // SAFETY: `left` values remain from i in the four slices, which are equally long.
-        unsafe {
-            let (weight, mean, square) =
-                (weight.as_mut_ptr().add(i), mean.as_mut_ptr().add(i), square.as_mut_ptr().add(i));
-            let g = s.mul(s.load_n(grad.as_ptr().add(i), left), s.splat(step.scale));
-            let m = s.fma(g, s.splat(1.0 - b1), s.mul(s.load_n(mean, left), s.splat(b1)));
-            let v = s.fma(s.mul(g, g), s.splat(1.0 - b2), s.mul(s.load_n(square, left), s.splat(b2)));
-            let spread = s.fma(s.sqrt(v), s.splat(step.unbiased), s.splat(step.epsilon));
-            let change = s.mul(s.mul(m, s.recip(spread)), s.splat(step.rate));
-            let w = s.sub(s.mul(s.load_n(weight, left), s.splat(step.shrink)), change);
-            s.store_n(mean, left, m);
-            s.store_n(square, left, v);
-            s.store_n(weight, left, w);
-        }
-    });
+/// # Safety
+/// The four slices are equally long.
+struct AdamWStep<'a> {
+    step: &'a AdamW,
+    weight: &'a mut [f32],
+    grad: &'a [f32],
+    mean: &'a mut [f32],
+    square: &'a mut [f32],
 }
-simd_fn!(
-    /// # Safety
-    /// The four slices are equally long.
-    unsafe fn adamw(
-        step: &AdamW,
-        weight: &mut [f32],
-        grad: &[f32],
-        mean: &mut [f32],
-        square: &mut [f32],
-    ) = adamw_body
-);
 
-#[inline(always)]
-unsafe fn lion_body<S: Simd>(s: S, step: &Lion, weight: &mut [f32], grad: &[f32], mean: &mut [f32]) {
-    let [b1, b2] = step.betas;
-    let (up, down) = (s.splat(step.rate), s.splat(-step.rate));
-    let n = weight.len();
-    for_vectors!(S, n, |i, left| {
-        // SAFETY: `left` values remain from i in the three slices, which are equally long.
-        unsafe {
-            let (weight, mean) = (weight.as_mut_ptr().add(i), mean.as_mut_ptr().add(i));
-            let g = s.mul(s.load_n(grad.as_ptr().add(i), left), s.splat(step.scale));
-            let m = s.load_n(mean, left);
-            let direction = s.fma(g, s.splat(1.0 - b1), s.mul(m, s.splat(b1)));
-            let against = s.sub(s.splat(0.0), direction);
-            // the sign of zero is zero
-            let change = s.add(s.keep_positive(direction, up), s.keep_positive(against, down));
-            let w = s.sub(s.mul(s.load_n(weight, left), s.splat(step.shrink)), change);
-            s.store_n(mean, left, s.fma(g, s.splat(1.0 - b2), s.mul(m, s.splat(b2))));
-            s.store_n(weight, left, w);
-        }
-    });
-}
-simd_fn!(
-    /// # Safety
-    /// The three slices are equally long.
-    unsafe fn lion(step: &Lion, weight: &mut [f32], grad: &[f32], mean: &mut [f32]) = lion_body
-);
+impl Kernel for AdamWStep<'_> {
+    type Out = ();
 
-#[inline(always)]
-unsafe fn squares_body<S: Simd>(s: S, x: &[f32], sum: &mut f32) {
-    let n = x.len();
-    let mut lanes = s.splat(0.0);
-    for_vectors!(S, n, |i, left| {
-        // SAFETY: `left` values remain from i.
-        let v = unsafe { s.load_n(x.as_ptr().add(i), left) };
-        lanes = s.fma(v, v, lanes);
-    });
-    let mut parts = [0.0; 16];
-    // SAFETY: no vector has more than 16 lanes.
-    unsafe { s.store_n(parts.as_mut_ptr(), S::LANES, lanes) };
-    *sum = parts.iter().sum();
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { step, weight, grad, mean, square } = self;
+        let [b1, b2] = step.betas;
+        let n = weight.len();
+        for_vectors!(S, n, |i, left| {
+            // SAFETY: `left` values remain from i in the four slices, which are equally long.
+            unsafe {
+                let (weight, mean, square) =
+                    (weight.as_mut_ptr().add(i), mean.as_mut_ptr().add(i), square.as_mut_ptr().add(i));
+                let g = s.mul(s.load_n(grad.as_ptr().add(i), left), s.splat(step.scale));
+                let m = s.fma(g, s.splat(1.0 - b1), s.mul(s.load_n(mean, left), s.splat(b1)));
+                let v = s.fma(s.mul(g, g), s.splat(1.0 - b2), s.mul(s.load_n(square, left), s.splat(b2)));
+                let spread = s.fma(s.sqrt(v), s.splat(step.unbiased), s.splat(step.epsilon));
+                let change = s.mul(s.mul(m, s.recip(spread)), s.splat(step.rate));
+                let w = s.sub(s.mul(s.load_n(weight, left), s.splat(step.shrink)), change);
+                s.store_n(mean, left, m);
+                s.store_n(square, left, v);
+                s.store_n(weight, left, w);
+            }
+        });
+    }
 }
-simd_fn!(
-    /// # Safety
-    /// None.
-    unsafe fn squares(x: &[f32], sum: &mut f32) = squares_body
-);
+
+/// # Safety
+/// The three slices are equally long.
+struct LionStep<'a> {
+    step: &'a Lion,
+    weight: &'a mut [f32],
+    grad: &'a [f32],
+    mean: &'a mut [f32],
+}
+
+impl Kernel for LionStep<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { step, weight, grad, mean } = self;
+        let [b1, b2] = step.betas;
+        let (up, down) = (s.splat(step.rate), s.splat(-step.rate));
+        let n = weight.len();
+        for_vectors!(S, n, |i, left| {
+            // SAFETY: `left` values remain from i in the three slices, which are equally long.
+            unsafe {
+                let (weight, mean) = (weight.as_mut_ptr().add(i), mean.as_mut_ptr().add(i));
+                let g = s.mul(s.load_n(grad.as_ptr().add(i), left), s.splat(step.scale));
+                let m = s.load_n(mean, left);
+                let direction = s.fma(g, s.splat(1.0 - b1), s.mul(m, s.splat(b1)));
+                let against = s.sub(s.splat(0.0), direction);
+                // the sign of zero is zero
+                let change = s.add(s.keep_positive(direction, up), s.keep_positive(against, down));
+                let w = s.sub(s.mul(s.load_n(weight, left), s.splat(step.shrink)), change);
+                s.store_n(mean, left, s.fma(g, s.splat(1.0 - b2), s.mul(m, s.splat(b2))));
+                s.store_n(weight, left, w);
+            }
+        });
+    }
+}
+
+/// # Safety
+/// None.
+struct SumOfSquares<'a> {
+    x: &'a [f32],
+}
+
+impl Kernel for SumOfSquares<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) -> f32 {
+        let n = self.x.len();
+        let mut lanes = s.splat(0.0);
+        for_vectors!(S, n, |i, left| {
+            // SAFETY: `left` values remain from i.
+            let v = unsafe { s.load_n(self.x.as_ptr().add(i), left) };
+            lanes = s.fma(v, v, lanes);
+        });
+        lanes_sum(s, lanes)
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::{AdamW, CHUNK, Lion, lerp, sum_of_squares};
-    use crate::reference::{assert_close, values};
-    use crate::simd::testing::at_every_level;
+    use crate::test_support::levels::at_every_level;
+    use crate::test_support::reference::{assert_close, values};
 
     #[test]
     fn passes_follow_their_formulas_at_every_length() {

@@ -326,7 +326,7 @@ impl Predictor {
                 if image.width() != size {
                     image = resize(&image, size, size, filter)?;
                 }
-                Ok(self.tta.of(&image).into_iter().map(|view| (i, view)).collect())
+                Ok(self.tta.views(&image).into_iter().map(|view| (i, view)).collect())
             };
             let make = |images: &[usize]| {
                 let made: Vec<_> = images.par_iter().map(views_of).collect::<Result<_>>()?;

@@ -56,7 +56,7 @@ pub fn ask(
         embeddings: vec![None; source.len()],
         out_of_fold: false,
     };
-    let options = LoadOptions { on_bad_image: OnBadImage::Skip, ..*options };
+    let options = options.on_bad_image(OnBadImage::Skip);
     let order = source.reading_order(Some(images))?;
     let views = predictor.load(source, Some(&order), None, &options, &|_| ())?;
     let data = views.first();

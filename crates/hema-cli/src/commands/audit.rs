@@ -45,12 +45,12 @@ const EXAMPLE: usize = 110;
 /// Find what is wrong with a data set: duplicates, foreign images, conflicting labels, leaks, spoilt images
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Image folder, archive, .npz or CSV manifest
+    /// Image folder, or any other form of `hema list readers`
     data: PathBuf,
     /// Folder for findings.csv, audit.json and audit.html
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Data set to write with the images that stay: a folder, or .tar, .tar.gz, .zip, .npz or .csv by its name
+    /// Data set to write with the images that stay, in the form of `hema list forms` that its name tells
     #[arg(long, value_name = "CLEAN")]
     write: Option<PathBuf>,
     /// Take the findings of this file, perhaps edited, in place of a new audit

@@ -35,7 +35,7 @@ struct Preview {
     /// Show what this recipe's augmentation makes of images, a shipped one (see `hema list recipes`) or a TOML file
     #[arg(long)]
     recipe: Option<String>,
-    /// Image folder, archive, .npz, CSV manifest or single image; synthetic cells when left out
+    /// Image folder, or any other form of `hema list readers`; synthetic cells when left out
     #[arg(long)]
     data: Option<PathBuf>,
     /// Images to take, drawn at random

@@ -26,7 +26,7 @@ const ASKED: &str = "challenge.json";
 /// Clean a challenge's data, split it, train, judge the model on the test part, and package a submission
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Image folder, archive, .npz or CSV manifest with labels
+    /// Image folder with labels, or any other form of `hema list readers`
     data: PathBuf,
     /// Folder for everything that is made
     #[arg(long, value_name = "DIR", default_value = "runs/challenge")]

@@ -1,12 +1,12 @@
 //! `hema ensemble`: several models as one file, weighed on validation images.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use hema::core::error::{Error, Result};
 use hema::core::file;
+use hema::core::metrics::{NLL, Scores};
 use hema::core::provenance::Provenance;
-use hema::core::record::Scores;
 use hema::core::tta;
 use hema::device;
 use hema::ensemble::{Ensemble, Weighting};
@@ -70,14 +70,15 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     ensemble.write(&args.out, &fitted.ensemble, provenance)?;
 
     printer.note(&format!("weighed on {} images of {} ({part})", data.len(), args.images.data.display()));
-    let members = ensemble.members.iter().zip(&fitted.members).map(|(member, scores)| Row {
-        model: member.path.display().to_string(),
-        weight: member.weights.iter().sum(),
-        accuracy: scores.accuracy,
-        nll: scores.nll,
-    });
-    let Scores { accuracy, nll, .. } = fitted.ensemble;
-    let together = Row { model: args.out.display().to_string(), weight: 1.0, accuracy, nll };
+    let row = |path: &Path, weight: f64, scores: &Scores| Row {
+        model: path.display().to_string(),
+        weight,
+        accuracy: scores.accuracy(),
+        nll: scores.number(&NLL),
+    };
+    let members = ensemble.members.iter().zip(&fitted.members);
+    let members = members.map(|(member, scores)| row(&member.path, member.weights.iter().sum(), scores));
+    let together = row(&args.out, 1.0, &fitted.ensemble);
     print(&members.chain([together]).collect::<Vec<_>>(), printer)
 }
 

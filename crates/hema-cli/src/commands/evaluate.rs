@@ -9,6 +9,7 @@ use hema::bundle::{Manifest, checksum};
 use hema::core::data::{self, Dataset, Unknown};
 use hema::core::error::{Error, Result};
 use hema::core::file;
+use hema::core::metrics::{self, ACCURACY, Metric, Place};
 use hema::core::provenance::Provenance;
 use hema::core::record::{ClassScores, Evaluation, ModelSummary, Scores, SuiteScores};
 use hema::core::suite::{self, Suite};
@@ -22,7 +23,7 @@ use super::{
     Among, Memory, On, OnBadImage, Precision, Prevalence, Tta, choose_part, command_line, load, report,
     warn_skipped,
 };
-use crate::output::{Printer, percent, table};
+use crate::output::{Printer, metric_text, percent, table};
 use crate::run_info::{EVALUATION, JOURNAL, REPORT, write_json};
 
 /// Judge a model on labelled images, clean and degraded
@@ -33,7 +34,7 @@ pub(crate) struct Args {
     /// More models, to judge their ensemble
     #[arg(long = "with", value_name = "MODEL")]
     with: Vec<PathBuf>,
-    /// Image folder, archive, .npz or CSV manifest with labels
+    /// Image folder with labels, or any other form of `hema list readers`
     #[arg(long)]
     data: PathBuf,
     /// CSV with the columns path and split; by default the run's own if it fits, else the data's own
@@ -253,17 +254,21 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
     }
     let mut rows = Vec::new();
     rows.extend(evaluation.suites.iter().map(suite_row));
-    let [low, high] = clean.accuracy_interval;
-    let interval = format!("{} to {}", percent(low), percent(high));
-    rows.push(vec!["accuracy, clean".into(), percent(clean.accuracy), interval]);
-    rows.push(vec!["balanced accuracy".into(), percent(clean.balanced_accuracy)]);
-    rows.push(vec!["macro F1".into(), percent(clean.macro_f1)]);
-    rows.push(vec!["AUROC".into(), clean.auroc.map_or("-".into(), |a| format!("{a:.4}"))]);
-    rows.push(vec!["calibration error".into(), percent(clean.ece)]);
+    rows.extend(metrics::shown_in(Place::Evaluate).map(|metric| metric_row(metric, clean)));
     printer.result(&table(&rows));
     printer.result("");
     printer.result(&table(&class_rows(clean)));
     Ok(())
+}
+
+/// A metric on the clean images, with its interval where it has one.
+fn metric_row(metric: &Metric, clean: &Scores) -> Vec<String> {
+    // accuracy also stands in the rows of the suites
+    let of_images = if metric.name == ACCURACY.name { ", clean" } else { "" };
+    let value = clean.value(metric).map_or("-".into(), |value| metric_text(metric, value));
+    let interval = clean.metrics.interval(metric);
+    let interval = interval.map(|ends| ends.map(|end| metric_text(metric, end)).join(" to "));
+    [format!("{}{of_images}", metric.label), value].into_iter().chain(interval).collect()
 }
 
 /// The headline: accuracy under the conditions of one suite.

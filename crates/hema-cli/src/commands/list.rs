@@ -5,6 +5,7 @@ use hema::core::augment::AUGMENTATIONS;
 use hema::core::augment::mixing::MIXES;
 use hema::core::augment::policy::POLICIES;
 use hema::core::corrupt::CORRUPTIONS;
+use hema::core::data::READERS;
 use hema::core::data::write::FORMS;
 use hema::core::error::{Error, Result, suggest};
 use hema::core::metrics::METRICS;
@@ -63,6 +64,7 @@ pub(crate) const KINDS: &[Kind] = &[
     ("samplers", || SAMPLERS.iter().map(|sampler| (sampler.name, sampler.about.into())).collect()),
     ("metrics", || METRICS.iter().map(|m| (m.name, m.about.into())).collect()),
     ("datasets", || SETS.iter().map(|s| (s.name, format!("{} ({})", s.about, s.licence))).collect()),
+    ("readers", || READERS.iter().map(|reader| (reader.name, reader.about.into())).collect()),
     ("forms", || FORMS.iter().map(|form| (form.name, form.about.into())).collect()),
     ("recipes", || SHIPPED.iter().map(|r| (r.name, r.about())).collect()),
 ];

@@ -121,17 +121,15 @@ pub(crate) struct Memory {
 impl Memory {
     /// How images are loaded within this memory.
     pub(crate) fn options(&self, on_bad_image: impl Into<core_data::OnBadImage>) -> LoadOptions {
-        LoadOptions {
-            on_bad_image: on_bad_image.into(),
-            memory_budget: (self.gigabytes.max(0.0) * 1e9) as u64,
-        }
+        let bytes = (self.gigabytes.max(0.0) * 1e9) as u64;
+        LoadOptions::default().on_bad_image(on_bad_image.into()).memory_budget(bytes)
     }
 }
 
 /// Labelled images that models are compared on, which none of them was trained on.
 #[derive(clap::Args)]
 pub(crate) struct Unseen {
-    /// Image folder, archive, .npz or CSV manifest with labels, of images that no model was trained on
+    /// Labelled images that no model was trained on: an image folder, or any other form of `hema list readers`
     #[arg(long)]
     pub(crate) data: PathBuf,
     /// CSV with the columns path and split, whose val part is taken; by default the first run's own if it fits, else the data's own,

@@ -18,7 +18,7 @@ use crate::output::{Printer, percent, table};
 pub(crate) struct Args {
     /// Model file or run directory
     model: PathBuf,
-    /// Images, folders, archives or .npz files
+    /// Images, image folders, or any other form of `hema list readers`
     #[arg(required = true)]
     input: Vec<PathBuf>,
     /// More models, for an ensemble by mean probability

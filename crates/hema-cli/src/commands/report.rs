@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use hema::bundle::Bundle;
 use hema::core::error::{Error, Result};
 use hema::core::file;
+use hema::core::metrics::{ACCURACY, BALANCED_ACCURACY};
 use hema::core::record::{EVALUATION_FORMAT, Evaluation};
 use hema::core::report::{self, Curves, RunReport};
-use hema::run_log::{History, METRICS_FILE};
+use hema::run_log::{Epoch, History, METRICS_FILE};
 
 use super::title;
 use crate::output::Printer;
@@ -71,15 +72,16 @@ pub(super) fn gather(folder: &Path, evaluation: Evaluation, model: &Path) -> Res
 
 /// The epoch that was kept, whatever metric chose it, is the one with the validation loss of the kept model.
 fn curves(history: &History, kept: Option<f64>) -> Curves {
-    let best = history.epochs.iter().find(|epoch| Some(epoch.val_loss) == kept);
+    let corrupted = |e: &Epoch| e.val_corrupted.as_ref().map_or(f64::NAN, |scores| scores.value(&ACCURACY));
+    let best = history.epochs.iter().find(|epoch| Some(epoch.val.loss) == kept);
     Curves {
         epoch: history.column(|e| e.epoch as f64),
         stage: history.epochs.iter().map(|e| e.stage.clone()).collect(),
         train_loss: history.column(|e| e.train_loss),
-        val_loss: history.column(|e| e.val_loss),
-        val_accuracy: history.column(|e| e.val_accuracy),
-        val_balanced_accuracy: history.column(|e| e.val_balanced_accuracy),
-        val_corrupted_accuracy: history.column(|e| e.val_corrupted_accuracy.unwrap_or(f64::NAN)),
+        val_loss: history.column(|e| e.val.loss),
+        val_accuracy: history.column(|e| e.val.value(&ACCURACY)),
+        val_balanced_accuracy: history.column(|e| e.val.value(&BALANCED_ACCURACY)),
+        val_corrupted_accuracy: history.column(corrupted),
         learning_rate: history.column(|e| e.lr),
         best_epoch: best.map(|e| e.epoch as f64),
     }

@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
     let mut accuracy = |tensors: &StateDict| {
         passes += 1;
         progress.set(passes, "soups");
-        Ok(metrics::score(&jury.predictions(tensors)?, 0)?.accuracy)
+        Ok(metrics::score(&jury.predictions(tensors)?, 0)?.accuracy())
     };
     let mut alone = Vec::new();
     let soup = if args.uniform {
@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<()> {
         kept: soup.members.contains(&number),
     };
     let members: Vec<Row> = args.models.iter().zip(alone).enumerate().map(row).collect();
-    print(&members, &args.out, scores.accuracy, printer)
+    print(&members, &args.out, scores.accuracy(), printer)
 }
 
 /// What the images say of a model.

@@ -7,7 +7,7 @@ use hema::core::audit;
 use hema::core::data::{self, Source};
 use hema::core::error::{Error, Result};
 use hema::core::file;
-use hema::core::split::{Fractions, GroupPattern, Part, Plan, Split, redundant_copies};
+use hema::core::split::{Fractions, GroupPattern, Part, Split, SplitPlan, redundant_copies};
 use serde::Serialize;
 
 use super::Status;
@@ -19,7 +19,7 @@ const MANY_COPIES: usize = 10;
 /// Split a data set into train, val and test, or into folds, or check a split
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Image folder, archive, .npz or CSV manifest with labels
+    /// Image folder with labels, or any other form of `hema list readers`
     data: PathBuf,
     /// CSV to write, or with --folds or --repeats a new folder of them; without it the counts are only shown
     #[arg(long, value_name = "FILE|DIR")]
@@ -123,7 +123,7 @@ fn make(args: &Args, source: &Source, printer: &Printer) -> Result<()> {
     let plan = plan(args, source, &seen);
     let mut made = Vec::new();
     for repeat in 0..args.repeats {
-        let plan = Plan { repeat, ..plan.clone() };
+        let plan = SplitPlan { repeat, ..plan.clone() };
         made.extend(splits(args, &plan, repeat).map_err(|e| e.at(source.path()))?);
     }
 
@@ -152,14 +152,14 @@ fn refuse_used_folder(folder: &Path) -> Result<()> {
     }
 }
 
-fn plan<'a>(args: &Args, source: &'a Source, seen: &Seen) -> Plan<'a> {
+fn plan<'a>(args: &Args, source: &'a Source, seen: &Seen) -> SplitPlan<'a> {
     let mut left_out: Vec<usize> = seen.unreadable.iter().map(|(i, _)| *i).collect();
     let mut copies = seen.copies.clone();
     if args.duplicates == Duplicates::Drop {
         left_out.extend(redundant_copies(source.entries(), &copies));
         copies.clear();
     }
-    Plan { copies, left_out, ..Plan::new(source, args.seed) }
+    SplitPlan { copies, left_out, ..SplitPlan::new(source, args.seed) }
 }
 
 /// A split and the name of its file.
@@ -169,7 +169,7 @@ struct Made {
 }
 
 /// The splits of one repeat.
-fn splits(args: &Args, plan: &Plan, repeat: u64) -> Result<Vec<Made>> {
+fn splits(args: &Args, plan: &SplitPlan, repeat: u64) -> Result<Vec<Made>> {
     let repeat = if args.repeats > 1 { format!("repeat-{repeat}") } else { String::new() };
     if let Some(count) = args.folds {
         let folds = plan.folds(count, args.test.unwrap_or(0.0))?;
@@ -278,7 +278,7 @@ struct Summary {
 fn report(
     args: &Args,
     source: &Source,
-    plan: &Plan,
+    plan: &SplitPlan,
     seen: &Seen,
     made: &[Made],
     printer: &Printer,

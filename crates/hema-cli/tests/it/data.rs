@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use hema::core::data::READERS;
 use insta::assert_snapshot;
 
 use crate::support::Place;
@@ -100,4 +101,20 @@ fn a_conversion_that_cannot_be_done_writes_nothing() {
     let said = place.hema("data convert cells x.tar --on-bad-image skip").succeeds();
     assert_eq!(said.out, "63 images: x.tar (tar)\n");
     assert!(said.err.contains("1 unreadable image was skipped: cells/ig/0000.png: "), "{said:?}");
+}
+
+#[test]
+fn every_reader_is_listed_and_in_the_reference_and_help_names_forms_by_that_list() {
+    let listed = Place::empty().hema("list readers").succeeds().out;
+    let reference = include_str!("../../../../docs/reference.md");
+    for reader in READERS {
+        assert!(listed.contains(reader.name) && listed.contains(reader.about), "{listed}");
+        let row = format!("| `{}` | {} |", reader.name, reader.about);
+        assert!(reference.contains(&row), "{row}");
+    }
+    let (commands, _) = reference.split_once("\n## models\n").unwrap();
+    let help = commands.split_whitespace().collect::<Vec<_>>().join(" ");
+    let count = |words: &str| help.to_lowercase().matches(words).count();
+    assert!(count("image folder") > 5);
+    assert_eq!(count("image folder"), count("or any other form of `hema list readers`"));
 }

@@ -62,7 +62,7 @@ fn data_without_images_is_refused() {
     ] {
         let error = train_error(&place, data);
         assert!(
-            error.starts_with(&format!("error: {data}: {found}\nhint: give an image folder (")),
+            error.starts_with(&format!("error: {data}: {found}\nhint: give one of: image folder (")),
             "{error}"
         );
     }

@@ -14,6 +14,7 @@ mod files;
 mod hostile_data;
 mod hostile_models;
 mod hostile_recipes;
+mod metrics;
 mod resume;
 mod road;
 mod series;

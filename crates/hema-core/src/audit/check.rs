@@ -1,33 +1,30 @@
-//! What a check is, and the table of all of them.
+//! The contract between the audit and its checks: a check's row, and the evidence that it is given.
 
-use super::duplicates::Duplicates;
-use super::measure::Measured;
+use super::copies::duplicates::Duplicates;
+use super::finding::{Action, Finding};
 use super::measurements::Measurements;
-use super::{
-    balance, cross_split_leak, domain, exact_duplicate, foreign_cluster, label_conflict, label_error, light,
-    near_duplicate, outlier, sharpness, shortcut, size, unreadable,
-};
+use super::measurements::measured::Measured;
 use crate::data::Source;
-use crate::error::{Error, Result, suggest};
+use crate::error::Result;
 use crate::split::Part;
 
 /// One kind of fault that is looked for.
 pub struct Check {
-    /// Its name in tables, files and on the command line.
+    /// Name in tables, files and on the command line.
     pub name: &'static str,
-    /// What it finds, in a line.
+    /// The images that it finds, in a line.
     pub about: &'static str,
-    /// What a person should do about it, in a sentence.
+    /// Advice for a person who reads the findings, in a sentence.
     pub advice: &'static str,
-    /// What it cannot do without.
+    /// Evidence that it cannot do without.
     pub needs: Need,
     /// Images whose score is below it are found.
     pub threshold: f64,
-    /// Finds the images that score below a threshold. Fails where what was measured cannot be read again.
+    /// Finds the images that score below a threshold. Fails where the measurements cannot be read again.
     pub run: fn(&Check, &Evidence, f64) -> Result<Vec<Finding>>,
 }
 
-/// What a check cannot do without.
+/// Evidence that a check cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// The images alone.
@@ -36,34 +33,9 @@ pub enum Need {
     Labels,
     /// Parts that they belong to.
     Split,
-    /// What a model says of them.
+    /// A model's opinion of them.
     Model,
 }
-
-/// Every check, in the order they are reported.
-pub const CHECKS: &[Check] = &[
-    unreadable::CHECK,
-    foreign_cluster::CHECK,
-    label_conflict::CHECK,
-    cross_split_leak::CHECK,
-    exact_duplicate::CHECK,
-    near_duplicate::CHECK,
-    size::ODD_SIZE,
-    size::ODD_ASPECT,
-    light::TOO_DARK,
-    light::TOO_BRIGHT,
-    light::LOW_INFORMATION,
-    sharpness::BLURRY,
-    sharpness::OVER_COMPRESSED,
-    domain::ODD_COLOUR,
-    domain::SECOND_DOMAIN,
-    shortcut::CHECK,
-    balance::CLASS_IMBALANCE,
-    balance::RARE_CLASS,
-    balance::MISSING_PART,
-    outlier::CHECK,
-    label_error::CHECK,
-];
 
 /// A threshold for one check, in place of its own.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,28 +46,17 @@ pub struct Threshold {
     pub value: f64,
 }
 
-/// The check of that name.
-///
-/// # Errors
-/// An unknown name, with the nearest one.
-pub fn find_check(name: &str) -> Result<&'static Check> {
-    CHECKS.iter().find(|check| check.name == name).ok_or_else(|| {
-        Error::new(format!("there is no audit check called `{name}`"))
-            .hint(suggest(name, CHECKS.iter().map(|check| check.name)))
-    })
-}
-
-/// What checks judge by.
+/// The evidence that checks judge by.
 pub struct Evidence<'a> {
     /// The data set.
     pub source: &'a Source,
     /// The part of every entry.
     pub parts: &'a [Option<Part>],
-    /// What was measured of every entry, or why it cannot be read.
+    /// The measurements of every entry, or why it cannot be read.
     pub measured: &'a Measurements,
     /// The groups of images that show the same picture.
     pub duplicates: &'a Duplicates,
-    /// What a model says of the images, where one was given.
+    /// A model's opinion of the images, where one was given.
     pub model: Option<&'a ModelEvidence>,
     /// Whether every entry stays, as far as the checks before have found.
     pub kept: Vec<bool>,
@@ -110,7 +71,7 @@ impl Evidence<'_> {
     }
 }
 
-/// What a model says of every entry of a source.
+/// A model's opinion of every entry of a source.
 #[derive(Clone, Debug)]
 pub struct ModelEvidence {
     /// Probability of each class, in the source's class order; `None` where the image was not predicted.
@@ -121,27 +82,8 @@ pub struct ModelEvidence {
     pub out_of_fold: bool,
 }
 
-/// One fault of one image, or of the data set as a whole.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Finding {
-    /// Name of the check.
-    pub check: &'static str,
-    /// Index of the image's entry; `None` where the data set as a whole is at fault.
-    pub image: Option<usize>,
-    /// How sound the image or the data set is in this respect: 0 (bad) to 1 (fine).
-    pub score: f64,
-    /// Number, within the check, of the group of images that were found together.
-    pub cluster: Option<usize>,
-    /// The entry it was compared with: the copy that stays, the other label's image ...
-    pub partner: Option<usize>,
-    /// What is wrong, in words and numbers.
-    pub detail: String,
-    /// What the policy does with the image.
-    pub action: Action,
-}
-
 impl Check {
-    /// Why it is left out, in words; `None` when it has what it needs.
+    /// Why it is left out, in words; `None` when it has the evidence that it needs.
     pub(super) fn left_out(&self, evidence: &Evidence, threshold: f64) -> Option<&'static str> {
         let labelled = || evidence.source.entries().iter().any(|entry| entry.label.is_some());
         match self.needs {
@@ -153,7 +95,7 @@ impl Check {
         }
     }
 
-    /// Its threshold: the last of `own` that is for it, else the default.
+    /// The threshold: the last of `own` that is for this check, else the default.
     pub(super) fn threshold_among(&self, own: &[Threshold]) -> f64 {
         own.iter().rfind(|own| own.check == self.name).map_or(self.threshold, |own| own.value)
     }
@@ -174,33 +116,5 @@ impl Check {
             detail,
             action: Action::Review,
         }
-    }
-}
-
-/// The same findings, worst first; equally bad ones stay in order.
-pub(super) fn worst_first(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.sort_by(|a, b| a.score.total_cmp(&b.score));
-    findings
-}
-
-/// What is to be done with an image that was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Action {
-    /// It stays.
-    Keep,
-    /// A person should look at it; it stays until then.
-    Review,
-    /// It does not go into the cleaned set.
-    Drop,
-}
-
-impl Action {
-    /// Every action with its name in `findings.csv`.
-    pub const NAMES: [(Self, &'static str); 3] =
-        [(Self::Keep, "keep"), (Self::Review, "review"), (Self::Drop, "drop")];
-
-    /// Its name in `findings.csv`.
-    pub fn name(self) -> &'static str {
-        Self::NAMES[self as usize].1
     }
 }

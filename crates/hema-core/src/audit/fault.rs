@@ -1,18 +1,20 @@
-//! Checks of a number of each image against limits and against the rest of the set: light, sharpness, compression, size.
+//! Checks of a number of each image against limits and against the rest of the set: light, sharpness,
+//! compression, size.
 
-use super::check::{Check, Evidence, Finding, worst_first};
-use super::measure::Measured;
-use super::robust::Limits;
+use super::check::{Check, Evidence};
+use super::finding::{Finding, worst_first};
+use super::measurements::measured::Measured;
+use super::statistics::robust::Limits;
 use crate::error::Result;
 
-/// The score below which these checks find an image: half-way between what is usual in the set and what is surely a fault.
+/// The score below which these checks find an image: half-way between the usual in the set and a sure fault.
 pub(super) const HALF_WAY: f64 = 0.5;
 
 /// One number, and from where on it is a fault.
 pub(super) struct Fault {
     pub(super) value: fn(&Measured) -> Option<f64>,
     pub(super) limits: Limits,
-    /// What is wrong, in words and numbers.
+    /// The fault in words and numbers.
     pub(super) detail: fn(&Measured) -> String,
 }
 
@@ -45,8 +47,9 @@ pub(super) fn find(
 mod tests {
     use image::codecs::jpeg::JpegEncoder;
 
-    use crate::audit::measure::Measured;
-    use crate::audit::{CHECKS, Duplicates, Evidence, Measurements, find_check};
+    use crate::audit::measurements::measured::Measured;
+    use crate::audit::run::find_duplicates;
+    use crate::audit::{CHECKS, Evidence, Measurements, find_check};
     use crate::data::{self, Picture};
     use crate::preprocess::{Filter, resize};
     use crate::sample::Image;
@@ -72,7 +75,7 @@ mod tests {
         let source = data::open(&manifest).unwrap();
         let measured = Measurements::of(pictures.iter().map(Some));
         let parts = vec![None; pictures.len()];
-        let duplicates = Duplicates::find(&source, &parts, &measured, &[]).unwrap();
+        let duplicates = find_duplicates(&source, &parts, &measured, &[]).unwrap();
         let evidence = Evidence {
             source: &source,
             parts: &parts,

@@ -1,19 +1,57 @@
-//! `findings.csv`: what was found, one row a finding, for a person to read and to edit.
+//! `findings.csv`: one row a finding, for a person to read and to edit.
 //!
-//! The column `action` decides what happens to the image; a file whose actions a person has changed is read back in
-//! place of a new audit. Columns a person adds are ignored.
+//! The column `action` decides what happens to the image; a file whose actions a person has changed is read
+//! back in place of a new audit. Columns a person adds are ignored.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::check::{Action, Finding, find_check};
-use super::record::FindingRecord;
+use serde::Serialize;
+
+use super::checks::find_check;
+use super::finding::{Action, Finding};
 use crate::data::Source;
 use crate::error::{Error, Result, suggest};
 use crate::file;
 
 /// The columns, in the order they are written.
 const COLUMNS: [&str; 7] = ["path", "check", "score", "cluster", "partner", "detail", "action"];
+
+/// One finding with paths in place of indices.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FindingRecord<'a> {
+    /// Path of the image; empty where the data set as a whole is at fault.
+    pub path: &'a str,
+    /// Name of the check.
+    pub check: &'static str,
+    /// How sound the image is in this respect: 0 (bad) to 1 (fine).
+    pub score: f64,
+    /// Number of the group of images that were found together.
+    pub cluster: Option<usize>,
+    /// Path of the image it was compared with.
+    pub partner: Option<&'a str>,
+    /// The fault in words and numbers.
+    pub detail: &'a str,
+    /// Name of the action.
+    pub action: &'static str,
+}
+
+impl<'a> FindingRecord<'a> {
+    /// A finding with the paths of its images. Scores have six decimals.
+    pub fn new(finding: &'a Finding, source: &'a Source) -> Self {
+        let path = |image: usize| source.entry(image).path;
+        Self {
+            path: finding.image.map(path).unwrap_or_default(),
+            check: finding.check,
+            score: (finding.score * 1e6).round() / 1e6,
+            cluster: finding.cluster,
+            partner: finding.partner.map(path),
+            detail: &finding.detail,
+            action: finding.action.name(),
+        }
+    }
+}
 
 /// Writes findings, one row each. A finding about the data set as a whole has an empty path.
 ///
@@ -33,8 +71,8 @@ pub fn write_findings(path: &Path, findings: &[Finding], source: &Source) -> Res
 /// Reads findings about `source`, perhaps edited. Only `path`, `check` and `action` must be there.
 ///
 /// # Errors
-/// A file that cannot be read, a missing column, an image that the data lacks, an unknown check or action, a score or
-/// cluster that is no number; each with its row as a spreadsheet numbers them.
+/// A file that cannot be read, a missing column, an image that the data lacks, an unknown check or action, a
+/// score or cluster that is no number; each with its row as a spreadsheet numbers them.
 pub fn read_findings(path: &Path, source: &Source) -> Result<Vec<Finding>> {
     let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}")).at(path);
     let mut reader = csv::Reader::from_reader(file::open(path)?);

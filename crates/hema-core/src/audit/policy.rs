@@ -1,10 +1,10 @@
-//! From findings to the images that stay.
+//! The policy: which images stay, by the actions of the findings.
 
-use super::check::{Action, Finding};
+use super::finding::{Action, Finding};
 
-/// Whether each of `images` images goes into the cleaned set: it does unless some finding drops it. That a copy of every
-/// picture stays, and none of a conflict, is decided where the findings are made; a person decides otherwise by editing
-/// their actions.
+/// Whether each of `images` images goes into the cleaned set: it does unless some finding drops it. That a
+/// copy of every picture stays, and none of a conflict, is decided where the findings are made; a person
+/// decides otherwise by editing their actions.
 pub fn kept(findings: &[Finding], images: usize) -> Vec<bool> {
     let mut kept = vec![true; images];
     drop_found(&mut kept, findings);

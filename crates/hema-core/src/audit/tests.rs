@@ -1,9 +1,12 @@
 //! Checks that need a set of images with labels, a split or a model's opinion.
 
+use super::checks::domain;
+use super::run::find_duplicates;
 use super::*;
-use crate::data::{Picture, open};
+use crate::data::{Picture, Source, open};
 use crate::preprocess::{Filter, resize};
 use crate::sample::Image;
+use crate::split::Part;
 use crate::synthetic;
 
 /// A labelled source, of which nothing is decoded, and the measurements of its pictures.
@@ -18,7 +21,7 @@ fn labelled(pictures: &[Image], labels: &[&str]) -> (Source, Measurements) {
     (open(&manifest).unwrap(), Measurements::of(pictures.iter().map(Some)))
 }
 
-/// What a check finds in pictures with a label and perhaps a part each.
+/// The findings of a check in pictures with a label and perhaps a part each.
 fn run_check(
     check: &str,
     pictures: &[Image],
@@ -27,7 +30,7 @@ fn run_check(
     model: Option<&ModelEvidence>,
 ) -> Vec<Finding> {
     let (source, measured) = labelled(pictures, labels);
-    let duplicates = Duplicates::find(&source, parts, &measured, &[]).unwrap();
+    let duplicates = find_duplicates(&source, parts, &measured, &[]).unwrap();
     let kept = vec![true; pictures.len()];
     let evidence =
         Evidence { source: &source, parts, measured: &measured, duplicates: &duplicates, model, kept };

@@ -1,18 +1,19 @@
-//! What is done to a training image, step by step.
+//! Augmentation as a recipe asks for it: steps that change a training image one after the other.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::AUGMENTATIONS;
+use rand::RngExt as _;
+use rand::seq::SliceRandom as _;
+
 use super::policy::{self, POLICIES, Policy};
+use super::table::AUGMENTATIONS;
 use crate::corrupt::CORRUPTIONS;
 use crate::error::{Error, Result, suggest};
 use crate::image_op::{Fill, ImageOp};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
-use rand::seq::SliceRandom as _;
 
 /// A list of steps, each done with its own probability. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -27,11 +28,11 @@ pub struct Step {
     probability: f32,
 }
 
-/// What a step does.
+/// The change that a step makes.
 enum Change {
     /// An augmentation or corruption at any strength of a range, as likely.
     Operator(Box<dyn ImageOp>, RangeInclusive<f32>),
-    /// What a policy chooses.
+    /// Operators that a policy chooses.
     Policy(Policy, Fill),
     /// Some of several steps, in random order.
     SomeOf(RangeInclusive<usize>, Vec<Step>),
@@ -40,9 +41,9 @@ enum Change {
 }
 
 impl Step {
-    /// An augmentation, a corruption or a policy (its word, which has a strength of its own), by name. `strength` is the
-    /// most that is done to an image, anything up to it as likely; `fill` stands for what is beyond the border, where
-    /// the operator does not choose itself.
+    /// An augmentation, a corruption or a policy (its word, which has a strength of its own), by name.
+    /// `strength` is the most that is done to an image, anything up to it as likely; `fill` stands for what
+    /// is beyond the border, where the operator does not choose itself.
     ///
     /// # Errors
     /// An unknown name, with the closest one; a policy's bad setting; a fill for an operator that needs none.
@@ -57,10 +58,10 @@ impl Step {
             let strengths = if row.draws() { strength..=strength } else { 0.0..=strength };
             match (own, fill) {
                 (Some(op), Some(_)) => Change::Operator(op, strengths),
-                _ => no_fill(Change::Operator(Box::new(Row(*row)), strengths))?,
+                _ => no_fill(Change::Operator(Box::new(TableOp(*row)), strengths))?,
             }
         } else if let Some(row) = CORRUPTIONS.iter().find(|op| op.name() == name) {
-            no_fill(Change::Operator(Box::new(Row(*row)), 0.0..=strength))?
+            no_fill(Change::Operator(Box::new(TableOp(*row)), 0.0..=strength))?
         } else if policy::kind(name).is_some() {
             Change::Policy(name.parse()?, fill.unwrap_or_default())
         } else {
@@ -81,12 +82,12 @@ impl Step {
         Self { change: Change::AllOf(steps), probability: 1.0 }
     }
 
-    /// The same step, done to this share of the images, 0 to 1.
+    /// Limits the step to this share of the images, 0 to 1.
     pub fn with_probability(self, probability: f32) -> Self {
         Self { probability, ..self }
     }
 
-    /// The same step with every operator at exactly its strength.
+    /// Fixes every operator of the step at exactly its strength.
     pub fn exactly(self) -> Self {
         let change = match self.change {
             Change::Operator(op, strengths) => Change::Operator(op, *strengths.end()..=*strengths.end()),
@@ -143,10 +144,10 @@ impl fmt::Debug for Change {
     }
 }
 
-/// A row of the table as a step's own operator.
-struct Row(&'static dyn ImageOp);
+/// An operator of a table as a step's own.
+struct TableOp(&'static dyn ImageOp);
 
-impl ImageOp for Row {
+impl ImageOp for TableOp {
     fn name(&self) -> &'static str {
         self.0.name()
     }

@@ -1,22 +1,22 @@
-//! Bytes that many entries lie in: read at any position, or front to back only when they are compressed as a whole.
+//! Bytes that many entries lie in: read at any position, or front to back only when they are packed as a
+//! whole.
+//!
+//! How they are packed is the business of the reader that hands in a [`Stream`].
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::sync::Arc;
 
-use flate2::read::{DeflateDecoder, MultiGzDecoder};
-
-use super::parquet::ImageColumn;
 use crate::file::{read_at, read_exact_at};
 
-/// A run of bytes that many entries lie in. Offsets count uncompressed bytes.
+/// A run of bytes that many entries lie in. Offsets count unpacked bytes.
 pub(super) enum Blob {
     /// A file, as it is.
     File(Arc<File>),
     /// Bytes already at hand.
     Memory(Vec<u8>),
     /// Bytes that can only be read from the start.
-    Stream(Arc<Stream>),
+    Stream(Arc<dyn Stream>),
 }
 
 impl Blob {
@@ -38,39 +38,26 @@ impl Blob {
 }
 
 /// The packed contents of a file or of a part of it.
-pub(super) enum Stream {
-    Gzip(FilePart),
-    Deflate(FilePart),
-    /// The images of a row group, one after the other.
-    Parquet(Box<ImageColumn>),
+pub(super) trait Stream: Send + Sync {
+    /// The unpacked bytes from the start.
+    fn reader(&self) -> Box<dyn Read + Send>;
 }
 
-impl Stream {
-    /// The uncompressed bytes from the start.
-    pub(super) fn reader(&self) -> Box<dyn Read + Send> {
-        match self {
-            Self::Gzip(part) => Box::new(MultiGzDecoder::new(BufReader::new(part.clone()))),
-            Self::Deflate(part) => Box::new(DeflateDecoder::new(BufReader::new(part.clone()))),
-            Self::Parquet(column) => column.reader(),
-        }
-    }
-}
-
-/// Reads a stream in order, skipping what is not asked for.
+/// Reads a stream in order, skipping bytes that nobody asks for.
 pub(super) struct Cursor {
-    stream: Arc<Stream>,
+    stream: Arc<dyn Stream>,
     reader: Box<dyn Read + Send>,
     position: u64,
 }
 
 impl Cursor {
     /// A cursor at the stream's start.
-    pub(super) fn new(stream: &Arc<Stream>) -> Self {
+    pub(super) fn new(stream: &Arc<dyn Stream>) -> Self {
         Self { stream: Arc::clone(stream), reader: stream.reader(), position: 0 }
     }
 
     /// Whether this cursor reads `stream`.
-    pub(super) fn is_on(&self, stream: &Arc<Stream>) -> bool {
+    pub(super) fn is_on(&self, stream: &Arc<dyn Stream>) -> bool {
         Arc::ptr_eq(&self.stream, stream)
     }
 

@@ -1,4 +1,4 @@
-//! Class names: the eight standard blood-cell classes, what else they are called, and the order of any class list.
+//! Class names: the eight standard blood-cell classes, their other names, and the order of any class list.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,8 @@ pub fn standard_classes() -> Vec<String> {
     STANDARD.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 
-/// The names of `count` numeric labels: the standard ones when there are eight, else `class_0`, `class_1`, ...
+/// The names of `count` numeric labels: the standard ones when there are eight, else `class_0`, `class_1`,
+/// ...
 pub(super) fn numbered(count: usize) -> Vec<String> {
     if count == STANDARD.len() {
         standard_classes()
@@ -41,7 +42,7 @@ fn standard_index(name: &str) -> Option<usize> {
     })
 }
 
-/// What is left of a name when case, separators and a plural `s` are taken away.
+/// A name without case, separators and a plural `s`.
 fn key(name: &str) -> String {
     let mut key: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     if key.len() > 3 && key.ends_with('s') {
@@ -51,7 +52,7 @@ fn key(name: &str) -> String {
 }
 
 /// Whether two names mean the same class.
-pub fn same_class(a: &str, b: &str) -> bool {
+pub(crate) fn same_class(a: &str, b: &str) -> bool {
     match (standard_index(a), standard_index(b)) {
         (None, None) => key(a) == key(b),
         (a, b) => a == b,
@@ -73,8 +74,8 @@ pub(super) struct Classes {
     pub(super) numeric: bool,
 }
 
-/// Orders the class names found in a data set: standard names in the standard order when all of them are standard,
-/// numbers by value, anything else alphabetically.
+/// Orders the class names found in a data set: standard names in the standard order when all of them are
+/// standard, numbers by value, anything else alphabetically.
 pub(super) fn order(found: &BTreeSet<String>) -> Classes {
     let all = |of: fn(&str) -> Option<usize>| -> Option<BTreeMap<String, usize>> {
         found.iter().map(|name| Some((name.clone(), of(name)?))).collect()

@@ -1,4 +1,4 @@
-//! Decoded images, cropped and resized, as compact bytes: what training and evaluation read.
+//! Decoded images, cropped and resized, as compact bytes, for training and evaluation.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::preprocess::Preprocess;
 use crate::provenance::hex;
 use crate::sample::Image;
 
-/// What to do with an image that cannot be read.
+/// The treatment of an image that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnBadImage {
@@ -34,8 +34,9 @@ const BATCH_BYTES: usize = 64 << 20;
 
 /// How a data set is loaded.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct LoadOptions {
-    /// What to do with an image that cannot be read.
+    /// The treatment of an image that cannot be read.
     pub on_bad_image: OnBadImage,
     /// Most bytes of decoded pixels kept in memory; more go to a temporary file.
     pub memory_budget: u64,
@@ -47,12 +48,29 @@ impl Default for LoadOptions {
     }
 }
 
+impl LoadOptions {
+    /// These options with another treatment of images that cannot be read.
+    #[must_use]
+    pub fn on_bad_image(mut self, on_bad_image: OnBadImage) -> Self {
+        self.on_bad_image = on_bad_image;
+        self
+    }
+
+    /// These options with another limit, in bytes, on the decoded pixels kept in memory.
+    #[must_use]
+    pub fn memory_budget(mut self, bytes: u64) -> Self {
+        self.memory_budget = bytes;
+        self
+    }
+}
+
 /// An image that was left out.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Skipped {
-    /// Where it is.
+    /// Where the image is.
     pub path: PathBuf,
-    /// Why it could not be read.
+    /// Why the image could not be read.
     pub reason: String,
 }
 
@@ -74,12 +92,13 @@ struct Shared {
 }
 
 impl Dataset {
-    /// Decodes, crops and resizes the entries at `indices` (all of them when `None`), in parallel, in that order.
-    /// `progress` is called with the number of images done so far, from any thread, in no particular order.
+    /// Decodes, crops and resizes the entries at `indices` (all of them when `None`), in parallel, in that
+    /// order. `progress` is called with the number of images done so far, from any thread, in no particular
+    /// order.
     ///
     /// # Errors
-    /// An invalid preprocessing; an index beyond the source; an unreadable image, unless those are skipped; no image
-    /// that can be read; no room for the pixels.
+    /// An invalid preprocessing; an index beyond the source; an unreadable image, unless those are skipped;
+    /// no image that can be read; no room for the pixels.
     pub fn load(
         source: &Source,
         indices: Option<&[usize]>,
@@ -169,7 +188,8 @@ impl Dataset {
         self.rows.len()
     }
 
-    /// Whether the pixels are in memory; else they are in a temporary file, see [`LoadOptions::memory_budget`].
+    /// Whether the pixels are in memory; else they are in a temporary file, see
+    /// [`LoadOptions::memory_budget`].
     pub fn is_in_memory(&self) -> bool {
         self.shared.store.is_in_memory()
     }
@@ -231,13 +251,14 @@ impl Dataset {
         Image::new(self.shared.width, self.shared.height, pixels)
     }
 
-    /// The images at `indices`, in that order; pixels are shared, not copied. Indices must be below [`Dataset::len`].
+    /// The images at `indices`, in that order; pixels are shared, not copied. Indices must be below
+    /// [`Dataset::len`].
     pub fn subset(&self, indices: &[usize]) -> Self {
         Self { shared: Arc::clone(&self.shared), rows: indices.iter().map(|i| self.rows[*i]).collect() }
     }
 
-    /// SHA-256 over the pixels and labels, in order, as hexadecimal digits. File names do not enter: the same images
-    /// in a folder and in an archive have the same hash.
+    /// SHA-256 over the pixels and labels, in order, as hexadecimal digits. File names do not enter: the same
+    /// images in a folder and in an archive have the same hash.
     ///
     /// # Errors
     /// A temporary file that cannot be read.

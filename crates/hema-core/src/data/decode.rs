@@ -1,8 +1,9 @@
 //! From the bytes of a picture file to 8-bit RGB.
 //!
-//! Grey becomes three equal channels, 16 bits become 8, EXIF orientation is applied. An alpha channel is dropped, not
-//! composited: that is what `convert("RGB")` does in Pillow, which most models were trained behind. Left out on
-//! purpose: colour profiles, which cell images rarely carry and training pipelines ignore.
+//! Grey becomes three equal channels, 16 bits become 8, EXIF orientation is applied. An alpha channel is
+//! dropped, not composited: as `convert("RGB")` does in Pillow, which prepared the training images of most
+//! models. Left out on purpose: colour profiles, which cell images rarely carry and training pipelines
+//! ignore.
 
 use std::io::Cursor;
 
@@ -21,7 +22,7 @@ const MAX_ALLOCATION: u64 = MAX_AREA * 8;
 const FORMATS: [ImageFormat; 5] =
     [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP];
 
-/// What the names of picture files end in; the first of a format is the one written.
+/// Endings of the names of picture files; the first of a format is the one written.
 const EXTENSIONS: [(&str, ImageFormat); 8] = [
     ("jpg", ImageFormat::Jpeg),
     ("jpeg", ImageFormat::Jpeg),
@@ -49,7 +50,7 @@ pub(super) fn is_named(name: &str, extension: &str) -> bool {
     wanted.is_some() && format_of_name(name) == wanted
 }
 
-/// What the name of a picture file with these bytes should end in.
+/// The ending that the name of a picture file with these bytes should have.
 pub(super) fn extension(bytes: &[u8]) -> &'static str {
     let format = image::guess_format(bytes).ok();
     EXTENSIONS.iter().find(|(_, known)| Some(*known) == format).map_or("png", |(end, _)| end)
@@ -63,7 +64,8 @@ fn format_of_name(name: &str) -> Option<ImageFormat> {
 /// Decodes a JPEG, PNG, BMP, TIFF or WebP file.
 ///
 /// # Errors
-/// Empty, unknown, damaged or truncated files; pictures over 16,384 pixels a side, before memory is taken for them.
+/// Empty, unknown, damaged or truncated files; pictures over 16,384 pixels a side, before memory is taken for
+/// them.
 pub fn decode(bytes: &[u8]) -> Result<Image> {
     let format = recognise(bytes)?;
     let damaged = |e: image::ImageError| Error::new(format!("is not a readable {} image: {e}", name(format)));
@@ -115,8 +117,9 @@ fn name(format: ImageFormat) -> &'static str {
     }
 }
 
-/// Whether a JPEG file reaches its end-of-image marker. The decoder fills what is missing with grey and reports
-/// success, so truncation has to be seen here. Markers inside metadata blocks (thumbnails) do not count.
+/// Whether a JPEG file reaches its end-of-image marker. The decoder fills the missing part with grey and
+/// reports success, so truncation has to be seen here. Markers inside metadata blocks (thumbnails) do not
+/// count.
 fn jpeg_is_complete(bytes: &[u8]) -> bool {
     const END_OF_IMAGE: u8 = 0xd9;
     let mut rest = bytes.get(2..).unwrap_or_default();

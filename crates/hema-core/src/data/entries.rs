@@ -1,23 +1,23 @@
-//! The list of a data set's images, packed: a few columns, so that an image takes its path and some ten bytes. Large
-//! sets have millions, and the list stays in memory as long as the set is open.
+//! The list of a data set's images, packed: a few columns, so that an image takes its path and some ten
+//! bytes. Large sets have millions, and the list stays in memory as long as the set is open.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::part::Part;
 use super::texts::Texts;
-use crate::split::Part;
 
 /// One image of a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry<'a> {
     /// Path under the input, without a top folder that all images share; `images[17]` in an array.
     pub path: &'a str,
-    /// Position of its class in the class list; `None` when the data does not say.
+    /// Position of the image's class in the class list; `None` when the data does not say.
     pub label: Option<usize>,
-    /// Its part, when the data comes split.
+    /// Part of the image, when the data comes split.
     pub part: Option<Part>,
-    /// What it must not be separated from when data is split (a patient, a slide).
+    /// Name of the group (a patient, a slide) whose images must stay together when data is split.
     pub group: Option<&'a str>,
 }
 
@@ -69,7 +69,7 @@ impl Entries {
         }
     }
 
-    /// All of them, in order.
+    /// All images, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + Clone {
         (0..self.len()).map(|i| self.get(i))
     }

@@ -1,29 +1,30 @@
-//! What a data set holds, in about a second: counts of everything, sizes and colours of a sample.
+//! A data set described in about a second: counts of everything, sizes and colours of a sample.
 
 use std::collections::{BTreeMap, HashSet};
 
 use rand::seq::SliceRandom;
 use serde::Serialize;
 
-use super::Source;
+use super::part::Part;
+use super::source::Source;
 use crate::error::Result;
 use crate::preprocess::{Filter, resize};
 use crate::rng::{Purpose, stream};
 use crate::sample::Image;
-use crate::split::Part;
 
 /// Images that sizes and colours are taken from.
 const SAMPLE: usize = 500;
 /// Images in a row of a contact sheet.
 const COLUMNS: usize = 10;
-/// Side of one of them, and the space between them, in pixels.
+/// Side of an image of the sheet, and the space between two, in pixels.
 const THUMB: usize = 96;
 const GAP: usize = 4;
 
-/// What a data set holds.
+/// Description of a data set: its counts, and sizes and colours of a sample.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Info {
-    /// The form it comes in.
+    /// The form of the data set, see [`Source::form`].
     pub form: String,
     /// Number of images.
     pub images: usize,
@@ -33,33 +34,35 @@ pub struct Info {
     pub numbered: bool,
     /// Number of different groups.
     pub groups: usize,
-    /// Images that the rest is taken from.
+    /// Number of images that sizes and colours are taken from.
     pub sampled: usize,
-    /// The seed they were drawn with.
+    /// Seed that the sample was drawn with.
     pub seed: u64,
-    /// How many of them cannot be read.
+    /// How many of the sampled images cannot be read.
     pub unreadable: usize,
-    /// Their sizes, most frequent first.
+    /// Sizes of the sampled images, most frequent first.
     pub sizes: Vec<SizeInfo>,
-    /// Mean of each channel over all their pixels, from 0 to 1.
+    /// Mean of each channel over all pixels of the sample, from 0 to 1.
     pub mean: [f64; 3],
-    /// Standard deviation of each channel over all their pixels, on the same scale.
+    /// Standard deviation of each channel over all pixels of the sample, on the scale from 0 to 1.
     pub std: [f64; 3],
 }
 
 /// Counts of one class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ClassInfo {
-    /// Its name; `None` for images without a label.
+    /// Name of the class; `None` for images without a label.
     pub name: Option<String>,
-    /// Its images.
+    /// Number of images of the class.
     pub images: u64,
-    /// Those in each part, in the order of [`Part::ALL`].
+    /// Number of images of the class in each part, in the order of [`Part::ALL`].
     pub parts: [u64; 3],
 }
 
 /// How many images have a size.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct SizeInfo {
     /// Width in pixels.
     pub width: usize,
@@ -69,7 +72,7 @@ pub struct SizeInfo {
     pub images: usize,
 }
 
-/// Counts what is in a data set, and measures a sample of its images that depends on `seed` alone.
+/// Counts the images of a data set, and measures a sample of them that depends on `seed` alone.
 ///
 /// # Errors
 /// A shared file that cannot be read.
@@ -100,7 +103,7 @@ pub fn describe(source: &Source, seed: u64) -> Result<Info> {
         form: source.form().to_owned(),
         images: source.len(),
         classes: count(source),
-        numbered: source.numeric && !source.classes().is_empty(),
+        numbered: source.is_numeric() && !source.classes().is_empty(),
         groups: groups.len(),
         sampled: order.len(),
         seed,
@@ -111,7 +114,8 @@ pub fn describe(source: &Source, seed: u64) -> Result<Info> {
     })
 }
 
-/// A picture of the data set: a row of images for every class, in label order, and one for those without a label.
+/// A picture of the data set: a row of images for every class, in label order, and one for those without a
+/// label.
 ///
 /// # Errors
 /// A shared file that cannot be read.
@@ -126,7 +130,7 @@ pub fn contact_sheet(source: &Source, seed: u64) -> Result<Image> {
     let step = THUMB + GAP;
     let width = COLUMNS * step + GAP;
     let mut sheet = Image::filled(width, rows.len() * step + GAP, [255; 3]);
-    let place: BTreeMap<usize, (usize, usize)> = rows
+    let corner: BTreeMap<usize, (usize, usize)> = rows
         .iter()
         .enumerate()
         .flat_map(|(y, row)| row.iter().enumerate().map(move |(x, i)| (*i, (GAP + x * step, GAP + y * step))))
@@ -136,9 +140,9 @@ pub fn contact_sheet(source: &Source, seed: u64) -> Result<Image> {
         64,
         |_, picture| picture.and_then(|p| thumb(&p.image)),
         |i, thumb| {
-            // what cannot be read leaves its place empty
+            // an image that cannot be read leaves its place empty
             if let Ok(thumb) = thumb {
-                let (left, top) = place[&i];
+                let (left, top) = corner[&i];
                 let (left, top) = (left + (THUMB - thumb.width()) / 2, top + (THUMB - thumb.height()) / 2);
                 for (y, row) in thumb.pixels().chunks_exact(thumb.width() * 3).enumerate() {
                     sheet.pixels_mut()[((top + y) * width + left) * 3..][..row.len()].copy_from_slice(row);

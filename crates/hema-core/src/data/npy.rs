@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// Longest header accepted; numpy itself warns above 10,000 bytes.
 const MAX_HEADER: usize = 1 << 16;
 
-/// What a `.npy` file says of its array.
+/// The header of a `.npy` file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Header {
     pub(super) dtype: Dtype,
@@ -23,7 +23,7 @@ pub(super) struct Header {
 /// The type of an array's numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Dtype {
-    pub(super) kind: Kind,
+    pub(super) kind: NumberKind,
     /// Bytes of one number.
     pub(super) size: usize,
     big_endian: bool,
@@ -31,7 +31,7 @@ pub(super) struct Dtype {
 
 /// Families of numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum NumberKind {
     Unsigned,
     Signed,
     Float,
@@ -97,7 +97,7 @@ fn read_dictionary(reader: &mut dyn Read) -> Result<(String, u64)> {
     Ok((String::from_utf8_lossy(&text).into_owned(), (prefix + len) as u64))
 }
 
-/// What follows a key of the dictionary.
+/// The text after a key of the dictionary.
 fn value<'a>(text: &'a str, key: &str) -> Result<&'a str> {
     let (_, after) = text
         .split_once(&format!("'{key}':"))
@@ -122,7 +122,8 @@ fn shape(text: &str) -> Result<Vec<usize>> {
         .ok_or_else(|| Error::new("has no readable `shape` in its header"))
 }
 
-/// Reads a list of texts, at most `most`, each of at most 1,000 characters; `None` when the array holds something else.
+/// Reads a list of texts, at most `most`, each of at most 1,000 characters; `None` when the array holds
+/// something else.
 pub(super) fn read_texts(reader: &mut dyn Read, most: usize) -> Result<Option<Vec<String>>> {
     let (text, _) = read_dictionary(reader)?;
     let longest = type_name(&text)?.and_then(|name| name.strip_prefix("<U")?.parse().ok());
@@ -151,9 +152,9 @@ impl Dtype {
             let (kind, size) = rest.split_at_checked(1)?;
             let size: usize = size.parse().ok()?;
             let kind = match (kind, size) {
-                ("u", 1 | 2 | 4 | 8) => Kind::Unsigned,
-                ("i", 1 | 2 | 4 | 8) => Kind::Signed,
-                ("f", 4 | 8) => Kind::Float,
+                ("u", 1 | 2 | 4 | 8) => NumberKind::Unsigned,
+                ("i", 1 | 2 | 4 | 8) => NumberKind::Signed,
+                ("f", 4 | 8) => NumberKind::Float,
                 _ => return None,
             };
             matches!(order, "<" | ">" | "|" | "=").then_some(Self { kind, size, big_endian: order == ">" })
@@ -165,22 +166,22 @@ impl Dtype {
 
     /// Whether the numbers are plain bytes, ready to use.
     pub(super) fn is_u8(self) -> bool {
-        self.kind == Kind::Unsigned && self.size == 1
+        self.kind == NumberKind::Unsigned && self.size == 1
     }
 
     /// Calls `each` with every number in `bytes`; 64-bit integers beyond 2^53 lose their last digits.
     pub(super) fn numbers(self, bytes: &[u8], each: impl FnMut(f64)) {
         match (self.kind, self.size) {
-            (Kind::Unsigned, 1) => self.read(bytes, |b: [u8; 1]| f64::from(b[0]), each),
-            (Kind::Unsigned, 2) => self.read(bytes, |b| f64::from(u16::from_le_bytes(b)), each),
-            (Kind::Unsigned, 4) => self.read(bytes, |b| f64::from(u32::from_le_bytes(b)), each),
-            (Kind::Unsigned, _) => self.read(bytes, |b| u64::from_le_bytes(b) as f64, each),
-            (Kind::Signed, 1) => self.read(bytes, |b| f64::from(i8::from_le_bytes(b)), each),
-            (Kind::Signed, 2) => self.read(bytes, |b| f64::from(i16::from_le_bytes(b)), each),
-            (Kind::Signed, 4) => self.read(bytes, |b| f64::from(i32::from_le_bytes(b)), each),
-            (Kind::Signed, _) => self.read(bytes, |b| i64::from_le_bytes(b) as f64, each),
-            (Kind::Float, 4) => self.read(bytes, |b| f64::from(f32::from_le_bytes(b)), each),
-            (Kind::Float, _) => self.read(bytes, f64::from_le_bytes, each),
+            (NumberKind::Unsigned, 1) => self.read(bytes, |b: [u8; 1]| f64::from(b[0]), each),
+            (NumberKind::Unsigned, 2) => self.read(bytes, |b| f64::from(u16::from_le_bytes(b)), each),
+            (NumberKind::Unsigned, 4) => self.read(bytes, |b| f64::from(u32::from_le_bytes(b)), each),
+            (NumberKind::Unsigned, _) => self.read(bytes, |b| u64::from_le_bytes(b) as f64, each),
+            (NumberKind::Signed, 1) => self.read(bytes, |b| f64::from(i8::from_le_bytes(b)), each),
+            (NumberKind::Signed, 2) => self.read(bytes, |b| f64::from(i16::from_le_bytes(b)), each),
+            (NumberKind::Signed, 4) => self.read(bytes, |b| f64::from(i32::from_le_bytes(b)), each),
+            (NumberKind::Signed, _) => self.read(bytes, |b| i64::from_le_bytes(b) as f64, each),
+            (NumberKind::Float, 4) => self.read(bytes, |b| f64::from(f32::from_le_bytes(b)), each),
+            (NumberKind::Float, _) => self.read(bytes, f64::from_le_bytes, each),
         }
     }
 

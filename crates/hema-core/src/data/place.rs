@@ -9,12 +9,20 @@ use flate2::read::DeflateDecoder;
 
 use super::blob::{Blob, Cursor};
 use super::decode;
-use super::npz::PixelLayout;
-use super::visit::Picture;
 use crate::error::{Error, Result};
+use crate::sample::Image;
 
 /// Largest picture file accepted, in bytes.
 pub(super) const MAX_FILE: u64 = 256 << 20;
+
+/// One image of a source, decoded at full size.
+#[non_exhaustive]
+pub struct Picture {
+    /// The pixels.
+    pub image: Image,
+    /// The picture file as it lies in the data, byte for byte; `None` for an image of an array.
+    pub file: Option<Vec<u8>>,
+}
 
 /// Where the bytes of one entry lie.
 #[derive(Clone)]
@@ -25,15 +33,24 @@ pub(super) enum Place {
     Span { blob: Arc<Blob>, offset: u64, len: usize, coding: Coding },
 }
 
-/// What the bytes of a span are.
+/// The meaning of the bytes of a span.
 #[derive(Clone)]
 pub(super) enum Coding {
     /// A picture file.
     Picture,
     /// A deflated picture file of `size` bytes.
     Deflated { size: usize, crc: u32 },
-    /// One image of an array.
-    Pixels(Arc<PixelLayout>),
+    /// Bare pixels, as one image of an array has them.
+    Pixels(Arc<dyn PixelLayout>),
+}
+
+/// How bare bytes become an image, where no picture file says so. One layout serves all images of an array.
+pub(super) trait PixelLayout: Send + Sync {
+    /// Bytes of one image.
+    fn bytes(&self) -> usize;
+
+    /// Makes an image of its bytes.
+    fn image(&self, bytes: Vec<u8>) -> Result<Image>;
 }
 
 /// Bytes of an entry, or the promise that they can be read where and when they are needed.

@@ -1,32 +1,45 @@
-//! A data set that has been opened: what it holds and where, before anything is decoded.
+//! A data set that has been opened: its entries and where they lie, before anything is decoded.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::classes;
 use super::entries::{Entries, Entry};
+use super::part::Part;
 use super::place::{Fetched, Place};
-use super::places::Places;
+use super::place_table::PlaceTable;
 use crate::error::{Error, Result, suggest};
 use crate::sample::Image;
-use crate::split::Split;
 
 /// An opened data set: class names and entries, in order of their paths.
 pub struct Source {
-    pub(super) path: PathBuf,
-    /// What it is, for people.
-    pub(super) form: &'static str,
+    path: PathBuf,
+    /// The name of its reader.
+    form: &'static str,
+    classes: Vec<String>,
+    numeric: bool,
+    entries: Entries,
+    /// Where each entry's bytes lie.
+    pub(super) places: PlaceTable,
+    split_csv: Option<Vec<u8>>,
+}
+
+/// The images that a reader finds in an input, with their labels, parts and groups.
+#[derive(Default)]
+pub(super) struct Contents {
+    /// Class names in label order; empty when nothing is labelled.
     pub(super) classes: Vec<String>,
     /// Labels came as numbers, so that they also fit a class list with other names.
     pub(super) numeric: bool,
+    /// The images, in order of their paths.
     pub(super) entries: Entries,
-    /// Where each entry's bytes lie.
-    pub(super) places: Places,
+    /// Where each entry's bytes lie, in the same order.
+    pub(super) places: PlaceTable,
     /// Text of a `split.csv` at the data's root.
     pub(super) split_csv: Option<Vec<u8>>,
 }
 
-/// What to do with labels that a class list does not have.
+/// The treatment of labels that a class list does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unknown {
     /// Report an error.
@@ -36,21 +49,10 @@ pub enum Unknown {
 }
 
 impl Source {
-    /// One picture file.
-    pub(super) fn of_picture(path: &Path) -> Self {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        let entry = Entry { path: &name, label: None, part: None, group: None };
-        let mut places = Places::default();
-        places.push(Place::File(path.to_path_buf()));
-        Self {
-            path: path.to_path_buf(),
-            form: "",
-            classes: Vec::new(),
-            numeric: false,
-            entries: Entries::from_iter([entry]),
-            places,
-            split_csv: None,
-        }
+    /// The contents of an input at a path, in the form that a reader is named after.
+    pub(super) fn new(path: &Path, form: &'static str, contents: Contents) -> Self {
+        let Contents { classes, numeric, entries, places, split_csv } = contents;
+        Self { path: path.to_path_buf(), form, classes, numeric, entries, places, split_csv }
     }
 
     /// Several sources as one, their classes united, each entry's path behind its source's.
@@ -62,15 +64,7 @@ impl Source {
         if numeric {
             united.names = classes::numbered(labelled().map(|s| s.classes.len()).max().unwrap_or(0));
         }
-        let mut merged = Self {
-            path: PathBuf::new(),
-            form: "several inputs",
-            classes: united.names,
-            numeric,
-            entries: Entries::default(),
-            places: Places::default(),
-            split_csv: None,
-        };
+        let mut merged = Contents { classes: united.names, numeric, ..Contents::default() };
         for source in sources {
             let united_label =
                 |label: usize| if numeric { label } else { united.labels[&source.classes[label]] };
@@ -82,7 +76,7 @@ impl Source {
                 merged.places.push(place);
             }
         }
-        merged
+        Self::new(Path::new(""), "several inputs", merged)
     }
 
     /// The input's path as given; empty when several were opened together.
@@ -90,7 +84,8 @@ impl Source {
         &self.path
     }
 
-    /// What the input is: an image folder, a tar archive, ...
+    /// The form of the input, by the name of its [`Reader`](super::Reader): an image folder, a tar archive,
+    /// ...
     pub fn form(&self) -> &'static str {
         self.form
     }
@@ -130,11 +125,11 @@ impl Source {
         count_labels(self.classes.len(), self.entries.iter().map(|e| e.label))
     }
 
-    /// Gives the labels the positions they have in a class list (a model's). Names match under any known spelling;
-    /// labels that are only numbers match by position where their names do not.
+    /// Gives the labels the positions they have in a class list (a model's). Names match under any known
+    /// spelling; labels that are only numbers match by position where their names do not.
     ///
     /// # Errors
-    /// With [`Unknown::Fail`], an image's class that the list lacks.
+    /// An image's class that the list lacks, with [`Unknown::Fail`].
     pub fn with_classes(mut self, classes: &[String], unknown: Unknown) -> Result<Self> {
         let counts = self.counts();
         let by_name = |own: &String| classes.iter().position(|known| classes::same_class(own, known));
@@ -168,41 +163,33 @@ impl Source {
         self
     }
 
-    /// The split that the data brings along: parts named by its folders, arrays or manifest, else a `split.csv` at
-    /// its root.
-    ///
-    /// # Errors
-    /// A `split.csv` that is not a split.
-    pub fn read_split_inside(&self) -> Result<Option<Split>> {
-        if self.entries.iter().any(|e| e.part.is_some()) {
-            return Ok(Some(Split::of_entries(&self.entries, &self.classes, &self.path)));
-        }
-        let parse = |text: &Vec<u8>| Split::parse(text.as_slice(), &self.path.join("split.csv"));
-        self.split_csv.as_ref().map(parse).transpose()
+    /// Text of a `split.csv` at the data's root.
+    pub(crate) fn split_csv(&self) -> Option<&[u8]> {
+        self.split_csv.as_deref()
     }
 
-    /// Gives the entries the parts that a split names; the others have none.
-    ///
-    /// # Errors
-    /// A split that names files the data lacks, or under another label.
-    pub fn with_split(mut self, split: &Split) -> Result<Self> {
-        split.check_against(&self)?;
-        let parts = split.parts(&self);
-        for (i, part) in parts.into_iter().enumerate() {
-            self.entries.set_part(i, part);
-        }
-        Ok(self)
+    /// Whether labels came as numbers, without names.
+    pub(super) fn is_numeric(&self) -> bool {
+        self.numeric
     }
 
-    /// The same entries without their parts.
+    /// Gives every entry the part given for it, in place of its own.
+    pub(crate) fn with_parts(mut self, parts: &[Option<Part>]) -> Self {
+        for (i, part) in parts.iter().enumerate() {
+            self.entries.set_part(i, *part);
+        }
+        self
+    }
+
+    /// Takes the parts of all entries away.
     pub fn without_parts(mut self) -> Self {
         (0..self.len()).for_each(|i| self.entries.set_part(i, None));
         self.split_csv = None;
         self
     }
 
-    /// Decodes one image at full size. In a compressed archive or array this reads everything before it; to read many
-    /// images, load a [`Dataset`](super::Dataset).
+    /// Decodes one image at full size. In a compressed archive or array this reads everything before it; to
+    /// read many images, load a [`Dataset`](super::Dataset).
     ///
     /// # Errors
     /// An image that cannot be read, with its path. `index` must be below [`Source::len`].

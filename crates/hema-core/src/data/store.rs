@@ -1,4 +1,5 @@
-//! Where decoded pixels are kept: in memory, or in a temporary file once they are more than the memory allowed.
+//! Where decoded pixels are kept: in memory, or in a temporary file once they are more than the memory
+//! allowed.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

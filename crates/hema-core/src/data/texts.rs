@@ -1,4 +1,5 @@
-//! Many short texts in one piece of memory: four bytes a text beside its own, where a `String` takes forty and more.
+//! Many short texts in one piece of memory: four bytes a text beside its own, where a `String` takes forty
+//! and more.
 
 /// Texts of a block, which together are shorter than 4 GiB.
 const BLOCK: usize = 64;
@@ -6,7 +7,7 @@ const BLOCK: usize = 64;
 /// Texts, numbered from 0 in the order they came in.
 #[derive(Clone, Default, PartialEq)]
 pub(super) struct Texts {
-    /// All of them, one after the other.
+    /// All texts, one after the other.
     joined: String,
     /// Where each block begins.
     blocks: Vec<usize>,
@@ -32,7 +33,7 @@ impl Texts {
         &self.joined[block + start as usize..block + self.ends[i] as usize]
     }
 
-    /// All of them, in order.
+    /// All texts, in order.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         (0..self.len()).map(|i| self.get(i))
     }

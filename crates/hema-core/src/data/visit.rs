@@ -1,28 +1,20 @@
-//! Going over many images of a source once: bytes in reading order, everything else on all threads, and no more memory
-//! than one batch takes.
+//! Going over many images of a source once: bytes in reading order, everything else on all threads, and no
+//! more memory than one batch takes.
 
 use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::place::Picture;
 use super::source::Source;
 use crate::error::{Error, Result};
-use crate::sample::Image;
 
 /// Most compressed bytes of one batch.
 const BATCH_BYTES: usize = 64 << 20;
 
-/// One image of a source, decoded at full size.
-pub struct Picture {
-    /// The pixels.
-    pub image: Image,
-    /// The picture file as it lies in the data, byte for byte; `None` for an image of an array.
-    pub file: Option<Vec<u8>>,
-}
-
 impl Source {
-    /// The order in which a source's entries are read fastest, going forward through every shared file: `indices`
-    /// sorted and without repetition, or every entry.
+    /// The order in which a source's entries are read fastest, going forward through every shared file:
+    /// `indices` sorted and without repetition, or every entry.
     ///
     /// # Errors
     /// An index beyond the source.
@@ -47,9 +39,10 @@ impl Source {
         Ok(order)
     }
 
-    /// Reads the entries of `order` (see [`Source::reading_order`]), turns each into whatever `work` makes of it, on all
-    /// threads, and hands the results to `each` on this thread, in that order. No more than `in_flight` results wait at
-    /// a time. An entry that cannot be read reaches `work` as the error, with its path.
+    /// Reads the entries of `order` (see [`Source::reading_order`]), turns each into whatever `work` makes of
+    /// it, on all threads, and hands the results to `each` on this thread, in that order. No more than
+    /// `in_flight` results wait at a time. An entry that cannot be read reaches `work` as the error, with its
+    /// path.
     ///
     /// # Errors
     /// A shared file that cannot be read any further; whatever `each` returns.

@@ -1,13 +1,13 @@
-//! What is seen beyond the border of an image.
+//! The fill: pixels that are shown beyond the border of an image.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::luma;
+use super::pixels::luma;
 use crate::error::{Error, Result};
 use crate::sample::Image;
 
-/// What an operator shows where the image has nothing to show.
+/// The pixels that an operator shows where the image has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fill {
     /// The mirror image at the border. A smear has no edge, so this is its most natural continuation.
@@ -29,13 +29,14 @@ impl Fill {
         }
     }
 
-    /// The colour that covers a part of the image itself; for [`Fill::Reflect`], which has none, the background.
+    /// The colour that covers a part of the image itself; for [`Fill::Reflect`], which has none, the
+    /// background.
     pub(crate) fn cover(self, image: &Image) -> [u8; 3] {
         self.colour(image).unwrap_or_else(|| background(image))
     }
 }
 
-/// The median colour of the lighter half of the border pixels: on a smear, what is between the cells.
+/// The median colour of the lighter half of the border pixels: on a smear, the colour between the cells.
 fn background(image: &Image) -> [u8; 3] {
     let (width, height) = (image.width(), image.height());
     let across = (0..width).flat_map(|x| [(x, 0), (x, height - 1)]);

@@ -1,31 +1,7 @@
 //! Convolution with a small square kernel, the common part of the blurs that are not Gaussian.
 
+use super::border::Border;
 use super::raster::{Raster, add_scaled};
-
-/// What a convolution sees beyond the border.
-#[derive(Clone, Copy)]
-pub(crate) enum Border {
-    /// The border pixel again and again.
-    Edge,
-    /// The mirror image about the border pixel, which is seen once (OpenCV's `BORDER_REFLECT_101`).
-    Mirror,
-}
-
-impl Border {
-    /// The inside index that is seen at `index`.
-    #[inline]
-    pub(crate) fn inside(self, index: isize, length: usize) -> usize {
-        let last = length as isize - 1;
-        let seen = match self {
-            Self::Edge => index.clamp(0, last),
-            Self::Mirror => {
-                let folded = index.rem_euclid((2 * last).max(1));
-                folded.min(2 * last - folded)
-            }
-        };
-        seen as usize
-    }
-}
 
 /// Weights on a square grid around the pixel to be replaced.
 pub(crate) struct Kernel {
@@ -37,8 +13,8 @@ pub(crate) struct Kernel {
 pub(crate) type Point = ([i32; 2], f32);
 
 impl Kernel {
-    /// A kernel given on another grid, whose unit measures `unit` pixels here. At unit 1 it is as given; else each point
-    /// is shared by the pixels around it. The sum of the weights stays.
+    /// A kernel given on another grid, whose unit measures `unit` pixels here. At unit 1 it is as given; else
+    /// each point is shared by the pixels around it. The sum of the weights stays.
     pub(crate) fn scaled(points: &[Point], unit: f32) -> Self {
         // where the unit is larger than a pixel, a point becomes a square of points
         let parts = unit.ceil().max(1.0) as usize;

@@ -1,7 +1,7 @@
 //! Values as floats, for operators of several steps: blurs, noise layers, fields of light.
 
-use super::Image;
-use super::kernel::Border;
+use super::border::Border;
+use crate::sample::Image;
 
 /// Floats on a grid, row by row, with the channels of a pixel side by side.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ impl Raster {
         }
     }
 
-    /// The values with a margin of what the border shows, on all sides.
+    /// The values with a margin on all sides, as the border says.
     pub(crate) fn padded(&self, margin: usize, border: Border) -> Self {
         let (width, height) = (self.width + 2 * margin, self.height + 2 * margin);
         let inside = |i: usize, length| border.inside(i as isize - margin as isize, length);
@@ -75,9 +75,11 @@ impl Raster {
         Self { width, height, channels: 1, values }
     }
 
-    /// Blurs by a Gaussian whose weights end `truncate` standard deviations out; the border pixel is repeated.
+    /// Blurs by a Gaussian whose weights end `truncate` standard deviations out; the border pixel is
+    /// repeated.
     ///
-    /// The weights are those of `scipy.ndimage.gaussian_filter`: the density at whole pixels, brought to a sum of 1.
+    /// The weights are those of `scipy.ndimage.gaussian_filter`: the density at whole pixels, brought to a
+    /// sum of 1.
     pub(crate) fn gaussian(&mut self, deviation: f32, truncate: f32) {
         let radius = (truncate * deviation + 0.5) as usize;
         if radius == 0 {

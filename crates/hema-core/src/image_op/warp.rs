@@ -1,14 +1,16 @@
 //! Geometric resampling: where each pixel of the result is read from, bilinearly.
 //!
-//! Positions are whole numbers of 1/[`STEPS`] pixel, and so is all arithmetic behind them: every machine makes the same
-//! image. Left out on purpose: better interpolation. An augmented cell is seen once, and bilinear is what the field's
-//! pipelines use.
+//! Positions are whole numbers of 1/[`STEPS`] pixel, and so is all arithmetic behind them: every machine
+//! makes the same image. Left out on purpose: better interpolation. An augmented cell is seen once, and
+//! bilinear is what the field's pipelines use.
+
+use hema_kernels::{Border, STEPS, bilinear};
 
 use super::Fill;
 use crate::sample::Image;
-use hema_kernels::{Border, STEPS, bilinear};
 
-/// Reads each pixel of the result from `matrix * (x, y) + shift`, in pixels, measured from the centre of the image.
+/// Reads each pixel of the result from `matrix * (x, y) + shift`, in pixels, measured from the centre of the
+/// image.
 pub(crate) fn affine(image: &mut Image, matrix: [[f32; 2]; 2], shift: [f32; 2], fill: Fill) {
     /// Bits behind the point of a step, so that the last pixel of a row is where it should be.
     const BITS: u32 = 24;
@@ -35,11 +37,13 @@ pub(crate) fn centre(image: &Image) -> [f32; 2] {
     [image.width(), image.height()].map(|side| (side - 1) as f32 / 2.0)
 }
 
-/// A position in steps, the nearest; one further out than any image reaches, or no number, is brought back there.
+/// A position in steps, the nearest; one further out than any image reaches, or no number, is brought back
+/// there.
 #[inline]
 pub(crate) fn steps(pixels: f32) -> i32 {
-    /// Numbers around it end in whole steps, so its sum with a position has the step in its last bits. (`round` is a call on
-    /// plain x86-64, and a conversion that checks its range costs more than the interpolation.)
+    /// Numbers around it end in whole steps, so its sum with a position has the step in its last bits.
+    /// (`round` is a call on plain x86-64, and a conversion that checks its range costs more than the
+    /// interpolation.)
     const MIDDLE: f32 = 1.5 * (1u32 << 23) as f32 / STEPS as f32;
     const REACH: f32 = 20_000.0;
     let pixels = if pixels > -REACH { pixels } else { -REACH };
@@ -47,8 +51,8 @@ pub(crate) fn steps(pixels: f32) -> i32 {
     (pixels + MIDDLE).to_bits().wrapping_sub(MIDDLE.to_bits()) as i32
 }
 
-/// Reads each pixel of the result from the position, in steps, that `row(y, positions)` writes for it: one position
-/// `[x, y]` for each pixel of row `y`.
+/// Reads each pixel of the result from the position, in steps, that `row(y, positions)` writes for it: one
+/// position `[x, y]` for each pixel of row `y`.
 pub(crate) fn warp(image: &mut Image, fill: Fill, mut row: impl FnMut(f32, &mut [[i32; 2]])) {
     let width = image.width();
     let colour = fill.colour(image);
@@ -87,7 +91,8 @@ fn with_margin(image: &Image, colour: [u8; 3]) -> (Vec<[u8; 4]>, usize) {
     (pixels, stride)
 }
 
-/// The image, of two rows and columns at least, and the length of its rows: the mirror image of a single one is the same again.
+/// The image, of two rows and columns at least, and the length of its rows: the mirror image of a single one
+/// is the same again.
 fn of_two_at_least(image: &Image) -> (Vec<[u8; 4]>, usize) {
     let mut pixels: Vec<[u8; 4]> = image.pixels().as_chunks().0.iter().copied().map(wide).collect();
     let mut width = image.width();

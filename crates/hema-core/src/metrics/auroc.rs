@@ -1,30 +1,23 @@
-//! Area under the receiver operating characteristic, one class against the rest.
+//! AUROC: how well each class is told from the rest, whatever the threshold.
 
-use super::Predictions;
+use super::mean::mean;
+use super::metric::{Metric, Notation, Place};
+use super::tally::Tally;
 
-/// The area for each class, in class order; `None` where the class or the rest is absent.
-pub(super) fn one_vs_rest(predictions: &Predictions) -> Vec<Option<f64>> {
-    let k = predictions.classes.len();
-    (0..k)
-        .map(|class| {
-            let scored = predictions.rows().zip(&predictions.labels);
-            auroc(scored.map(|(row, label)| (row[class], *label == class)).collect())
-        })
-        .collect()
-}
+/// Unweighted mean of the one-vs-rest AUROC over the classes where it is defined.
+pub const AUROC: Metric = Metric {
+    name: "auroc",
+    about: "mean over classes of the area under the one-vs-rest ROC curve",
+    label: "AUROC",
+    title: "AUROC",
+    higher_is_better: true,
+    terminal: Notation::Number,
+    report: Notation::Number,
+    shown_in: &[Place::Evaluate],
+    compute,
+    interval: None,
+};
 
-/// The share of pairs of a positive and a negative where the positive scores higher, ties counting half (Mann and
-/// Whitney, 1947): exact, in O(n log n).
-fn auroc(mut scored: Vec<(f32, bool)>) -> Option<f64> {
-    scored.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut below, mut positives, mut twice_won) = (0_u64, 0_u64, 0_u64);
-    for tied in scored.chunk_by(|a, b| a.0 == b.0) {
-        let wins = tied.iter().filter(|(_, positive)| *positive).count() as u64;
-        let negatives = tied.len() as u64 - wins;
-        twice_won += wins * (2 * below + negatives);
-        below += negatives;
-        positives += wins;
-    }
-    let pairs = positives * below;
-    (pairs > 0).then(|| twice_won as f64 / (2 * pairs) as f64)
+fn compute(tally: &Tally) -> Option<f64> {
+    mean(tally.per_class.iter().filter_map(|class| class.auroc))
 }

@@ -1,7 +1,31 @@
-//! The confusion matrix and what is counted from it: precision, recall and F1.
+//! The confusion matrix, and the scores of each class that are counted from it: precision, recall and F1.
 
-use super::{Predictions, wilson};
-use crate::record::ClassScores;
+use serde::{Deserialize, Serialize};
+
+use super::interval::wilson;
+use super::predictions::Predictions;
+
+/// Scores of one class against the rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ClassScores {
+    /// Class name.
+    pub name: String,
+    /// Images whose truth is this class.
+    pub support: u64,
+    /// Share of the predictions of this class that are right; 0 when it is never predicted.
+    pub precision: f64,
+    /// Wilson interval of the precision.
+    pub precision_interval: [f64; 2],
+    /// Share of this class's images that are found (sensitivity); 0 when it does not occur.
+    pub recall: f64,
+    /// Wilson interval of the recall.
+    pub recall_interval: [f64; 2],
+    /// Harmonic mean of precision and recall; 0 when both are.
+    pub f1: f64,
+    /// One-vs-rest AUROC; `None` when the class or the rest is absent.
+    pub auroc: Option<f64>,
+}
 
 /// Counts of `[truth][prediction]`.
 pub(super) struct Confusion(Vec<Vec<u64>>);
@@ -41,6 +65,7 @@ impl Confusion {
         }
     }
 
+    /// The counts, `[truth][prediction]`.
     pub(super) fn into_counts(self) -> Vec<Vec<u64>> {
         self.0
     }

@@ -41,8 +41,8 @@ pub(super) fn bootstrap_share(successes: u64, trials: u64, seed: u64) -> [f64; 2
     [quantile(&shares, 0.025), quantile(&shares, 0.975)]
 }
 
-/// 95 % percentile interval of the mean of values over 2,000 bootstrap resamples (Efron, 1979). Of nothing nothing is
-/// known: NaN.
+/// 95 % percentile interval of the mean of values over 2,000 bootstrap resamples (Efron, 1979). Of nothing
+/// nothing is known: NaN.
 pub fn bootstrap_mean(values: &[f64], seed: u64) -> [f64; 2] {
     if values.is_empty() {
         return [f64::NAN; 2];

@@ -1,4 +1,4 @@
-//! Parity with scikit-learn and statsmodels (`scripts/reference/sklearn_metrics.py`), and what is refused.
+//! Parity with scikit-learn and statsmodels (`scripts/reference/sklearn_metrics.py`), and refusals.
 
 use serde::Deserialize;
 
@@ -51,13 +51,13 @@ fn scores_are_those_of_scikit_learn() {
         let scores = score(&predictions(case.classes, &case.labels, &case.probabilities), 0).unwrap();
         let what = |metric: &str| format!("{}, {metric}", case.name);
         assert_eq!(scores.n, case.labels.len() as u64);
-        close(scores.accuracy, case.accuracy, &what("accuracy"));
-        close(scores.balanced_accuracy, case.balanced_accuracy, &what("balanced accuracy"));
-        close(scores.macro_f1, case.macro_f1, &what("macro F1"));
-        close_if_defined(scores.auroc, case.auroc, &what("AUROC"));
-        close(scores.nll, case.nll, &what("NLL"));
-        close(scores.brier, case.brier, &what("Brier"));
-        close(scores.ece, case.ece, &what("ECE"));
+        close(scores.value(&ACCURACY).unwrap(), case.accuracy, &what("accuracy"));
+        close(scores.value(&BALANCED_ACCURACY).unwrap(), case.balanced_accuracy, &what("balanced accuracy"));
+        close(scores.value(&MACRO_F1).unwrap(), case.macro_f1, &what("macro F1"));
+        close_if_defined(scores.value(&AUROC), case.auroc, &what("AUROC"));
+        close(scores.value(&NLL).unwrap(), case.nll, &what("NLL"));
+        close(scores.value(&BRIER).unwrap(), case.brier, &what("Brier"));
+        close(scores.value(&ECE).unwrap(), case.ece, &what("ECE"));
         assert_eq!(scores.confusion, case.confusion, "{}", case.name);
         for (class, found) in scores.per_class.iter().enumerate() {
             let what = |metric: &str| format!("{}, {metric} of class {class}", case.name);
@@ -75,8 +75,8 @@ fn scores_are_those_of_scikit_learn() {
                 close(found[1], expected[1], &what("interval"));
             }
         }
-        let [low, high] = scores.accuracy_interval;
-        assert!(low <= scores.accuracy && scores.accuracy <= high, "{}", case.name);
+        let [low, high] = scores.accuracy_interval();
+        assert!(low <= scores.accuracy() && scores.accuracy() <= high, "{}", case.name);
     }
 }
 
@@ -92,7 +92,7 @@ fn certain_predictions_fall_into_the_last_bin() {
     let counts: Vec<u64> = scores.reliability.iter().map(|bin| bin.count).collect();
     assert_eq!((counts[7], counts[14], counts.iter().sum::<u64>()), (1, 2, 3));
     assert_eq!((scores.reliability[14].confidence, scores.reliability[14].accuracy), (1.0, 0.5));
-    close(scores.ece, (0.5 + 2.0 * 0.5) / 3.0, "ECE");
+    close(scores.value(&ECE).unwrap(), (0.5 + 2.0 * 0.5) / 3.0, "ECE");
 }
 
 #[test]
@@ -118,10 +118,45 @@ fn impossible_predictions_are_refused() {
 fn metrics_are_found_by_name_and_know_their_direction() {
     let scores = score(&predictions(2, &[0, 1], &[0.9, 0.1, 0.2, 0.8]), 0).unwrap();
     for metric in METRICS {
-        assert!((metric.value)(&scores).is_some(), "{}", metric.name);
+        assert!(scores.value(metric).is_some(), "{}", metric.name);
         assert_eq!(find(metric.name).unwrap().name, metric.name);
     }
     assert_eq!(find("acuracy").unwrap_err().hint_text(), Some("did you mean `accuracy`?"));
     assert!(find("nll").unwrap().improves(0.1, 0.2) && find("auroc").unwrap().improves(0.2, 0.1));
     assert!(!find("nll").unwrap().improves(f64::NAN, 0.2));
+}
+
+#[test]
+fn metrics_stand_flat_in_a_file_in_the_order_of_the_table() {
+    let scores = score(&predictions(2, &[0, 1], &[0.75, 0.25, 0.5, 0.5]), 0).unwrap();
+    let text = serde_json::to_string(&scores).unwrap();
+    let keys = [
+        "n",
+        "accuracy",
+        "accuracy_interval",
+        "balanced_accuracy",
+        "macro_f1",
+        "auroc",
+        "nll",
+        "brier",
+        "ece",
+        "per_class",
+        "confusion",
+        "reliability",
+    ];
+    let places = keys.map(|key| text.find(&format!("\"{key}\":")).unwrap());
+    assert!(places.is_sorted(), "{text}");
+    assert_eq!(serde_json::from_str::<Scores>(&text).unwrap(), scores);
+    for metric in METRICS {
+        assert!(text.contains(&format!("\"{}\":", metric.key())), "{}", metric.name);
+    }
+}
+
+#[test]
+fn a_file_from_before_a_metric_is_read() {
+    let old = r#"{"n": 2, "accuracy": 0.5, "accuracy_interval": [0.0, 1.0], "auroc": null,
+                  "per_class": [], "confusion": [], "reliability": []}"#;
+    let scores: Scores = serde_json::from_str(old).unwrap();
+    assert_eq!((scores.accuracy(), scores.accuracy_interval()), (0.5, [0.0, 1.0]));
+    assert!(scores.value(&AUROC).is_none() && scores.value(&ECE).is_none() && scores.number(&ECE).is_nan());
 }

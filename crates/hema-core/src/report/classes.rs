@@ -3,7 +3,7 @@
 use super::findings::Findings;
 use super::html::{aid, count, decimal, each, interval, percent, scroll_box, words};
 use super::svg::{self, Scale};
-use crate::record::{ClassScores, Scores};
+use crate::metrics::{ClassScores, Scores};
 
 const BAR: [f64; 2] = [120.0, 16.0];
 
@@ -36,7 +36,8 @@ pub(super) fn table(findings: &Findings, scores: &Scores) -> String {
         )
 }
 
-/// A class without images has no recall, one that no image was named after no precision, and one with neither no F1.
+/// A class without images has no recall, one that no image was named after no precision, and one with neither
+/// no F1.
 fn row(class: &ClassScores, named: u64, floor: f64, under: &str) -> String {
     format!(
         "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td>{}{under}{}<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",

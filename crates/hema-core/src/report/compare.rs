@@ -1,14 +1,15 @@
 //! Several runs side by side.
 
-use super::RunReport;
 use super::findings::Findings;
 use super::html::{
     UNKNOWN, aid, beside, decimal, each, escape, interval, percent, percent_bare, scroll_box, short_count,
     words,
 };
 use super::matrix::{error_colour, legend};
-use super::run::Place;
+use super::run::Outline;
+use super::run_report::RunReport;
 use super::verdict;
+use crate::metrics::{BALANCED_ACCURACY, ECE};
 
 /// One column of the comparison: how to read it from a run, and which end is better.
 struct Column {
@@ -28,25 +29,25 @@ const COLUMNS: &[Column] = &[
     Column { head: "Clean", value: |f| f.clean_accuracy(), show: percent, higher_is_better: true },
     Column {
         head: "Worst condition",
-        value: |f| f.worst_condition().map(|c| c.scores.accuracy),
+        value: |f| f.worst_condition().map(|c| c.scores.accuracy()),
         show: percent,
         higher_is_better: true,
     },
     Column {
         head: "Clean balanced",
-        value: |f| f.clean.map(|c| c.scores.balanced_accuracy),
+        value: |f| f.clean?.scores.value(&BALANCED_ACCURACY),
         show: percent,
         higher_is_better: true,
     },
     Column {
         head: "Clean ECE",
-        value: |f| f.clean.map(|c| c.scores.ece),
+        value: |f| f.clean?.scores.value(&ECE),
         show: decimal,
         higher_is_better: false,
     },
     Column {
         head: "Degraded ECE",
-        value: |f| f.degraded_mean(|c| c.scores.ece),
+        value: |f| f.degraded_mean(|c| c.scores.number(&ECE)),
         show: decimal,
         higher_is_better: false,
     },
@@ -55,11 +56,11 @@ const COLUMNS: &[Column] = &[
 /// The comparison of all runs, with links to each.
 pub(super) fn draw(runs: &[RunReport]) -> String {
     let findings: Vec<Findings> = runs.iter().map(|r| Findings::of(&r.evaluation)).collect();
-    let place = Place { prefix: String::new(), level: 2 };
+    let outline = Outline { prefix: String::new(), level: 2 };
     let overview = warnings(&findings) + &leader(runs, &findings) + &overview(runs, &findings);
-    place.section("comparison", "Side by side", &overview)
-        + &place.section("by-corruption", "By kind of degradation", &by_corruption(runs, &findings))
-        + &place.section("by-class", "By class: recall on clean images", &by_class(runs, &findings))
+    outline.section("comparison", "Side by side", &overview)
+        + &outline.section("by-corruption", "By kind of degradation", &by_corruption(runs, &findings))
+        + &outline.section("by-class", "By class: recall on clean images", &by_class(runs, &findings))
 }
 
 /// Why the runs may not be comparable.
@@ -112,7 +113,7 @@ fn overview(runs: &[RunReport], findings: &[Findings]) -> String {
         let cells = each(COLUMNS.iter().zip(&best), |(column, best)| column.cell(f, *best));
         let model = &f.evaluation.model;
         let enlarged = model.enlarged.map(|side| format!(" enlarged to {side}")).unwrap_or_default();
-        let clean = f.clean.and_then(|c| interval(c.scores.accuracy_interval)).unwrap_or(UNKNOWN.into());
+        let clean = f.clean.and_then(|c| interval(c.scores.accuracy_interval())).unwrap_or(UNKNOWN.into());
         format!(
             "<tr><th scope=\"row\"><a href=\"#run-{}\">{}</a><small>{}, {} parameters, {} px{enlarged}</small></th>\
              {cells}<td class=\"n\">{clean}</td><td class=\"strip\">{}</td></tr>",

@@ -1,8 +1,32 @@
-//! Learning curves: loss, accuracy and learning rate over the epochs, with the stages and the epoch that was kept.
+//! Learning curves: loss, accuracy and learning rate over the epochs, with the stages and the epoch that was
+//! kept.
 
-use super::Curves;
 use super::html::{aid, counted, decimal, each, percent_bare};
-use super::svg::{self, Scale};
+use super::svg::{self, Scale, short};
+
+/// The training log, one entry per epoch in every list. A value that is not finite, or missing at the end of
+/// a list, leaves a gap in its curve.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Curves {
+    /// Epoch number, counted through all stages.
+    pub epoch: Vec<f64>,
+    /// Name of the recipe's stage that the epoch belongs to.
+    pub stage: Vec<String>,
+    /// Mean training loss.
+    pub train_loss: Vec<f64>,
+    /// Loss on the validation part.
+    pub val_loss: Vec<f64>,
+    /// Accuracy on the validation part.
+    pub val_accuracy: Vec<f64>,
+    /// Mean recall over the classes on the validation part.
+    pub val_balanced_accuracy: Vec<f64>,
+    /// Accuracy on corrupted copies of the validation part; no finite value where the recipe asks for none.
+    pub val_corrupted_accuracy: Vec<f64>,
+    /// Learning rate at the end of the epoch.
+    pub learning_rate: Vec<f64>,
+    /// Epoch whose weights were kept.
+    pub best_epoch: Option<f64>,
+}
 
 /// One curve of a panel.
 struct Series<'a> {
@@ -193,17 +217,6 @@ fn stages(curves: &Curves, x: Scale) -> String {
 
 fn ends(ticks: &[f64]) -> [f64; 2] {
     [ticks[0], ticks[ticks.len() - 1]]
-}
-
-/// A tick's value without needless digits: `0.05`, `20`, `1e-5`.
-pub(super) fn short(value: f64) -> String {
-    let size = value.abs();
-    if size > 0.0 && !(1e-4..1e5).contains(&size) {
-        let text = format!("{value:.1e}");
-        return text.replace(".0e", "e");
-    }
-    let text = format!("{value:.4}");
-    text.trim_end_matches('0').trim_end_matches('.').replace('-', "−")
 }
 
 #[cfg(test)]

@@ -1,25 +1,26 @@
-//! What the scores of an evaluation say together: means over conditions, and where the model fails most.
+//! The findings of an evaluation: means over conditions, and where the model fails most.
 //!
-//! No interval is given for a mean over several conditions: they share their images, and the record does not keep
-//! what an honest interval would need.
+//! No interval is given for a mean over several conditions: they share their images, and the record does not
+//! keep the numbers that an honest interval would need.
 
-use crate::record::{Condition, Evaluation, ReliabilityBin};
+use crate::metrics::ReliabilityBin;
+use crate::record::{ConditionScores, Evaluation};
 
 /// Reads an evaluation; every number is `None` where the record has nothing finite to say.
 pub(super) struct Findings<'a> {
     pub(super) evaluation: &'a Evaluation,
     /// The clean condition.
-    pub(super) clean: Option<&'a Condition>,
+    pub(super) clean: Option<&'a ConditionScores>,
     /// Every condition with a corruption.
-    pub(super) degraded: Vec<&'a Condition>,
+    pub(super) degraded: Vec<&'a ConditionScores>,
 }
 
 /// One corruption at all its severities.
 pub(super) struct Corruption<'a> {
     pub(super) suite: &'a str,
     pub(super) name: &'a str,
-    /// By rising severity.
-    pub(super) conditions: Vec<&'a Condition>,
+    /// Scores by rising severity.
+    pub(super) conditions: Vec<&'a ConditionScores>,
     /// The training recipe used one of its operators: the score says less about unseen trouble.
     pub(super) trained_on: bool,
 }
@@ -27,11 +28,11 @@ pub(super) struct Corruption<'a> {
 impl Corruption<'_> {
     /// Mean accuracy over the severities.
     pub(super) fn accuracy(&self) -> Option<f64> {
-        mean(self.conditions.iter().map(|c| c.scores.accuracy))
+        mean(self.conditions.iter().map(|c| c.scores.accuracy()))
     }
 }
 
-/// The class found least often, and what it is taken for most.
+/// The class found least often, and the one it is taken for most.
 pub(super) struct WeakestClass<'a> {
     pub(super) name: &'a str,
     pub(super) recall: f64,
@@ -51,21 +52,21 @@ impl<'a> Findings<'a> {
     }
 
     /// The condition whose classes, confusion and mistakes are shown: the clean one when there is one.
-    pub(super) fn shown(&self) -> Option<&'a Condition> {
+    pub(super) fn shown(&self) -> Option<&'a ConditionScores> {
         self.clean.or(self.degraded.first().copied())
     }
 
     pub(super) fn clean_accuracy(&self) -> Option<f64> {
-        self.clean.map(|c| c.scores.accuracy).filter(|a| a.is_finite())
+        self.clean.map(|c| c.scores.accuracy()).filter(|a| a.is_finite())
     }
 
     /// The headline: mean accuracy over all degraded conditions.
     pub(super) fn degraded_accuracy(&self) -> Option<f64> {
-        self.degraded_mean(|c| c.scores.accuracy)
+        self.degraded_mean(|c| c.scores.accuracy())
     }
 
     /// The mean of a score over all degraded conditions.
-    pub(super) fn degraded_mean(&self, score: impl Fn(&Condition) -> f64) -> Option<f64> {
+    pub(super) fn degraded_mean(&self, score: impl Fn(&ConditionScores) -> f64) -> Option<f64> {
         mean(self.degraded.iter().map(|c| score(c)))
     }
 
@@ -115,12 +116,13 @@ impl<'a> Findings<'a> {
     }
 
     /// The single condition with the lowest accuracy.
-    pub(super) fn worst_condition(&self) -> Option<&'a Condition> {
-        let finite = self.degraded.iter().filter(|c| c.scores.accuracy.is_finite());
-        finite.min_by(|a, b| a.scores.accuracy.total_cmp(&b.scores.accuracy)).copied()
+    pub(super) fn worst_condition(&self) -> Option<&'a ConditionScores> {
+        let finite = self.degraded.iter().filter(|c| c.scores.accuracy().is_finite());
+        finite.min_by(|a, b| a.scores.accuracy().total_cmp(&b.scores.accuracy())).copied()
     }
 
-    /// The class with the lowest recall under the condition shown; nothing when every class is found every time.
+    /// The class with the lowest recall under the condition shown; nothing when every class is found every
+    /// time.
     pub(super) fn weakest_class(&self) -> Option<WeakestClass<'a>> {
         let scores = &self.shown()?.scores;
         let occurring = scores.per_class.iter().enumerate().filter(|(_, c)| c.support > 0 && c.recall < 1.0);
@@ -168,7 +170,7 @@ impl<'a> Findings<'a> {
 }
 
 /// A condition's name for readers, not escaped.
-pub(super) fn condition_name(condition: &Condition) -> String {
+pub(super) fn condition_name(condition: &ConditionScores) -> String {
     match condition.corruption.as_deref().map(|name| name.replace('_', " ")) {
         Some(name) if condition.severity > 0 => format!("{name}, severity {}", condition.severity),
         Some(name) => name,

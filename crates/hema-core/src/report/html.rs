@@ -1,11 +1,13 @@
-//! Text and numbers as HTML: one escape for every string that is not ours, one rounding for every kind of number.
+//! Text and numbers as HTML: one escape for every string that is not ours, one rounding for every kind of
+//! number.
 
 use std::fmt::Display;
 
-/// What stands where a number is unknown or not finite.
+/// The sign for a number that is unknown or not finite.
 pub(super) const UNKNOWN: &str = "–";
 
-/// Text made safe inside elements and quoted attributes. Control characters, which HTML forbids, become U+FFFD.
+/// Text made safe inside elements and quoted attributes. Control characters, which HTML forbids, become
+/// U+FFFD.
 pub(super) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -28,12 +30,13 @@ pub(super) fn each<T>(items: impl IntoIterator<Item = T>, draw: impl FnMut(T) ->
     items.into_iter().map(draw).collect()
 }
 
-/// A share as a percentage with one decimal: `98.7 %`. What is not quite all or nothing never reads as such.
+/// A share as a percentage with one decimal: `98.7 %`. A share that is not quite all or nothing never reads
+/// as such.
 pub(super) fn percent(share: f64) -> String {
     percent_digits(share).map_or(UNKNOWN.into(), |digits| format!("{digits}\u{202f}%"))
 }
 
-/// As [`percent`], without the sign, for the cells of a figure whose caption names the unit.
+/// A share as a percentage without the sign, for the cells of a figure whose caption names the unit.
 pub(super) fn percent_bare(share: f64) -> String {
     percent_digits(share).unwrap_or(UNKNOWN.into())
 }

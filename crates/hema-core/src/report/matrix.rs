@@ -1,7 +1,7 @@
 //! Coloured tables: the confusion matrix, and accuracy by corruption and severity.
 //!
-//! These are tables and not pictures on purpose: their cells are numbers that people read out, copy and print. Orange
-//! always means wrong, the stronger the more; blue marks what is right.
+//! These are tables and not pictures on purpose: their cells are numbers that people read out, copy and
+//! print. Orange always means wrong, the stronger the more; blue marks what is right.
 
 use super::findings::{Corruption, Findings};
 use super::html::{beside, count, counted, each, escape, interval, percent, percent_bare, scroll_box, words};
@@ -28,7 +28,7 @@ fn right_colour(share: f64) -> String {
     format!("r{}", 1 + RIGHT_STEPS.partition_point(|end| *end <= share))
 }
 
-/// What the orange steps mean; `blue` adds the steps of the diagonal.
+/// The legend of the orange steps; `blue` adds the steps of the diagonal.
 pub(super) fn legend(blue: bool) -> String {
     let swatches = |letter: char, first: &str, ends: &[f64], last: &str| {
         let middle = each(ends.windows(2).enumerate(), |(i, pair)| {
@@ -142,14 +142,14 @@ fn heat_cell(row: &Corruption, severity: u8) -> String {
     };
     let scores = &condition.scores;
     let interval =
-        interval(scores.accuracy_interval).map_or(String::new(), |i| format!(", 95 % interval {i}"));
+        interval(scores.accuracy_interval()).map_or(String::new(), |i| format!(", 95 % interval {i}"));
     format!(
         "<td class=\"{}\" title=\"{}, severity {severity}: {} of {}{interval}\">{}</td>",
-        error_colour(1.0 - scores.accuracy),
+        error_colour(1.0 - scores.accuracy()),
         words(row.name),
-        percent(scores.accuracy),
+        percent(scores.accuracy()),
         counted(scores.n, "image"),
-        percent_bare(scores.accuracy)
+        percent_bare(scores.accuracy())
     )
 }
 

@@ -1,8 +1,7 @@
 //! A frame with ticks for values over something other than epochs: a learning rate, a value of a recipe.
 
-use super::curves::short;
 use super::html::each;
-use super::svg::{self, Scale};
+use super::svg::{self, Scale, short};
 
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 280.0;
@@ -14,11 +13,11 @@ const BOTTOM: f64 = 236.0;
 /// How values stand along the horizontal axis.
 #[derive(Clone, Copy)]
 pub(super) enum Axis<'a> {
-    /// By themselves.
+    /// Values by themselves.
     Linear,
-    /// By their logarithm.
+    /// Values by their logarithm.
     Log,
-    /// By their place among these labels: the values are 0, 1, ...
+    /// Values by their place among these labels: 0, 1, ...
     Named(&'a [String]),
 }
 

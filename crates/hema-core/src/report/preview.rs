@@ -1,9 +1,10 @@
 //! The page of pictures before and after operators.
 
 use super::html::{capital, each, escape, scroll_box};
-use super::{page, thumbnail_png_base64};
+use super::page::page;
+use super::pictures::thumbnail_png_base64;
 use crate::error::Result;
-use crate::preview::{Row, Section};
+use crate::preview::{PictureRow, Section};
 
 /// The page: a table of pictures for every section.
 ///
@@ -25,7 +26,7 @@ fn draw(section: &Section) -> Result<String> {
     Ok(format!("<section><h2>{}</h2>{}</section>", section.title, scroll_box(section.title, &table)))
 }
 
-fn line(row: &Row, columns: &[String]) -> Result<String> {
+fn line(row: &PictureRow, columns: &[String]) -> Result<String> {
     let cells: Vec<String> = (row.pictures.iter().zip(columns))
         .map(|(picture, column)| {
             let (png, alt) = (thumbnail_png_base64(picture)?, escape(&format!("{}, {column}", row.name)));

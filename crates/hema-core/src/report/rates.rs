@@ -1,11 +1,11 @@
 //! The page of a learning-rate range test.
 
-use super::curves::short;
 use super::html::{aid, escape};
+use super::page::page;
 use super::plot::{Axis, Plot};
-use super::{page, svg};
+use super::svg::{self, short};
 
-/// What a range test has found, one entry per step in every list.
+/// A learning-rate range test, one entry per step in every list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RateTest {
     /// Learning rate of the step.
@@ -18,11 +18,11 @@ pub struct RateTest {
     pub suggested: Option<f64>,
     /// The rate at which the loss fell fastest.
     pub steepest: Option<f64>,
-    /// What to add to the command to take the suggestion.
+    /// Words to add to the command to take the suggestion.
     pub advice: String,
 }
 
-/// The page: the loss over the learning rate, and what to make of it.
+/// The page: the loss over the learning rate, and a suggestion.
 pub fn render_rates(title: &str, test: &RateTest) -> String {
     let verdict = match test.suggested {
         Some(rate) => format!(

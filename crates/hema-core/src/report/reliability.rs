@@ -3,7 +3,7 @@
 use super::findings::{Findings, overconfidence};
 use super::html::{aid, counted, decimal, each, points, scroll_box};
 use super::svg::{self, Scale};
-use crate::record::ReliabilityBin;
+use crate::metrics::{BRIER, ECE, Metric, NLL, ReliabilityBin};
 
 /// Bins with fewer predictions are drawn hollow: their accuracy is mostly chance.
 const FEW: u64 = 20;
@@ -34,32 +34,19 @@ pub(super) fn draw(findings: &Findings) -> String {
 
 fn scores(findings: &Findings) -> String {
     let clean = findings.clean.map(|c| &c.scores);
-    let row = |name: &str, about: &str, clean: Option<f64>, degraded: Option<f64>| {
+    let row = |metric: &Metric, about: &str| {
+        let degraded = findings.degraded_mean(|c| c.scores.number(metric));
         format!(
-            "<tr><th scope=\"row\">{name}<small>{about}</small></th><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-            decimal(clean.unwrap_or(f64::NAN)),
+            "<tr><th scope=\"row\">{}<small>{about}</small></th><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            metric.title,
+            decimal(clean.map_or(f64::NAN, |scores| scores.number(metric))),
             decimal(degraded.unwrap_or(f64::NAN))
         )
     };
     let rows = [
-        row(
-            "ECE",
-            "expected calibration error: mean distance of the bars from the diagonal; 0 is best",
-            clean.map(|s| s.ece),
-            findings.degraded_mean(|c| c.scores.ece),
-        ),
-        row(
-            "NLL",
-            "negative log-likelihood: punishes confident mistakes hardest; 0 is best",
-            clean.map(|s| s.nll),
-            findings.degraded_mean(|c| c.scores.nll),
-        ),
-        row(
-            "Brier",
-            "squared distance of the probabilities from the truth; 0 is best, 2 is worst",
-            clean.map(|s| s.brier),
-            findings.degraded_mean(|c| c.scores.brier),
-        ),
+        row(&ECE, "expected calibration error: mean distance of the bars from the diagonal; 0 is best"),
+        row(&NLL, "negative log-likelihood: punishes confident mistakes hardest; 0 is best"),
+        row(&BRIER, "squared distance of the probabilities from the truth; 0 is best, 2 is worst"),
     ]
     .concat();
     let table = format!(

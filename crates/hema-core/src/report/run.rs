@@ -5,20 +5,22 @@ use super::html::{
     aid, beside, capital, count, counted, decimal, each, escape, interval, percent, scroll_box, short_count,
     words,
 };
-use super::{RunReport, classes, curves, matrix, reliability, suites, verdict};
+use super::run_report::RunReport;
+use super::{classes, curves, matrix, reliability, suites, verdict};
+use crate::metrics::{METRICS, Metric, Notation, Scores};
 use crate::provenance::Provenance;
-use crate::record::{Condition, Mistake};
+use crate::record::{ConditionScores, Mistake};
 
 /// More mistakes than this make a page nobody scrolls through.
 const GALLERY: usize = 48;
 
 /// Where a run stands on the page: its anchors' prefix and the level of its section headings.
-pub(super) struct Place {
+pub(super) struct Outline {
     pub(super) prefix: String,
     pub(super) level: u8,
 }
 
-impl Place {
+impl Outline {
     /// A section with its heading; nothing when it has no content.
     pub(super) fn section(&self, slug: &str, title: &str, content: &str) -> String {
         if content.is_empty() {
@@ -41,12 +43,12 @@ impl Place {
 }
 
 /// Everything about one run except its title.
-pub(super) fn draw(run: &RunReport, place: &Place) -> String {
+pub(super) fn draw(run: &RunReport, outline: &Outline) -> String {
     let findings = Findings::of(&run.evaluation);
     let learning = run.curves.as_ref().and_then(curves::draw).unwrap_or_default();
     let shown = findings.shown();
     let on = shown.map_or(String::new(), |c| format!(": {}", escape(&condition_name(c))));
-    let of_shown = |draw: &dyn Fn(&Condition) -> String| shown.map_or(String::new(), draw);
+    let of_shown = |draw: &dyn Fn(&ConditionScores) -> String| shown.map_or(String::new(), draw);
     let sections = [
         ("summary", "Model and data".into(), summary(run)),
         ("degraded", "Degraded images".into(), degraded(&findings)),
@@ -59,10 +61,10 @@ pub(super) fn draw(run: &RunReport, place: &Place) -> String {
             of_shown(&|_| reliability::draw(&findings)),
         ),
         ("curves", "Learning curves".into(), learning),
-        ("provenance", "Where these numbers come from".into(), provenance(run, place.level + 1)),
+        ("provenance", "Where these numbers come from".into(), provenance(run, outline.level + 1)),
     ];
-    let drawn = each(&sections, |(slug, title, content)| place.section(slug, title, content));
-    place.contents(&sections) + &verdict::warnings(&findings) + &verdict::draw(&findings) + &drawn
+    let drawn = each(&sections, |(slug, title, content)| outline.section(slug, title, content));
+    outline.contents(&sections) + &verdict::warnings(&findings) + &verdict::draw(&findings) + &drawn
 }
 
 pub(super) fn facts(rows: &[(&str, String)]) -> String {
@@ -150,31 +152,33 @@ fn degraded(findings: &Findings) -> String {
 fn conditions(findings: &Findings) -> String {
     let suites = findings.suites().len();
     let rows = each(findings.clean.into_iter().chain(findings.degraded.iter().copied()), |c| {
-        let s = &c.scores;
         let suite = if suites > 1 { format!("<small>{}</small>", words(&c.suite)) } else { String::new() };
         format!(
-            "<tr><th scope=\"row\">{}{suite}</th><td class=\"n\">{}</td><td class=\"n\">{}<small>{}</small></td><td class=\"n\">{}</td>\
-             <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            "<tr><th scope=\"row\">{}{suite}</th><td class=\"n\">{}</td>{}</tr>",
             escape(&condition_name(c)),
-            count(s.n),
-            percent(s.accuracy),
-            interval(s.accuracy_interval).unwrap_or_default(),
-            percent(s.balanced_accuracy),
-            decimal(s.macro_f1),
-            decimal(s.auroc.unwrap_or(f64::NAN)),
-            decimal(s.nll),
-            decimal(s.brier),
-            decimal(s.ece)
+            count(c.scores.n),
+            each(METRICS, |metric| metric_cell(metric, &c.scores))
         )
     });
-    let heads =
-        each(["Images", "Accuracy", "Balanced accuracy", "Macro F1", "AUROC", "NLL", "Brier", "ECE"], |h| {
-            format!("<th scope=\"col\" class=\"n\">{h}</th>")
-        });
+    let heads = each(["Images"].into_iter().chain(METRICS.iter().map(|metric| metric.title)), |head| {
+        format!("<th scope=\"col\" class=\"n\">{head}</th>")
+    });
     let table = format!(
         "<table><thead><tr><th scope=\"col\">Condition</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     );
     scroll_box("All scores of every condition", &table)
+}
+
+/// The value of a metric, and its interval where it has one.
+fn metric_cell(metric: &Metric, scores: &Scores) -> String {
+    let value = scores.number(metric);
+    let value = match metric.report {
+        Notation::Percent => percent(value),
+        Notation::Number => decimal(value),
+    };
+    let range = scores.metrics.interval(metric).map(|range| interval(range).unwrap_or_default());
+    let range = range.map_or(String::new(), |range| format!("<small>{range}</small>"));
+    format!("<td class=\"n\">{value}{range}</td>")
 }
 
 fn confusions(findings: &Findings) -> String {
@@ -199,7 +203,7 @@ fn gallery(findings: &Findings) -> String {
     let mistakes = &findings.evaluation.mistakes;
     if mistakes.is_empty() {
         return match findings.clean {
-            Some(c) if c.scores.accuracy == 1.0 => {
+            Some(c) if c.scores.accuracy() == 1.0 => {
                 "<p>None: every clean image is named correctly.</p>".into()
             }
             _ => "<p>None were kept in this evaluation.</p>".into(),

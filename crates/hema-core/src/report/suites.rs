@@ -5,7 +5,7 @@ use super::html::{
     UNKNOWN, aid, beside, decimal, each, escape, interval, percent, percent_bare, scroll_box, words,
 };
 use super::svg::{self, Scale};
-use crate::record::{Condition, SuiteScores};
+use crate::record::{ConditionScores, SuiteScores};
 
 /// One row a suite.
 pub(super) fn overview(findings: &Findings) -> String {
@@ -85,7 +85,7 @@ pub(super) fn curves(findings: &Findings) -> String {
 fn figure(suite: &str, rows: &[&Corruption], clean: Option<f64>) -> String {
     let at = |row: &Corruption, severity: u8| match severity {
         0 => clean,
-        _ => row.conditions.iter().find(|c| c.severity == severity).map(|c| c.scores.accuracy),
+        _ => row.conditions.iter().find(|c| c.severity == severity).map(|c| c.scores.accuracy()),
     };
     let strongest = rows.iter().flat_map(|row| row.conditions.iter().map(|c| c.severity)).max().unwrap_or(5);
     let line_of = |row: &Corruption| -> Vec<f64> {
@@ -159,8 +159,8 @@ fn has_pictures(row: &Corruption) -> bool {
     row.conditions.iter().any(|condition| !condition.thumbnail.is_empty())
 }
 
-fn picture(condition: &Condition) -> String {
-    let accuracy = percent_bare(condition.scores.accuracy);
+fn picture(condition: &ConditionScores) -> String {
+    let accuracy = percent_bare(condition.scores.accuracy());
     let name = escape(&condition_name(condition));
     format!(
         "<td><img alt=\"{name}\" title=\"{name}: {accuracy}\u{202f}%\" loading=\"lazy\" \

@@ -1,7 +1,8 @@
-//! The few shapes that the figures are drawn from, as inline SVG without a namespace, which HTML does not need.
+//! The few shapes that the figures are drawn from, as inline SVG without a namespace, which HTML does not
+//! need.
 //!
-//! Colours come from the page's style sheet through classes, so that a figure follows the page into the dark and
-//! onto paper. A value that is not finite is not drawn.
+//! Colours come from the page's style sheet through classes, so that a figure follows the page into the dark
+//! and onto paper. A value that is not finite is not drawn.
 
 use super::html::{each, escape};
 
@@ -71,7 +72,8 @@ impl Scale {
     }
 }
 
-/// Round values that cover `[low, high]`, about `wanted` of them and at least two, `least_step` or more apart.
+/// Round values that cover `[low, high]`, about `wanted` of them and at least two, `least_step` or more
+/// apart.
 pub(super) fn ticks([low, high]: [f64; 2], wanted: usize, least_step: f64) -> Vec<f64> {
     let span = if high > low { high - low } else { high.abs().max(1e-6) };
     let rough = span / wanted.max(1) as f64;
@@ -89,6 +91,17 @@ pub(super) fn range(values: impl IntoIterator<Item = f64>) -> Option<[f64; 2]> {
         None => Some([v, v]),
         Some([low, high]) => Some([low.min(v), high.max(v)]),
     })
+}
+
+/// A tick's value without needless digits: `0.05`, `20`, `1e-5`.
+pub(super) fn short(value: f64) -> String {
+    let size = value.abs();
+    if size > 0.0 && !(1e-4..1e5).contains(&size) {
+        let text = format!("{value:.1e}");
+        return text.replace(".0e", "e");
+    }
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').replace('-', "−")
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! The page of a search over recipe values: the trials by rank, and the metric over every value that was searched.
+//! The page of a search over recipe values: the trials by rank, and the metric over every value that was
+//! searched.
 
-use super::curves::short;
 use super::html::{UNKNOWN, aid, counted, each, escape, scroll_box};
+use super::page::page;
 use super::plot::{Axis, Plot};
-use super::{page, svg};
+use super::svg::{self, short};
 
 /// A search over recipe values.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,9 +26,9 @@ pub struct Trial {
     pub name: String,
     /// Epochs it was given.
     pub epochs: u64,
-    /// Its value of every key, as TOML.
+    /// The trial's value of every key, as TOML.
     pub values: Vec<String>,
-    /// Its metric; nothing where its loss was not finite.
+    /// The trial's metric; nothing where its loss was not finite.
     pub metric: Option<f64>,
 }
 

@@ -19,8 +19,8 @@ pub(super) fn draw(findings: &Findings) -> String {
 
 fn numbers(findings: &Findings) -> String {
     let clean = findings.clean.map(|c| {
-        let note = interval(c.scores.accuracy_interval).map(|i| format!("95\u{202f}% interval {i}"));
-        number("Clean accuracy", &percent(c.scores.accuracy), &note.unwrap_or_default())
+        let note = interval(c.scores.accuracy_interval()).map(|i| format!("95\u{202f}% interval {i}"));
+        number("Clean accuracy", &percent(c.scores.accuracy()), &note.unwrap_or_default())
     });
     let Some(accuracy) = findings.degraded_accuracy() else {
         return clean.unwrap_or_else(|| number("Accuracy", super::html::UNKNOWN, "no condition was scored"));
@@ -40,10 +40,10 @@ pub(super) fn number(label: &str, value: &str, note: &str) -> String {
 /// The interval of a single degraded condition, the span of several.
 fn degraded_note(findings: &Findings) -> String {
     if let [only] = findings.degraded.as_slice() {
-        let range = interval(only.scores.accuracy_interval);
+        let range = interval(only.scores.accuracy_interval());
         return range.map_or("one condition".into(), |i| format!("95\u{202f}% interval {i}, one condition"));
     }
-    let range = svg::range(findings.degraded.iter().map(|c| c.scores.accuracy)).and_then(interval);
+    let range = svg::range(findings.degraded.iter().map(|c| c.scores.accuracy())).and_then(interval);
     let conditions = counted(findings.degraded.len() as u64, "condition");
     format!("mean of {conditions}, which range over {}", range.unwrap_or_default())
 }
@@ -56,11 +56,11 @@ fn sentences(findings: &Findings) -> Vec<String> {
 }
 
 fn overall(findings: &Findings) -> Option<String> {
-    let on_clean = findings.clean.filter(|c| c.scores.accuracy.is_finite()).map(|c| {
+    let on_clean = findings.clean.filter(|c| c.scores.accuracy().is_finite()).map(|c| {
         format!(
             "Of {}, the model names <strong>{}</strong> correctly.",
             counted(c.scores.n, "clean image"),
-            percent(c.scores.accuracy)
+            percent(c.scores.accuracy())
         )
     });
     let Some(degraded) = findings.degraded_accuracy() else {
@@ -83,7 +83,7 @@ fn worst_trouble(findings: &Findings) -> Option<String> {
     let condition = findings.worst_condition()?;
     let name = words(worst.name);
     let mean = percent(worst.accuracy()?);
-    let lowest = percent(condition.scores.accuracy);
+    let lowest = percent(condition.scores.accuracy());
     let rest = match condition.corruption.as_deref() {
         Some(other) if other != worst.name => {
             format!("; the single worst condition is {} ({lowest})", escape(&condition_name(condition)))
@@ -155,14 +155,14 @@ pub(super) fn strip(findings: &Findings, labelled: bool) -> String {
         svg::line("grid", [x.at(m), middle - half], [x.at(m), middle + half])
             + if labelled { &label } else { "" }
     });
-    let finite = findings.degraded.iter().filter(|c| c.scores.accuracy.is_finite()).enumerate();
+    let finite = findings.degraded.iter().filter(|c| c.scores.accuracy().is_finite()).enumerate();
     let dots = each(finite, |(i, c)| {
-        let tip = format!("{}: {:.1} %", condition_name(c), c.scores.accuracy * 100.0);
+        let tip = format!("{}: {:.1} %", condition_name(c), c.scores.accuracy() * 100.0);
         // a fixed up-and-down keeps dots of equal accuracy apart
         let lift = [0.0, -0.5, 0.4, -0.25, 0.65][i % 5] * half;
         svg::dot(
             "condition",
-            [x.at(c.scores.accuracy), middle + lift],
+            [x.at(c.scores.accuracy()), middle + lift],
             if labelled { 4.0 } else { 2.5 },
             &tip,
         )
@@ -182,7 +182,7 @@ pub(super) fn strip(findings: &Findings, labelled: bool) -> String {
     svg::figure(width, height, "Accuracy in every condition", &finding.collect::<Vec<_>>().join(", "), &body)
 }
 
-/// What must be known before any number is believed.
+/// Warnings to read before any number is believed.
 pub(super) fn warnings(findings: &Findings) -> String {
     let data = &findings.evaluation.data;
     let mut warnings = Vec::new();

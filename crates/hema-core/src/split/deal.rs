@@ -1,8 +1,9 @@
 //! Handing units (indivisible sets of images) out to bins so that every bin has its share of every class.
 //!
-//! Largest units first, each to the bin that it brings nearest to its targets, then moves and exchanges as long as
-//! they help, from several starts. The first is the way of Wagner's stratified group folds in scikit-learn; the rest
-//! is why the result is better. Of units of one image, every bin gets exactly its targets.
+//! Largest units first, each to the bin that it brings nearest to its targets, then moves and exchanges as
+//! long as they help, from several starts. The first is the way of Wagner's stratified group folds in
+//! scikit-learn; the rest is why the result is better. Of units of one image, every bin gets exactly its
+//! targets.
 
 use rand::seq::SliceRandom;
 
@@ -11,39 +12,41 @@ use crate::rng::Rng;
 /// Orders of the units that are tried.
 const STARTS: usize = 16;
 
-/// Moves and exchanges that are tried from one start, at most: together a second's work for thousands of groups.
+/// Moves and exchanges that are tried from one start, at most: together a second's work for thousands of
+/// groups.
 const MOST_TRIALS: usize = 1_000_000;
 
 /// Smallest gain worth a move; less is rounding.
 const LEAST_GAIN: f64 = 1e-12;
 
-/// Images of each class that a unit has, the classes it lacks left out.
-pub(super) type Unit = Vec<(usize, f64)>;
+/// Images of each class in one unit, the classes it lacks left out.
+pub(super) type ClassCounts = Vec<(usize, f64)>;
 
-/// The bins and what each still lacks.
+/// The bins, and the images that each still lacks.
 #[derive(Clone)]
 struct Bins {
     /// Share of all images that each bin is to have.
     shares: Vec<f64>,
     /// Images that a bin lacks of each class, `[bin][class]`; below 0 where it has too many.
     lacking: Vec<Vec<f64>>,
-    /// The same of all classes together: it decides between bins that lack as much of a unit's classes.
+    /// Images that a bin lacks of all classes together: it decides between bins that lack as much of a unit's
+    /// classes.
     lacking_of_all: Vec<f64>,
-    /// What one image too many costs in each class: classes count the same, whatever their size.
+    /// Cost of one image too many in each class: classes count the same, whatever their size.
     weights: Vec<f64>,
 }
 
-/// The bin of every unit. `place(i)` is the bin of the `i`-th image if all images, sorted by class, could be dealt one
-/// by one: it decides how many of each class a bin should have.
+/// The bin of every unit. `bin_of_image(i)` is the bin of the `i`-th image if all images, sorted by class,
+/// could be dealt one by one: it decides how many of each class a bin should have.
 pub(super) fn deal(
-    units: &[Unit],
+    units: &[ClassCounts],
     classes: usize,
     shares: &[f64],
-    place: impl Fn(u64) -> usize,
+    bin_of_image: impl Fn(u64) -> usize,
     rng: &mut Rng,
 ) -> Vec<usize> {
-    let bins = Bins::new(units, classes, shares, place);
-    let size = |unit: &Unit| unit.iter().map(|(_, images)| *images as u64).sum::<u64>();
+    let bins = Bins::new(units, classes, shares, bin_of_image);
+    let size = |unit: &ClassCounts| unit.iter().map(|(_, images)| *images as u64).sum::<u64>();
     let has_groups = units.iter().any(|unit| size(unit) > 1);
     let mut order: Vec<usize> = (0..units.len()).collect();
     let mut best = (f64::INFINITY, Vec::new());
@@ -63,14 +66,19 @@ pub(super) fn deal(
 }
 
 impl Bins {
-    fn new(units: &[Unit], classes: usize, shares: &[f64], place: impl Fn(u64) -> usize) -> Self {
+    fn new(
+        units: &[ClassCounts],
+        classes: usize,
+        shares: &[f64],
+        bin_of_image: impl Fn(u64) -> usize,
+    ) -> Self {
         let mut totals = vec![0.0; classes];
         units.iter().flatten().for_each(|(class, images)| totals[*class] += images);
         let mut lacking = vec![vec![0.0; classes]; shares.len()];
         let mut next = 0;
         for (class, total) in totals.iter().enumerate() {
             for image in next..next + *total as u64 {
-                lacking[place(image)][class] += 1.0;
+                lacking[bin_of_image(image)][class] += 1.0;
             }
             next += *total as u64;
         }
@@ -79,22 +87,22 @@ impl Bins {
         Self { shares: shares.to_vec(), lacking, lacking_of_all, weights }
     }
 
-    /// What putting a unit into a bin adds to [`Bins::unevenness`].
-    fn cost(&self, bin: usize, unit: &Unit) -> f64 {
+    /// The growth of [`Bins::unevenness`] when a unit is put into a bin.
+    fn cost(&self, bin: usize, unit: &ClassCounts) -> f64 {
         let lacking = &self.lacking[bin];
         let of =
             |(class, images): &(usize, f64)| self.weights[*class] * images * (images - 2.0 * lacking[*class]);
         unit.iter().map(of).sum::<f64>() / self.shares[bin]
     }
 
-    fn put(&mut self, bin: usize, unit: &Unit) {
+    fn put(&mut self, bin: usize, unit: &ClassCounts) {
         for (class, images) in unit {
             self.lacking[bin][*class] -= images;
             self.lacking_of_all[bin] -= images;
         }
     }
 
-    fn take(&mut self, bin: usize, unit: &Unit) {
+    fn take(&mut self, bin: usize, unit: &ClassCounts) {
         for (class, images) in unit {
             self.lacking[bin][*class] += images;
             self.lacking_of_all[bin] += images;
@@ -110,7 +118,7 @@ impl Bins {
     }
 
     /// Puts units, in this order, each into the bin where it costs least; gives the bin of every unit.
-    fn fill(&mut self, units: &[Unit], order: &[usize]) -> Vec<usize> {
+    fn fill(&mut self, units: &[ClassCounts], order: &[usize]) -> Vec<usize> {
         let mut bin_of = vec![0; units.len()];
         for unit in order.iter().copied() {
             let costs = |bin: usize| (self.cost(bin, &units[unit]), -self.lacking_of_all[bin]);
@@ -123,7 +131,7 @@ impl Bins {
     }
 
     /// Moves units, and exchanges two of different bins, until nothing helps any more.
-    fn improve(&mut self, units: &[Unit], movable: &[usize], bin_of: &mut [usize]) {
+    fn improve(&mut self, units: &[ClassCounts], movable: &[usize], bin_of: &mut [usize]) {
         let mut trials = 0;
         let mut helped = true;
         while helped && trials < MOST_TRIALS {
@@ -147,7 +155,7 @@ impl Bins {
         }
     }
 
-    fn try_move(&mut self, unit: &Unit, from: &mut usize, to: usize) -> bool {
+    fn try_move(&mut self, unit: &ClassCounts, from: &mut usize, to: usize) -> bool {
         if *from == to {
             return false;
         }
@@ -160,7 +168,7 @@ impl Bins {
         helps
     }
 
-    fn try_exchange(&mut self, a: &Unit, of_a: &mut usize, b: &Unit, of_b: &mut usize) -> bool {
+    fn try_exchange(&mut self, a: &ClassCounts, of_a: &mut usize, b: &ClassCounts, of_b: &mut usize) -> bool {
         self.take(*of_a, a);
         self.take(*of_b, b);
         let as_is = self.cost(*of_a, a) + self.cost(*of_b, b);

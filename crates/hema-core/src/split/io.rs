@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{Row, Split};
+use super::membership::{Row, Split};
 use crate::error::{Error, Result};
 use crate::file;
 
 impl Split {
-    /// Reads a CSV file with the columns `path` and `split`, and `label` and `group` if they are there; others are
-    /// ignored.
+    /// Reads a CSV file with the columns `path` and `split`, and `label` and `group` if they are there;
+    /// others are ignored.
     ///
     /// # Errors
     /// A file that cannot be read, a missing column, an unknown part, a path named twice; each with its line.
@@ -18,7 +18,7 @@ impl Split {
     }
 
     /// Reads CSV text; `origin` names it in errors.
-    pub(crate) fn parse(text: impl std::io::Read, origin: &Path) -> Result<Self> {
+    pub(super) fn parse(text: impl std::io::Read, origin: &Path) -> Result<Self> {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
         let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}")).at(origin);
         let header = reader.headers().map_err(bad)?.clone();

@@ -1,10 +1,10 @@
-//! Refusing a split that has images in different parts which belong together: what is learned from one would be
-//! tested on the other.
+//! Refusal of a split that has images in different parts which belong together: a model would be tested on
+//! the twins of images it learned from.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Part, Split};
-use crate::data::Source;
+use super::membership::Split;
+use crate::data::{Part, Source};
 use crate::error::{Error, Result};
 
 impl Split {
@@ -32,7 +32,8 @@ impl Split {
         self.refuse("groups", &described.collect::<Vec<_>>())
     }
 
-    /// Refuses sets of images that show the same picture, see [`crate::audit::copies`], in more than one part.
+    /// Refuses sets of images that show the same picture, see [`crate::audit::copies`], in more than one
+    /// part.
     ///
     /// # Errors
     /// The number of such sets, the first few of them with an image from either part.

@@ -1,7 +1,10 @@
 //! Splits read, written, fitted to data and refused.
 
+use std::path::Path;
+
 use super::*;
-use crate::data::{Unknown, open};
+use crate::data::{Source, Unknown, open};
+use crate::error::Result;
 
 fn parse(text: &str) -> Result<Split> {
     Split::parse(text.as_bytes(), Path::new("s.csv"))
@@ -44,7 +47,7 @@ fn bad_split_files_are_explained() {
 #[test]
 fn a_split_of_numeric_labels_fits_the_data_under_a_models_class_names() {
     let source = source("path,label\n1,0\n2,1\n");
-    let split = Plan::new(&source, 0).parts(Fractions { val: 0.0, test: 0.0 }).unwrap();
+    let split = SplitPlan::new(&source, 0).parts(Fractions { val: 0.0, test: 0.0 }).unwrap();
     let source = source.with_classes(&["a".to_owned(), "b".to_owned()], Unknown::Fail).unwrap();
     assert_eq!(split.indices(&source, Part::Train).unwrap(), [0, 1]);
 }

@@ -1,11 +1,12 @@
-//! What must not be torn apart: the images of a group, the copies of a picture, and whatever these join.
+//! Units, the sets of images that must not be torn apart: a group, the copies of a picture, and sets that
+//! share an image with these.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::data::Entries;
 
-/// Divides the entries at `used` into units, each in order of its paths, and the units in order of their first paths.
-/// Sets in `copies` join their entries, as groups do; an entry in neither is a unit of its own.
+/// Divides the entries at `used` into units, each in order of its paths, and the units in order of their
+/// first paths. Sets in `copies` join their entries, as groups do; an entry in neither is a unit of its own.
 pub(super) fn units(entries: &Entries, used: &[usize], copies: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut forest = Forest::new(entries.len());
     let is_used: HashSet<usize> = used.iter().copied().collect();

@@ -1,34 +1,36 @@
 //! Random compositions of strong changes, like the hidden set of the founding challenge (AN2DL 2024).
 //!
-//! Nobody outside knows what was done to that set; what its entrants learned by trial is that strong photometric,
-//! geometric and occluding operators together were. Each image gets two or three different operators of [`OPERATORS`],
-//! in random order, each at a random parameter of its full range. Ranges are written here, not taken from the
-//! augmentations: a change of those must not move this measure.
+//! Nobody outside knows how that set was made; its entrants learned by trial that strong photometric,
+//! geometric and occluding operators were used together. Each image gets two or three different operators of
+//! [`OPERATORS`], in random order, each at a random parameter of its full range. Ranges are written here, not
+//! taken from the augmentations: a change of those must not move this measure.
 
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 
-use crate::augment::ChannelShuffle;
 use crate::augment::geometric::{rotate::rotate, shear_x::shear_x, shear_y::shear_y, zoom::zoom};
 use crate::augment::geometric::{translate_x::translate_x, translate_y::translate_y};
 use crate::augment::occluding::{cutout::cutout, grid_mask::grid_mask};
+use crate::augment::photometric::channel_shuffle::ChannelShuffle;
 use crate::augment::photometric::{
-    brightness::brightness, channel_shift::channel_shift, contrast::contrast, equalize::equalize, hue::hue,
-    posterize::posterize, saturation::saturation, solarize::solarize,
+    channel_shift::channel_shift, equalize::equalize, hue::hue, posterize::posterize, saturation::saturation,
+    solarize::solarize,
 };
-use crate::corrupt::{DefocusBlur, GaussianNoise, Jpeg};
-use crate::image_op::{Fill, ImageOp as _};
+use crate::corrupt::blur::defocus_blur::DefocusBlur;
+use crate::corrupt::digital::jpeg::Jpeg;
+use crate::corrupt::noise::gaussian_noise::GaussianNoise;
+use crate::image_op::{Fill, ImageOp as _, brightness, contrast};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// How many operators an image gets, as likely.
 const COUNTS: [usize; 2] = [2, 3];
 
-/// One operator: its name among Hema's augmentations and corruptions, and what it does here.
-type Operator = (&'static str, fn(&mut Image, Fill, &mut Rng));
+/// One operator: its name among Hema's augmentations and corruptions, and its change here.
+type StrongOp = (&'static str, fn(&mut Image, Fill, &mut Rng));
 
-/// What may happen to an image.
-pub(super) const OPERATORS: &[Operator] = &[
+/// The operators that may meet an image.
+pub(super) const OPERATORS: &[StrongOp] = &[
     ("hue", |image, _, rng| hue(image, rng.random_range(-180.0..180.0))),
     ("saturation", |image, _, rng| saturation(image, either(0.0..0.5, 1.5..3.0, rng))),
     ("brightness", |image, _, rng| brightness(image, either(0.3..0.7, 1.3..1.8, rng))),
@@ -64,7 +66,7 @@ pub(super) const OPERATORS: &[Operator] = &[
 pub(super) fn compose(image: &mut Image, rng: &mut Rng) {
     let count = COUNTS[rng.random_range(0..COUNTS.len())];
     let fill = [Fill::Colour([0; 3]), Fill::Reflect][rng.random_range(0..2)];
-    let mut order: Vec<&Operator> = OPERATORS.iter().collect();
+    let mut order: Vec<&StrongOp> = OPERATORS.iter().collect();
     let (chosen, _) = order.partial_shuffle(rng, count);
     for (_, change) in chosen {
         change(image, fill, rng);

@@ -1,28 +1,34 @@
 //! Suites: named, fixed sets of conditions that a classifier is judged under.
 //!
-//! A condition is one corruption at one severity, or any other random change of the images. What it does to an image
-//! depends on the seed, its name and severity and the image's index alone, so that every model meets the same images.
-//! A suite that stands in [`SUITES`] never changes what it does, or its numbers would lose their meaning; new
-//! conditions make a new suite. People write suites of their own as TOML (in the crate `hema`, where the grammar of
-//! operators is).
+//! A condition is one corruption at one severity, or any other random change of the images. What it does to
+//! an image depends on the seed, its name and severity and the image's index alone, so that every model meets
+//! the same images. A suite that stands in [`SUITES`] never changes what it does, or its numbers would lose
+//! their meaning; new conditions make a new suite. People write suites of their own as TOML (in the crate
+//! `hema`, where the grammar of operators is).
 
 mod challenge;
-mod kin;
+mod related_operators;
 mod relative;
 
 use std::ops::RangeInclusive;
 
 use crate::augment::Augment;
-use crate::corrupt::{
-    BLOOD_C, BrightnessDown, BrightnessUp, ContrastDown, DefocusBlur, GaussianNoise, IMAGENET_C, Jpeg,
-    MotionBlur, Pixelate, Saturate,
-};
+use crate::corrupt::blur::defocus_blur::DefocusBlur;
+use crate::corrupt::blur::motion_blur::MotionBlur;
+use crate::corrupt::digital::jpeg::Jpeg;
+use crate::corrupt::digital::pixelate::Pixelate;
+use crate::corrupt::light::brightness_down::BrightnessDown;
+use crate::corrupt::light::brightness_up::BrightnessUp;
+use crate::corrupt::light::contrast_down::ContrastDown;
+use crate::corrupt::light::saturate::Saturate;
+use crate::corrupt::noise::gaussian_noise::GaussianNoise;
+use crate::corrupt::{BLOOD_C, IMAGENET_C};
 use crate::error::{Error, Result, suggest};
 use crate::image_op::ImageOp;
 use crate::rng::{Purpose, stream};
 use crate::sample::Image;
 
-pub use kin::trained_on;
+pub use related_operators::trained_on;
 pub use relative::{RelativeErrors, relative_errors};
 
 /// The severities a corruption is measured at.
@@ -37,7 +43,7 @@ pub struct Suite {
     pub about: String,
     /// Side in pixels that images are brought to before they are damaged; the network's own when `None`.
     pub size: Option<usize>,
-    /// What the images go through, one after the other.
+    /// The conditions that the images go through, one after the other.
     pub conditions: Vec<Condition>,
 }
 
@@ -46,12 +52,12 @@ pub struct Suite {
 pub struct Condition {
     name: String,
     severity: Option<u8>,
-    change: Change,
+    change: Damage,
 }
 
-/// What a condition does.
+/// The damage that a condition does.
 #[derive(Debug)]
-enum Change {
+enum Damage {
     /// A corruption at the condition's severity.
     Corruption(&'static dyn ImageOp),
     /// Two or three strong operators.
@@ -66,21 +72,21 @@ impl Condition {
         Self {
             name: corruption.name().into(),
             severity: Some(severity),
-            change: Change::Corruption(corruption),
+            change: Damage::Corruption(corruption),
         }
     }
 
     /// Random steps under a name of its own; several of one name and rising severity are one row of a table.
     pub fn steps(name: &str, severity: Option<u8>, steps: Augment) -> Self {
-        Self { name: name.into(), severity, change: Change::Steps(steps) }
+        Self { name: name.into(), severity, change: Damage::Steps(steps) }
     }
 
     /// Random compositions, drawn anew for each name.
     fn composition(name: &str) -> Self {
-        Self { name: name.into(), severity: None, change: Change::Composition }
+        Self { name: name.into(), severity: None, change: Damage::Composition }
     }
 
-    /// Its corruption's name, or its own.
+    /// Name of its corruption, or its own.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -93,9 +99,9 @@ impl Condition {
     /// Names of the augmentations and corruptions that it is made of.
     pub fn operators(&self) -> Vec<String> {
         match &self.change {
-            Change::Corruption(corruption) => vec![corruption.name().into()],
-            Change::Composition => challenge::OPERATORS.iter().map(|(name, _)| (*name).into()).collect(),
-            Change::Steps(steps) => steps.names(),
+            Damage::Corruption(corruption) => vec![corruption.name().into()],
+            Damage::Composition => challenge::OPERATORS.iter().map(|(name, _)| (*name).into()).collect(),
+            Damage::Steps(steps) => steps.names(),
         }
     }
 
@@ -104,11 +110,11 @@ impl Condition {
         let severity = self.severity.unwrap_or(0);
         let mut rng = stream(seed, Purpose::Corrupt, fingerprint(&self.name, severity), index);
         match &self.change {
-            Change::Corruption(corruption) => {
+            Damage::Corruption(corruption) => {
                 corruption.apply(image, f32::from(severity) / f32::from(*SEVERITIES.end()), &mut rng);
             }
-            Change::Composition => challenge::compose(image, &mut rng),
-            Change::Steps(steps) => steps.apply(image, &mut rng),
+            Damage::Composition => challenge::compose(image, &mut rng),
+            Damage::Steps(steps) => steps.apply(image, &mut rng),
         }
     }
 }
@@ -121,7 +127,7 @@ fn fingerprint(name: &str, severity: u8) -> u64 {
 }
 
 /// A suite that comes with Hema.
-pub struct Row {
+pub struct ShippedSuite {
     /// The suite's name.
     pub name: &'static str,
     /// One line for people.
@@ -131,33 +137,33 @@ pub struct Row {
 }
 
 /// Every suite that comes with Hema, in the order of `hema list suites`.
-pub const SUITES: &[Row] = &[
-    Row { name: "clean", about: "the images as they are", size: None, conditions: Vec::new },
-    Row {
+pub const SUITES: &[ShippedSuite] = &[
+    ShippedSuite { name: "clean", about: "the images as they are", size: None, conditions: Vec::new },
+    ShippedSuite {
         name: "degraded",
         about: "light, stain, noise, focus, motion, compression and resolution: 9 corruptions x 5 severities",
         size: None,
         conditions: || at_every_severity(DEGRADED),
     },
-    Row {
+    ShippedSuite {
         name: "blood-c",
         about: "BloodMNIST-C: 11 corruptions x 5 severities at its own 224 pixels, then brought to the network's size",
         size: Some(224),
         conditions: || at_every_severity(BLOOD_C),
     },
-    Row {
+    ShippedSuite {
         name: "blood-c@model",
         about: "the same at the network's size: faster, and not comparable with published figures",
         size: None,
         conditions: || at_every_severity(BLOOD_C),
     },
-    Row {
+    ShippedSuite {
         name: "imagenet-c",
         about: "ImageNet-C: 15 + 4 corruptions x 5 severities at its own 224 pixels, then brought to the network's size",
         size: Some(224),
         conditions: || at_every_severity(IMAGENET_C),
     },
-    Row {
+    ShippedSuite {
         name: "challenge",
         about: "two or three strong operators at once, of 20 photometric, geometric and occluding ones, in 5 random draws",
         size: None,

@@ -1,11 +1,12 @@
-//! Balanced errors relative to a published baseline, as `MedMNIST-C` defines them (Di Salvo et al., arXiv 2406.17536).
+//! Balanced errors relative to a published baseline, as `MedMNIST-C` defines them (Di Salvo et al., arXiv
+//! 2406.17536).
 
 use serde::{Deserialize, Serialize};
 
 /// Mean balanced error of `AlexNet` on clean images of `BloodMNIST`, as published with the benchmark.
 const ALEXNET_CLEAN: f64 = 0.01837;
 
-/// Its balanced error under each corruption of `BloodMNIST-C`, the mean over the severities.
+/// Balanced error of `AlexNet` under each corruption of `BloodMNIST-C`, the mean over the severities.
 const ALEXNET: [(&str, f64); 11] = [
     ("pixelate", 0.0598),
     ("jpeg", 0.1398),
@@ -22,6 +23,7 @@ const ALEXNET: [(&str, f64); 11] = [
 
 /// How errors compare with those of the baseline; below 1 is better than it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RelativeErrors {
     /// BE: the balanced error under a corruption over the baseline's, the mean over the corruptions.
     pub be: f64,
@@ -29,8 +31,8 @@ pub struct RelativeErrors {
     pub rbe: f64,
 }
 
-/// Compares balanced errors with the baseline's: the clean one, and each corruption's mean over its severities.
-/// `None` unless exactly the corruptions of `BloodMNIST-C` are there.
+/// Compares balanced errors with the baseline's: the clean one, and each corruption's mean over its
+/// severities. `None` unless exactly the corruptions of `BloodMNIST-C` are there.
 pub fn relative_errors(clean: f64, corrupted: &[(&str, f64)]) -> Option<RelativeErrors> {
     let of_both = ALEXNET.map(|(name, baseline)| {
         let found = corrupted.iter().find(|(corruption, _)| *corruption == name)?;

@@ -1,19 +1,20 @@
 //! The surface cells are drawn on, and the random texture that makes them uneven.
 //!
-//! Positions are fractions of the image's side, so that a cell looks alike at every size. Edges are anti-aliased by
-//! how much of a pixel lies inside, taken from the distance to the edge.
+//! Positions are fractions of the image's side, so that a cell looks alike at every size. Edges are
+//! anti-aliased by how much of a pixel lies inside, taken from the distance to the edge.
+
+use rand::RngExt as _;
 
 use crate::image_op::{normal, to_byte};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
 /// A colour, 0 to 255 each for red, green and blue.
-pub(super) type Colour = [f32; 3];
+pub(super) type Rgb = [f32; 3];
 
 /// `a` at 0, `b` at 1, linear between.
 #[inline]
-pub(super) fn mix(a: Colour, b: Colour, share: f32) -> Colour {
+pub(super) fn mix(a: Rgb, b: Rgb, share: f32) -> Rgb {
     std::array::from_fn(|i| a[i] + share * (b[i] - a[i]))
 }
 
@@ -27,24 +28,24 @@ pub(super) fn smoothstep(from: f32, to: f32, value: f32) -> f32 {
 /// A square of colours in the making.
 pub(super) struct Canvas {
     size: usize,
-    pixels: Vec<Colour>,
+    pixels: Vec<Rgb>,
 }
 
 impl Canvas {
     /// A canvas of one colour, at least one pixel wide.
-    pub(super) fn new(size: usize, colour: Colour) -> Self {
+    pub(super) fn new(size: usize, colour: Rgb) -> Self {
         let size = size.max(1);
         Self { size, pixels: vec![colour; size * size] }
     }
 
-    /// Changes the pixels within `reach` of a point: `shade` turns a position and the colour there into a colour and
-    /// a depth, positive inside the shape and measured from its edge.
+    /// Changes the pixels within `reach` of a point: `shade` turns a position and the colour there into a
+    /// colour and a depth, positive inside the shape and measured from its edge.
     #[inline]
     pub(super) fn paint(
         &mut self,
         [x, y]: [f32; 2],
         reach: f32,
-        shade: impl Fn([f32; 2], Colour) -> (Colour, f32),
+        shade: impl Fn([f32; 2], Rgb) -> (Rgb, f32),
     ) {
         let size = self.size as f32;
         let span = |centre: f32| {
@@ -64,7 +65,7 @@ impl Canvas {
     }
 
     /// Paints a disc of one colour.
-    pub(super) fn dot(&mut self, centre: [f32; 2], radius: f32, colour: Colour, opacity: f32) {
+    pub(super) fn dot(&mut self, centre: [f32; 2], radius: f32, colour: Rgb, opacity: f32) {
         self.paint(centre, radius, |[x, y], under| {
             let depth = radius - (x - centre[0]).hypot(y - centre[1]);
             (mix(under, colour, opacity), depth)
@@ -95,8 +96,8 @@ impl Canvas {
     }
 }
 
-/// Blurs one row or column in place; the border pixel stands in for what lies beyond.
-fn blur_line(pixels: &mut [Colour], start: usize, stride: usize, count: usize, weight: f32) {
+/// Blurs one row or column in place; the border pixel stands in for those beyond.
+fn blur_line(pixels: &mut [Rgb], start: usize, stride: usize, count: usize, weight: f32) {
     let mut before = pixels[start];
     for i in 0..count {
         let here = pixels[start + i * stride];

@@ -1,22 +1,23 @@
 //! The eight classes, as a table that reads like a textbook's, and the drawing of one cell from its row.
 
-use super::canvas::{Canvas, Colour, Texture, mix, smoothstep};
+use rand::RngExt as _;
+
+use super::canvas::{Canvas, Rgb, Texture, mix, smoothstep};
 use super::nucleus::{Between, Nucleus, Outline, draw};
 use super::smear::Stain;
 use crate::rng::Rng;
-use rand::RngExt as _;
 
-/// What one class looks like. Colours are those of the standard stain; of a pair, each cell takes a mixture.
+/// The look of one class. Colours are those of the standard stain; of a pair, each cell takes a mixture.
 pub(super) struct Anatomy {
     /// The cell's radius, in sides of the image.
     pub(super) radius: Between,
     /// How far the cell's outline strays from a circle, in radii.
     ragged: f32,
-    cytoplasm: [Colour; 2],
+    cytoplasm: [Rgb; 2],
     /// The nuclei the class may have, each with its share of the cells; none for a platelet.
     nuclei: &'static [(f32, Nucleus)],
     /// The chromatin's dark and light parts.
-    chromatin: [Colour; 2],
+    chromatin: [Rgb; 2],
     /// How coarse the chromatin is: the share of it that is light.
     lightness: f32,
     granules: Granules,
@@ -27,9 +28,9 @@ pub(super) struct Anatomy {
 /// The granules of a class.
 struct Granules {
     count: [usize; 2],
-    /// In radii of the cell.
+    /// Size in radii of the cell.
     size: Between,
-    colour: [Colour; 2],
+    colour: [Rgb; 2],
     opacity: f32,
     /// How far out they lie, in radii of the cell.
     spread: f32,
@@ -59,7 +60,7 @@ const NO_GRANULES: Granules = Granules {
     cover_nucleus: false,
 };
 
-const DARK: Colour = [64.0, 26.0, 128.0];
+const DARK: Rgb = [64.0, 26.0, 128.0];
 
 /// One row for each of [`super::CLASSES`].
 pub(super) const ANATOMY: [Anatomy; 8] = [
@@ -235,7 +236,7 @@ pub(super) fn draw_cell(
     let texture = Texture::new(rng);
     let nucleus = choose(anatomy.nuclei, rng).map(|kind| Outline::new(kind, rng));
     let cell = Cell { centre, radius, ragged: anatomy.ragged, nucleus, texture: &texture };
-    let mixture = |pair: [Colour; 2], rng: &mut Rng| stain.colour(mix(pair[0], pair[1], rng.random()));
+    let mixture = |pair: [Rgb; 2], rng: &mut Rng| stain.colour(mix(pair[0], pair[1], rng.random()));
 
     cell.draw_cytoplasm(canvas, mixture(anatomy.cytoplasm, rng));
     let clear = mix(stain.background(), [255.0; 3], 0.2);
@@ -270,7 +271,8 @@ fn choose(nuclei: &'static [(f32, Nucleus)], rng: &mut Rng) -> Option<&'static N
 }
 
 impl Cell<'_> {
-    /// A position in radii of the cell around its centre, bent by the texture so that no outline is a perfect circle.
+    /// A position in radii of the cell around its centre, bent by the texture so that no outline is a perfect
+    /// circle.
     #[inline]
     fn local(&self, position: [f32; 2]) -> [f32; 2] {
         let frequency = 1.1 / self.radius;
@@ -298,7 +300,7 @@ impl Cell<'_> {
         self.radius * (1.0 + 1.5 * self.ragged)
     }
 
-    fn draw_cytoplasm(&self, canvas: &mut Canvas, colour: Colour) {
+    fn draw_cytoplasm(&self, canvas: &mut Canvas, colour: Rgb) {
         canvas.paint(self.centre, self.reach(), |position, under| {
             let depth = Self::depth(self.local(position));
             let cloud = self.texture.at(position, 23.0) - 0.5;
@@ -308,7 +310,7 @@ impl Cell<'_> {
         });
     }
 
-    fn draw_nucleus(&self, canvas: &mut Canvas, [dark, light]: [Colour; 2], lightness: f32) {
+    fn draw_nucleus(&self, canvas: &mut Canvas, [dark, light]: [Rgb; 2], lightness: f32) {
         let Some(nucleus) = &self.nucleus else { return };
         canvas.paint(self.centre, self.reach(), |position, under| {
             let depth = Self::nucleus_depth(nucleus, self.local(position));
@@ -329,8 +331,8 @@ impl Cell<'_> {
         [self.centre[0] + distance * cos, self.centre[1] + distance * sin]
     }
 
-    /// Whether a speck of that size, in radii, has room at a place: inside the cell and, unless it may cover the
-    /// nucleus, beside it.
+    /// Whether a speck of that size, in radii, has room at a place: inside the cell and, unless it may cover
+    /// the nucleus, beside it.
     fn holds(&self, place: [f32; 2], size: f32, cover_nucleus: bool) -> bool {
         let local = self.local(place);
         let on_nucleus =

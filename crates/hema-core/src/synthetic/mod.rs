@@ -1,22 +1,24 @@
-//! Synthetic blood cells: a small procedural renderer, for tests, demonstrations and a first run without a download.
+//! Synthetic blood cells: a small procedural renderer, for tests, demonstrations and a first run without a
+//! download.
 //!
 //! A picture is painted in layers from the back to the front: background, red cells, cytoplasm, vacuoles,
-//! nucleus, granules; then focus and sensor. Stain, light, size, shape and texture vary from cell to cell, and
-//! immature granulocytes, neutrophils and monocytes overlap a little, as they do under the microscope.
+//! nucleus, granules; then focus and sensor. Stain, light, size, shape and texture vary from cell to cell,
+//! and immature granulocytes, neutrophils and monocytes overlap a little, as they do under the microscope.
 //!
-//! Left out on purpose: diseases, artefacts and any claim to realism beyond the textbook's marks of each class. A
-//! model trained on these cells has seen no real one.
+//! Left out on purpose: diseases, artefacts and any claim to realism beyond the textbook's marks of each
+//! class. A model trained on these cells has seen no real one.
 
 mod canvas;
 mod cell;
 mod nucleus;
 mod smear;
 
+use rand::RngExt as _;
+use rayon::prelude::*;
+
 use crate::rng::{Purpose, Rng, stream};
 use crate::sample::Image;
 use canvas::Canvas;
-use rand::RngExt as _;
-use rayon::prelude::*;
 use smear::Stain;
 
 /// The classes in `BloodMNIST`'s order; `ig` is the immature granulocyte.
@@ -53,8 +55,8 @@ fn draw_stray_platelet(canvas: &mut Canvas, stain: &Stain, rng: &mut Rng) {
 
 /// Draws `counts[class]` cells of each class, as `(path, image, label)`, class by class.
 ///
-/// A cell depends on the seed, its class and its place in it alone: neither the thread count nor the other counts
-/// change it. Paths read `neutrophil/0007.png`.
+/// A cell depends on the seed, its class and its place in it alone: neither the thread count nor the other
+/// counts change it. Paths read `neutrophil/0007.png`.
 pub fn images(counts: &[usize; 8], size: usize, seed: u64) -> Vec<(String, Image, usize)> {
     let cells: Vec<(usize, usize)> =
         counts.iter().enumerate().flat_map(|(class, count)| (0..*count).map(move |i| (class, i))).collect();

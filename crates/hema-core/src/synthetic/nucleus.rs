@@ -1,10 +1,11 @@
 //! The shape of a nucleus: lobes along an arc, joined by bridges.
 //!
-//! Every nucleus of the eight classes is one of these. One lobe is a round nucleus; lobes joined by bridges as thick
-//! as themselves make a kidney or a band; thin bridges make the segments of a neutrophil.
+//! Every nucleus of the eight classes is one of these. One lobe is a round nucleus; lobes joined by bridges
+//! as thick as themselves make a kidney or a band; thin bridges make the segments of a neutrophil.
+
+use rand::RngExt as _;
 
 use crate::rng::Rng;
-use rand::RngExt as _;
 
 /// A range a parameter is drawn from evenly.
 pub(super) type Between = [f32; 2];
@@ -14,7 +15,7 @@ pub(super) fn draw([low, high]: Between, rng: &mut Rng) -> f32 {
     low + (high - low) * rng.random::<f32>()
 }
 
-/// What is known of a nucleus before one is drawn. Lengths are in radii of the cell.
+/// The nuclei of a class, before one is drawn. Lengths are in radii of the cell.
 pub(super) struct Nucleus {
     /// How many lobes, from and to.
     pub(super) lobes: [usize; 2],

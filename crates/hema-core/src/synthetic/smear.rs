@@ -1,23 +1,25 @@
-//! What surrounds the cell: the stain of the slide, its background and its red cells.
+//! The surroundings of the cell: the stain of the slide, its background and its red cells.
 
-use super::canvas::{Canvas, Colour, mix, smoothstep};
-use crate::rng::Rng;
 use rand::RngExt as _;
 
+use super::canvas::{Canvas, Rgb, mix, smoothstep};
+use crate::rng::Rng;
+
 /// The background between the cells of a well-stained May-Grünwald-Giemsa smear.
-const BACKGROUND: Colour = [253.0, 228.0, 202.0];
-/// What a red cell lets through, as a share of the light, at its rim and at its pale centre.
-const RED_CELL: [Colour; 2] = [[0.82, 0.75, 0.82], [0.96, 0.94, 0.97]];
+const BACKGROUND: Rgb = [253.0, 228.0, 202.0];
+/// The share of the light that a red cell lets through, at its rim and at its pale centre.
+const RED_CELL: [Rgb; 2] = [[0.82, 0.75, 0.82], [0.96, 0.94, 0.97]];
 
 /// How strongly and in which tone one slide took the stain, and how it is lit.
 pub(super) struct Stain {
     strength: f32,
-    tone: Colour,
-    light: Colour,
+    tone: Rgb,
+    light: Rgb,
 }
 
 impl Stain {
-    /// A stain as slides vary: strength by a tenth or so, tone between bluer and redder, light between cold and warm.
+    /// A stain as slides vary: strength by a tenth or so, tone between bluer and redder, light between cold
+    /// and warm.
     pub(super) fn new(rng: &mut Rng) -> Self {
         let warmth = rng.random_range(-1.0f32..1.0);
         let exposure = rng.random_range(0.93..1.0);
@@ -30,7 +32,7 @@ impl Stain {
     }
 
     /// A colour of the standard stain as it looks on this slide.
-    pub(super) fn colour(&self, standard: Colour) -> Colour {
+    pub(super) fn colour(&self, standard: Rgb) -> Rgb {
         std::array::from_fn(|i| {
             // the tone belongs to what is stained, so the background keeps clear of it
             let absorbed = BACKGROUND[i] - standard[i];
@@ -40,7 +42,7 @@ impl Stain {
     }
 
     /// The empty slide.
-    pub(super) fn background(&self) -> Colour {
+    pub(super) fn background(&self) -> Rgb {
         self.colour(BACKGROUND)
     }
 }

@@ -1,4 +1,5 @@
-//! Parquet and `WebDataset` files that other software wrote (`scripts/reference/data_forms.py`), and damaged ones.
+//! Parquet and `WebDataset` files that other software wrote (`scripts/reference/data_forms.py`), and damaged
+//! ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -172,7 +172,7 @@ fn pixels_beyond_the_memory_budget_go_to_a_file_and_are_the_same() {
     let dir = folder();
     let source = open(&file(&dir, "x.tar", &tar(&cells()))).unwrap();
     let calls = Mutex::new(Vec::new());
-    let options = LoadOptions { memory_budget: 100, ..LoadOptions::default() };
+    let options = LoadOptions::default().memory_budget(100);
     let on_disk = Dataset::load(&source, None, &Preprocess::imagenet(8), &options, &|done| {
         calls.lock().unwrap().push(done);
     })

@@ -1,4 +1,5 @@
-//! Small data sets of every form, damaged at random: any error will do, a panic or a flood of memory will not.
+//! Small data sets of every form, damaged at random: any error will do, a panic or a flood of memory will
+//! not.
 //!
 //! The rounds of an ordinary test run are few and always the same. For more:
 //! `HEMA_FUZZ_SECONDS=600 cargo test --release -p hema-core --test data -- --ignored fuzz --nocapture`
@@ -39,7 +40,7 @@ fn seeds(dir: &Path) -> Vec<Seed> {
     fs::write(&packed, tar(&files)).unwrap();
     let written = |form: &str, out: &str| {
         let source = open(&packed).unwrap();
-        let options = Options { has_groups: true, ..Options::default() };
+        let options = Options::default().has_groups(true);
         let mut writer =
             create(&dir.join(out), Form::find(form).unwrap(), source.classes(), &options).unwrap();
         let order = source.reading_order(None).unwrap();

@@ -107,7 +107,7 @@ pub(crate) fn load(source: &Source) -> Result<Dataset> {
 
 /// Loads everything that can be read at 8 pixels.
 pub(crate) fn load_skipping(source: &Source) -> Result<Dataset> {
-    let options = LoadOptions { on_bad_image: OnBadImage::Skip, ..LoadOptions::default() };
+    let options = LoadOptions::default().on_bad_image(OnBadImage::Skip);
     Dataset::load(source, None, &Preprocess::imagenet(8), &options, &|_| ())
 }
 

@@ -7,5 +7,6 @@ mod helper;
 mod hostile;
 mod numpy;
 mod pictures;
+mod readers;
 mod real;
 mod writing;

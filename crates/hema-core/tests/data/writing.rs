@@ -16,7 +16,7 @@ use crate::helper::{cells, encode, file, folder, gzip, load, picture, png, tar, 
 /// Writes a source in a form.
 fn convert(source: &Source, out: &Path, form: &str, change: &Change) -> hema_core::Result<()> {
     let has_groups = source.entries().iter().any(|e| e.group.is_some());
-    let options = Options { has_groups, shard_bytes: 300, ..Options::default() };
+    let options = Options::default().has_groups(has_groups).shard_bytes(300);
     let mut writer = create(out, Form::find(form)?, source.classes(), &options)?;
     let order = source.reading_order(None)?;
     copy(source, &order, change, OnBadImage::Fail, writer.as_mut(), |_| Ok(()))?;
@@ -233,7 +233,7 @@ fn what_is_not_finished_leaves_nothing_and_what_exists_is_not_replaced() {
     let before = names();
     for form in FORMS {
         let out = target(dir.path(), form);
-        let options = Options { has_groups: true, ..Options::default() };
+        let options = Options::default().has_groups(true);
         let mut writer = create(&out, form, source.classes(), &options).unwrap();
         let order = source.reading_order(None).unwrap();
         let stopped = copy(&source, &order, &Change::default(), OnBadImage::Fail, writer.as_mut(), |done| {

@@ -43,7 +43,7 @@ pub(super) fn read(path: &Path) -> Result<Members> {
     Ok(members)
 }
 
-/// The SHA-256 checksum of what `sha256sum` prints for the members in order of their paths.
+/// The SHA-256 checksum of the lines that `sha256sum` prints for the members in order of their paths.
 pub(super) fn checksum(members: &Members) -> String {
     let lines = members.iter().fold(String::new(), |mut lines, (name, bytes)| {
         // writing to a string does not fail
@@ -53,7 +53,8 @@ pub(super) fn checksum(members: &Members) -> String {
     hex(&Sha256::digest(lines))
 }
 
-/// Makes the archive of cells, `bccd_cells/<class>/<picture>`, and says where it is. It is always the same to the byte.
+/// Makes the archive of cells, `bccd_cells/<class>/<picture>`, and says where it is. It is always the same to
+/// the byte.
 pub(super) fn pack(repository: &Path, packed: &Path) -> Result<PathBuf> {
     let members = read(repository)?;
     file::write_atomic(packed, |w| {

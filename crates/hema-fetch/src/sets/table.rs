@@ -1,11 +1,11 @@
 //! The rows: one for each file that can be fetched.
 //!
 //! Where the facts are from: addresses, checksums and counts of `BloodMNIST`, the package `medmnist` 3.0.2
-//! (`medmnist/info.py`); counts of PBC, the article (its table of the eight groups), and its address, the one its home
-//! page's download button has. No checksum of PBC's archive is published that could be verified, so none stands here.
-//! The checksum of BCCD's pictures was computed from the named commit of the repository.
+//! (`medmnist/info.py`); counts of PBC, the article (its table of the eight groups), and its address, the one
+//! its home page's download button has. No checksum of PBC's archive is published that could be verified, so
+//! none stands here. The checksum of BCCD's pictures was computed from the named commit of the repository.
 
-use super::{Form, Known, PublicSet};
+use super::public_set::{Known, Preparation, PublicSet};
 
 /// Everything that can be fetched.
 pub const SETS: &[PublicSet] = &[
@@ -33,7 +33,7 @@ pub const SETS: &[PublicSet] = &[
             ("neutrophil", 3329),
             ("platelet", 2348),
         ]),
-        form: Form::Ready,
+        preparation: Preparation::None,
     },
     PublicSet {
         name: "bloodmnist",
@@ -88,7 +88,7 @@ pub const SETS: &[PublicSet] = &[
         url: "https://codeload.github.com/apple2373/BCCD/tar.gz/7751031e0b41bcfdff998cbc4c698a445a60b49e",
         file: "BCCD-7751031.tar.gz",
         known: Known::Members("68f831f6eebcccef5459a8075c8d1a877721ff8423ffc04395e9e77f41f68929"),
-        form: Form::Bccd,
+        preparation: Preparation::PackBccd,
     },
 ];
 
@@ -96,7 +96,7 @@ const ACEVEDO: &str = "A. Acevedo, A. Merino, S. Alferez, A. Molina, L. Boldu, J
                        peripheral blood cell images for development of automatic recognition systems. Data in Brief \
                        30, 105474 (2020). doi:10.1016/j.dib.2020.105474";
 
-/// What all sizes of `BloodMNIST` have in common.
+/// The fields that all sizes of `BloodMNIST` have in common.
 const BLOODMNIST: PublicSet = PublicSet {
     name: "",
     about: "",
@@ -113,5 +113,5 @@ const BLOODMNIST: PublicSet = PublicSet {
     url: "",
     file: "",
     known: Known::Md5(""),
-    form: Form::Ready,
+    preparation: Preparation::None,
 };

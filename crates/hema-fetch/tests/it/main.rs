@@ -1,4 +1,5 @@
-//! Downloads from servers that drop, stall, corrupt, lie and change their minds. All of them run on this machine.
+//! Downloads from servers that drop, stall, corrupt, lie and change their minds. All of them run on this
+//! machine.
 
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
-//! Secure connections: a server whose certificate an authority of its own has signed, as a hospital's proxy does.
+//! Secure connections: a server whose certificate an authority of its own has signed, as a hospital's proxy
+//! does.
 //!
-//! The authority, the server's certificate and its key lie in `tests/fixtures` and are good for nothing else; they were made
-//! with `openssl` for `127.0.0.1` and a hundred years. `SSL_CERT_FILE` is read from the environment, which a test cannot
-//! change for itself: it starts this program again to run [`ask`].
+//! The authority, the server's certificate and its key lie in `tests/fixtures` and are good for nothing else;
+//! they were made with `openssl` for `127.0.0.1` and a hundred years. `SSL_CERT_FILE` is read from the
+//! environment, which a test cannot change for itself: it starts this program again to run [`ask`].
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -51,7 +52,8 @@ fn serve() -> String {
     address
 }
 
-/// What a process says that downloads from a server and trusts the authorities of a file, by default the built-in ones.
+/// What a process says that downloads from a server and trusts the authorities of a file, by default the
+/// built-in ones.
 fn ask_with(authorities: Option<&str>) -> String {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "tls::ask", "--ignored", "--nocapture"]).env("HEMA_TEST_URL", serve());

@@ -1,12 +1,13 @@
 //! NEON, the vectors that every 64-bit ARM processor has.
 //!
-//! They hold four values, but there are 32 of them, and a product takes one of its factors from a single lane: the inner loops
-//! need no more instructions for a value than those of wider vectors need for a vector.
+//! They hold four values, but there are 32 of them, and a product takes one of its factors from a single
+//! lane: the inner loops need no more instructions for a value than those of wider vectors need for a vector.
+
+use half::bf16;
 
 use super::{Scalar, Simd};
-use half::bf16;
-#[allow(clippy::wildcard_imports)] // forty instructions by name say nothing
 use std::arch::aarch64::*;
+#[allow(clippy::wildcard_imports)] // forty instructions by name say nothing
 use std::arch::asm;
 
 /// Token for [`super::Level::Neon`] or, with `BF16`, [`super::Level::NeonBf16`].
@@ -22,9 +23,9 @@ impl<const BF16: bool> Neon<BF16> {
     }
 }
 
-// SAFETY of every block below: the token proves that the processor has the instruction; the loads and stores pass their
-// own condition on the pointer to the caller. Assembly has one instruction that only computes, and a line before it that makes
-// the assembler accept it.
+// SAFETY of every block below: the token proves that the processor has the instruction; the loads and stores
+// pass their own condition on the pointer to the caller. Assembly has one instruction that only computes, and
+// a line before it that makes the assembler accept it.
 
 impl<const BF16: bool> Neon<BF16> {
     #[inline(always)]
@@ -128,7 +129,8 @@ impl<const BF16: bool> Simd for Neon<BF16> {
     }
     #[inline(always)]
     fn fma_word(self, a: f32, b: Self::V, c: Self::V) -> Self::V {
-        // of `vfmaq_n_f32` the compiler makes a load into all lanes, which costs a vector instruction on top of the load
+        // of `vfmaq_n_f32` the compiler makes a load into all lanes, which costs a vector instruction on top
+        // of the load
         let mut sum = c;
         unsafe {
             asm!(
@@ -213,7 +215,8 @@ impl<const BF16: bool> Simd for Neon<BF16> {
                 );
                 return sum;
             }
-            // as in `fma_word`, and both steps as one: free to order them, the compiler keeps more in registers than there are
+            // as in `fma_word`, and both steps as one: free to order them, the compiler keeps more in
+            // registers than there are
             let halves: float32x4_t;
             let mut sum = c;
             asm!(

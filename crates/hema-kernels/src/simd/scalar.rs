@@ -1,7 +1,8 @@
 //! Plain Rust on groups of four values, for every processor.
 
-use super::Simd;
 use half::bf16;
+
+use super::Simd;
 
 /// Token for [`Level::Scalar`].
 #[derive(Clone, Copy)]

@@ -1,7 +1,8 @@
 //! AVX2 and AVX-512.
 
-use super::Simd;
 use half::bf16;
+
+use super::Simd;
 #[allow(clippy::wildcard_imports)] // fifty instructions by name say nothing
 use std::arch::x86_64::*;
 
@@ -9,7 +10,8 @@ use std::arch::x86_64::*;
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
-/// Token for [`super::Level::Avx512`] or, with `BF16`, [`super::Level::Avx512Bf16`] and [`super::Level::Amx`].
+/// Token for [`super::Level::Avx512`] or, with `BF16`, [`super::Level::Avx512Bf16`] and
+/// [`super::Level::Amx`].
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512<const BF16: bool>(());
 
@@ -26,8 +28,8 @@ impl Avx2 {
     fn mask(n: usize) -> __m256i {
         static BITS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
         let start = 8 - n.min(8);
-        // SAFETY: start <= 8, so the eight integers read lie in the table of sixteen; only this token's methods
-        // call it, so the processor has AVX2.
+        // SAFETY: start <= 8, so the eight integers read lie in the table of sixteen; only this token's
+        // methods call it, so the processor has AVX2.
         unsafe { _mm256_loadu_si256(BITS.as_ptr().add(start).cast()) }
     }
 
@@ -65,8 +67,8 @@ impl<const BF16: bool> Avx512<BF16> {
     }
 }
 
-// SAFETY of every block below: the token proves that the processor has the instruction; the loads and stores pass their
-// own condition on the pointer to the caller.
+// SAFETY of every block below: the token proves that the processor has the instruction; the loads and stores
+// pass their own condition on the pointer to the caller.
 macro_rules! vector_impl {
     (
         $token:ty, [$($generics:tt)*], $vector:ty, $lanes:literal, $wide:literal, $splat:ident, $load:ident, $store:ident,

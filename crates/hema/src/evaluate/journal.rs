@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use hema_core::error::{Error, Result};
-use hema_core::record::Condition;
+use hema_core::record::ConditionScores;
 use serde::{Deserialize, Serialize};
 
 /// One condition, judged.
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Judged {
     /// What the condition does, in every detail.
     pub(super) identity: String,
-    pub(super) condition: Condition,
+    pub(super) condition: ConditionScores,
     /// Whether each image was named rightly.
     pub(super) right: Vec<bool>,
 }
@@ -106,7 +106,7 @@ mod tests {
         let classes = vec!["a".to_owned(), "b".to_owned()];
         let scores =
             score(&Predictions { classes, labels: vec![0, 1], probabilities: vec![0.9, 0.1, 0.8, 0.2] }, 0);
-        let condition = Condition {
+        let condition = ConditionScores {
             suite: "s".into(),
             corruption: Some("jpeg".into()),
             severity: 1,

@@ -9,7 +9,7 @@ use hema_core::error::{Error, Result};
 use hema_core::metrics::{self, Predictions, argmax};
 use hema_core::provenance::Provenance;
 use hema_core::record::{
-    Condition, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Scores, SuiteScores,
+    ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Scores, SuiteScores,
 };
 use hema_core::report;
 use hema_core::suite::{self, Suite};
@@ -69,7 +69,7 @@ pub fn evaluate(
     let mistakes = mistakes(data, &labels, &clean)?;
     let training = &subject.model.augmentations;
     let mut judge = Judge { predictor, labels, training, journal, progress };
-    let clean = Condition {
+    let clean = ConditionScores {
         suite: "clean".into(),
         corruption: None,
         severity: 0,
@@ -140,7 +140,7 @@ impl Judge<'_> {
         let mut example = trial.views.first().image(0)?;
         condition.apply(&mut example, SEED, 0);
         let operators = condition.operators();
-        let condition = Condition {
+        let condition = ConditionScores {
             suite: suite.name.clone(),
             corruption: Some(condition.name().into()),
             severity: condition.severity().unwrap_or(0),

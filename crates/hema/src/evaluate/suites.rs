@@ -1,7 +1,7 @@
 //! What the conditions of a suite say together.
 
-use hema_core::metrics::{bootstrap_mean, mean};
-use hema_core::record::{Condition, Scores, SuiteScores};
+use hema_core::metrics::{BALANCED_ACCURACY, ECE, bootstrap_mean, mean};
+use hema_core::record::{ConditionScores, Scores, SuiteScores};
 use hema_core::suite::{Suite, relative_errors};
 
 use super::SEED;
@@ -9,30 +9,30 @@ use super::journal::Judged;
 
 /// Sums up the conditions of one suite; `None` for a suite without any.
 pub(super) fn sum_up(suite: &Suite, size: usize, clean: &Scores, judged: &[Judged]) -> Option<SuiteScores> {
-    let conditions: Vec<&Condition> = judged.iter().map(|judged| &judged.condition).collect();
+    let conditions: Vec<&ConditionScores> = judged.iter().map(|judged| &judged.condition).collect();
     let over = |score: fn(&Scores) -> f64| mean(conditions.iter().map(|condition| score(&condition.scores)));
-    let accuracies = by_corruption(&conditions, |scores| scores.accuracy);
+    let accuracies = by_corruption(&conditions, Scores::accuracy);
     let worst = accuracies.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let errors = by_corruption(&conditions, |scores| 1.0 - scores.balanced_accuracy);
+    let errors = by_corruption(&conditions, |scores| 1.0 - scores.number(&BALANCED_ACCURACY));
     let unseen = conditions.iter().filter(|condition| condition.trained_on.is_empty());
     Some(SuiteScores {
         name: suite.name.clone(),
         size,
         conditions: conditions.len(),
-        accuracy: over(|scores| scores.accuracy)?,
+        accuracy: over(Scores::accuracy)?,
         accuracy_interval: bootstrap_mean(&share_right(judged), SEED),
-        balanced_accuracy: over(|scores| scores.balanced_accuracy)?,
-        ece: over(|scores| scores.ece)?,
+        balanced_accuracy: over(|scores| scores.number(&BALANCED_ACCURACY))?,
+        ece: over(|scores| scores.number(&ECE))?,
         worst: worst.0.to_owned(),
         worst_accuracy: worst.1,
-        unseen_accuracy: mean(unseen.map(|condition| condition.scores.accuracy)),
-        relative: relative_errors(1.0 - clean.balanced_accuracy, &errors),
+        unseen_accuracy: mean(unseen.map(|condition| condition.scores.accuracy())),
+        relative: relative_errors(1.0 - clean.number(&BALANCED_ACCURACY), &errors),
     })
 }
 
 /// The mean of a score over the severities of each corruption.
-fn by_corruption<'a>(conditions: &[&'a Condition], score: fn(&Scores) -> f64) -> Vec<(&'a str, f64)> {
-    let name = |condition: &'a Condition| condition.corruption.as_deref().unwrap_or_default();
+fn by_corruption<'a>(conditions: &[&'a ConditionScores], score: fn(&Scores) -> f64) -> Vec<(&'a str, f64)> {
+    let name = |condition: &'a ConditionScores| condition.corruption.as_deref().unwrap_or_default();
     let groups = conditions.chunk_by(|a, b| a.corruption == b.corruption);
     groups
         .filter_map(|group| {

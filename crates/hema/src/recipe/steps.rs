@@ -79,7 +79,7 @@ impl Augment {
 
 fn build_mixing(pipeline: &Pipeline, key: &str) -> Result<Mixing, Problem> {
     let mixes = pipeline.mix.iter().enumerate().map(|(index, mix)| {
-        mixing::Entry::named(mix.name.as_str(), mix.probability, mix.alpha, mix.area, mix.within_class)
+        mixing::MixEntry::named(mix.name.as_str(), mix.probability, mix.alpha, mix.area, mix.within_class)
             .map_err(|e| Problem::said(&format!("{key}.{index}.name"), &e))
     });
     let entries = mixes.collect::<Result<_, _>>()?;

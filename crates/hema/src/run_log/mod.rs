@@ -1,72 +1,33 @@
-//! What a training run says of itself while it runs: `metrics.csv`, one row per epoch, and the same numbers as
-//! `TensorBoard` events.
+//! The log of a training run: `metrics.csv`, one row per epoch, and the same numbers as `TensorBoard` events.
 //!
-//! Both survive an interrupted run. Resuming after a checkpoint drops what was logged beyond it, as those steps
-//! are taken again: rows are cut from `metrics.csv`; events go on in a new file that opens with a session start,
-//! at which `TensorBoard` discards everything later.
+//! Besides losses, rates and times, an epoch has every metric whose row says that it is logged
+//! ([`Place::Log`]).
 //!
-//! Left out on purpose: rows per step (an epoch is what people compare), and any drawing, which the report does.
+//! Both survive an interrupted run. Resuming after a checkpoint drops the log beyond it, as those
+//! steps are taken again: rows are cut from `metrics.csv`; events go on in a new file that opens with a
+//! session start, at which `TensorBoard` discards everything later.
+//!
+//! Left out on purpose: rows per step (an epoch is what people compare), and any drawing, which the report
+//! does.
 
+use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use hema_core::error::{Error, Result};
 use hema_core::file::{create_folder, csv_error, write_atomic};
-use serde::{Deserialize, Serialize};
+use hema_core::metrics::{self, Place};
 
+mod epoch;
 mod tensorboard;
 
+use epoch::{CLEAN, CORRUPTED};
 use tensorboard::EventFile;
+
+pub use epoch::{Epoch, Validation};
 
 /// File of a run folder that holds one row per epoch.
 pub const METRICS_FILE: &str = "metrics.csv";
-
-/// One epoch of a run: one row of `metrics.csv`, whose columns have the names of these fields. A number that is
-/// not known is NaN.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Epoch {
-    /// Name of the recipe's stage.
-    pub stage: String,
-    /// Number of the epoch, from 1, counted through all stages.
-    pub epoch: u64,
-    /// Steps taken by its end, counted through all stages.
-    pub step: u64,
-    /// Learning rate of its last step.
-    pub lr: f64,
-    /// Mean loss of its training batches.
-    pub train_loss: f64,
-    /// Loss on the validation part.
-    pub val_loss: f64,
-    /// Accuracy on the validation part.
-    pub val_accuracy: f64,
-    /// Balanced accuracy on the validation part.
-    pub val_balanced_accuracy: f64,
-    /// Macro F1 on the validation part.
-    pub val_macro_f1: f64,
-    /// Loss on corrupted copies of the validation part, where the recipe asks for them.
-    #[serde(default)]
-    pub val_corrupted_loss: Option<f64>,
-    /// Accuracy on them.
-    #[serde(default)]
-    pub val_corrupted_accuracy: Option<f64>,
-    /// Balanced accuracy on them.
-    #[serde(default)]
-    pub val_corrupted_balanced_accuracy: Option<f64>,
-    /// Macro F1 on them.
-    #[serde(default)]
-    pub val_corrupted_macro_f1: Option<f64>,
-    /// Training images per second.
-    pub images_per_second: f64,
-    /// Share of the training time, 0 to 1, that the network waited for its images; NaN in logs from before it was measured.
-    #[serde(default = "unknown")]
-    pub data_wait: f64,
-    /// Seconds the epoch took, validation included.
-    pub seconds: f64,
-}
-
-fn unknown() -> f64 {
-    f64::NAN
-}
 
 /// The log of a run that is under way.
 #[derive(Debug)]
@@ -77,11 +38,12 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// Opens the log in a run folder, which is made if it is missing. A new run says `None`; one that resumes says
-    /// how many epochs its checkpoint has finished.
+    /// Opens the log in a run folder, which is made if it is missing. A new run says `None`; one that resumes
+    /// says how many epochs its checkpoint has finished.
     ///
     /// # Errors
-    /// A new run in a folder that has a log with epochs already, a log that cannot be understood, input or output errors.
+    /// A new run in a folder that has a log with epochs already, a log that cannot be understood, input or
+    /// output errors.
     pub fn open(folder: &Path, resume_after_epoch: Option<u64>) -> Result<Self> {
         create_folder(folder)?;
         let path = folder.join(METRICS_FILE);
@@ -96,13 +58,13 @@ impl RunLog {
             }
         }
         write_atomic(&path, |file| {
-            let mut table = csv::Writer::from_writer(file);
-            kept.iter().try_for_each(|epoch| table.serialize(epoch)).map_err(csv_error)?;
+            let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(file);
+            table.write_record(Epoch::columns()).map_err(csv_error)?;
+            kept.iter().try_for_each(|epoch| table.serialize(epoch.cells())).map_err(csv_error)?;
             table.flush()
         })?;
         let file = OpenOptions::new().append(true).open(&path).map_err(|e| Error::io(&path, &e))?;
-        // the first row brings the header
-        let table = csv::WriterBuilder::new().has_headers(kept.is_empty()).from_writer(file);
+        let table = csv::WriterBuilder::new().has_headers(false).from_writer(file);
         let last_step = kept.last().map_or(0, |epoch| epoch.step);
         let events = EventFile::create(folder, resume_after_epoch.map(|_| last_step))?;
         Ok(Self { path, table, events })
@@ -113,32 +75,35 @@ impl RunLog {
     /// # Errors
     /// Output errors, with the file's path.
     pub fn log(&mut self, epoch: &Epoch) -> Result<()> {
-        let written = self.table.serialize(epoch).map_err(csv_error).and_then(|()| self.table.flush());
+        let written =
+            self.table.serialize(epoch.cells()).map_err(csv_error).and_then(|()| self.table.flush());
         written.map_err(|e| Error::io(&self.path, &e))?;
         let mut scalars = vec![
-            ("epoch", epoch.epoch as f64),
-            ("lr", epoch.lr),
-            ("loss/train", epoch.train_loss),
-            ("loss/val", epoch.val_loss),
-            ("val/accuracy", epoch.val_accuracy),
-            ("val/balanced_accuracy", epoch.val_balanced_accuracy),
-            ("val/macro_f1", epoch.val_macro_f1),
-            ("images_per_second", epoch.images_per_second),
-            ("data_wait", epoch.data_wait),
+            ("epoch".to_owned(), epoch.epoch as f64),
+            ("lr".to_owned(), epoch.lr),
+            ("loss/train".to_owned(), epoch.train_loss),
         ];
-        let of_corrupted = [
-            ("loss/val_corrupted", epoch.val_corrupted_loss),
-            ("val_corrupted/accuracy", epoch.val_corrupted_accuracy),
-            ("val_corrupted/balanced_accuracy", epoch.val_corrupted_balanced_accuracy),
-            ("val_corrupted/macro_f1", epoch.val_corrupted_macro_f1),
-        ];
-        scalars.extend(of_corrupted.iter().filter_map(|(name, value)| Some((*name, (*value)?))));
+        scalars.extend(tagged(CLEAN, &epoch.val));
+        scalars.extend([
+            ("images_per_second".to_owned(), epoch.images_per_second),
+            ("data_wait".to_owned(), epoch.data_wait),
+        ]);
+        scalars.extend(epoch.val_corrupted.iter().flat_map(|scores| tagged(CORRUPTED, scores)));
         self.events.scalars(epoch.step, &scalars)
     }
 }
 
-/// What a run has logged.
+/// The tags and numbers of some scores: `loss/val`, `val/accuracy`, ...
+fn tagged(name: &str, scores: &Validation) -> Vec<(String, f64)> {
+    let logged = metrics::shown_in(Place::Log);
+    let values = logged.filter_map(|metric| Some((metric, *scores.metrics.get(metric.name)?)));
+    let values = values.map(|(metric, value)| (format!("{name}/{}", metric.key()), value));
+    std::iter::once((format!("loss/{name}"), scores.loss)).chain(values).collect()
+}
+
+/// The log of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct History {
     /// The epochs, in order.
     pub epochs: Vec<Epoch>,
@@ -152,12 +117,17 @@ impl History {
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|e| Error::io(path, &e))?;
         let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-        let rows = csv::Reader::from_reader(whole.as_bytes()).into_deserialize();
-        let epochs: csv::Result<Vec<Epoch>> = rows.collect();
-        Ok(Self { epochs: epochs.map_err(|e| Error::new(format!("not the log of a run: {e}")).at(path))? })
+        let is_no_log = |e: &dyn Display| Error::new(format!("not the log of a run: {e}")).at(path);
+        let mut table = csv::Reader::from_reader(whole.as_bytes());
+        let header = table.headers().map_err(|e| is_no_log(&e))?.clone();
+        let rows = table.records().map(|row| {
+            let row = row.map_err(|e| is_no_log(&e))?;
+            Epoch::read(&header, &row).map_err(|e| is_no_log(&e))
+        });
+        Ok(Self { epochs: rows.collect::<Result<_>>()? })
     }
 
-    /// One number of every epoch: `history.column(|epoch| epoch.val_loss)`.
+    /// One number of every epoch: `history.column(|epoch| epoch.val.loss)`.
     pub fn column(&self, number: impl Fn(&Epoch) -> f64) -> Vec<f64> {
         self.epochs.iter().map(number).collect()
     }
@@ -165,7 +135,10 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::io::Write;
+
+    use hema_core::metrics::{ACCURACY, MACRO_F1, METRICS};
 
     use super::*;
 
@@ -176,18 +149,18 @@ mod tests {
             step: number * 10,
             lr: 1e-3,
             train_loss: 1.0 / number as f64,
-            val_loss: 0.5,
-            val_accuracy: 0.9,
-            val_balanced_accuracy: 0.875,
-            val_macro_f1: 0.85,
-            val_corrupted_loss: None,
-            val_corrupted_accuracy: None,
-            val_corrupted_balanced_accuracy: None,
-            val_corrupted_macro_f1: None,
+            val: validation(0.5),
+            val_corrupted: None,
             images_per_second: 40.0,
             data_wait: 0.025,
             seconds: 12.5,
         }
+    }
+
+    /// Scores with the metrics that have been logged from the beginning.
+    fn validation(loss: f64) -> Validation {
+        let metrics = [("accuracy", 0.9), ("balanced-accuracy", 0.875), ("macro-f1", 0.85)];
+        Validation { loss, metrics: metrics.into() }
     }
 
     fn files(folder: &Path) -> usize {
@@ -199,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut log = RunLog::open(folder.path(), None).unwrap();
         log.log(&epoch(1)).unwrap();
-        log.log(&Epoch { val_loss: f64::NAN, ..epoch(2) }).unwrap();
+        log.log(&Epoch { val: validation(f64::NAN), ..epoch(2) }).unwrap();
         let path = folder.path().join(METRICS_FILE);
         let text = fs::read_to_string(&path).unwrap();
         let header = "stage,epoch,step,lr,train_loss,val_loss,val_accuracy,val_balanced_accuracy,val_macro_f1,\
@@ -212,13 +185,13 @@ mod tests {
         );
         let history = History::read(&path).unwrap();
         assert_eq!(history.column(|epoch| epoch.train_loss), [1.0, 0.5]);
-        assert!(history.epochs[1].val_loss.is_nan());
+        assert!(history.epochs[1].val.loss.is_nan());
     }
 
     #[test]
     fn numbers_of_corrupted_images_are_logged_and_a_log_without_them_is_read() {
         let folder = tempfile::tempdir().unwrap();
-        let corrupted = Epoch { val_corrupted_accuracy: Some(0.75), ..epoch(1) };
+        let corrupted = Epoch { val_corrupted: Some(validation(0.75)), ..epoch(1) };
         RunLog::open(folder.path(), None).unwrap().log(&corrupted).unwrap();
         let path = folder.path().join(METRICS_FILE);
         assert_eq!(History::read(&path).unwrap().epochs, [corrupted]);
@@ -228,6 +201,36 @@ mod tests {
         let read = History::read(&path).unwrap().epochs.remove(0);
         assert!(read.data_wait.is_nan());
         assert_eq!(Epoch { data_wait: 0.025, ..read }, epoch(1));
+    }
+
+    #[test]
+    fn every_metric_that_is_logged_has_a_column_and_a_tag() {
+        let metrics: BTreeMap<&str, f64> = METRICS.iter().map(|metric| (metric.name, 0.5)).collect();
+        let scores = Validation { loss: 1.0, metrics };
+        let columns = Epoch::columns();
+        for metric in METRICS {
+            let is_logged = metric.is_shown_in(Place::Log);
+            for prefix in [CLEAN, CORRUPTED] {
+                let column = format!("{prefix}_{}", metric.key());
+                assert_eq!(columns.contains(&column), is_logged, "{column}");
+                let tag = (format!("{prefix}/{}", metric.key()), 0.5);
+                assert_eq!(tagged(prefix, &scores).contains(&tag), is_logged, "{tag:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_from_before_a_metric_is_read_and_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(METRICS_FILE);
+        let old = "stage,epoch,step,lr,train_loss,val_loss,val_accuracy,images_per_second,seconds\n\
+                   fine-tune,1,10,0.001,1.0,0.5,0.9,40.0,12.5\n";
+        fs::write(&path, old).unwrap();
+        RunLog::open(folder.path(), Some(1)).unwrap().log(&epoch(2)).unwrap();
+        let epochs = History::read(&path).unwrap().epochs;
+        assert_eq!(epochs[0].val.value(&ACCURACY), 0.9);
+        assert!(epochs[0].val.value(&MACRO_F1).is_nan());
+        assert_eq!(epochs[1], epoch(2));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `TensorBoard` event files: records of `tensorflow.Event` messages, encoded by hand.
 //!
-//! Four fields of three messages are all a scalar needs, which is no reason for a protocol buffer compiler. Field
-//! numbers are those of `TensorFlow`'s `event.proto` and `summary.proto`; the record format is `TFRecord`'s.
+//! Four fields of three messages are all a scalar needs, which is no reason for a protocol buffer compiler.
+//! Field numbers are those of `TensorFlow`'s `event.proto` and `summary.proto`; the record format is
+//! `TFRecord`'s.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -18,8 +19,8 @@ pub(super) struct EventFile {
 }
 
 impl EventFile {
-    /// Starts a new event file in a folder. With `resume_after_step`, `TensorBoard` forgets what earlier files of
-    /// the folder hold of later steps.
+    /// Starts a new event file in a folder. With `resume_after_step`, `TensorBoard` forgets what earlier
+    /// files of the folder hold of later steps.
     pub(super) fn create(folder: &Path, resume_after_step: Option<u64>) -> Result<Self> {
         let (path, file) = create_after(folder, wall_time() as u64)?;
         let mut events = Self { path, file };
@@ -31,7 +32,7 @@ impl EventFile {
     }
 
     /// Writes named numbers of one step.
-    pub(super) fn scalars(&mut self, step: u64, scalars: &[(&str, f64)]) -> Result<()> {
+    pub(super) fn scalars(&mut self, step: u64, scalars: &[(String, f64)]) -> Result<()> {
         self.write(&summary(wall_time(), step, scalars))
     }
 
@@ -40,8 +41,8 @@ impl EventFile {
     }
 }
 
-/// A new file named by the time, later than what stands there of the same second: `TensorBoard` reads the files of a
-/// folder in the order of their names.
+/// A new file named by the time, later than what stands there of the same second: `TensorBoard` reads the
+/// files of a folder in the order of their names.
 fn create_after(folder: &Path, mut seconds: u64) -> Result<(PathBuf, File)> {
     loop {
         let path = folder.join(format!("events.out.tfevents.{seconds:010}.hema"));
@@ -70,12 +71,12 @@ fn session_start(wall_time: f64, step: u64) -> Vec<u8> {
 }
 
 /// Named numbers of one step.
-fn summary(wall_time: f64, step: u64, scalars: &[(&str, f64)]) -> Vec<u8> {
-    let value = |(tag, number): &(&str, f64)| {
-        let value = [bytes_field(1, tag.as_bytes()), float_field(2, *number as f32)].concat();
+fn summary(wall_time: f64, step: u64, scalars: &[(impl AsRef<str>, f64)]) -> Vec<u8> {
+    let value = |tag: &str, number: f64| {
+        let value = [bytes_field(1, tag.as_bytes()), float_field(2, number as f32)].concat();
         bytes_field(1, &value)
     };
-    let values: Vec<u8> = scalars.iter().flat_map(value).collect();
+    let values: Vec<u8> = scalars.iter().flat_map(|(tag, number)| value(tag.as_ref(), *number)).collect();
     [event(wall_time, step), bytes_field(5, &values)].concat()
 }
 
@@ -134,7 +135,8 @@ mod tests {
     const LONG_TAG: &str = "a tag of more than one hundred and twenty-seven bytes, so that the length of its field \
                             takes two bytes to write, as most do not";
 
-    /// The fixture is `TensorBoard`'s own writing of the same events (`scripts/reference/tensorboard_events.py`).
+    /// The fixture is `TensorBoard`'s own writing of the same events
+    /// (`scripts/reference/tensorboard_events.py`).
     #[test]
     fn events_are_byte_for_byte_those_of_tensorboard() {
         let events = [

@@ -241,7 +241,7 @@ impl<'a> Deck<'a> {
         match &self.ways[..] {
             [only] => only,
             several => {
-                let mut rng = stream(self.seed, Purpose::Way, epoch, self.look(draw));
+                let mut rng = stream(self.seed, Purpose::Pipeline, epoch, self.look(draw));
                 &several[rng.random_range(0..several.len())]
             }
         }

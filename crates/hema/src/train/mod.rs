@@ -36,7 +36,7 @@ use crate::model::{ModelSpec, Network};
 use crate::nn::on_pool;
 use crate::optim::Optimizer;
 use crate::recipe::{BatchNorm, Recipe, Stage, Statistics};
-use crate::run_log::{Epoch, RunLog};
+use crate::run_log::{Epoch, RunLog, Validation};
 use crate::weights;
 
 use average::Average;
@@ -337,21 +337,14 @@ impl<'a> Run<'a> {
             position.stage_best = Some(value);
         }
         let images = std::mem::take(&mut position.images);
-        let (clean, corrupted) = (&validated.clean, validated.corrupted.as_ref());
         let epoch = Epoch {
             stage: stage.name.clone(),
             epoch: position.epoch,
             step: position.step,
             lr: position.lr,
             train_loss: std::mem::take(&mut position.loss_sum) / images as f64,
-            val_loss: clean.nll,
-            val_accuracy: clean.accuracy,
-            val_balanced_accuracy: clean.balanced_accuracy,
-            val_macro_f1: clean.macro_f1,
-            val_corrupted_loss: corrupted.map(|scores| scores.nll),
-            val_corrupted_accuracy: corrupted.map(|scores| scores.accuracy),
-            val_corrupted_balanced_accuracy: corrupted.map(|scores| scores.balanced_accuracy),
-            val_corrupted_macro_f1: corrupted.map(|scores| scores.macro_f1),
+            val: Validation::new(&validated.clean),
+            val_corrupted: validated.corrupted.as_ref().map(Validation::new),
             images_per_second: images as f64 / position.train_seconds,
             data_wait: std::mem::take(&mut position.waited_seconds)
                 / std::mem::take(&mut position.train_seconds),

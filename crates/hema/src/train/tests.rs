@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::path::PathBuf;
 
 use hema_core::data::Dataset;
+use hema_core::metrics::ACCURACY;
 use hema_core::{metrics, synthetic, tta};
 
 use super::*;
@@ -152,7 +153,7 @@ fn resume(recipe: &Recipe) {
     assert_eq!(fixture.tensors("whole"), fixture.tensors("parts"));
     let history = |name: &str| History::read(&fixture.out(name).join("metrics.csv")).unwrap();
     let numbers =
-        |h: &History| h.epochs.iter().map(|e| (e.step, e.lr, e.train_loss, e.val_loss)).collect::<Vec<_>>();
+        |h: &History| h.epochs.iter().map(|e| (e.step, e.lr, e.train_loss, e.val.loss)).collect::<Vec<_>>();
     assert_eq!(numbers(&history("whole")), numbers(&history("parts")));
     assert_eq!(history("whole").epochs.len(), 3);
 }
@@ -338,18 +339,19 @@ fn corrupted_validation_images_are_judged_and_decide_where_they_should() {
         };
         let history = History::read(&fixture.out(on).join("metrics.csv")).unwrap();
         let kept = &history.epochs[best_epoch as usize - 1];
-        let corrupted = kept.val_corrupted_accuracy.unwrap();
+        let corrupted = kept.val_corrupted.as_ref().unwrap().value(&ACCURACY);
         let expected = match on {
-            "clean" => kept.val_accuracy,
+            "clean" => kept.val.value(&ACCURACY),
             "corrupted" => corrupted,
-            _ => f64::midpoint(kept.val_accuracy, corrupted),
+            _ => f64::midpoint(kept.val.value(&ACCURACY), corrupted),
         };
         assert_eq!(best, expected, "{on}");
         let model = Bundle::read(&fixture.out(on).join(bundle::BEST)).unwrap().manifest;
         assert_eq!(model.metrics["corrupted_accuracy"], corrupted);
         let epoch = &history.epochs[0];
-        logged.push((epoch.val_loss, epoch.val_corrupted_loss));
-        assert_ne!(Some(epoch.val_loss), epoch.val_corrupted_loss);
+        let corrupted = epoch.val_corrupted.as_ref().map(|scores| scores.loss);
+        logged.push((epoch.val.loss, corrupted));
+        assert_ne!(Some(epoch.val.loss), corrupted);
     }
     // the first epoch is the same whatever decides, and so is the damage
     assert!(logged.iter().all(|numbers| *numbers == logged[0]), "{logged:?}");

@@ -83,7 +83,7 @@ impl<'a> Judge<'a> {
 
     /// The number that decides which epoch is kept; NaN where the metric has no value.
     pub(super) fn value(&self, validated: &Validated) -> f64 {
-        let of = |scores: Option<&Scores>| scores.and_then(self.metric.value).unwrap_or(f64::NAN);
+        let of = |scores: Option<&Scores>| scores.map_or(f64::NAN, |scores| scores.number(self.metric));
         let (clean, corrupted) = (of(Some(&validated.clean)), of(validated.corrupted.as_ref()));
         match self.on {
             On::Clean => clean,

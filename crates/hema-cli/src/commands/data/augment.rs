@@ -19,7 +19,7 @@ use crate::output::{Printer, printable};
 /// written as they are.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Image folder, archive, .npz or CSV manifest
+    /// Image folder, or any other form of `hema list readers`
     input: PathBuf,
     /// What to write; must not exist
     output: PathBuf,

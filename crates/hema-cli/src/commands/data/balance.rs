@@ -20,7 +20,7 @@ use crate::output::{Printer, printable, table};
 /// a recipe).
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Image folder, archive, .npz or CSV manifest with labels
+    /// Image folder with labels, or any other form of `hema list readers`
     input: PathBuf,
     /// What to write; must not exist
     output: PathBuf,

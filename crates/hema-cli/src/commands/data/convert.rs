@@ -15,7 +15,7 @@ use crate::output::Printer;
 /// Write a data set in another form: folder, archive, array, shards
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Image folder, archive, .npz or CSV manifest
+    /// Image folder, or any other form of `hema list readers`
     input: PathBuf,
     /// What to write; must not exist
     output: PathBuf,

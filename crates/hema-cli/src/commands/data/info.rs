@@ -13,7 +13,7 @@ use crate::output::{Printer, printable, table};
 /// Say what a data set holds: classes, parts, sizes, colours
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Image folder, archive, .npz or CSV manifest
+    /// Image folder, or any other form of `hema list readers`
     data: PathBuf,
     /// PNG file for a contact sheet: a row of images for every class
     #[arg(long, value_name = "FILE")]

@@ -65,8 +65,7 @@ impl Writing {
 
     /// Begins a data set of images of a source.
     fn create(&self, output: &Path, form: &Form, source: &Source) -> Result<Box<dyn Writer>> {
-        let options =
-            Options { compress: self.compress, has_groups: source.has_groups(), ..Options::default() };
+        let options = Options::default().compress(self.compress).has_groups(source.has_groups());
         write::create(output, form, source.classes(), &options)
     }
 }

@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use hema::core::data::{self, Dataset, Source};
 use hema::core::error::{Error, Result};
+use hema::core::metrics::{self, Place};
 use hema::core::record::Evaluation;
-use hema::core::split::{Fractions, Part, Plan, Split};
+use hema::core::split::{Fractions, Part, Split, SplitPlan};
 use hema::device;
 use hema::recipe::Recipe;
-use hema::run_log::Epoch;
+use hema::run_log::{Epoch, Validation};
 use hema::train::{self, Claimed, Observer, Outcome, Task};
 
 use super::evaluate::{self, Judged};
 use super::{Memory, On, Status, command_line, ctrl_c, describe, load, warn_skipped, weights};
-use crate::output::{Printer, Progress, percent};
+use crate::output::{Printer, Progress, metric_text, percent};
 use crate::run_info::{RunInfo, SPLIT};
 use series::Series;
 
@@ -45,7 +46,7 @@ pub(super) struct Inputs {
     /// A shipped recipe (see `hema list recipes`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", required_unless_present = "resume")]
     recipe: Option<String>,
-    /// Image folder, archive, .npz or CSV manifest with labels
+    /// Image folder with labels, or any other form of `hema list readers`
     #[arg(long, required_unless_present = "resume")]
     data: Option<PathBuf>,
     /// CSV with the columns path and split; by default the data's own split, else one by the recipe's shares
@@ -282,7 +283,7 @@ pub(super) fn find_split(args: &Inputs, recipe: &Recipe, source: &Source, out: &
         return Ok(split);
     }
     let fractions = Fractions { val: recipe.data.validation, test: recipe.data.test };
-    let split = Plan::new(source, recipe.seed).parts(fractions).map_err(|e| e.at(source.path()))?;
+    let split = SplitPlan::new(source, recipe.seed).parts(fractions).map_err(|e| e.at(source.path()))?;
     match split.counts() {
         [_, 0, _] => {
             let share = recipe.data.validation;
@@ -349,7 +350,7 @@ pub(super) fn fit(task: &Task, resume: bool, printer: &Printer) -> Result<Outcom
         bar: None,
         metric: recipe.select.describe(),
         awaited: if taught { "images and teachers" } else { "images" },
-        accuracy: None,
+        validated: None,
     };
     let outcome = train::fit(task, resume, &mut observer, &stop)?;
     observer.clear();
@@ -377,8 +378,8 @@ struct Watch<'a> {
     metric: String,
     /// What training may have to wait for.
     awaited: &'static str,
-    /// Validation accuracy of the epoch before.
-    accuracy: Option<f64>,
+    /// Validation metrics of the epoch before, in words.
+    validated: Option<String>,
 }
 
 impl Watch<'_> {
@@ -389,6 +390,16 @@ impl Watch<'_> {
     }
 }
 
+/// The validation metrics that are shown while a run goes on, those of corrupted images beside them.
+fn progress_text(clean: &Validation, corrupted: Option<&Validation>) -> String {
+    let shown = metrics::shown_in(Place::Progress).map(|metric| {
+        let text = |scores: &Validation| metric_text(metric, scores.value(metric));
+        let corrupted = corrupted.map_or(String::new(), |scores| format!(", corrupted {}", text(scores)));
+        format!("val {} {}{corrupted}", metric.label, text(clean))
+    });
+    shown.collect::<Vec<_>>().join("  ")
+}
+
 impl Observer for Watch<'_> {
     fn step(&mut self, progress: &train::Progress<'_>) {
         if self.bar.as_ref().is_none_or(|(epoch, _)| *epoch != progress.epoch) {
@@ -397,17 +408,16 @@ impl Observer for Watch<'_> {
         }
         if let Some((_, bar)) = &self.bar {
             let speed = progress.images_per_second;
-            let val = self.accuracy.map_or(String::new(), |a| format!("val accuracy {}  ", percent(a)));
+            let val = self.validated.as_deref().unwrap_or_default();
             bar.set(progress.batch, &format!("loss {:.4}  {val}{speed:.0} images/s", progress.loss));
         }
     }
 
     fn epoch(&mut self, epoch: &Epoch, improved: bool) {
         self.clear();
-        self.accuracy = Some(epoch.val_accuracy);
+        self.validated = Some(progress_text(&epoch.val, None) + "  ");
         let best = if improved { format!("  best {} so far", self.metric) } else { String::new() };
-        let corrupted = epoch.val_corrupted_accuracy;
-        let corrupted = corrupted.map_or(String::new(), |a| format!(", corrupted {}", percent(a)));
+        let validated = progress_text(&epoch.val, epoch.val_corrupted.as_ref());
         // where it costs, a person can do something about it: lighter augmentation, fewer images at once beyond memory, a faster disk
         let slow = if epoch.data_wait > 0.05 && epoch.seconds > WORTH_A_WORD {
             format!(", {} of the time waiting for {}", percent(epoch.data_wait), self.awaited)
@@ -415,12 +425,11 @@ impl Observer for Watch<'_> {
             String::new()
         };
         self.printer.note(&format!(
-            "{} epoch {}  loss {:.4}  val loss {:.4}  val accuracy {}{corrupted}  {:.0} images/s{slow}  {:.0} s{best}",
+            "{} epoch {}  loss {:.4}  val loss {:.4}  {validated}  {:.0} images/s{slow}  {:.0} s{best}",
             epoch.stage,
             epoch.epoch,
             epoch.train_loss,
-            epoch.val_loss,
-            percent(epoch.val_accuracy),
+            epoch.val.loss,
             epoch.images_per_second,
             epoch.seconds,
         ));

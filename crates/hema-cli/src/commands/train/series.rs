@@ -9,8 +9,9 @@ use hema::bundle::Bundle;
 use hema::core::data::Source;
 use hema::core::error::{Error, Result};
 use hema::core::file;
-use hema::core::record::{Evaluation, Scores};
-use hema::core::split::{Part, Plan, Split};
+use hema::core::metrics::{self, ACCURACY, Metric, Notation, Place};
+use hema::core::record::Evaluation;
+use hema::core::split::{Part, Split, SplitPlan};
 use hema::recipe::Recipe;
 use hema::train::{self, Claimed};
 use serde::{Deserialize, Serialize};
@@ -61,7 +62,9 @@ struct Member {
 /// The numbers of a run, and of all of them.
 #[derive(Serialize)]
 struct Row {
-    name: &'static str,
+    name: String,
+    #[serde(skip)]
+    notation: Notation,
     /// Of every run, in order.
     values: Vec<f64>,
     mean: f64,
@@ -160,11 +163,11 @@ fn members(
 /// A split for each fold of what is not set apart as test: by the data's own split, else by the recipe's share.
 fn folds(count: usize, recipe: &Recipe, source: &Source) -> Result<Vec<Split>> {
     let Some(own) = source.read_split_inside()? else {
-        return Plan::new(source, recipe.seed).folds(count, recipe.data.test);
+        return SplitPlan::new(source, recipe.seed).folds(count, recipe.data.test);
     };
     let parts = own.parts(source);
     let left_out = (0..parts.len()).filter(|image| parts[*image] == Some(Part::Test)).collect();
-    let folds = Plan { left_out, ..Plan::new(source, recipe.seed) }.folds(count, 0.0)?;
+    let folds = SplitPlan { left_out, ..SplitPlan::new(source, recipe.seed) }.folds(count, 0.0)?;
     Ok(folds.into_iter().map(|split| split.with_part_of(&own, Part::Test)).collect())
 }
 
@@ -176,24 +179,16 @@ fn summarize(out: &Path, members: &[Member], folders: &[PathBuf], printer: &Prin
         .iter()
         .filter_map(|folder| Bundle::read(folder).ok()?.manifest.metrics.get("corrupted_accuracy").copied())
         .collect();
-    let of_clean = |value: fn(&Scores) -> f64| -> Vec<f64> {
-        records
-            .iter()
-            .filter_map(|record| record.conditions.first())
-            .map(|clean| value(&clean.scores))
-            .collect()
+    let of_clean = |metric: &Metric| -> Vec<f64> {
+        let clean = records.iter().filter_map(|record| record.conditions.first());
+        clean.filter_map(|clean| clean.scores.value(metric)).collect()
     };
-    let rows: Vec<Row> = [
-        ("accuracy", of_clean(|scores| scores.accuracy)),
-        ("balanced accuracy", of_clean(|scores| scores.balanced_accuracy)),
-        ("macro F1", of_clean(|scores| scores.macro_f1)),
-        ("calibration error", of_clean(|scores| scores.ece)),
-        ("accuracy, corrupted", corrupted),
-    ]
-    .into_iter()
-    .filter(|(_, values)| values.len() == members.len())
-    .map(|(name, values)| Row::new(name, values))
-    .collect();
+    let rows: Vec<Row> = metrics::shown_in(Place::Series)
+        .map(|metric| (metric, metric.label.to_owned(), of_clean(metric)))
+        .chain([(&ACCURACY, format!("{}, corrupted", ACCURACY.label), corrupted)])
+        .filter(|(_, _, values)| values.len() == members.len())
+        .map(|(metric, name, values)| Row::new(metric, name, values))
+        .collect();
     let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
     let summary = serde_json::json!({ "runs": names, "scores": rows });
     write_json(&out.join(SUMMARY), &summary)?;
@@ -212,17 +207,21 @@ fn summarize(out: &Path, members: &[Member], folders: &[PathBuf], printer: &Prin
 }
 
 impl Row {
-    fn new(name: &'static str, values: Vec<f64>) -> Self {
+    fn new(metric: &Metric, name: String, values: Vec<f64>) -> Self {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        Self { name, values, mean, deviation: (squares / (count - 1.0).max(1.0)).sqrt() }
+        let deviation = (squares / (count - 1.0).max(1.0)).sqrt();
+        Self { name, notation: metric.terminal, values, mean, deviation }
     }
 
     fn print(&self) -> Vec<String> {
-        let percent = |value: f64| format!("{:.2} %", 100.0 * value);
-        let [low, high] = [f64::min, f64::max]
-            .map(|of| self.values.iter().copied().reduce(of).map_or(String::new(), percent));
-        vec![self.name.into(), percent(self.mean), percent(self.deviation), format!("{low} to {high}")]
+        let text = |value: f64| match self.notation {
+            Notation::Percent => format!("{:.2} %", 100.0 * value),
+            Notation::Number => format!("{value:.4}"),
+        };
+        let [low, high] =
+            [f64::min, f64::max].map(|of| self.values.iter().copied().reduce(of).map_or(String::new(), text));
+        vec![self.name.clone(), text(self.mean), text(self.deviation), format!("{low} to {high}")]
     }
 }

@@ -1,24 +1,23 @@
 //! Turned, sheared, moved and magnified at once: how a cell may lie under the microscope, in one resampling.
 
-use crate::augment::signed_unit;
-use crate::image_op::{Fill, ImageOp, warp};
+use crate::image_op::{Fill, ImageOp, signed_unit, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Rotates by up to `180° strength`, shears by up to `20° strength`, enlarges or shrinks by up to a factor of
 /// `1.4^strength`, and moves by up to `0.2 strength` of each side, all either way and drawn independently.
 ///
-/// Four operators in a row would interpolate four times, each blurring what the last one left; this one interpolates once.
-/// There is no stretch of its own: a shear by 20° already stretches by a fifth along one diagonal and presses the other,
-/// and cells have no upright.
-pub struct Affine(pub Fill);
+/// Four operators in a row would interpolate four times, each blurring the result of the last; this one
+/// interpolates once. There is no stretch of its own: a shear by 20° already stretches by a fifth along one
+/// diagonal and presses the other, and cells have no upright.
+pub(crate) struct Affine(pub(crate) Fill);
 
 /// Where a cell comes to lie. The parts act in the order of the fields, about the centre.
 #[derive(Clone, Copy)]
 struct Pose {
     /// Enlargement, above 0.
     zoom: f32,
-    /// As in [`shear_x`](super::shear_x::shear_x).
+    /// Factor of [`shear_x`](super::shear_x::shear_x).
     shear: f32,
     /// Clockwise.
     degrees: f32,

@@ -1,15 +1,15 @@
 //! Elastic deformation: the smear stretched here and pressed there.
 
-use crate::augment::signed_unit;
-use crate::image_op::{Fill, ImageOp, warp};
+use crate::image_op::{Fill, ImageOp, signed_unit, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Moves every point by a smooth random field, by up to `0.1 strength` of the shorter side along each axis.
 ///
-/// The field is a cubic B-spline over a grid of random displacements, [`CELLS`] to a side (Rueckert et al., IEEE TMI 1999),
-/// which is as smooth as the blurred noise of Simard et al. (ICDAR 2003) and far quicker to draw.
-pub struct Elastic(pub Fill);
+/// The field is a cubic B-spline over a grid of random displacements, [`CELLS`] to a side (Rueckert et al.,
+/// IEEE TMI 1999), which is as smooth as the blurred noise of Simard et al. (ICDAR 2003) and far quicker to
+/// draw.
+pub(crate) struct Elastic(pub(crate) Fill);
 
 /// Cells of the grid along each side.
 const CELLS: usize = 5;

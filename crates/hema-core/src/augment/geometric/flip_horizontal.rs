@@ -1,12 +1,13 @@
 //! Flip left and right. A smear has no handedness, so a mirrored cell is as likely as the cell.
 
+use rand::RngExt as _;
+
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
 /// Mirrors the image left to right; strength is the chance of it, so that 1 always does and 0 never.
-pub struct FlipHorizontal;
+pub(crate) struct FlipHorizontal;
 
 /// Mirrors an image left to right.
 pub(crate) fn flip_horizontal(image: &mut Image) {

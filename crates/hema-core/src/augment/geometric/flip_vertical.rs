@@ -1,12 +1,13 @@
 //! Flip top and bottom. A smear has no upright, so an upturned cell is as likely as the cell.
 
+use rand::RngExt as _;
+
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
 /// Mirrors the image top to bottom; strength is the chance of it, so that 1 always does and 0 never.
-pub struct FlipVertical;
+pub(crate) struct FlipVertical;
 
 impl ImageOp for FlipVertical {
     fn name(&self) -> &'static str {

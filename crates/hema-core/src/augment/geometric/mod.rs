@@ -1,14 +1,14 @@
-//! Where things are: flips, turns, and what a hand, a stage or a lens does to position and shape.
+//! Geometric augmentations: flips, turns, and the shifts and bends of a hand, a stage or a lens.
 //!
-//! What comes into view from beyond the border is the operator's [`Fill`](crate::image_op::Fill).
+//! The pixels that come into view from beyond the border are the operator's [`Fill`](crate::image_op::Fill).
 
-mod affine;
-mod elastic;
+pub(crate) mod affine;
+pub(crate) mod elastic;
 pub(crate) mod flip_horizontal;
-mod flip_vertical;
-mod perspective;
+pub(crate) mod flip_vertical;
+pub(crate) mod perspective;
 pub(crate) mod quarter_turn;
-mod resized_crop;
+pub(crate) mod resized_crop;
 pub(crate) mod rotate;
 pub(crate) mod shear_x;
 pub(crate) mod shear_y;
@@ -16,16 +16,22 @@ pub(crate) mod translate_x;
 pub(crate) mod translate_y;
 pub(crate) mod zoom;
 
-pub use affine::Affine;
-pub use elastic::Elastic;
-pub use flip_horizontal::FlipHorizontal;
-pub use flip_vertical::FlipVertical;
-pub use perspective::Perspective;
-pub use quarter_turn::QuarterTurn;
-pub use resized_crop::ResizedCrop;
-pub use rotate::Rotate;
-pub use shear_x::ShearX;
-pub use shear_y::ShearY;
-pub use translate_x::TranslateX;
-pub use translate_y::TranslateY;
-pub use zoom::Zoom;
+use crate::image_op::Fill;
+use crate::image_op::table::Op;
+
+/// The geometric augmentations, in the order of `hema list augmentations`.
+pub(crate) const GEOMETRIC: &[Op] = &[
+    &flip_horizontal::FlipHorizontal,
+    &flip_vertical::FlipVertical,
+    &quarter_turn::QuarterTurn,
+    &rotate::Rotate(Fill::Reflect),
+    &shear_x::ShearX(Fill::Reflect),
+    &shear_y::ShearY(Fill::Reflect),
+    &translate_x::TranslateX(Fill::Reflect),
+    &translate_y::TranslateY(Fill::Reflect),
+    &zoom::Zoom(Fill::Reflect),
+    &affine::Affine(Fill::Reflect),
+    &resized_crop::ResizedCrop,
+    &perspective::Perspective(Fill::Reflect),
+    &elastic::Elastic(Fill::Reflect),
+];

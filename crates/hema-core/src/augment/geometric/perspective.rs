@@ -1,16 +1,15 @@
 //! The picture plane tilted: each corner moves on its own.
 
-use crate::augment::signed_unit;
-use crate::image_op::{Fill, ImageOp, warp};
+use crate::image_op::{Fill, ImageOp, signed_unit, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
 
-/// Reads each corner of the result from a point up to `0.25 strength` of the sides away from it, and what lies between in
-/// the perspective that this gives.
-pub struct Perspective(pub Fill);
+/// Reads each corner of the result from a point up to `0.25 strength` of the sides away from it, and what
+/// lies between in the perspective that this gives.
+pub(crate) struct Perspective(pub(crate) Fill);
 
-/// Reads the corners of the result (upper left, upper right, lower right, lower left) from four points, given as shares
-/// of the width and height.
+/// Reads the corners of the result (upper left, upper right, lower right, lower left) from four points, given
+/// as shares of the width and height.
 fn perspective(image: &mut Image, [p0, p1, p2, p3]: [[f32; 2]; 4], fill: Fill) {
     let sides = [image.width(), image.height()].map(|side| side.saturating_sub(1).max(1) as f32);
     // the square on a quadrilateral (Heckbert, Fundamentals of Texture Mapping, 1989, section 2.2.3)

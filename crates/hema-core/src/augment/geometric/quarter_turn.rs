@@ -1,15 +1,16 @@
 //! Turn by a multiple of 90°, which needs no interpolation.
 
+use rand::RngExt as _;
+
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
-/// Turns the image by 90°, 180° or 270°, each as likely; strength is the chance of it, so that 0.75 makes all four
-/// orientations alike.
+/// Turns the image by 90°, 180° or 270°, each as likely; strength is the chance of it, so that 0.75 makes all
+/// four orientations alike.
 ///
 /// An image that is not square is turned by 180°: other turns would change its shape.
-pub struct QuarterTurn;
+pub(crate) struct QuarterTurn;
 
 impl ImageOp for QuarterTurn {
     fn name(&self) -> &'static str {

@@ -1,16 +1,17 @@
 //! A random part of the image, stretched to its size.
 
-use crate::augment::signed_unit;
-use crate::image_op::{Fill, ImageOp, warp};
-use crate::rng::Rng;
-use crate::sample::Image;
 use rand::RngExt as _;
 
-/// Cuts out a rectangle of at least `1 - 0.92 strength` of the area and with sides in a proportion changed by up to
-/// `(4/3)^strength`, and stretches it to the image's size.
+use crate::image_op::{Fill, ImageOp, signed_unit, warp};
+use crate::rng::Rng;
+use crate::sample::Image;
+
+/// Cuts out a rectangle of at least `1 - 0.92 strength` of the area and with sides in a proportion changed by
+/// up to `(4/3)^strength`, and stretches it to the image's size.
 ///
-/// At strength 1 this is the random resized crop that `ImageNet` models are trained with (Szegedy et al., CVPR 2015).
-pub struct ResizedCrop;
+/// At strength 1 this is the random resized crop that `ImageNet` models are trained with (Szegedy et al.,
+/// CVPR 2015).
+pub(crate) struct ResizedCrop;
 
 impl ImageOp for ResizedCrop {
     fn name(&self) -> &'static str {

@@ -1,12 +1,11 @@
 //! Rotate about the centre by any angle.
 
-use crate::augment::signed_unit;
-use crate::image_op::{Fill, ImageOp, warp};
+use crate::image_op::{Fill, ImageOp, signed_unit, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Rotates by up to `180° strength` either way, bilinearly.
-pub struct Rotate(pub Fill);
+pub(crate) struct Rotate(pub(crate) Fill);
 
 /// Rotates by an angle in degrees, clockwise.
 pub(crate) fn rotate(image: &mut Image, degrees: f32, fill: Fill) {

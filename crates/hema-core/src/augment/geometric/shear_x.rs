@@ -1,14 +1,14 @@
 //! Shear along the rows: the upper half goes one way, the lower the other.
 
-use crate::augment::signed_unit;
-use crate::image_op::{Fill, ImageOp, warp};
+use crate::image_op::{Fill, ImageOp, signed_unit, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Shears rows by a factor up to `0.5 strength` either way: a column through the centre leans by up to 27°.
-pub struct ShearX(pub Fill);
+pub(crate) struct ShearX(pub(crate) Fill);
 
-/// Moves every row by `factor` pixels for each pixel that it is below the centre, to the left where `factor` is positive.
+/// Moves every row by `factor` pixels for each pixel that it is below the centre, to the left where `factor`
+/// is positive.
 pub(crate) fn shear_x(image: &mut Image, factor: f32, fill: Fill) {
     warp::affine(image, [[1.0, factor], [0.0, 1.0]], [0.0; 2], fill);
 }

@@ -1,14 +1,14 @@
 //! Shear along the columns: the left half goes one way, the right the other.
 
-use crate::augment::signed_unit;
-use crate::image_op::{Fill, ImageOp, warp};
+use crate::image_op::{Fill, ImageOp, signed_unit, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Shears columns by a factor up to `0.5 strength` either way: a row through the centre leans by up to 27°.
-pub struct ShearY(pub Fill);
+pub(crate) struct ShearY(pub(crate) Fill);
 
-/// Moves every column by `factor` pixels for each pixel that it is right of the centre, upwards where `factor` is positive.
+/// Moves every column by `factor` pixels for each pixel that it is right of the centre, upwards where
+/// `factor` is positive.
 pub(crate) fn shear_y(image: &mut Image, factor: f32, fill: Fill) {
     warp::affine(image, [[1.0, 0.0], [factor, 1.0]], [0.0; 2], fill);
 }

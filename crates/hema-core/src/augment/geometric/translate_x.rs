@@ -1,12 +1,11 @@
 //! Move to the left or right.
 
-use crate::augment::signed_unit;
-use crate::image_op::{Fill, ImageOp, warp};
+use crate::image_op::{Fill, ImageOp, signed_unit, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Moves the image sideways by up to `0.4 strength` of its width either way.
-pub struct TranslateX(pub Fill);
+pub(crate) struct TranslateX(pub(crate) Fill);
 
 /// Moves the image to the right by a number of pixels, whole or not.
 pub(crate) fn translate_x(image: &mut Image, pixels: f32, fill: Fill) {

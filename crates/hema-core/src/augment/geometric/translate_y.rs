@@ -1,12 +1,11 @@
 //! Move up or down.
 
-use crate::augment::signed_unit;
-use crate::image_op::{Fill, ImageOp, warp};
+use crate::image_op::{Fill, ImageOp, signed_unit, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Moves the image up or down by up to `0.4 strength` of its height either way.
-pub struct TranslateY(pub Fill);
+pub(crate) struct TranslateY(pub(crate) Fill);
 
 /// Moves the image downwards by a number of pixels, whole or not.
 pub(crate) fn translate_y(image: &mut Image, pixels: f32, fill: Fill) {

@@ -1,12 +1,12 @@
 //! Nearer or further away: another magnification.
 
-use crate::augment::signed_unit;
-use crate::image_op::{Fill, ImageOp, warp};
+use crate::image_op::{Fill, ImageOp, signed_unit, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
 
-/// Enlarges or shrinks by up to a factor of `2^strength`, all sizes between as likely on the logarithmic scale.
-pub struct Zoom(pub Fill);
+/// Enlarges or shrinks by up to a factor of `2^strength`, all sizes between as likely on the logarithmic
+/// scale.
+pub(crate) struct Zoom(pub(crate) Fill);
 
 /// Enlarges the image about its centre by a factor above 0; one below 1 shrinks it.
 pub(crate) fn zoom(image: &mut Image, factor: f32, fill: Fill) {

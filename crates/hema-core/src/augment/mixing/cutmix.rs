@@ -1,12 +1,13 @@
 //! `CutMix`: a box of the other image at its own place.
 
-use super::{Area, Mix, Settings, paste};
-use crate::rng::Rng;
-use crate::sample::Image;
 use rand::RngExt as _;
 
-/// A box around an even point, of the image's proportions and of a share of its area that is of Beta(alpha, alpha); what
-/// would lie outside is cut off (Yun et al., ICCV 2019).
+use super::mix::{Area, Mix, MixSettings, paste};
+use crate::rng::Rng;
+use crate::sample::Image;
+
+/// A box around an even point, of the image's proportions and of a share of its area that is of Beta(alpha,
+/// alpha); the part that would lie outside is cut off (Yun et al., ICCV 2019).
 pub(super) const CUTMIX: Mix = Mix {
     name: "cutmix",
     about: "a box of another image of the batch, at the same place (Yun et al., 2019)",
@@ -14,7 +15,7 @@ pub(super) const CUTMIX: Mix = Mix {
     apply: cutmix,
 };
 
-fn cutmix(image: &mut Image, other: &Image, settings: &Settings, rng: &mut Rng) -> f32 {
+fn cutmix(image: &mut Image, other: &Image, settings: &MixSettings, rng: &mut Rng) -> f32 {
     let drawn = settings.share(rng);
     // start and length along an axis
     let mut span = |side: usize| {

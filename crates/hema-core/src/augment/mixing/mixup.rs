@@ -1,6 +1,6 @@
 //! `MixUp`: the two images shine through each other.
 
-use super::{Mix, Settings};
+use super::mix::{Mix, MixSettings};
 use crate::image_op::to_byte;
 use crate::rng::Rng;
 use crate::sample::Image;
@@ -13,7 +13,7 @@ pub(super) const MIXUP: Mix = Mix {
     apply: mixup,
 };
 
-fn mixup(image: &mut Image, other: &Image, settings: &Settings, rng: &mut Rng) -> f32 {
+fn mixup(image: &mut Image, other: &Image, settings: &MixSettings, rng: &mut Rng) -> f32 {
     let share = settings.share(rng);
     for (value, other) in image.pixels_mut().iter_mut().zip(other.pixels()) {
         let (from, to) = (f32::from(*value), f32::from(*other));

@@ -1,9 +1,13 @@
-//! Mixing: another image of the batch is put into a training image, and the label says how much of each there is.
+//! Mixing: another image of the batch is put into a training image, and the label says how much of each there
+//! is.
 //!
-//! One way to mix is one file here and one row of [`MIXES`]; a [`Mixing`] is the list of them that a recipe asks for: one of
-//! them, or one after the other.
+//! One way to mix is one file here and one row of [`MIXES`]; a [`Mixing`] is the list of them that a recipe
+//! asks for: one of them, or one after the other.
 //!
-//! Left out on purpose: the loss, which takes the labels' shares, and mixtures that a sampler makes of a small class.
+//! Left out on purpose: the loss, which takes the labels' shares, and mixtures that a sampler makes of a
+//! small class.
+
+mod mix;
 
 mod cutmix;
 mod mixup;
@@ -11,69 +15,33 @@ mod reinhard;
 mod resizemix;
 
 use rand::RngExt as _;
-use rand_distr::{Beta, Distribution as _};
-use serde::{Deserialize, Serialize};
 
+use self::cutmix::CUTMIX;
+use self::mix::MixSettings;
+use self::mixup::MIXUP;
+use self::reinhard::REINHARD;
+use self::resizemix::RESIZEMIX;
 use crate::error::{Error, Result, suggest};
 use crate::rng::Rng;
 use crate::sample::Image;
 
-/// A way to mix two images of the same size.
-pub struct Mix {
-    /// Its name in recipes.
-    pub name: &'static str,
-    /// What it does, in a line.
-    pub about: &'static str,
-    /// The usual alpha of the distribution Beta(alpha, alpha) that shares are drawn from, if they are.
-    pub alpha: Option<f64>,
-    /// Puts the second image into the first; the share of the label that it gets.
-    apply: fn(&mut Image, &Image, &Settings, &mut Rng) -> f32,
-}
+pub use mix::{Area, Mix};
 
 /// Every way to mix, in the order of `hema list mixes`.
-pub const MIXES: &[Mix] = &[mixup::MIXUP, cutmix::CUTMIX, resizemix::RESIZEMIX, reinhard::REINHARD];
-
-/// What a recipe can change of a mix.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    /// Parameter of Beta(alpha, alpha).
-    alpha: f64,
-    area: Area,
-}
-
-impl Settings {
-    /// A share, of Beta(alpha, alpha).
-    fn share(&self, rng: &mut Rng) -> f32 {
-        match Beta::new(self.alpha, self.alpha) {
-            Ok(beta) => beta.sample(rng) as f32,
-            Err(_) => 0.0,
-        }
-    }
-}
-
-/// What the label's share of a pasted box is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Area {
-    /// The share of the pixels that were replaced, as in the paper's code and in timm.
-    #[default]
-    Exact,
-    /// The share of the box as it was drawn, though a part of it may lie outside the image, as `KerasCV` counts.
-    Keras,
-}
+pub const MIXES: &[Mix] = &[MIXUP, CUTMIX, RESIZEMIX, REINHARD];
 
 /// One entry of a [`Mixing`].
 #[derive(Clone)]
-pub struct Entry {
+pub struct MixEntry {
     mix: &'static Mix,
-    settings: Settings,
+    settings: MixSettings,
     probability: f64,
     within_class: bool,
 }
 
-impl Entry {
-    /// The mix of that name, done to this share of the images; `alpha` is the mix's own where it is left out. Within a
-    /// class, the other image is of the same class.
+impl MixEntry {
+    /// The mix of that name, done to this share of the images; `alpha` is the mix's own where it is left out.
+    /// Within a class, the other image is of the same class.
     ///
     /// # Errors
     /// An unknown name, with the nearest one; an alpha for a mix that has none.
@@ -91,7 +59,7 @@ impl Entry {
             let found = format!("found alpha = {alpha} beside `{name}`, expected no such key");
             return Err(Error::new(found).hint("its sizes are drawn evenly, not from a Beta distribution"));
         }
-        let settings = Settings { alpha: alpha.or(mix.alpha).unwrap_or(1.0), area };
+        let settings = MixSettings { alpha: alpha.or(mix.alpha).unwrap_or(1.0), area };
         Ok(Self { mix, settings, probability, within_class })
     }
 
@@ -111,20 +79,21 @@ impl Entry {
     }
 }
 
-/// Ways to mix, in rounds: in each, at most one is done to an image. What a round makes of a batch is mixed in the next.
+/// Ways to mix, in rounds: in each, at most one is done to an image. The batch that a round makes is mixed
+/// in the next.
 #[derive(Clone, Default)]
 pub struct Mixing {
-    rounds: Vec<Vec<Entry>>,
+    rounds: Vec<Vec<MixEntry>>,
 }
 
 impl Mixing {
-    /// The mixing that chooses among these, each with its own probability and none with what is left of 1.
-    pub fn one_of(entries: Vec<Entry>) -> Self {
+    /// The mixing that chooses among these, each with its own probability and none with the rest of 1.
+    pub fn one_of(entries: Vec<MixEntry>) -> Self {
         Self { rounds: if entries.is_empty() { Vec::new() } else { vec![entries] } }
     }
 
     /// The mixing that does these one after the other, each with its own probability.
-    pub fn all_of(entries: Vec<Entry>) -> Self {
+    pub fn all_of(entries: Vec<MixEntry>) -> Self {
         Self { rounds: entries.into_iter().map(|entry| vec![entry]).collect() }
     }
 
@@ -139,27 +108,12 @@ impl Mixing {
     }
 
     /// One of the entries of a round, or none; none too where there is no such round.
-    pub fn choose(&self, round: usize, rng: &mut Rng) -> Option<&Entry> {
+    pub fn choose(&self, round: usize, rng: &mut Rng) -> Option<&MixEntry> {
         let mut left = rng.random::<f64>();
         self.rounds.get(round)?.iter().find(|entry| {
             left -= entry.probability;
             left < 0.0
         })
-    }
-}
-
-/// Replaces a part of an image, from column `x` and row `y`, by the part of another from `from_x` and `from_y`.
-fn paste(
-    image: &mut Image,
-    [x, y]: [usize; 2],
-    other: &Image,
-    from: [usize; 2],
-    [width, height]: [usize; 2],
-) {
-    let (row, other_row) = (3 * image.width(), 3 * other.width());
-    for line in 0..height {
-        let (to, from) = ((y + line) * row + 3 * x, (from[1] + line) * other_row + 3 * from[0]);
-        image.pixels_mut()[to..to + 3 * width].copy_from_slice(&other.pixels()[from..from + 3 * width]);
     }
 }
 
@@ -170,12 +124,12 @@ mod tests {
 
     const SIDE: usize = 24;
 
-    fn entry(name: &str, alpha: Option<f64>, area: Area) -> Entry {
-        Entry::named(name, 1.0, alpha, area, false).unwrap()
+    fn entry(name: &str, alpha: Option<f64>, area: Area) -> MixEntry {
+        MixEntry::named(name, 1.0, alpha, area, false).unwrap()
     }
 
     /// A black image with a white one mixed into it, and the label's share.
-    fn mixed(entry: &Entry, index: u64) -> (Image, f32) {
+    fn mixed(entry: &MixEntry, index: u64) -> (Image, f32) {
         let mut image = Image::filled(SIDE, SIDE, [0; 3]);
         let share = entry.apply(
             &mut image,
@@ -238,11 +192,13 @@ mod tests {
 
     #[test]
     fn partners_are_others_of_the_batch() {
-        let (any, same) =
-            (entry("mixup", None, Area::Exact), Entry::named("mixup", 1.0, None, Area::Exact, true).unwrap());
+        let (any, same) = (
+            entry("mixup", None, Area::Exact),
+            MixEntry::named("mixup", 1.0, None, Area::Exact, true).unwrap(),
+        );
         let mut rng = stream(1, Purpose::Partner, 0, 0);
         let labels = [0, 1, 0, 2, 0];
-        let found = |entry: &Entry, rng: &mut Rng| -> Vec<usize> {
+        let found = |entry: &MixEntry, rng: &mut Rng| -> Vec<usize> {
             let mut found: Vec<usize> = (0..100).filter_map(|_| entry.partner(2, &labels, rng)).collect();
             found.sort_unstable();
             found.dedup();
@@ -258,8 +214,8 @@ mod tests {
     #[test]
     fn at_most_one_mix_is_chosen_with_its_probability() {
         let entries = [("mixup", 0.25), ("cutmix", 0.5)];
-        let entries: Vec<Entry> =
-            entries.map(|(name, p)| Entry::named(name, p, None, Area::Exact, false).unwrap()).into();
+        let entries: Vec<MixEntry> =
+            entries.map(|(name, p)| MixEntry::named(name, p, None, Area::Exact, false).unwrap()).into();
         let mixing = Mixing::one_of(entries.clone());
         assert_eq!(mixing.rounds(), 1);
         let mut counts = [0.0; 3];
@@ -287,7 +243,7 @@ mod tests {
     #[test]
     fn names_and_alphas_are_checked() {
         let error =
-            |name: &str, alpha| Entry::named(name, 1.0, alpha, Area::Exact, false).map(drop).unwrap_err();
+            |name: &str, alpha| MixEntry::named(name, 1.0, alpha, Area::Exact, false).map(drop).unwrap_err();
         assert_eq!(error("cutmx", None).hint_text(), Some("did you mean `cutmix`?"));
         assert!(error("resizemix", Some(1.0)).to_string().starts_with("found alpha = 1 beside `resizemix`"));
     }

@@ -1,12 +1,13 @@
 //! Reinhard's colour transfer: the image as if it had been stained and lit like another one.
 
-use super::{Mix, Settings};
+use super::mix::{Mix, MixSettings};
 use crate::image_op::{inverse, to_byte};
 use crate::rng::Rng;
 use crate::sample::Image;
 
-/// Moves mean and deviation of each channel in the opponent space lαβ a share of Beta(alpha, alpha) of the way to those
-/// of the other image (Reinhard et al., *IEEE Computer Graphics and Applications* 21(5), 2001). The label stays.
+/// Moves mean and deviation of each channel in the opponent space lαβ a share of Beta(alpha, alpha) of the
+/// way to those of the other image (Reinhard et al., *IEEE Computer Graphics and Applications* 21(5), 2001).
+/// The label stays.
 pub(super) const REINHARD: Mix = Mix {
     name: "reinhard",
     about: "colours moved towards those of another image of the batch; the label stays (Reinhard et al., 2001)",
@@ -16,7 +17,7 @@ pub(super) const REINHARD: Mix = Mix {
 
 /// Cone responses to red, green and blue, as in the paper.
 const LMS: [[f32; 3]; 3] = [[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]];
-fn reinhard(image: &mut Image, other: &Image, settings: &Settings, rng: &mut Rng) -> f32 {
+fn reinhard(image: &mut Image, other: &Image, settings: &MixSettings, rng: &mut Rng) -> f32 {
     let share = settings.share(rng);
     let (own, its) = (Statistics::of(&opponent(image)), Statistics::of(&opponent(other)));
     let scale: [f32; 3] = std::array::from_fn(|channel| {
@@ -52,7 +53,8 @@ impl Statistics {
     }
 }
 
-/// The colours in lαβ: brightness, yellow against blue, red against green, of the logarithms of the cones' responses.
+/// The colours in lαβ: brightness, yellow against blue, red against green, of the logarithms of the cones'
+/// responses.
 fn opponent(image: &Image) -> Vec<[f32; 3]> {
     let colours = image.pixels().as_chunks::<3>().0.iter().map(|pixel| {
         // black has no logarithm
@@ -96,7 +98,7 @@ mod tests {
         let (mut image, other) = (textured(40, 60), textured(120, 80));
         let its = Statistics::of(&opponent(&other));
         // Beta(100, 100) is near a half; three steps of a half leave an eighth
-        let settings = Settings { alpha: 100.0, area: super::super::Area::Exact };
+        let settings = MixSettings { alpha: 100.0, area: super::super::Area::Exact };
         let mut rng = crate::rng::stream(1, crate::rng::Purpose::Blend, 0, 0);
         for _ in 0..8 {
             assert_eq!(reinhard(&mut image, &other, &settings, &mut rng), 0.0);

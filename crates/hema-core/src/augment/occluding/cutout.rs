@@ -1,11 +1,13 @@
 //! Cutout: one square is hidden.
 
+use rand::RngExt as _;
+
 use crate::image_op::{Fill, ImageOp, cover};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
-/// Hides a square around a random pixel, with sides of that share of the shorter side; a part of it may lie outside.
+/// Hides a square around a random pixel, with sides of that share of the shorter side; a part of it may lie
+/// outside.
 pub(crate) fn cutout(image: &mut Image, share: f32, fill: Fill, rng: &mut Rng) {
     let (width, height) = (image.width(), image.height());
     let side = (share * width.min(height) as f32).round() as usize;
@@ -16,9 +18,9 @@ pub(crate) fn cutout(image: &mut Image, share: f32, fill: Fill, rng: &mut Rng) {
     cover(image, span(x, width), span(y, height), || colour);
 }
 
-/// Hides a square with sides of `0.5 strength` of the shorter side around a random pixel; a part of it may lie outside
-/// (`DeVries` and Taylor, arXiv 1708.04552).
-pub struct Cutout(pub Fill);
+/// Hides a square with sides of `0.5 strength` of the shorter side around a random pixel; a part of it may
+/// lie outside (`DeVries` and Taylor, arXiv 1708.04552).
+pub(crate) struct Cutout(pub(crate) Fill);
 
 impl ImageOp for Cutout {
     fn name(&self) -> &'static str {

@@ -1,16 +1,18 @@
 //! Grid mask: a turned grid of squares is hidden.
 
+use std::ops::RangeInclusive;
+
+use rand::RngExt as _;
+
 use crate::image_op::{Fill, ImageOp};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
-use std::ops::RangeInclusive;
 
-/// Hides the squares of a grid of random width, turned by a random angle up to 54° either way; a square covers a
-/// random one of `shares` of its cell's side.
+/// Hides the squares of a grid of random width, turned by a random angle up to 54° either way; a square
+/// covers a random one of `shares` of its cell's side.
 ///
-/// The idea is that of Chen et al. (arXiv 2001.04086), the ranges are those of Keras' `GridMask`: cells from the smaller of
-/// half the height and 0.3 of the width to the larger.
+/// The idea is that of Chen et al. (arXiv 2001.04086), the ranges are those of Keras' `GridMask`: cells from
+/// the smaller of half the height and 0.3 of the width to the larger.
 pub(crate) fn grid_mask(image: &mut Image, shares: RangeInclusive<f32>, fill: Fill, rng: &mut Rng) {
     let (width, height) = (image.width() as f32, image.height() as f32);
     let (a, b) = (0.5 * height, 0.3 * width);
@@ -34,7 +36,7 @@ pub(crate) fn grid_mask(image: &mut Image, shares: RangeInclusive<f32>, fill: Fi
 }
 
 /// [Hides](grid_mask) the squares of a turned grid, up to `0.5 strength` of their cells' sides.
-pub struct GridMask(pub Fill);
+pub(crate) struct GridMask(pub(crate) Fill);
 
 impl ImageOp for GridMask {
     fn name(&self) -> &'static str {

@@ -1,12 +1,13 @@
 //! Hide-and-seek: some squares of a board are hidden.
 
+use rand::RngExt as _;
+
 use crate::image_op::{Fill, ImageOp, cover};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
 /// Hides each field of a board of 4 x 4 with a chance of `0.5 strength` (Kumar Singh and Lee, ICCV 2017).
-pub struct HideAndSeek(pub Fill);
+pub(crate) struct HideAndSeek(pub(crate) Fill);
 
 /// Fields along each side.
 const FIELDS: usize = 4;

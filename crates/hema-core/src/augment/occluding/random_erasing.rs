@@ -1,14 +1,14 @@
 //! Random erasing: one rectangle of noise.
 
-use crate::augment::signed_unit;
-use crate::image_op::{ImageOp, cover};
-use crate::rng::Rng;
-use crate::sample::Image;
 use rand::{Rng as _, RngExt as _};
 
-/// Replaces a rectangle inside the image by noise: 2 to 33 % of the area at strength 1, in proportion less below, with
-/// sides between 1 to 3 and 3 to 1 (Zhong et al., AAAI 2020).
-pub struct RandomErasing;
+use crate::image_op::{ImageOp, cover, signed_unit};
+use crate::rng::Rng;
+use crate::sample::Image;
+
+/// Replaces a rectangle inside the image by noise: 2 to 33 % of the area at strength 1, in proportion less
+/// below, with sides between 1 to 3 and 3 to 1 (Zhong et al., AAAI 2020).
+pub(crate) struct RandomErasing;
 
 impl ImageOp for RandomErasing {
     fn name(&self) -> &'static str {

@@ -5,10 +5,10 @@ use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Mixes the image with its stretched version, which alone is left at strength 1.
-pub struct Autocontrast;
+pub(crate) struct Autocontrast;
 
-/// Stretches every channel so that its darkest value becomes 0 and its lightest 255 (Pillow's `ImageOps.autocontrast`);
-/// `share` of the way.
+/// Stretches every channel so that its darkest value becomes 0 and its lightest 255 (Pillow's
+/// `ImageOps.autocontrast`); `share` of the way.
 pub(crate) fn autocontrast(image: &mut Image, share: f32) {
     let ranges = ranges(image);
     map_channels(image, |channel, value| {

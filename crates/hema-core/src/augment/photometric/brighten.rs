@@ -1,15 +1,16 @@
 //! Brightening: one random amount of light is added everywhere.
 
+use rand::RngExt as _;
+
 use crate::image_op::{ImageOp, map_values};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
 /// Adds `0.3 strength` to `0.7 strength` of the full range to all values.
 ///
-/// The range is that of `Keras`' `RandomBrightness` with the factor (0.3, 0.7), which the founding report's eighth system used: it
-/// only brightens, and by a lot.
-pub struct Brighten;
+/// The range is that of `Keras`' `RandomBrightness` with the factor (0.3, 0.7), which the founding report's
+/// eighth system used: it only brightens, and by a lot.
+pub(crate) struct Brighten;
 
 impl ImageOp for Brighten {
     fn name(&self) -> &'static str {

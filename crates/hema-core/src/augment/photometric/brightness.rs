@@ -1,19 +1,13 @@
 //! Brightness: every value times one random factor.
 
-use crate::augment::factor;
-use crate::image_op::{ImageOp, blend, map_values};
+use crate::image_op::{ImageOp, brightness, factor};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Multiplies all values by a factor from `1 - 0.8 strength` to `1 + 0.8 strength`.
 ///
 /// The maximum is that of the colour jitter of `SimCLR` (Chen et al., ICML 2020).
-pub struct Brightness;
-
-/// Multiplies every value by a factor: 0 is black, 1 the image itself (Pillow's `ImageEnhance.Brightness`).
-pub(crate) fn brightness(image: &mut Image, factor: f32) {
-    map_values(image, |value| f32::from(blend(0.0, value, factor)));
-}
+pub(crate) struct Brightness;
 
 impl ImageOp for Brightness {
     fn name(&self) -> &'static str {

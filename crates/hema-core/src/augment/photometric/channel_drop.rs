@@ -1,12 +1,13 @@
 //! Channel drop: one of red, green and blue is lost.
 
+use rand::RngExt as _;
+
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
 /// Sets one channel to 0; strength is the chance of it.
-pub struct ChannelDrop;
+pub(crate) struct ChannelDrop;
 
 impl ImageOp for ChannelDrop {
     fn name(&self) -> &'static str {

@@ -1,7 +1,6 @@
 //! Channel shift: each of red, green and blue becomes lighter or darker on its own.
 
-use crate::augment::signed_unit;
-use crate::image_op::{ImageOp, map_channels};
+use crate::image_op::{ImageOp, map_channels, signed_unit};
 use crate::rng::Rng;
 use crate::sample::Image;
 
@@ -11,7 +10,7 @@ pub(crate) fn channel_shift(image: &mut Image, shift: [f32; 3]) {
 }
 
 /// Adds a random number to each channel, up to `80 strength` either way.
-pub struct ChannelShift;
+pub(crate) struct ChannelShift;
 
 impl ImageOp for ChannelShift {
     fn name(&self) -> &'static str {

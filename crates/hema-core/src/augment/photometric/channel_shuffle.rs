@@ -1,12 +1,13 @@
 //! Channel shuffle: red, green and blue change places.
 
+use rand::RngExt as _;
+
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
 /// Puts the channels in one of the five other orders; strength is the chance of it.
-pub struct ChannelShuffle;
+pub(crate) struct ChannelShuffle;
 
 /// Every order of three things but the one they are in.
 const ORDERS: [[usize; 3]; 5] = [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];

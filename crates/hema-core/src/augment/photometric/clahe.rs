@@ -4,11 +4,11 @@ use crate::image_op::{ImageOp, luma, to_byte};
 use crate::rng::Rng;
 use crate::sample::Image;
 
-/// Equalises the brightness of every region, [`TILES`] to a side, with no tone made more than `1 + 3 strength` times as
-/// frequent as the mean (Zuiderveld, *Graphics Gems IV*, 1994); `strength` of the way.
+/// Equalises the brightness of every region, [`TILES`] to a side, with no tone made more than `1 + 3
+/// strength` times as frequent as the mean (Zuiderveld, *Graphics Gems IV*, 1994); `strength` of the way.
 ///
 /// Only the brightness changes: red, green and blue move by the same amount.
-pub struct Clahe;
+pub(crate) struct Clahe;
 
 /// Regions along each side of an image.
 const TILES: usize = 4;

@@ -6,7 +6,7 @@ use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Mixes every colour with its grey, which alone is left at strength 1 (`RandomColorDegeneration` of Keras).
-pub struct ColourDegenerate;
+pub(crate) struct ColourDegenerate;
 
 impl ImageOp for ColourDegenerate {
     fn name(&self) -> &'static str {

@@ -5,7 +5,7 @@ use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Mixes the image with its equalised version, which alone is left at strength 1.
-pub struct Equalize;
+pub(crate) struct Equalize;
 
 /// Gives every channel a flat histogram (Pillow's `ImageOps.equalize`); `share` of the way.
 pub(crate) fn equalize(image: &mut Image, share: f32) {

@@ -1,12 +1,11 @@
 //! Gamma: a curve that lifts or lowers the middle tones and leaves black and white where they are.
 
-use crate::augment::signed_unit;
-use crate::image_op::{ImageOp, map_values};
+use crate::image_op::{ImageOp, map_values, signed_unit};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Raises every value, as a share of 255, to a power from `2^-strength` to `2^strength`.
-pub struct Gamma;
+pub(crate) struct Gamma;
 
 /// Raises every value, as a share of 255, to a power above 0; one below 1 brightens.
 pub(crate) fn gamma(image: &mut Image, power: f32) {

@@ -1,14 +1,13 @@
 //! Hue: all colours turned around the grey axis by one random angle.
 
-use crate::augment::signed_unit;
-use crate::image_op::{ImageOp, mix_channels};
+use crate::image_op::{ImageOp, mix_channels, signed_unit};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Turns the hue by an angle in degrees.
 ///
-/// The turn is linear in RGB and keeps brightness, as `hue-rotate` of the W3C's *Filter Effects* does: pale backgrounds
-/// do not jump in hue, as they would in HSV.
+/// The turn is linear in RGB and keeps brightness, as `hue-rotate` of the W3C's *Filter Effects* does: pale
+/// backgrounds do not jump in hue, as they would in HSV.
 pub(crate) fn hue(image: &mut Image, degrees: f32) {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let factor = |row: usize, column: usize| {
@@ -19,7 +18,7 @@ pub(crate) fn hue(image: &mut Image, degrees: f32) {
 }
 
 /// Turns the hue by up to `180° strength` either way: any hue at strength 1.
-pub struct Hue;
+pub(crate) struct Hue;
 
 /// The W3C's brightness weights of red, green and blue.
 const GREY: [f32; 3] = [0.213, 0.715, 0.072];

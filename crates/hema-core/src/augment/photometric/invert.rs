@@ -1,12 +1,13 @@
 //! Invert: dark becomes light, as in a negative.
 
+use rand::RngExt as _;
+
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
 /// Replaces every value by 255 less it; strength is the chance of it.
-pub struct Invert;
+pub(crate) struct Invert;
 
 /// Replaces every value by 255 less it (Pillow's `ImageOps.invert`).
 pub(crate) fn invert(image: &mut Image) {

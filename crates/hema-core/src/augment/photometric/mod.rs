@@ -1,13 +1,13 @@
-//! What colour things have: light, camera and stain.
+//! Photometric augmentations: changes of colour, by light, camera and stain.
 
 pub(crate) mod autocontrast;
-mod brighten;
+pub(crate) mod brighten;
 pub(crate) mod brightness;
-mod channel_drop;
+pub(crate) mod channel_drop;
 pub(crate) mod channel_shift;
-mod channel_shuffle;
-mod clahe;
-mod colour_degenerate;
+pub(crate) mod channel_shuffle;
+pub(crate) mod clahe;
+pub(crate) mod colour_degenerate;
 pub(crate) mod contrast;
 pub(crate) mod equalize;
 pub(crate) mod gamma;
@@ -18,26 +18,31 @@ pub(crate) mod saturation;
 pub(crate) mod sharpness;
 pub(crate) mod solarize;
 pub(crate) mod solarize_add;
-mod stain;
+pub(crate) mod stain;
 pub(crate) mod temperature;
 
-pub use autocontrast::Autocontrast;
-pub use brighten::Brighten;
-pub use brightness::Brightness;
-pub use channel_drop::ChannelDrop;
-pub use channel_shift::ChannelShift;
-pub use channel_shuffle::ChannelShuffle;
-pub use clahe::Clahe;
-pub use colour_degenerate::ColourDegenerate;
-pub use contrast::Contrast;
-pub use equalize::Equalize;
-pub use gamma::Gamma;
-pub use hue::Hue;
-pub use invert::Invert;
-pub use posterize::Posterize;
-pub use saturation::Saturation;
-pub use sharpness::Sharpness;
-pub use solarize::Solarize;
-pub use solarize_add::SolarizeAdd;
-pub use stain::Stain;
-pub use temperature::Temperature;
+use crate::image_op::table::Op;
+
+/// The photometric augmentations, in the order of `hema list augmentations`.
+pub(crate) const PHOTOMETRIC: &[Op] = &[
+    &brightness::Brightness,
+    &brighten::Brighten,
+    &contrast::Contrast,
+    &gamma::Gamma,
+    &saturation::Saturation,
+    &hue::Hue,
+    &temperature::Temperature,
+    &stain::Stain,
+    &colour_degenerate::ColourDegenerate,
+    &channel_shift::ChannelShift,
+    &channel_shuffle::ChannelShuffle,
+    &channel_drop::ChannelDrop,
+    &autocontrast::Autocontrast,
+    &equalize::Equalize,
+    &clahe::Clahe,
+    &solarize::Solarize,
+    &solarize_add::SolarizeAdd,
+    &posterize::Posterize,
+    &invert::Invert,
+    &sharpness::Sharpness,
+];

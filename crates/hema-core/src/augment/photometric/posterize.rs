@@ -5,7 +5,7 @@ use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Keeps the highest bits of every value: all eight at strength 0, one at strength 1.
-pub struct Posterize;
+pub(crate) struct Posterize;
 
 /// Keeps the highest `bits` bits of every value, 0 to 8 (Pillow's `ImageOps.posterize`).
 pub(crate) fn posterize(image: &mut Image, bits: u32) {

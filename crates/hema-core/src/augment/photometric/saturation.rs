@@ -1,17 +1,16 @@
 //! Saturation: distance of each colour from its own grey times one random factor.
 
-use crate::augment::factor;
-use crate::image_op::{ImageOp, LUMA, mix_channels};
+use crate::image_op::{ImageOp, LUMA, factor, mix_channels};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Moves each colour away from or towards its grey by a factor from `1 - 0.8 strength` to `1 + 0.8 strength`.
 ///
 /// The maximum is that of the colour jitter of `SimCLR` (Chen et al., ICML 2020).
-pub struct Saturation;
+pub(crate) struct Saturation;
 
-/// Moves every colour to `factor` times its distance from its own grey: 0 is grey, 1 the image itself (Pillow's
-/// `ImageEnhance.Color`).
+/// Moves every colour to `factor` times its distance from its own grey: 0 is grey, 1 the image itself
+/// (Pillow's `ImageEnhance.Color`).
 pub(crate) fn saturation(image: &mut Image, factor: f32) {
     let grey = LUMA.map(|weight| (1.0 - factor) * weight);
     let matrix = [0, 1, 2].map(|channel| {

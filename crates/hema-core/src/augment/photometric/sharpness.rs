@@ -1,15 +1,14 @@
 //! Sharpness: distance from the smoothed image times one random factor.
 
-use crate::augment::factor;
-use crate::image_op::ImageOp;
+use crate::image_op::{ImageOp, factor};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Sharpens or smooths by a factor from `1 - 0.9 strength` to `1 + 0.9 strength`, the range of `RandAugment`.
-pub struct Sharpness;
+pub(crate) struct Sharpness;
 
-/// Moves every value to `factor` times its distance from the smoothed image: 0 is smooth, 1 the image itself (Pillow's
-/// `ImageEnhance.Sharpness`; the outermost pixels stay).
+/// Moves every value to `factor` times its distance from the smoothed image: 0 is smooth, 1 the image itself
+/// (Pillow's `ImageEnhance.Sharpness`; the outermost pixels stay).
 pub(crate) fn sharpness(image: &mut Image, factor: f32) {
     let (width, height) = (image.width(), image.height());
     let row = width * 3;

@@ -5,7 +5,7 @@ use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Inverts the values above a threshold, which falls from 256 to 0 as strength rises.
-pub struct Solarize;
+pub(crate) struct Solarize;
 
 /// Inverts the values at or above a threshold, 0 to 256 (Pillow's `ImageOps.solarize`).
 pub(crate) fn solarize(image: &mut Image, threshold: f32) {

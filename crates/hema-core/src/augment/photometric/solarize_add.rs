@@ -5,9 +5,10 @@ use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Adds `110 strength` to the values below 128.
-pub struct SolarizeAdd;
+pub(crate) struct SolarizeAdd;
 
-/// Adds to the values below a threshold (the `SolarizeAdd` of `RandAugment`, Cubuk et al., CVPR Workshops 2020).
+/// Adds to the values below a threshold (the `SolarizeAdd` of `RandAugment`, Cubuk et al., CVPR Workshops
+/// 2020).
 pub(crate) fn solarize_add(image: &mut Image, addition: f32, threshold: f32) {
     map_values(image, |value| if value < threshold { value + addition } else { value });
 }

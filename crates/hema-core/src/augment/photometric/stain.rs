@@ -1,16 +1,16 @@
 //! Stain jitter: more or less haematoxylin, eosin and residue than the smear really took.
 
-use crate::augment::{factor, signed_unit};
-use crate::image_op::{ImageOp, inverse, to_byte};
+use crate::image_op::{ImageOp, factor, inverse, signed_unit, to_byte};
 use crate::rng::Rng;
 use crate::sample::Image;
 
-/// Scales the amount of each of three stains by up to `0.5 strength` and shifts it by up to `0.1 strength`, both either way.
+/// Scales the amount of each of three stains by up to `0.5 strength` and shifts it by up to `0.1 strength`,
+/// both either way.
 ///
-/// Colours are taken apart into stains by the absorption of haematoxylin, eosin and a residue (Ruifrok and Johnston, *Anal
-/// Quant Cytol Histol* 2001) and changed as by Tellez et al. (IEEE TMI 2018). Romanowsky stains of blood are close to
-/// these: azure to haematoxylin, eosin to itself.
-pub struct Stain;
+/// Colours are taken apart into stains by the absorption of haematoxylin, eosin and a residue (Ruifrok and
+/// Johnston, *Anal Quant Cytol Histol* 2001) and changed as by Tellez et al. (IEEE TMI 2018). Romanowsky
+/// stains of blood are close to these: azure to haematoxylin, eosin to itself.
+pub(crate) struct Stain;
 
 /// Absorption of red, green and blue by a unit of haematoxylin, eosin and the residue.
 const ABSORPTION: [[f32; 3]; 3] = [[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]];

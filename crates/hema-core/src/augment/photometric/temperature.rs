@@ -1,12 +1,11 @@
 //! Colour temperature: the lamp burns warmer or colder.
 
-use crate::augment::signed_unit;
-use crate::image_op::{ImageOp, map_channels};
+use crate::image_op::{ImageOp, map_channels, signed_unit};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Multiplies red by a factor from `0.7^strength` to `1.43^strength` and blue by its inverse.
-pub struct Temperature;
+pub(crate) struct Temperature;
 
 /// Multiplies red by a factor above 0 and divides blue by it: one above 1 is warmer.
 pub(crate) fn temperature(image: &mut Image, factor: f32) {

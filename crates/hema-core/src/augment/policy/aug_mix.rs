@@ -1,26 +1,48 @@
-//! `AugMix` (Hendrycks et al., ICLR 2020): several short chains of operators, mixed with each other and with the image.
+//! `AugMix` (Hendrycks et al., ICLR 2020): several short chains of operators, mixed with each other and with
+//! the image.
 
-use super::{Choose, Settings, levels as l};
+use rand::RngExt as _;
+use rand_distr::{Beta, Distribution as _, Gamma};
+
+use super::kind::{Choose, PolicyKind};
+use super::levels as l;
+use super::settings::Settings;
 use crate::error::{Error, Result};
 use crate::image_op::{Fill, to_byte};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
-use rand_distr::{Beta, Distribution as _, Gamma};
+
+/// `AugMix`.
+pub(super) const AUG_MIX: PolicyKind = PolicyKind {
+    name: "augmix",
+    about: "AugMix: w chains of up to d operators at magnitude m, mixed with each other and the image",
+    operators: &[
+        "autocontrast",
+        "equalize",
+        "posterize",
+        "rotate",
+        "solarize",
+        "shear-x",
+        "shear-y",
+        "translate-x",
+        "translate-y",
+    ],
+    make,
+};
 
 /// `width` chains of 1 to `depth` operators (1 to 3 when 0), at levels up to `magnitude`.
 struct AugMix {
     width: usize,
     depth: usize,
     magnitude: f32,
-    /// Of the chains' shares: Dirichlet's distribution, as gamma variables over their sum.
+    /// Distribution of the chains' shares: Dirichlet's, as gamma variables over their sum.
     share: Gamma<f32>,
-    /// Of the share that the mixture has against the image.
+    /// Distribution of the share that the mixture has against the image.
     blend: Beta<f32>,
 }
 
 /// Operators that no corruption benchmark tests for, as the paper chose them.
-const OPERATORS: [l::Operator; 9] = [
+const OPERATORS: [l::LeveledOp; 9] = [
     l::auto_contrast,
     l::equalized,
     l::posterize_increasing,
@@ -32,7 +54,7 @@ const OPERATORS: [l::Operator; 9] = [
     l::moved_y,
 ];
 
-pub(super) fn make(settings: &mut Settings) -> Result<Box<dyn Choose>> {
+fn make(settings: &mut Settings) -> Result<Box<dyn Choose>> {
     let alpha = settings.number("a", 1.0, [0.01, 100.0])?;
     let bad = |e: &dyn std::fmt::Display| Error::new(format!("a is {alpha}: {e}"));
     Ok(Box::new(AugMix {

@@ -1,16 +1,38 @@
 //! `AutoAugment` (Cubuk et al., CVPR 2019): the policy that was learnt on `ImageNet`.
 
-use super::{Choose, Settings, levels as l};
+use rand::RngExt as _;
+
+use super::kind::{Choose, PolicyKind};
+use super::levels as l;
+use super::settings::Settings;
 use crate::error::Result;
 use crate::image_op::Fill;
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
+
+/// `AutoAugment`'s policy for `ImageNet`.
+pub(super) const ORIGINAL: PolicyKind = PolicyKind {
+    name: "original",
+    about: "AutoAugment's policy for ImageNet: one of 25 pairs of operators",
+    operators: &[
+        "autocontrast",
+        "equalize",
+        "invert",
+        "rotate",
+        "posterize",
+        "solarize",
+        "saturation",
+        "contrast",
+        "sharpness",
+        "shear-x",
+    ],
+    make,
+};
 
 struct AutoAugment;
 
 /// Pairs of operators, each with its chance and level.
-const POLICY: [[(l::Operator, f32, f32); 2]; 25] = [
+const POLICY: [[(l::LeveledOp, f32, f32); 2]; 25] = [
     [(l::posterize_original, 0.4, 8.0), (l::rotated, 0.6, 9.0)],
     [(l::solarize_decreasing, 0.6, 5.0), (l::auto_contrast, 0.6, 5.0)],
     [(l::equalized, 0.8, 8.0), (l::equalized, 0.6, 3.0)],
@@ -39,7 +61,7 @@ const POLICY: [[(l::Operator, f32, f32); 2]; 25] = [
 ];
 
 #[allow(clippy::unnecessary_wraps)] // the table's signature
-pub(super) fn make(_: &mut Settings) -> Result<Box<dyn Choose>> {
+fn make(_: &mut Settings) -> Result<Box<dyn Choose>> {
     Ok(Box::new(AutoAugment))
 }
 

@@ -1,35 +1,57 @@
 //! `RandAugment` with the operators and scales of `KerasCV`, which the teams of the founding challenge used.
 
-use super::{Choose, Settings, either_sign};
+use rand::RngExt as _;
+
+use super::kind::{Choose, PolicyKind};
+use super::levels::either_sign;
+use super::settings::Settings;
 use crate::augment::geometric::{shear_x::shear_x, shear_y::shear_y};
 use crate::augment::geometric::{translate_x::translate_x, translate_y::translate_y};
 use crate::augment::photometric::{
     autocontrast::autocontrast, equalize::equalize, saturation::saturation, solarize::solarize,
     solarize_add::solarize_add,
 };
-use crate::augment::signed_unit;
 use crate::error::Result;
-use crate::image_op::{Fill, map_values, mean_luma, normal};
+use crate::image_op::{Fill, map_values, mean_luma, normal, signed_unit};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
+
+/// `RandAugment` as `KerasCV` writes it.
+pub(super) const KERAS: PolicyKind = PolicyKind {
+    name: "keras",
+    about: "RandAugment of Keras: n operators of 10 at magnitude m (0 to 1), spread by s, each skipped with chance 1 - r; c0 without solarize and colour degeneration",
+    operators: &[
+        "autocontrast",
+        "equalize",
+        "solarize",
+        "solarize-add",
+        "saturation",
+        "contrast",
+        "brightness",
+        "shear-x",
+        "shear-y",
+        "translate-x",
+        "translate-y",
+    ],
+    make,
+};
 
 /// `count` operators, each drawn evenly from all and skipped with a chance of `1 - rate`.
 struct Keras {
-    operators: &'static [Operator],
+    operators: &'static [ScaledOp],
     count: usize,
     rate: f32,
-    scale: Scale,
+    scale: Strength,
 }
 
 /// How strongly operators act.
 #[derive(Clone, Copy)]
-struct Scale {
+struct Strength {
     magnitude: f32,
     deviation: f32,
 }
 
-impl Scale {
+impl Strength {
     /// A number around `factor * magnitude + base`, with the deviation in the same measure.
     fn around(self, base: f32, factor: f32, rng: &mut Rng) -> f32 {
         base + factor * (self.magnitude + self.deviation * normal(rng))
@@ -41,10 +63,10 @@ impl Scale {
     }
 }
 
-type Operator = fn(&mut Image, Scale, Fill, &mut Rng);
+type ScaledOp = fn(&mut Image, Strength, Fill, &mut Rng);
 
 /// `KerasCV`'s standard policy.
-const OPERATORS: [Operator; 10] = [
+const OPERATORS: [ScaledOp; 10] = [
     |image, _, _, _| autocontrast(image, 1.0),
     |image, _, _, _| equalize(image, 1.0),
     |image, scale, _, rng| {
@@ -79,21 +101,21 @@ const OPERATORS: [Operator; 10] = [
     },
 ];
 
-/// The same without solarize and colour degeneration, as the founding report had it.
-const MILD: [Operator; 8] = {
+/// `KerasCV`'s operators without solarize and colour degeneration, as the founding report had it.
+const MILD: [ScaledOp; 8] = {
     let [autocontrast, equalize, _, _, contrast, brightness, shear_x, shear_y, translate_x, translate_y] =
         OPERATORS;
     [autocontrast, equalize, contrast, brightness, shear_x, shear_y, translate_x, translate_y]
 };
 
-pub(super) fn make(settings: &mut Settings) -> Result<Box<dyn Choose>> {
+fn make(settings: &mut Settings) -> Result<Box<dyn Choose>> {
     let unit = [0.0, 1.0];
     let is_mild = settings.number("c", 1.0, unit)? == 0.0;
     Ok(Box::new(Keras {
         operators: if is_mild { &MILD } else { &OPERATORS },
         count: settings.count("n", 3)?,
         rate: settings.number("r", 10.0 / 11.0, unit)?,
-        scale: Scale {
+        scale: Strength {
             magnitude: settings.number("m", 0.5, unit)?,
             deviation: settings.number("s", 0.15, unit)?,
         },

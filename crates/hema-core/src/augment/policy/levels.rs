@@ -1,22 +1,20 @@
 //! The operators that the policies of timm choose from, by its names, each with its scale of levels 0 to 10.
 //!
-//! Semantics are those of `timm.data.auto_augment`, which follows Google's: shears and translations are measured from the
-//! upper left corner, values are cut off where it cuts them off. Resampling is always bilinear, where timm chooses between
-//! that and bicubic at random.
+//! Semantics are those of `timm.data.auto_augment`, which follows Google's: shears and translations are
+//! measured from the upper left corner, values are cut off where it cuts them off. Resampling is always
+//! bilinear, where timm chooses between that and bicubic at random.
 
-use super::either_sign;
 use crate::augment::geometric::{rotate::rotate, translate_x::translate_x, translate_y::translate_y};
 use crate::augment::photometric::{
-    autocontrast::autocontrast, brightness::brightness, contrast::contrast, equalize::equalize,
-    invert::invert, posterize::posterize, saturation::saturation, sharpness::sharpness, solarize::solarize,
-    solarize_add::solarize_add,
+    autocontrast::autocontrast, equalize::equalize, invert::invert, posterize::posterize,
+    saturation::saturation, sharpness::sharpness, solarize::solarize, solarize_add::solarize_add,
 };
-use crate::image_op::{Fill, warp};
+use crate::image_op::{Fill, brightness, contrast, signed_unit, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Changes an image at a level of 0 to 10.
-pub(super) type Operator = fn(&mut Image, f32, Fill, &mut Rng);
+pub(super) type LeveledOp = fn(&mut Image, f32, Fill, &mut Rng);
 
 pub(super) fn auto_contrast(image: &mut Image, _: f32, _: Fill, _: &mut Rng) {
     autocontrast(image, 1.0);
@@ -129,4 +127,9 @@ pub(super) fn sharpened(image: &mut Image, level: f32, _: Fill, _: &mut Rng) {
 
 pub(super) fn sharpness_increasing(image: &mut Image, level: f32, _: Fill, rng: &mut Rng) {
     sharpness(image, increasing_enhancement(level, rng));
+}
+
+/// The number or its negative, as likely.
+pub(super) fn either_sign(number: f32, rng: &mut Rng) -> f32 {
+    number.copysign(signed_unit(rng))
 }

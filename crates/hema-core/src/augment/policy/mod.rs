@@ -1,139 +1,43 @@
 //! Policies: which operators an image gets, how many and how strongly, as published ones choose.
 //!
 //! A policy is written as one word, as timm writes it: a name, then settings, joined by hyphens
-//! (`rand-m9-n3-mstd0.5-inc1`). One policy is one file and one row of [`POLICIES`].
+//! (`rand-m9-n3-mstd0.5-inc1`). One policy is one file, which holds its
+//! description, and one row of [`POLICIES`].
 //!
 //! Left out on purpose: searching for policies.
+
+mod kind;
+mod levels;
+mod settings;
 
 mod aug_mix;
 mod auto_augment;
 mod keras;
-mod levels;
 mod rand_augment;
 mod trivial_augment;
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::signed_unit;
+use self::aug_mix::AUG_MIX;
+use self::auto_augment::ORIGINAL;
+use self::keras::KERAS;
+use self::kind::Choose;
+use self::rand_augment::RAND;
+use self::settings::Settings;
+use self::trivial_augment::TRIVIAL;
 use crate::error::{Error, Result, suggest};
 use crate::image_op::Fill;
 use crate::rng::Rng;
 use crate::sample::Image;
 
-/// What a policy is made of settings by.
-type Make = fn(&mut Settings) -> Result<Box<dyn Choose>>;
-
-/// A kind of policy.
-pub struct Kind {
-    /// How its word begins.
-    pub name: &'static str,
-    /// What it does and which settings it takes, in a line.
-    pub about: &'static str,
-    /// The augmentations that it chooses from.
-    pub operators: &'static [&'static str],
-    make: Make,
-}
+pub use kind::PolicyKind;
 
 /// Every kind of policy, in the order of `hema list policies`.
-pub const POLICIES: &[Kind] = &[
-    Kind {
-        name: "rand",
-        about: "RandAugment of timm: n operators of 15 at magnitude m, spread by mstd; inc1 for scales that grow with m",
-        operators: &[
-            "autocontrast",
-            "equalize",
-            "invert",
-            "rotate",
-            "posterize",
-            "solarize",
-            "solarize-add",
-            "saturation",
-            "contrast",
-            "brightness",
-            "sharpness",
-            "shear-x",
-            "shear-y",
-            "translate-x",
-            "translate-y",
-        ],
-        make: rand_augment::make,
-    },
-    Kind {
-        name: "keras",
-        about: "RandAugment of Keras: n operators of 10 at magnitude m (0 to 1), spread by s, each skipped with chance 1 - r; c0 without solarize and colour degeneration",
-        operators: &[
-            "autocontrast",
-            "equalize",
-            "solarize",
-            "solarize-add",
-            "saturation",
-            "contrast",
-            "brightness",
-            "shear-x",
-            "shear-y",
-            "translate-x",
-            "translate-y",
-        ],
-        make: keras::make,
-    },
-    Kind {
-        name: "trivial",
-        about: "TrivialAugment (wide): one operator of 14 at any of 31 magnitudes",
-        operators: &[
-            "autocontrast",
-            "equalize",
-            "rotate",
-            "posterize",
-            "solarize",
-            "saturation",
-            "contrast",
-            "brightness",
-            "sharpness",
-            "shear-x",
-            "shear-y",
-            "translate-x",
-            "translate-y",
-        ],
-        make: trivial_augment::make,
-    },
-    Kind {
-        name: "augmix",
-        about: "AugMix: w chains of up to d operators at magnitude m, mixed with each other and the image",
-        operators: &[
-            "autocontrast",
-            "equalize",
-            "posterize",
-            "rotate",
-            "solarize",
-            "shear-x",
-            "shear-y",
-            "translate-x",
-            "translate-y",
-        ],
-        make: aug_mix::make,
-    },
-    Kind {
-        name: "original",
-        about: "AutoAugment's policy for ImageNet: one of 25 pairs of operators",
-        operators: &[
-            "autocontrast",
-            "equalize",
-            "invert",
-            "rotate",
-            "posterize",
-            "solarize",
-            "saturation",
-            "contrast",
-            "sharpness",
-            "shear-x",
-        ],
-        make: auto_augment::make,
-    },
-];
+pub const POLICIES: &[PolicyKind] = &[RAND, KERAS, TRIVIAL, AUG_MIX, ORIGINAL];
 
 /// The kind of the policy of this word; `None` for a word of no policy.
-pub fn kind(word: &str) -> Option<&'static Kind> {
+pub fn kind(word: &str) -> Option<&'static PolicyKind> {
     let name = word.split('-').next().unwrap_or_default();
     POLICIES.iter().find(|kind| kind.name == name)
 }
@@ -142,12 +46,6 @@ pub fn kind(word: &str) -> Option<&'static Kind> {
 pub struct Policy {
     word: String,
     choose: Box<dyn Choose>,
-}
-
-/// What each kind does with an image.
-trait Choose: Send + Sync {
-    /// Changes an image; what comes from beyond its border is shown as `fill` says.
-    fn apply(&self, image: &mut Image, fill: Fill, rng: &mut Rng);
 }
 
 impl Policy {
@@ -181,41 +79,6 @@ impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.word)
     }
-}
-
-/// The settings of a policy's word that nobody has taken yet.
-struct Settings<'a> {
-    parts: Vec<&'a str>,
-}
-
-impl Settings<'_> {
-    /// Takes the number behind `key`, within `low` to `high`; `default` when the word does not have it.
-    fn number(&mut self, key: &str, default: f32, [low, high]: [f32; 2]) -> Result<f32> {
-        let is_number = |part: &&str| {
-            part.strip_prefix(key).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-        };
-        let Some(position) = self.parts.iter().position(is_number) else { return Ok(default) };
-        let text = &self.parts.remove(position)[key.len()..];
-        text.parse()
-            .ok()
-            .filter(|number| (low..=high).contains(number))
-            .ok_or_else(|| Error::new(format!("{key} is `{text}` (expected a number from {low} to {high})")))
-    }
-
-    /// As [`Settings::number`], for a count of 1 to 16.
-    fn count(&mut self, key: &str, default: usize) -> Result<usize> {
-        let number = self.number(key, default as f32, [1.0, 16.0])?;
-        if number.fract() == 0.0 {
-            Ok(number as usize)
-        } else {
-            Err(Error::new(format!("{key} is {number} (expected a whole number)")))
-        }
-    }
-}
-
-/// The number or its negative, as likely.
-fn either_sign(number: f32, rng: &mut Rng) -> f32 {
-    number.copysign(signed_unit(rng))
 }
 
 #[cfg(test)]

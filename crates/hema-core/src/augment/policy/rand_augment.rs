@@ -1,22 +1,49 @@
 //! `RandAugment` (Cubuk et al., CVPR Workshops 2020) with timm's operators and settings.
 
-use super::{Choose, Settings, levels as l};
+use rand::RngExt as _;
+
+use super::kind::{Choose, PolicyKind};
+use super::levels as l;
+use super::settings::Settings;
 use crate::error::Result;
 use crate::image_op::{Fill, normal};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
+
+/// `RandAugment` as timm writes it.
+pub(super) const RAND: PolicyKind = PolicyKind {
+    name: "rand",
+    about: "RandAugment of timm: n operators of 15 at magnitude m, spread by mstd; inc1 for scales that grow with m",
+    operators: &[
+        "autocontrast",
+        "equalize",
+        "invert",
+        "rotate",
+        "posterize",
+        "solarize",
+        "solarize-add",
+        "saturation",
+        "contrast",
+        "brightness",
+        "sharpness",
+        "shear-x",
+        "shear-y",
+        "translate-x",
+        "translate-y",
+    ],
+    make,
+};
 
 /// `n` operators, each drawn evenly from all and done with a chance of a half, at a level around `magnitude`.
 struct RandAugment {
-    operators: &'static [l::Operator],
+    operators: &'static [l::LeveledOp],
     count: usize,
     magnitude: f32,
     deviation: f32,
 }
 
 /// Operators whose effect at times falls as the level rises, as first published.
-const OPERATORS: [l::Operator; 15] = [
+const OPERATORS: [l::LeveledOp; 15] = [
     l::auto_contrast,
     l::equalized,
     l::inverted,
@@ -35,7 +62,7 @@ const OPERATORS: [l::Operator; 15] = [
 ];
 
 /// Operators whose effect grows with the level (`inc1`).
-const INCREASING: [l::Operator; 15] = [
+const INCREASING: [l::LeveledOp; 15] = [
     l::auto_contrast,
     l::equalized,
     l::inverted,
@@ -53,7 +80,7 @@ const INCREASING: [l::Operator; 15] = [
     l::moved_y,
 ];
 
-pub(super) fn make(settings: &mut Settings) -> Result<Box<dyn Choose>> {
+fn make(settings: &mut Settings) -> Result<Box<dyn Choose>> {
     let increasing = settings.number("inc", 0.0, [0.0, 1.0])? > 0.0;
     let deviation = settings.number("mstd", 0.0, [0.0, 10.0])?;
     Ok(Box::new(RandAugment {

@@ -1,28 +1,54 @@
 //! `TrivialAugment` in its wide space (Müller and Hutter, ICCV 2021): one operator, any strength.
 
-use super::{Choose, Settings, either_sign};
+use rand::RngExt as _;
+
+use super::kind::{Choose, PolicyKind};
+use super::levels::either_sign;
+use super::settings::Settings;
 use crate::augment::geometric::{rotate::rotate, shear_x::shear_x, shear_y::shear_y};
 use crate::augment::geometric::{translate_x::translate_x, translate_y::translate_y};
 use crate::augment::photometric::{
-    autocontrast::autocontrast, brightness::brightness, contrast::contrast, equalize::equalize,
-    posterize::posterize, saturation::saturation, sharpness::sharpness, solarize::solarize,
+    autocontrast::autocontrast, equalize::equalize, posterize::posterize, saturation::saturation,
+    sharpness::sharpness, solarize::solarize,
 };
 use crate::error::Result;
-use crate::image_op::Fill;
+use crate::image_op::{Fill, brightness, contrast};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
+
+/// `TrivialAugment`.
+pub(super) const TRIVIAL: PolicyKind = PolicyKind {
+    name: "trivial",
+    about: "TrivialAugment (wide): one operator of 14 at any of 31 magnitudes",
+    operators: &[
+        "autocontrast",
+        "equalize",
+        "rotate",
+        "posterize",
+        "solarize",
+        "saturation",
+        "contrast",
+        "brightness",
+        "sharpness",
+        "shear-x",
+        "shear-y",
+        "translate-x",
+        "translate-y",
+    ],
+    make,
+};
 
 struct TrivialAugment;
 
 /// Changes an image at a magnitude of 0 to 1, whose sign is that of the second number.
-type Operator = fn(&mut Image, f32, f32, Fill);
+type SignedOp = fn(&mut Image, f32, f32, Fill);
 
 /// Strengths between none and the strongest.
 const STEPS: u32 = 30;
 
-/// In the paper's order; the second number is the magnitude with a random sign. Translations reach 32 pixels.
-const OPERATORS: [Operator; 14] = [
+/// The operators in the paper's order; the second number is the magnitude with a random sign. Translations
+/// reach 32 pixels.
+const OPERATORS: [SignedOp; 14] = [
     |_, _, _, _| (),
     |image, _, signed, fill| shear_x(image, 0.99 * signed, fill),
     |image, _, signed, fill| shear_y(image, 0.99 * signed, fill),
@@ -40,7 +66,7 @@ const OPERATORS: [Operator; 14] = [
 ];
 
 #[allow(clippy::unnecessary_wraps)] // the table's signature
-pub(super) fn make(_: &mut Settings) -> Result<Box<dyn Choose>> {
+fn make(_: &mut Settings) -> Result<Box<dyn Choose>> {
     Ok(Box::new(TrivialAugment))
 }
 

@@ -1,7 +1,8 @@
 //! The lens out of focus: every point becomes a disc.
 
-use crate::corrupt::{at_strength, pixel_at_224};
-use crate::image_op::kernel::{Border, Kernel, Point};
+use crate::corrupt::severity::{at_strength, pixel_at_224};
+use crate::image_op::Border;
+use crate::image_op::kernel::{Kernel, Point};
 use crate::image_op::raster::Raster;
 use crate::image_op::{ImageOp, cut};
 use crate::rng::Rng;
@@ -10,7 +11,7 @@ use crate::sample::Image;
 /// Averages over a disc: radius 6 pixels of 224 at strength 1.
 ///
 /// `BloodMNIST-C` also smooths the disc, by a Gaussian of a tenth of a pixel and less, which changes nothing.
-pub struct DefocusBlur;
+pub(crate) struct DefocusBlur;
 
 /// The disc's radius in pixels of 224, from no corruption to severity 5.
 const RADIUS: [f32; 6] = [0.0, 2.0, 3.0, 4.0, 5.0, 6.0];
@@ -31,7 +32,8 @@ impl ImageOp for DefocusBlur {
 
 /// Averages over a disc, its radius and the deviation of the Gaussian that smooths its rim in pixels of 224.
 ///
-/// The disc is that of the references at 224 pixels, whole pixels no further than the radius, and scaled for other sizes.
+/// The disc is that of the references at 224 pixels, whole pixels no further than the radius, and scaled for
+/// other sizes.
 pub(crate) fn defocus(image: &mut Image, radius: f32, smooth: f32) {
     Kernel::scaled(&disc(radius, smooth), pixel_at_224(image))
         .convolve(&Raster::of(image), Border::Mirror)

@@ -1,13 +1,13 @@
 //! A soft lens.
 
-use crate::corrupt::{at_strength, pixel_at_224};
+use crate::corrupt::severity::{at_strength, pixel_at_224};
 use crate::image_op::raster::Raster;
 use crate::image_op::{ImageOp, cut};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Blurs by a Gaussian: standard deviation 6 pixels of 224 at strength 1 (`ImageNet-C`).
-pub struct GaussianBlur;
+pub(crate) struct GaussianBlur;
 
 /// The standard deviation in pixels of 224, from no corruption to severity 5.
 const DEVIATION: [f32; 6] = [0.0, 1.0, 2.0, 3.0, 4.0, 6.0];

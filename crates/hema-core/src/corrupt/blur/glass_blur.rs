@@ -1,17 +1,18 @@
 //! Seen through frosted glass: neighbouring pixels change places.
 
+use rand::Rng as _;
+
 use super::gaussian_blur::gaussian_blur;
-use crate::corrupt::{at_strength, pixel_at_224};
+use crate::corrupt::severity::{at_strength, pixel_at_224};
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::Rng as _;
 
-/// Blurs, takes each pixel from near by, twice or thrice over, and blurs again: from up to 4 pixels of 224 at strength 1
-/// (`ImageNet-C`).
+/// Blurs, takes each pixel from near by, twice or thrice over, and blurs again: from up to 4 pixels of 224 at
+/// strength 1 (`ImageNet-C`).
 ///
 /// Pixels are copied, not swapped, as the published code does where it means to swap.
-pub struct GlassBlur;
+pub(crate) struct GlassBlur;
 
 /// The Gaussian's standard deviation in pixels of 224, from no corruption to severity 5.
 const DEVIATION: [f32; 6] = [0.0, 0.7, 0.9, 1.0, 1.1, 1.5];
@@ -41,8 +42,8 @@ impl ImageOp for GlassBlur {
     }
 }
 
-/// Takes each pixel from up to `reach` before it and less than `reach` behind it along both axes, from the last to the
-/// first, so that a pixel can be one that was replaced already.
+/// Takes each pixel from up to `reach` before it and less than `reach` behind it along both axes, from the
+/// last to the first, so that a pixel can be one that was replaced already.
 fn shuffle(image: &mut Image, reach: usize, rng: &mut Rng) {
     let (width, height) = (image.width(), image.height());
     let pixels = image.pixels_mut().as_chunks_mut::<3>().0;

@@ -1,13 +1,13 @@
 //! The lens out of focus in the amounts of `ImageNet-C`.
 
 use super::defocus_blur::defocus;
-use crate::corrupt::at_strength;
+use crate::corrupt::severity::at_strength;
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Averages over a disc: radius 10 pixels of 224 at strength 1.
-pub struct ImagenetDefocusBlur;
+pub(crate) struct ImagenetDefocusBlur;
 
 /// The disc's radius in pixels of 224, from no corruption to severity 5.
 const RADIUS: [f32; 6] = [0.0, 3.0, 4.0, 6.0, 8.0, 10.0];

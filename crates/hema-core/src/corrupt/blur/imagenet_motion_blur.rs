@@ -1,17 +1,18 @@
 //! The stage moved during exposure, in the amounts of `ImageNet-C`.
 
+use rand::RngExt as _;
+
 use super::motion_blur::streak;
-use crate::corrupt::{at_strength, pixel_at_224};
-use crate::image_op::kernel::Border;
+use crate::corrupt::severity::{at_strength, pixel_at_224};
+use crate::image_op::Border;
 use crate::image_op::raster::Raster;
 use crate::image_op::{ImageOp, cut};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
 /// Convolves with half a Gaussian along a line at a random angle within 45° of the horizontal: radius 20 and
 /// deviation 15 pixels of 224 at strength 1.
-pub struct ImagenetMotionBlur;
+pub(crate) struct ImagenetMotionBlur;
 
 /// Half the streak's length in pixels of 224, from no corruption to severity 5.
 const RADIUS: [f32; 6] = [0.0, 10.0, 15.0, 15.0, 15.0, 20.0];

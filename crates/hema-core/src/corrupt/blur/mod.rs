@@ -1,17 +1,22 @@
-//! What the optics do: focus, motion, glass.
+//! Corruptions of the optics: focus, motion, glass.
 
-mod defocus_blur;
-mod gaussian_blur;
-mod glass_blur;
-mod imagenet_defocus_blur;
-mod imagenet_motion_blur;
+pub(crate) mod defocus_blur;
+pub(crate) mod gaussian_blur;
+pub(crate) mod glass_blur;
+pub(crate) mod imagenet_defocus_blur;
+pub(crate) mod imagenet_motion_blur;
 pub(crate) mod motion_blur;
-mod zoom_blur;
+pub(crate) mod zoom_blur;
 
-pub use defocus_blur::DefocusBlur;
-pub use gaussian_blur::GaussianBlur;
-pub use glass_blur::GlassBlur;
-pub use imagenet_defocus_blur::ImagenetDefocusBlur;
-pub use imagenet_motion_blur::ImagenetMotionBlur;
-pub use motion_blur::MotionBlur;
-pub use zoom_blur::ZoomBlur;
+use crate::image_op::table::Op;
+
+/// Corruptions by blur, in the order of `hema list corruptions`.
+pub(crate) const BLUR: &[Op] = &[
+    &defocus_blur::DefocusBlur,
+    &imagenet_defocus_blur::ImagenetDefocusBlur,
+    &motion_blur::MotionBlur,
+    &imagenet_motion_blur::ImagenetMotionBlur,
+    &gaussian_blur::GaussianBlur,
+    &zoom_blur::ZoomBlur,
+    &glass_blur::GlassBlur,
+];

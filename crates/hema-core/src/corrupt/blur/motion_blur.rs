@@ -1,16 +1,18 @@
 //! The stage moved during exposure: every point becomes a fading streak.
 
-use crate::corrupt::{at_strength, pixel_at_224};
-use crate::image_op::kernel::{Border, Kernel, Point};
+use rand::RngExt as _;
+
+use crate::corrupt::severity::{at_strength, pixel_at_224};
+use crate::image_op::Border;
+use crate::image_op::kernel::{Kernel, Point};
 use crate::image_op::raster::Raster;
 use crate::image_op::{ImageOp, to_byte};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
 /// Convolves with half a Gaussian along a line at a random angle within 45° of the horizontal: radius 10 and
 /// deviation 9 pixels of 224 at strength 1.
-pub struct MotionBlur;
+pub(crate) struct MotionBlur;
 
 /// Half the streak's length in pixels of 224, from no corruption to severity 5.
 const RADIUS: [f32; 6] = [0.0, 3.0, 5.0, 10.0, 10.0, 10.0];
@@ -38,7 +40,8 @@ impl ImageOp for MotionBlur {
     }
 }
 
-/// The kernel of `ImageMagick`'s motion blur at an angle in degrees; radius and deviation in units of `unit` pixels.
+/// The kernel of `ImageMagick`'s motion blur at an angle in degrees; radius and deviation in units of `unit`
+/// pixels.
 ///
 /// It starts at the pixel and runs two radii to one side, in whole units.
 pub(crate) fn streak(radius: f32, deviation: f32, degrees: f32, unit: f32) -> Kernel {

@@ -1,14 +1,15 @@
 //! The focus turned, or the sample approached, during exposure: every point becomes a streak from the centre.
 
-use crate::corrupt::at_strength;
+use crate::corrupt::severity::at_strength;
 use crate::image_op::{Fill, ImageOp, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
 
-/// Averages the image with eleven to sixteen enlargements of itself, by up to 1.3 at strength 1 (`ImageNet-C`).
-pub struct ZoomBlur;
+/// Averages the image with eleven to sixteen enlargements of itself, by up to 1.3 at strength 1
+/// (`ImageNet-C`).
+pub(crate) struct ZoomBlur;
 
-/// What no enlargement reaches, from no corruption to severity 5.
+/// Upper limit of the enlargements, from no corruption to severity 5.
 const END: [f32; 6] = [1.0, 1.12, 1.16, 1.21, 1.26, 1.31];
 /// The step from one enlargement to the next; the first is by 1.
 const STEP: [f32; 6] = [0.01, 0.01, 0.01, 0.02, 0.02, 0.03];
@@ -39,8 +40,8 @@ impl ImageOp for ZoomBlur {
     }
 }
 
-/// Enlarges the middle of an image to its size, in whole pixels as the reference does: what is enlarged is a little too
-/// large, and what is too much is cut off at the right and below.
+/// Enlarges the middle of an image to its size, in whole pixels as the reference does: the enlarged part is a
+/// little too large, and the excess is cut off at the right and below.
 fn enlarge(image: &mut Image, scale: f32) {
     let centre = warp::centre(image);
     let place = |side: usize, centre: f32| {

@@ -1,18 +1,20 @@
 //! The picture pulled about in small waves.
 
-use crate::corrupt::{at_strength, pixel_at_224};
+use crate::corrupt::severity::{at_strength, pixel_at_224};
 use crate::image_op::raster::Raster;
 use crate::image_op::{Fill, ImageOp, normal, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
 
-/// Moves every point by a random field, smooth over a hundredth of the side: 2.5 pixels of 224 along each axis at
-/// strength 1, as a standard deviation (`ImageNet-C`).
-pub struct ElasticTransform;
+/// Moves every point by a random field, smooth over a hundredth of the side: 2.5 pixels of 224 along each
+/// axis at strength 1, as a standard deviation (`ImageNet-C`).
+pub(crate) struct ElasticTransform;
 
-/// The standard deviation of the displacement along an axis in pixels of 224, from no corruption to severity 5.
+/// The standard deviation of the displacement along an axis in pixels of 224, from no corruption to severity
+/// 5.
 ///
-/// That of even noise within 1.12 pixels, blurred by a Gaussian of 2.24 and multiplied by 12.5, 16.25, 21.25, 25 and 30.
+/// That of even noise within 1.12 pixels, blurred by a Gaussian of 2.24 and multiplied by 12.5, 16.25, 21.25,
+/// 25 and 30.
 const DEVIATION: [f32; 6] = [0.0, 1.018, 1.323, 1.731, 2.036, 2.443];
 /// The Gaussian's deviation in pixels of 224.
 const SMOOTH: f32 = 2.24;

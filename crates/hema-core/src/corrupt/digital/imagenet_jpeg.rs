@@ -1,13 +1,13 @@
 //! Lossy compression in the amounts of `ImageNet-C`.
 
 use super::jpeg::jpeg;
-use crate::corrupt::at_strength;
+use crate::corrupt::severity::at_strength;
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Writes the image as JPEG and reads it back: quality 7 at strength 1, 25 at severity 1.
-pub struct ImagenetJpeg;
+pub(crate) struct ImagenetJpeg;
 
 /// The quality, from no corruption to severity 5.
 const QUALITY: [f32; 6] = [100.0, 25.0, 18.0, 15.0, 10.0, 7.0];

@@ -1,14 +1,15 @@
 //! Lossy compression.
 
-use crate::corrupt::at_strength;
-use crate::image_op::ImageOp;
-use crate::rng::Rng;
-use crate::sample::Image;
 use image::ImageFormat;
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
 
+use crate::corrupt::severity::at_strength;
+use crate::image_op::ImageOp;
+use crate::rng::Rng;
+use crate::sample::Image;
+
 /// Writes the image as JPEG and reads it back: quality 7 at strength 1.
-pub struct Jpeg;
+pub(crate) struct Jpeg;
 
 /// The quality, from no corruption to severity 5.
 const QUALITY: [f32; 6] = [100.0, 50.0, 30.0, 15.0, 10.0, 7.0];
@@ -30,7 +31,8 @@ impl ImageOp for Jpeg {
     }
 }
 
-/// A round trip through JPEG with half the resolution for chroma (4:2:0) and the standard tables, Pillow's defaults.
+/// A round trip through JPEG with half the resolution for chroma (4:2:0) and the standard tables, Pillow's
+/// defaults.
 ///
 /// An image with a side above 65,535 pixels has no JPEG and stays as it is.
 pub(crate) fn jpeg(image: &mut Image, quality: u8) {

@@ -1,13 +1,18 @@
-//! What storing and resampling do to a picture.
+//! Corruptions of the file: compression and resampling.
 
-mod elastic_transform;
-mod imagenet_jpeg;
-mod jpeg;
-mod pixelate;
-mod webp;
+pub(crate) mod elastic_transform;
+pub(crate) mod imagenet_jpeg;
+pub(crate) mod jpeg;
+pub(crate) mod pixelate;
+pub(crate) mod webp;
 
-pub use elastic_transform::ElasticTransform;
-pub use imagenet_jpeg::ImagenetJpeg;
-pub use jpeg::Jpeg;
-pub use pixelate::Pixelate;
-pub use webp::Webp;
+use crate::image_op::table::Op;
+
+/// Corruptions by storage and display, in the order of `hema list corruptions`.
+pub(crate) const DIGITAL: &[Op] = &[
+    &jpeg::Jpeg,
+    &imagenet_jpeg::ImagenetJpeg,
+    &webp::Webp,
+    &pixelate::Pixelate,
+    &elastic_transform::ElasticTransform,
+];

@@ -1,6 +1,6 @@
 //! Too few pixels: the image was small once.
 
-use crate::corrupt::at_strength;
+use crate::corrupt::severity::at_strength;
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
@@ -8,7 +8,7 @@ use crate::sample::Image;
 /// Averages blocks of pixels, as if the image had been scaled down and up again: to a quarter at strength 1.
 ///
 /// A pixel belongs to the block that holds its centre, as in Pillow's box filter.
-pub struct Pixelate;
+pub(crate) struct Pixelate;
 
 /// The scale, from no corruption to severity 5.
 const SCALE: [f32; 6] = [1.0, 0.6, 0.5, 0.4, 0.3, 0.25];

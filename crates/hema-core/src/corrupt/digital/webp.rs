@@ -1,15 +1,16 @@
 //! Lossy compression as phones and web pages do it.
 
-use crate::corrupt::at_strength;
+use image::ImageFormat;
+
+use crate::corrupt::severity::at_strength;
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
-use image::ImageFormat;
 
 /// Writes the image as lossy WebP and reads it back: quality 2 at strength 1.
 ///
 /// WebP smears where JPEG shows blocks. The qualities are ours: no benchmark names any.
-pub struct Webp;
+pub(crate) struct Webp;
 
 /// The quality, from no corruption to severity 5.
 const QUALITY: [f32; 6] = [100.0, 50.0, 25.0, 12.0, 6.0, 2.0];

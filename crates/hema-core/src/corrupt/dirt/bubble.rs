@@ -1,15 +1,16 @@
 //! Air in the mounting medium: pale discs with a paler rim.
 
-use crate::corrupt::{at_strength, pixel_at_224};
+use rand::RngExt as _;
+
+use crate::corrupt::severity::{at_strength, pixel_at_224};
 use crate::image_op::{ImageOp, to_byte};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
 /// Lays 7 to 12 discs of radius 3 to 15 pixels of 224 over the image at strength 1.
 ///
 /// Later bubbles replace what they cover of earlier ones, as in the reference.
-pub struct Bubble;
+pub(crate) struct Bubble;
 
 /// The fewest bubbles, from no corruption to severity 5.
 const FEWEST: [f32; 6] = [0.0, 7.0, 7.0, 7.0, 7.0, 7.0];

@@ -1,14 +1,16 @@
 //! Dust and scratches on slide, lens or sensor.
 
-use crate::corrupt::{at_strength, pixel_at_224};
+use std::f32::consts::TAU;
+
+use rand::RngExt as _;
+
+use crate::corrupt::severity::{at_strength, pixel_at_224};
 use crate::image_op::{ImageOp, to_byte};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
-use std::f32::consts::TAU;
 
 /// Up to 40 dark specks and 4 thin pale scratches at strength 1; half as many at least.
-pub struct Dust;
+pub(crate) struct Dust;
 
 /// The most specks, from no corruption to severity 5.
 const SPECKS: [f32; 6] = [0.0, 8.0, 16.0, 24.0, 32.0, 40.0];
@@ -69,7 +71,8 @@ fn scratch(image: &mut Image, length: f32, rng: &mut Rng) {
     }
 }
 
-/// Moves a soft-edged disc by `share` of the way to a grey level; a disc smaller than a pixel moves it the less.
+/// Moves a soft-edged disc by `share` of the way to a grey level; a disc smaller than a pixel moves it the
+/// less.
 fn spot(image: &mut Image, [x, y]: [f32; 2], radius: f32, grey: f32, share: f32) {
     let soft = radius.max(0.5);
     let share = share * (radius / soft).max(0.5);

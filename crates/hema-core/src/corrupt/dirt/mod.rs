@@ -1,11 +1,12 @@
-//! What lies on the slide, the lens or in the mounting medium.
+//! Corruptions of the slide: dirt on it, on the lens or in the mounting medium.
 
-mod bubble;
-mod dust;
-mod spatter;
-mod stain_deposit;
+pub(crate) mod bubble;
+pub(crate) mod dust;
+pub(crate) mod spatter;
+pub(crate) mod stain_deposit;
 
-pub use bubble::Bubble;
-pub use dust::Dust;
-pub use spatter::Spatter;
-pub use stain_deposit::StainDeposit;
+use crate::image_op::table::Op;
+
+/// Corruptions by dirt, in the order of `hema list corruptions`.
+pub(crate) const DIRT: &[Op] =
+    &[&stain_deposit::StainDeposit, &bubble::Bubble, &dust::Dust, &spatter::Spatter];

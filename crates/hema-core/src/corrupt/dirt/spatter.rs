@@ -1,22 +1,22 @@
 //! Drops of liquid on the lens: water at severities 1 to 3, mud at 4 and 5.
 
-use crate::corrupt::{at_strength, pixel_at_224};
+use crate::corrupt::severity::{at_strength, pixel_at_224};
 use crate::image_op::raster::Raster;
 use crate::image_op::{ImageOp, cut, normal};
 use crate::rng::Rng;
 use crate::sample::Image;
 
-/// Covers what a smooth random field lifts above a threshold (`ImageNet-C`).
+/// Covers the pixels that a smooth random field lifts above a threshold (`ImageNet-C`).
 ///
-/// Mud is that of the reference. Water there is lit by the distance from its edge; here by the slope of its surface, with
-/// the same mean brightness.
-pub struct Spatter;
+/// Mud is that of the reference. Water there is lit by the distance from its edge; here by the slope of its
+/// surface, with the same mean brightness.
+pub(crate) struct Spatter;
 
 /// The threshold in standard deviations of the field above its mean, from no corruption to severity 5.
 const THRESHOLD: [f32; 6] = [6.0, 1.89, 1.06, 0.71, 0.0, -0.18];
 /// The deviation of the Gaussian that makes the field smooth, in pixels of 224.
 const SMOOTH: [f32; 6] = [4.0, 4.0, 3.0, 2.0, 1.0, 1.0];
-/// The same for the edge of mud; only what this leaves above 0.8 is mud.
+/// Deviation for the edge of mud; only pixels that it leaves above 0.8 are mud.
 const EDGE: f32 = 1.5;
 /// How bright the water is.
 const BRIGHT: [f32; 6] = [0.6, 0.6, 0.6, 0.5, 0.5, 0.5];
@@ -76,7 +76,7 @@ fn water(image: &mut Image, field: &Raster, bright: f32, pixel: f32) {
     }
 }
 
-/// Covers what is above 0.8.
+/// Covers the pixels above 0.8.
 fn mud(image: &mut Image, cover: &Raster) {
     for (pixel, cover) in image.pixels_mut().as_chunks_mut::<3>().0.iter_mut().zip(&cover.values) {
         if *cover >= 0.8 {

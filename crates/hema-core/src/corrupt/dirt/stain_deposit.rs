@@ -1,17 +1,20 @@
 //! Dried stain on the slide: black blots with a ragged rim.
 
-use crate::corrupt::{at_strength, pixel_at_224};
+use std::f32::consts::TAU;
+
+use rand::RngExt as _;
+
+use crate::corrupt::severity::{at_strength, pixel_at_224};
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
-use std::f32::consts::TAU;
 
 /// Draws up to three black blots, 31 pixels of 224 across, at strength 1, and at least ten from the border.
 ///
-/// `BloodMNIST-C` chooses among ten drawn shapes for each size. These shapes are made instead: discs with random waves
-/// along the rim, whose number, reach, area and its spread are those of the reference at each severity.
-pub struct StainDeposit;
+/// `BloodMNIST-C` chooses among ten drawn shapes for each size. These shapes are made instead: discs with
+/// random waves along the rim, whose number, reach, area and its spread are those of the reference at each
+/// severity.
+pub(crate) struct StainDeposit;
 
 /// The most blots, from no corruption to severity 5.
 const MOST: [f32; 6] = [0.0, 1.0, 2.0, 3.0, 3.0, 3.0];

@@ -1,13 +1,12 @@
 //! Too little light.
 
-use crate::augment::photometric::brightness::brightness;
-use crate::corrupt::at_strength;
-use crate::image_op::ImageOp;
+use crate::corrupt::severity::at_strength;
+use crate::image_op::{ImageOp, brightness};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Multiplies all values by a factor below 1: 0.5 at strength 1.
-pub struct BrightnessDown;
+pub(crate) struct BrightnessDown;
 
 /// The factor, from no corruption to severity 5.
 const FACTOR: [f32; 6] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5];

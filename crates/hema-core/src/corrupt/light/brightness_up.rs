@@ -1,13 +1,12 @@
 //! Too much light.
 
-use crate::augment::photometric::brightness::brightness;
-use crate::corrupt::at_strength;
-use crate::image_op::ImageOp;
+use crate::corrupt::severity::at_strength;
+use crate::image_op::{ImageOp, brightness};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Multiplies all values by a factor above 1: 1.4 at strength 1.
-pub struct BrightnessUp;
+pub(crate) struct BrightnessUp;
 
 /// The factor, from no corruption to severity 5.
 const FACTOR: [f32; 6] = [1.0, 1.1, 1.2, 1.3, 1.35, 1.4];

@@ -1,15 +1,14 @@
 //! A flat image, as of a pale stain or stray light.
 
-use crate::augment::photometric::contrast::contrast;
-use crate::corrupt::at_strength;
-use crate::image_op::ImageOp;
+use crate::corrupt::severity::at_strength;
+use crate::image_op::{ImageOp, contrast};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Moves all values towards the image's mean grey: half the way at strength 1.
-pub struct ContrastDown;
+pub(crate) struct ContrastDown;
 
-/// What is left of the distance from the mean, from no corruption to severity 5.
+/// Share of the distance from the mean that is left, from no corruption to severity 5.
 const FACTOR: [f32; 6] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5];
 
 impl ImageOp for ContrastDown {

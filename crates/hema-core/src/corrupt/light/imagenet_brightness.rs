@@ -1,14 +1,14 @@
 //! Too much light, as `ImageNet-C` makes it.
 
-use crate::corrupt::at_strength;
+use crate::corrupt::severity::at_strength;
 use crate::image_op::{ImageOp, cut, map_colours};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Adds to the value of HSV and keeps hue and saturation: half of full scale at strength 1.
-pub struct ImagenetBrightness;
+pub(crate) struct ImagenetBrightness;
 
-/// What is added to the value in parts of full scale, from no corruption to severity 5.
+/// Addition to the value in parts of full scale, from no corruption to severity 5.
 const ADDED: [f32; 6] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5];
 
 impl ImageOp for ImagenetBrightness {

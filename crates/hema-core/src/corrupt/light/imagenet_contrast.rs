@@ -1,14 +1,14 @@
 //! A flat image, as `ImageNet-C` makes it.
 
-use crate::corrupt::at_strength;
+use crate::corrupt::severity::at_strength;
 use crate::image_op::{ImageOp, cut, histograms, map_channels};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Moves the values of each channel towards its mean: 0.05 of the distance is left at strength 1.
-pub struct ImagenetContrast;
+pub(crate) struct ImagenetContrast;
 
-/// What is left of the distance from the mean, from no corruption to severity 5.
+/// Share of the distance from the mean that is left, from no corruption to severity 5.
 const FACTOR: [f32; 6] = [1.0, 0.4, 0.3, 0.2, 0.1, 0.05];
 
 impl ImageOp for ImagenetContrast {

@@ -1,17 +1,17 @@
 //! Too little colour, then too much, as `ImageNet-C` makes it.
 
 use super::saturate::saturate;
-use crate::corrupt::at_strength;
+use crate::corrupt::severity::at_strength;
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Multiplies the saturation of HSV and adds to it: nearly grey at severity 2, gaudy at severity 5.
-pub struct ImagenetSaturate;
+pub(crate) struct ImagenetSaturate;
 
 /// The factor, from no corruption to severity 5.
 const FACTOR: [f32; 6] = [1.0, 0.3, 0.1, 2.0, 5.0, 20.0];
-/// What is added.
+/// Addition.
 const ADDED: [f32; 6] = [0.0, 0.0, 0.0, 0.0, 0.1, 0.2];
 
 impl ImageOp for ImagenetSaturate {

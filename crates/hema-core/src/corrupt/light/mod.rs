@@ -1,23 +1,28 @@
-//! Light, stain and camera: what changes the colours and leaves the shapes.
+//! Corruptions by light, stain and camera: colours change, shapes stay.
 
-mod brightness_down;
-mod brightness_up;
-mod contrast_down;
-mod contrast_up;
-mod imagenet_brightness;
-mod imagenet_contrast;
-mod imagenet_saturate;
-mod saturate;
-mod uneven_light;
-mod vignette;
+pub(crate) mod brightness_down;
+pub(crate) mod brightness_up;
+pub(crate) mod contrast_down;
+pub(crate) mod contrast_up;
+pub(crate) mod imagenet_brightness;
+pub(crate) mod imagenet_contrast;
+pub(crate) mod imagenet_saturate;
+pub(crate) mod saturate;
+pub(crate) mod uneven_light;
+pub(crate) mod vignette;
 
-pub use brightness_down::BrightnessDown;
-pub use brightness_up::BrightnessUp;
-pub use contrast_down::ContrastDown;
-pub use contrast_up::ContrastUp;
-pub use imagenet_brightness::ImagenetBrightness;
-pub use imagenet_contrast::ImagenetContrast;
-pub use imagenet_saturate::ImagenetSaturate;
-pub use saturate::Saturate;
-pub use uneven_light::UnevenLight;
-pub use vignette::Vignette;
+use crate::image_op::table::Op;
+
+/// Corruptions by light and stain, in the order of `hema list corruptions`.
+pub(crate) const LIGHT: &[Op] = &[
+    &brightness_up::BrightnessUp,
+    &brightness_down::BrightnessDown,
+    &contrast_up::ContrastUp,
+    &contrast_down::ContrastDown,
+    &saturate::Saturate,
+    &vignette::Vignette,
+    &uneven_light::UnevenLight,
+    &imagenet_brightness::ImagenetBrightness,
+    &imagenet_contrast::ImagenetContrast,
+    &imagenet_saturate::ImagenetSaturate,
+];

@@ -1,6 +1,6 @@
 //! Too much colour, as of an overdone stain or a camera's "vivid" setting.
 
-use crate::corrupt::at_strength;
+use crate::corrupt::severity::at_strength;
 use crate::image_op::{ImageOp, cut, map_colours};
 use crate::rng::Rng;
 use crate::sample::Image;
@@ -8,9 +8,9 @@ use crate::sample::Image;
 /// Adds to the saturation of HSV and keeps hue and value: 0.2 more at strength 1.
 ///
 /// Pure greys, whose hue is undefined, turn towards red, as in the reference.
-pub struct Saturate;
+pub(crate) struct Saturate;
 
-/// What is added to the saturation, from no corruption to severity 5.
+/// Addition to the saturation, from no corruption to severity 5.
 const ADDED: [f32; 6] = [0.0, 0.05, 0.10, 0.15, 0.17, 0.20];
 
 impl ImageOp for Saturate {

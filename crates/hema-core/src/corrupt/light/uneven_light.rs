@@ -1,15 +1,17 @@
 //! Light that comes from one side, as of a lamp out of centre or a slide that is not level.
 
-use crate::corrupt::at_strength;
+use std::f32::consts::TAU;
+
+use rand::RngExt as _;
+
+use crate::corrupt::severity::at_strength;
 use crate::image_op::{ImageOp, to_byte};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
-use std::f32::consts::TAU;
 
-/// Multiplies by a smooth field of light: a slope in a random direction with one slow wave along each axis, from 0.4 to
-/// 1.6 at strength 1.
-pub struct UnevenLight;
+/// Multiplies by a smooth field of light: a slope in a random direction with one slow wave along each axis,
+/// from 0.4 to 1.6 at strength 1.
+pub(crate) struct UnevenLight;
 
 /// How far the field is from even light at most, from no corruption to severity 5.
 const REACH: [f32; 6] = [0.0, 0.12, 0.24, 0.36, 0.48, 0.6];

@@ -1,14 +1,15 @@
 //! Light that fails towards the corners: a condenser set too low, or an eyepiece before the camera.
 
-use crate::corrupt::at_strength;
+use rand::RngExt as _;
+
+use crate::corrupt::severity::at_strength;
 use crate::image_op::{ImageOp, to_byte, warp};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
-/// Darkens with the square of the distance from a point near the centre: 0.8 of the light is lost in the corners at
-/// strength 1.
-pub struct Vignette;
+/// Darkens with the square of the distance from a point near the centre: 0.8 of the light is lost in the
+/// corners at strength 1.
+pub(crate) struct Vignette;
 
 /// The share of light lost in the corners, from no corruption to severity 5.
 const LOST: [f32; 6] = [0.0, 0.2, 0.35, 0.5, 0.65, 0.8];

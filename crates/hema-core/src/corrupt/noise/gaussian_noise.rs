@@ -1,14 +1,15 @@
 //! Sensor noise.
 
-use crate::corrupt::at_strength;
+use crate::corrupt::severity::at_strength;
 use crate::image_op::{ImageOp, cut, normal};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Adds independent normal noise to every value: standard deviation 0.26 of full scale at strength 1.
 ///
-/// `BloodMNIST-C` has no noise; the deviations are those of `DermaMNIST-C`, the colour set of the same benchmark that has.
-pub struct GaussianNoise;
+/// `BloodMNIST-C` has no noise; the deviations are those of `DermaMNIST-C`, the colour set of the same
+/// benchmark that has.
+pub(crate) struct GaussianNoise;
 
 /// The standard deviation in parts of full scale, from no corruption to severity 5.
 const DEVIATION: [f32; 6] = [0.0, 0.04, 0.08, 0.12, 0.18, 0.26];

@@ -1,15 +1,17 @@
 //! Dead and hot sensor elements, and errors of transmission: salt and pepper.
 
-use crate::corrupt::at_strength;
+use rand::Rng as _;
+
+use crate::corrupt::severity::at_strength;
 use crate::image_op::ImageOp;
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::Rng as _;
 
-/// Makes a share of all values black or white, as likely the one as the other: 0.27 at strength 1 (`ImageNet-C`).
+/// Makes a share of all values black or white, as likely the one as the other: 0.27 at strength 1
+/// (`ImageNet-C`).
 ///
 /// The three channels of a pixel are hit independently, as in the reference.
-pub struct ImpulseNoise;
+pub(crate) struct ImpulseNoise;
 
 /// The share of the values, from no corruption to severity 5.
 const SHARE: [f32; 6] = [0.0, 0.03, 0.06, 0.09, 0.17, 0.27];

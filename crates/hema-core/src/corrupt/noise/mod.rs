@@ -1,13 +1,18 @@
-//! What the sensor adds.
+//! Corruptions of the sensor: noise.
 
-mod gaussian_noise;
-mod imagenet_gaussian_noise;
-mod impulse_noise;
-mod shot_noise;
-mod speckle_noise;
+pub(crate) mod gaussian_noise;
+pub(crate) mod imagenet_gaussian_noise;
+pub(crate) mod impulse_noise;
+pub(crate) mod shot_noise;
+pub(crate) mod speckle_noise;
 
-pub use gaussian_noise::GaussianNoise;
-pub use imagenet_gaussian_noise::ImagenetGaussianNoise;
-pub use impulse_noise::ImpulseNoise;
-pub use shot_noise::ShotNoise;
-pub use speckle_noise::SpeckleNoise;
+use crate::image_op::table::Op;
+
+/// Corruptions by noise, in the order of `hema list corruptions`.
+pub(crate) const NOISE: &[Op] = &[
+    &gaussian_noise::GaussianNoise,
+    &imagenet_gaussian_noise::ImagenetGaussianNoise,
+    &shot_noise::ShotNoise,
+    &speckle_noise::SpeckleNoise,
+    &impulse_noise::ImpulseNoise,
+];

@@ -1,13 +1,14 @@
 //! Too few photons: the noise of counting them.
 
-use crate::corrupt::at_strength;
+use rand::Rng as _;
+
+use crate::corrupt::severity::at_strength;
 use crate::image_op::{ImageOp, cut, normal};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::Rng as _;
 
 /// Replaces every value by a Poisson count of that mean: white is 3 photons at strength 1 (`ImageNet-C`).
-pub struct ShotNoise;
+pub(crate) struct ShotNoise;
 
 /// One over the photons of a white pixel, from no corruption to severity 5.
 const ONE_PHOTON: [f32; 6] = [0.0, 1.0 / 60.0, 1.0 / 25.0, 1.0 / 12.0, 1.0 / 5.0, 1.0 / 3.0];

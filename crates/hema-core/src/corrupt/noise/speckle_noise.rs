@@ -1,12 +1,12 @@
 //! Noise in proportion to the light, as of coherent illumination.
 
-use crate::corrupt::at_strength;
+use crate::corrupt::severity::at_strength;
 use crate::image_op::{ImageOp, cut, normal};
 use crate::rng::Rng;
 use crate::sample::Image;
 
 /// Multiplies every value by a normal number around 1: standard deviation 0.6 at strength 1 (`ImageNet-C`).
-pub struct SpeckleNoise;
+pub(crate) struct SpeckleNoise;
 
 /// The standard deviation, from no corruption to severity 5.
 const DEVIATION: [f32; 6] = [0.0, 0.15, 0.2, 0.35, 0.45, 0.6];

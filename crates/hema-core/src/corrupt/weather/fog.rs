@@ -1,13 +1,15 @@
 //! Fog, or a lens that has misted over: a pale, cloudy veil.
 
-use crate::corrupt::at_strength;
+use rand::RngExt as _;
+
+use crate::corrupt::severity::at_strength;
 use crate::image_op::{ImageOp, cut};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
-/// Adds clouds and takes back the brightness they add: three times as bright as white at strength 1 (`ImageNet-C`).
-pub struct Fog;
+/// Adds clouds and takes back the brightness they add: three times as bright as white at strength 1
+/// (`ImageNet-C`).
+pub(crate) struct Fog;
 
 /// The brightness of the clouds in parts of full scale, from no corruption to severity 5.
 const BRIGHTNESS: [f32; 6] = [0.0, 1.5, 2.0, 2.5, 2.5, 3.0];
@@ -42,8 +44,8 @@ impl ImageOp for Fog {
     }
 }
 
-/// A periodic square of clouds from 0 to 1 by midpoint displacement (Fournier, Fussell and Carpenter, CACM 1982); `side`
-/// is a power of two.
+/// A periodic square of clouds from 0 to 1 by midpoint displacement (Fournier, Fussell and Carpenter, CACM
+/// 1982); `side` is a power of two.
 fn clouds(side: usize, decay: f32, rng: &mut Rng) -> Vec<f32> {
     let mut map = vec![0.0f32; side * side];
     let wrap = side - 1;

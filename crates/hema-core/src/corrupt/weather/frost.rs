@@ -1,18 +1,20 @@
 //! Frost on the glass, or crystals on the slide.
 
-use crate::corrupt::{at_strength, pixel_at_224};
+use std::f32::consts::TAU;
+
+use rand::RngExt as _;
+
+use crate::corrupt::severity::{at_strength, pixel_at_224};
 use crate::image_op::raster::Raster;
 use crate::image_op::{ImageOp, cut};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
-use std::f32::consts::TAU;
 
 /// Adds 0.75 of a sheet of ice to 0.6 of the image at strength 1 (`ImageNet-C`).
 ///
-/// `ImageNet-C` adds one of five photographs of frost. The ice is made here instead: feathers in random places and
-/// directions on a ground of random brightness, with the colours of those photographs.
-pub struct Frost;
+/// `ImageNet-C` adds one of five photographs of frost. The ice is made here instead: feathers in random
+/// places and directions on a ground of random brightness, with the colours of those photographs.
+pub(crate) struct Frost;
 
 /// The share of the image, from no corruption to severity 5.
 const IMAGE: [f32; 6] = [1.0, 1.0, 0.8, 0.7, 0.65, 0.6];
@@ -20,11 +22,11 @@ const IMAGE: [f32; 6] = [1.0, 1.0, 0.8, 0.7, 0.65, 0.6];
 const ICE: [f32; 6] = [0.0, 0.4, 0.6, 0.7, 0.7, 0.75];
 /// The range of the ice's mean brightness.
 const GROUND: [f32; 2] = [100.0, 232.0];
-/// What is added to it for red, green and blue.
+/// Addition for red, green and blue.
 const TINT: [f32; 3] = [-10.0, 0.0, 10.0];
 /// Feathers on an image of any size.
 const FEATHERS: usize = 220;
-/// Their length in pixels of 224.
+/// Length of the needles in pixels of 224.
 const LENGTH: [f32; 2] = [16.0, 56.0];
 
 impl ImageOp for Frost {
@@ -79,7 +81,7 @@ fn feathers(image: &Image, rng: &mut Rng) -> Raster {
     ice
 }
 
-/// Draws a fading line one pixel wide; what is outside is not drawn.
+/// Draws a fading line one pixel wide; pixels outside are not drawn.
 fn line(ice: &mut Raster, from: [f32; 2], angle: f32, length: f32, light: f32) {
     let (sin, cos) = angle.sin_cos();
     let steps = length.ceil() as usize;

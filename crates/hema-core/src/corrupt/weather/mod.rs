@@ -1,9 +1,10 @@
 //! The weather of `ImageNet-C`: of use for comparison with its literature, not for microscopes.
 
-mod fog;
-mod frost;
-mod snow;
+pub(crate) mod fog;
+pub(crate) mod frost;
+pub(crate) mod snow;
 
-pub use fog::Fog;
-pub use frost::Frost;
-pub use snow::Snow;
+use crate::image_op::table::Op;
+
+/// Corruptions by weather, in the order of `hema list corruptions`.
+pub(crate) const WEATHER: &[Op] = &[&snow::Snow, &frost::Frost, &fog::Fog];

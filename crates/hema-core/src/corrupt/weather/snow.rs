@@ -1,22 +1,23 @@
 //! Snow: pale streaks and a paler picture, not unlike precipitate that drifts during exposure.
 
+use rand::RngExt as _;
+
 use crate::corrupt::blur::motion_blur::streak;
-use crate::corrupt::{at_strength, pixel_at_224};
-use crate::image_op::kernel::Border;
+use crate::corrupt::severity::{at_strength, pixel_at_224};
+use crate::image_op::Border;
 use crate::image_op::raster::Raster;
 use crate::image_op::{ImageOp, cut, luma, normal};
 use crate::rng::Rng;
 use crate::sample::Image;
-use rand::RngExt as _;
 
 /// Adds flakes drawn into streaks, and whitens: as `ImageNet-C` does.
-pub struct Snow;
+pub(crate) struct Snow;
 
 /// Mean of the noise that flakes are cut from, from no corruption to severity 5; its deviation is always 0.3.
 const MEAN: [f32; 6] = [0.1, 0.1, 0.2, 0.55, 0.55, 0.55];
 /// Size of its grains in pixels of 224.
 const GRAIN: [f32; 6] = [3.0, 3.0, 2.0, 4.0, 4.5, 2.5];
-/// What is below it is no flake; nothing reaches 1.6.
+/// Threshold below which there is no flake; nothing reaches 1.6.
 const THRESHOLD: [f32; 6] = [1.6, 0.5, 0.5, 0.9, 0.85, 0.85];
 /// Half a streak's length in pixels of 224.
 const RADIUS: [f32; 6] = [10.0, 10.0, 12.0, 12.0, 12.0, 12.0];

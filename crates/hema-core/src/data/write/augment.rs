@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 
 use super::names::with_suffix;
-use super::{Record, Writer};
+use super::writer::{Record, Writer};
 use crate::augment::Augment;
-use crate::data::{Entry, OnBadImage, Picture, Skipped, Source};
+use crate::data::dataset::{OnBadImage, Skipped};
+use crate::data::entries::Entry;
+use crate::data::place::Picture;
+use crate::data::source::Source;
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, stream};
 use crate::sample::Image;
@@ -13,7 +16,7 @@ use crate::sample::Image;
 /// Images decoded but not yet written, at most; each comes with its copies.
 const IN_FLIGHT: usize = 32;
 
-/// What is made of every training image.
+/// The copies that are made of every training image.
 #[derive(Debug)]
 pub struct Copies {
     /// How a copy is changed.
@@ -26,9 +29,9 @@ pub struct Copies {
     pub seed: u64,
 }
 
-/// Writes copies of the entries `training`, and the entries of `rest` as they are. The n-th copy of `a/b.jpg` is named
-/// `a/b-augn.jpg`; label, part and group are those of its image. `each` is called with the number of images written, and
-/// ends the writing by an error. Gives what was skipped.
+/// Writes copies of the entries `training`, and the entries of `rest` as they are. The n-th copy of `a/b.jpg`
+/// is named `a/b-augn.jpg`; label, part and group are those of its image. `each` is called with the number of
+/// images written, and ends the writing by an error. Returns the images that were skipped.
 ///
 /// # Errors
 /// An unreadable image, unless those are skipped; whatever the writer or `each` finds.

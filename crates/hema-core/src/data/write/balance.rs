@@ -1,12 +1,16 @@
-//! A data set whose training images are shown as a sampler shows them in its first epoch: left out, repeated or mixed.
+//! A data set whose training images are shown as a sampler shows them in its first epoch: left out, repeated
+//! or mixed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use super::names::with_suffix;
-use super::{Record, Writer};
-use crate::data::{Entry, OnBadImage, Picture, Skipped, Source};
+use super::writer::{Record, Writer};
+use crate::data::dataset::{OnBadImage, Skipped};
+use crate::data::entries::Entry;
+use crate::data::place::Picture;
+use crate::data::source::Source;
 use crate::error::{Error, Result};
 use crate::file::read_exact_at;
 use crate::preprocess::{Filter, resize};
@@ -16,12 +20,14 @@ use crate::sampler::{Draw, Mix};
 /// Images decoded but not yet written, at most.
 const IN_FLIGHT: usize = 64;
 
-/// Writes `draws` of a source's entries, and the entries of `rest` as they are. An image that is repeated keeps its file and
-/// gets a number in its name; a mixture gets a name of its own. `each` is called with the number of images written, and
-/// ends the writing by an error. Gives what was skipped; what was to be mixed with it is left out too.
+/// Writes `draws` of a source's entries, and the entries of `rest` as they are. An image that is repeated
+/// keeps its file and gets a number in its name; a mixture gets a name of its own. `each` is called with the
+/// number of images written, and ends the writing by an error. Returns the images that were skipped; mixtures
+/// that need one of them are left out too.
 ///
 /// # Errors
-/// An unreadable image, unless those are skipped; no room for a temporary file; whatever the writer or `each` finds.
+/// An unreadable image, unless those are skipped; no room for a temporary file; whatever the writer or `each`
+/// finds.
 pub fn balance(
     source: &Source,
     draws: &[Draw],
@@ -64,7 +70,7 @@ pub fn balance(
     Ok(skipped)
 }
 
-/// Writes one draw, unless what is to be mixed into it could not be read.
+/// Writes one draw, unless its partner in a mixture could not be read.
 fn push(
     source: &Source,
     picture: &Picture,
@@ -98,12 +104,12 @@ fn mixed(image: &Image, other: Image, mix: &Mix) -> Result<Image> {
     Ok(mixed)
 }
 
-/// The pixels of images that are mixed into others, in a temporary file: they are needed in another order than they can
-/// be read in, and are too many for the memory.
+/// The pixels of images that are mixed into others, in a temporary file: they are needed in another order
+/// than they can be read in, and are too many for the memory.
 struct Spool {
     file: File,
     /// Offset, width and height of every image.
-    places: HashMap<usize, (u64, usize, usize)>,
+    spans: HashMap<usize, (u64, usize, usize)>,
 }
 
 impl Spool {
@@ -111,7 +117,7 @@ impl Spool {
     fn of(source: &Source, draws: &[Draw]) -> Result<Self> {
         let wanted: BTreeSet<usize> = draws.iter().filter_map(|draw| Some(draw.mix?.with)).collect();
         let mut out = BufWriter::new(tempfile::tempfile().map_err(|e| disk_error(&e))?);
-        let (mut places, mut offset) = (HashMap::new(), 0);
+        let (mut spans, mut offset) = (HashMap::new(), 0);
         let order = source.reading_order(Some(&wanted.into_iter().collect::<Vec<_>>()))?;
         source.visit(
             &order,
@@ -120,18 +126,18 @@ impl Spool {
             |i, picture| {
                 if let Ok(Picture { image, .. }) = picture {
                     out.write_all(image.pixels()).map_err(|e| disk_error(&e))?;
-                    places.insert(i, (offset, image.width(), image.height()));
+                    spans.insert(i, (offset, image.width(), image.height()));
                     offset += image.pixels().len() as u64;
                 }
                 Ok(())
             },
         )?;
         let file = out.into_inner().map_err(|e| disk_error(e.error()))?;
-        Ok(Self { file, places })
+        Ok(Self { file, spans })
     }
 
     fn read(&self, image: usize) -> Result<Option<Image>> {
-        let Some((offset, width, height)) = self.places.get(&image).copied() else { return Ok(None) };
+        let Some((offset, width, height)) = self.spans.get(&image).copied() else { return Ok(None) };
         let mut pixels = vec![0; width * height * 3];
         read_exact_at(&self.file, &mut pixels, offset).map_err(|e| disk_error(&e))?;
         Image::new(width, height, pixels).map(Some)

@@ -1,8 +1,10 @@
-//! From a source to a writer: decoded, changed and encoded on all threads, written in the order of reading, so that any
-//! number of images takes the memory of a few.
+//! From a source to a writer: decoded, changed and encoded on all threads, written in the order of reading,
+//! so that any number of images takes the memory of a few.
 
-use super::{Record, Writer};
-use crate::data::{OnBadImage, Picture, Skipped, Source};
+use super::writer::{Record, Writer};
+use crate::data::dataset::{OnBadImage, Skipped};
+use crate::data::place::Picture;
+use crate::data::source::Source;
 use crate::error::{Error, Result};
 use crate::preprocess::{Crop, Filter, resize};
 use crate::sample::Image;
@@ -10,20 +12,20 @@ use crate::sample::Image;
 /// Images decoded but not yet written, at most.
 const IN_FLIGHT: usize = 64;
 
-/// What happens to the images on their way.
+/// The change that every image goes through.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Change {
     /// The region kept.
     pub crop: Crop,
-    /// Side of the square that what is kept is resized to, in pixels; `None` leaves it as it is.
+    /// Side of the square that the region is resized to, in pixels; `None` leaves its size alone.
     pub size: Option<usize>,
     /// The filter for resizing.
     pub filter: Filter,
-    /// What the picture files are.
+    /// Encoding of the picture files.
     pub encoding: Encoding,
 }
 
-/// What the picture files of a copy are.
+/// Encoding of the picture files of a copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
     /// The files of the source where their pixels are unchanged, else PNG: nothing is lost.
@@ -47,11 +49,13 @@ impl Change {
     }
 }
 
-/// Copies the entries of `order` (see [`Source::reading_order`]) to a writer, which is left open. `each` is called with the
-/// number of entries done, and ends the copy by an error. Gives what was skipped.
+/// Copies the entries of `order` (see [`Source::reading_order`]) to a writer, which is left open. `each` is
+/// called with the number of entries done, and ends the copy by an error. Returns the images that were
+/// skipped.
 ///
 /// # Errors
-/// An unreadable image, unless those are skipped; no image that can be read; whatever the writer or `each` finds.
+/// An unreadable image, unless those are skipped; no image that can be read; whatever the writer or `each`
+/// finds.
 pub fn copy(
     source: &Source,
     order: &[usize],
@@ -100,7 +104,7 @@ pub(super) const SKIP_HINT: &str = "leave unreadable images out with `--on-bad-i
 struct Ready {
     image: Image,
     file: Option<Vec<u8>>,
-    /// It is the picture of the source, down to its file.
+    /// Whether the picture and its file are those of the source.
     is_original: bool,
 }
 

@@ -1,12 +1,13 @@
-//! CSV manifests of picture files that lie on the disk: `path,label,split,group`. Paths are relative to the manifest
-//! where the files lie beside or below it, so that both can be moved together.
+//! CSV manifests of picture files that lie on the disk: `path,label,split,group`. Paths are relative to the
+//! manifest where the files lie beside or below it, so that both can be moved together.
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::{Options, Record, Writer, target};
+use super::target;
+use super::writer::{Options, Record, Writer};
 use crate::error::{Error, Result};
 use crate::file;
 

@@ -1,5 +1,5 @@
-//! Data sets written in the forms that they are read in, an image at a time: memory does not grow with the images, but
-//! for their names.
+//! Data sets written in the forms that they are read in, an image at a time: memory does not grow with the
+//! images, but for their names.
 //!
 //! | form | module |
 //! |---|---|
@@ -9,8 +9,9 @@
 //! | Parquet as Hugging Face keeps images | `parquet`, `shards` |
 //! | CSV manifest | `manifest` |
 //!
-//! [`FORMS`] is the table of all. [`copy`] takes a source's images to a writer, [`balance`] those that a sampler draws,
-//! [`augment`] changed copies of them. Whatever is written stands complete under its name or not at all (`target`). Left out on purpose: changing or replacing an existing data set.
+//! [`FORMS`] is the table of all. [`copy`] takes a source's images to a writer, [`balance`] those that a
+//! sampler draws, [`augment`] changed copies of them. Whatever is written stands complete under its name or
+//! not at all (`target`). Left out on purpose: changing or replacing an existing data set.
 
 mod augment;
 mod balance;
@@ -23,85 +24,23 @@ mod shards;
 mod target;
 mod tree;
 mod webdataset;
+mod writer;
 
-use std::borrow::Cow;
 use std::path::Path;
 
-pub use augment::{Copies, augment};
-pub use balance::balance;
-pub use copy::{Change, Encoding, copy};
-
-use crate::data::Entry;
+pub use self::augment::{Copies, augment};
+pub use self::balance::balance;
+pub use self::copy::{Change, Encoding, copy};
+pub use self::writer::{Options, Record, Writer};
 use crate::error::{Error, Result, suggest};
-use crate::sample::Image;
-
-/// One image on its way into a data set.
-pub struct Record<'a> {
-    /// Its path, label, part and group.
-    pub entry: Entry<'a>,
-    /// Its pixels.
-    pub image: &'a Image,
-    /// A picture file of exactly these pixels, to be kept byte for byte; without one, forms of files write PNG.
-    pub file: Option<&'a [u8]>,
-    /// Where on disk a file of exactly these pixels lies, see [`Source::file`](crate::data::Source::file). Manifests
-    /// name it.
-    pub location: Option<&'a Path>,
-}
-
-impl Record<'_> {
-    /// Its picture file: the one it came with, else a PNG.
-    fn picture_file(&self) -> Result<Cow<'_, [u8]>> {
-        match self.file {
-            Some(file) => Ok(Cow::Borrowed(file)),
-            None => self.image.to_png().map(Cow::Owned),
-        }
-    }
-}
-
-/// A data set being written. What is not finished leaves nothing behind.
-pub trait Writer {
-    /// Adds one image.
-    ///
-    /// # Errors
-    /// An image that the form cannot hold (another size in an array, no file to name in a manifest); a full disk.
-    fn push(&mut self, record: &Record) -> Result<()>;
-
-    /// Whether it has any use for picture files; else pixels are enough.
-    fn wants_files(&self) -> bool {
-        true
-    }
-
-    /// Completes the data set and puts it in its place.
-    ///
-    /// # Errors
-    /// Any error of the file system; a name that was taken in the meantime.
-    fn finish(self: Box<Self>) -> Result<()>;
-}
-
-/// What can be chosen about a data set to be written.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Deflate the arrays of a `.npz`, as `numpy.savez_compressed` does.
-    pub compress: bool,
-    /// Bytes of picture files in one shard, about, in forms that have shards.
-    pub shard_bytes: u64,
-    /// Images have groups, which Parquet needs to know before the first of them.
-    pub has_groups: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { compress: false, shard_bytes: 256 << 20, has_groups: false }
-    }
-}
 
 /// A form that data sets are written in.
 pub struct Form {
-    /// Its name in `--to`.
+    /// Name of the form on the command line (`--to`).
     pub name: &'static str,
-    /// What its file names end in; the first is the usual one. Empty for a folder.
+    /// Endings of its file names; the first is the usual one. Empty for a folder.
     pub extensions: &'static [&'static str],
-    /// What it is, and what it keeps beside pixels and labels.
+    /// A description, with the properties that it keeps beside pixels and labels.
     pub about: &'static str,
     create: Create,
 }

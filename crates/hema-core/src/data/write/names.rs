@@ -1,19 +1,22 @@
-//! The path that an image gets below the root of a folder: `<class>/<name>`, or `<name>` without a label, so that
-//! reading it back gives the same label. Names stay as they were as far as they can.
+//! The path that an image gets below the root of a folder: `<class>/<name>`, or `<name>` without a label, so
+//! that reading it back gives the same label. Names stay as they were as far as they can.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::data::classes::same_class;
 use crate::data::decode::{has_picture_name, is_named};
-use crate::data::{Entry, layout, same_class};
+use crate::data::entries::Entry;
+use crate::data::part::Part;
+use crate::data::read::listing::is_ignored;
 use crate::error::{Error, Result};
-use crate::split::Part;
 
 /// Hands out paths, none of them twice.
 pub(super) struct Names {
     classes: Vec<String>,
-    /// Hashes of the paths in lower case: some disks cannot tell `a.png` from `A.png`. Two paths that share a hash, which
-    /// hardly happens among millions, are taken for one; the second gets a number that it could do without.
+    /// Hashes of the paths in lower case: some disks cannot tell `a.png` from `A.png`. Two paths that share a
+    /// hash, which hardly happens among millions, are taken for one; the second gets a number that it could
+    /// do without.
     taken: HashSet<u64>,
 }
 
@@ -24,7 +27,7 @@ impl Names {
             let odd = name.trim() != name
                 || name.contains(|c: char| c.is_control() || matches!(c, '/' | '\\'))
                 || name.ends_with(':');
-            if odd || name.is_empty() || layout::is_ignored(name) || name.parse::<Part>().is_ok() {
+            if odd || name.is_empty() || is_ignored(name) || name.parse::<Part>().is_ok() {
                 return Err(Error::new(format!("class `{}` cannot be a folder's name", name.escape_debug()))
                     .hint("rename the class, or write an array or Parquet"));
             }
@@ -54,7 +57,7 @@ impl Names {
         self.unique(name)
     }
 
-    /// A path without dots but the last, so that what stands before the first is a key.
+    /// A path without dots but the last, so that the part before the first is a key.
     pub(super) fn claim_key(&mut self, entry: Entry, extension: &str) -> String {
         let (folders, name) = entry.path.rsplit_once('/').unwrap_or(("", entry.path));
         let stem =
@@ -87,7 +90,7 @@ pub(super) fn with_suffix(path: &str, suffix: &str) -> String {
     }
 }
 
-/// What follows the class's folder in a path, or all of it where there is no such folder.
+/// The part of a path below the class's folder, or all of it where there is no such folder.
 fn below_class<'a>(path: &'a str, class: Option<&str>) -> &'a str {
     let Some(class) = class else { return path };
     let mut rest = path;
@@ -100,8 +103,8 @@ fn below_class<'a>(path: &'a str, class: Option<&str>) -> &'a str {
     path
 }
 
-/// A part of a path without what would hide it, split it or break a line. `images[7]`, an array's seventh image,
-/// becomes `images_000007`, which sorts in the array's order.
+/// A part of a path without characters that would hide it, split it or break a line. `images[7]`, an array's
+/// seventh image, becomes `images_000007`, which sorts in the array's order.
 fn tame(part: &str) -> String {
     let array = part.strip_suffix(']').and_then(|part| part.split_once('['));
     if let Some((key, Ok(index))) = array.map(|(key, index)| (key, index.parse::<u64>())) {

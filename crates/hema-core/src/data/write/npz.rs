@@ -1,6 +1,6 @@
-//! Numpy archives: `images` (N, H, W, 3) and `labels` (N, 1), or, where images have parts, `MedMNIST`'s `train_images`,
-//! `train_labels`, `val_images`, ... Class names that the labels do not imply stand in one more array,
-//! `class_names`.
+//! Numpy archives: `images` (N, H, W, 3) and `labels` (N, 1), or, where images have parts, `MedMNIST`'s
+//! `train_images`, `train_labels`, `val_images`, ... Class names that the labels do not imply stand in one
+//! more array, `class_names`.
 //!
 //! The number of images stands before the images, so the pixels go to an unnamed file first.
 
@@ -12,12 +12,13 @@ use tempfile::NamedTempFile;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{Options, Record, Writer, target};
+use super::target;
+use super::writer::{Options, Record, Writer};
 use crate::data::classes;
 use crate::data::npy;
+use crate::data::part::Part;
 use crate::error::{Error, Result};
 use crate::file;
-use crate::split::Part;
 
 pub(super) fn create(path: &Path, classes: &[String], options: &Options) -> Result<Box<dyn Writer>> {
     let method = if options.compress { CompressionMethod::Deflated } else { CompressionMethod::Stored };
@@ -77,7 +78,7 @@ impl Writer for Npz {
         self.arrays.sort_by_key(|array| array.part);
         let (width, height) = self.size.unwrap_or((0, 0));
         let fail = |e: io::Error| file::write_error(&self.path, &e);
-        let mut out = Out { zip: ZipWriter::new(BufWriter::new(self.target)), method: self.method };
+        let mut out = ArrayArchive { zip: ZipWriter::new(BufWriter::new(self.target)), method: self.method };
         for array in self.arrays {
             let prefix = array.part.map(|part| format!("{part}_")).unwrap_or_default();
             let mut pixels = array.pixels.into_inner().map_err(|e| fail(e.into_error()))?;
@@ -129,12 +130,12 @@ impl Npz {
 }
 
 /// The archive that the arrays go to.
-struct Out {
+struct ArrayArchive {
     zip: ZipWriter<BufWriter<NamedTempFile>>,
     method: CompressionMethod,
 }
 
-impl Out {
+impl ArrayArchive {
     fn add(&mut self, key: &str, dtype: &str, shape: &[usize], data: &mut dyn Read) -> io::Result<()> {
         let bytes: u64 = shape.iter().map(|side| *side as u64).product();
         // numbers are at most 8 bytes wide but in `class_names`, which is small

@@ -1,8 +1,9 @@
-//! Parquet as Hugging Face `datasets` keeps images: `image` (a struct of `bytes` and `path`), `label` with its class names
-//! in the `huggingface` metadata, and `group` where there are groups. A name that ends in `.parquet` is one file; any other a
-//! folder of `train-00000-of-00002.parquet`, ...
+//! Parquet as Hugging Face `datasets` keeps images: `image` (a struct of `bytes` and `path`), `label` with
+//! its class names in the `huggingface` metadata, and `group` where there are groups. A name that ends in
+//! `.parquet` is one file; any other a folder of `train-00000-of-00002.parquet`, ...
 //!
-//! Row groups are small, so that a few images can be read without the rest; nothing is compressed: pictures are.
+//! Row groups are small, so that a few images can be read without the rest; nothing is compressed: pictures
+//! are.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -18,12 +19,13 @@ use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use ::parquet::schema::parser::parse_message_type;
 use tempfile::NamedTempFile;
 
-use super::shards::{Kind, Shard, Sharded};
-use super::{Options, Record, Writer, target};
-use crate::data::Entries;
+use super::shards::{ShardFormat, ShardWriter, Sharded};
+use super::target;
+use super::writer::{Options, Record, Writer};
+use crate::data::entries::Entries;
+use crate::data::part::Part;
 use crate::error::{Error, Result};
 use crate::file;
-use crate::split::Part;
 
 /// Images of a row group, and most bytes of them.
 const GROUP_IMAGES: usize = 100;
@@ -34,11 +36,15 @@ pub(super) fn create(path: &Path, classes: &[String], options: &Options) -> Resu
     if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet")) {
         let target = target::new_file(path)?;
         let fail = |e: io::Error| file::write_error(path, &e);
-        let table = Table::new(target.reopen().map_err(fail)?, columns).map_err(fail)?;
-        return Ok(Box::new(Single { path: path.to_path_buf(), target, table }));
+        let file = ParquetFile::new(target.reopen().map_err(fail)?, columns).map_err(fail)?;
+        return Ok(Box::new(Single { path: path.to_path_buf(), target, file }));
     }
-    let begin = move |out: BufWriter<File>| Table::new(out.into_inner()?, columns.clone());
-    Ok(Box::new(Sharded::new(path, Kind { begin: Box::new(begin), name: shard_name }, options.shard_bytes)?))
+    let begin = move |out: BufWriter<File>| ParquetFile::new(out.into_inner()?, columns.clone());
+    Ok(Box::new(Sharded::new(
+        path,
+        ShardFormat { begin: Box::new(begin), name: shard_name },
+        options.shard_bytes,
+    )?))
 }
 
 /// The name by which Hugging Face knows a shard.
@@ -56,7 +62,7 @@ fn shard_name(part: Option<Part>, number: usize, count: usize) -> String {
 struct Single {
     path: PathBuf,
     target: NamedTempFile,
-    table: Table,
+    file: ParquetFile,
 }
 
 impl Writer for Single {
@@ -67,16 +73,16 @@ impl Writer for Single {
                 .hint("write a folder with `--to parquet`, choose a part, or leave parts out with `--split none`"));
         }
         let bytes = record.picture_file()?;
-        self.table.add(record, &bytes).map_err(|e| file::write_error(&self.path, &e))
+        self.file.add(record, &bytes).map_err(|e| file::write_error(&self.path, &e))
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
-        self.table.finish().map_err(|e| file::write_error(&self.path, &e))?;
+        self.file.finish().map_err(|e| file::write_error(&self.path, &e))?;
         target::publish(self.target, &self.path)
     }
 }
 
-/// What stands in a file beside images.
+/// The columns of a file beside the images.
 #[derive(Clone)]
 struct Columns {
     classes: Vec<String>,
@@ -107,7 +113,7 @@ impl Columns {
 }
 
 /// One file being written.
-struct Table {
+struct ParquetFile {
     out: SerializedFileWriter<File>,
     columns: Columns,
     /// Rows of the next row group.
@@ -116,7 +122,7 @@ struct Table {
     bytes: usize,
 }
 
-impl Table {
+impl ParquetFile {
     fn new(out: File, columns: Columns) -> io::Result<Self> {
         let schema = parse_message_type(&columns.schema())?;
         let properties = WriterProperties::builder()
@@ -167,7 +173,7 @@ fn write_column<T: DataType>(
     column.close()
 }
 
-impl Shard for Table {
+impl ShardWriter for ParquetFile {
     fn add(&mut self, record: &Record, bytes: &[u8]) -> io::Result<()> {
         if record.entry.group.is_some() && !self.columns.has_groups {
             return Err(io::Error::other("an image has a group, which was not announced"));

@@ -1,34 +1,37 @@
-//! A data set in several files of about one size, each for one part: `train-000000.tar`, `train-000001.tar`, ...
-//! What a shard is inside is left to [`Shard`].
+//! A data set in several files of about one size, each for one part: `train-000000.tar`, `train-000001.tar`,
+//! ... The inside of a shard is left to its [`ShardWriter`].
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use super::target::NewFolder;
-use super::{Record, Writer};
+use super::writer::{Record, Writer};
+use crate::data::part::Part;
 use crate::error::Result;
 use crate::file;
-use crate::split::Part;
 
-/// A file being written.
-pub(super) trait Shard {
+/// One shard being written.
+pub(super) trait ShardWriter {
     /// Adds an image, whose picture file is `bytes`.
     fn add(&mut self, record: &Record, bytes: &[u8]) -> io::Result<()>;
+    /// Completes the file.
     fn finish(self) -> io::Result<()>;
 }
 
-/// How shards of a kind are begun and called.
-pub(super) struct Kind<S> {
+/// How the shards of a form are begun and called.
+pub(super) struct ShardFormat<S> {
+    /// Begins a shard.
     pub(super) begin: Box<dyn Fn(BufWriter<File>) -> io::Result<S>>,
     /// The name of shard `number` of `count`, of a part.
     pub(super) name: fn(part: Option<Part>, number: usize, count: usize) -> String,
 }
 
+/// A data set of shards being written.
 pub(super) struct Sharded<S> {
     path: PathBuf,
     folder: NewFolder,
-    kind: Kind<S>,
+    format: ShardFormat<S>,
     shard_bytes: u64,
     parts: Vec<PartShards<S>>,
 }
@@ -41,12 +44,13 @@ struct PartShards<S> {
     count: usize,
 }
 
-impl<S: Shard> Sharded<S> {
-    pub(super) fn new(path: &Path, kind: Kind<S>, shard_bytes: u64) -> Result<Self> {
+impl<S: ShardWriter> Sharded<S> {
+    /// Begins a folder of shards, each with about as many bytes of picture files.
+    pub(super) fn new(path: &Path, format: ShardFormat<S>, shard_bytes: u64) -> Result<Self> {
         Ok(Self {
             path: path.to_path_buf(),
             folder: NewFolder::new(path)?,
-            kind,
+            format,
             shard_bytes,
             parts: Vec::new(),
         })
@@ -69,7 +73,7 @@ impl<S: Shard> Sharded<S> {
         } else {
             let out = File::create(self.folder.root().join(unnumbered(part, shards.count)))?;
             shards.count += 1;
-            shards.open.insert(((self.kind.begin)(BufWriter::new(out))?, 0))
+            shards.open.insert(((self.format.begin)(BufWriter::new(out))?, 0))
         };
         *len += bytes.len() as u64;
         shard.add(record, bytes)
@@ -82,7 +86,7 @@ impl<S: Shard> Sharded<S> {
                 last.finish()?;
             }
             for number in 0..shards.count {
-                let name = (self.kind.name)(shards.part, number, shards.count);
+                let name = (self.format.name)(shards.part, number, shards.count);
                 let root = self.folder.root();
                 fs::rename(root.join(unnumbered(shards.part, number)), root.join(name))?;
             }
@@ -91,7 +95,7 @@ impl<S: Shard> Sharded<S> {
     }
 }
 
-impl<S: Shard> Writer for Sharded<S> {
+impl<S: ShardWriter> Writer for Sharded<S> {
     fn push(&mut self, record: &Record) -> Result<()> {
         let bytes = record.picture_file()?;
         self.add(record, &bytes).map_err(|e| file::write_error(&self.path, &e))

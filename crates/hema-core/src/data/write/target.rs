@@ -1,5 +1,5 @@
-//! Where a data set is built until it is complete: under a temporary name beside its place, so that it comes to stand
-//! there whole, and a writer that is dropped leaves nothing behind.
+//! Where a data set is built until it is complete: under a temporary name beside its place, so that it comes
+//! to stand there whole, and a writer that is dropped leaves nothing behind.
 
 use std::fs;
 use std::io;
@@ -30,7 +30,7 @@ pub(super) fn publish(temporary: NamedTempFile, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// An unnamed file on the disk that `path` will be on, for what has to be written twice.
+/// An unnamed file on the disk that `path` will be on, for data that has to be written twice.
 pub(super) fn spool(path: &Path) -> Result<fs::File> {
     tempfile::tempfile_in(file::prepare(path)?).map_err(|e| file::write_error(path, &e))
 }

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::names::Names;
 use super::target::{self, NewFolder};
-use super::{Options, Record, Writer};
+use super::writer::{Options, Record, Writer};
 use crate::data::decode;
 use crate::error::{Error, Result};
 use crate::file;
@@ -26,14 +26,14 @@ pub(super) fn folder(path: &Path, classes: &[String], _: &Options) -> Result<Box
 }
 
 pub(super) fn tar(path: &Path, classes: &[String], _: &Options) -> Result<Box<dyn Writer>> {
-    let out = Out::Plain(BufWriter::new(target::new_file(path)?));
+    let out = TarFile::Plain(BufWriter::new(target::new_file(path)?));
     Ok(Box::new(Tree::new(Tar(::tar::Builder::new(out)), path, classes)?))
 }
 
 pub(super) fn tar_gz(path: &Path, classes: &[String], _: &Options) -> Result<Box<dyn Writer>> {
-    // pictures hardly shrink; the fastest level takes what there is in headers
+    // pictures hardly shrink; the fastest level suffices for the headers
     let packed = GzEncoder::new(BufWriter::new(target::new_file(path)?), Compression::fast());
-    let out = Out::Gzip(Box::new(packed));
+    let out = TarFile::Gzip(Box::new(packed));
     Ok(Box::new(Tree::new(Tar(::tar::Builder::new(out)), path, classes)?))
 }
 
@@ -42,7 +42,7 @@ pub(super) fn zip(path: &Path, classes: &[String], _: &Options) -> Result<Box<dy
     Ok(Box::new(Tree::new(Zip(::zip::ZipWriter::new(out)), path, classes)?))
 }
 
-/// What takes files under their names.
+/// A folder or an archive, which takes files under their names.
 trait Sink {
     fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()>;
     fn finish(self, path: &Path) -> Result<()>;
@@ -52,8 +52,8 @@ struct Tree<S> {
     path: PathBuf,
     names: Names,
     sink: S,
-    split: Table,
-    groups: Table,
+    split: CsvTable,
+    groups: CsvTable,
     classes: Vec<String>,
 }
 
@@ -64,8 +64,8 @@ impl<S: Sink> Tree<S> {
             path: path.to_path_buf(),
             names,
             sink,
-            split: Table::new(&["path", "label", "split"])?,
-            groups: Table::new(&["path", "group"])?,
+            split: CsvTable::new(&["path", "label", "split"])?,
+            groups: CsvTable::new(&["path", "group"])?,
             classes: classes.to_vec(),
         })
     }
@@ -96,12 +96,12 @@ impl<S: Sink> Writer for Tree<S> {
 }
 
 /// A CSV file at the root.
-struct Table {
+struct CsvTable {
     text: csv::Writer<Vec<u8>>,
     is_empty: bool,
 }
 
-impl Table {
+impl CsvTable {
     fn new(header: &[&str]) -> Result<Self> {
         let mut text = csv::Writer::from_writer(Vec::new());
         text.write_record(header).map_err(|e| bad_row(&e))?;
@@ -140,12 +140,12 @@ impl Sink for Folder {
 }
 
 /// A file, compressed or not.
-enum Out {
+enum TarFile {
     Plain(BufWriter<NamedTempFile>),
     Gzip(Box<GzEncoder<BufWriter<NamedTempFile>>>),
 }
 
-impl Write for Out {
+impl Write for TarFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(out) => out.write(bytes),
@@ -161,7 +161,7 @@ impl Write for Out {
     }
 }
 
-struct Tar(::tar::Builder<Out>);
+struct Tar(::tar::Builder<TarFile>);
 
 impl Sink for Tar {
     fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -170,8 +170,8 @@ impl Sink for Tar {
 
     fn finish(self, path: &Path) -> Result<()> {
         let close = || match self.0.into_inner()? {
-            Out::Plain(out) => Ok(out.into_inner()?),
-            Out::Gzip(out) => Ok(out.finish()?.into_inner()?),
+            TarFile::Plain(out) => Ok(out.into_inner()?),
+            TarFile::Gzip(out) => Ok(out.finish()?.into_inner()?),
         };
         target::publish(close().map_err(|e: io::Error| file::write_error(path, &e))?, path)
     }

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::names::Names;
-use super::shards::{Kind, Shard, Sharded};
+use super::shards::{ShardFormat, ShardWriter, Sharded};
 use super::tree::add_member;
-use super::{Options, Record, Writer};
-use crate::data::{decode, webdataset};
+use super::writer::{Options, Record, Writer};
+use crate::data::decode;
+use crate::data::read::sidecar;
 use crate::error::Result;
 
 pub(super) fn create(path: &Path, classes: &[String], options: &Options) -> Result<Box<dyn Writer>> {
@@ -22,8 +23,8 @@ pub(super) fn create(path: &Path, classes: &[String], options: &Options) -> Resu
     let name = |part: Option<_>, number, _| {
         part.map_or(format!("data-{number:06}.tar"), |part| format!("{part}-{number:06}.tar"))
     };
-    let kind = Kind { begin: Box::new(begin), name };
-    Ok(Box::new(Sharded::new(path, kind, options.shard_bytes)?))
+    let format = ShardFormat { begin: Box::new(begin), name };
+    Ok(Box::new(Sharded::new(path, format, options.shard_bytes)?))
 }
 
 struct Tar {
@@ -33,10 +34,10 @@ struct Tar {
     classes: Rc<[String]>,
 }
 
-impl Shard for Tar {
+impl ShardWriter for Tar {
     fn add(&mut self, record: &Record, bytes: &[u8]) -> io::Result<()> {
         let name = self.names.borrow_mut().claim_key(record.entry, decode::extension(bytes));
-        let key = webdataset::key(&name);
+        let key = sidecar::key(&name);
         add_member(&mut self.out, &name, bytes)?;
         let class = record.entry.label.map(|label| self.classes[label].as_str());
         if let Some(label) = record.entry.label {

@@ -1,11 +1,12 @@
-//! One check's findings: what it is about, what to do, and its images in cards, those that were found together side
-//! by side with what they were compared with.
+//! One check's findings: what it is about, what to do, and its images in cards, those that were found
+//! together side by side with what they were compared with.
 
 use std::collections::HashMap;
 
-use super::super::html::{capital, count, counted, each, escape, words};
-use super::{Subject, Thumbnails, breakable};
+use super::subject::{Subject, breakable};
+use super::thumbnails::Thumbnails;
 use crate::audit::{Action, CHECKS, Check, CheckSummary, Finding};
+use crate::report::html::{capital, count, counted, each, escape, words};
 
 /// Most pictures of one check; a card that is begun is completed.
 const PICTURES: usize = 56;
@@ -14,7 +15,7 @@ const PER_CARD: usize = 8;
 /// Most classes that a card counts.
 const CLASSES: usize = 12;
 
-/// What is shown of one check's findings.
+/// The findings of one check that are shown.
 pub(super) struct CheckSection<'a> {
     check: &'static Check,
     summary: &'a CheckSummary,
@@ -30,9 +31,9 @@ pub(super) struct CheckSection<'a> {
 
 /// Images found together, or one found alone.
 struct Card<'a> {
-    /// What they were compared with and is not itself among them.
+    /// The image they were compared with, if it is not itself among them.
     partners: Vec<usize>,
-    /// Those that are shown.
+    /// The findings that are shown.
     shown: Vec<&'a Finding>,
     /// All of them.
     images: usize,
@@ -218,7 +219,7 @@ impl<'a> Card<'a> {
     }
 }
 
-/// What a finding was compared with.
+/// The image that a finding was compared with.
 fn partner(image: usize, subject: &Subject, thumbnails: &Thumbnails) -> String {
     let fate = if subject.kept[image] { "stays" } else { "goes too" };
     picture(image, &format!("<span class=\"tag\">{fate}</span>"), "", subject, thumbnails)
@@ -247,7 +248,7 @@ fn detail(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("<p class=\"detail\">{}</p>", escape(text)) }
 }
 
-/// What becomes of an image, as a coloured word.
+/// The action for an image, as a coloured word.
 fn tag(action: Action) -> String {
     let word = match action {
         Action::Keep => "keep",

@@ -1,8 +1,8 @@
-//! What the audit says in a few numbers and sentences.
+//! The audit in a few numbers and sentences.
 
 use super::super::html::{count, counted, each, escape, percent, words};
 use super::super::verdict::number;
-use super::AuditReport;
+use super::subject::AuditReport;
 use crate::audit::{Action, CHECKS, Summary};
 
 /// The headline numbers and the sentences below them.
@@ -67,7 +67,7 @@ fn reviewed(summary: &Summary) -> Option<String> {
     })
 }
 
-/// What is wrong with the data set as a whole.
+/// The faults of the data set as a whole.
 fn data_set(report: &AuditReport) -> Option<String> {
     let whole = report.audit.findings.iter().filter(|f| f.image.is_none() && f.action != Action::Keep);
     let sentences: Vec<String> =

@@ -2,8 +2,9 @@
 
 use rand::seq::SliceRandom as _;
 
-use super::super::html::{aid, capital, counted, each, words};
-use super::{Subject, Thumbnails};
+use super::subject::Subject;
+use super::thumbnails::Thumbnails;
+use crate::report::html::{aid, capital, counted, each, words};
 use crate::rng::{Purpose, stream};
 
 /// Most pictures of one class.

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::super::html::escape;
-use super::super::{base64, shrink};
 use crate::data::Source;
 use crate::error::Result;
+use crate::report::html::escape;
+use crate::report::pictures::{base64, shrink};
 use crate::sample::Image;
 
 /// Longest side in pixels. With the quality below, four to six kilobytes of page each.

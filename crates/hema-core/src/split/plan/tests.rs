@@ -1,4 +1,4 @@
-//! What a plan promises: proportions, wholeness of units, and that nothing but the seed decides.
+//! The promises of a plan: proportions, wholeness of units, and that nothing but the seed decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,13 +30,13 @@ fn cells() -> Entries {
     numbered(120, |i| usize::from(i >= 100), |_| None)
 }
 
-/// The same in 24 groups of five, each with images of one class.
+/// The cells in 24 groups of five, each with images of one class.
 fn grouped_cells() -> Entries {
     numbered(120, |i| usize::from(i >= 100), |i| Some(format!("slide {}", i / 5)))
 }
 
-fn plan<'a>(entries: &'a Entries, classes: &'a [String], seed: u64) -> Plan<'a> {
-    Plan { entries, classes, copies: Vec::new(), left_out: Vec::new(), seed, repeat: 0 }
+fn plan<'a>(entries: &'a Entries, classes: &'a [String], seed: u64) -> SplitPlan<'a> {
+    SplitPlan { entries, classes, copies: Vec::new(), left_out: Vec::new(), seed, repeat: 0 }
 }
 
 const FRACTIONS: Fractions = Fractions { val: 0.2, test: 0.1 };
@@ -75,7 +75,7 @@ fn the_seed_decides_and_the_order_of_entries_does_not() {
     let parts = |entries: &Entries, seed| -> BTreeMap<String, Part> {
         let turned = |i: usize| if entries.get(0).path == "000.png" { i } else { 119 - i };
         let copies = copies.iter().map(|(a, b)| vec![turned(*a), turned(*b)]).collect();
-        let split = Plan { copies, ..plan(entries, &classes, seed) }.parts(FRACTIONS).unwrap();
+        let split = SplitPlan { copies, ..plan(entries, &classes, seed) }.parts(FRACTIONS).unwrap();
         split.rows.into_iter().map(|r| (r.path, r.part)).collect()
     };
     assert_eq!(parts(&grouped_cells(), 1), parts(&reversed, 1));
@@ -87,7 +87,7 @@ fn groups_and_copies_are_never_torn_apart() {
     let (entries, classes) = (grouped_cells(), classes());
     // the copies chain slides 0, 1 and 20, of both classes
     let copies = vec![vec![0, 5], vec![9, 100]];
-    let plan = Plan { copies, ..plan(&entries, &classes, 3) };
+    let plan = SplitPlan { copies, ..plan(&entries, &classes, 3) };
     let folds = plan.folds(4, 0.1).unwrap();
     for split in folds.iter().chain([&plan.parts(FRACTIONS).unwrap()]) {
         let mut parts: BTreeMap<&str, BTreeSet<Part>> = BTreeMap::new();
@@ -141,7 +141,7 @@ fn folds_share_out_every_image_once_and_differ_by_one_at_most() {
 fn the_test_part_is_the_same_for_every_fold_repeat_and_share_of_validation() {
     let (entries, classes) = (cells(), classes());
     let first = plan(&entries, &classes, 5);
-    let second = Plan { repeat: 1, ..first.clone() };
+    let second = SplitPlan { repeat: 1, ..first.clone() };
     let halves = Fractions { val: 0.5, test: 0.1 };
     let mut splits = vec![first.parts(FRACTIONS).unwrap(), second.parts(FRACTIONS).unwrap()];
     splits.push(first.parts(halves).unwrap());
@@ -190,7 +190,7 @@ fn impossible_shares_and_folds_are_refused() {
 #[test]
 fn images_can_be_left_out() {
     let (entries, classes) = (cells(), classes());
-    let plan = Plan { left_out: vec![0, 119], ..plan(&entries, &classes, 0) };
+    let plan = SplitPlan { left_out: vec![0, 119], ..plan(&entries, &classes, 0) };
     for split in [plan.parts(FRACTIONS).unwrap(), plan.folds(2, 0.5).unwrap().remove(1)] {
         let named: Vec<&str> = split.rows.iter().map(|r| r.path.as_str()).collect();
         assert_eq!(named, (1..119).map(|i| entries.get(i).path).collect::<Vec<_>>());
@@ -206,7 +206,7 @@ fn one_copy_stays_unless_their_labels_differ() {
     assert_eq!(redundant_copies(&entries, &copies), [7, 50, 110, 60, 4, 6]);
 }
 
-/// A case of `group_folds.json`: images of each class in each group, and what scikit-learn's folds come to.
+/// A case of `group_folds.json`: images of each class in each group, and the result of scikit-learn's folds.
 #[derive(serde::Deserialize)]
 struct Case {
     folds: usize,

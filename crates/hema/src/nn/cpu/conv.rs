@@ -1,5 +1,5 @@
-//! A convolution with bias, and an activation, on the CPU: what networks without normalisation are made of, and what stands
-//! between the stages of `ConvNeXt`.
+//! A convolution with bias, and an activation, on the CPU: what networks without normalisation are made of,
+//! and what stands between the stages of `ConvNeXt`.
 
 use std::marker::PhantomData;
 
@@ -13,12 +13,12 @@ use kernels::{Act, Filter, Map, bf16};
 
 use super::super::activation::Activation;
 use super::super::layers::Conv2d;
-use super::{
-    Buffer, OF_LAYER, Parameter, Plain, Stored, Tracked, WORKSPACE, filter, register, split, tracked,
-    unshared,
-};
+use super::buffer::{Buffer, Stored, WORKSPACE, unshared};
+use super::graph::{OF_LAYER, Parameter, Plain, Tracked, register, register_gradients, split, tracked};
+use super::shape::filter;
 
-/// A dense convolution with bias, then nothing or a ReLU, in the precision of its input; `None` for what the kernel cannot do.
+/// A dense convolution with bias, then nothing or a ReLU, in the precision of its input; `None` for what the
+/// kernel cannot do.
 pub(crate) fn conv_act(x: &Tensor<4>, layer: &Conv2d, act: Activation) -> Option<Tensor<4>> {
     let act = match act {
         Activation::Identity => Act::Identity,
@@ -34,13 +34,13 @@ pub(crate) fn conv_act(x: &Tensor<4>, layer: &Conv2d, act: Activation) -> Option
 
 fn run<E: Stored>(x: &Tensor<4>, layer: &Conv2d, act: Act) -> Option<Tensor<4>> {
     let [batch, height, width, _] = x.dims();
-    let Filter::Dense(kernel) = filter(layer, batch, height, width)? else { return None };
+    let Filter::Dense(shape) = filter(layer, batch, height, width)? else { return None };
     let bias = layer.bias.as_ref()?.val();
-    let shape = [batch, kernel.out_height(), kernel.out_width(), kernel.outputs];
+    let output = [batch, shape.out_height(), shape.out_width(), shape.outputs];
     let forward = |x: &Buffer, weight: &Buffer, bias: &Buffer| {
-        let mut y = WORKSPACE.take::<E>(kernel.out_len());
-        kernel.forward(E::values(x), f32::values(weight), Some(f32::values(bias)), act, &mut y);
-        E::buffer(y, shape)
+        let mut y = WORKSPACE.take::<E>(shape.out_len());
+        shape.forward(E::values(x), f32::values(weight), Some(f32::values(bias)), act, &mut y);
+        E::buffer(y, output)
     };
     if !x.is_autodiff() {
         let (x, weight, bias) = (Plain.take(x.clone())?, Plain.take(layer.weight.val())?, Plain.take(bias)?);
@@ -50,13 +50,13 @@ fn run<E: Stored>(x: &Tensor<4>, layer: &Conv2d, act: Act) -> Option<Tensor<4>> 
     let (buffers, shapes, guards) = split(tensors);
     let y = forward(&buffers[0], &buffers[1], &buffers[2]);
     let rectified = (act == Act::Relu).then(|| y.clone());
-    let state = State { kernel, buffers, shapes, rectified };
+    let state = State { shape, buffers, shapes, rectified };
     tracked(register::<_, _, OF_LAYER>(ConvBackward::<E>(PhantomData), guards, state, y))
 }
 
 #[derive(Clone, Debug)]
 struct State {
-    kernel: kernels::Conv2d,
+    shape: kernels::Conv2d,
     /// The input, the weight and the bias.
     buffers: Vec<Buffer>,
     shapes: Vec<Shape>,
@@ -71,29 +71,30 @@ impl<E: Stored> Backward<Flex, OF_LAYER> for ConvBackward<E> {
     type State = State;
 
     fn backward(self, ops: Ops<State, OF_LAYER>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let State { kernel, buffers, shapes, rectified } = ops.state;
+        let State { shape, buffers, shapes, rectified } = ops.state;
         let mut gradient = unshared::<E>(grads.consume::<Flex>(&ops.node));
-        let pixels = kernel.out_height() * kernel.out_width();
-        let map = Map { batch: kernel.batch, pixels, channels: kernel.outputs };
+        let pixels = shape.out_height() * shape.out_width();
+        let map = Map { batch: shape.batch, pixels, channels: shape.outputs };
         if let Some(y) = rectified {
             let d = E::values_mut(&mut gradient).expect("nobody else has it");
             map.keep_positive(E::values(&y), d);
         }
         let dy = E::values(&gradient);
-        let [x, weight, bias] = ops.parents;
-        let [of_x, of_weight, of_bias] = [0, 1, 2].map(|i| shapes[i].clone());
-        if let Some(parent) = x {
-            let mut dx = WORKSPACE.take::<E>(kernel.in_len());
-            kernel.grad_input(dy, f32::values(&buffers[1]), &mut dx);
-            grads.register::<Flex>(parent.id, E::buffer(dx, of_x));
+        let parents = ops.parents.map(|parent| Some(parent?.id));
+        let mut targets = parents.into_iter().zip(shapes);
+        let mut wanted = || targets.next().filter(|(parent, _)| parent.is_some());
+        if let Some(target) = wanted() {
+            let mut dx = WORKSPACE.take::<E>(shape.in_len());
+            shape.grad_input(dy, f32::values(&buffers[1]), &mut dx);
+            register_gradients(grads, [target], [dx]);
         }
-        if let Some(parent) = weight {
-            let mut dweight = vec![0.0; kernel.weight_len()];
-            kernel.grad_weight(E::values(&buffers[0]), dy, &mut dweight);
-            grads.register::<Flex>(parent.id, f32::buffer(dweight, of_weight));
+        if let Some(target) = wanted() {
+            let mut dweight = vec![0.0; shape.weight_len()];
+            shape.grad_weight(E::values(&buffers[0]), dy, &mut dweight);
+            register_gradients(grads, [target], [dweight]);
         }
-        if let Some(parent) = bias {
-            grads.register::<Flex>(parent.id, f32::buffer(map.sums(dy), of_bias));
+        if let Some(target) = wanted() {
+            register_gradients(grads, [target], [map.sums(dy)]);
         }
     }
 }

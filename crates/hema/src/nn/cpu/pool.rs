@@ -2,16 +2,17 @@
 
 use std::marker::PhantomData;
 
+use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
-use burn::backend::{Autodiff, Flex};
 use burn::tensor::{DType, Shape, Tensor};
 use hema_kernels as kernels;
 use kernels::{Pad, bf16};
 
 use super::super::layers::Padding;
-use super::{Buffer, Parameter, Plain, Stored, Tracked, WORKSPACE, register};
+use super::buffer::{Buffer, Stored, WORKSPACE};
+use super::graph::{Parameter, Plain, Tracked, register, register_gradients, tracked};
 
 /// Mean over the pixels, `[n, h, w, c]` to `[n, c]`, in 32 bits whatever the map is stored in.
 pub(crate) fn global_average_pool(x: &Tensor<4>) -> Option<Tensor<2>> {
@@ -35,8 +36,7 @@ fn pool<E: Stored>(x: &Tensor<4>) -> Option<Tensor<2>> {
     }
     let (buffer, guard) = Tracked.take(x.clone())?;
     let y = mean(&buffer);
-    let y = register(PoolBackward::<E>(PhantomData), [guard], (map, x.shape()), y)?;
-    Some(Tensor::from_primitive::<Autodiff<Flex>>(y))
+    tracked(register(PoolBackward::<E>(PhantomData), [guard], (map, x.shape()), y))
 }
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl<E: Stored> Backward<Flex, 1> for PoolBackward<E> {
         if let [Some(parent)] = ops.parents {
             let mut dx = WORKSPACE.take::<E>(map.numel());
             map.mean_backward(f32::values(&gradient), &mut dx);
-            grads.register::<Flex>(parent.id, E::buffer(dx, shape));
+            register_gradients(grads, [(Some(parent.id), shape)], [dx]);
         }
     }
 }
@@ -81,8 +81,7 @@ fn max_pool_of<E: Stored>(x: &Tensor<4>, pool: kernels::MaxPool) -> Option<Tenso
     }
     let (buffer, guard) = Tracked.take(x.clone())?;
     let (y, winners) = run(&buffer, pool.out_len());
-    let y = register(MaxPoolBackward::<E>(PhantomData), [guard], (pool, winners, x.shape()), y)?;
-    Some(Tensor::from_primitive::<Autodiff<Flex>>(y))
+    tracked(register(MaxPoolBackward::<E>(PhantomData), [guard], (pool, winners, x.shape()), y))
 }
 
 #[derive(Debug)]
@@ -97,7 +96,7 @@ impl<E: Stored> Backward<Flex, 1> for MaxPoolBackward<E> {
         if let [Some(parent)] = ops.parents {
             let mut dx = WORKSPACE.take::<E>(pool.in_len());
             pool.backward(E::values(&gradient), &winners, &mut dx);
-            grads.register::<Flex>(parent.id, E::buffer(dx, shape));
+            register_gradients(grads, [(Some(parent.id), shape)], [dx]);
         }
     }
 }

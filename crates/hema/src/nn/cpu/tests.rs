@@ -1,14 +1,16 @@
 //! The kernel of a block against the composition of Burn operations.
 
 use burn::module::{Module, Param};
-use burn::tensor::{DType, Device, Distribution};
+use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 
-use super::*;
-use crate::nn::blocks::ConvNextBlock;
+use super::{block, conv_act, convnext_block, layer_norm};
+use crate::nn::activation::{Activation, Gate};
+use crate::nn::blocks::{ConvBnAct, ConvNextBlock, Residual};
 use crate::nn::init::Init;
-use crate::nn::layers::{BatchNorm, Dense, LayerNorm, Padding, ResponseNorm};
+use crate::nn::layers::{BatchNorm, Conv2d, Dense, LayerNorm, Padding, ResponseNorm, SqueezeExcite};
 use crate::nn::ops::{composition, convnext_composition, convolve};
-use crate::nn::precision::stored;
+use crate::nn::pass::Pass;
+use crate::nn::precision::{Precision, stored};
 
 /// Kind, kernel, stride, channels, squeeze-and-excitation, shortcut.
 type Case = (&'static str, usize, usize, [usize; 2], Option<Gate>, bool);
@@ -70,11 +72,11 @@ impl Parts {
         Self { convs, bns, se, act }
     }
 
-    fn units(&self) -> Vec<Unit<'_>> {
+    fn units(&self) -> Vec<ConvBnAct<'_>> {
         let last = self.convs.len() - 1;
         let act = |i| if i == last && last > 0 { Activation::Identity } else { self.act };
         let pairs = self.convs.iter().zip(&self.bns).enumerate();
-        pairs.map(|(i, (conv, bn))| Unit { conv, bn, act: act(i) }).collect()
+        pairs.map(|(i, (conv, bn))| ConvBnAct { conv, bn, act: act(i) }).collect()
     }
 }
 
@@ -228,7 +230,7 @@ fn blocks_on_a_card_agree_with_those_on_the_processor() {
 
 /// The layers of a `ConvNeXt` block.
 #[derive(Module, Debug)]
-struct MixerParts {
+struct ConvNextParts {
     stem: Conv2d,
     stem_norm: LayerNorm,
     depthwise: Conv2d,
@@ -239,7 +241,7 @@ struct MixerParts {
     scale: Option<Param<Tensor<1>>>,
 }
 
-impl MixerParts {
+impl ConvNextParts {
     /// Those of the first version or the second.
     fn new(is_second: bool, device: &Device) -> Self {
         let mut init = Init::new(7, device);
@@ -276,19 +278,19 @@ impl MixerParts {
 #[test]
 fn convnexts_kernels_agree_with_their_compositions_gradients_included() {
     for is_second in [false, true] {
-        compare_mixers(is_second);
+        compare_convnext_blocks(is_second);
     }
 }
 
-fn compare_mixers(is_second: bool) {
+fn compare_convnext_blocks(is_second: bool) {
     let device = Device::flex().autodiff();
-    let [fused, composed] = [0, 1].map(|_| MixerParts::new(is_second, &device));
+    let [fused, composed] = [0, 1].map(|_| ConvNextParts::new(is_second, &device));
     let data = Tensor::<4>::random([3, 10, 12, 3], Distribution::Normal(0.0, 1.0), &device).into_data();
     let [x1, x2] = [0, 1].map(|_| Param::from_tensor(Tensor::<4>::from_data(data.clone(), &device)));
     let pass = Pass::train(0, 0);
     let keep = vec![1.25, 0.0, 1.25];
 
-    let run = |parts: &MixerParts, x: Tensor<4>, is_fused: bool, pass: &Pass, keep: Option<Vec<f32>>| {
+    let run = |parts: &ConvNextParts, x: Tensor<4>, is_fused: bool, pass: &Pass, keep: Option<Vec<f32>>| {
         if is_fused {
             let x = layer_norm(&conv_act(&x, &parts.stem, Activation::Identity).unwrap(), &parts.stem_norm)
                 .unwrap();

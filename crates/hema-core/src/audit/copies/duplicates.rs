@@ -1,0 +1,279 @@
+//! The kind that a group of copies is reported as, so that every image is in the findings of the check that
+//! explains it best.
+//!
+//! A picture that is there far too often is foreign, whatever its labels; else a picture under two labels is
+//! a conflict; else its copies are duplicates. Leaks are another question, whether copies lie in different
+//! parts: duplicates and conflicts are asked it as well, foreign pictures, which are to be dropped as a
+//! whole, are not.
+
+use super::frequencies::Frequencies;
+use super::groups::{Group, groups};
+use crate::audit::finding::Finding;
+use crate::audit::measurements::Measurements;
+use crate::data::Source;
+use crate::error::Result;
+use crate::split::Part;
+
+/// The groups of images that show the same picture.
+#[derive(Default)]
+pub struct Duplicates(Vec<Duplicated>);
+
+/// A group of copies, judged.
+pub(crate) struct Duplicated {
+    /// Which images.
+    pub(crate) group: Group,
+    /// The kind that they are reported as.
+    pub(crate) kind: GroupKind,
+    /// How often the pictures of its class are there as a rule, by how often this one is.
+    pub(crate) rarity: f64,
+}
+
+/// The kind of a group of copies, by which it is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GroupKind {
+    /// A picture that is there so often that it is no cell.
+    Foreign,
+    /// A picture under several labels.
+    Conflict,
+    /// Copies of a picture under one label, or without any.
+    SameLabel,
+}
+
+impl Duplicates {
+    /// Finds the groups of images that differ by less than `difference`, and judges them: a picture whose
+    /// rarity is below `rare` is foreign.
+    pub(crate) fn find(
+        source: &Source,
+        parts: &[Option<Part>],
+        measured: &Measurements,
+        difference: f64,
+        rare: f64,
+    ) -> Result<Self> {
+        let groups = groups(measured, parts, difference)?;
+        let frequencies = Frequencies::count(source, &groups);
+        let judge = |group: Group| {
+            let rarity = frequencies.rarity(source, &group);
+            let kind = if rarity < rare {
+                GroupKind::Foreign
+            } else if is_conflict(source, &group) {
+                GroupKind::Conflict
+            } else {
+                GroupKind::SameLabel
+            };
+            Duplicated { group, kind, rarity }
+        };
+        Ok(Self(groups.into_iter().map(judge).collect()))
+    }
+
+    /// Findings about the groups of these kinds, as `describe` words them: those that score below the
+    /// threshold, each with its group's number, the worst group first.
+    pub(crate) fn report(
+        &self,
+        kinds: &[GroupKind],
+        threshold: f64,
+        describe: impl Fn(&Duplicated) -> Result<Vec<Finding>>,
+    ) -> Result<Vec<Finding>> {
+        let mut groups: Vec<Vec<Finding>> = Vec::new();
+        for (number, duplicated) in self.0.iter().enumerate().filter(|(_, d)| kinds.contains(&d.kind)) {
+            let mut findings = describe(duplicated)?;
+            findings.retain(|finding| finding.score < threshold);
+            for finding in &mut findings {
+                finding.cluster = Some(number);
+            }
+            findings.sort_by_key(|finding| finding.image);
+            groups.push(findings);
+        }
+        let worst = |findings: &[Finding]| findings.iter().map(|f| f.score).fold(1.0, f64::min);
+        groups.sort_by(|a, b| worst(a).total_cmp(&worst(b)));
+        Ok(groups.concat())
+    }
+}
+
+/// Whether some images of a group have different labels. An image without one contradicts nothing.
+fn is_conflict(source: &Source, group: &Group) -> bool {
+    let mut labels = group.images().filter_map(|image| source.entry(image).label);
+    let first = labels.next();
+    labels.any(|label| Some(label) != first)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::audit::{Action, Audit, Finding, audit, kept};
+    use crate::data::{Source, open};
+    use crate::rng::{Purpose, stream};
+    use crate::sample::Image;
+    use crate::synthetic::render;
+
+    /// A data set in a folder, an image at a time.
+    struct Data(tempfile::TempDir);
+
+    impl Data {
+        /// A data set of six cells in each of the classes `a` and `b`.
+        fn new() -> Self {
+            let data = Self(tempfile::tempdir().unwrap());
+            for i in 0..6 {
+                data.add(&format!("a/{i}.png"), &cell(i));
+                data.add(&format!("b/{i}.png"), &cell(100 + i));
+            }
+            data
+        }
+
+        fn add(&self, path: &str, image: &Image) {
+            self.write(path, &image.to_png().unwrap());
+        }
+
+        fn write(&self, path: &str, bytes: &[u8]) {
+            let path = self.0.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap_or(Path::new(""))).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+
+        fn audit(&self) -> Found {
+            let source = open(self.0.path()).unwrap();
+            let audit = audit(&source, None, None, &[], &|_| {}).unwrap();
+            Found { source, audit }
+        }
+    }
+
+    struct Found {
+        source: Source,
+        audit: Audit,
+    }
+
+    impl Found {
+        fn path(&self, image: usize) -> &str {
+            self.source.entry(image).path
+        }
+
+        /// The images found by a check.
+        fn by(&self, check: &str) -> Vec<(&str, &Finding)> {
+            let of_check = self.audit.findings.iter().filter(|finding| finding.check == check);
+            of_check.map(|finding| (self.path(finding.image.unwrap()), finding)).collect()
+        }
+
+        fn paths(&self, check: &str) -> Vec<&str> {
+            self.by(check).into_iter().map(|(path, _)| path).collect()
+        }
+
+        fn dropped(&self) -> Vec<&str> {
+            let kept = kept(&self.audit.findings, self.source.len());
+            (0..self.source.len()).filter(|i| !kept[*i]).map(|i| self.path(i)).collect()
+        }
+    }
+
+    fn cell(seed: u64) -> Image {
+        render(seed as usize % 8, 64, &mut stream(seed, Purpose::Synthetic, 0, 0))
+    }
+
+    fn mirrored(image: &Image) -> Image {
+        let mut image = image.clone();
+        let width = image.width();
+        image.pixels_mut().as_chunks_mut::<3>().0.chunks_exact_mut(width).for_each(<[_]>::reverse);
+        image
+    }
+
+    /// A split file of all images: some are for the test, the others for training.
+    fn split(found: &Found, is_test: impl Fn(&str) -> bool) -> String {
+        let part = |path: &str| if is_test(path) { "test" } else { "train" };
+        let paths = found.source.entries().iter().map(|entry| entry.path);
+        paths.fold("path,split\n".to_owned(), |csv, path| csv + path + "," + part(path) + "\n")
+    }
+
+    #[test]
+    fn clean_data_has_no_copies() {
+        let found = Data::new().audit();
+        let kinds =
+            ["foreign_cluster", "label_conflict", "cross_split_leak", "exact_duplicate", "near_duplicate"];
+        assert!(kinds.iter().all(|check| found.by(check).is_empty()), "{:?}", found.audit.findings);
+    }
+
+    #[test]
+    fn one_of_several_copies_under_a_label_stays_and_the_others_say_what_they_are() {
+        let data = Data::new();
+        data.add("a/same_file.png", &cell(0));
+        data.write("a/same_pixels.png", &[cell(0).to_png().unwrap(), vec![0; 9]].concat());
+        data.add("a/mirrored.png", &mirrored(&cell(0)));
+        let found = data.audit();
+        assert_eq!(found.paths("exact_duplicate"), ["a/same_file.png", "a/same_pixels.png"]);
+        assert_eq!(found.paths("near_duplicate"), ["a/mirrored.png"]);
+        assert_eq!(found.dropped(), ["a/mirrored.png", "a/same_file.png", "a/same_pixels.png"]);
+        let details: Vec<&str> = found
+            .audit
+            .findings
+            .iter()
+            .map(|finding| finding.detail.as_str())
+            .filter(|d| !d.is_empty())
+            .collect();
+        for detail in [
+            "the same file",
+            "the same pixels in a file of other bytes",
+            "flipped left to right (similarity 1.0000)",
+        ] {
+            assert!(details.contains(&detail), "{details:?}");
+        }
+        for (_, finding) in found.by("exact_duplicate").into_iter().chain(found.by("near_duplicate")) {
+            assert_eq!(finding.partner.map(|partner| found.path(partner)), Some("a/0.png"));
+            assert_eq!(finding.action, Action::Drop);
+        }
+    }
+
+    #[test]
+    fn every_copy_of_a_picture_under_two_labels_is_dropped_as_a_conflict_alone() {
+        let data = Data::new();
+        data.add("a/again.png", &cell(0));
+        data.add("b/zero.png", &mirrored(&cell(0)));
+        let found = data.audit();
+        let conflict = ["a/0.png", "a/again.png", "b/zero.png"];
+        assert_eq!(found.paths("label_conflict"), conflict);
+        assert_eq!(found.dropped(), conflict);
+        assert_eq!(found.paths("exact_duplicate"), [""; 0]);
+        let (_, finding) = found.by("label_conflict")[0];
+        assert_eq!(found.path(finding.partner.unwrap()), "b/zero.png");
+        assert_eq!(finding.detail, "is under a, but the same picture (similarity 1.0000) is under b");
+    }
+
+    #[test]
+    fn a_picture_planted_in_every_class_is_foreign_and_nothing_else() {
+        let data = Data::new();
+        let planted = cell(77);
+        for i in 0..9 {
+            data.add(&format!("a/planted{i}.png"), &planted);
+            data.add(&format!("b/planted{i}.png"), &mirrored(&planted));
+        }
+        data.write("split.csv", split(&data.audit(), |path| path.starts_with("a/p")).as_bytes());
+        let found = data.audit();
+        assert_eq!(found.by("foreign_cluster").len(), 18);
+        assert_eq!(found.dropped().len(), 18);
+        assert_eq!(found.audit.findings.iter().filter(|finding| finding.image.is_some()).count(), 18);
+        let (_, finding) = found.by("foreign_cluster")[0];
+        assert_eq!(finding.detail, "one of 18 copies of one picture: 9 of 15 a (60.0 %), 9 of 15 b (60.0 %)");
+    }
+
+    #[test]
+    fn a_class_filled_up_with_copies_is_not_foreign() {
+        let data = Data::new();
+        for i in 0..6 {
+            (0..12).for_each(|copy| data.add(&format!("b/{i}_{copy}.png"), &cell(100 + i)));
+        }
+        let found = data.audit();
+        assert_eq!(found.paths("foreign_cluster"), [""; 0]);
+        assert_eq!(found.by("exact_duplicate").len(), 72);
+    }
+
+    #[test]
+    fn copies_in_different_parts_are_leaks_and_the_one_in_test_stays() {
+        let data = Data::new();
+        data.add("a/again.png", &cell(0));
+        data.add("a/same_part.png", &cell(1));
+        data.write("split.csv", split(&data.audit(), |path| path == "a/again.png").as_bytes());
+        let found = data.audit();
+        assert_eq!(found.paths("cross_split_leak"), ["a/0.png"]);
+        assert_eq!(
+            found.by("cross_split_leak")[0].1.detail,
+            "in train, but a copy (similarity 1.0000) is in test"
+        );
+        assert_eq!(found.dropped(), ["a/0.png", "a/same_part.png"]);
+    }
+}

@@ -1,0 +1,177 @@
+//! An audit from beginning to end: every image is measured, then every check is run on the measurements.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::check::{Check, Evidence, ModelEvidence, Need, Threshold};
+use super::checks::{CHECKS, find_check, foreign_cluster, near_duplicate};
+use super::copies::duplicates::Duplicates;
+use super::finding::Finding;
+use super::findings_csv::read_findings;
+use super::measurements::Measurements;
+use super::measurements::fingerprint::Fingerprint;
+use super::measurements::measured::Measured;
+use super::policy;
+use crate::data::Source;
+use crate::error::Result;
+use crate::split::{Part, Split};
+
+/// Images that are being measured at a time: enough to keep all threads busy.
+const IN_FLIGHT: usize = 1024;
+
+/// The result of an audit.
+pub struct Audit {
+    /// Everything found, in the order of [`CHECKS`], worst first within a check, clusters together.
+    pub findings: Vec<Finding>,
+    /// The measurements of every entry, or why it could not be read; empty where nothing was measured.
+    pub measured: Measurements,
+    /// The part every entry belongs to, where the data is split.
+    pub parts: Vec<Option<Part>>,
+    /// Names of the checks that were left out, each with the reason.
+    pub left_out: Vec<(&'static str, &'static str)>,
+    /// The groups of copies, for checks that are run later.
+    pub(crate) duplicates: Duplicates,
+}
+
+impl Audit {
+    /// An audit made before, from its `findings.csv`, perhaps edited. Nothing is measured, no check is run.
+    ///
+    /// # Errors
+    /// As [`read_findings`]; a split of the data's own that cannot be read.
+    pub fn read(path: &Path, source: &Source) -> Result<Self> {
+        let findings = read_findings(path, source)?;
+        let left_out = CHECKS.iter().map(|check| (check.name, "not run again")).collect();
+        let (parts, duplicates) = (parts(source, None)?, Duplicates::default());
+        Ok(Self { findings, measured: Measurements::new(0)?, parts, left_out, duplicates })
+    }
+
+    /// Adds a model's opinion of the images: of [`CHECKS`], those that need a model are run.
+    ///
+    /// # Errors
+    /// Measurements that cannot be read again.
+    pub fn with_model(
+        mut self,
+        source: &Source,
+        model: &ModelEvidence,
+        thresholds: &[Threshold],
+    ) -> Result<Self> {
+        let Self { measured, parts, duplicates, .. } = &self;
+        let kept = policy::kept(&self.findings, source.len());
+        let evidence = Evidence { source, parts, measured, duplicates, model: Some(model), kept };
+        let (findings, left_out) = run(evidence, thresholds, |check| check.needs == Need::Model)?;
+        let is_run = |name: &str| CHECKS.iter().any(|check| check.name == name && check.needs == Need::Model);
+        self.findings.retain(|finding| !is_run(finding.check));
+        self.left_out.retain(|(name, _)| !is_run(name));
+        self.findings.extend(findings);
+        self.left_out.extend(left_out);
+        // as if all checks had been run at once
+        let row = |name: &str| CHECKS.iter().position(|check| check.name == name);
+        self.findings.sort_by_key(|finding| row(finding.check));
+        self.left_out.sort_by_key(|(name, _)| row(name));
+        Ok(self)
+    }
+}
+
+/// Measures every image of `source` and runs every check. `split` is the split that leaks are looked for in,
+/// by default the data's own; `model` is a model's opinion of the images. `progress` is called with the
+/// number of images measured.
+///
+/// # Errors
+/// A shared file that cannot be read any further; a split that does not fit the data; an unknown check in
+/// `thresholds`.
+pub fn audit(
+    source: &Source,
+    split: Option<&Split>,
+    model: Option<&ModelEvidence>,
+    thresholds: &[Threshold],
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Audit> {
+    judge(source, split, measure_all(source, progress)?, model, thresholds)
+}
+
+/// Runs every check on a source whose images have been measured, see [`audit`].
+///
+/// # Errors
+/// A split of the data's own that cannot be read; an unknown check in `thresholds`; measurements that cannot
+/// be read again.
+pub fn judge(
+    source: &Source,
+    split: Option<&Split>,
+    measured: Measurements,
+    model: Option<&ModelEvidence>,
+    thresholds: &[Threshold],
+) -> Result<Audit> {
+    for threshold in thresholds {
+        find_check(&threshold.check)?;
+    }
+    let parts = parts(source, split)?;
+    let duplicates = find_duplicates(source, &parts, &measured, thresholds)?;
+    let kept = vec![true; source.len()];
+    let evidence =
+        Evidence { source, parts: &parts, measured: &measured, duplicates: &duplicates, model, kept };
+    let (findings, left_out) = run(evidence, thresholds, |_| true)?;
+    Ok(Audit { findings, measured, parts, left_out, duplicates })
+}
+
+/// The groups of copies, by the thresholds of the checks that report them.
+pub(super) fn find_duplicates(
+    source: &Source,
+    parts: &[Option<Part>],
+    measured: &Measurements,
+    thresholds: &[Threshold],
+) -> Result<Duplicates> {
+    let difference = near_duplicate::CHECK.threshold_among(thresholds);
+    let rare = foreign_cluster::CHECK.threshold_among(thresholds);
+    Duplicates::find(source, parts, measured, difference, rare)
+}
+
+/// Findings, and the checks that could not be run with the reason.
+type Found = (Vec<Finding>, Vec<(&'static str, &'static str)>);
+
+/// Runs the checks that are wanted, in the order of [`CHECKS`]: each knows what those before it drop.
+fn run(mut evidence: Evidence, thresholds: &[Threshold], wanted: impl Fn(&Check) -> bool) -> Result<Found> {
+    let (mut findings, mut left_out) = (Vec::new(), Vec::new());
+    for check in CHECKS.iter().filter(|check| wanted(check)) {
+        let threshold = check.threshold_among(thresholds);
+        if let Some(why) = check.left_out(&evidence, threshold) {
+            left_out.push((check.name, why));
+            continue;
+        }
+        let found = (check.run)(check, &evidence, threshold)?;
+        policy::drop_found(&mut evidence.kept, &found);
+        findings.extend(found);
+    }
+    Ok((findings, left_out))
+}
+
+/// The part of every entry: by the split given, else by the data's own.
+fn parts(source: &Source, split: Option<&Split>) -> Result<Vec<Option<Part>>> {
+    let inside;
+    let split = if split.is_some() {
+        split
+    } else {
+        inside = source.read_split_inside()?;
+        inside.as_ref()
+    };
+    Ok(split.map_or_else(|| vec![None; source.len()], |split| split.parts(source)))
+}
+
+/// Measures every image, on all threads; of an image that cannot be read the reason is kept.
+///
+/// # Errors
+/// A shared file that cannot be read any further, a full disk.
+pub fn measure_all(source: &Source, progress: &(dyn Fn(usize) + Sync)) -> Result<Measurements> {
+    let mut measurements = Measurements::new(source.len())?;
+    let done = AtomicUsize::new(0);
+    source.visit(
+        &source.reading_order(None)?,
+        IN_FLIGHT,
+        |_, picture| {
+            let found = picture.map(|picture| (Measured::of(&picture), Fingerprint::of(&picture)));
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+            found.map_err(|e| e.message().to_owned())
+        },
+        |image, found| measurements.set(image, found),
+    )?;
+    Ok(measurements)
+}

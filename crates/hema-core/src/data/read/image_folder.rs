@@ -1,0 +1,142 @@
+//! Image folders, and archives of one: the first folder of a path is the class.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use super::input::{Input, Packing};
+use super::listing::Listing;
+use crate::data::classes;
+use crate::data::entries::Entries;
+use crate::data::part::Part;
+use crate::data::source::Contents;
+use crate::error::{Error, Result};
+
+/// A folder that holds pictures, however deep, or cannot be listed.
+pub(super) fn is_folder(input: &Input) -> bool {
+    input.is_folder() && !input.listing().is_ok_and(Listing::is_empty)
+}
+
+/// A tar archive.
+pub(super) fn is_tar(input: &Input) -> bool {
+    input.packing() == Some(Packing::Tar)
+}
+
+/// A gzipped file, which ought to be a tar archive.
+pub(super) fn is_gzipped_tar(input: &Input) -> bool {
+    input.packing() == Some(Packing::GzippedTar)
+}
+
+/// A zip archive.
+pub(super) fn is_zip(input: &Input) -> bool {
+    input.packing() == Some(Packing::Zip)
+}
+
+/// The images of a folder.
+pub(super) fn open_folder(input: &mut Input) -> Result<Contents> {
+    arrange(input.path(), input.take_listing()?, Root::Folder)
+}
+
+/// The images of an archive.
+pub(super) fn open_archive(input: &mut Input) -> Result<Contents> {
+    arrange(input.path(), input.take_listing()?, Root::Archive)
+}
+
+/// The kind of container that was listed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Root {
+    /// A folder, which the user pointed at.
+    Folder,
+    /// An archive, which usually wraps everything in one top folder.
+    Archive,
+}
+
+/// Makes a data set of a listing. Pictures without a folder are unlabelled; folders named `train`, `val` and
+/// `test`, when there is nothing else, are parts, with the classes below them.
+fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
+    let order = in_order(&listing, root);
+    let names = order.iter().map(|file| listing.names.get(*file as usize));
+    let top = common_top(names, root).map(|top| format!("{top}/")).unwrap_or_default();
+    // of large sets, two lists of all names are most of the memory that opening them takes: the first goes at
+    // once
+    let paths = std::mem::take(&mut listing.names).select(&order, top.len());
+    let places = listing.places.select(&order);
+    let in_parts = paths.iter().all(|path| part_folder(path).is_some());
+
+    let mut table = |wanted: &str| {
+        let is_wanted = |name: &str| name.strip_prefix(&*top).unwrap_or(name) == wanted;
+        let found = listing.tables.iter().position(|(name, _)| is_wanted(name));
+        found.map(|found| listing.tables.swap_remove(found).1)
+    };
+    let (split_csv, groups_csv) = (table("split.csv"), table("groups.csv"));
+    let groups = groups_csv.map_or(Ok(HashMap::new()), |text| groups(&text));
+    let groups = groups.map_err(|e| e.at(path.join("groups.csv")))?;
+    let found: BTreeSet<&str> = paths.iter().filter_map(|path| class_folder(path, in_parts)).collect();
+    let classes = classes::order(&found.into_iter().map(str::to_owned).collect());
+    let mut entries = Entries::of_paths(paths);
+    for i in 0..entries.len() {
+        let path = entries.get(i).path;
+        let label = class_folder(path, in_parts).map(|name| classes.labels[name]);
+        let part = part_folder(path).filter(|_| in_parts);
+        let group = groups.get(path).map(String::as_str);
+        entries.set_label(i, label);
+        entries.set_part(i, part);
+        entries.set_group(i, group);
+    }
+    Ok(Contents { classes: classes.names, numeric: classes.numeric, entries, places, split_csv })
+}
+
+/// The picture files by their names. An archive may hold a file twice: the later one replaces the earlier, as
+/// when it is unpacked; in a folder, two files may look the same where their names are not Unicode.
+fn in_order(listing: &Listing, root: Root) -> Vec<u32> {
+    let name = |file: u32| listing.names.get(file as usize);
+    let mut order: Vec<u32> = (0..listing.names.len() as u32).collect();
+    order.sort_unstable_by(|a, b| name(*a).cmp(name(*b)).then(a.cmp(b)));
+    order.dedup_by(|later, earlier| {
+        let same = root == Root::Archive && name(*later) == name(*earlier);
+        if same {
+            *earlier = *later;
+        }
+        same
+    });
+    order
+}
+
+/// The groups of a `groups.csv` by path; a file of that name with other columns is something else.
+fn groups(text: &[u8]) -> Result<HashMap<String, String>> {
+    let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}"));
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+    let header = reader.headers().map_err(bad)?;
+    let column = |name: &str| header.iter().position(|c| c.trim_start_matches('\u{feff}') == name);
+    let (Some(path), Some(group)) = (column("path"), column("group")) else { return Ok(HashMap::new()) };
+    let mut groups = HashMap::new();
+    for row in reader.records() {
+        let row = row.map_err(bad)?;
+        groups.insert(row[path].to_owned(), row[group].to_owned());
+    }
+    groups.retain(|_, group| !group.is_empty());
+    Ok(groups)
+}
+
+/// The folder that is a path's class: the first, or the one below the part.
+fn class_folder(path: &str, in_parts: bool) -> Option<&str> {
+    let below = if in_parts { path.split_once('/')?.1 } else { path };
+    Some(below.split_once('/')?.0)
+}
+
+/// The part that a path's first folder names.
+fn part_folder(path: &str) -> Option<Part> {
+    path.split_once('/').and_then(|(first, _)| first.parse().ok())
+}
+
+/// The folder around everything, when it is no class: there are folders below it, or it wraps an archive of
+/// loose pictures. A folder named like a standard class or a part is never taken for it.
+fn common_top<'a>(mut names: impl Iterator<Item = &'a str> + Clone, root: Root) -> Option<&'a str> {
+    let (top, _) = names.clone().next()?.split_once('/')?;
+    let has_folder_below = |name: &str| name.split('/').count() >= 3;
+    let inside = |name: &str| {
+        name.split_once('/').is_some_and(|(first, _)| first == top)
+            && (root == Root::Archive || has_folder_below(name))
+    };
+    let wraps = !classes::is_standard(top) && top.parse::<Part>().is_err() && names.all(inside);
+    wraps.then_some(top)
+}

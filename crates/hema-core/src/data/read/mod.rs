@@ -1,0 +1,150 @@
+//! Data sets read, in every form people have them.
+//!
+//! [`READERS`] is the table: a form is one file here and one row in it. A reader is asked whether it
+//! recognises an [`Input`] and lists the images of it. Folders and archives are listed once, by `folder`,
+//! `tar` and `zip`, into a `Listing`, whichever reader takes it; `shards` finds the files of a set that comes
+//! as several.
+//!
+//! The form is told by an input's contents, not its name, but for manifests.
+
+mod folder;
+mod image_folder;
+mod input;
+pub(super) mod listing;
+mod manifest;
+mod member_name;
+mod npz;
+mod parquet;
+mod reader;
+mod shards;
+pub(super) mod sidecar;
+mod single_image;
+mod tar;
+mod webdataset;
+mod zip;
+
+use std::path::{Path, PathBuf};
+
+use self::input::Input;
+pub use self::reader::Reader;
+use super::source::Source;
+use crate::error::{Error, Result};
+use crate::file;
+
+/// Every reader. The first that recognises an input opens it, so that a special form stands before a general
+/// one.
+pub const READERS: &[Reader] = &[
+    Reader {
+        name: "image folder",
+        about: "one folder per class",
+        recognises: image_folder::is_folder,
+        open: image_folder::open_folder,
+    },
+    Reader {
+        name: "CSV manifest",
+        about: "path,label[,split][,group]",
+        recognises: manifest::recognises,
+        open: manifest::open,
+    },
+    Reader {
+        name: "numpy arrays",
+        about: "a .npz with `images` and `labels`, or MedMNIST's `train_images`, ...",
+        recognises: npz::recognises,
+        open: npz::open,
+    },
+    Reader {
+        name: "Parquet",
+        about: "a .parquet with an `image` column as Hugging Face keeps it, or a folder of them",
+        recognises: parquet::recognises,
+        open: parquet::open,
+    },
+    Reader {
+        name: "WebDataset shards",
+        about: "a .tar with key.jpg beside key.cls or key.json, a folder of them, or x-{000000..000003}.tar",
+        recognises: webdataset::recognises,
+        open: webdataset::open,
+    },
+    Reader {
+        name: "zip archive",
+        about: "a .zip of an image folder",
+        recognises: image_folder::is_zip,
+        open: image_folder::open_archive,
+    },
+    Reader {
+        name: "compressed tar archive",
+        about: "a .tar.gz of an image folder",
+        recognises: image_folder::is_gzipped_tar,
+        open: image_folder::open_archive,
+    },
+    Reader {
+        name: "tar archive",
+        about: "a .tar of an image folder",
+        recognises: image_folder::is_tar,
+        open: image_folder::open_archive,
+    },
+    Reader {
+        name: "single image",
+        about: "JPEG, PNG, BMP, TIFF or WebP",
+        recognises: single_image::recognises,
+        open: single_image::open,
+    },
+];
+
+/// Opens a data set, labelled or not, in any form of [`READERS`]. Pictures are listed, not decoded.
+///
+/// # Errors
+/// A path that does not exist or is in no known form, a damaged or unsafe archive, arrays that do not fit
+/// together, and data without a single image.
+pub fn open(path: &Path) -> Result<Source> {
+    let mut input = Input::new(path)?;
+    let reader = find(&input)?;
+    let contents = (reader.open)(&mut input)?;
+    let source = Source::new(path, reader.name, contents);
+    if source.is_empty() { Err(no_images(path)) } else { Ok(source) }
+}
+
+/// Opens several inputs (files, folders, archives, arrays, mixed) as one source. The entries of a single
+/// input have the paths that [`open`] gives them; those of several have the input's path, as given, before
+/// it.
+///
+/// # Errors
+/// The errors of [`open`], and when `paths` is empty.
+pub fn open_many(paths: &[PathBuf]) -> Result<Source> {
+    match paths {
+        [] => Err(Error::new("no input given").hint(known_forms())),
+        [path] => open(path),
+        paths => Ok(Source::merge(paths.iter().map(|path| open(path)).collect::<Result<_>>()?)),
+    }
+}
+
+/// The reader of an input.
+fn find(input: &Input) -> Result<&'static Reader> {
+    let path = input.path();
+    if input.is_empty_file() {
+        return Err(Error::new("is empty").at(path).hint(known_forms()));
+    }
+    if let Some(reader) = READERS.iter().find(|reader| (reader.recognises)(input)) {
+        return Ok(reader);
+    }
+    if input.is_folder() {
+        Err(no_images(path))
+    } else if input.start().starts_with(b"\x93NUMPY") {
+        Err(Error::new("is a single numpy array (expected a .npz of `images` and `labels`)")
+            .at(path)
+            .hint("save both together: `np.savez(path, images=images, labels=labels)`"))
+    } else {
+        // nothing at the path is the more likely reason
+        file::open(path)?;
+        Err(Error::new("is in no known form").at(path).hint(known_forms()))
+    }
+}
+
+fn no_images(path: &Path) -> Error {
+    Error::new("holds no images").at(path).hint(known_forms())
+}
+
+/// The hint for a wrong input: every form, with a few words on it.
+fn known_forms() -> String {
+    let forms: Vec<String> = READERS.iter().map(|form| format!("{} ({})", form.name, form.about)).collect();
+    format!("give one of: {}", forms.join(", "))
+}

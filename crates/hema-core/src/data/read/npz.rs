@@ -1,0 +1,336 @@
+//! Numpy archives: `images` with or without `labels`, or `MedMNIST`'s `train_images`, `train_labels`,
+//! `val_images`, ... `class_names`, an array of texts, names the labels.
+//!
+//! Images are read from the archive one by one when they are needed; only arrays in Fortran order, whose
+//! images lie scattered, are held in memory.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use flate2::read::DeflateDecoder;
+
+use super::input::{Input, Packing};
+use super::zip::Member;
+use crate::data::blob::{Blob, FilePart, Stream};
+use crate::data::entries::Entry;
+use crate::data::npy::{self, Header, NumberKind, shape_text, to_c_order};
+use crate::data::part::Part;
+use crate::data::place::{Coding, PixelLayout, Place};
+use crate::data::source::Contents;
+use crate::data::{classes, decode};
+use crate::error::{Error, Result};
+use crate::file;
+use crate::sample::Image;
+
+/// Largest array in Fortran order accepted, in bytes.
+const MAX_FORTRAN: u64 = 2 << 30;
+
+/// A numpy archive: a zip archive that holds an array.
+pub(super) fn recognises(input: &Input) -> bool {
+    let holds_array = |members: &[Member]| members.iter().any(|member| array_key(member).is_some());
+    input.packing() == Some(Packing::Zip) && input.members().is_ok_and(holds_array)
+}
+
+/// The name of an array in an archive.
+fn array_key(member: &Member) -> Option<&str> {
+    member.name.strip_suffix(".npy")
+}
+
+/// The images of an array: their size, and the type and range of its numbers.
+struct ArrayLayout {
+    dtype: npy::Dtype,
+    width: usize,
+    height: usize,
+    /// 3, or 1 for grey.
+    channels: usize,
+    /// Factor that brings a number to the range from 0 to 255.
+    scale: f64,
+}
+
+impl PixelLayout for ArrayLayout {
+    fn bytes(&self) -> usize {
+        self.width * self.height * self.channels * self.dtype.size
+    }
+
+    fn image(&self, bytes: Vec<u8>) -> Result<Image> {
+        let mut values = bytes;
+        if !self.dtype.is_u8() {
+            let mut scaled = Vec::with_capacity(values.len() / self.dtype.size);
+            self.dtype.numbers(&values, |v| scaled.push((v * self.scale).round() as u8));
+            values = scaled;
+        }
+        if self.channels == 1 {
+            values = values.iter().flat_map(|v| [*v; 3]).collect();
+        }
+        Image::new(self.width, self.height, values)
+    }
+}
+
+/// The images of a numpy archive.
+pub(super) fn open(input: &mut Input) -> Result<Contents> {
+    let (path, members) = (input.path(), input.members()?);
+    let archive = Archive { path, file: Arc::new(file::open(path)?), members };
+    let mut found = Contents { numeric: true, ..Contents::default() };
+    if archive.member("images").is_some() {
+        archive.add("images", "labels", None, &mut found)?;
+    } else {
+        for part in Part::ALL {
+            archive.add(&format!("{part}_images"), &format!("{part}_labels"), Some(part), &mut found)?;
+        }
+    }
+    if found.entries.is_empty() && !archive.has_images() {
+        let keys: Vec<&str> = members.iter().filter_map(array_key).collect();
+        let message = format!("has no array `images` or `train_images` (found: {})", keys.join(", "));
+        return Err(Error::new(message).at(path));
+    }
+    let labels = found.entries.iter().filter_map(|e| e.label).max().map_or(0, |last| last + 1);
+    found.classes = classes::numbered(labels);
+    if let Some(names) = archive.class_names(labels).map_err(|e| e.at(path.join("class_names")))? {
+        (found.classes, found.numeric) = (names, false);
+    }
+    Ok(found)
+}
+
+struct Archive<'a> {
+    path: &'a Path,
+    file: Arc<File>,
+    members: &'a [Member],
+}
+
+impl Archive<'_> {
+    fn member(&self, key: &str) -> Option<&Member> {
+        self.members.iter().find(|m| array_key(m) == Some(key))
+    }
+
+    fn has_images(&self) -> bool {
+        ["images", "train_images", "val_images", "test_images"].iter().any(|key| self.member(key).is_some())
+    }
+
+    /// The names of labels, where the archive gives them in an array of texts.
+    fn class_names(&self, labels: usize) -> Result<Option<Vec<String>>> {
+        let Some(member) = self.member("class_names") else { return Ok(None) };
+        let Some(names) = npy::read_texts(&mut *self.reader(member), classes::MAX_LABEL as usize + 1)? else {
+            return Ok(None);
+        };
+        let different: HashSet<&String> = names.iter().collect();
+        if names.len() < labels || different.len() < names.len() {
+            let message = format!("names {} classes for {labels} labels", different.len());
+            return Err(
+                Error::new(message).hint("give every label one name of its own, or leave the array out")
+            );
+        }
+        Ok(Some(names))
+    }
+
+    /// Adds the images of one array, if there is one, with their labels, if there are any.
+    fn add(&self, images: &str, labels: &str, part: Option<Part>, found: &mut Contents) -> Result<()> {
+        let Some(member) = self.member(images) else { return Ok(()) };
+        let array = self.images(member).map_err(|e| e.at(self.path.join(images)))?;
+        let labels = match self.member(labels) {
+            Some(member) => {
+                self.labels(member, array.count, images).map_err(|e| e.at(self.path.join(labels)))?
+            }
+            None => vec![None; array.count],
+        };
+        let layout: Arc<dyn PixelLayout> = Arc::new(array.layout);
+        for (index, label) in labels.into_iter().enumerate() {
+            found.entries.push(Entry { path: &format!("{images}[{index}]"), label, part, group: None });
+            found.places.push(Place::Span {
+                blob: Arc::clone(&array.blob),
+                offset: array.start + (index * layout.bytes()) as u64,
+                len: layout.bytes(),
+                coding: Coding::Pixels(Arc::clone(&layout)),
+            });
+        }
+        Ok(())
+    }
+
+    fn images(&self, member: &Member) -> Result<ImageArray> {
+        let header = self.header(member)?;
+        let (count, mut layout) = layout(&header)?;
+        let mut blob = self.blob(member);
+        let mut start = header.len + if member.deflated { 0 } else { member.offset };
+        if header.fortran_order {
+            blob = Blob::Memory(self.fortran(member, &header)?);
+            start = 0;
+        }
+        if !layout.dtype.is_u8() {
+            layout.scale = scale(&mut *self.data(member, &header)?, &header)?;
+        }
+        Ok(ImageArray { blob: Arc::new(blob), start, count, layout })
+    }
+
+    fn labels(&self, member: &Member, count: usize, images: &str) -> Result<Vec<Option<usize>>> {
+        let header = self.header(member)?;
+        let shape = shape_text(&header.shape);
+        match header.shape[..] {
+            [n] | [n, 1] if n == count => {}
+            [n] | [n, 1] => {
+                return Err(Error::new(format!("has {n} labels for the {count} images of `{images}`")));
+            }
+            _ => {
+                return Err(Error::new(format!(
+                    "has the shape {shape} (expected ({count},) or ({count}, 1))"
+                )));
+            }
+        }
+        if header.dtype.kind == NumberKind::Float {
+            return Err(Error::new("holds floating-point numbers (expected integer labels)"));
+        }
+        let mut bytes = Vec::new();
+        self.data(member, &header)?.read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
+        let mut labels = Vec::with_capacity(count);
+        header.dtype.numbers(&bytes, |label| labels.push(label));
+        if labels.len() != count {
+            return Err(Error::new(format!("ends after {} of {count} labels", labels.len())));
+        }
+        let valid = 0.0..=classes::MAX_LABEL as f64;
+        if let Some(index) = labels.iter().position(|label| !valid.contains(label)) {
+            let message = format!("holds the label {} at index {index}", labels[index]);
+            return Err(Error::new(format!("{message} (expected 0 to {})", classes::MAX_LABEL)));
+        }
+        Ok(labels.into_iter().map(|label| Some(label as usize)).collect())
+    }
+
+    /// Reads an array's header and checks that the archive holds as many numbers as it claims.
+    fn header(&self, member: &Member) -> Result<Header> {
+        let header = Header::read(&mut *self.reader(member))?;
+        let (claimed, held) = (header.data_len()?, member.size.checked_sub(header.len));
+        if held != Some(claimed) {
+            let shape = shape_text(&header.shape);
+            let held = held.unwrap_or(0);
+            return Err(Error::new(format!("claims the shape {shape}, {claimed} bytes, but holds {held}")));
+        }
+        Ok(header)
+    }
+
+    /// The numbers of an array as they lie in the archive.
+    fn data(&self, member: &Member, header: &Header) -> Result<Box<dyn Read + Send>> {
+        let mut reader = self.reader(member);
+        std::io::copy(&mut (&mut reader).take(header.len), &mut std::io::sink())
+            .map_err(|e| unreadable(&e))?;
+        Ok(Box::new(reader.take(header.data_len()?)))
+    }
+
+    fn fortran(&self, member: &Member, header: &Header) -> Result<Vec<u8>> {
+        let len = header.data_len()?;
+        if len > MAX_FORTRAN {
+            let message = format!("is {len} bytes in Fortran order (at most {MAX_FORTRAN} are read)");
+            return Err(Error::new(message).hint("save it in C order: `np.ascontiguousarray(images)`"));
+        }
+        let mut bytes = Vec::new();
+        self.data(member, header)?.read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
+        if bytes.len() as u64 != len {
+            return Err(Error::new(format!("ends after {} of {len} bytes", bytes.len())));
+        }
+        Ok(to_c_order(&bytes, &header.shape, header.dtype.size))
+    }
+
+    /// The bytes that a member's images are read from.
+    fn blob(&self, member: &Member) -> Blob {
+        if member.deflated {
+            Blob::Stream(Arc::new(self.stream(member)))
+        } else {
+            Blob::File(Arc::clone(&self.file))
+        }
+    }
+
+    /// A member's bytes, from its first.
+    fn reader(&self, member: &Member) -> Box<dyn Read + Send> {
+        if member.deflated {
+            self.stream(member).reader()
+        } else {
+            Box::new(BufReader::new(self.part(member)))
+        }
+    }
+
+    fn stream(&self, member: &Member) -> Deflated {
+        Deflated(self.part(member))
+    }
+
+    /// A member's bytes as they lie in the archive.
+    fn part(&self, member: &Member) -> FilePart {
+        FilePart::new(&self.file, member.offset, member.packed)
+    }
+}
+
+/// A deflated part of a file.
+struct Deflated(FilePart);
+
+impl Stream for Deflated {
+    fn reader(&self) -> Box<dyn Read + Send> {
+        Box::new(DeflateDecoder::new(BufReader::new(self.0.clone())))
+    }
+}
+
+struct ImageArray {
+    blob: Arc<Blob>,
+    /// Offset of the first image.
+    start: u64,
+    count: usize,
+    layout: ArrayLayout,
+}
+
+/// The number of images in an array, and the layout of one.
+fn layout(header: &Header) -> Result<(usize, ArrayLayout)> {
+    let (count, height, width, channels) = match header.shape[..] {
+        [n, h, w] => (n, h, w, 1),
+        [n, h, w, channels @ (1 | 3)] => (n, h, w, channels),
+        ref other => {
+            let message = format!("has the shape {} (expected (N, H, W, 3) or (N, H, W))", shape_text(other));
+            let error = Error::new(message);
+            return Err(match other {
+                [_, 1 | 3, _, _] => error.hint("move the channels last: `images.transpose(0, 2, 3, 1)`"),
+                _ => error,
+            });
+        }
+    };
+    if width == 0 || height == 0 {
+        return Err(Error::new(format!("has images of {width}x{height} pixels")));
+    }
+    decode::check_size(width as u64, height as u64)?;
+    Ok((count, ArrayLayout { dtype: header.dtype, width, height, channels, scale: 1.0 }))
+}
+
+/// Goes over all numbers of an array to tell whether they run from 0 to 1 or to 255. One image alone cannot
+/// tell: a dark one of a 0 to 255 array may lie below 1.
+fn scale(data: &mut dyn Read, header: &Header) -> Result<f64> {
+    const CHUNK: u64 = 1 << 20;
+    let in_image = header.shape[1..].iter().product::<usize>();
+    let (mut low, mut high, mut seen, mut bad) = (f64::INFINITY, f64::NEG_INFINITY, 0_usize, None);
+    loop {
+        let mut bytes = Vec::with_capacity(CHUNK as usize);
+        data.take(CHUNK).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
+        if bytes.is_empty() {
+            break;
+        }
+        header.dtype.numbers(&bytes, |value| {
+            (low, high) = (low.min(value), high.max(value));
+            if !value.is_finite() && bad.is_none() {
+                bad = Some((seen, value));
+            }
+            seen += 1;
+        });
+    }
+    if let Some((position, value)) = bad {
+        // in Fortran order the first axis runs fastest
+        let image = if header.fortran_order { position % header.shape[0] } else { position / in_image };
+        return Err(Error::new(format!("holds {value} in the image at index {image} (expected numbers)")));
+    }
+    match header.dtype.kind {
+        NumberKind::Float if seen == 0 || (low >= 0.0 && high <= 1.0) => Ok(255.0),
+        _ if seen == 0 || (low >= 0.0 && high <= 255.0) => Ok(1.0),
+        kind => {
+            let expected = if kind == NumberKind::Float { "0 to 1 or 0 to 255" } else { "0 to 255" };
+            Err(Error::new(format!("holds values from {low} to {high} (expected {expected})"))
+                .hint("save the images as they are, before any normalisation"))
+        }
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> Error {
+    Error::new(format!("cannot be read: {error}"))
+}

@@ -1,0 +1,363 @@
+//! Parquet files with an image column, as Hugging Face `datasets` keeps them: `image` is a struct of `bytes`
+//! and `path` (or plain bytes), `label` a number whose names stand in the file's `huggingface` metadata, or a
+//! name. A column `group` is read when there is one; the part is told by a file's name:
+//! `train-00000-of-00001.parquet`.
+//!
+//! Pages may be packed with snappy or zstd; other codecs, for which the reader would unpack a small file into
+//! any amount of memory, are refused. Images are read row group by row group, never a whole file. The sizes
+//! that a file claims are checked (`pages`) before memory is taken for them. Left out on purpose: images that
+//! lie outside the file, several image columns.
+
+mod chunks;
+mod pages;
+
+use std::collections::{BTreeSet, HashSet};
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ::parquet::basic::{Compression, Type};
+use ::parquet::column::reader::{ColumnReaderImpl, get_column_reader, get_typed_column_reader};
+use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
+use ::parquet::errors::{ParquetError, Result as ParquetResult};
+use ::parquet::file::metadata::ColumnChunkMetaData;
+use ::parquet::file::reader::{FileReader, Length, SerializedFileReader};
+use ::parquet::file::serialized_reader::SerializedPageReader;
+use ::parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
+use bytes::Bytes;
+
+use self::chunks::Chunks;
+use super::input::Input;
+use super::shards;
+use crate::data::blob::{Blob, Stream};
+use crate::data::classes;
+use crate::data::entries::{Entries, Entry};
+use crate::data::place::{Coding, Place, check_file_size};
+use crate::data::place_table::PlaceTable;
+use crate::data::source::Contents;
+use crate::error::{Error, Result};
+
+/// Values read at a time.
+const BATCH: usize = 256;
+
+/// Whether it is a Parquet file, or a folder of them.
+pub(super) fn recognises(input: &Input) -> bool {
+    input.start().starts_with(b"PAR1") || (input.is_folder() && !files(input).is_empty())
+}
+
+/// The images of one file or of several.
+pub(super) fn open(input: &mut Input) -> Result<Contents> {
+    let mut rows = Rows::default();
+    for file in files(input) {
+        rows.add_file(&file).map_err(|e| e.at(&file))?;
+    }
+    rows.finish().map_err(|e| e.at(input.path()))
+}
+
+fn files(input: &Input) -> Vec<PathBuf> {
+    if input.is_folder() {
+        shards::in_folder(input.path(), ".parquet")
+    } else {
+        vec![input.path().to_path_buf()]
+    }
+}
+
+/// Everything read so far.
+#[derive(Default)]
+struct Rows {
+    entries: Entries,
+    places: PlaceTable,
+    labels: Vec<Option<Label>>,
+    /// Names of numeric labels.
+    names: Option<Vec<String>>,
+    paths: HashSet<String>,
+}
+
+enum Label {
+    Number(i64),
+    Name(String),
+}
+
+impl Rows {
+    fn add_file(&mut self, path: &Path) -> Result<()> {
+        let chunks = Chunks::open(path)?;
+        let reader = SerializedFileReader::new(chunks.clone()).map_err(|e| bad(&e))?;
+        let metadata = reader.metadata();
+        let columns = Columns::find(metadata.file_metadata().schema_descr())?;
+        let pairs = metadata.file_metadata().key_value_metadata();
+        let huggingface = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == "huggingface"));
+        if let Some(names) =
+            huggingface.and_then(|pair| class_names(pair.value.as_deref()?, &columns.label_name))
+        {
+            if self.names.as_ref().is_some_and(|known| *known != names) {
+                return Err(Error::new("has other class names than the files before it"));
+            }
+            self.names = Some(names);
+        }
+        let name = shards::file_name(path);
+        let mut row = 0;
+        for group in metadata.row_groups() {
+            let count = group.num_rows();
+            // an image takes some bytes, so that the count cannot be a bomb
+            if u64::try_from(count).ok().is_none_or(|count| row + count > chunks.len()) {
+                return Err(Error::new(format!("claims {count} images in a file of {} bytes", chunks.len())));
+            }
+            let column = |index: usize| -> Result<Column> {
+                let metadata =
+                    group.columns().get(index).ok_or_else(|| Error::new("lacks a column it declares"))?;
+                Column::new(&chunks, metadata, count as usize)
+            };
+            self.add_group(&columns, column, &name, row)?;
+            row += count as u64;
+        }
+        Ok(())
+    }
+
+    fn add_group(
+        &mut self,
+        columns: &Columns,
+        column: impl Fn(usize) -> Result<Column>,
+        file: &str,
+        first: u64,
+    ) -> Result<()> {
+        let images = column(columns.image)?;
+        let mut lengths = Vec::new();
+        images.values::<ByteArrayType>(|bytes| lengths.push(bytes.map_or(0, ByteArray::len)))?;
+        let mut paths =
+            columns.path.map(&column).transpose()?.map_or(Ok(Vec::new()), |c| c.texts())?.into_iter();
+        let mut groups =
+            columns.group.map(&column).transpose()?.map_or(Ok(Vec::new()), |c| c.texts())?.into_iter();
+        let mut labels =
+            columns.label.map(&column).transpose()?.map_or(Ok(Vec::new()), |c| c.labels())?.into_iter();
+        let blob = Arc::new(Blob::Stream(Arc::new(ImageColumn(images))));
+        let part = shards::part_of(file);
+        let mut offset = 0;
+        for (row, len) in lengths.into_iter().enumerate() {
+            check_file_size(len as u64)?;
+            let path = paths.next().flatten().filter(|path| !path.is_empty() && !self.paths.contains(path));
+            let path = path.unwrap_or_else(|| format!("{file}[{}]", first + row as u64));
+            self.labels.push(labels.next().flatten());
+            let group = groups.next().flatten();
+            self.entries.push(Entry { path: &path, label: None, part, group: group.as_deref() });
+            self.paths.insert(path);
+            self.places.push(Place::Span { blob: Arc::clone(&blob), offset, len, coding: Coding::Picture });
+            offset += len as u64;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Contents> {
+        let (classes, numeric) = self.label()?;
+        let Self { entries, places, .. } = self;
+        Ok(Contents { classes, numeric, entries, places, split_csv: None })
+    }
+
+    /// Turns labels into positions in the class list, which it gives, with whether labels are only numbers.
+    fn label(&mut self) -> Result<(Vec<String>, bool)> {
+        let found: BTreeSet<String> = self.labels.iter().flatten().filter_map(Label::name).collect();
+        if !found.is_empty() {
+            let classes = classes::order(&found);
+            for (i, label) in self.labels.iter().enumerate() {
+                let label = label.as_ref().and_then(Label::name).map(|name| classes.labels[&name]);
+                self.entries.set_label(i, label);
+            }
+            return Ok((classes.names, classes.numeric));
+        }
+        let most =
+            self.names.as_ref().map_or(classes::MAX_LABEL as usize, |names| names.len().saturating_sub(1));
+        let mut count = 0;
+        for (i, label) in self.labels.iter().enumerate() {
+            // Hugging Face writes -1 where a label is held back
+            let Some(Label::Number(number @ 0..)) = label else { continue };
+            let label = usize::try_from(*number).unwrap_or(usize::MAX);
+            if label > most {
+                return Err(Error::new(format!("holds the label {number} (expected 0 to {most})")));
+            }
+            count = count.max(label + 1);
+            self.entries.set_label(i, Some(label));
+        }
+        Ok(match self.names.take() {
+            Some(names) => (names, false),
+            None => (classes::numbered(count), true),
+        })
+    }
+}
+
+impl Label {
+    fn name(&self) -> Option<String> {
+        match self {
+            Self::Name(name) => Some(name.clone()),
+            Self::Number(_) => None,
+        }
+    }
+}
+
+/// Positions of the columns that are read.
+struct Columns {
+    image: usize,
+    path: Option<usize>,
+    label: Option<usize>,
+    label_name: String,
+    group: Option<usize>,
+}
+
+impl Columns {
+    fn find(schema: &SchemaDescriptor) -> Result<Self> {
+        let all = schema.columns();
+        let flat = |column: &&ColumnDescPtr| column.max_rep_level() == 0;
+        let position = |names: &[&[&str]], types: &[Type]| {
+            names.iter().find_map(|name| {
+                all.iter().position(|column| {
+                    column.path().parts() == *name && types.contains(&column.physical_type()) && flat(&column)
+                })
+            })
+        };
+        let image: &[&[&str]] = &[&["image", "bytes"], &["img", "bytes"], &["image"], &["img"]];
+        let bytes = &[Type::BYTE_ARRAY];
+        let numbers_or_names = &[Type::INT64, Type::INT32, Type::BYTE_ARRAY];
+        let label = position(&[&["label"], &["labels"], &["class"]], numbers_or_names);
+        Ok(Self {
+            image: position(image, bytes).ok_or_else(|| {
+                let found: Vec<String> = all.iter().map(|column| column.path().string()).collect();
+                Error::new(format!("has no column `image` of picture files (found: {})", found.join(", ")))
+            })?,
+            path: position(&[&["image", "path"], &["img", "path"]], bytes),
+            label,
+            label_name: label.map(|label| all[label].path().string()).unwrap_or_default(),
+            group: position(&[&["group"]], bytes),
+        })
+    }
+}
+
+/// The names of a `ClassLabel` in the metadata of Hugging Face.
+fn class_names(json: &str, column: &str) -> Option<Vec<String>> {
+    let value: serde_json::Value = serde_json::from_str(json).ok()?;
+    let names = value["info"]["features"][column]["names"].as_array()?;
+    let names: Vec<String> =
+        names.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<_>>()?;
+    let different: HashSet<&String> = names.iter().collect();
+    (different.len() == names.len() && names.len() <= classes::MAX_LABEL as usize + 1).then_some(names)
+}
+
+/// A column of one row group.
+struct Column {
+    chunks: Chunks,
+    metadata: ColumnChunkMetaData,
+    rows: usize,
+}
+
+impl Column {
+    /// Checks the codec and the sizes that a column claims.
+    fn new(chunks: &Chunks, metadata: &ColumnChunkMetaData, rows: usize) -> Result<Self> {
+        let compression = metadata.compression();
+        if !matches!(compression, Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_)) {
+            let codec = compression.to_string().to_lowercase();
+            let codec = codec.split('(').next().unwrap_or_default();
+            return Err(Error::new(format!("is compressed with {codec} (expected snappy, zstd or none)"))
+                .hint("write it anew with `compression=\"zstd\"`"));
+        }
+        pages::check(chunks, metadata)?;
+        Ok(Self { chunks: chunks.clone(), metadata: metadata.clone(), rows })
+    }
+
+    fn reader<T: DataType>(&self) -> ParquetResult<ColumnReaderImpl<T>> {
+        let pages =
+            SerializedPageReader::new(Arc::new(self.chunks.clone()), &self.metadata, self.rows, None)?;
+        Ok(get_typed_column_reader(get_column_reader(self.metadata.column_descr_ptr(), Box::new(pages))))
+    }
+
+    /// Calls `each` with every row's value, `None` where there is none.
+    fn values<T: DataType>(&self, mut each: impl FnMut(Option<&T::T>)) -> Result<()> {
+        let mut reader = self.reader::<T>().map_err(|e| bad(&e))?;
+        let present = self.metadata.column_descr().max_def_level();
+        let mut left = self.rows;
+        while left > 0 {
+            let (mut levels, mut values) = (Vec::new(), Vec::new());
+            let batch = left.min(BATCH);
+            let rows = read_rows(&mut reader, batch, &mut levels, &mut values).map_err(|e| bad(&e))?;
+            if rows == 0 {
+                return Err(Error::new(format!("ends {left} rows before the end of a row group")));
+            }
+            let mut values = values.iter();
+            (0..rows).for_each(|row| {
+                each(if levels.get(row).is_none_or(|l| *l == present) { values.next() } else { None });
+            });
+            left -= rows;
+        }
+        Ok(())
+    }
+
+    fn texts(&self) -> Result<Vec<Option<String>>> {
+        let mut texts = Vec::new();
+        let text = |value: &ByteArray| String::from_utf8_lossy(value.data()).into_owned();
+        self.values::<ByteArrayType>(|value| texts.push(value.map(text)))?;
+        Ok(texts)
+    }
+
+    fn labels(&self) -> Result<Vec<Option<Label>>> {
+        let mut labels = Vec::new();
+        match self.metadata.column_type() {
+            Type::INT32 => {
+                self.values::<Int32Type>(|v| labels.push(v.map(|v| Label::Number(i64::from(*v)))))?;
+            }
+            Type::INT64 => self.values::<Int64Type>(|v| labels.push(v.map(|v| Label::Number(*v))))?,
+            _ => labels = self.texts()?.into_iter().map(|name| name.map(Label::Name)).collect(),
+        }
+        Ok(labels)
+    }
+}
+
+/// The picture files of a row group, one after the other.
+struct ImageColumn(Column);
+
+impl Stream for ImageColumn {
+    fn reader(&self) -> Box<dyn Read + Send> {
+        match self.0.reader::<ByteArrayType>() {
+            Ok(reader) => Box::new(ImageBytes { reader, rest: Bytes::new() }),
+            Err(_) => Box::new(io::empty()),
+        }
+    }
+}
+
+struct ImageBytes {
+    reader: ColumnReaderImpl<ByteArrayType>,
+    /// The rest of the file being read.
+    rest: Bytes,
+}
+
+impl Read for ImageBytes {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            let (mut levels, mut files) = (Vec::new(), Vec::new());
+            if read_rows(&mut self.reader, 1, &mut levels, &mut files).map_err(io::Error::other)? == 0 {
+                return Ok(0);
+            }
+            if let Some(file) = files.pop() {
+                self.rest = Bytes::copy_from_slice(file.data());
+            }
+        }
+        let next = self.rest.split_to(self.rest.len().min(out.len()));
+        out[..next.len()].copy_from_slice(&next);
+        Ok(next.len())
+    }
+}
+
+/// Reads rows of a column. Pages that are damaged in ways that the reader takes for impossible are errors all
+/// the same.
+fn read_rows<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    rows: usize,
+    levels: &mut Vec<i16>,
+    values: &mut Vec<T::T>,
+) -> ParquetResult<usize> {
+    let read = AssertUnwindSafe(|| reader.read_records(rows, Some(levels), None, values));
+    match catch_unwind(read) {
+        Ok(read) => read.map(|(rows, _, _)| rows),
+        Err(_) => Err(ParquetError::General("a page contradicts itself".to_owned())),
+    }
+}
+
+fn bad(error: &ParquetError) -> Error {
+    Error::new(format!("is not a readable Parquet file: {error}"))
+}

@@ -1,0 +1,48 @@
+//! Data sets that come as several files: the shards in a folder, or a pattern of shard names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::data::part::Part;
+
+/// Most shards of a pattern.
+const MAX_SHARDS: usize = 100_000;
+
+/// The files in a folder whose names end in `ending`, or else those in its folder `data`, by their names;
+/// hidden files do not count.
+pub(super) fn in_folder(path: &Path, ending: &str) -> Vec<PathBuf> {
+    let in_one = |folder: &Path| -> Vec<PathBuf> {
+        let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
+        let is_wanted = |file: &PathBuf| {
+            let name = file_name(file);
+            !name.starts_with('.') && name.ends_with(ending)
+        };
+        let mut files: Vec<PathBuf> = files.flatten().map(|file| file.path()).filter(is_wanted).collect();
+        files.sort();
+        files
+    };
+    let own = in_one(path);
+    if own.is_empty() { in_one(&path.join("data")) } else { own }
+}
+
+/// The shards that a pattern such as `x-{000000..000003}.tar` names; `None` when it is none.
+pub(super) fn of_pattern(pattern: &Path) -> Option<Vec<PathBuf>> {
+    let (before, rest) = pattern.to_str()?.split_once('{')?;
+    let (range, after) = rest.split_once('}')?;
+    let (first, last) = range.split_once("..")?;
+    let width = first.len();
+    let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+    let count = last.checked_sub(first)?;
+    (count < MAX_SHARDS)
+        .then(|| (first..=last).map(|i| PathBuf::from(format!("{before}{i:0width$}{after}"))).collect())
+}
+
+/// The last part of a path, as text.
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The part that a shard's name tells: `train-000000.tar`, `pbc-val-00000-of-00001.parquet`.
+pub(super) fn part_of(name: &str) -> Option<Part> {
+    name.split(['-', '_', '.']).find_map(|word| word.parse().ok())
+}

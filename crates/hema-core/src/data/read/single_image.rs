@@ -1,0 +1,26 @@
+//! One picture file, as a data set of one image without a label.
+
+use super::input::Input;
+use crate::data::decode;
+use crate::data::entries::{Entries, Entry};
+use crate::data::place::Place;
+use crate::data::place_table::PlaceTable;
+use crate::data::source::Contents;
+use crate::error::Result;
+
+/// Whether it begins, or at least ends its name, like a picture file.
+pub(super) fn recognises(input: &Input) -> bool {
+    let named = || decode::has_picture_name(&input.path().to_string_lossy());
+    !input.start().is_empty() && (decode::is_picture(input.start()) || named())
+}
+
+/// The data set of one picture file.
+#[allow(clippy::unnecessary_wraps)] // the signature of every reader
+pub(super) fn open(input: &mut Input) -> Result<Contents> {
+    let path = input.path();
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let entry = Entry { path: &name, label: None, part: None, group: None };
+    let mut places = PlaceTable::default();
+    places.push(Place::File(path.to_path_buf()));
+    Ok(Contents { entries: Entries::from_iter([entry]), places, ..Contents::default() })
+}

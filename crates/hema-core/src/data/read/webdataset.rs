@@ -1,0 +1,161 @@
+//! `WebDataset` shards: tar archives in which `key.jpg` is an image, `key.cls` its label and `key.json` more
+//! of it.
+//!
+//! The key of a file is its path up to the first dot of its name. Of a `.json`, `label` (a class name or
+//! number) and `group` are read. The part is told by a shard's name: `train-000000.tar`. Left out on purpose:
+//! shards of several images per key.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::input::{Input, Packing};
+use super::listing::Listing;
+use super::shards;
+use super::sidecar::{Sidecar, key};
+use crate::data::classes::{self, MAX_LABEL};
+use crate::data::entries::{Entries, Entry};
+use crate::data::place_table::PlaceTable;
+use crate::data::source::Contents;
+use crate::error::{Error, Result};
+
+/// One archive of a data set.
+struct Shard {
+    /// The name of the file.
+    name: String,
+    listing: Listing,
+}
+
+/// Whether it is a shard, a folder of tar archives, or a pattern of their names.
+pub(super) fn recognises(input: &Input) -> bool {
+    if is_tar(input) { input.listing().is_ok_and(is_shard) } else { files(input).is_some() }
+}
+
+fn is_tar(input: &Input) -> bool {
+    matches!(input.packing(), Some(Packing::Tar | Packing::GzippedTar))
+}
+
+/// The images of one shard or of several.
+pub(super) fn open(input: &mut Input) -> Result<Contents> {
+    if let Some(files) = files(input) {
+        return open_several(input.path(), &files);
+    }
+    let shard = Shard { name: shards::file_name(input.path()), listing: input.take_listing()? };
+    arrange(input.path(), vec![shard])
+}
+
+/// The shards of a data set of several files.
+fn files(input: &Input) -> Option<Vec<PathBuf>> {
+    if input.is_folder() {
+        Some(shards::in_folder(input.path(), ".tar")).filter(|files| !files.is_empty())
+    } else if input.exists() {
+        None
+    } else {
+        shards::of_pattern(input.path())
+    }
+}
+
+fn open_several(path: &Path, files: &[PathBuf]) -> Result<Contents> {
+    let mut all = Vec::new();
+    for file in files {
+        let mut input = Input::existing(file)?;
+        if !is_tar(&input) {
+            return Err(Error::new("is not a tar archive").at(file));
+        }
+        all.push(Shard { name: shards::file_name(file), listing: input.take_listing()? });
+    }
+    let in_folder = |shard: &Shard| shard.listing.names.iter().any(|name| name.contains('/'));
+    if all.iter().any(in_folder) && !all.iter().any(|shard| is_shard(&shard.listing)) {
+        return Err(Error::new(
+            "holds archives whose images have no labels beside them (key.jpg and key.cls)",
+        )
+        .at(path)
+        .hint("open a single archive of an image folder by its own name"));
+    }
+    arrange(path, all)
+}
+
+/// Whether an archive is a shard: some image has a label beside it.
+fn is_shard(listing: &Listing) -> bool {
+    let labels = listing.sidecars.iter().filter(|(_, sidecar)| sidecar.is_labelled());
+    let labelled: HashSet<&str> = labels.map(|(name, _)| key(name)).collect();
+    !labelled.is_empty() && listing.names.iter().any(|name| labelled.contains(key(name)))
+}
+
+/// Makes a data set of shards. Images without a label beside them are unlabelled.
+fn arrange(path: &Path, all: Vec<Shard>) -> Result<Contents> {
+    let (mut entries, mut places, mut said_of) = (Entries::default(), PlaceTable::default(), Vec::new());
+    let mut paths = HashSet::new();
+    let several = all.len() > 1;
+    for shard in all {
+        let part = shards::part_of(&shard.name);
+        let mut said: HashMap<String, Sidecar> = HashMap::new();
+        for (name, more) in shard.listing.sidecars {
+            said.entry(key(&name).to_owned()).or_default().add(more);
+        }
+        let mut keys = HashSet::new();
+        for (name, place) in shard.listing.names.iter().zip(shard.listing.places.iter()) {
+            if !keys.insert(key(name)) {
+                let message = format!("holds two images for the key `{}`", key(name));
+                return Err(Error::new(message).at(if several {
+                    path.join(&shard.name)
+                } else {
+                    path.into()
+                }));
+            }
+            let said = said.remove(key(name)).unwrap_or_default();
+            // the same key in two shards is two images
+            let path = if paths.contains(name) { format!("{}/{name}", shard.name) } else { name.to_owned() };
+            entries.push(Entry { path: &path, label: None, part, group: said.group.as_deref() });
+            paths.insert(path);
+            places.push(place);
+            said_of.push(said);
+        }
+    }
+    let (classes, numeric) = label(&mut entries, &said_of).map_err(|e| e.at(path))?;
+    Ok(Contents { classes, numeric, entries, places, split_csv: None })
+}
+
+/// Labels the entries by numbers where all have one, else by names. Gives the class names, and whether they
+/// are only numbers.
+fn label(entries: &mut Entries, said: &[Sidecar]) -> Result<(Vec<String>, bool)> {
+    let labelled = || said.iter().filter(|said| said.is_labelled());
+    if labelled().all(|said| said.number().is_some()) {
+        said.iter().enumerate().for_each(|(i, said)| entries.set_label(i, said.number()));
+        return name_numbers(said);
+    }
+    let class = |said: &Sidecar| said.name.clone().or_else(|| said.class.clone());
+    let found: BTreeSet<String> = labelled().filter_map(class).collect();
+    let classes = classes::order(&found);
+    for (i, said) in said.iter().enumerate() {
+        entries.set_label(i, class(said).map(|name| classes.labels[&name]));
+    }
+    Ok((classes.names, classes.numeric))
+}
+
+/// The names of numeric labels, from the images that have both.
+fn name_numbers(said: &[Sidecar]) -> Result<(Vec<String>, bool)> {
+    let mut names: BTreeMap<usize, &str> = BTreeMap::new();
+    let mut count = 0;
+    for said in said {
+        let Some(number) = said.number() else { continue };
+        if number > MAX_LABEL as usize {
+            return Err(Error::new(format!("holds the label {number} (expected 0 to {MAX_LABEL})")));
+        }
+        count = count.max(number + 1);
+        let Some(name) = &said.name else { continue };
+        let known = *names.entry(number).or_insert(name);
+        if known != name {
+            return Err(Error::new(format!("calls the label {number} both `{known}` and `{name}`")));
+        }
+    }
+    let different: HashSet<&&str> = names.values().collect();
+    if different.len() < names.len() {
+        return Err(Error::new("gives several labels the same class name"));
+    }
+    let numeric = names.is_empty();
+    let mut classes = classes::numbered(count);
+    for (number, name) in names {
+        name.clone_into(&mut classes[number]);
+    }
+    Ok((classes, numeric))
+}

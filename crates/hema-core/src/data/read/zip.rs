@@ -1,0 +1,89 @@
+//! The members of zip archives and where their bytes lie, without unpacking anything.
+//!
+//! Links are skipped, encrypted archives are refused, and so are sizes beyond those of pictures.
+
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::listing::{Listing, MAX_TABLE, is_ignored, is_table};
+use super::member_name;
+use crate::data::blob::Blob;
+use crate::data::decode::has_picture_name;
+use crate::data::place::{Coding, Place, check_file_size};
+use crate::error::{Error, Result};
+use crate::file;
+
+/// A file in a zip archive.
+pub(super) struct Member {
+    pub(super) name: String,
+    pub(super) offset: u64,
+    /// Bytes it takes in the archive.
+    pub(super) packed: u64,
+    /// Bytes it has.
+    pub(super) size: u64,
+    pub(super) deflated: bool,
+    crc: u32,
+}
+
+impl Member {
+    /// Where its bytes lie, when it is a picture file.
+    fn place(&self, file: &Arc<Blob>) -> Place {
+        let coding = if self.deflated {
+            Coding::Deflated { size: self.size as usize, crc: self.crc }
+        } else {
+            Coding::Picture
+        };
+        Place::Span { blob: Arc::clone(file), offset: self.offset, len: self.packed as usize, coding }
+    }
+}
+
+/// Every file of a zip archive.
+pub(super) fn members(path: &Path) -> Result<Vec<Member>> {
+    let damaged =
+        |e: ::zip::result::ZipError| Error::new(format!("is not a readable zip archive: {e}")).at(path);
+    let file = file::open(path)?;
+    let length = file.metadata().map_err(|e| Error::io(path, &e))?.len();
+    let mut archive = ::zip::ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
+    let mut members = Vec::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(damaged)?;
+        if entry.is_dir() || entry.is_symlink() {
+            continue;
+        }
+        let name = member_name::safe(path, entry.name())?;
+        let fail = |message: &str| Error::new(message).at(path.join(&name));
+        if entry.encrypted() {
+            return Err(fail("is encrypted; encrypted archives are not read"));
+        }
+        let deflated = match entry.compression() {
+            ::zip::CompressionMethod::Stored => false,
+            ::zip::CompressionMethod::Deflated => true,
+            method => return Err(fail(&format!("is compressed with {method} (expected deflate or none)"))),
+        };
+        let (packed, size, crc) = (entry.compressed_size(), entry.size(), entry.crc32());
+        let offset = entry.data_start().ok_or_else(|| fail("cannot be found in the archive"))?;
+        if offset.checked_add(packed).is_none_or(|end| end > length) {
+            return Err(fail("lies beyond the end of the archive, which is truncated or damaged"));
+        }
+        members.push(Member { name, offset, packed, size, deflated, crc });
+    }
+    Ok(members)
+}
+
+/// The files of a zip archive that a reader may care for.
+pub(super) fn list(path: &Path, members: &[Member]) -> Result<Listing> {
+    let blob = Arc::new(Blob::File(Arc::new(file::open(path)?)));
+    let mut listing = Listing::default();
+    for member in members.iter().filter(|m| !is_ignored(&m.name)) {
+        let at = |e: Error| e.at(path.join(&member.name));
+        if has_picture_name(&member.name) {
+            check_file_size(member.size.max(member.packed)).map_err(at)?;
+            listing.add(&member.name, member.place(&blob));
+        } else if is_table(&member.name) && member.size.max(member.packed) <= MAX_TABLE {
+            let text = member.place(&blob).read_file().map_err(at)?;
+            listing.tables.push((member.name.clone(), text));
+        }
+    }
+    Ok(listing)
+}

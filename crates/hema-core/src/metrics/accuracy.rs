@@ -1,0 +1,28 @@
+//! Accuracy: how often the most probable class is the true one.
+
+use super::interval::bootstrap_share;
+use super::metric::{Metric, Notation, Place};
+use super::tally::Tally;
+
+/// Share of images whose most probable class is the true one.
+pub const ACCURACY: Metric = Metric {
+    name: "accuracy",
+    about: "share of images whose most probable class is the true one",
+    label: "accuracy",
+    title: "Accuracy",
+    higher_is_better: true,
+    terminal: Notation::Percent,
+    report: Notation::Percent,
+    shown_in: &[Place::Log, Place::Progress, Place::Evaluate, Place::Series],
+    compute,
+    interval: Some(interval),
+};
+
+fn compute(tally: &Tally) -> Option<f64> {
+    Some(tally.confusion.correct() as f64 / tally.images() as f64)
+}
+
+/// Percentile bootstrap interval.
+fn interval(tally: &Tally, seed: u64) -> [f64; 2] {
+    bootstrap_share(tally.confusion.correct(), tally.images(), seed)
+}

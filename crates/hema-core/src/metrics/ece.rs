@@ -1,0 +1,24 @@
+//! Expected calibration error: how far confidence is from accuracy.
+
+use super::metric::{Metric, Notation, Place};
+use super::tally::Tally;
+
+/// Mean distance between confidence and accuracy over 15 bins of equal width, bins weighing by their count.
+pub const ECE: Metric = Metric {
+    name: "ece",
+    about: "expected calibration error: mean distance between confidence and accuracy over 15 bins",
+    label: "calibration error",
+    title: "ECE",
+    higher_is_better: false,
+    terminal: Notation::Percent,
+    report: Notation::Number,
+    shown_in: &[Place::Evaluate, Place::Series],
+    compute,
+    interval: None,
+};
+
+fn compute(tally: &Tally) -> Option<f64> {
+    let total: u64 = tally.reliability.iter().map(|bin| bin.count).sum();
+    let gaps = tally.reliability.iter().map(|bin| bin.count as f64 * (bin.accuracy - bin.confidence).abs());
+    Some(gaps.sum::<f64>() / total as f64)
+}

@@ -1,0 +1,67 @@
+//! The contract of a metric: its row, and where its value is shown.
+
+use super::tally::Tally;
+
+/// A single number that says how good predictions are.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Name in a recipe's `select.metric` and in `hema list metrics`: lowercase words joined by hyphens.
+    pub name: &'static str,
+    /// Meaning, in one line.
+    pub about: &'static str,
+    /// Name in the lines and tables of the terminal.
+    pub label: &'static str,
+    /// Name at the head of a report's column.
+    pub title: &'static str,
+    /// A larger value is a better model.
+    pub higher_is_better: bool,
+    /// How the terminal writes a value.
+    pub terminal: Notation,
+    /// How reports write a value.
+    pub report: Notation,
+    /// Places where a value is shown, besides `evaluation.json` and the report, which have every metric.
+    pub shown_in: &'static [Place],
+    /// The value, where it is defined.
+    pub(super) compute: fn(&Tally) -> Option<f64>,
+    /// 95 % interval of the value, `[low, high]`, where there is one; the seed decides its resamples.
+    pub(super) interval: Option<fn(&Tally, u64) -> [f64; 2]>,
+}
+
+/// How a value is written for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notation {
+    /// A share of 0 to 1 as a percentage.
+    Percent,
+    /// A number with a few decimals.
+    Number,
+}
+
+/// A place where metrics are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `metrics.csv` and `TensorBoard`, after every epoch of a training run.
+    Log,
+    /// The line that a training run prints after every epoch.
+    Progress,
+    /// The table that `hema evaluate` prints.
+    Evaluate,
+    /// The table of mean and spread over a series of runs.
+    Series,
+}
+
+impl Metric {
+    /// Name in files, with underscores: `balanced_accuracy`.
+    pub fn key(&self) -> String {
+        self.name.replace('-', "_")
+    }
+
+    /// Whether its value is shown in a place.
+    pub fn is_shown_in(&self, place: Place) -> bool {
+        self.shown_in.contains(&place)
+    }
+
+    /// Whether `new` is strictly better than `best`. A value that is not a number never is.
+    pub fn improves(&self, new: f64, best: f64) -> bool {
+        if self.higher_is_better { new > best } else { new < best }
+    }
+}

@@ -1,0 +1,81 @@
+//! Every score of a set of predictions.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::accuracy::ACCURACY;
+use super::confusion::ClassScores;
+use super::metric::Metric;
+use super::predictions::Predictions;
+use super::reliability::ReliabilityBin;
+use super::table::METRICS;
+use super::tally::Tally;
+use super::values::MetricValues;
+use crate::error::Result;
+
+/// Every score of one set of predictions. Intervals are 95 % and run `[low, high]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Scores {
+    /// Images scored.
+    pub n: u64,
+    /// The value of each metric.
+    #[serde(flatten)]
+    pub metrics: MetricValues,
+    /// Per-class scores in class order.
+    pub per_class: Vec<ClassScores>,
+    /// `confusion[truth][prediction]`, counts.
+    pub confusion: Vec<Vec<u64>>,
+    /// The 15 bins behind the calibration error.
+    pub reliability: Vec<ReliabilityBin>,
+}
+
+impl Scores {
+    /// The value of a metric; `None` where it is not defined, or where the record is older than the metric.
+    pub fn value(&self, metric: &Metric) -> Option<f64> {
+        self.metrics.value(metric)
+    }
+
+    /// The value of a metric; NaN where it has none.
+    pub fn number(&self, metric: &Metric) -> f64 {
+        self.value(metric).unwrap_or(f64::NAN)
+    }
+
+    /// The accuracy, 0 to 1; NaN where the record has none.
+    pub fn accuracy(&self) -> f64 {
+        self.number(&ACCURACY)
+    }
+
+    /// The interval of the accuracy; NaN where the record has none.
+    pub fn accuracy_interval(&self) -> [f64; 2] {
+        self.metrics.interval(&ACCURACY).unwrap_or([f64::NAN; 2])
+    }
+
+    /// Images that were given the name of a class, rightly or wrongly.
+    pub fn named(&self, class: usize) -> u64 {
+        self.confusion.iter().filter_map(|row| row.get(class)).sum()
+    }
+}
+
+/// Every score of a set of predictions. `seed` decides the resamples of intervals.
+///
+/// # Errors
+/// Predictions that fail [`Predictions::check`].
+pub fn score(predictions: &Predictions, seed: u64) -> Result<Scores> {
+    predictions.check()?;
+    let tally = Tally::new(predictions);
+    Ok(Scores {
+        n: tally.images(),
+        metrics: MetricValues::new(&tally, seed),
+        per_class: tally.per_class,
+        confusion: tally.confusion.into_counts(),
+        reliability: tally.reliability,
+    })
+}
+
+/// Every metric that the scores have a value of, by name after a prefix.
+pub fn by_name(scores: &Scores, prefix: &str) -> BTreeMap<String, f64> {
+    let named = |metric: &Metric| Some((format!("{prefix}{}", metric.name), scores.value(metric)?));
+    METRICS.iter().filter_map(named).collect()
+}

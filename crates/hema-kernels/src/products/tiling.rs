@@ -1,0 +1,69 @@
+//! How products are cut into tiles: of registers, or the processor's own.
+
+use std::mem::MaybeUninit;
+
+use crate::simd::{Element, Level, level};
+
+/// Rows a table must have for `m` rows: kernels read whole tiles of addresses.
+pub(crate) const fn padded_rows(m: usize) -> usize {
+    m + REGISTER_ROWS - 1
+}
+
+/// Rows that are whole tiles of every height.
+pub(crate) const ROW_MULTIPLE: usize = 36;
+
+/// The most rows a tile has: with 27 vectors of sums, 31 of 32 registers are in use. Networks halve a side of
+/// 3 * 2^n pixels until 3 are left, so that the smallest map of a single image has nine pixels, which divides
+/// the pixels of all.
+pub(crate) const REGISTER_ROWS: usize = 9;
+
+/// Rows of the processor's tiles.
+pub(crate) const AMX_ROWS: usize = 16;
+
+/// Values of `bf16` in a row of a tile.
+pub(crate) const AMX_ROW_VALUES: usize = 32;
+
+/// Whether products of maps of `E` go to the processor's tiles, if these are filled.
+pub(crate) fn uses_amx<E: Element>() -> bool {
+    level() == Level::Amx && E::PER_WORD == 2
+}
+
+/// Vectors in a full panel of a product whose sums are in registers.
+pub(crate) const PANEL_VECTORS: usize = 3;
+
+/// Vectors in a full panel where products go to tiles, of whose sums four are at hand, two by two.
+const AMX_PANEL_VECTORS: usize = 2;
+
+/// Vectors in a full panel of a packed right-hand side.
+pub(crate) fn widest<E: Element>() -> usize {
+    if uses_amx::<E>() { AMX_PANEL_VECTORS } else { PANEL_VECTORS }
+}
+
+/// Widths, in vectors, of the panels that cover `n` columns, each of `widest` at most; a lone last vector is
+/// evened out, as 4 = 2 + 2.
+pub(crate) fn panels(n: usize, lanes: usize, widest: usize) -> impl Iterator<Item = usize> {
+    let mut left = n.div_ceil(lanes);
+    std::iter::from_fn(move || {
+        let width = if left == widest + 1 { 2 } else { left.min(widest) };
+        left -= width;
+        (width > 0).then_some(width)
+    })
+}
+
+/// A tile's finished sums, moved to memory.
+///
+/// It stands between a product and whatever is done with its sums. Were there a loop over the sums themselves
+/// that the compiler does not unroll, it would keep them in memory throughout the product, at half the speed
+/// and less.
+#[inline(always)]
+pub(crate) fn in_memory<V: Copy, const MR: usize, const NV: usize>(
+    acc: [[V; NV]; MR],
+) -> [[MaybeUninit<V>; NV]; MR] {
+    let mut sums = [[const { MaybeUninit::uninit() }; NV]; MR];
+    for r in 0..MR {
+        for j in 0..NV {
+            sums[r][j].write(acc[r][j]);
+        }
+    }
+    sums
+}

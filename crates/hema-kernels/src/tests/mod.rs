@@ -1,0 +1,4 @@
+//! Tests of all kernels together.
+
+#[cfg(unix)]
+mod random_shapes;
