@@ -5,9 +5,9 @@
 
 mod commands;
 mod output;
-#[cfg(test)]
-mod reference;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 

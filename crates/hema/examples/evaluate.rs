@@ -37,8 +37,8 @@ fn evaluate(model: &str, data: &str, suites: &[String]) -> Result<()> {
     }
     let evaluation = evaluating.run(&mut ())?;
     let clean = &evaluation.conditions[0].scores;
-    let [low, high] = clean.accuracy_interval.map(|share| 100.0 * share);
-    println!("accuracy {:.1} % ({low:.1} to {high:.1} %)", 100.0 * clean.accuracy);
+    let [low, high] = clean.accuracy_interval().map(|share| 100.0 * share);
+    println!("accuracy {:.1} % ({low:.1} to {high:.1} %)", 100.0 * clean.accuracy());
     for class in &clean.per_class {
         println!("  {:<24} recall {:>5.1} % of {} images", class.name, 100.0 * class.recall, class.support);
     }

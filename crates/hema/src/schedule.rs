@@ -1,14 +1,12 @@
 //! The learning rate at every step of a training stage: a pure function of the step.
 //!
-//! Left out on purpose: any state. A resumed run asks for the step it is at and gets the rate it would have had.
+//! Left out on purpose: any state. A resumed run asks for the step it is at and gets the rate it would have
+//! had.
 
 use std::f64::consts::PI;
 
-use serde::{Deserialize, Serialize};
-
 /// How the learning rate moves over a stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shape {
     /// The peak rate throughout.
     Constant,
@@ -28,16 +26,16 @@ pub struct Schedule {
     pub peak: f64,
     /// Share of the steps spent rising to the peak, 0 to 1. `None` is 0, and 0.3 for [`Shape::OneCycle`].
     pub warmup: Option<f64>,
-    /// The final rate as a share of the peak. `None` is 0, and 1 / 250,000 for [`Shape::OneCycle`]. A constant
-    /// rate has no other final rate.
+    /// The final rate as a share of the peak. `None` is 0, and 1 / 250,000 for [`Shape::OneCycle`]. A
+    /// constant rate has no other final rate.
     pub final_share: Option<f64>,
 }
 
-/// A one-cycle schedule starts at the peak divided by this (torch's `div_factor`).
+/// The peak over the rate that a one-cycle schedule starts at (torch's `div_factor`).
 const ONE_CYCLE_START: f64 = 25.0;
-/// ... and ends at its start divided by this (torch's `final_div_factor`).
+/// The start of a one-cycle schedule over its end (torch's `final_div_factor`).
 const ONE_CYCLE_END: f64 = 1e4;
-/// ... and rises over this share of the steps (torch's `pct_start`).
+/// Share of the steps over which a one-cycle schedule rises (torch's `pct_start`).
 const ONE_CYCLE_WARMUP: f64 = 0.3;
 
 impl Schedule {
@@ -56,7 +54,8 @@ impl Schedule {
         }
     }
 
-    /// The rate while warming up linearly: step 0 already takes a small step, the last warm-up step is at the peak.
+    /// The rate while warming up linearly: step 0 already takes a small step, the last warm-up step is at the
+    /// peak.
     fn warm_up(&self, step: f64, total: f64) -> Option<f64> {
         let steps = self.warmup_steps(total);
         (step < steps).then(|| self.peak * (step + 1.0) / steps)
@@ -109,7 +108,8 @@ mod tests {
         assert_rates(warm, 10, &[(0, 0.025), (1, 0.05), (3, 0.1), (4, 0.1), (9, 0.1)]);
     }
 
-    /// `CosineAnnealingLR(T_max=10)` of torch in closed form: `eta_min + (lr - eta_min) (1 + cos(pi t / T)) / 2`.
+    /// `CosineAnnealingLR(T_max=10)` of torch in closed form: `eta_min + (lr - eta_min) (1 + cos(pi t / T)) /
+    /// 2`.
     #[test]
     fn cosine_is_torchs() {
         let reference = [(0, 0.1), (1, 0.09755282581475769), (5, 0.05), (9, 0.002447174185242318)];

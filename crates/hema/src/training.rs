@@ -255,7 +255,7 @@ impl Training {
                 let folder = self.out.as_deref().unwrap_or(Path::new("."));
                 let own = folder.join(RECIPE);
                 if self.out.is_some() && own.exists() {
-                    return Recipe::load(&own.to_string_lossy(), &self.overrides);
+                    return Recipe::load_saved(&own, &self.overrides);
                 }
                 Err(Error::new(format!("no run to resume: there is no {RECIPE}"))
                     .at(folder)

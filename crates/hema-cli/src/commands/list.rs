@@ -14,7 +14,7 @@ use hema::loss::TERMS;
 use hema::metrics::METRICS;
 use hema::model::{self, Architecture};
 use hema::optim::RULES;
-use hema::recipe::SHIPPED;
+use hema::recipe::{SCHEMAS, SHIPPED};
 use hema::sampler::SAMPLERS;
 use hema::suite::SUITES;
 use hema::tta::VIEW_SETS;
@@ -25,12 +25,22 @@ use super::weights;
 use crate::output::Printer;
 use crate::status::Status;
 
-/// List what is there: models, weights, devices, audit checks, augmentations, policies, mixes, corruptions, suites, tta, optimizers, losses, samplers,
-/// metrics, datasets, readers, exports, forms, recipes
+/// Arguments of `hema list`.
 #[derive(clap::Args)]
+#[command(about = about(), long_about = None)]
 pub(crate) struct Args {
     /// What to list; everything when left out
     kind: Option<String>,
+    /// Print the JSON Schema of a file that people write, `recipe` or `suite`, for editors that complete and
+    /// check TOML
+    #[arg(long, value_name = "FILE", conflicts_with = "kind")]
+    schema: Option<String>,
+}
+
+/// The command's line in the help, with every kind.
+fn about() -> String {
+    let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
+    format!("List what is there: {}", kinds.join(", "))
 }
 
 /// Names, each with a line about it.
@@ -90,6 +100,10 @@ fn about_device(kind: &device::Kind) -> String {
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
+    if let Some(name) = &args.schema {
+        print_schema(name, printer)?;
+        return Ok(Status::Done);
+    }
     let wanted: Vec<_> = match &args.kind {
         Some(kind) => KINDS.iter().filter(|(name, _)| name == kind).collect(),
         None => KINDS.iter().collect(),
@@ -113,4 +127,13 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     });
     printer.result(&sections.collect::<Vec<_>>().join("\n\n"));
     Ok(Status::Done)
+}
+
+fn print_schema(name: &str, printer: &Printer) -> Result<()> {
+    let schema = SCHEMAS.iter().find(|schema| schema.name == name).ok_or_else(|| {
+        Error::new(format!("there is no schema of `{name}`"))
+            .hint(suggest(name, SCHEMAS.iter().map(|schema| schema.name)))
+    })?;
+    printer.result(&serde_json::to_string_pretty(&schema.json()).map_err(|e| Error::new(e.to_string()))?);
+    Ok(())
 }

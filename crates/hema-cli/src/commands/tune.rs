@@ -11,7 +11,6 @@ use std::sync::Arc;
 use hema::Training;
 use hema::error::{Error, ErrorKind, Result};
 use hema::file::{self, csv_error};
-use hema::metrics;
 use hema::model_file::Bundle;
 use hema::recipe::{Recipe, Space};
 use hema::report::{self, Tuning};
@@ -183,7 +182,7 @@ impl Tuner {
                 };
                 rows.push(row);
             }
-            self.rank(&mut rows)?;
+            self.rank(&mut rows);
             let sound = rows.iter().filter(|row| row.metric.is_some()).count();
             if rung + 1 == divisors.len() || sound == 0 {
                 rows.extend(out_of_it);
@@ -237,15 +236,14 @@ impl Tuner {
     }
 
     /// Best first; what diverged comes last, and equals stay in the order they were drawn.
-    fn rank(&self, rows: &mut [Row]) -> Result<()> {
-        let higher = metrics::find(&self.recipe.select.metric)?.higher_is_better;
+    fn rank(&self, rows: &mut [Row]) {
+        let higher = self.recipe.select.metric.higher_is_better;
         let badness = |row: &Row| match row.metric.filter(|metric| !metric.is_nan()) {
             Some(metric) if higher => -metric,
             Some(metric) => metric,
             None => f64::INFINITY,
         };
         rows.sort_by(|a, b| badness(a).total_cmp(&badness(b)));
-        Ok(())
     }
 
     /// Writes and prints what was found; `rows` are the trials, best first.
@@ -271,7 +269,7 @@ impl Tuner {
         write_json(&self.out.join(TRIALS[1]), &found)?;
         let page = Tuning {
             metric: metric.clone(),
-            higher_is_better: metrics::find(&self.recipe.select.metric)?.higher_is_better,
+            higher_is_better: self.recipe.select.metric.higher_is_better,
             keys,
             trials: rows
                 .iter()

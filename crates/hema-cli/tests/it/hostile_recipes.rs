@@ -41,15 +41,15 @@ fn slips_in_a_recipe_are_found_before_anything_is_read() {
     hint: did you mean `epochs`?
     ");
     assert_snapshot!(error("flip-horizontal", "flip-horzontal"), @r"
-    error: mine.toml: augment.operators.0.name: unknown operator `flip-horzontal`
+    error: mine.toml: line 10: augment.operators.0.name: unknown operator `flip-horzontal`
     hint: did you mean `flip-horizontal`?
     ");
     assert_snapshot!(error("cnn_gap", "cnn_gpa"), @r"
-    error: there is no model `cnn_gpa`
+    error: mine.toml: line 7: model.name: unknown model `cnn_gpa`
     hint: did you mean `cnn_gap`?
     ");
-    assert_snapshot!(error("epochs = 1", "epochs = \"many\""), @r#"error: mine.toml: line 14: stage.0.epochs: invalid type: string "many", expected a whole number of at least 0"#);
-    assert_snapshot!(error("1e-3", "-1"), @"error: mine.toml: stage.0.lr: found `-1`, expected a number above 0");
+    assert_snapshot!(error("epochs = 1", "epochs = \"many\""), @r#"error: mine.toml: line 14: stage.0.epochs: found `"many"`, expected a whole number of at least 1"#);
+    assert_snapshot!(error("1e-3", "-1"), @"error: mine.toml: line 16: stage.0.lr: found `-1`, expected a number above 0");
     assert_snapshot!(error("size = 24", "size = 8"), @"error: `cnn_gap` cannot take images of 8 pixels: expected at least 22");
     assert_snapshot!(error("lr = 1e-3", "lr = 1e-3\ntrain = { from = \"blocks.9\" }"), @r"
     error: stage `all`: the network has no module `blocks.9`
@@ -82,10 +82,10 @@ fn slips_in_overrides_are_found() {
     error: --set stage.all.epochs: found no `=`, expected key=value
     hint: for example --set stage.0.lr=1e-4
     ");
-    assert_snapshot!(error("stage.all.epochs=many"), @r#"error: --set stage.all.epochs=many: invalid type: string "many", expected a whole number of at least 0"#);
-    assert_snapshot!(error("stage.all.lr=-1"), @"error: cnn: stage.0.lr: found `-1`, expected a number above 0");
+    assert_snapshot!(error("stage.all.epochs=many"), @r#"error: --set stage.all.epochs=many: found `"many"`, expected a whole number of at least 1"#);
+    assert_snapshot!(error("stage.all.lr=-1"), @"error: --set stage.all.lr=-1: found `-1`, expected a number above 0");
     assert_snapshot!(error("select.metric=acuracy"), @r"
-    error: cnn: select.metric: unknown metric `acuracy`
+    error: --set select.metric=acuracy: unknown metric `acuracy`
     hint: did you mean `accuracy`?
     ");
     assert_snapshot!(error("data.validation=0"), @r"
@@ -118,6 +118,12 @@ fn unknown_names_suggest_known_ones() {
     error: there is nothing called `modles` to list
     hint: did you mean `models`?
     ");
+    assert_snapshot!(place.hema("list --schema recip").error(), @r"
+    error: there is no schema of `recip`
+    hint: did you mean `recipe`?
+    ");
+    let schema = place.hema("list --schema recipe").succeeds().json();
+    assert_eq!(schema["properties"]["stage"]["items"]["$ref"], "#/$defs/Stage");
     assert!(place.hema("predct run cells").error().contains("'predict'"));
     assert!(place.hema("predict run").error().contains("<INPUT>"));
 }

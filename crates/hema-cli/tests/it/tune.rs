@@ -120,8 +120,8 @@ fn a_bad_space_is_refused_before_anything_is_done() {
         ("\"stage.0.learning\" = { log = [1e-4, 1] }", "space.toml: stage.0.learning="),
         ("\"stage.0.lr\" = { log = [0, 1] }", "space.toml: stage.0.lr: a logarithmic range starts at 0"),
         ("\"stage.0.lr\" = { uniform = [1, 0] }", "space.toml: stage.0.lr: found 1 to 0"),
-        ("\"stage.0.lr\" = { uniform = [nan, 1] }", "space.toml: stage.0.lr: found NaN"),
-        ("\"model.name\" = { choice = [\"cmn\"] }", "space.toml: there is no model `cmn`"),
+        ("\"stage.0.lr\" = { uniform = [nan, 1] }", "space.toml: line 1: stage.0.lr.uniform.0: found `NaN`"),
+        ("\"model.name\" = { choice = [\"cmn\"] }", "space.toml: model.name=\"cmn\": unknown model `cmn`"),
     ] {
         place.write("bad/space.toml", text);
         let error = place.hema(&format!("tune {TINY} --space bad/space.toml --out out")).error();

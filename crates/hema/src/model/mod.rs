@@ -27,7 +27,6 @@ use crate::nn::{Init, Pass};
 pub use family::Architecture;
 pub(crate) use family::Parts;
 pub use spec::ModelSpec;
-pub(crate) use spec::one_or_several;
 
 /// Makes the enum [`Network`] and all that depends on its variants out of one list, a row a family:
 /// `MODULE::TYPE`. The module also has the family's table `ARCHITECTURES` and the names `PARTS`.

@@ -102,7 +102,7 @@ impl ModelSpec {
 }
 
 /// Reads a number or a list of numbers.
-pub(crate) fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
     struct Numbers;
     impl<'de> Visitor<'de> for Numbers {
         type Value = Vec<f64>;

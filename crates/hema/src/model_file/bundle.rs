@@ -46,7 +46,7 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prevalence: Vec<f64>,
     /// Views of each image that are averaged over, see [`hema_core::tta`].
-    #[serde(default = "crate::recipe::one_view")]
+    #[serde(default = "one_view")]
     pub tta: String,
     /// Operators that training augmented with.
     pub augmentations: Vec<String>,
@@ -58,6 +58,11 @@ pub struct Manifest {
     pub recipe: String,
     /// Where it comes from.
     pub provenance: Provenance,
+}
+
+/// The name of the image alone, the only view before there were others.
+fn one_view() -> String {
+    hema_core::tta::NONE.name.into()
 }
 
 /// A model: its manifest and its weights.

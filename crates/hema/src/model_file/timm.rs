@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use super::bundle::{self, Manifest};
 use crate::model::ModelSpec;
-use crate::recipe::one_view;
 
 /// Name of the weights in the folder.
 pub(crate) const WEIGHTS: &str = "model.safetensors";
@@ -132,7 +131,7 @@ fn manifest(config: Config) -> Result<Manifest> {
         preprocess,
         temperature: 1.0,
         prevalence: Vec::new(),
-        tta: one_view(),
+        tta: hema_core::tta::NONE.name.into(),
         augmentations: Vec::new(),
         synthetic: false,
         metrics: [].into(),

@@ -1,139 +1,106 @@
-//! From the entries of `augment` and `select.operators` to the steps that images go through.
+//! `[augment]` of a recipe.
 
-use hema_core::augment;
-use hema_core::augment::mixing::{self, Mixing};
-use hema_core::error::{Error, Result};
+use hema_core::augment::mixing::{self, Area};
 
-use super::check::prefixed;
-use super::{Augment, Mix, Operator, Select, Way};
+use super::key::{Kind, SHARE, within};
+use super::names::Named;
+use super::operator::Operator;
+use super::read::defaults;
+use super::table::{table, words};
 
-impl Augment {
-    /// All that happens to an image by itself: what comes first, the operators, what comes last. Mixes are left out.
-    ///
-    /// # Errors
-    /// The first entry that makes no sense, by its key.
-    pub fn build(&self) -> Result<augment::Augment> {
-        let mut steps = build_steps(&self.base, "augment.base")?;
-        let ways: Result<Vec<_>> = self
-            .ways()
-            .into_iter()
-            .map(|(way, key)| build_steps(&way.operators, &format!("{key}.operators")))
-            .collect();
-        let mut ways = ways?;
-        if ways.len() == 1 {
-            steps.extend(ways.remove(0));
-        } else {
-            steps.push(augment::Step::some_of(1..=1, ways.into_iter().map(augment::Step::all_of).collect()));
-        }
-        steps.extend(build_steps(&self.last, "augment.last")?);
-        Ok(augment::Augment::new(steps))
-    }
-
-    /// What comes last alone.
-    ///
-    /// # Errors
-    /// The first entry that makes no sense, by its key.
-    pub fn build_last(&self) -> Result<augment::Augment> {
-        Ok(augment::Augment::new(build_steps(&self.last, "augment.last")?))
-    }
-
-    /// What comes first alone.
-    ///
-    /// # Errors
-    /// The first entry that makes no sense, by its key.
-    pub fn build_base(&self) -> Result<augment::Augment> {
-        Ok(augment::Augment::new(build_steps(&self.base, "augment.base")?))
-    }
-
-    /// What comes next: the operators and mixes of each of the ways, of which one is drawn.
-    ///
-    /// # Errors
-    /// The first entry that makes no sense, by its key.
-    pub fn build_ways(&self) -> Result<Vec<(augment::Augment, Mixing)>> {
-        let build = |(way, key): (Way, String)| {
-            let steps = build_steps(&way.operators, &format!("{key}.operators"))?;
-            Ok((augment::Augment::new(steps), build_mixing(&way, &format!("{key}.mix"))?))
-        };
-        self.ways().into_iter().map(build).collect()
-    }
-
-    /// The ways with their keys: those of `one_of`, or the only one.
-    pub(super) fn ways(&self) -> Vec<(Way, String)> {
-        if self.one_of.is_empty() {
-            let only =
-                Way { operators: self.operators.clone(), mix: self.mix.clone(), mix_all: self.mix_all };
-            return vec![(only, "augment".to_owned())];
-        }
-        let ways = self.one_of.iter().cloned().enumerate();
-        ways.map(|(index, way)| (way, format!("augment.one_of.{index}"))).collect()
+table! {
+    /// `[augment]`: random changes of the training images, applied in order.
+    pub struct Augment {
+        within pipeline: Pipeline,
+        /// Operators that come first. With `loss.consistency` they alone change the first view of an image,
+        /// and all three views alike.
+        #[key(default = "[]", before = "[]")]
+        pub base: Vec<Operator>,
+        /// Subject of a mix, its share and its box.
+        #[key(default = "sample", before = "sample")]
+        pub mix_per: Per,
+        /// Several pairs of `operators` and `mix`, of which one is drawn, all as likely; in place of those
+        /// that stand here.
+        #[key(default = "[]", before = "[]")]
+        pub one_of: Vec<Pipeline>,
+        /// Subject of the draw from `one_of`.
+        #[key(default = "sample", before = "sample")]
+        pub one_of_per: Per,
+        /// Operators that come last, after the mixes.
+        #[key(default = "[]", before = "[]")]
+        pub last: Vec<Operator>,
+        /// Augmented copies of every image that every epoch shows, always the same, as if they had been made
+        /// in advance; 0 for one that is augmented anew every epoch. Copies that are mixed stay together in
+        /// their batch.
+        #[key(default = "0", before = "0", in COPIES)]
+        pub copies: u64,
     }
 }
 
-fn build_mixing(way: &Way, key: &str) -> Result<Mixing> {
-    let entry = |(index, mix): (usize, &Mix)| {
-        mixing::MixEntry::named(&mix.name, mix.probability, mix.alpha, mix.area, mix.within_class)
-            .map_err(|e| prefixed(&format!("{key}.{index}.name"), &e))
-    };
-    let entries = way.mix.iter().enumerate().map(entry).collect::<Result<_>>()?;
-    Ok(if way.mix_all { Mixing::all_of(entries) } else { Mixing::one_of(entries) })
-}
+/// How many copies of an image there may be.
+const COPIES: Kind = Kind::Whole { least: 0, most: 100, unit: "" };
 
-impl Select {
-    /// What corrupts the validation images; nothing where they are judged as they are alone.
-    ///
-    /// # Errors
-    /// The first entry that makes no sense, by its key.
-    pub fn corruption(&self) -> Result<Option<augment::Augment>> {
-        if self.operators.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(augment::Augment::new(build_steps(&self.operators, "select.operators")?)))
+table! {
+    /// `[[augment.one_of]]`: operators and then mixes. Its keys stand under `[augment]` itself where there is
+    /// one pipeline.
+    pub struct Pipeline {
+        /// The operators, in the order they are applied. With `loss.consistency` they change the second view
+        /// and, anew, the third.
+        #[key(default = "[]", before = "[]")]
+        pub operators: Vec<Operator>,
+        /// Ways to mix another image of the batch into an image, of which at most one is chosen.
+        #[key(default = "[]", before = "[]")]
+        pub mix: Vec<Mix>,
+        /// All of `mix`, one after the other, each with its own probability, in place of at most one.
+        #[key(default = "false", before = "false")]
+        pub mix_all: bool,
     }
 }
 
-pub(super) fn build_steps(operators: &[Operator], key: &str) -> Result<Vec<augment::Step>> {
-    let steps =
-        operators.iter().enumerate().map(|(index, operator)| operator.build(&format!("{key}.{index}")));
-    steps.collect()
+table! {
+    /// An entry of `augment.mix`.
+    pub struct Mix {
+        /// Way to mix.
+        #[key(required)]
+        pub name: Named<mixing::Mix>,
+        /// Probability that it is the one chosen; those of all entries sum to at most 1, unless all are done.
+        #[key(default = "1.0", before = "1.0", in SHARE)]
+        pub probability: f64,
+        /// Shares are drawn from Beta(alpha, alpha): small for shares near 0 and 1. Only for mixes with such
+        /// a share.
+        #[key(unset = "0.2 for `mixup`, 1 for `cutmix`", in within(0.01, 100.0))]
+        pub alpha: Option<f64>,
+        /// Mix only images of the same class.
+        #[key(default = "false", before = "false")]
+        pub within_class: bool,
+        /// Share of a box in the label.
+        #[key(default = "exact", before = "exact")]
+        pub area: Area,
+    }
 }
 
-impl Operator {
-    fn build(&self, key: &str) -> Result<augment::Step> {
-        let fail = |e: Error, name: &str| {
-            let error = Error::new(format!("{key}.{name}: {e}"));
-            if let Some(hint) = e.hint_text() { error.hint(hint) } else { error }
-        };
-        let step = match (self.name.as_str(), &self.some_of[..], &self.all_of[..]) {
-            ("", [], []) => {
-                return Err(fail(
-                    Error::new("an operator has neither `name`, `some_of` nor `all_of`"),
-                    "name",
-                ));
-            }
-            ("", several, []) => {
-                let [least, most] = self.count;
-                if least > most || most > several.len() {
-                    let expected = format!("expected the least and the most of {}", several.len());
-                    return Err(fail(Error::new(format!("found [{least}, {most}], {expected}")), "count"));
-                }
-                augment::Step::some_of(least..=most, build_steps(several, &format!("{key}.some_of"))?)
-            }
-            ("", [], sequence) => augment::Step::all_of(build_steps(sequence, &format!("{key}.all_of"))?),
-            (name, [], []) => {
-                let fill = self.fill.as_deref().map(str::parse).transpose().map_err(|e| fail(e, "fill"))?;
-                augment::Step::named(name, self.strength as f32, fill).map_err(|e| fail(e, "name"))?
-            }
-            ("", _, _) => {
-                return Err(fail(Error::new("found beside `some_of`, expected one of them"), "all_of"));
-            }
-            (name, some_of, _) => {
-                let other = if some_of.is_empty() { "all_of" } else { "some_of" };
-                return Err(fail(
-                    Error::new(format!("found `{name}` beside `{other}`, expected one of them")),
-                    "name",
-                ));
-            }
-        };
-        Ok(step.with_probability(self.probability as f32))
+words! {
+    /// Subject of a random choice.
+    pub enum Per {
+        /// Each image.
+        Sample = "sample",
+        /// The batch: all its images get the same; only their partners in a mix differ.
+        Batch = "batch",
+    }
+}
+
+words! {
+    for Area {
+        /// The share of the pixels that were replaced, as in the paper's code and in timm.
+        Exact = "exact",
+        /// The share of the box as it was drawn, though a part of it may lie outside the image, as `KerasCV`
+        /// counts.
+        Keras = "keras",
+    }
+}
+
+impl Default for Augment {
+    fn default() -> Self {
+        defaults()
     }
 }

@@ -1,17 +1,19 @@
-//! From text and `--set key=value` to a checked [`Recipe`], with errors that name the file, the line and the key.
+//! From text and `--set key=value` to a checked [`Recipe`], with errors that name the file, the line and the
+//! key.
 //!
-//! serde finds what is wrong; this module says where. An override is applied to the recipe with its defaults
-//! written out, one at a time, so that whatever fails is the fault of that override.
+//! An override is applied to the recipe with its defaults written out, one at a time, so that whatever fails
+//! is the fault of that override. Rules across keys are checked once all overrides are applied.
 
 use std::fs;
 use std::path::Path;
 
 use hema_core::error::{Error, Result, suggest};
-use serde::Deserialize;
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::{Recipe, Shipped};
+use super::read::{Author, Keys, Place, Problem, read_table, value_of, write_table};
+use super::shipped::Shipped;
+use super::top::Recipe;
 
 /// Names every entry of a list in the path of an override: `stage.all.batch_size=32`.
 const EVERY: &str = "all";
@@ -34,21 +36,52 @@ impl Recipe {
         Self::parse(&text, name_or_path, overrides)
     }
 
+    /// Reads the recipe that a run has saved. A key that it lacks takes the value that reproduces the run,
+    /// which may be another than today's default.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and everything [`Recipe::parse`] refuses.
+    pub fn load_saved(path: &Path, overrides: &[impl AsRef<str>]) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|e| Error::io(path, &e))?;
+        Self::parse_by(Author::Run, &text, path, overrides)
+    }
+
     /// Reads a recipe from TOML text and checks it. `origin` stands for the text in errors.
     ///
     /// An override is `key=value` with a dotted key: `model.dropout=0.3`, `stage.0.lr=1e-4`, and
-    /// `stage.all.batch_size=32` for every stage. The value is TOML; what is not (`tf_efficientnetv2_b0`) is a
-    /// string.
+    /// `stage.all.batch_size=32` for every stage. The value is TOML; anything else (`tf_efficientnetv2_b0`)
+    /// is a string.
     ///
     /// # Errors
-    /// Text that is not TOML, unknown or missing keys, values of the wrong type or that make no sense; with the
-    /// line and the path of the key.
+    /// Text that is not TOML, unknown or missing keys, unknown names, values of the wrong type, out of their
+    /// range or at odds with each other; with the line and the path of the key.
     pub fn parse(text: &str, origin: impl AsRef<Path>, overrides: &[impl AsRef<str>]) -> Result<Self> {
-        let mut recipe: Self = toml::from_str(text).map_err(|e| explain_in_file(text, &e).at(&origin))?;
+        Self::parse_by(Author::Person, text, origin, overrides)
+    }
+
+    /// Reads a recipe from the text that a run has saved, see [`Recipe::load_saved`].
+    ///
+    /// # Errors
+    /// Everything [`Recipe::parse`] refuses.
+    pub fn parse_saved(text: &str, origin: impl AsRef<Path>) -> Result<Self> {
+        Self::parse_by(Author::Run, text, origin, &[] as &[&str])
+    }
+
+    fn parse_by(
+        author: Author,
+        text: &str,
+        origin: impl AsRef<Path>,
+        overrides: &[impl AsRef<str>],
+    ) -> Result<Self> {
+        let mut recipe: Self = read_document(text, author).map_err(|e| e.at(&origin))?;
         for assignment in overrides {
             recipe = recipe.with_override("--set ", assignment.as_ref())?;
         }
-        recipe.check().map_err(|e| e.at(&origin))?;
+        recipe.check().map_err(|problem| {
+            // what an override has changed stands in no line
+            let error = if overrides.is_empty() { locate(text, problem) } else { problem.into_error() };
+            error.at(&origin)
+        })?;
         Ok(recipe)
     }
 
@@ -61,30 +94,37 @@ impl Recipe {
         for assignment in overrides {
             recipe = recipe.with_override("", assignment.as_ref())?;
         }
-        recipe.check()?;
+        recipe.check().map_err(Problem::into_error)?;
         Ok(recipe)
     }
 
-    /// One override; `from` stands before it in errors.
+    /// The recipe with one override; `from` stands before it in errors.
     fn with_override(&self, from: &str, assignment: &str) -> Result<Self> {
         let fail = |message: String| Error::new(format!("{from}{assignment}: {message}"));
         let (path, value) = assignment.split_once('=').ok_or_else(|| {
             fail("found no `=`, expected key=value".into()).hint("for example --set stage.0.lr=1e-4")
         })?;
-        let (path, value) = (path.trim(), value.trim());
-        let value = value.parse().unwrap_or_else(|_| Value::String(value.into()));
-        let mut tree = Value::try_from(self).map_err(|e| fail(e.to_string()))?;
-        let segments: Vec<&str> = path.split('.').collect();
-        assign(&mut tree, &segments, &value).map_err(|(message, hint)| fail(message).hint(hint))?;
-        Self::deserialize(tree).map_err(|e| {
-            let (message, hint) = explain(&e);
-            with_hint(fail(message), hint)
+        let path: Vec<&str> = path.trim().split('.').collect();
+        let mut tree = Value::Table(write_table(self));
+        assign(&mut tree, &path, &value_of(value.trim()))
+            .map_err(|(message, hint)| fail(message).hint(hint))?;
+        read_table(&tree, &Place::top(Author::Person)).map_err(|problem| {
+            // the key is named by the override itself, unless it is one of the value's own
+            let key = if is_at(&problem.key, &path) { String::new() } else { format!("{}: ", problem.key) };
+            problem.into_error_after(&format!("{from}{assignment}: {key}"))
         })
     }
 }
 
-/// Puts `value` at a dotted path, which must lead through tables and lists that are there; the last key is new
-/// or old, and serde judges it. An error is a message and a hint.
+/// Whether a key is the one that an override's path leads to, or the table that it stands in.
+fn is_at(key: &str, path: &[&str]) -> bool {
+    let key: Vec<&str> = key.split('.').filter(|name| !name.is_empty()).collect();
+    let same = |(name, given): (&&str, &&str)| name == given || *given == EVERY;
+    key.len() <= path.len() && key.iter().zip(path).all(same)
+}
+
+/// Puts `value` at a dotted path, which must lead through tables and lists that are there; the last key is
+/// new or old, and serde judges it. An error is a message and a hint.
 fn assign(tree: &mut Value, path: &[&str], value: &Value) -> Result<(), (String, String)> {
     let Some((first, rest)) = path.split_first() else {
         *tree = value.clone();
@@ -121,72 +161,55 @@ fn assign(tree: &mut Value, path: &[&str], value: &Value) -> Result<(), (String,
     }
 }
 
-/// serde's error in our words, and what to do about it.
-///
-/// serde names what it found and what it knows in backticks, in this order, and offers them in no other form.
-fn explain(error: &toml::de::Error) -> (String, Option<String>) {
-    let message = error.message();
-    let mut names = message.split('`').skip(1).step_by(2);
-    match (message.split_once('`').map_or("", |(start, _)| start), names.next()) {
-        ("unknown field ", Some(given)) => (format!("unknown key `{given}`"), Some(suggest(given, names))),
-        ("unknown variant ", Some(given)) => {
-            (format!("unknown value `{given}`"), Some(suggest(given, names)))
-        }
-        ("missing field ", Some(name)) => (format!("the key `{name}` is missing"), None),
-        _ => (in_plain_words(message), None),
-    }
+/// Reads a file whose keys are those of a struct.
+pub(super) fn read_document<T: Keys>(text: &str, author: Author) -> Result<T> {
+    let table = parse_toml(text)?;
+    read_table(&Value::Table(table), &Place::top(author)).map_err(|problem| locate(text, problem))
 }
 
-/// Rust's number types in words: whoever writes a recipe need not know them.
-fn in_plain_words(message: &str) -> String {
-    let whole = "expected a whole number of at least 0";
-    message
-        .replace("expected u64", whole)
-        .replace("expected usize", whole)
-        .replace("expected f64", "expected a number")
-}
-
-pub(super) fn explain_in_file(text: &str, error: &toml::de::Error) -> Error {
-    let (message, hint) = explain(error);
-    let place = error.span().map_or(String::new(), |span| {
-        let line = 1 + text[..span.start].matches('\n').count();
-        let key = DeTable::parse(text).ok().and_then(|table| key_at(table.get_ref(), span.start));
-        format!("line {line}: {}", key.map_or(String::new(), |key| format!("{key}: ")))
-    });
-    with_hint(Error::new(place + &message), hint)
-}
-
-fn with_hint(error: Error, hint: Option<String>) -> Error {
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
-}
-
-/// The dotted path of the key or value that stands at a byte offset.
-fn key_at(table: &DeTable<'_>, offset: usize) -> Option<String> {
-    table.iter().find_map(|(key, value)| {
-        let name = key.get_ref();
-        if key.span().contains(&offset) && !is_header(value.get_ref()) {
-            return Some(name.to_string());
-        }
-        let inner = inner_key_at(value.get_ref(), offset).map(|inner| format!("{name}.{inner}"));
-        inner.or_else(|| value.span().contains(&offset).then(|| name.to_string()))
+/// Reads TOML.
+pub(super) fn parse_toml(text: &str) -> Result<toml::Table> {
+    text.parse().map_err(|e: toml::de::Error| {
+        let line = e.span().map_or(String::new(), |span| format!("line {}: ", line_at(text, span.start)));
+        Error::new(format!("{line}{}", e.message()))
     })
 }
 
-fn inner_key_at(value: &DeValue<'_>, offset: usize) -> Option<String> {
-    match value {
-        DeValue::Table(table) => key_at(table, offset),
-        DeValue::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
-            let inner = inner_key_at(item.get_ref(), offset).map(|inner| format!("{index}.{inner}"));
-            inner.or_else(|| item.span().contains(&offset).then(|| index.to_string()))
-        }),
-        _ => None,
-    }
+/// A problem with a key as an error that names the key and the line it stands in.
+pub(super) fn locate(text: &str, problem: Problem) -> Error {
+    let path: Vec<String> = problem.key.split('.').map(str::to_owned).collect();
+    locate_at(text, &path, problem)
 }
 
-/// A list of tables, whose entries are told apart by their own spans.
-fn is_header(value: &DeValue<'_>) -> bool {
-    matches!(value, DeValue::Array(items) if items.iter().all(|item| item.get_ref().is_table()))
+/// A problem as an error that names its key and the line of another, which a path leads to.
+pub(super) fn locate_at(text: &str, path: &[impl AsRef<str>], problem: Problem) -> Error {
+    let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
+    let offset = DeTable::parse(text).ok().and_then(|table| find(table.get_ref(), &path));
+    let line = offset.map_or(String::new(), |offset| format!("line {}: ", line_at(text, offset)));
+    let key = if problem.key.is_empty() { String::new() } else { format!("{}: ", problem.key) };
+    problem.into_error_after(&format!("{line}{key}"))
+}
+
+/// The number of the line that a byte stands in, from 1.
+fn line_at(text: &str, offset: usize) -> usize {
+    1 + text[..offset].matches('\n').count()
+}
+
+/// The offset of the key, or entry of a list, that a path leads to.
+fn find(table: &DeTable<'_>, path: &[&str]) -> Option<usize> {
+    let (first, rest) = path.split_first()?;
+    let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first)?;
+    if rest.is_empty() { Some(key.span().start) } else { find_within(value.get_ref(), rest) }
+}
+
+fn find_within(value: &DeValue<'_>, path: &[&str]) -> Option<usize> {
+    match value {
+        DeValue::Table(table) => find(table, path),
+        DeValue::Array(items) => {
+            let (first, rest) = path.split_first()?;
+            let item = items.get(first.parse::<usize>().ok()?)?;
+            if rest.is_empty() { Some(item.span().start) } else { find_within(item.get_ref(), rest) }
+        }
+        _ => None,
+    }
 }

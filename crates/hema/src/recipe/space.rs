@@ -13,10 +13,12 @@ use std::path::Path;
 use hema_core::error::{Error, Result};
 use hema_core::rng::{Purpose, Rng, stream};
 use rand::RngExt as _;
-use serde::Deserialize;
+use toml::Value;
 
-use super::Recipe;
-use super::parse::explain_in_file;
+use super::key::{FINITE, Kind};
+use super::parse::{locate_at, parse_toml};
+use super::read::{Author, Field, Place, Problem, unknown, unlike};
+use super::top::Recipe;
 
 /// Keys of a recipe and the values to try of each.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,19 +26,22 @@ pub struct Space {
     keys: BTreeMap<String, Values>,
 }
 
+/// The two ends of a range.
+const ENDS: Kind = Kind::List { of: &FINITE, count: Some(2) };
+
 /// The values to try of a key.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Debug, PartialEq)]
 enum Values {
     /// Between two numbers above 0, every factor as likely.
     Log([f64; 2]),
     /// Between two numbers, all as likely.
     Uniform([f64; 2]),
     /// One of these, all as likely.
-    Choice(Vec<toml::Value>),
+    Choice(Vec<Value>),
 }
 
-/// Keys that decide how trials are compared, with what they decide: a search over them would compare unlike things.
+/// Keys that decide how trials are compared, with what they decide: a search over them would compare unlike
+/// things.
 const FIXED: &[(&str, &str)] = &[
     ("name", "what the recipe is called"),
     ("about", "what the recipe is for"),
@@ -59,11 +64,17 @@ impl Space {
     /// Reads a space from TOML text. `origin` stands for the text in errors.
     ///
     /// # Errors
-    /// Text that is not TOML, a range without a value in it, a value that is not finite, no key at all; with the key.
+    /// Text that is not TOML, a range without a value in it, a value that is not finite, no key at all; with
+    /// the key.
     pub fn parse(text: &str, origin: impl AsRef<Path>) -> Result<Self> {
         let hint = "for example:\n\"stage.0.lr\" = { log = [1e-5, 1e-2] }\n\"model.dropout\" = { choice = [0, 0.2] }";
-        let keys: BTreeMap<String, Values> =
-            toml::from_str(text).map_err(|e| explain_in_file(text, &e).at(&origin).hint(hint))?;
+        let table = parse_toml(text).map_err(|e| e.at(&origin).hint(hint))?;
+        let mut keys = BTreeMap::new();
+        for (key, value) in &table {
+            let values = Values::read(key, value)
+                .map_err(|problem| locate_at(text, &[key], problem).at(&origin).hint(hint))?;
+            keys.insert(key.clone(), values);
+        }
         if keys.is_empty() {
             return Err(Error::new("names no key to search").at(&origin).hint(hint));
         }
@@ -103,7 +114,8 @@ impl Space {
         Ok(())
     }
 
-    /// The values of a trial as TOML, one for every key in order. They follow from the seed and the trial's number.
+    /// The values of a trial as TOML, one for every key in order. They follow from the seed and the trial's
+    /// number.
     pub fn draw(&self, seed: u64, trial: u64) -> Vec<String> {
         let mut rng = stream(seed, Purpose::Tune, 0, trial);
         self.keys.values().map(|values| values.draw(&mut rng)).collect()
@@ -116,12 +128,29 @@ impl Space {
 }
 
 impl Values {
+    /// Reads the values to try of a key: a table of one key.
+    fn read(key: &str, value: &Value) -> Result<Self, Problem> {
+        let place = Place::top(Author::Person).below(key);
+        let ways = value.as_table().filter(|ways| ways.len() == 1).and_then(|ways| ways.iter().next());
+        let Some((way, values)) = ways else {
+            return Err(unlike(value, "a table with one of `log`, `uniform` and `choice`", &place));
+        };
+        let place = place.below(way);
+        let ends = || <[f64; 2]>::read(values, &ENDS, &place);
+        match way.as_str() {
+            "log" => Ok(Self::Log(ends()?)),
+            "uniform" => Ok(Self::Uniform(ends()?)),
+            "choice" => match values {
+                Value::Array(all) => Ok(Self::Choice(all.clone())),
+                other => Err(unlike(other, "a list of values", &place)),
+            },
+            other => Err(unknown("value", other, ["log", "uniform", "choice"], &place)),
+        }
+    }
+
     /// What is wrong, in words.
     fn check(&self) -> Result<(), String> {
         match self {
-            Self::Log([low, high]) | Self::Uniform([low, high]) if !(low.is_finite() && high.is_finite()) => {
-                Err(format!("found {low} to {high}, expected finite numbers"))
-            }
             Self::Log([low, high]) | Self::Uniform([low, high]) if low >= high => {
                 Err(format!("found {low} to {high}, expected the lower number first and another one second"))
             }
@@ -208,8 +237,11 @@ mod tests {
             (r#""stage.0.lr" = { log = [-1, 1] }"#, "stage.0.lr: a logarithmic range starts at -1"),
             (r#""stage.0.lr" = { log = [1, 0.1] }"#, "stage.0.lr: found 1 to 0.1"),
             (r#""stage.0.lr" = { uniform = [1, 1] }"#, "stage.0.lr: found 1 to 1"),
-            (r#""stage.0.lr" = { uniform = [nan, 1] }"#, "stage.0.lr: found NaN to 1"),
-            (r#""stage.0.lr" = { uniform = [0, inf] }"#, "stage.0.lr: found 0 to inf"),
+            (
+                r#""stage.0.lr" = { uniform = [nan, 1] }"#,
+                "stage.0.lr.uniform.0: found `NaN`, expected a finite number",
+            ),
+            (r#""stage.0.lr" = { uniform = [0, inf] }"#, "stage.0.lr.uniform.1: found `inf`"),
             (r#""stage.0.lr" = { uniform = [1] }"#, "line 1: stage.0.lr"),
             (r#""stage.0.lr" = { choice = [] }"#, "stage.0.lr: found no choice"),
             (r#""stage.0.lr" = { choice = [1, nan] }"#, "stage.0.lr: found nan"),
@@ -227,7 +259,10 @@ mod tests {
         for (text, expected) in [
             (r#""stage.9.lr" = { log = [1e-5, 1] }"#, "stage.9.lr"),
             (r#""loss.smoothing" = { uniform = [0, 0.1] }"#, "loss.smoothing"),
-            (r#""loss.label_smoothing" = { uniform = [0, 1] }"#, "loss.label_smoothing: found `1`"),
+            (
+                r#""loss.label_smoothing" = { uniform = [0, 1] }"#,
+                "loss.label_smoothing=1.0: found `1`, expected 0 or more and less than 1",
+            ),
             (r#""stage.0.epochs" = { uniform = [1, 5] }"#, "stage.0.epochs"),
             (r#""stage.0.optimizer" = { choice = ["adam", "adem"] }"#, "adem"),
         ] {

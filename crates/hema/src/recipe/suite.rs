@@ -5,77 +5,86 @@ use std::path::Path;
 use hema_core::augment;
 use hema_core::error::{Error, Result};
 use hema_core::suite::{Condition, SEVERITIES, Suite};
-use serde::Deserialize;
 
-use super::Operator;
-use super::augment::build_steps;
-use super::check::{check_operators, require};
-use super::parse::explain_in_file;
+use super::key::{Kind, SIDE};
+use super::operator::{AllOf, One, Operator, SomeOf};
+use super::parse::{locate, read_document};
+use super::read::{Author, Problem, require};
+use super::steps::build_steps;
+use super::table::table;
 
-/// The file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    /// The suite's name in reports.
-    name: String,
-    /// What it is for, in one line.
-    #[serde(default)]
-    about: String,
-    /// Side in pixels that images are brought to before they are damaged; the network's own when left out.
-    size: Option<usize>,
-    /// What the images go through.
-    #[serde(default, rename = "condition")]
-    conditions: Vec<Entry>,
+table! {
+    /// The top of the file.
+    pub(super) struct File {
+        /// Name in reports.
+        #[key(required, in Kind::Name)]
+        name: String,
+        /// Purpose, in one line.
+        #[key(default = "", before = "")]
+        about: String,
+        /// Side in pixels that images are brought to before they are damaged.
+        #[key(unset = "the network's own", in SIDE)]
+        size: Option<usize>,
+        /// Conditions that the images are judged under, at least one.
+        #[key(default = "[]", before = "[]", as "condition")]
+        conditions: Vec<Entry>,
+    }
 }
 
-/// `[[condition]]`: one thing that is done to all images.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    /// Its name in reports.
-    name: String,
-    /// Judge it at five severities, 1/5 to 5/5 of every `strength`, instead of once at the full one.
-    #[serde(default)]
-    severities: bool,
-    /// What is done, in order. Unlike in training, a corruption is done at exactly its strength.
-    operators: Vec<Operator>,
+table! {
+    /// `[[condition]]`: one thing that is done to all images.
+    struct Entry {
+        /// Name in reports; no two conditions share one.
+        #[key(required, in Kind::Name)]
+        name: String,
+        /// Judge it at five severities, 1/5 to 5/5 of every `strength`, instead of once at the full one.
+        #[key(default = "false", before = "false")]
+        severities: bool,
+        /// Operators in their order, as `augment.operators`. Unlike in training, a corruption is done at
+        /// exactly its strength.
+        #[key(required)]
+        operators: Vec<Operator>,
+    }
 }
 
 /// Reads a suite from a TOML file.
 ///
 /// # Errors
-/// A file that cannot be read, text that is not TOML, unknown or missing keys, values that make no sense; with the
-/// path, the line or the key.
+/// A file that cannot be read, text that is not TOML, unknown or missing keys, values that make no sense;
+/// with the path, the line or the key.
 pub fn read_suite(path: &Path) -> Result<Suite> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, &e))?;
     parse(&text).map_err(|e| e.at(path))
 }
 
 fn parse(text: &str) -> Result<Suite> {
-    let file: File = toml::from_str(text).map_err(|e| explain_in_file(text, &e))?;
-    require(!file.name.trim().is_empty(), "name", &file.name, "a short name")?;
-    if let Some(size) = file.size {
-        require((1..=2048).contains(&size), "size", size, "1 to 2048 pixels")?;
-    }
-    if file.conditions.is_empty() {
-        return Err(Error::new("there is no condition, expected at least one `[[condition]]`")
-            .hint("add:\n[[condition]]\nname = \"dim\"\noperators = [{ name = \"brightness-down\" }]"));
-    }
-    let mut conditions = Vec::new();
-    for (index, entry) in file.conditions.iter().enumerate() {
-        let key = format!("condition.{index}");
-        let taken = file.conditions[..index].iter().any(|earlier| earlier.name == entry.name);
-        let usable = !taken && !entry.name.trim().is_empty();
-        require(usable, &format!("{key}.name"), &entry.name, "a name no other condition has")?;
-        conditions.extend(entry.build(&format!("{key}.operators"))?);
-    }
+    let file: File = read_document(text, Author::Person)?;
+    let conditions = file.check().map_err(|problem| locate(text, problem))?;
     Ok(Suite { name: file.name, about: file.about, size: file.size, conditions })
 }
 
+impl File {
+    /// The conditions, checked.
+    fn check(&self) -> Result<Vec<Condition>, Problem> {
+        if self.conditions.is_empty() {
+            let hint = "add:\n[[condition]]\nname = \"dim\"\noperators = [{ name = \"brightness-down\" }]";
+            let message = "there is no condition, expected at least one `[[condition]]`";
+            return Err(Problem::new("", message).hint(hint));
+        }
+        let mut conditions = Vec::new();
+        for (index, entry) in self.conditions.iter().enumerate() {
+            let key = format!("condition.{index}");
+            let taken = self.conditions[..index].iter().any(|earlier| earlier.name == entry.name);
+            require(!taken, &format!("{key}.name"), &entry.name, "a name no other condition has")?;
+            conditions.extend(entry.build(&format!("{key}.operators"))?);
+        }
+        Ok(conditions)
+    }
+}
+
 impl Entry {
-    fn build(&self, key: &str) -> Result<Vec<Condition>> {
+    fn build(&self, key: &str) -> Result<Vec<Condition>, Problem> {
         require(!self.operators.is_empty(), key, "[]", "at least one operator")?;
-        check_operators(&self.operators, key)?;
         if !self.severities {
             return Ok(vec![self.at(1.0, None, key)?]);
         }
@@ -84,7 +93,7 @@ impl Entry {
     }
 
     /// The condition at a share of its strengths.
-    fn at(&self, share: f64, severity: Option<u8>, key: &str) -> Result<Condition> {
+    fn at(&self, share: f64, severity: Option<u8>, key: &str) -> Result<Condition, Problem> {
         let operators: Vec<Operator> =
             self.operators.iter().map(|operator| operator.weakened(share)).collect();
         let steps = build_steps(&operators, key)?.into_iter().map(augment::Step::exactly).collect();
@@ -93,14 +102,13 @@ impl Entry {
 }
 
 impl Operator {
-    /// The same at a share of its strength.
+    /// The operator at a share of its strength.
     fn weakened(&self, share: f64) -> Self {
         let weakened = |several: &[Self]| several.iter().map(|operator| operator.weakened(share)).collect();
-        Self {
-            strength: self.strength * share,
-            some_of: weakened(&self.some_of),
-            all_of: weakened(&self.all_of),
-            ..self.clone()
+        match self {
+            Self::One(one) => Self::One(One { strength: one.strength * share, ..one.clone() }),
+            Self::SomeOf(some) => Self::SomeOf(SomeOf { entries: weakened(&some.entries), ..some.clone() }),
+            Self::AllOf(all) => Self::AllOf(AllOf { entries: weakened(&all.entries), ..all.clone() }),
         }
     }
 }

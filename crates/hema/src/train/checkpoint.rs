@@ -11,6 +11,7 @@ use super::task::Task;
 use crate::model::Network;
 use crate::model_file;
 use crate::optim::Optimizer;
+use crate::recipe::Recipe;
 use crate::weights::{self, StateDict};
 
 /// Metadata key that the state stands under.
@@ -138,7 +139,8 @@ pub(super) fn read(task: &Task, inputs: &Inputs) -> Result<Saved> {
         Err(Error::new(format!("was made with another {what}")).at(&path).hint(hint))
     };
     let before = &document.inputs;
-    if before.recipe != inputs.recipe {
+    // read rather than compared as text: the program that saved it may have known fewer keys
+    if before.recipe != inputs.recipe && Recipe::parse_saved(&before.recipe, &path)? != *task.recipe {
         return differs("recipe", "resume without --recipe and --set: the run keeps its own");
     }
     if before.train != inputs.train || before.val != inputs.val {

@@ -63,7 +63,7 @@ impl<'a> Learner<'a> {
         self.network = freeze::prepare(self.network.clone(), stage)?;
         self.objective = settings::objective(self.recipe, Some(stage), self.images.quotas());
         if self.optimizer.is_none() {
-            self.optimizer = Some(Optimizer::new(settings::optimizer(stage)?));
+            self.optimizer = Some(Optimizer::new(settings::optimizer(stage)));
         }
         Ok(())
     }

@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
             if let Some(stage) = recipe.stages.get(position.stage)
                 && position.stage_step > 0
             {
-                let mut restored = Optimizer::new(settings::optimizer(stage)?);
+                let mut restored = Optimizer::new(settings::optimizer(stage));
                 restored.restore(position.stage_step, &saved.optimizer, task.device)?;
                 learner.optimizer = Some(restored);
             }
@@ -323,7 +323,7 @@ impl<'a> Run<'a> {
                 preprocess: self.learner.preprocess.clone(),
                 temperature: validated.temperature,
                 prevalence: self.learner.prevalence(),
-                tta: self.task.recipe.tta.clone(),
+                tta: self.task.recipe.tta.to_string(),
                 augmentations: self.learner.images.augmentations(),
                 synthetic: self.task.synthetic,
                 metrics: validated.metrics(),

@@ -1,31 +1,19 @@
 //! The optimizer and the loss that a recipe describes.
 
-use hema_core::error::Result;
-
 use crate::loss::{ClassWeights, Consistency, CrossEntropy, Distillation, Objective, VIEWS};
 use crate::optim;
 use crate::recipe::{self, LabelledViews, Recipe, Stage};
 
 /// The settings of a stage's optimizer.
-///
-/// # Errors
-/// An unknown optimizer.
-pub(super) fn optimizer(stage: &Stage) -> Result<optim::Settings> {
-    let rule = optim::find(match stage.optimizer {
-        recipe::Optimizer::Adamw => "adamw",
-        recipe::Optimizer::Adam => "adam",
-        recipe::Optimizer::Lion => "lion",
-        recipe::Optimizer::Sgd => "sgd",
-        recipe::Optimizer::Rmsprop => "rmsprop",
-    })?;
-    let usual = optim::Settings::new(rule);
-    Ok(optim::Settings {
+pub(super) fn optimizer(stage: &Stage) -> optim::Settings {
+    let usual = optim::Settings::new(stage.optimizer.row());
+    optim::Settings {
         betas: stage.betas.unwrap_or(usual.betas),
         weight_decay: stage.weight_decay,
         clip_norm: stage.clip_norm,
         layer_decay: stage.layer_decay,
         ..usual
-    })
+    }
 }
 
 /// What a stage minimises, for training images that are distributed over the classes as `counts` says;

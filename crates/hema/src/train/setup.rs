@@ -38,7 +38,7 @@ pub fn preprocess(recipe: &Recipe) -> Preprocess {
 pub fn model_spec(recipe: &Recipe, classes: usize) -> ModelSpec {
     let model = &recipe.model;
     ModelSpec {
-        name: model.name.clone(),
+        name: model.name.to_string(),
         classes,
         size: preprocess(recipe).network_size(),
         stages: model.stages,

@@ -162,6 +162,45 @@ fn resume(recipe: &Recipe) {
 }
 
 #[test]
+fn a_run_resumes_that_was_saved_before_a_recipe_had_some_of_its_keys() {
+    const NEW: [&str; 4] = ["precision", "tta", "layer_decay", "copies"];
+    let fixture = Fixture::new();
+    let today = recipe(&["precision=fp32"]);
+    let whole = fixture.run("whole", &today, Start::Fresh, FOREVER).unwrap();
+    fixture.run("old", &today, Start::Fresh, 2).unwrap();
+
+    let is_new = |line: &&str| NEW.iter().any(|key| line.starts_with(&format!("{key} = ")));
+    let forget = |text: &str| {
+        assert!(text.lines().filter(is_new).count() >= NEW.len(), "{text}");
+        text.lines().filter(|line| !is_new(line)).collect::<Vec<_>>().join("\n")
+    };
+    let saved = fixture.out("old").join(RECIPE);
+    std::fs::write(&saved, forget(&std::fs::read_to_string(&saved).unwrap())).unwrap();
+    let checkpoint = fixture.out("old").join(CHECKPOINT);
+    let mut file = weights::read(&checkpoint).unwrap();
+    for json in file.metadata.values_mut() {
+        let mut document: serde_json::Value = serde_json::from_str(json).unwrap();
+        document["recipe"] = forget(document["recipe"].as_str().unwrap()).into();
+        *json = document.to_string();
+    }
+    weights::write(&checkpoint, &file.tensors, &file.metadata).unwrap();
+
+    // today's default is another than what such a run did
+    let default = recipe(&[]);
+    assert!(
+        fixture
+            .run("old", &default, Start::Resume, FOREVER)
+            .unwrap_err()
+            .to_string()
+            .contains("another recipe")
+    );
+    let old = Recipe::load_saved(&saved, &[] as &[&str]).unwrap();
+    assert_eq!(old, today);
+    assert_eq!(fixture.run("old", &old, Start::Resume, FOREVER).unwrap(), whole);
+    assert_eq!(fixture.tensors("whole"), fixture.tensors("old"));
+}
+
+#[test]
 fn a_resumed_run_goes_on_with_its_mean_of_the_weights() {
     for kind in ["ema", "uniform"] {
         resume(&recipe(&[&format!("average.kind={kind}"), "average.epochs=2", CORRUPTED, "select.on=both"]));
@@ -547,7 +586,7 @@ fn the_model_averages_over_the_views_of_its_recipe() {
     assert_ne!(predict(&one), predict(&four));
     assert_eq!(predict(&one.with_tta(tta::find("flips").unwrap())), predict(&four));
     let error = Recipe::load("cnn", &["tta=flip"]).unwrap_err();
-    assert!(error.to_string().contains("no views `flip`"), "{error}");
+    assert!(error.to_string().contains("unknown set of views `flip`"), "{error}");
 }
 
 /// `distill.teachers` of runs.

@@ -14,7 +14,7 @@ use hema_core::data::Dataset;
 use hema_core::error::Result;
 use hema_core::preprocess::{Preprocess, resize};
 use hema_core::rng::{Purpose, Rng, stream};
-use hema_core::sampler::{self, Draw, Sampler};
+use hema_core::sampler::{Draw, Sampler};
 use rand::RngExt as _;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -59,9 +59,9 @@ impl<'a> TrainingImages<'a> {
     /// The training images of a recipe.
     ///
     /// # Errors
-    /// An unknown sampler, operator or mix.
+    /// A fill or alpha for an operator or mix that takes none.
     pub(super) fn new(recipe: &Recipe, data: &'a Dataset) -> Result<Self> {
-        let sampler = sampler::find(&recipe.data.sampler)?;
+        let sampler = recipe.data.sampler.row();
         let mut classes = vec![Vec::new(); data.classes().len()];
         for i in 0..data.len() {
             if let Some(label) = data.label(i) {
@@ -76,7 +76,7 @@ impl<'a> TrainingImages<'a> {
             data,
             seed: recipe.seed,
             base: recipe.augment.build_base()?,
-            ways: recipe.augment.build_ways()?,
+            ways: recipe.augment.build_pipelines()?,
             way_per: recipe.augment.one_of_per,
             mix_per: recipe.augment.mix_per,
             last: recipe.augment.build_last()?,

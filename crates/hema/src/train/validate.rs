@@ -45,7 +45,7 @@ impl<'a> Judge<'a> {
         Ok(Self {
             data,
             seed: recipe.seed,
-            metric: metrics::find(&recipe.select.metric)?,
+            metric: recipe.select.metric.row(),
             on: recipe.select.on,
             corruption: recipe.select.corruption()?,
         })

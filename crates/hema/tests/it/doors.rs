@@ -130,7 +130,7 @@ fn a_run_can_be_stopped_and_resumed_and_a_folder_holds_one() {
     assert_eq!(run.best_epoch, 1);
     let whole = quick(place.path()).out(place.path().join("whole")).run(&mut ()).unwrap();
     assert_eq!(run.scores(), whole.scores());
-    assert_eq!(run.model.manifests()[0].metrics["accuracy"], run.scores().accuracy);
+    assert_eq!(run.model.manifests()[0].metrics["accuracy"], run.scores().accuracy());
     let nothing = Training::resume(place.path().join("nowhere")).run(&mut ()).unwrap_err();
     assert_eq!(nothing.kind(), ErrorKind::NotFound);
     let diverged = quick(place.path()).out(place.path().join("wild")).set("stage.all.lr", "1e30");

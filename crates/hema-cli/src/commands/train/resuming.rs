@@ -16,7 +16,7 @@ pub(crate) fn advise_resuming(command: &str, out: &Path, printer: &Printer) {
 /// Refuses to go on with several runs by another recipe than theirs.
 pub(crate) fn check_same_recipe(recipe: &Recipe, out: &Path) -> Result<()> {
     let path = out.join(RECIPE);
-    let own = Recipe::load(&path.to_string_lossy(), &[] as &[&str])?;
+    let own = Recipe::load_saved(&path, &[] as &[&str])?;
     if own == *recipe {
         return Ok(());
     }

@@ -49,7 +49,7 @@ pub(crate) fn warn_of_weights(recipe: &Recipe, printer: &Printer) {
         Weights::None => return,
         Weights::Path(path) => path.clone(),
         // that there are none is found out in its place
-        Weights::Imagenet => weights::find_pretrained(&recipe.model.name).unwrap_or_default(),
+        Weights::Imagenet => weights::find_pretrained(recipe.model.name.as_str()).unwrap_or_default(),
     };
     let Some(published) = Published::of_file(&path) else { return };
     if published.is_non_commercial() {

@@ -1,0 +1,3 @@
+//! Tests that need the command's own arguments and tables.
+
+mod reference;
