@@ -33,9 +33,9 @@
 //! # Threads and devices
 //!
 //! Everything uses all cores of the processor; the environment variable `RAYON_NUM_THREADS` limits them.
-//! Graphics cards need a Cargo feature (`gpu`, `cuda`, `vulkan`, `metal`) and [`device::open`]. A program that
-//! computes on the processor should declare [`CacheLines`] as its global allocator: products on AMX tiles are
-//! a fifth faster for it.
+//! Graphics cards need a Cargo feature (`gpu`, `cuda`, `vulkan`, `metal`) and [`device::open`]. A
+//! program that computes on the processor should declare [`CacheLines`] as its global allocator:
+//! products on AMX tiles are a fifth faster for it.
 //!
 //! ```
 //! #[global_allocator]

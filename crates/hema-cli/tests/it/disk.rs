@@ -49,7 +49,8 @@ fn reports_need_a_record() {
     assert!(!place.path("report.html").exists());
 }
 
-/// Runs a command that may write files of so many KiB and is told, instead of being killed, when it writes more.
+/// Runs a command that may write files of so many KiB and is told, instead of being killed, when it
+/// writes more.
 #[cfg(unix)]
 fn with_room(place: &Place, kib: usize, words: &str) -> crate::support::Said {
     // bash counts in KiB unless it is in POSIX mode

@@ -1,4 +1,5 @@
-//! Makes the files that tests hand to the program: cells, archives, arrays, and pictures that are not what they seem.
+//! Makes the files that tests hand to the program: cells, archives, arrays, and pictures that are
+//! not what they seem.
 
 use std::fs;
 use std::io::{Cursor, Write};

@@ -1,5 +1,5 @@
-//! Data that is damaged, empty, wrong or made in bad faith: one error that says so, or one image left out; never a
-//! panic, never something half-written.
+//! Data that is damaged, empty, wrong or made in bad faith: one error that says so, or one image
+//! left out; never a panic, never something half-written.
 
 use insta::assert_snapshot;
 

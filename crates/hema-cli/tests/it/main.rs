@@ -1,4 +1,5 @@
-//! The `hema` command as people run it: exit status, stdout and stderr of the real program in a folder of its own.
+//! The `hema` command as people run it: exit status, stdout and stderr of the real program in a
+//! folder of its own.
 
 mod audit;
 mod augment;

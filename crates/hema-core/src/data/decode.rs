@@ -64,8 +64,8 @@ fn format_of_name(name: &str) -> Option<ImageFormat> {
 /// Decodes a JPEG, PNG, BMP, TIFF or WebP file.
 ///
 /// # Errors
-/// Empty, unknown, damaged or truncated files, of the kind [`ErrorKind::Unreadable`]; pictures over 16,384 pixels a side,
-/// before memory is taken for them.
+/// Empty, unknown, damaged or truncated files, of the kind [`ErrorKind::Unreadable`]; pictures over
+/// 16,384 pixels a side, before memory is taken for them.
 pub fn decode(bytes: &[u8]) -> Result<Image> {
     decode_known(bytes).map_err(|e| e.with_kind(ErrorKind::Unreadable))
 }

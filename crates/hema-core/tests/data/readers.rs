@@ -1,4 +1,5 @@
-//! Every row of the table of readers: it recognises a small sample of its form, opens it, and stands in hints.
+//! Every row of the table of readers: it recognises a small sample of its form, opens it, and
+//! stands in hints.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

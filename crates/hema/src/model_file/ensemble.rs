@@ -102,8 +102,8 @@ impl Ensemble {
         &self.members[0].model.manifest.classes
     }
 
-    /// Weighs members and views, and fits the temperature, by the probabilities that [`Predictor::components`]
-    /// gives for labelled images.
+    /// Weighs members and views, and fits the temperature, by the probabilities that
+    /// [`Predictor::components`] gives for labelled images.
     ///
     /// [`Predictor::components`]: crate::predict::Predictor::components
     ///

@@ -88,7 +88,8 @@ struct Document {
     inputs: Inputs,
 }
 
-/// Fingerprints of everything a run must find unchanged to go on: computed once a run, as hashing reads every pixel.
+/// Fingerprints of everything a run must find unchanged to go on: computed once a run, as hashing
+/// reads every pixel.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Inputs {
     recipe: String,

@@ -1,4 +1,5 @@
-//! The part of a network that a stage trains: which weights get gradients, and which batch normalisations use their batch.
+//! The part of a network that a stage trains: which weights get gradients, and which batch
+//! normalisations use their batch.
 
 use burn::module::{Flag, Module, ModuleMapper, Param};
 use burn::tensor::Tensor;

@@ -8,8 +8,7 @@ use hema::error::{Error, Result};
 use hema::recipe::Recipe;
 use hema::split::Part;
 
-use super::convert::with_parts;
-use super::{Writing, write_images};
+use super::writing::{Writing, with_parts, write_images};
 use crate::output::{Printer, printable};
 use crate::status::Status;
 

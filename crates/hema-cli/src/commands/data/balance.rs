@@ -8,8 +8,7 @@ use hema::error::{Error, Result};
 use hema::sampler::{self, Draw, Sampler};
 use hema::split::Part;
 
-use super::convert::{choose, with_parts};
-use super::{Writing, write_images};
+use super::writing::{Writing, choose, with_parts, write_images};
 use crate::output::{Printer, printable, table};
 use crate::status::Status;
 

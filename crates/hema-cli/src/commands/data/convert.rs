@@ -1,15 +1,14 @@
 //! `hema data convert`: the same images in another form.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hema::data::write::{self, Change, Encoding, Form};
-use hema::data::{self, Skipped, Source};
+use hema::data::{self, Skipped};
 use hema::error::{Error, Result};
 use hema::preprocess::{Crop, Filter};
 use hema::split::Part;
-use hema::split_choice::with_split;
 
-use super::{Writing, write_images};
+use super::writing::{Writing, choose, with_parts, write_images};
 use crate::output::Printer;
 use crate::status::Status;
 
@@ -66,29 +65,6 @@ fn change(args: &Args) -> Change {
         filter: args.filter,
         encoding: args.quality.map_or(Encoding::Exact, Encoding::Jpeg),
     }
-}
-
-/// The source with the parts that its images will have.
-pub(super) fn with_parts(source: Source, split: Option<&Path>) -> Result<Source> {
-    match split {
-        Some(none) if none == Path::new("none") => Ok(source.without_parts()),
-        split => with_split(source, split),
-    }
-}
-
-/// The images of the parts asked for, all when there are none. A single part is a data set of its own,
-/// without parts.
-pub(super) fn choose(source: Source, wanted: &[Part]) -> Result<(Source, Vec<usize>)> {
-    let is_wanted =
-        |i: &usize| wanted.is_empty() || source.entry(*i).part.is_some_and(|p| wanted.contains(&p));
-    let chosen: Vec<usize> = (0..source.len()).filter(is_wanted).collect();
-    if chosen.is_empty() {
-        let names = wanted.iter().map(Part::to_string).collect::<Vec<_>>().join(",");
-        return Err(Error::new(format!("no image belongs to the part {names}"))
-            .at(source.path())
-            .hint("give a split with --split"));
-    }
-    Ok((if wanted.len() == 1 { source.without_parts() } else { source }, chosen))
 }
 
 fn report(args: &Args, form: &Form, images: usize, skipped: &[Skipped], printer: &Printer) -> Result<()> {

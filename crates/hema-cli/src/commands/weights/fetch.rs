@@ -7,7 +7,7 @@ use hema::weights::{HUB_FILE, HubCache, PUBLISHED, Published, check_fits, find_p
 use hema_fetch::hub::Hub;
 use hema_fetch::{Options, Outcome};
 
-use super::other_normalisation;
+use super::terms::other_normalisation;
 use crate::commands::download::Watch;
 use crate::output::Printer;
 use crate::status::Status;

@@ -4,12 +4,12 @@ use hema::error::{Error, Result};
 use hema::model;
 use hema::weights::{PUBLISHED, Published, find_pretrained};
 
-use super::other_normalisation;
+use super::terms::other_normalisation;
 use crate::output::Printer;
 use crate::status::Status;
 
-/// List the architectures with published ImageNet weights: from which repository, with which licence, and where they are on
-/// this machine
+/// List the architectures with published ImageNet weights: from which repository, with which
+/// licence, and where they are on this machine
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 

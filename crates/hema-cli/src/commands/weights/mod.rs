@@ -1,14 +1,14 @@
-//! `hema weights`: pretrained backbones, one file per subcommand; and what training must know of them.
+//! `hema weights`: pretrained backbones, one file per subcommand.
 
 mod fetch;
 mod import;
 mod list;
+mod terms;
 
 use clap::Subcommand;
 use hema::error::Result;
-use hema::recipe::{Recipe, Weights};
-use hema::weights::{self, PUBLISHED, Published};
 
+pub(crate) use self::terms::{other_normalisation, warn_of_weights};
 use crate::output::Printer;
 use crate::status::Status;
 
@@ -31,36 +31,5 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         Command::Fetch(args) => fetch::run(args, printer),
         Command::Import(args) => import::run(args, printer),
         Command::List(args) => list::run(args, printer),
-    }
-}
-
-/// The settings of `[data]` that these weights need in a recipe, where its own values will not do.
-pub(crate) fn other_normalisation(published: &Published) -> Option<String> {
-    let Published { mean, std, .. } = published;
-    // a recipe's own values are those of ImageNet, which most weights have
-    let usual = (&PUBLISHED[0].mean, &PUBLISHED[0].std);
-    ((mean, std) != usual).then(|| format!("data.mean={mean:?} data.std={std:?}").replace(", ", ","))
-}
-
-/// Warns of what the published weights that a recipe starts from ask for: of a licence that keeps commercial
-/// use out, and of images normalised otherwise than the recipe says.
-pub(crate) fn warn_of_weights(recipe: &Recipe, printer: &Printer) {
-    let path = match &recipe.model.weights {
-        Weights::None => return,
-        Weights::Path(path) => path.clone(),
-        // that there are none is found out in its place
-        Weights::Imagenet => weights::find_pretrained(recipe.model.name.as_str()).unwrap_or_default(),
-    };
-    let Some(published) = Published::of_file(&path) else { return };
-    if published.is_non_commercial() {
-        printer.warn(&format!("{}: licence {}", published.repository(), published.terms()));
-    }
-    let Published { mean, std, .. } = published;
-    if (mean, std) != (&recipe.data.mean, &recipe.data.std) {
-        let set = format!("--set data.mean={mean:?} --set data.std={std:?}").replace(", ", ",");
-        printer.warn(&format!(
-            "{} were trained on images normalised otherwise than the recipe says: add {set}",
-            published.repository()
-        ));
     }
 }
