@@ -24,5 +24,6 @@ mod server;
 mod split;
 mod support;
 mod tables;
+mod test_part;
 mod tune;
 mod weights;
