@@ -12,6 +12,7 @@ mod evaluate;
 mod export;
 mod fetch;
 mod files;
+mod formats;
 mod hostile_data;
 mod hostile_models;
 mod hostile_recipes;
