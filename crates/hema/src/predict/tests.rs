@@ -78,12 +78,12 @@ fn an_image_in_memory_is_cropped_as_the_same_image_in_a_file_is() {
     let file = folder.path().join("cell.png");
     std::fs::write(&file, image.to_png().unwrap()).unwrap();
     let device = Device::flex();
-    let spec = ModelSpec { size: 16, ..crate::model::tests::spec("cnn_gap") };
+    let spec = ModelSpec { size: 24, ..crate::model::tests::spec("cnn_gap") };
     let network = Network::new(&spec, 0, &device).unwrap();
     let classes: Vec<String> = (0..8).map(|class| class.to_string()).collect();
     let mut answers = Vec::new();
     for crop in [Crop::Pixels(20), Crop::Square, Crop::None] {
-        let preprocess = Preprocess { crop, ..Preprocess::imagenet(16) };
+        let preprocess = Preprocess { crop, ..Preprocess::imagenet(24) };
         let predictor = Predictor::of_network(&network, &preprocess, &classes, &device);
         let source = data::open(&file).unwrap();
         let of_file = predictor.load(&source, None, None, &LoadOptions::default(), &|_| ()).unwrap();
