@@ -1,5 +1,4 @@
-//! The record of an evaluation, which `evaluate` writes, `report` draws and people
-//! compare.
+//! The record of an evaluation, which `evaluate` writes, `report` draws and people compare.
 //!
 //! Everything here is plain data that serialises to JSON. How the numbers are computed is in
 //! [`crate::metrics`].
@@ -20,9 +19,9 @@ pub const EVALUATION_FORMAT: u32 = 1;
 pub struct Evaluation {
     /// Format number, see [`EVALUATION_FORMAT`].
     pub format: u32,
-    /// Who made this record, from what.
+    /// Version, command line, device and time that made this record.
     pub provenance: Provenance,
-    /// The model judged.
+    /// The model that was judged.
     pub model: ModelSummary,
     /// The images it was judged on.
     pub data: DataSummary,
@@ -35,7 +34,7 @@ pub struct Evaluation {
     pub mistakes: Vec<Mistake>,
 }
 
-/// The model, for readers.
+/// Model that was judged, as a report describes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelSummary {
     /// Path or paths of the model, as given.
@@ -67,7 +66,7 @@ fn no_tta() -> String {
     tta::NONE.name.to_owned()
 }
 
-/// The images, for readers.
+/// Images that a model was judged on, as a report describes them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DataSummary {
     /// Path of the data set, as given.
@@ -82,7 +81,7 @@ pub struct DataSummary {
     pub counts: Vec<u64>,
     /// Images that could not be read and were skipped.
     pub skipped: u64,
-    /// The cells are drawn by a program, not photographed.
+    /// Whether the cells are drawn by a program, not photographed.
     pub synthetic: bool,
 }
 
@@ -95,7 +94,7 @@ pub struct ConditionScores {
     pub corruption: Option<String>,
     /// Severity 1 to 5; 0 for clean images and for conditions without such a scale.
     pub severity: u8,
-    /// How many operators the condition is made of.
+    /// Number of operators that the condition is made of.
     #[serde(default)]
     pub operators: usize,
     /// Operators of the condition that the training recipe also used.
@@ -119,8 +118,8 @@ pub struct SuiteScores {
     pub conditions: usize,
     /// Mean accuracy over the conditions.
     pub accuracy: f64,
-    /// 95 % interval of the mean accuracy, by a bootstrap over the images: one image stands for itself under
-    /// all conditions.
+    /// 95 % interval of the mean accuracy, by a bootstrap over the images, each drawn with all its
+    /// conditions.
     pub accuracy_interval: [f64; 2],
     /// Mean balanced accuracy over the conditions.
     pub balanced_accuracy: f64,
@@ -130,7 +129,8 @@ pub struct SuiteScores {
     pub worst: String,
     /// Mean accuracy under the worst corruption.
     pub worst_accuracy: f64,
-    /// Mean accuracy over the conditions that share no operator with the training recipe; `None` when all do.
+    /// Mean accuracy over the conditions that share no operator with the training recipe; `None` when there
+    /// is no such condition.
     pub unseen_accuracy: Option<f64>,
     /// Errors relative to a published baseline, for a suite that has one.
     pub relative: Option<RelativeErrors>,

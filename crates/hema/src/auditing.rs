@@ -1,4 +1,4 @@
-//! The door to auditing: what is wrong with a data set, perhaps with the help of a model.
+//! The door to auditing: the faults of a data set, perhaps found with the help of a model.
 
 use std::path::{Path, PathBuf};
 
@@ -43,8 +43,8 @@ pub struct Audited {
     pub model: Option<ModelEvidence>,
 }
 
-/// Looks for what is wrong with a data set: copies, foreign images, conflicting labels, leaks between parts,
-/// spoilt images.
+/// Looks for faults in a data set: copies, foreign images, conflicting labels, leaks between parts, spoilt
+/// images.
 ///
 /// ```no_run
 /// let audited = hema::audit("cells/").run(&mut ())?;
@@ -74,7 +74,7 @@ impl Auditing {
         self
     }
 
-    /// Finds the images that score below `value` in a check, one of [`hema_core::audit::CHECKS`]; 0 leaves
+    /// Reports the images that score below `value` in a check, one of [`hema_core::audit::CHECKS`]; 0 leaves
     /// the check out.
     pub fn threshold(mut self, check: impl Into<String>, value: f64) -> Self {
         self.thresholds.push(Threshold { check: check.into(), value });
@@ -87,8 +87,8 @@ impl Auditing {
         self
     }
 
-    /// Judges every label by the images outside its own of so many folds, 5 by default; without a model on
-    /// the features of a network with `ImageNet`'s weights.
+    /// Judges the labels of each fold by a classifier that is fitted to the other folds, 5 folds by default.
+    /// Its features are the model's or, without one, those of a network with `ImageNet`'s weights.
     pub fn folds(mut self, folds: usize) -> Self {
         self.folds = Some(folds);
         self
@@ -100,7 +100,7 @@ impl Auditing {
         self
     }
 
-    /// Keeps at most so many bytes of decoded images in memory for the model, by default 4 GiB.
+    /// Keeps at most this many bytes of decoded images in memory for the model, by default 4 GiB.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = self.memory.memory_budget(bytes);
         self
@@ -117,13 +117,13 @@ impl Auditing {
     /// Opens the data set and audits it.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open) and [`run_on`](Self::run_on).
+    /// The errors of [`open`](Self::open) and [`run_on`](Self::run_on).
     pub fn run(&self, watch: &mut dyn Watch) -> Result<Audited> {
         self.run_on(self.open()?, watch)
     }
 
-    /// Audits a data set that is open. A model is asked only about the images that would stay without it:
-    /// what is to go anyway is no evidence of what a class looks like.
+    /// Audits a data set that is open. A model is asked only about the images that no other check drops: the
+    /// dropped ones are no evidence of how a class looks.
     ///
     /// # Errors
     /// A model that cannot be opened, or data that cannot be read any further.
@@ -157,8 +157,8 @@ impl Auditing {
         }
     }
 
-    /// What a model says of the images that stay: of labels always by heads that were fitted to other images,
-    /// since a model mostly repeats the labels it has seen.
+    /// Asks a model about the images that stay. Labels are always judged by heads that were fitted to other
+    /// images, since a model mostly repeats the labels it has seen.
     fn ask(
         &self,
         predictor: &Predictor,
@@ -189,7 +189,7 @@ fn positions_that_stay(audit: &Audit, source: &Source) -> Vec<usize> {
 }
 
 impl Audited {
-    /// An audit made before, from its `findings.csv`, perhaps edited. Nothing is measured.
+    /// Reads an earlier audit from its `findings.csv`, which a person may have edited. Nothing is measured.
     ///
     /// # Errors
     /// A file that is no list of findings, or one that does not fit the data.

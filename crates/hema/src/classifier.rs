@@ -43,7 +43,7 @@ pub struct Classifier {
     loading: LoadOptions,
 }
 
-/// How a [`Classifier`] is opened: where it computes, and what it is told about the images.
+/// Options for opening a [`Classifier`]: the device, the views, the classes that can occur.
 #[derive(Clone, Debug, Default)]
 pub struct ClassifierOptions {
     device: Option<Device>,
@@ -79,8 +79,8 @@ impl ClassifierOptions {
         Self { among: classes.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// Estimates from all images of a call together how common each class is among them, and predicts with
-    /// that in place of how common it was in training, see [`hema_core::prevalence`].
+    /// Estimates how common each class is among all images of a call, and predicts with these shares in place
+    /// of the training data's, see [`hema_core::prevalence`].
     pub fn adapt_prevalence(self, adapts: bool) -> Self {
         Self { adapts, ..self }
     }
@@ -97,8 +97,8 @@ impl ClassifierOptions {
         self
     }
 
-    /// Keeps at most so many bytes of decoded images in memory, by default 4 GiB; a data set that takes more
-    /// goes to a temporary file.
+    /// Keeps at most this many bytes of decoded images in memory, by default 4 GiB; a data set that takes
+    /// more goes to a temporary file.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.loading.memory_budget = bytes;
         self
@@ -107,8 +107,8 @@ impl ClassifierOptions {
     /// Opens a model.
     ///
     /// # Errors
-    /// A path that holds no model; a device that cannot compute in the precision; unknown views or classes; a
-    /// model that does not know how common its classes were in training, where prevalence is to be adapted.
+    /// A path that holds no model; a device that cannot compute in the precision; unknown views or classes;
+    /// to adapt prevalence, a model without the class shares of its training data.
     pub fn open(&self, model: impl AsRef<Path>) -> Result<Classifier> {
         self.open_all(&[model.as_ref().to_path_buf()])
     }
@@ -116,7 +116,7 @@ impl ClassifierOptions {
     /// Opens several models as an ensemble with equal weights.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), and models for different classes.
+    /// The errors of [`open`](Self::open), and models for different classes.
     pub fn open_all(&self, models: &[PathBuf]) -> Result<Classifier> {
         let device = match &self.device {
             Some(device) => device.clone(),
@@ -158,7 +158,7 @@ impl Classifier {
         &self.classes
     }
 
-    /// Everything that is known of each member of the model but its weights.
+    /// Manifest of each member of the model: everything that is known of it but its weights.
     pub fn manifests(&self) -> &[Manifest] {
         &self.manifests
     }
@@ -183,7 +183,7 @@ impl Classifier {
     /// Classifies picture files in memory: JPEG, PNG, BMP, TIFF or WebP. Predictions have no path.
     ///
     /// # Errors
-    /// The first that cannot be decoded, by its position.
+    /// The first file that cannot be decoded, named by its position.
     pub fn classify_bytes<B: AsRef<[u8]> + Sync>(&self, files: &[B]) -> Result<Vec<Prediction>> {
         let decode = |(position, file): (usize, &B)| {
             data::decode(file.as_ref()).map_err(|e| e.at(format!("image {position}")))
@@ -202,7 +202,7 @@ impl Classifier {
         self.predict(&self.predictor.view_images(&named)?).collect()
     }
 
-    /// Lists inputs as one data set, whose labels, where it has any, are the model's. Nothing is decoded.
+    /// Lists inputs as one data set, with labels in the order of the model's classes. Nothing is decoded.
     ///
     /// # Errors
     /// An input that is not there or in no known form.
@@ -237,12 +237,13 @@ impl Classifier {
     }
 
     /// Classifies loaded images, a few hundred at a time as the iterator is asked for more: memory stays
-    /// bounded, and a caller can count, show or stop. With adapted prevalence all are classified first.
+    /// bounded, and a caller can count, show or stop. Where prevalence is adapted, all images are classified
+    /// first.
     pub fn predict<'a>(&'a self, images: &'a Images) -> Predictions<'a> {
         Predictions { classifier: self, images, next: 0, ready: Vec::new().into_iter() }
     }
 
-    /// The model as records of evaluations state it.
+    /// Summary of the model for the record of an evaluation.
     pub fn summary(&self) -> ModelSummary {
         let join = |parts: Vec<String>| parts.join(" + ");
         let mut augmentations: Vec<String> =

@@ -51,10 +51,10 @@
 //!
 //! # Below the doors
 //!
-//! The modules are what the doors are built of: networks and weights ([`model`], [`weights`], [`nn`],
-//! [`optim`], [`loss`]), the training loop ([`mod@train`]), model files ([`model_file`], [`export`]); and
-//! from `hema-core`, which needs no tensors, data sets, splits, augmentations, corruptions, metrics and
-//! reports. Tensors are [`burn`]'s.
+//! The doors are built of the modules: networks and weights ([`model`], [`weights`], [`nn`], [`optim`],
+//! [`loss`]), the training loop ([`mod@train`]), model files ([`model_file`], [`export`]); and from
+//! `hema-core`, which needs no tensors, data sets, splits, augmentations, corruptions, metrics and reports.
+//! Tensors are [`burn`]'s.
 
 pub mod device;
 pub mod device_check;

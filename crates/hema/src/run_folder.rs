@@ -84,11 +84,15 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// A file that cannot be opened or holds another kind of value.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let reader = std::io::BufReader::new(file::open(path)?);
-    serde_json::from_reader(reader).map_err(|e| Error::new(format!("is no record of hema: {e}")).at(path))
+    serde_json::from_reader(reader).map_err(|e| no_record(&e, path))
 }
 
-/// Reads the evaluation in a run directory, in an evaluation's folder, or in a file, with what else its page
-/// shows.
+fn no_record(reason: &serde_json::Error, path: &Path) -> Error {
+    Error::new(format!("is no record of hema: {reason}")).at(path)
+}
+
+/// Reads the evaluation in a run directory, in an evaluation's folder, or in a file, with everything else
+/// that its page shows.
 ///
 /// # Errors
 /// A path without an evaluation, or with one of a newer format.
@@ -100,21 +104,27 @@ pub fn read_report(input: &Path) -> Result<RunReport> {
             .hint("`hema train` writes one at its end, `hema evaluate --out DIR` any time")
             .with_kind(ErrorKind::NotFound));
     }
-    let evaluation: Evaluation = read_json(&file)
-        .map_err(|e| e.hint("give a run directory, the --out of `hema evaluate`, or its evaluation.json"))?;
-    if evaluation.format > EVALUATION_FORMAT {
-        let found = format!("evaluation format {}, expected at most {EVALUATION_FORMAT}", evaluation.format);
-        return Err(Error::new(found)
-            .at(&file)
-            .hint("it was written by a newer hema; update")
-            .with_kind(ErrorKind::Unsupported));
-    }
+    let evaluation = read_evaluation(&file)?;
     let folder = file.parent().unwrap_or(Path::new("."));
     let model = PathBuf::from(&evaluation.model.path);
     report(folder, evaluation, &model)
 }
 
-/// An evaluation with what its run directory knows besides: learning curves, recipe, who trained it.
+/// Reads the record of an evaluation: its format first, since a newer one may have other fields.
+fn read_evaluation(file: &Path) -> Result<Evaluation> {
+    let hint = "give a run directory, the --out of `hema evaluate`, or its evaluation.json";
+    let value: serde_json::Value = read_json(file).map_err(|e| e.hint(hint))?;
+    if let Some(format) = value["format"].as_u64().filter(|format| *format > u64::from(EVALUATION_FORMAT)) {
+        let found = format!("evaluation format {format}, expected at most {EVALUATION_FORMAT}");
+        return Err(Error::new(found)
+            .at(file)
+            .hint("it was written by a newer hema; update")
+            .with_kind(ErrorKind::Unsupported));
+    }
+    serde_json::from_value(value).map_err(|e| no_record(&e, file).hint(hint))
+}
+
+/// Adds to an evaluation the learning curves, the recipe and the model's provenance from its run directory.
 ///
 /// # Errors
 /// A log of epochs that cannot be read.
@@ -160,7 +170,7 @@ pub fn write_page(path: &Path, runs: &[RunReport]) -> Result<()> {
 }
 
 /// Writes the record of an evaluation and its page into a folder; `model` is the path of the model that was
-/// judged. Gives the path of the page.
+/// judged. Returns the path of the page.
 ///
 /// # Errors
 /// A folder that cannot be written.
@@ -171,7 +181,7 @@ pub fn write_evaluation(folder: &Path, evaluation: &Evaluation, model: &Path) ->
     Ok(page)
 }
 
-/// The name of a folder or file, for titles.
+/// Title of a page: the name of a folder or file, without an extension.
 pub fn title(path: &Path) -> String {
     path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

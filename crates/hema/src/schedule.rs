@@ -65,7 +65,7 @@ impl Schedule {
         (self.warmup.unwrap_or(0.0) * total).round()
     }
 
-    /// As torch's `OneCycleLR` with cosine annealing, whose phases end at fractional steps.
+    /// Rate of torch's `OneCycleLR` with cosine annealing, whose phases end at fractional steps.
     fn one_cycle(&self, step: f64, total: f64) -> f64 {
         let start = self.peak / ONE_CYCLE_START;
         let end = self.final_share.map_or(start / ONE_CYCLE_END, |share| self.peak * share);

@@ -41,9 +41,9 @@ pub(crate) fn find(source: &Source, given: Option<&Path>, run: OfRun) -> Result<
     source.read_split_inside()
 }
 
-/// The images of a part that a model is judged on, by the split that [`find`] takes: the part's name and its
-/// images. `None` stands for all images, which are taken for the part `all`, or where there is no split. The
-/// usual part is `val`.
+/// Name of the part that a model is judged on, and its images; `None` stands for all images. The split is the
+/// one in the file, else that of the model's run if it fits the data, else the data's own. The part is `val`
+/// by default, or `all` where there is no split.
 ///
 /// # Errors
 /// A part of a data set without a split, an unknown part, a split that does not fit the data.
@@ -69,7 +69,7 @@ pub fn choose_part(
     Ok((part.to_string(), Some(split.indices(source, part)?)))
 }
 
-/// The source with every image in its part, by the split in a file or else the data's own.
+/// Puts every image of a source into its part, by the split in a file or else the data's own.
 ///
 /// # Errors
 /// A file that is no split, or one that does not fit the data.

@@ -33,7 +33,7 @@ use crate::watch::{Phase, Watch, from_any_thread, skipped_images};
 ///     .data("cells/")
 ///     .out("runs/first")
 ///     .run(&mut ())?;
-/// println!("{:.1} % of the validation images", 100.0 * run.scores().accuracy);
+/// println!("{:.1} % of the validation images", 100.0 * run.scores().accuracy());
 /// let model = run.model; // a Classifier
 /// # Ok::<(), hema::Error>(())
 /// ```
@@ -63,9 +63,9 @@ enum Choice {
     OfRun,
 }
 
-/// A data set that a run reads, opened, and where it lies.
+/// Opened data set of a run, and its path.
 pub struct RunData {
-    /// The path for the run's folder.
+    /// Path of the data set, for the run's folder.
     pub info: RunInfo,
     /// The data set.
     pub source: Source,
@@ -95,7 +95,7 @@ pub struct FinishedRun {
     pub folder: PathBuf,
     /// Epoch of the best model, from 1.
     pub best_epoch: u64,
-    /// How good the best model is on the validation images.
+    /// Evaluation of the best model on the validation images.
     pub evaluation: Evaluation,
     /// The best model.
     pub model: Classifier,
@@ -172,20 +172,20 @@ impl Training {
         self
     }
 
-    /// Begins the run, which is the default, or goes on with the one in its folder.
+    /// Begins a new run, which is the default, or goes on with the one in the folder.
     pub fn start(mut self, start: Start) -> Self {
         self.start = start;
         self
     }
 
-    /// Saves a checkpoint so often within an epoch, by default every ten minutes; one is saved at every
-    /// epoch's end anyway.
+    /// Saves a checkpoint within an epoch whenever this time has passed, by default every ten minutes. One is
+    /// saved at every epoch's end anyway.
     pub fn save_every(mut self, time: Duration) -> Self {
         self.save_every = time;
         self
     }
 
-    /// Keeps at most so many bytes of each part's decoded images in memory, by default 4 GiB; more go to a
+    /// Keeps at most this many bytes of each part's decoded images in memory, by default 4 GiB; more go to a
     /// temporary file.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
@@ -207,12 +207,12 @@ impl Training {
     /// Trains and judges the best model on the validation images.
     ///
     /// # Errors
-    /// Those of [`plan`](Self::plan) and [`Plan::run`].
+    /// The errors of [`plan`](Self::plan) and [`Plan::run`].
     pub fn run(&self, observer: &mut dyn Observer) -> Result<FinishedRun> {
         self.plan(observer)?.run(observer)
     }
 
-    /// Settles what the run is made of, and checks that it fits together.
+    /// Settles the recipe, data, split and folder of the run, and checks that they fit together.
     ///
     /// # Errors
     /// A recipe that makes no sense, a folder that holds a run (or, to resume, none), data that no classifier
@@ -230,7 +230,7 @@ impl Training {
         Ok(self.plan_of(recipe, Arc::new(data), split, folder, self.start))
     }
 
-    /// A run with these parts and everything else as this training says.
+    /// Plan of a run with this recipe, data, split and folder, and the other options of this training.
     pub fn plan_of(
         &self,
         recipe: Recipe,
@@ -265,15 +265,15 @@ impl Training {
         }
     }
 
-    /// The folder of the run, by default that of the recipe's name with `suffix` in `runs`.
+    /// Folder of the run; by default in `runs`, named after the recipe with `suffix` behind.
     pub fn folder(&self, recipe: &Recipe, suffix: &str) -> PathBuf {
         self.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}{suffix}", recipe.name)))
     }
 
-    /// Opens the data set that was given, or that the run in the folder reads.
+    /// Opens the data set that was given, or else the one that the run in the folder reads.
     ///
     /// # Errors
-    /// Data in no known form, or with fewer than two classes; a folder that does not say what its run reads.
+    /// Data in no known form, or with fewer than two classes; a folder without the path of its run's data.
     pub fn open_data(&self, folder: &Path, watch: &mut dyn Watch) -> Result<RunData> {
         let info = match &self.data {
             Some(data) => RunInfo::new(data),
@@ -299,10 +299,10 @@ impl Training {
         }
     }
 
-    /// Refuses a folder in which the run would write over the recipe or the split it is given.
+    /// Checks that the run would not write over the recipe or the split that it is given.
     ///
     /// # Errors
-    /// It is such a folder.
+    /// A recipe or a split in the run's folder, under the name that the run writes.
     pub fn check_inputs_are_kept(&self, folder: &Path) -> Result<()> {
         let recipe = match &self.recipe {
             Choice::Named(name) => Some(Path::new(name)),
@@ -414,10 +414,10 @@ impl Plan {
     }
 }
 
-/// Trains, and tells how it begins and ends. Gives the epoch of the best model.
+/// Trains, with notes to the observer at the beginning and the end. Returns the epoch of the best model.
 ///
 /// # Errors
-/// Those of [`train::fit`]; of the kind [`ErrorKind::Interrupted`] when `stop` was set,
+/// The errors of [`train::fit`]; of the kind [`ErrorKind::Interrupted`] when `stop` was set,
 /// [`ErrorKind::Diverged`] when the loss was no finite number any more.
 pub fn fit(task: &Task, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<u64> {
     observer.starts();
@@ -443,7 +443,7 @@ pub fn fit(task: &Task, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
     }
 }
 
-/// Says how many images there are and where they are kept.
+/// Describes a data set in words: the number and size of its images, and where they are kept.
 pub fn describe(data: &Dataset) -> String {
     let (width, height) = data.dimensions();
     let megabytes = (data.len() * width * height * 3) as f64 / 1e6;

@@ -4,36 +4,38 @@ use std::sync::Mutex;
 
 use hema_core::data::Skipped;
 
-/// What is being done to the images of a data set.
+/// Kind of work on the images of a data set, for reports of progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase<'a> {
-    /// Read, decoded and brought to the size that a network sees.
+    /// Reading and decoding images, and resizing them for the network.
     Decoding,
-    /// Classified.
+    /// Classifying images.
     Predicting,
-    /// Classified under a condition of a suite, of this name and severity.
+    /// Classifying images under a condition of a suite, of this name and severity.
     Judging(&'a str),
-    /// Measured for an audit.
+    /// Measuring images for an audit.
     Measuring,
-    /// Shown to the model that an audit asks.
+    /// Classifying images by the model that an audit asks.
     AskingModel,
 }
 
-/// Hears how far work is. Every method does nothing unless it is written; `()` hears nothing.
+/// Listener to the progress of work. Every method does nothing unless it is overridden; `()` ignores
+/// everything.
 pub trait Watch: Send {
-    /// `done` of the `total` images of a phase are done. Several threads may report out of order.
+    /// Called when `done` of the `total` images of a phase are finished. Several threads may report out of
+    /// order.
     fn progress(&mut self, phase: Phase<'_>, done: usize, total: usize) {
         let _ = (phase, done, total);
     }
 
-    /// A line for people about what is going on.
+    /// Called with a line for people about the course of the work.
     fn note(&mut self, text: &str) {
         let _ = text;
     }
 
-    /// A line for people about something that may be wrong and stops nothing, as an image that cannot be
-    /// read.
+    /// Called with a line for people about a possible fault that stops nothing, such as an image that cannot
+    /// be read.
     fn warn(&mut self, text: &str) {
         let _ = text;
     }
@@ -55,7 +57,8 @@ pub(crate) fn from_any_thread<'a>(
     }
 }
 
-/// A warning for people that names the images that were left out; nothing where none was.
+/// Warning for people that counts the images that were left out and names the first; `None` if there are
+/// none.
 pub fn skipped_images(skipped: &[Skipped]) -> Option<String> {
     let first = skipped.first()?;
     let (path, reason) = (first.path.display(), &first.reason);

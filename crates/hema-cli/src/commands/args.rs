@@ -146,7 +146,8 @@ impl ModelArgs {
 /// Labelled images that models are compared on, which none of them was trained on.
 #[derive(clap::Args)]
 pub(crate) struct Unseen {
-    /// Image folder, archive, .npz or CSV manifest with labels, of images that no model was trained on
+    /// Labelled images that no model was trained on: an image folder, or any other form of `hema list
+    /// readers`
     #[arg(long)]
     pub(crate) data: PathBuf,
     /// CSV with the columns path and split, whose val part is taken; by default the first run's own if it

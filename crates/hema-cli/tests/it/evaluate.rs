@@ -66,7 +66,9 @@ fn a_suite_of_ones_own_is_judged_beside_the_others() {
     place.write("attic.toml", suite.replace("jpeg", "jpg"));
     let error = place.hema("evaluate run --data few --suite attic.toml").error();
     assert!(
-        error.starts_with("error: attic.toml: condition.0.operators.0.all_of.1.name: unknown operator `jpg`"),
+        error.starts_with(
+            "error: attic.toml: line 5: condition.0.operators.0.all_of.1.name: unknown operator `jpg`"
+        ),
         "{error}"
     );
 }

@@ -104,7 +104,7 @@ pub(crate) fn images() -> Vec<u8> {
     npy("|u1", "(16, 24, 24, 3)", &pixels())
 }
 
-/// The same as numbers from 0 to 1, one of them not a number.
+/// Two drawn cells of every class as an array of numbers from 0 to 1, one of which is not a number.
 pub(crate) fn images_with_nan() -> Vec<u8> {
     let mut values: Vec<f32> = pixels().into_iter().map(|p| f32::from(p) / 255.0).collect();
     values[2000] = f32::NAN;

@@ -12,7 +12,11 @@ fn every_metric_stands_where_its_row_says() {
     let place = Place::with_cells();
     let series = place.train("--data cells --out series --seeds 2 --set seed=4").succeeds();
     let run = "series/seed-4";
-    let judged = place.hema(&format!("evaluate {run} --data cells --suite clean --out judged")).succeeds();
+    // a report lists every metric where it compares conditions
+    let suite = "name = \"worn\"\n[[condition]]\nname = \"jpeg\"\noperators = [{ name = \"jpeg\" }]\n";
+    place.write("worn.toml", suite);
+    let judged = place.hema(&format!("evaluate {run} --data cells --suite clean,worn.toml --out judged"));
+    let judged = judged.succeeds();
     let log = place.read(&format!("{run}/metrics.csv"));
     let events = place.list(run).into_iter().find(|name| name.starts_with("events.out")).unwrap();
     let events = fs::read(place.path(run).join(events)).unwrap();

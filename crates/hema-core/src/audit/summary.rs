@@ -21,7 +21,7 @@ pub const AUDIT_FORMAT: u32 = 1;
 pub struct AuditRecord<'a> {
     /// Format number, see [`AUDIT_FORMAT`].
     pub format: u32,
-    /// Who made this record, from what.
+    /// Version, command line, device and time that made this record.
     pub provenance: Provenance,
     /// Path of the data set, as given.
     pub data: String,
@@ -83,13 +83,13 @@ pub struct ClassSummary {
     pub after: Counts,
 }
 
-/// A number of images, and how many of them each part has.
+/// Number of images, in all and in each part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Counts {
-    /// All of them, also those in no part.
+    /// Images in all, also those in no part.
     pub all: u64,
-    /// Those of each part, in the order of [`Part::ALL`].
+    /// Images of each part, in the order of [`Part::ALL`].
     pub parts: [u64; 3],
 }
 

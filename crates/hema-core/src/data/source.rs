@@ -129,7 +129,7 @@ impl Source {
     /// spelling; labels that are only numbers match by position where their names do not.
     ///
     /// # Errors
-    /// An image's class that the list lacks, with [`Unknown::Fail`].
+    /// An image of a class that the list lacks, under [`Unknown::Fail`].
     pub fn with_classes(mut self, classes: &[String], unknown: Unknown) -> Result<Self> {
         let counts = self.counts();
         let by_name = |own: &String| classes.iter().position(|known| classes::same_class(own, known));
@@ -181,7 +181,7 @@ impl Source {
         self
     }
 
-    /// Takes the parts of all entries away.
+    /// Removes the parts of all entries.
     pub fn without_parts(mut self) -> Self {
         (0..self.len()).for_each(|i| self.entries.set_part(i, None));
         self.split_csv = None;
@@ -201,7 +201,7 @@ impl Source {
             .map_err(|e| e.at(self.location(index)))
     }
 
-    /// The file of its own that an entry is, if it is one.
+    /// Path of an entry that is a file of its own; `None` for one inside an archive or an array.
     pub fn file(&self, index: usize) -> Option<PathBuf> {
         match self.places.get(index) {
             Place::File(path) => Some(path),

@@ -11,7 +11,7 @@ const RESAMPLES: u64 = 2000;
 /// The 97.5 % quantile of the standard normal distribution.
 const Z: f64 = 1.959963984540054;
 
-/// 95 % interval of a share by its score (Wilson, 1927). Of nothing nothing is known: 0 to 1.
+/// 95 % interval of a share by its score (Wilson, 1927). Without any trial it is 0 to 1.
 pub fn wilson(successes: u64, trials: u64) -> [f64; 2] {
     if trials == 0 {
         return [0.0, 1.0];
@@ -41,8 +41,8 @@ pub(super) fn bootstrap_share(successes: u64, trials: u64, seed: u64) -> [f64; 2
     [quantile(&shares, 0.025), quantile(&shares, 0.975)]
 }
 
-/// 95 % percentile interval of the mean of values over 2,000 bootstrap resamples (Efron, 1979). Of nothing
-/// nothing is known: NaN.
+/// 95 % percentile interval of the mean of values over 2,000 bootstrap resamples (Efron, 1979). Without any
+/// value it is NaN.
 pub fn bootstrap_mean(values: &[f64], seed: u64) -> [f64; 2] {
     if values.is_empty() {
         return [f64::NAN; 2];

@@ -13,7 +13,7 @@ pub struct Metric {
     pub label: &'static str,
     /// Name at the head of a report's column.
     pub title: &'static str,
-    /// A larger value is a better model.
+    /// Whether a larger value means a better model.
     pub higher_is_better: bool,
     /// How the terminal writes a value.
     pub terminal: Notation,

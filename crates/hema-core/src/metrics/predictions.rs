@@ -54,13 +54,13 @@ impl Predictions {
         self.probabilities.chunks_exact(self.classes.len())
     }
 
-    /// The most probable class of each image; the lowest of several.
+    /// Most probable class of each image; the lowest of equally probable ones.
     pub fn predicted(&self) -> Vec<usize> {
         self.rows().map(argmax).collect()
     }
 }
 
-/// Index of the largest value; the lowest of several, as in numpy.
+/// Index of the largest value; the lowest index of equal ones, as in numpy.
 pub fn argmax(values: &[f32]) -> usize {
     let mut best = 0;
     for (index, value) in values.iter().enumerate() {

@@ -52,7 +52,7 @@ impl Scores {
         self.metrics.interval(&ACCURACY).unwrap_or([f64::NAN; 2])
     }
 
-    /// Images that were given the name of a class, rightly or wrongly.
+    /// Images that were predicted to be of a class, rightly or wrongly.
     pub fn named(&self, class: usize) -> u64 {
         self.confusion.iter().filter_map(|row| row.get(class)).sum()
     }
@@ -74,7 +74,7 @@ pub fn score(predictions: &Predictions, seed: u64) -> Result<Scores> {
     })
 }
 
-/// Every metric that the scores have a value of, by name after a prefix.
+/// Value of every metric that is defined for the scores, by its name with a prefix.
 pub fn by_name(scores: &Scores, prefix: &str) -> BTreeMap<String, f64> {
     let named = |metric: &Metric| Some((format!("{prefix}{}", metric.name), scores.value(metric)?));
     METRICS.iter().filter_map(named).collect()

@@ -53,7 +53,7 @@ enum Data<'a> {
 /// ```no_run
 /// let model = hema::Classifier::open("runs/v2b0")?;
 /// let evaluation = hema::evaluate(&model, "cells/").part("test").suite("degraded").run(&mut ())?;
-/// println!("{:.1} % right", 100.0 * evaluation.conditions[0].scores.accuracy);
+/// println!("{:.1} % right", 100.0 * evaluation.conditions[0].scores.accuracy());
 /// # Ok::<(), hema::Error>(())
 /// ```
 pub fn evaluate(model: &Classifier, data: impl Into<PathBuf>) -> Evaluating<'_> {
@@ -61,7 +61,7 @@ pub fn evaluate(model: &Classifier, data: impl Into<PathBuf>) -> Evaluating<'_> 
 }
 
 /// Judges a model on labelled images in memory, of any size, whose classes are the model's in the same order.
-/// `name` says in the record where they are from.
+/// `name` stands in the record for the path of the data.
 ///
 /// # Errors
 /// An image that cannot be read from the data set's store.
@@ -84,7 +84,7 @@ pub(crate) fn evaluate_cropped<'a>(
     Evaluating::of(model, Data::Images { images, data, name: name.into() })
 }
 
-/// The suite of that name, or in that TOML file.
+/// Finds a suite by its name, or reads it from a TOML file.
 ///
 /// # Errors
 /// An unknown name, a file that is no suite.
@@ -116,7 +116,7 @@ impl<'a> Evaluating<'a> {
     }
 
     /// Judges on this part: `train`, `val`, `test` or `all`; by default on `val` where there is a split, else
-    /// on all images. For images in memory it is a word for the record.
+    /// on all images. For images in memory the part only goes into the record.
     pub fn part(mut self, part: impl Into<String>) -> Self {
         self.part = Some(part.into());
         self
@@ -129,7 +129,7 @@ impl<'a> Evaluating<'a> {
         self
     }
 
-    /// Judges. The record holds the scores of every condition, the clean images first.
+    /// Judges the model. The record holds the scores of every condition, the clean images first.
     ///
     /// # Errors
     /// An unknown suite or part; images without labels, or of classes that the model does not know; a picture

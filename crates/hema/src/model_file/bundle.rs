@@ -15,9 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::ModelSpec;
 use crate::weights::{self, StateDict};
 
-/// Format number of [`Manifest`]; raised when an older reader would misunderstand the file. The next one is
-/// taken by
-/// [`ENSEMBLE_FORMAT`].
+/// Format number of [`Manifest`]; raised when an older reader would misunderstand the file. The next number
+/// is taken by [`ENSEMBLE_FORMAT`].
 pub const FORMAT: u32 = 1;
 
 /// Format number of a file that holds an ensemble.

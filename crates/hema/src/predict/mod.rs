@@ -1,6 +1,5 @@
 //! The one inference path: validation while training, evaluation, prediction and the command line all go
-//! through
-//! [`Predictor`]. Programs that classify images need [`Classifier`](crate::Classifier) alone.
+//! through [`Predictor`]. Programs that classify images need [`Classifier`](crate::Classifier) alone.
 
 use std::path::PathBuf;
 
@@ -84,7 +83,7 @@ impl Images {
 }
 
 impl Predictor {
-    /// A network in training or just trained, whose probabilities are not calibrated yet.
+    /// Predictor of a network in training or just trained, whose probabilities are not calibrated yet.
     pub fn of_network(
         network: &Network,
         preprocess: &Preprocess,
@@ -112,7 +111,7 @@ impl Predictor {
     }
 
     /// Opens a model file, which may hold an ensemble, or several models as an ensemble with equal weights.
-    /// Gives the manifest of every member.
+    /// Returns the manifest of every member too.
     ///
     /// # Errors
     /// A file that is no model, models for different classes, or an ensemble among several.
@@ -125,7 +124,7 @@ impl Predictor {
         Ok((predictor, ensemble.members.into_iter().map(|member| member.model.manifest).collect()))
     }
 
-    /// An ensemble in memory.
+    /// Predictor of an ensemble in memory.
     ///
     /// # Errors
     /// Tensors that do not fit their network.
@@ -162,8 +161,8 @@ impl Predictor {
         self.tta
     }
 
-    /// The predictor for images of some of the classes only, as of white cells alone:
-    /// [`predict`](Self::predict) gives the others 0, and shares out their probability among these in
+    /// The predictor for images of some of the classes only, such as white cells alone:
+    /// [`predict`](Self::predict) gives the others a probability of 0, and divides theirs among these in
     /// proportion.
     ///
     /// # Errors
@@ -187,12 +186,11 @@ impl Predictor {
         pairs.filter(|(_, possible)| **possible).map(|(class, _)| class.clone()).collect()
     }
 
-    /// The predictor for images of a population of its own, in which classes may be more or less common than
-    /// in training: all images that
-    /// [`predict`](Self::predict) is given at a time tell together how common, see [`prevalence`].
+    /// The predictor for a population in which classes may be more or less common than in training. Their
+    /// shares are estimated from all images of a call of [`predict`](Self::predict), see [`prevalence`].
     ///
     /// # Errors
-    /// A model that does not know what was common in its training, or had no image of a class there.
+    /// A model without the class shares of its training data, or trained without any image of some class.
     pub fn adapting(self) -> Result<Self> {
         if let Some(class) = self.trained_for.iter().position(|share| *share == 0.0) {
             let class = &self.classes[class];
@@ -232,16 +230,16 @@ impl Predictor {
         &self.classes
     }
 
-    /// Values that training could change, over all members.
+    /// Trainable parameters of all members together.
     pub fn parameters(&self) -> usize {
         self.members.iter().map(|member| weights::count_trainable(&member.network)).sum()
     }
 
-    /// Decodes images for every member, at the size its network sees or, to be changed there first, at
-    /// another.
+    /// Decodes images for every member, at its own size or, for images that are edited before they are
+    /// resized for the network, at `size`.
     ///
     /// # Errors
-    /// Those of [`Dataset::load`].
+    /// The errors of [`Dataset::load`].
     pub fn load(
         &self,
         source: &Source,
@@ -255,8 +253,8 @@ impl Predictor {
         Ok(Images { datasets: distinct.iter().map(load).collect::<Result<_>>()?, of_member })
     }
 
-    /// Crops and resizes images in memory, of any size, as each member's own preprocessing says: they are
-    /// predicted as the same pictures in files are.
+    /// Crops and resizes images in memory, of any size, as each member's own preprocessing says: they get the
+    /// same predictions as the same pictures in files.
     ///
     /// # Errors
     /// An image that cannot be read from the data set's store.
@@ -306,8 +304,8 @@ impl Predictor {
     }
 
     /// Probabilities of every image: rows of one value a class, each summing to 1. `edit` changes an image
-    /// before it is brought to the network's size, where it is of another, and normalised; `progress` hears
-    /// how many images are done, over all members.
+    /// before it is resized for the network and normalised. `progress` is called with the number of images
+    /// done, over all members.
     ///
     /// # Errors
     /// An image that cannot be read, images of another size, or probabilities that are not numbers.
@@ -338,9 +336,8 @@ impl Predictor {
         Ok(mean)
     }
 
-    /// The probabilities that are averaged, before they are: of each member each view, one after the other,
-    /// rows as
-    /// [`predict`](Self::predict) gives them.
+    /// Probabilities before they are averaged: a list for each view of each member, member by member, with
+    /// rows as [`predict`](Self::predict) gives them.
     ///
     /// # Errors
     /// The errors of [`predict`](Self::predict).
@@ -406,8 +403,8 @@ impl Predictor {
         Ok(())
     }
 
-    /// The features of every image that the first member's head sees (see [`Network::features`]), without
-    /// views, and the probabilities it makes of them. `progress` hears how many images are done.
+    /// Features of every image that the first member's head sees (see [`Network::features`]), without views,
+    /// and the probabilities it makes of them. `progress` is called with the number of images done.
     ///
     /// # Errors
     /// The errors of [`predict`](Self::predict).
@@ -451,7 +448,7 @@ impl Member {
     }
 }
 
-/// The mean over the members of what they were trained for; empty where one does not know.
+/// Class shares that the members were trained for, averaged; empty where one does not know its own.
 fn mean_prevalence(ensemble: &Ensemble) -> Vec<f64> {
     let members: Vec<&Vec<f64>> =
         ensemble.members.iter().map(|member| &member.model.manifest.prevalence).collect();

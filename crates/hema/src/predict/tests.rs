@@ -13,21 +13,21 @@ use crate::loss::{CrossEntropy, Target};
 use crate::model::ModelSpec;
 use crate::weights::{Array, StateDict, state_dict};
 
-/// What timm makes of the fixture's images, see `scripts/reference/timm_parity.py`.
+/// Results of timm for the fixture's images, see `scripts/reference/timm_parity.py`.
 #[derive(Deserialize)]
 struct Timm {
-    /// Of all images.
+    /// Probabilities of all images, row after row.
     probabilities: Vec<f32>,
-    /// Of the first image of each class.
+    /// Training pass over the first image of each class.
     training: TrainingPass,
 }
 
-/// Computed in double precision.
+/// Training pass of timm in double precision.
 #[derive(Deserialize)]
 struct TrainingPass {
     loss: f64,
     gradient_norms: BTreeMap<String, f64>,
-    /// By how much the pass changed running statistics: the norm of the difference.
+    /// Norm of the change in each of the running statistics.
     statistics_moved: BTreeMap<String, f64>,
 }
 
@@ -170,7 +170,7 @@ fn compare_training_pass(precision: Precision, tolerance: f64) {
     }
 }
 
-/// Norm of the gradient of each top-level module; of the blocks, of each stage.
+/// Norm of the gradient of each top-level module, and of each stage of blocks.
 fn gradient_norms(network: &Network, grads: &Gradients) -> BTreeMap<String, f64> {
     let mut squares = BTreeMap::<String, f64>::new();
     for (name, norm) in weights::gradient_norms(network, grads) {

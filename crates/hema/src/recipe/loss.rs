@@ -12,8 +12,8 @@ table! {
         /// Share of the target spread evenly over all classes (Szegedy et al., 2016).
         #[key(default = "0.0", before = "0.0", in FRACTION)]
         pub label_smoothing: f64,
-        /// Gamma of the focal loss (Lin et al., 2017): how much less an image counts the surer its class is
-        /// named, 0 for not at all. 2 is usual.
+        /// Gamma of the focal loss (Lin et al., 2017), which lowers the weight of images that are predicted
+        /// with confidence: 0 for not at all, 2 as usual, more for a lower weight.
         #[key(default = "0.0", before = "0.0", in within(0.0, 10.0))]
         pub focus: f64,
         /// Weight of each class in the loss, by the images of it that an epoch shows (see `data.sampler`).
@@ -27,7 +27,7 @@ table! {
         /// in `AugMix` (Hendrycks et al., 2020), which takes 12; 0 for one view and no such term.
         #[key(default = "0.0", before = "0.0", in NOT_NEGATIVE)]
         pub consistency: f64,
-        /// With `consistency`: which views learn from the label.
+        /// Views that learn from the label, where `consistency` is above 0.
         #[key(default = "first", before = "first")]
         pub labelled_views: LabelledViews,
     }
@@ -35,13 +35,13 @@ table! {
 
 table! {
     /// `[distill]`: knowledge distillation (Hinton et al., 2015). Teachers see every training image as the
-    /// network does, augmented and mixed (Beyer et al., 2022), and the network learns to say what they say.
+    /// network does, augmented and mixed (Beyer et al., 2022), and the network learns to predict as they do.
     pub struct Distill {
         /// Models of Hema for the same classes, whose probabilities are averaged; none for no distillation.
         #[key(default = "[]", before = "[]")]
         pub teachers: Vec<PathBuf>,
         /// Number that the teachers' and the network's logits are divided by: above 1, classes that the
-        /// teachers hold for unlikely count more.
+        /// teachers find unlikely count more.
         #[key(default = "2.0", before = "2.0", in POSITIVE)]
         pub temperature: f64,
         /// Share of the loss that comes from the teachers; the rest comes from the labels.

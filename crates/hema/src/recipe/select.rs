@@ -33,11 +33,12 @@ table! {
 words! {
     /// Which mean of the weights is kept.
     pub enum Averaging {
-        /// The weights themselves.
+        /// Current weights, not averaged.
         None = "none",
-        /// Exponential, over the steps (Polyak and Juditsky, 1992).
+        /// Exponential moving average over the steps (Polyak and Juditsky, 1992).
         Ema = "ema",
-        /// Of the last epochs, each counting the same (stochastic weight averaging, Izmailov et al., 2018).
+        /// Mean over the last epochs, each counting the same (stochastic weight averaging, Izmailov et al.,
+        /// 2018).
         Uniform = "uniform",
     }
 }
@@ -45,10 +46,9 @@ words! {
 words! {
     /// Where the running statistics of batch normalisation come from in the mean of the weights.
     pub enum Statistics {
-        /// They are averaged as weights are, as timm does.
+        /// Mean of the statistics, taken as that of the weights, as timm does.
         Averaged = "averaged",
-        /// They are estimated anew before every validation, by a pass over the training images, as the SWA
-        /// paper does.
+        /// Estimated anew before every validation, by a pass over the training images, as in the SWA paper.
         Estimated = "estimated",
     }
 }

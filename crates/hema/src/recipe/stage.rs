@@ -85,9 +85,9 @@ table! {
 words! {
     /// Which statistics the backbone's batch normalisation uses in training.
     pub enum BatchNorm {
-        /// Those of the batch, and the running ones learn from them.
+        /// Statistics of the batch, which also update the running ones.
         Train = "train",
-        /// The running ones, left as they are.
+        /// Running statistics, left as they are.
         Frozen = "frozen",
     }
 }

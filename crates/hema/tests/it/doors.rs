@@ -1,6 +1,6 @@
 //! Training, classifying, evaluating and auditing by the library.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -84,6 +84,8 @@ impl Watch for Warnings {
     }
 }
 
+impl Observer for Warnings {}
+
 #[test]
 fn a_classifier_is_told_of_classes_views_and_bad_images() {
     let (place, model) = with_run();
@@ -135,6 +137,45 @@ fn a_run_can_be_stopped_and_resumed_and_a_folder_holds_one() {
     assert_eq!(nothing.kind(), ErrorKind::NotFound);
     let diverged = quick(place.path()).out(place.path().join("wild")).set("stage.all.lr", "1e30");
     assert_eq!(diverged.run(&mut ()).unwrap_err().kind(), ErrorKind::Diverged);
+}
+
+/// Spoils the last two cells of every class and writes a split in which they are the test part.
+fn spoil_test_part(folder: &Path) -> PathBuf {
+    let mut rows = String::from("path,split\n");
+    let mut seen = [0; hema::synthetic::CLASSES.len()];
+    for (path, _, class) in cells(8) {
+        let part = ["train", "train", "train", "train", "val", "val", "test", "test"][seen[class]];
+        seen[class] += 1;
+        rows += &format!("{path},{part}\n");
+        if part == "test" {
+            std::fs::write(folder.join("cells").join(path), b"no picture").unwrap();
+        }
+    }
+    let split = folder.join("parts.csv");
+    std::fs::write(&split, rows).unwrap();
+    split
+}
+
+#[test]
+fn a_run_trains_chooses_and_reports_without_opening_the_test_part() {
+    let place = tempfile::tempdir().unwrap();
+    let cells = place.path().join("cells");
+    write_cells(&cells, 8);
+    let split = spoil_test_part(place.path());
+    let mut heard = Warnings(Vec::new());
+    let training = quick(place.path())
+        .split(&split)
+        .set("data.on_bad_image", "fail")
+        .set("average.kind", "ema")
+        .set("select.operators", r#"[{ name = "gaussian-noise" }]"#)
+        .set("select.on", "both");
+    let run = training.run(&mut heard).unwrap();
+    assert_eq!(heard.0, [""; 0]);
+    assert_eq!(run.evaluation.data.part, "val");
+    assert_eq!(run.evaluation.data.counts, [2; 8]);
+    let judge = |part| hema::evaluate(&run.model, &cells).split(&split).part(part).run(&mut ());
+    assert_eq!(judge("val").unwrap().conditions[0].scores, *run.scores());
+    assert_eq!(judge("test").unwrap_err().kind(), ErrorKind::Unreadable);
 }
 
 #[test]

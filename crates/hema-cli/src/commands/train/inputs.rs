@@ -15,7 +15,7 @@ pub(crate) struct Inputs {
     /// A shipped recipe (see `hema list recipes`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", required_unless_present = "resume")]
     recipe: Option<String>,
-    /// Image folder, archive, .npz or CSV manifest with labels
+    /// Image folder with labels, or any other form of `hema list readers`
     #[arg(long, required_unless_present = "resume")]
     data: Option<PathBuf>,
     /// CSV with the columns path and split; by default the data's own split, else one by the recipe's shares

@@ -12,7 +12,7 @@ use hema::error::{Error, ErrorKind, Result};
 use hema::metrics::{self, ACCURACY, Metric, Notation, Place};
 use hema::model_file::Bundle;
 use hema::recipe::Recipe;
-use hema::record::Evaluation;
+use hema::report::RunReport;
 use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json, read_report, write_json, write_page};
 use hema::split::{Part, Split, SplitPlan};
 use hema::train::{self, CHECKPOINT, Claimed, RECIPE, Start};
@@ -178,14 +178,13 @@ fn folds(count: usize, recipe: &Recipe, source: &Source) -> Result<Vec<Split>> {
 
 /// Writes and prints the mean and spread of the runs' scores, and a page that compares them.
 fn summarize(out: &Path, members: &[Member], folders: &[PathBuf], printer: &Printer) -> Result<()> {
-    let records: Vec<Evaluation> =
-        folders.iter().map(|folder| read_json(&folder.join(EVALUATION))).collect::<Result<_>>()?;
+    let reports: Vec<RunReport> = folders.iter().map(|folder| read_report(folder)).collect::<Result<_>>()?;
     let corrupted: Vec<f64> = folders
         .iter()
         .filter_map(|folder| Bundle::read(folder).ok()?.manifest.metrics.get("corrupted_accuracy").copied())
         .collect();
     let of_clean = |metric: &Metric| -> Vec<f64> {
-        let clean = records.iter().filter_map(|record| record.conditions.first());
+        let clean = reports.iter().filter_map(|report| report.evaluation.conditions.first());
         clean.filter_map(|clean| clean.scores.value(metric)).collect()
     };
     let rows: Vec<Row> = metrics::shown_in(Place::Series)
@@ -197,8 +196,7 @@ fn summarize(out: &Path, members: &[Member], folders: &[PathBuf], printer: &Prin
     let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
     let summary = serde_json::json!({ "runs": names, "scores": rows });
     write_json(&out.join(SUMMARY), &summary)?;
-    let reports = folders.iter().map(|folder| read_report(folder));
-    write_page(&out.join(REPORT), &reports.collect::<Result<Vec<_>>>()?)?;
+    write_page(&out.join(REPORT), &reports)?;
     printer.note(&format!("report: {}", out.join(REPORT).display()));
     if printer.is_json() {
         printer.result(&summary.to_string());

@@ -8,7 +8,7 @@ fn entry<'a>(path: &'a str, label: Option<usize>, group: Option<&'a str>) -> Ent
     Entry { path, label, part: None, group }
 }
 
-/// As many entries, the path of each its number.
+/// A number of entries, each with its position as its path.
 fn numbered(
     count: usize,
     label: impl Fn(usize) -> usize,

@@ -242,7 +242,8 @@ struct ConvNextParts {
 }
 
 impl ConvNextParts {
-    /// Those of the first version or the second.
+    /// Parts of a `ConvNeXt` block: of the first version with a layer scale, of the second with response
+    /// normalisation.
     fn new(is_second: bool, device: &Device) -> Self {
         let mut init = Init::new(7, device);
         let response = || ResponseNorm {
