@@ -295,7 +295,9 @@ impl<E: Element> GradSums<'_, E> {
     /// The conditions of the kernel, for these parts of its maps.
     #[inline(always)]
     unsafe fn rows<S: Simd, A: Activation, const R: usize>(&mut self, s: S, x: &[E], d: &mut [E]) {
-        let Self { scale, shift, mean, plain, weighted, .. } = self;
+        // in variables of their own, or every store would have them loaded from `self` again
+        let Self { scale, shift, mean, .. } = *self;
+        let (plain, weighted) = (self.plain.as_mut_ptr(), self.weighted.as_mut_ptr());
         let channels = scale.len();
         for (x, d) in x.chunks_exact(R * channels).zip(d.chunks_exact_mut(R * channels)) {
             for_vectors!(S, channels, |c, n| {
@@ -304,18 +306,20 @@ impl<E: Element> GradSums<'_, E> {
                     let a = s.load_n(scale.as_ptr().add(c), n);
                     let b = s.load_n(shift.as_ptr().add(c), n);
                     let m = s.load_n(mean.as_ptr().add(c), n);
-                    let mut p = s.load_n(plain.as_ptr().add(c), n);
-                    let mut w = s.load_n(weighted.as_ptr().add(c), n);
-                    for r in 0..R {
-                        let x = E::load_n(s, x.as_ptr().add(r * channels + c), n);
+                    let mut p = s.load_n(plain.add(c), n);
+                    let mut w = s.load_n(weighted.add(c), n);
+                    // before the first store, which for all the compiler knows could change them
+                    let xs: [S::V; R] =
+                        std::array::from_fn(|r| E::load_n(s, x.as_ptr().add(r * channels + c), n));
+                    for (r, x) in xs.into_iter().enumerate() {
                         let d = d.as_mut_ptr().add(r * channels + c);
                         let g = A::grad::<S, E>(s, s.fma(a, x, b), E::load_n(s, d, n));
                         E::store_n(s, d, n, s.mul(a, g));
                         p = s.add(p, g);
                         w = s.fma(g, s.sub(x, m), w);
                     }
-                    s.store_n(plain.as_mut_ptr().add(c), n, p);
-                    s.store_n(weighted.as_mut_ptr().add(c), n, w);
+                    s.store_n(plain.add(c), n, p);
+                    s.store_n(weighted.add(c), n, w);
                 }
             });
         }

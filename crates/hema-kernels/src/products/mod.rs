@@ -29,6 +29,6 @@ pub(crate) use pack::{Order, Packed, Sizes};
 pub(crate) use product::product;
 pub(crate) use rows::{JoinRows, copy_rows};
 pub(crate) use tiling::{
-    AMX_ROW_VALUES, AMX_ROWS, PANEL_VECTORS, REGISTER_ROWS, ROW_MULTIPLE, in_memory, padded_rows, panels,
+    AMX_ROW_VALUES, AMX_ROWS, REGISTER_ROWS, ROW_MULTIPLE, in_memory, outer_widest, padded_rows, panels,
     uses_amx, widest,
 };

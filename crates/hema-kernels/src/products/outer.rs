@@ -1,14 +1,14 @@
 //! Outer products summed over rows: the gradient of the weights.
 //!
-//! Rows of both sides are read in place; the sums of an 8 x 3-vector tile stay in registers over the rows of
-//! the block. Of a narrow type a word is a value and its neighbour in the next row, joined beforehand
-//! ([`OuterRows`]).
+//! Rows of both sides are read in place; the sums of a tile of 8 rows and 2 or 3 vectors stay in registers
+//! over the rows of the block. Of a narrow type a word is a value and its neighbour in the next row, joined
+//! beforehand ([`OuterRows`]).
 
 use std::marker::PhantomData;
 
 #[cfg(target_arch = "x86_64")]
 use super::amx;
-use super::{JoinRows, PANEL_VECTORS, in_memory, panels};
+use super::{JoinRows, in_memory, outer_widest, panels};
 use crate::simd::{Element, Kernel, Simd, dispatch};
 
 /// One side of an [`outer`] product: rows of words, each a value or, of a narrow type, the pair of it and its
@@ -103,7 +103,7 @@ impl<E: Element> Kernel for OuterProduct<'_, E> {
         let Self { a, b, sizes, out, add, of } = self;
         let [ps, qs] = sizes;
         let mut q = 0;
-        for width in panels(qs, S::LANES, PANEL_VECTORS) {
+        for width in panels(qs, S::LANES, outer_widest::<E>()) {
             let mut p = 0;
             while p < ps {
                 let left = ps - p;

@@ -29,14 +29,30 @@ pub(crate) fn uses_amx<E: Element>() -> bool {
 }
 
 /// Vectors in a full panel of a product whose sums are in registers.
-pub(crate) const PANEL_VECTORS: usize = 3;
+const PANEL_VECTORS: usize = 3;
+
+/// Vectors in a full panel where pairs of `bf16` are multiplied half by half: the halves need registers, too.
+/// Where there are 32 of these, only outer products gain from it.
+const PAIR_PANEL_VECTORS: usize = 2;
 
 /// Vectors in a full panel where products go to tiles, of whose sums four are at hand, two by two.
 const AMX_PANEL_VECTORS: usize = 2;
 
 /// Vectors in a full panel of a packed right-hand side.
 pub(crate) fn widest<E: Element>() -> usize {
-    if uses_amx::<E>() { AMX_PANEL_VECTORS } else { PANEL_VECTORS }
+    match level() {
+        Level::Amx if E::PER_WORD > 1 => AMX_PANEL_VECTORS,
+        Level::Avx2 if E::PER_WORD > 1 => PAIR_PANEL_VECTORS,
+        _ => PANEL_VECTORS,
+    }
+}
+
+/// Vectors in a full panel of the right-hand side of an outer product.
+pub(crate) fn outer_widest<E: Element>() -> usize {
+    match level() {
+        Level::Avx2 | Level::Avx512 if E::PER_WORD > 1 => PAIR_PANEL_VECTORS,
+        _ => PANEL_VECTORS,
+    }
 }
 
 /// Widths, in vectors, of the panels that cover `n` columns, each of `widest` at most; a lone last vector is
