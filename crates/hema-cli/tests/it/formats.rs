@@ -1,9 +1,10 @@
-//! What models and records say of themselves: how they were made, and in which format. A newer format is
-//! refused.
+//! Statements of models and records about themselves: how they were made, and in which format. A newer format
+//! is refused.
 //!
 //! Left out on purpose: the files by which a run goes on and the tables for people, which have neither.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use hema::weights;
 use serde_json::{Value, json};
@@ -79,9 +80,14 @@ fn with_artefacts() -> Place {
     place
 }
 
-/// What an artefact says of itself.
+/// Whether an artefact is its document alone; otherwise that stands in the metadata of a safetensors file.
+fn is_json(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|extension| extension == "json")
+}
+
+/// The statement of an artefact about itself.
 fn document(place: &Place, file: &str) -> Value {
-    let text = if file.ends_with(".json") {
+    let text = if is_json(file) {
         place.read(file)
     } else {
         weights::read(&place.path(file)).unwrap().metadata["hema"].clone()
@@ -91,7 +97,7 @@ fn document(place: &Place, file: &str) -> Value {
 
 /// Writes an artefact with another document.
 fn rewrite(place: &Place, file: &str, document: &Value, target: &str) {
-    if file.ends_with(".json") {
+    if is_json(file) {
         place.write(target, document.to_string());
         return;
     }
@@ -129,7 +135,7 @@ fn a_newer_format_is_refused_before_anything_else_in_the_file_is_read() {
     let place = with_artefacts();
     for Artefact { file, reader, .. } in &ARTEFACTS {
         let Some(Reader { command, name, newest, hint }) = reader else { continue };
-        let raised = if file.ends_with(".json") { "raised.json" } else { "raised.safetensors" };
+        let raised = if is_json(file) { "raised.json" } else { "raised.safetensors" };
         let command = command.replace("FILE", raised);
         let mut document = document(&place, file);
         rewrite(&place, file, &document, raised);

@@ -141,18 +141,18 @@ fn a_run_can_be_stopped_and_resumed_and_a_folder_holds_one() {
 
 /// Spoils the last two cells of every class and writes a split in which they are the test part.
 fn spoil_test_part(folder: &Path) -> PathBuf {
-    let mut rows = String::from("path,split\n");
+    let mut rows = vec!["path,split".to_owned()];
     let mut seen = [0; hema::synthetic::CLASSES.len()];
     for (path, _, class) in cells(8) {
         let part = ["train", "train", "train", "train", "val", "val", "test", "test"][seen[class]];
         seen[class] += 1;
-        rows += &format!("{path},{part}\n");
+        rows.push(format!("{path},{part}"));
         if part == "test" {
             std::fs::write(folder.join("cells").join(path), b"no picture").unwrap();
         }
     }
     let split = folder.join("parts.csv");
-    std::fs::write(&split, rows).unwrap();
+    std::fs::write(&split, rows.join("\n")).unwrap();
     split
 }
 
