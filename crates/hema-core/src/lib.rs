@@ -4,7 +4,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | ground | [`error`], [`file`], [`rng`], [`sample`], [`provenance`] |
+//! | ground | [`error`], [`mod@file`], [`rng`], [`sample`], [`provenance`] |
 //! | images | [`background`], [`preprocess`], [`image_op`] |
 //! | operators | [`corrupt`], [`augment`], [`suite`], [`tta`], [`synthetic`], [`preview`] |
 //! | data sets | [`data`], [`split`], [`sampler`] |
