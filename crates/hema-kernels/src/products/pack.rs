@@ -183,7 +183,8 @@ impl<E: Element> Kernel for RowsFirstPanel<'_, E> {
 /// Packs the panel of `width` columns from `first` on, of a buffer (n, k, taps).
 ///
 /// # Safety
-/// As [`rows_first`].
+/// `b` has as many values as the sizes say, `panel` has `width` words, whole vectors, for each tap and word
+/// of k; `first < n`.
 struct ColumnsFirstPanel<'a, E> {
     of: PhantomData<E>,
     b: &'a [f32],

@@ -9,8 +9,8 @@
 //! | Parquet as Hugging Face keeps images | `parquet`, `shards` |
 //! | CSV manifest | `manifest` |
 //!
-//! [`FORMS`] is the table of all. [`copy`] takes a source's images to a writer, [`balance`] those that a
-//! sampler draws, [`augment`] changed copies of them. Whatever is written stands complete under its name or
+//! [`FORMS`] is the table of all. [`copy()`] takes a source's images to a writer, [`balance()`] those that a
+//! sampler draws, [`augment()`] changed copies of them. Whatever is written stands complete under its name or
 //! not at all (`target`). Left out on purpose: changing or replacing an existing data set.
 
 mod augment;
