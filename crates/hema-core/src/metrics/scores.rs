@@ -42,12 +42,12 @@ impl Scores {
         self.value(metric).unwrap_or(f64::NAN)
     }
 
-    /// The accuracy, 0 to 1; NaN where the record has none.
+    /// The accuracy, 0 to 1.
     pub fn accuracy(&self) -> f64 {
         self.number(&ACCURACY)
     }
 
-    /// The interval of the accuracy; NaN where the record has none.
+    /// The 95 % interval of the accuracy, `[low, high]`.
     pub fn accuracy_interval(&self) -> [f64; 2] {
         self.metrics.interval(&ACCURACY).unwrap_or([f64::NAN; 2])
     }

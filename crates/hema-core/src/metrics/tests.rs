@@ -160,3 +160,14 @@ fn a_file_from_before_a_metric_is_read() {
     assert_eq!((scores.accuracy(), scores.accuracy_interval()), (0.5, [0.0, 1.0]));
     assert!(scores.value(&AUROC).is_none() && scores.value(&ECE).is_none() && scores.number(&ECE).is_nan());
 }
+
+#[test]
+fn a_record_without_an_accuracy_is_refused() {
+    let refused = |text: &str| serde_json::from_str::<Scores>(text).unwrap_err().to_string();
+    let rest = r#""n": 2, "per_class": [], "confusion": [], "reliability": []"#;
+    assert!(refused(&format!("{{{rest}}}")).contains("missing field `accuracy`"));
+    let null = refused(&format!(r#"{{"accuracy": null, "accuracy_interval": [0.0, 1.0], {rest}}}"#));
+    assert!(null.contains("missing field `accuracy`"), "{null}");
+    let bare = refused(&format!(r#"{{"accuracy": 0.5, {rest}}}"#));
+    assert!(bare.contains("missing field `accuracy_interval`"), "{bare}");
+}

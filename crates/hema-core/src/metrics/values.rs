@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::accuracy::ACCURACY;
 use super::metric::Metric;
 use super::table::METRICS;
 use super::tally::Tally;
@@ -14,7 +15,8 @@ use super::tally::Tally;
 /// The value of each of [`METRICS`], and its interval where the metric has one.
 ///
 /// In a file, `balanced-accuracy` stands as `balanced_accuracy` and an interval as `accuracy_interval`. A
-/// metric that a file lacks, because it is older than the metric, has no value.
+/// metric that a file lacks, because it is older than the metric, has no value; one without an accuracy is no
+/// file of ours.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricValues(BTreeMap<&'static str, MetricValue>);
 
@@ -95,6 +97,12 @@ impl<'de> Visitor<'de> for MetricValuesVisitor {
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
+        }
+        if values.value(&ACCURACY).is_none() {
+            return Err(A::Error::missing_field("accuracy"));
+        }
+        if values.interval(&ACCURACY).is_none() {
+            return Err(A::Error::missing_field("accuracy_interval"));
         }
         Ok(values)
     }
