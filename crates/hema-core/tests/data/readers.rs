@@ -56,6 +56,18 @@ fn every_reader_recognises_and_opens_a_sample_of_its_form() {
 }
 
 #[test]
+fn shards_in_a_folder_come_before_those_in_its_folder_data() {
+    let dir = folder();
+    let tars = samples("WebDataset shards", &dir).pop().unwrap();
+    let parquet = samples("Parquet", &dir).swap_remove(0);
+    std::fs::create_dir(tars.join("data")).unwrap();
+    std::fs::copy(&parquet, tars.join("data/a.parquet")).unwrap();
+    assert_eq!(open(&tars).unwrap().form(), "WebDataset shards");
+    std::fs::copy(&parquet, tars.join("a.parquet")).unwrap();
+    assert_eq!(open(&tars).unwrap().form(), "Parquet");
+}
+
+#[test]
 fn every_reader_has_a_name_of_its_own_and_stands_in_the_hint_for_a_wrong_input() {
     let names: BTreeSet<&str> = READERS.iter().map(|reader| reader.name).collect();
     assert_eq!(names.len(), READERS.len());

@@ -8,21 +8,25 @@ use crate::data::part::Part;
 /// Most shards of a pattern.
 const MAX_SHARDS: usize = 100_000;
 
-/// The files in a folder whose names end in `ending`, or else those in its folder `data`, by their names;
+/// Endings of the files that a folder of shards holds.
+const ENDINGS: [&str; 2] = [".parquet", ".tar"];
+
+/// The shards in a folder, or else those in its folder `data`, whose names end in `ending`, by their names;
 /// hidden files do not count.
 pub(super) fn in_folder(path: &Path, ending: &str) -> Vec<PathBuf> {
-    let in_one = |folder: &Path| -> Vec<PathBuf> {
+    let shards = |folder: &Path| -> Vec<PathBuf> {
         let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
-        let is_wanted = |file: &PathBuf| {
+        let is_shard = |file: &PathBuf| {
             let name = file_name(file);
-            !name.starts_with('.') && name.ends_with(ending)
+            !name.starts_with('.') && ENDINGS.iter().any(|ending| name.ends_with(ending))
         };
-        let mut files: Vec<PathBuf> = files.flatten().map(|file| file.path()).filter(is_wanted).collect();
-        files.sort();
-        files
+        files.flatten().map(|file| file.path()).filter(is_shard).collect()
     };
-    let own = in_one(path);
-    if own.is_empty() { in_one(&path.join("data")) } else { own }
+    let own = shards(path);
+    let mut files = if own.is_empty() { shards(&path.join("data")) } else { own };
+    files.retain(|file| file_name(file).ends_with(ending));
+    files.sort();
+    files
 }
 
 /// The shards that a pattern such as `x-{000000..000003}.tar` names; `None` when it is none.
