@@ -218,7 +218,15 @@ impl Training {
     /// A recipe that makes no sense, a folder that holds a run (or, to resume, none), data that no classifier
     /// can learn from, a split that does not fit them.
     pub fn plan(&self, watch: &mut dyn Watch) -> Result<Plan> {
-        let recipe = self.read_recipe()?;
+        self.plan_by(self.read_recipe()?, watch)
+    }
+
+    /// Settles the run by the recipe that [`read_recipe`](Self::read_recipe) gave, as [`plan`](Self::plan)
+    /// does for callers that have not read it.
+    ///
+    /// # Errors
+    /// The errors of [`plan`](Self::plan).
+    pub fn plan_by(&self, recipe: Recipe, watch: &mut dyn Watch) -> Result<Plan> {
         let folder = self.folder(&recipe, "");
         train::check_folder(&folder, self.start)?;
         let data = self.open_data(&folder, watch)?;

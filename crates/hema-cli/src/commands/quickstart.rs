@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hema::data::Dataset;
-use hema::error::{ErrorKind, Result};
+use hema::error::Result;
 use hema::recipe::Recipe;
 use hema::run_folder::REPORT;
 use hema::train::{Claimed, Start, Task};
 use hema::{Classifier, Device, command_line, file, synthetic, training};
 
 use super::evaluate;
-use super::train::{TrainingBars, advise_resuming};
+use super::train::{TrainingBars, stopped};
 use crate::output::{Bars, Printer};
 use crate::status::{Status, stop_flag};
 
@@ -50,14 +50,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         command: &command_line(),
         device: &device,
     };
-    match training::fit(&task, &mut TrainingBars::new(&recipe, printer), stop_flag()) {
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::Interrupted => {
-            printer.note(error.message());
-            advise_resuming("train", &out, printer);
-            return Ok(Status::Interrupted);
-        }
-        Err(error) => return Err(error),
+    if let Err(error) = training::fit(&task, &mut TrainingBars::new(&recipe, printer), stop_flag()) {
+        return stopped(error, "train", &out, printer);
     }
     printer.note("judging it on clean and on degraded images it has never seen");
     let model = Classifier::open(&*out)?;

@@ -20,7 +20,7 @@ use hema::train::{self, Claimed, Start};
 use hema::training::RunData;
 use serde::{Deserialize, Serialize};
 
-use super::train::{Inputs, TrainingBars, advise_resuming, check_same_recipe};
+use super::train::{Inputs, TrainingBars, check_holds_no_runs, check_same_recipe, stopped};
 use crate::output::{Bars, Printer, table};
 use crate::status::Status;
 
@@ -105,12 +105,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     match inputs.start() {
         Start::Resume => check_same_recipe(&recipe, &out)?,
         Start::Fresh => {
-            if [SEARCH, train::CHECKPOINT].iter().any(|name| out.join(name).exists()) {
-                return Err(Error::new("already holds runs")
-                    .at(&out)
-                    .hint("choose another --out, or continue it with --resume")
-                    .with_kind(ErrorKind::AlreadyExists));
-            }
+            check_holds_no_runs(&out, SEARCH)?;
             let device = inputs.device.open(printer)?;
             for trial in &trials {
                 train::check(&trial.recipe, data.source.classes(), &device).map_err(|e| e.at(&space_file))?;
@@ -176,11 +171,10 @@ impl Tuner {
             for (place, index) in left.iter().enumerate() {
                 let name = format!("{folder}trial-{:03}", self.trials[*index].number);
                 printer.note(&format!("trial {} of {}: {name}", place + 1, left.len()));
-                let Some(row) = self.train(*index, &name, *divisor, printer)? else {
-                    advise_resuming("tune", &self.out, printer);
-                    return Ok(Status::Interrupted);
-                };
-                rows.push(row);
+                match self.train(*index, &name, *divisor, printer) {
+                    Ok(row) => rows.push(row),
+                    Err(error) => return stopped(error, "tune", &self.out, printer),
+                }
             }
             self.rank(&mut rows);
             let sound = rows.iter().filter(|row| row.metric.is_some()).count();
@@ -196,8 +190,8 @@ impl Tuner {
         Ok(Status::Done)
     }
 
-    /// Runs a trial with a part of its epochs, or goes on with it, or remembers it; nothing when interrupted.
-    fn train(&self, index: usize, name: &str, divisor: u64, printer: &Printer) -> Result<Option<Row>> {
+    /// Runs a trial with a part of its epochs, or goes on with it, or remembers it.
+    fn train(&self, index: usize, name: &str, divisor: u64, printer: &Printer) -> Result<Row> {
         let trial = &self.trials[index];
         let mut recipe = trial.recipe.clone();
         for stage in &mut recipe.stages {
@@ -220,19 +214,15 @@ impl Tuner {
             let plan = self.training.plan_of(recipe.clone(), data, split, folder.clone(), start);
             match plan.run(&mut TrainingBars::new(&recipe, printer)) {
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {
-                    printer.note(error.message());
-                    return Ok(None);
-                }
                 Err(error) if error.kind() == ErrorKind::Diverged => {
                     printer.warn(&format!("this trial is out: {error}"));
-                    return Ok(Some(row));
+                    return Ok(row);
                 }
                 Err(error) => return Err(error),
             }
         }
         row.metric = recipe.select.value(&Bundle::read(&folder)?.manifest.metrics);
-        Ok(Some(row))
+        Ok(row)
     }
 
     /// Best first; what diverged comes last, and equals stay in the order they were drawn.

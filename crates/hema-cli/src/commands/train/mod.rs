@@ -6,7 +6,7 @@ mod inputs;
 mod resuming;
 mod series;
 
-use hema::error::{ErrorKind, Result};
+use hema::error::Result;
 
 use super::{evaluate, weights};
 use crate::output::{Bars, Printer};
@@ -15,7 +15,7 @@ use series::Series;
 
 pub(crate) use bars::TrainingBars;
 pub(crate) use inputs::Inputs;
-pub(crate) use resuming::{advise_resuming, check_same_recipe};
+pub(crate) use resuming::{check_holds_no_runs, check_same_recipe, stopped};
 
 /// Train a classifier by a recipe
 #[derive(clap::Args)]
@@ -49,8 +49,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
 /// Trains a single run.
 fn single(inputs: &Inputs, printer: &Printer) -> Result<Status> {
     let training = inputs.training();
-    weights::warn_of_weights(&training.read_recipe()?, printer);
-    let plan = training.plan(&mut Bars::new(printer))?.on(&inputs.device.open(printer)?);
+    let recipe = training.read_recipe()?;
+    weights::warn_of_weights(&recipe, printer);
+    let plan = training.plan_by(recipe, &mut Bars::new(printer))?.on(&inputs.device.open(printer)?);
     match plan.run(&mut TrainingBars::new(&plan.recipe, printer)) {
         Ok(run) => {
             evaluate::print(&run.evaluation, printer)?;
@@ -61,11 +62,6 @@ fn single(inputs: &Inputs, printer: &Printer) -> Result<Status> {
             ));
             Ok(Status::Done)
         }
-        Err(error) if error.kind() == ErrorKind::Interrupted => {
-            printer.note(error.message());
-            advise_resuming("train", &plan.folder, printer);
-            Ok(Status::Interrupted)
-        }
-        Err(error) => Err(error),
+        Err(error) => stopped(error, "train", &plan.folder, printer),
     }
 }

@@ -2,15 +2,37 @@
 
 use std::path::Path;
 
-use hema::error::{Error, Result};
+use hema::error::{Error, ErrorKind, Result};
 use hema::recipe::Recipe;
-use hema::train::RECIPE;
+use hema::train::{CHECKPOINT, RECIPE};
 
 use crate::output::Printer;
+use crate::status::Status;
 
-/// Says with which command an interrupted one goes on.
-pub(crate) fn advise_resuming(command: &str, out: &Path, printer: &Printer) {
+/// Ends a command whose training has ended in an error. Where Ctrl-C has stopped it, says with which command it
+/// goes on.
+///
+/// # Errors
+/// Every other error.
+pub(crate) fn stopped(error: Error, command: &str, out: &Path, printer: &Printer) -> Result<Status> {
+    if error.kind() != ErrorKind::Interrupted {
+        return Err(error);
+    }
+    printer.note(error.message());
     printer.note(&format!("continue with: hema {command} --resume --out {}", out.display()));
+    Ok(Status::Interrupted)
+}
+
+/// Refuses to begin several runs in a folder that holds runs: a single one, or several, which the file `marker`
+/// tells.
+pub(crate) fn check_holds_no_runs(out: &Path, marker: &str) -> Result<()> {
+    if ![marker, CHECKPOINT].iter().any(|name| out.join(name).exists()) {
+        return Ok(());
+    }
+    Err(Error::new("already holds runs")
+        .at(out)
+        .hint("choose another --out, or continue it with --resume")
+        .with_kind(ErrorKind::AlreadyExists))
 }
 
 /// Refuses to go on with several runs by another recipe than theirs.

@@ -8,20 +8,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hema::data::Source;
-use hema::error::{Error, ErrorKind, Result};
+use hema::error::Result;
 use hema::metrics::{self, ACCURACY, Metric, Notation, Place};
 use hema::model_file::Bundle;
 use hema::recipe::Recipe;
 use hema::report::RunReport;
 use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json, read_report, write_json, write_page};
 use hema::split::{Part, Split, SplitPlan};
-use hema::train::{self, CHECKPOINT, Claimed, RECIPE, Start};
+use hema::train::{self, Claimed, RECIPE, Start};
 use hema::{Training, file};
 use serde::{Deserialize, Serialize};
 
 use super::bars::TrainingBars;
 use super::inputs::Inputs;
-use super::resuming::{advise_resuming, check_same_recipe};
+use super::resuming::{check_holds_no_runs, check_same_recipe, stopped};
 use crate::commands::weights::warn_of_weights;
 use crate::output::{Bars, Printer, table};
 use crate::status::Status;
@@ -84,12 +84,7 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
             inputs.device.open(printer)?
         }
         Start::Fresh => {
-            if out.join(SERIES).exists() || out.join(CHECKPOINT).exists() {
-                return Err(Error::new("already holds runs")
-                    .at(&out)
-                    .hint("choose another --out, or continue it with --resume")
-                    .with_kind(ErrorKind::AlreadyExists));
-            }
+            check_holds_no_runs(&out, SERIES)?;
             let device = inputs.device.open(printer)?;
             train::check(&recipe, data.source.classes(), &device)?;
             training.check_inputs_are_kept(&out)?;
@@ -119,14 +114,8 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
             let (recipe, split) = (member.recipe.clone(), member.split.clone());
             let start = Start::of_folder(&folder);
             let plan = training.plan_of(recipe, Arc::clone(&data), split, folder.clone(), start);
-            match plan.run(&mut TrainingBars::new(&member.recipe, printer)) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {
-                    printer.note(error.message());
-                    advise_resuming("train", &out, printer);
-                    return Ok(Status::Interrupted);
-                }
-                Err(error) => return Err(error),
+            if let Err(error) = plan.run(&mut TrainingBars::new(&member.recipe, printer)) {
+                return stopped(error, "train", &out, printer);
             }
         }
         folders.push(folder);
