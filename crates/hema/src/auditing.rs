@@ -126,9 +126,13 @@ impl Auditing {
     /// dropped ones are no evidence of how a class looks.
     ///
     /// # Errors
-    /// A model that cannot be opened, or data that cannot be read any further.
+    /// A threshold of an unknown check, a model that cannot be opened, or data that cannot be read any
+    /// further.
     pub fn run_on(&self, source: Source, watch: &mut dyn Watch) -> Result<Audited> {
-        // a model that cannot be opened is found before the work
+        // a check that is not there, or a model that cannot be opened, is found before the work
+        for threshold in &self.thresholds {
+            audit::find_check(&threshold.check)?;
+        }
         let predictor = self.open_model(&source)?;
         let measured = {
             let progress = from_any_thread(watch, Phase::Measuring, source.len());

@@ -199,7 +199,7 @@ impl Classifier {
     /// Probabilities that are not numbers, as those of a damaged model.
     pub fn classify_images(&self, images: &[Image]) -> Result<Vec<Prediction>> {
         let named: Vec<_> = images.iter().map(|image| ("", image, None)).collect();
-        self.predict(&self.predictor.view_images(&named)?).collect()
+        self.predict(&self.predictor.view_images(&named, None)?).collect()
     }
 
     /// Lists inputs as one data set, with labels in the order of the model's classes. Nothing is decoded.

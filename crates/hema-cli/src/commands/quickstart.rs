@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     printer.note("judging it on clean and on degraded images it has never seen");
     let model = Classifier::open(&*out)?;
-    let evaluation = hema::evaluate_dataset(&model, &test, "synthetic cells")?
+    let evaluation = hema::evaluate_dataset(&model, &test, "synthetic cells")
         .part("test")
         .suite("degraded")
         .out(&*out)

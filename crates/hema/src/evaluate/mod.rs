@@ -9,7 +9,7 @@ use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use hema_core::data::{self, Dataset, Unknown};
-use hema_core::error::Result;
+use hema_core::error::{Error, Result};
 use hema_core::file;
 use hema_core::provenance::Provenance;
 use hema_core::record::Evaluation;
@@ -44,7 +44,7 @@ enum Data<'a> {
     /// A data set of any form.
     Path(PathBuf),
     /// Images in memory, whose classes are the model's, with words for the record.
-    Images { images: Images, data: &'a Dataset, name: String },
+    Images { data: &'a Dataset, name: String, cropped: bool },
 }
 
 /// Judges a model on a data set: its accuracy and calibration with intervals, for every class, and its worst
@@ -62,16 +62,12 @@ pub fn evaluate(model: &Classifier, data: impl Into<PathBuf>) -> Evaluating<'_> 
 
 /// Judges a model on labelled images in memory, of any size, whose classes are the model's in the same order.
 /// `name` stands in the record for the path of the data.
-///
-/// # Errors
-/// An image that cannot be read from the data set's store.
 pub fn evaluate_dataset<'a>(
     model: &'a Classifier,
     data: &'a Dataset,
     name: impl Into<String>,
-) -> Result<Evaluating<'a>> {
-    let images = model.predictor().view(data)?;
-    Ok(Evaluating::of(model, Data::Images { images, data, name: name.into() }))
+) -> Evaluating<'a> {
+    Evaluating::of(model, Data::Images { data, name: name.into(), cropped: false })
 }
 
 /// Judges a model on images that are cropped already, as training's are.
@@ -80,8 +76,7 @@ pub(crate) fn evaluate_cropped<'a>(
     data: &'a Dataset,
     name: impl Into<String>,
 ) -> Evaluating<'a> {
-    let images = model.predictor().view_cropped(data);
-    Evaluating::of(model, Data::Images { images, data, name: name.into() })
+    Evaluating::of(model, Data::Images { data, name: name.into(), cropped: true })
 }
 
 /// Finds a suite by its name, or reads it from a TOML file.
@@ -132,52 +127,65 @@ impl<'a> Evaluating<'a> {
     /// Judges the model. The record holds the scores of every condition, the clean images first.
     ///
     /// # Errors
-    /// An unknown suite or part; images without labels, or of classes that the model does not know; a picture
-    /// that cannot be read, unless those are skipped; a folder that cannot be written.
+    /// An unknown suite or part; a split for images in memory, which have none; images without labels, or of
+    /// classes that the model does not know; a picture that cannot be read, unless those are skipped; a folder
+    /// that cannot be written.
     pub fn run(self, watch: &mut dyn Watch) -> Result<Evaluation> {
         let suites: Vec<Suite> = self.suites.iter().map(|name| find_suite(name)).collect::<Result<_>>()?;
         if let Some(out) = &self.out {
             file::create_folder(out)?;
         }
         match &self.data {
-            Data::Path(path) => self.run_on_files(path, &suites, watch),
-            Data::Images { images, data, name } => {
-                let count = data.len();
-                let part = self.part.as_deref().unwrap_or("all");
-                let trials: Vec<Trial> = suites.iter().map(|suite| Trial { suite, images }).collect();
-                self.judge(images, &trials, (name, part, count), watch)
+            Data::Path(path) => {
+                let model = self.model;
+                let source = data::open(path)?.with_classes(model.classes(), Unknown::Fail)?;
+                let (part, indices) =
+                    choose_part(&source, model.path(), self.split.as_deref(), self.part.as_deref())?;
+                let names = (&*path.display().to_string(), &*part);
+                self.judge(names, &suites, watch, &|size, watch| match size {
+                    None => model.load(&source, indices.as_deref(), watch),
+                    size => model.load_at(&source, indices.as_deref(), size, watch),
+                })
+            }
+            Data::Images { data, name, cropped } => {
+                if let Some(split) = &self.split {
+                    return Err(Error::new(
+                        "found a split for images in memory, expected all to be of one part",
+                    )
+                    .at(split)
+                    .hint("make a data set of the part's images, or judge them by their path"));
+                }
+                let predictor = self.model.predictor();
+                let names = (&**name, self.part.as_deref().unwrap_or("all"));
+                self.judge(names, &suites, watch, &|size, _| match cropped {
+                    true => Ok(predictor.view_cropped(data)),
+                    false => predictor.view_at(data, size),
+                })
             }
         }
     }
 
-    fn run_on_files(&self, path: &Path, suites: &[Suite], watch: &mut dyn Watch) -> Result<Evaluation> {
+    /// Judges images, from a data set and a part of these names, and writes the record where that is asked for.
+    /// `see` gives the images as the model sees them or, for a suite that damages images of a size of its own,
+    /// at that size.
+    fn judge(
+        &self,
+        (data, part): (&str, &str),
+        suites: &[Suite],
+        watch: &mut dyn Watch,
+        see: &dyn Fn(Option<usize>, &mut dyn Watch) -> Result<Images>,
+    ) -> Result<Evaluation> {
         let model = self.model;
-        let source = data::open(path)?.with_classes(model.classes(), Unknown::Fail)?;
-        let (part, indices) =
-            choose_part(&source, model.path(), self.split.as_deref(), self.part.as_deref())?;
-        let images = model.load(&source, indices.as_deref(), watch)?;
+        let images = &see(None, watch)?;
         let mut at_size: BTreeMap<usize, Images> = BTreeMap::new();
         for size in suites.iter().filter_map(|suite| suite.size) {
             if let Entry::Vacant(entry) = at_size.entry(size) {
-                entry.insert(model.load_at(&source, indices.as_deref(), Some(size), watch)?);
+                entry.insert(see(Some(size), watch)?);
             }
         }
-        let of_suite = |suite: &Suite| suite.size.and_then(|size| at_size.get(&size)).unwrap_or(&images);
+        let of_suite = |suite: &Suite| suite.size.and_then(|size| at_size.get(&size)).unwrap_or(images);
         let trials: Vec<Trial> =
             suites.iter().map(|suite| Trial { suite, images: of_suite(suite) }).collect();
-        self.judge(&images, &trials, (&path.display().to_string(), &part, images.first().len()), watch)
-    }
-
-    /// Judges images, from a data set and a part of these names, and writes the record where that is asked
-    /// for.
-    fn judge(
-        &self,
-        images: &Images,
-        trials: &[Trial],
-        (data, part, count): (&str, &str, usize),
-        watch: &mut dyn Watch,
-    ) -> Result<Evaluation> {
-        let model = self.model;
         let provenance = Provenance::now(command_line(), device::name(model.predictor().device()));
         let mut journal = match &self.out {
             Some(out) => Some(Journal::open(&out.join(JOURNAL), &key(model, images, &provenance)?)?),
@@ -194,7 +202,7 @@ impl<'a> Evaluating<'a> {
             provenance,
         };
         let conditions = 1 + trials.iter().map(|trial| trial.suite.conditions.len()).sum::<usize>();
-        let each = count * model.manifests().len();
+        let each = images.first().len() * model.manifests().len();
         let (mut finished, mut current) = (0, String::new());
         let mut progress = |condition: &str, done: usize| {
             if condition != current {
@@ -204,7 +212,7 @@ impl<'a> Evaluating<'a> {
             watch.progress(Phase::Judging(condition), finished * each + done, conditions * each);
         };
         let evaluation =
-            judge::judge(model.predictor(), images, trials, subject, journal.as_mut(), &mut progress)?;
+            judge::judge(model.predictor(), images, &trials, subject, journal.as_mut(), &mut progress)?;
         if let (Some(out), Some(journal)) = (&self.out, journal) {
             let page = run_folder::write_evaluation(out, &evaluation, model.path())?;
             watch.note(&format!("report: {}", page.display()));

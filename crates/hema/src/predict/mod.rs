@@ -259,15 +259,25 @@ impl Predictor {
     /// # Errors
     /// An image that cannot be read from the data set's store.
     pub fn view(&self, data: &Dataset) -> Result<Images> {
+        self.view_at(data, None)
+    }
+
+    /// Crops and resizes images in memory as [`view`](Self::view) does, to `size` where it is given.
+    pub(crate) fn view_at(&self, data: &Dataset, size: Option<usize>) -> Result<Images> {
         let images = (0..data.len()).map(|i| data.image(i)).collect::<Result<Vec<_>>>()?;
         let named: Vec<_> =
             images.iter().enumerate().map(|(i, image)| (data.entry(i).path, image, data.label(i))).collect();
-        self.view_images(&named)
+        self.view_images(&named, size)
     }
 
-    /// Crops and resizes images, each with a path and perhaps a label, as [`view`](Self::view) does.
-    pub(crate) fn view_images(&self, images: &[(&str, &Image, Option<usize>)]) -> Result<Images> {
-        let (distinct, of_member) = self.distinct_preprocesses(None);
+    /// Crops and resizes images, each with a path and perhaps a label, as [`view`](Self::view) does, to `size`
+    /// if one is given.
+    pub(crate) fn view_images(
+        &self,
+        images: &[(&str, &Image, Option<usize>)],
+        size: Option<usize>,
+    ) -> Result<Images> {
+        let (distinct, of_member) = self.distinct_preprocesses(size);
         let see = |p: &Preprocess| -> Result<Dataset> {
             let seen: Vec<_> = images
                 .par_iter()

@@ -190,9 +190,19 @@ fn an_evaluation_judges_files_and_images_in_memory_alike_and_is_written() {
     });
     let images = hema::data::Dataset::from_images(source.classes().to_vec(), images.collect()).unwrap();
     let out = place.path().join("judged");
-    let in_memory = hema::evaluate_dataset(&model, &images, "cells").unwrap().out(&out).run(&mut ()).unwrap();
+    let in_memory = hema::evaluate_dataset(&model, &images, "cells").out(&out).run(&mut ()).unwrap();
     assert_eq!(of_files.conditions[0].scores, in_memory.conditions[0].scores);
     assert!(out.join("evaluation.json").is_file() && out.join("report.html").is_file());
+    let large = place.path().join("large.toml");
+    let dust = "name = 'large'\nabout = 'dust'\nsize = 64\n[[condition]]\nname = 'dust'\noperators = [{ name = 'dust' }]\n";
+    std::fs::write(&large, dust).unwrap();
+    let large = large.to_str().unwrap();
+    let of_files = hema::evaluate(&model, &data).part("all").suite(large).run(&mut ()).unwrap();
+    let in_memory = hema::evaluate_dataset(&model, &images, "cells").suite(large).run(&mut ()).unwrap();
+    assert_eq!(of_files.suites[0].size, 64, "the suite damages images of its own size");
+    assert_eq!(of_files.suites, in_memory.suites);
+    assert_eq!(of_files.conditions[1].scores, in_memory.conditions[1].scores);
+    assert!(hema::evaluate_dataset(&model, &images, "cells").split("split.csv").run(&mut ()).is_err());
     assert!(hema::evaluate(&model, &data).suite("degarded").run(&mut ()).is_err());
     assert_eq!(hema::evaluate(&model, "nowhere").run(&mut ()).unwrap_err().kind(), ErrorKind::NotFound);
 }
@@ -225,4 +235,6 @@ fn an_audit_finds_copies_and_asks_a_model() {
     let found = |finding: &&hema::audit::Finding| finding.check == "exact_duplicate";
     assert_eq!(audited.audit.findings.iter().filter(found).count(), 1);
     assert_eq!(audited.record().summary.images, 65);
+    let unknown = hema::audit(&cells).threshold("exact_copies", 0.5).run(&mut ());
+    assert!(unknown.is_err_and(|error| error.to_string().contains("exact_copies")));
 }

@@ -9,8 +9,7 @@ use hema::train::{CHECKPOINT, RECIPE};
 use crate::output::Printer;
 use crate::status::Status;
 
-/// Ends a command whose training has ended in an error. Where Ctrl-C has stopped it, says with which command it
-/// goes on.
+/// Ends a command whose training has ended in an error. Where Ctrl-C has stopped it, says how it is continued.
 ///
 /// # Errors
 /// Every other error.
@@ -23,8 +22,8 @@ pub(crate) fn stopped(error: Error, command: &str, out: &Path, printer: &Printer
     Ok(Status::Interrupted)
 }
 
-/// Refuses to begin several runs in a folder that holds runs: a single one, or several, which the file `marker`
-/// tells.
+/// Refuses to begin several runs in a folder that holds runs: a single one, or several, which the file
+/// `marker` tells.
 pub(crate) fn check_holds_no_runs(out: &Path, marker: &str) -> Result<()> {
     if ![marker, CHECKPOINT].iter().any(|name| out.join(name).exists()) {
         return Ok(());
