@@ -127,9 +127,9 @@ impl<'a> Evaluating<'a> {
     /// Judges the model. The record holds the scores of every condition, the clean images first.
     ///
     /// # Errors
-    /// An unknown suite or part; a split for images in memory, which have none; images without labels, or of
-    /// classes that the model does not know; a picture that cannot be read, unless those are skipped; a folder
-    /// that cannot be written.
+    /// An unknown suite or part; a split for images in memory, which have none; images without labels, or
+    /// of classes that the model does not know; a picture that cannot be read, unless those are skipped; a
+    /// folder that cannot be written.
     pub fn run(self, watch: &mut dyn Watch) -> Result<Evaluation> {
         let suites: Vec<Suite> = self.suites.iter().map(|name| find_suite(name)).collect::<Result<_>>()?;
         if let Some(out) = &self.out {
@@ -165,9 +165,9 @@ impl<'a> Evaluating<'a> {
         }
     }
 
-    /// Judges images, from a data set and a part of these names, and writes the record where that is asked for.
-    /// `see` gives the images as the model sees them or, for a suite that damages images of a size of its own,
-    /// at that size.
+    /// Judges images, from a data set and a part of these names, and writes the record where that is asked
+    /// for. `see` gives the images as the model sees them, or at the size of its own that a suite damages
+    /// images at.
     fn judge(
         &self,
         (data, part): (&str, &str),

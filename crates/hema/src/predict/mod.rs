@@ -270,8 +270,8 @@ impl Predictor {
         self.view_images(&named, size)
     }
 
-    /// Crops and resizes images, each with a path and perhaps a label, as [`view`](Self::view) does, to `size`
-    /// if one is given.
+    /// Crops and resizes images, each with a path and perhaps a label, as [`view`](Self::view) does, to
+    /// `size` if one is given.
     pub(crate) fn view_images(
         &self,
         images: &[(&str, &Image, Option<usize>)],

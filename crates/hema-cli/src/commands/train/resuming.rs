@@ -9,7 +9,7 @@ use hema::train::{CHECKPOINT, RECIPE};
 use crate::output::Printer;
 use crate::status::Status;
 
-/// Ends a command whose training has ended in an error. Where Ctrl-C has stopped it, says how it is continued.
+/// Ends a command whose training has ended in an error. Where Ctrl-C has stopped it, says how to go on.
 ///
 /// # Errors
 /// Every other error.
