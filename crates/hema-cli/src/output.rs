@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use hema::data::Skipped;
+use hema::data::{Skipped, Source};
 use hema::error::{Error, Result};
 use hema::metrics::{Metric, Notation};
 use hema::watch::skipped_images;
@@ -82,6 +82,13 @@ impl Printer {
     /// Something that went wrong without stopping the command, on stderr.
     pub(crate) fn warn(&self, text: &str) {
         say(&format!("warning: {text}"));
+    }
+
+    /// Says what of a data set is not used, and what was assumed of it, on stderr.
+    pub(crate) fn warn_of_notices(&self, source: &Source) {
+        for notice in source.notices() {
+            self.warn(&notice.to_string());
+        }
     }
 
     /// Names the images that were left out, on stderr.

@@ -23,7 +23,7 @@ use crate::recipe::Recipe;
 use crate::run_folder::{self, RunInfo, SPLIT};
 use crate::split_choice::{self, OfRun};
 use crate::train::{self, Claimed, Observer, Outcome, RECIPE, Start, Task};
-use crate::watch::{Phase, Watch, from_any_thread, skipped_images};
+use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell_notices};
 
 /// A classifier that is about to be trained.
 ///
@@ -288,6 +288,7 @@ impl Training {
             None => RunInfo::read(folder)?,
         };
         let source = data::open(&info.data)?;
+        tell_notices(&source, watch);
         check_classes(&source, watch)?;
         Ok(RunData { info, source })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use hema_core::data::Skipped;
+use hema_core::data::{Skipped, Source};
 
 /// Kind of work on the images of a data set, for reports of progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,13 @@ pub(crate) fn from_any_thread<'a>(
         if let Ok(mut watch) = watch.lock() {
             watch.progress(phase, done, total);
         }
+    }
+}
+
+/// Warns of everything that a data set says of itself: what is not used of it, and what was assumed.
+pub(crate) fn tell_notices(source: &Source, watch: &mut dyn Watch) {
+    for notice in source.notices() {
+        watch.warn(&notice.to_string());
     }
 }
 

@@ -173,6 +173,7 @@ impl Unseen {
         printer: &Printer,
     ) -> Result<(Images, Vec<usize>, String)> {
         let source = data::open(&self.data)?.with_classes(predictor.classes(), data::Unknown::Fail)?;
+        printer.warn_of_notices(&source);
         let (part, indices) = split_choice::choose_part(&source, model, self.split.as_deref(), None)?;
         let options = data::LoadOptions::default()
             .on_bad_image(self.on_bad_image.into())

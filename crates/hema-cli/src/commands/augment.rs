@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         Some("png") => false,
         _ => return Err(Error::new("its name ends in neither .html nor .png").at(&args.out)),
     };
-    let cells = cells(args)?;
+    let cells = cells(args, printer)?;
     let sections = if let Some(recipe) = &args.recipe {
         vec![training(recipe, cells, args.seed)?]
     } else {
@@ -99,7 +99,7 @@ struct Cells {
 }
 
 /// Some images of the data, or synthetic cells, class by class.
-fn cells(args: &Preview) -> Result<Cells> {
+fn cells(args: &Preview, printer: &Printer) -> Result<Cells> {
     let Some(data) = &args.data else {
         let cell = |number: u64| {
             let class = number as usize % synthetic::CLASSES.len();
@@ -110,6 +110,7 @@ fn cells(args: &Preview) -> Result<Cells> {
         return Ok(Cells { classes, images: (0..u64::from(args.images)).map(cell).collect() });
     };
     let source = data::open(data)?;
+    printer.warn_of_notices(&source);
     let chosen = draw(&source, (0..source.len()).collect(), args.images as usize, args.seed);
     let cell = |index: usize| {
         let entry = source.entry(index);

@@ -65,6 +65,7 @@ enum Duplicates {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let mut source = data::open(&args.data)?;
+    printer.warn_of_notices(&source);
     if let Some(pattern) = &args.group_by {
         source = GroupPattern::parse(pattern)?.apply(source)?;
     }

@@ -5,7 +5,7 @@
 //! written, listed in [`write::FORMS`]. Both know the modules beside them, which know no form: `entries` and
 //! `texts` keep the list of images in little memory; `place`, `place_table` and `blob` know where the bytes
 //! of each lie; `classes` orders class names; `decode` makes pixels of a picture file; `visit` goes over many
-//! images of a source.
+//! images of a source; `notice` says what was not used or was assumed.
 //!
 //! Left out on purpose: downloading, and formats with boxes or masks.
 
@@ -15,6 +15,7 @@ mod dataset;
 mod decode;
 mod entries;
 pub mod info;
+mod notice;
 mod npy;
 mod part;
 mod place;
@@ -31,6 +32,7 @@ pub use self::classes::standard_classes;
 pub use self::dataset::{Dataset, LoadOptions, OnBadImage, Skipped};
 pub use self::decode::decode;
 pub use self::entries::{Entries, Entry};
+pub use self::notice::{Notice, Subject};
 pub use self::part::Part;
 pub use self::place::Picture;
 pub use self::read::{READERS, Reader, open, open_many};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::classes;
 use super::entries::{Entries, Entry};
+use super::notice::Notice;
 use super::part::Part;
 use super::place::{Fetched, Place};
 use super::place_table::PlaceTable;
@@ -22,6 +23,7 @@ pub struct Source {
     /// Where each entry's bytes lie.
     pub(super) places: PlaceTable,
     split_csv: Option<Vec<u8>>,
+    notices: Vec<Notice>,
 }
 
 /// The images that a reader finds in an input, with their labels, parts and groups.
@@ -37,6 +39,8 @@ pub(super) struct Contents {
     pub(super) places: PlaceTable,
     /// Text of a `split.csv` at the data's root.
     pub(super) split_csv: Option<Vec<u8>>,
+    /// What is not used of the input, or was assumed.
+    pub(super) notices: Vec<Notice>,
 }
 
 /// The treatment of labels that a class list does not have.
@@ -51,8 +55,8 @@ pub enum Unknown {
 impl Source {
     /// The contents of an input at a path, in the form that a reader is named after.
     pub(super) fn new(path: &Path, form: &'static str, contents: Contents) -> Self {
-        let Contents { classes, numeric, entries, places, split_csv } = contents;
-        Self { path: path.to_path_buf(), form, classes, numeric, entries, places, split_csv }
+        let Contents { classes, numeric, entries, places, split_csv, notices } = contents;
+        Self { path: path.to_path_buf(), form, classes, numeric, entries, places, split_csv, notices }
     }
 
     /// Several sources as one, their classes united, each entry's path behind its source's.
@@ -65,7 +69,8 @@ impl Source {
             united.names = classes::numbered(labelled().map(|s| s.classes.len()).max().unwrap_or(0));
         }
         let mut merged = Contents { classes: united.names, numeric, ..Contents::default() };
-        for source in sources {
+        for mut source in sources {
+            merged.notices.append(&mut source.notices);
             let united_label =
                 |label: usize| if numeric { label } else { united.labels[&source.classes[label]] };
             let is_picture = source.len() == 1 && source.file(0).is_some_and(|path| path == source.path);
@@ -103,6 +108,11 @@ impl Source {
     /// Image `i`, which must be below [`Source::len`].
     pub fn entry(&self, i: usize) -> Entry<'_> {
         self.entries.get(i)
+    }
+
+    /// What of the input is not used, and what was assumed of it, in the order found.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
     }
 
     /// Number of images.

@@ -26,6 +26,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let mut source = data::open(&args.data)?;
+    printer.warn_of_notices(&source);
     if let Some(split) = source.read_split_inside()? {
         source = source.with_split(&split)?;
     }

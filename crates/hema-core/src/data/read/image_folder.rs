@@ -82,7 +82,14 @@ fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
         entries.set_part(i, part);
         entries.set_group(i, group);
     }
-    Ok(Contents { classes: classes.names, numeric: classes.numeric, entries, places, split_csv })
+    Ok(Contents {
+        classes: classes.names,
+        numeric: classes.numeric,
+        entries,
+        places,
+        split_csv,
+        ..Contents::default()
+    })
 }
 
 /// The picture files by their names. An archive may hold a file twice: the later one replaces the earlier, as

@@ -58,5 +58,5 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
     for (i, label) in labels.into_iter().enumerate() {
         entries.set_label(i, label.map(|name| classes.labels[&name]));
     }
-    Ok(Contents { classes: classes.names, numeric: classes.numeric, entries, places, split_csv: None })
+    Ok(Contents { classes: classes.names, numeric: classes.numeric, entries, places, ..Contents::default() })
 }

@@ -112,7 +112,7 @@ fn arrange(path: &Path, all: Vec<Shard>) -> Result<Contents> {
         }
     }
     let (classes, numeric) = label(&mut entries, &said_of).map_err(|e| e.at(path))?;
-    Ok(Contents { classes, numeric, entries, places, split_csv: None })
+    Ok(Contents { classes, numeric, entries, places, ..Contents::default() })
 }
 
 /// Labels the entries by numbers where all have one, else by names. Gives the class names, and whether they

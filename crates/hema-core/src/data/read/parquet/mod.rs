@@ -150,7 +150,7 @@ impl Rows {
     fn finish(mut self) -> Result<Contents> {
         let (classes, numeric) = self.label()?;
         let Self { entries, places, .. } = self;
-        Ok(Contents { classes, numeric, entries, places, split_csv: None })
+        Ok(Contents { classes, numeric, entries, places, ..Contents::default() })
     }
 
     /// Turns labels into positions in the class list, which it gives, with whether labels are only numbers.
