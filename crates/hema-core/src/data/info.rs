@@ -30,7 +30,7 @@ pub struct Info {
     pub images: usize,
     /// Counts of every class, in label order; unlabelled images last, if there are any.
     pub classes: Vec<ClassInfo>,
-    /// Whether the data has numbers for labels and no names, so that those of the classes are assumed.
+    /// Whether the data has numbers for labels and no names.
     pub numbered: bool,
     /// Number of different groups.
     pub groups: usize,
@@ -103,7 +103,7 @@ pub fn describe(source: &Source, seed: u64) -> Result<Info> {
         form: source.form().to_owned(),
         images: source.len(),
         classes: count(source),
-        numbered: source.is_numeric() && !source.classes().is_empty(),
+        numbered: source.is_numeric(),
         groups: groups.len(),
         sampled: order.len(),
         seed,

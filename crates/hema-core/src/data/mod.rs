@@ -4,7 +4,7 @@
 //! `read` holds a file for each form that is read, listed in [`READERS`], and `write` one for each that is
 //! written, listed in [`write::FORMS`]. Both know the modules beside them, which know no form: `entries` and
 //! `texts` keep the list of images in little memory; `place`, `place_table` and `blob` know where the bytes
-//! of each lie; `classes` orders class names; `decode` makes pixels of a picture file; `visit` goes over many
+//! of each lie; `classes` orders and compares class names; `decode` makes pixels of a picture file; `visit` goes over many
 //! images of a source; `notice` says what was not used or was assumed.
 //!
 //! Left out on purpose: downloading, and formats with boxes or masks.
@@ -27,8 +27,7 @@ mod texts;
 mod visit;
 pub mod write;
 
-pub(crate) use self::classes::same_class;
-pub use self::classes::standard_classes;
+pub use self::classes::{are_same_classes, match_classes, standard_classes};
 pub use self::dataset::{Dataset, LoadOptions, OnBadImage, Skipped};
 pub use self::decode::decode;
 pub use self::entries::{Entries, Entry};

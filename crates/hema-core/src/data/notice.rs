@@ -15,6 +15,18 @@ const EXAMPLES: usize = 3;
 pub enum Subject {
     /// Class names that the data does not tell and that were assumed.
     AssumedClasses,
+    /// Names that mean one class and were counted together.
+    MergedClasses,
+    /// Classes whose names differ in spelling alone, and which were kept apart.
+    AlikeClasses,
+    /// Folders that were taken for classes though they share their sub-folders.
+    AlikeFolders,
+    /// Links whose target is not there.
+    DanglingLinks,
+    /// Links to a folder around them, which are not followed.
+    LinkLoops,
+    /// Links that lead out of the data's folder, and were followed.
+    OutwardLinks,
 }
 
 /// Something about a data set that stops nothing, yet that its owner would want to know.

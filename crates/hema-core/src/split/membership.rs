@@ -1,9 +1,9 @@
 //! A split as a list: which part each image belongs to, by its path.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::data::{Entries, Entry, Part, Source, same_class};
+use crate::data::{Entries, Entry, Part, Source};
 use crate::error::{Error, Result};
 
 /// The part of every image, by its path under the data.
@@ -95,9 +95,12 @@ impl Split {
     pub(super) fn check_against(&self, source: &Source) -> Result<()> {
         let entries: HashMap<&str, Entry> = source.entries().iter().map(|e| (e.path, e)).collect();
         let lacking = |r: &&Row| !entries.contains_key(r.path.as_str());
+        let names: BTreeSet<&String> = self.rows.iter().filter_map(|r| r.label.as_ref()).collect();
+        let names: Vec<String> = names.into_iter().cloned().collect();
+        let labels: HashMap<&String, Option<usize>> = names.iter().zip(source.find_labels(&names)).collect();
         let relabelled = |r: &&Row| {
             let in_data = entries.get(r.path.as_str()).and_then(|e| e.label);
-            matches!((in_data, &r.label), (Some(label), Some(name)) if !is_label(source, label, name))
+            matches!((in_data, &r.label), (Some(label), Some(name)) if labels[name] != Some(label))
         };
         let fail = |rows: Vec<&Row>, what: &str, hint: &str| {
             if rows.is_empty() {
@@ -141,12 +144,6 @@ impl Split {
             }
         }
     }
-}
-
-/// Whether a class name in a split stands for a label of the data, by name or, where labels are numbers, by
-/// position.
-fn is_label(source: &Source, label: usize, name: &str) -> bool {
-    same_class(&source.classes()[label], name) || name.trim_start_matches("class_").parse() == Ok(label)
 }
 
 impl Row {

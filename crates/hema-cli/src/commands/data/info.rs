@@ -51,9 +51,7 @@ fn text(source: &Source, info: &Info) -> String {
     let mut lines =
         vec![format!("{data}: {images} images, {form}"), String::new(), counts(info), String::new()];
     if info.numbered {
-        lines.push(
-            "labels  numbers alone: the data has no names for them, those above are assumed".to_owned(),
-        );
+        lines.push("labels  numbers alone: the data has no names for them".to_owned());
     }
     let shown: Vec<String> =
         info.sizes.iter().take(5).map(|s| format!("{}x{} ({})", s.width, s.height, s.images)).collect();

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::input::{Input, Packing};
 use super::listing::Listing;
+use super::part_folders::{self, Layout, part_folder};
 use crate::data::classes;
 use crate::data::entries::Entries;
 use crate::data::part::Part;
@@ -55,12 +56,14 @@ enum Root {
 fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
     let order = in_order(&listing, root);
     let names = order.iter().map(|file| listing.names.get(*file as usize));
-    let top = common_top(names, root).map(|top| format!("{top}/")).unwrap_or_default();
+    let top = part_folders::around(names.clone()).or_else(|| common_top(names, root));
+    let top = top.map(|top| format!("{top}/")).unwrap_or_default();
     // of large sets, two lists of all names are most of the memory that opening them takes: the first goes at
     // once
     let paths = std::mem::take(&mut listing.names).select(&order, top.len());
     let places = listing.places.select(&order);
-    let in_parts = paths.iter().all(|path| part_folder(path).is_some());
+    let (layout, alike) = part_folders::layout(&paths, &path.join(&top)).map_err(|e| e.at(path))?;
+    let in_parts = layout == Layout::Parts;
 
     let mut table = |wanted: &str| {
         let is_wanted = |name: &str| name.strip_prefix(&*top).unwrap_or(name) == wanted;
@@ -71,11 +74,12 @@ fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
     let groups = groups_csv.map_or(Ok(HashMap::new()), |text| groups(&text));
     let groups = groups.map_err(|e| e.at(path.join("groups.csv")))?;
     let found: BTreeSet<&str> = paths.iter().filter_map(|path| class_folder(path, in_parts)).collect();
-    let classes = classes::order(&found.into_iter().map(str::to_owned).collect());
+    let classes::Found { classes, labels, notices } =
+        classes::order(&found.into_iter().map(str::to_owned).collect());
     let mut entries = Entries::of_paths(paths);
     for i in 0..entries.len() {
         let path = entries.get(i).path;
-        let label = class_folder(path, in_parts).map(|name| classes.labels[name]);
+        let label = class_folder(path, in_parts).map(|name| labels[name]);
         let part = part_folder(path).filter(|_| in_parts);
         let group = groups.get(path).map(String::as_str);
         entries.set_label(i, label);
@@ -83,12 +87,11 @@ fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
         entries.set_group(i, group);
     }
     Ok(Contents {
-        classes: classes.names,
-        numeric: classes.numeric,
+        classes,
         entries,
         places,
         split_csv,
-        ..Contents::default()
+        notices: listing.notices.into_iter().chain(alike).chain(notices).collect(),
     })
 }
 
@@ -128,11 +131,6 @@ fn groups(text: &[u8]) -> Result<HashMap<String, String>> {
 fn class_folder(path: &str, in_parts: bool) -> Option<&str> {
     let below = if in_parts { path.split_once('/')?.1 } else { path };
     Some(below.split_once('/')?.0)
-}
-
-/// The part that a path's first folder names.
-fn part_folder(path: &str) -> Option<Part> {
-    path.split_once('/').and_then(|(first, _)| first.parse().ok())
 }
 
 /// The folder around everything, when it is no class: there are folders below it, or it wraps an archive of

@@ -2,6 +2,7 @@
 //! and the small files that say something of them.
 
 use super::sidecar::Sidecar;
+use crate::data::notice::Notice;
 use crate::data::place::Place;
 use crate::data::place_table::PlaceTable;
 use crate::data::texts::Texts;
@@ -20,6 +21,8 @@ pub(super) struct Listing {
     pub(super) tables: Vec<(String, Vec<u8>)>,
     /// Path and contents of every file that says something of a single picture.
     pub(super) sidecars: Vec<(String, Sidecar)>,
+    /// What of it is not used, and what is odd.
+    pub(super) notices: Vec<Notice>,
 }
 
 impl Listing {

@@ -54,9 +54,9 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
         }
     }
     let found: BTreeSet<String> = labels.iter().flatten().cloned().collect();
-    let classes = classes::order(&found);
+    let classes::Found { classes, labels: label_of, notices } = classes::order(&found);
     for (i, label) in labels.into_iter().enumerate() {
-        entries.set_label(i, label.map(|name| classes.labels[&name]));
+        entries.set_label(i, label.map(|name| label_of[&name]));
     }
-    Ok(Contents { classes: classes.names, numeric: classes.numeric, entries, places, ..Contents::default() })
+    Ok(Contents { classes, entries, places, notices, ..Contents::default() })
 }

@@ -15,6 +15,7 @@ mod manifest;
 mod member_name;
 mod npz;
 mod parquet;
+mod part_folders;
 mod reader;
 mod shards;
 pub(super) mod sidecar;

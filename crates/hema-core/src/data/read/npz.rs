@@ -4,7 +4,6 @@
 //! Images are read from the archive one by one when they are needed; only arrays in Fortran order, whose
 //! images lie scattered, are held in memory.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -15,12 +14,14 @@ use flate2::read::DeflateDecoder;
 use super::input::{Input, Packing};
 use super::zip::Member;
 use crate::data::blob::{Blob, FilePart, Stream};
+use crate::data::classes::{self, ClassList, MAX_LABEL, standard_classes};
+use crate::data::decode;
 use crate::data::entries::Entry;
+use crate::data::notice::{Notice, Subject};
 use crate::data::npy::{self, Header, NumberKind, shape_text, to_c_order};
 use crate::data::part::Part;
 use crate::data::place::{Coding, PixelLayout, Place};
 use crate::data::source::Contents;
-use crate::data::{classes, decode};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::sample::Image;
@@ -73,7 +74,7 @@ impl PixelLayout for ArrayLayout {
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
     let (path, members) = (input.path(), input.members()?);
     let archive = Archive { path, file: Arc::new(file::open(path)?), members };
-    let mut found = Contents { numeric: true, ..Contents::default() };
+    let mut found = Contents::default();
     if archive.member("images").is_some() {
         archive.add("images", "labels", None, &mut found)?;
     } else {
@@ -87,11 +88,30 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
         return Err(Error::new(message).at(path));
     }
     let labels = found.entries.iter().filter_map(|e| e.label).max().map_or(0, |last| last + 1);
-    found.classes = classes::numbered(labels);
-    if let Some(names) = archive.class_names(labels).map_err(|e| e.at(path.join("class_names")))? {
-        (found.classes, found.numeric) = (names, false);
-    }
+    let names = archive.class_names(labels).map_err(|e| e.at(path.join("class_names")))?;
+    (found.classes, found.notices) = match names {
+        Some(names) => classes::listed(&names).map_err(|e| e.at(path.join("class_names")))?,
+        None if archive.member("images").is_none() && is_bloodmnist(path, labels) => {
+            (ClassList::bloodmnist(), vec![named_as_bloodmnist()])
+        }
+        None => (ClassList::numbered(labels), Vec::new()),
+    };
     Ok(found)
+}
+
+/// Whether a file is one that MedMNIST publishes as `bloodmnist.npz`, `bloodmnist_64.npz`, ..., in which the
+/// labels 0 to 7 are the standard classes.
+fn is_bloodmnist(path: &Path, labels: usize) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    name.starts_with("bloodmnist") && (1..=standard_classes().len()).contains(&labels)
+}
+
+fn named_as_bloodmnist() -> Notice {
+    let classes = standard_classes();
+    let text =
+        "labels are numbers, and their names are taken from BloodMNIST, which the file is called after";
+    let names = classes.iter().enumerate().map(|(number, name)| format!("{number} is `{name}`"));
+    Notice::new(Subject::AssumedClasses, classes.len() as u64, text, names)
 }
 
 struct Archive<'a> {
@@ -112,12 +132,11 @@ impl Archive<'_> {
     /// The names of labels, where the archive gives them in an array of texts.
     fn class_names(&self, labels: usize) -> Result<Option<Vec<String>>> {
         let Some(member) = self.member("class_names") else { return Ok(None) };
-        let Some(names) = npy::read_texts(&mut *self.reader(member), classes::MAX_LABEL as usize + 1)? else {
+        let Some(names) = npy::read_texts(&mut *self.reader(member), MAX_LABEL as usize + 1)? else {
             return Ok(None);
         };
-        let different: HashSet<&String> = names.iter().collect();
-        if names.len() < labels || different.len() < names.len() {
-            let message = format!("names {} classes for {labels} labels", different.len());
+        if names.len() < labels {
+            let message = format!("names {} classes for {labels} labels", names.len());
             return Err(
                 Error::new(message).hint("give every label one name of its own, or leave the array out")
             );
@@ -187,10 +206,10 @@ impl Archive<'_> {
         if labels.len() != count {
             return Err(Error::new(format!("ends after {} of {count} labels", labels.len())));
         }
-        let valid = 0.0..=classes::MAX_LABEL as f64;
+        let valid = 0.0..=MAX_LABEL as f64;
         if let Some(index) = labels.iter().position(|label| !valid.contains(label)) {
             let message = format!("holds the label {} at index {index}", labels[index]);
-            return Err(Error::new(format!("{message} (expected 0 to {})", classes::MAX_LABEL)));
+            return Err(Error::new(format!("{message} (expected 0 to {})", MAX_LABEL)));
         }
         Ok(labels.into_iter().map(|label| Some(label as usize)).collect())
     }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::data::classes::same_class;
+use crate::data::classes::key;
 use crate::data::decode::{has_picture_name, is_named};
 use crate::data::entries::Entry;
 use crate::data::part::Part;
@@ -95,7 +95,7 @@ fn below_class<'a>(path: &'a str, class: Option<&str>) -> &'a str {
     let Some(class) = class else { return path };
     let mut rest = path;
     while let Some((folder, below)) = rest.split_once('/') {
-        if same_class(folder, class) {
+        if key(folder) == key(class) {
             return below;
         }
         rest = below;

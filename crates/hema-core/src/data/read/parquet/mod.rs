@@ -31,8 +31,9 @@ use self::chunks::Chunks;
 use super::input::Input;
 use super::shards;
 use crate::data::blob::{Blob, Stream};
-use crate::data::classes;
+use crate::data::classes::{self, ClassList, MAX_LABEL};
 use crate::data::entries::{Entries, Entry};
+use crate::data::notice::Notice;
 use crate::data::place::{Coding, Place, check_file_size};
 use crate::data::place_table::PlaceTable;
 use crate::data::source::Contents;
@@ -148,24 +149,23 @@ impl Rows {
     }
 
     fn finish(mut self) -> Result<Contents> {
-        let (classes, numeric) = self.label()?;
+        let (classes, notices) = self.label()?;
         let Self { entries, places, .. } = self;
-        Ok(Contents { classes, numeric, entries, places, ..Contents::default() })
+        Ok(Contents { classes, entries, places, notices, ..Contents::default() })
     }
 
-    /// Turns labels into positions in the class list, which it gives, with whether labels are only numbers.
-    fn label(&mut self) -> Result<(Vec<String>, bool)> {
+    /// Turns labels into positions in the class list, which it gives.
+    fn label(&mut self) -> Result<(ClassList, Vec<Notice>)> {
         let found: BTreeSet<String> = self.labels.iter().flatten().filter_map(Label::name).collect();
         if !found.is_empty() {
-            let classes = classes::order(&found);
+            let classes::Found { classes, labels, notices } = classes::order(&found);
             for (i, label) in self.labels.iter().enumerate() {
-                let label = label.as_ref().and_then(Label::name).map(|name| classes.labels[&name]);
+                let label = label.as_ref().and_then(Label::name).map(|name| labels[&name]);
                 self.entries.set_label(i, label);
             }
-            return Ok((classes.names, classes.numeric));
+            return Ok((classes, notices));
         }
-        let most =
-            self.names.as_ref().map_or(classes::MAX_LABEL as usize, |names| names.len().saturating_sub(1));
+        let most = self.names.as_ref().map_or(MAX_LABEL as usize, |names| names.len().saturating_sub(1));
         let mut count = 0;
         for (i, label) in self.labels.iter().enumerate() {
             // Hugging Face writes -1 where a label is held back
@@ -177,10 +177,10 @@ impl Rows {
             count = count.max(label + 1);
             self.entries.set_label(i, Some(label));
         }
-        Ok(match self.names.take() {
-            Some(names) => (names, false),
-            None => (classes::numbered(count), true),
-        })
+        match &self.names {
+            Some(names) => classes::listed(names),
+            None => Ok((ClassList::numbered(count), Vec::new())),
+        }
     }
 }
 
@@ -236,8 +236,7 @@ fn class_names(json: &str, column: &str) -> Option<Vec<String>> {
     let names = value["info"]["features"][column]["names"].as_array()?;
     let names: Vec<String> =
         names.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<_>>()?;
-    let different: HashSet<&String> = names.iter().collect();
-    (different.len() == names.len() && names.len() <= classes::MAX_LABEL as usize + 1).then_some(names)
+    (names.len() <= MAX_LABEL as usize + 1).then_some(names)
 }
 
 /// A column of one row group.
