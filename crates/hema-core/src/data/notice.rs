@@ -15,6 +15,31 @@ const EXAMPLES: usize = 3;
 pub enum Subject {
     /// Class names that the data does not tell and that were assumed.
     AssumedClasses,
+    /// Files of a kind that is not read.
+    UnreadKind,
+    /// Links inside an archive, which are not followed.
+    ArchiveLinks,
+    /// Folders of a class without an image that is read, and classes of which no image can be read.
+    EmptyClasses,
+    /// TIFF files of several pages, of which each is an image.
+    Pages,
+    /// Pages of TIFF files that are smaller copies of others, or masks.
+    SmallerPages,
+    /// Pictures with further frames or pages, of which the first is the image.
+    FurtherFrames,
+    /// Pictures that are transparent in places.
+    Alpha,
+    /// Files or members that ought to label an image and do not.
+    UnusedLabels,
+    /// Arrays, columns or shards that are not used.
+    UnusedMembers,
+}
+
+impl Subject {
+    /// Whether it leaves something out that could have been an image.
+    pub fn hides_images(self) -> bool {
+        matches!(self, Self::UnreadKind | Self::ArchiveLinks)
+    }
 }
 
 /// Something about a data set that stops nothing, yet that its owner would want to know.
@@ -40,6 +65,43 @@ impl Notice {
         examples: impl IntoIterator<Item = String>,
     ) -> Self {
         Self { subject, count, text: text.into(), examples: examples.into_iter().take(EXAMPLES).collect() }
+    }
+}
+
+/// Things of one kind, counted, of which the first are named.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    count: u64,
+    examples: Vec<String>,
+}
+
+impl Tally {
+    /// Counts one more.
+    pub(crate) fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(name.to_owned());
+        }
+    }
+
+    /// Takes over what was counted elsewhere.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.count += other.count;
+        self.examples.extend(other.examples);
+        self.examples.truncate(EXAMPLES);
+    }
+
+    /// The notice on all of them, with a text that is made of their number; `None` where there are none.
+    pub(crate) fn notice(&self, subject: Subject, text: impl FnOnce(u64) -> String) -> Option<Notice> {
+        (self.count > 0).then(|| Notice::new(subject, self.count, text(self.count), self.examples.clone()))
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Tally {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        let mut tally = Self::default();
+        names.into_iter().for_each(|name| tally.add(name));
+        tally
     }
 }
 

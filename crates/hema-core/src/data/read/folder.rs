@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::leftovers;
 use super::listing::{Listing, is_ignored, is_table};
 use crate::data::decode::has_picture_name;
 use crate::data::place::Place;
@@ -23,6 +25,9 @@ fn visit(folder: &Path, prefix: &str, visited: &mut HashSet<PathBuf>, listing: &
     }
     let mut files: Vec<_> = fs::read_dir(folder).map_err(io)?.collect::<std::io::Result<_>>().map_err(io)?;
     files.sort_by_key(fs::DirEntry::file_name);
+    if let Some(name) = prefix.strip_suffix('/') {
+        listing.leftovers.add_folder(name);
+    }
     for file in files {
         let name = file.file_name().to_string_lossy().into_owned();
         // a link whose target is gone is no file
@@ -38,7 +43,19 @@ fn visit(folder: &Path, prefix: &str, visited: &mut HashSet<PathBuf>, listing: &
         } else if is_table(&name) {
             let text = fs::read(file.path()).map_err(|e| Error::io(file.path(), &e))?;
             listing.tables.push((name, text));
+        } else {
+            listing.leftovers.add(&name, || start(&file.path()));
         }
     }
     Ok(())
+}
+
+/// The first bytes of a file, as far as they can be read.
+fn start(path: &Path) -> Vec<u8> {
+    let mut start = Vec::new();
+    // a pipe would wait for its other end
+    if let (true, Ok(file)) = (path.is_file(), fs::File::open(path)) {
+        let _ = file.take(leftovers::START as u64).read_to_end(&mut start);
+    }
+    start
 }

@@ -1,6 +1,7 @@
 //! The files that a folder or an archive holds, as far as a reader may care: picture files by their paths,
 //! and the small files that say something of them.
 
+use super::leftovers::Leftovers;
 use super::sidecar::Sidecar;
 use crate::data::place::Place;
 use crate::data::place_table::PlaceTable;
@@ -20,6 +21,8 @@ pub(super) struct Listing {
     pub(super) tables: Vec<(String, Vec<u8>)>,
     /// Path and contents of every file that says something of a single picture.
     pub(super) sidecars: Vec<(String, Sidecar)>,
+    /// What no reader takes.
+    pub(super) leftovers: Leftovers,
 }
 
 impl Listing {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use flate2::read::DeflateDecoder;
 
 use super::input::{Input, Packing};
-use super::zip::Member;
+use super::zip::{Member, Members};
 use crate::data::blob::{Blob, FilePart, Stream};
 use crate::data::entries::Entry;
 use crate::data::npy::{self, Header, NumberKind, shape_text, to_c_order};
@@ -30,7 +30,7 @@ const MAX_FORTRAN: u64 = 2 << 30;
 
 /// A numpy archive: a zip archive that holds an array.
 pub(super) fn recognises(input: &Input) -> bool {
-    let holds_array = |members: &[Member]| members.iter().any(|member| array_key(member).is_some());
+    let holds_array = |members: &Members| members.files.iter().any(|member| array_key(member).is_some());
     input.packing() == Some(Packing::Zip) && input.members().is_ok_and(holds_array)
 }
 
@@ -71,7 +71,7 @@ impl PixelLayout for ArrayLayout {
 
 /// The images of a numpy archive.
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
-    let (path, members) = (input.path(), input.members()?);
+    let (path, members) = (input.path(), &*input.members()?.files);
     let archive = Archive { path, file: Arc::new(file::open(path)?), members };
     let mut found = Contents { numeric: true, ..Contents::default() };
     if archive.member("images").is_some() {

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::input::{Input, Packing};
+use super::leftovers::Leftovers;
 use super::listing::Listing;
 use super::shards;
-use super::sidecar::{Sidecar, key};
+use super::sidecar::{Sidecar, Unused, key};
 use crate::data::classes::{self, MAX_LABEL};
 use crate::data::entries::{Entries, Entry};
 use crate::data::place_table::PlaceTable;
@@ -85,6 +86,7 @@ fn is_shard(listing: &Listing) -> bool {
 fn arrange(path: &Path, all: Vec<Shard>) -> Result<Contents> {
     let (mut entries, mut places, mut said_of) = (Entries::default(), PlaceTable::default(), Vec::new());
     let mut paths = HashSet::new();
+    let (mut leftovers, mut unused) = (Leftovers::default(), Unused::default());
     let several = all.len() > 1;
     for shard in all {
         let part = shards::part_of(&shard.name);
@@ -104,15 +106,22 @@ fn arrange(path: &Path, all: Vec<Shard>) -> Result<Contents> {
             }
             let said = said.remove(key(name)).unwrap_or_default();
             // the same key in two shards is two images
+            if said.is_misread {
+                unused.misread.add(name);
+            }
             let path = if paths.contains(name) { format!("{}/{name}", shard.name) } else { name.to_owned() };
             entries.push(Entry { path: &path, label: None, part, group: said.group.as_deref() });
             paths.insert(path);
             places.push(place);
             said_of.push(said);
         }
+        let orphans: BTreeSet<String> = said.into_keys().collect();
+        unused.orphans.append(orphans.iter().map(String::as_str).collect());
+        leftovers.append(shard.listing.leftovers);
     }
     let (classes, numeric) = label(&mut entries, &said_of).map_err(|e| e.at(path))?;
-    Ok(Contents { classes, numeric, entries, places, ..Contents::default() })
+    let notices = [leftovers.notices(), unused.notices()].concat();
+    Ok(Contents { classes, numeric, entries, places, notices, ..Contents::default() })
 }
 
 /// Labels the entries by numbers where all have one, else by names. Gives the class names, and whether they
