@@ -3,13 +3,13 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Most examples that a notice names.
 const EXAMPLES: usize = 3;
 
 /// The subject of a notice, by a name for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Subject {
@@ -43,7 +43,7 @@ impl Subject {
 }
 
 /// Something about a data set that stops nothing, yet that its owner would want to know.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Notice {
     /// What it is about.
@@ -65,6 +65,15 @@ impl Notice {
         examples: impl IntoIterator<Item = String>,
     ) -> Self {
         Self { subject, count, text: text.into(), examples: examples.into_iter().take(EXAMPLES).collect() }
+    }
+}
+
+/// A number of things in words: `1 file`, `2 classes`.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    match count {
+        1 => format!("1 {thing}"),
+        _ if thing.ends_with('s') => format!("{count} {thing}es"),
+        _ => format!("{count} {thing}s"),
     }
 }
 

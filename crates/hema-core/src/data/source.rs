@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::classes;
 use super::entries::{Entries, Entry};
-use super::notice::{Notice, Subject};
+use super::notice::{Notice, Subject, counted};
 use super::part::Part;
 use super::place::{Fetched, Place};
 use super::place_table::PlaceTable;
@@ -133,14 +133,20 @@ impl Source {
             (marked.count() > 0).then(|| Notice::new(subject, marked.count(), text(marked.count()), examples))
         };
         let alpha = of_images(Subject::Alpha, Remark::Alpha, |count| {
-            format!("{count} images are transparent in places: the colours beneath are used as they are")
+            format!(
+                "{} transparent in places, of which the colours beneath are used",
+                counted(count, "image")
+            )
         });
         let frames = of_images(Subject::FurtherFrames, Remark::Frames, |count| {
-            format!("{count} images have further frames or pages, of which only the first is used")
+            format!(
+                "{} with further frames or pages, of which only the first is used",
+                counted(count, "image")
+            )
         });
         let lost = self.lost_classes(&self.remarks.of(Remark::Unreadable));
         let count = lost.len() as u64;
-        let text = format!("no image can be read of {count} of the {} classes", self.classes.len());
+        let text = format!("{} without an image that can be read", counted(count, "class"));
         let lost = (count > 0).then(|| Notice::new(Subject::EmptyClasses, count, text, lost));
         [alpha, frames, lost].into_iter().flatten().collect()
     }

@@ -15,6 +15,8 @@ fn reads_every_format() {
         (ImageFormat::Bmp, 0),
         (ImageFormat::Tiff, 0),
         (ImageFormat::WebP, 0),
+        (ImageFormat::Gif, 24),
+        (ImageFormat::Pnm, 0),
         (ImageFormat::Jpeg, 24),
     ] {
         let decoded = decode(&encode(original.clone(), format)).unwrap();
@@ -54,9 +56,15 @@ fn applies_the_cameras_orientation() {
 #[test]
 fn truncated_pictures_are_errors_at_any_length() {
     let original = picture(64, 64, 5);
-    for format in
-        [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP]
-    {
+    for format in [
+        ImageFormat::Jpeg,
+        ImageFormat::Png,
+        ImageFormat::Bmp,
+        ImageFormat::Tiff,
+        ImageFormat::WebP,
+        ImageFormat::Gif,
+        ImageFormat::Pnm,
+    ] {
         let whole = encode(original.clone(), format);
         for tenths in 0..10 {
             let part = &whole[..whole.len() * tenths / 10];

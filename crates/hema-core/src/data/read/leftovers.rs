@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::data::decode;
-use crate::data::notice::{Notice, Subject, Tally};
+use crate::data::notice::{Notice, Subject, Tally, counted};
 
 /// Endings of files that go along with data sets and are no images: nobody misses them.
 const COMPANIONS: [&str; 60] = [
@@ -118,7 +118,7 @@ impl Leftovers {
     pub(super) fn notices(&self) -> Vec<Notice> {
         let kinds = self.kinds.iter().filter_map(|(kind, tally)| kind.notice(tally));
         let links = self.links.notice(Subject::ArchiveLinks, |count| {
-            format!("{count} links inside the archive are not followed")
+            format!("{} inside the archive, not followed", counted(count, "link"))
         });
         kinds.chain(links).collect()
     }
@@ -153,7 +153,7 @@ impl Leftovers {
         }
         let empty: Tally = held.keys().map(String::as_str).collect();
         empty.notice(Subject::EmptyClasses, |count| {
-            format!("{count} class folders hold no image that is read and make no class")
+            format!("{} without an image that is read, which make no class", counted(count, "class folder"))
         })
     }
 }
@@ -161,11 +161,12 @@ impl Leftovers {
 impl Kind {
     fn notice(&self, files: &Tally) -> Option<Notice> {
         files.notice(Subject::UnreadKind, |count| match self {
-            Self::Ending(ending) => format!("{count} files end in `.{ending}`, which is not read"),
+            Self::Ending(ending) => format!("{} ending in `.{ending}`, not read", counted(count, "file")),
             Self::Unnamed(format) => {
-                format!("{count} {format} files have no ending and are not read: give them their ending")
+                let files = counted(count, &format!("{format} file"));
+                format!("{files} without an ending in the name, not read")
             }
-            Self::Other => format!("{count} files are of further kinds, which are not read"),
+            Self::Other => format!("{} of further kinds, not read", counted(count, "file")),
         })
     }
 }

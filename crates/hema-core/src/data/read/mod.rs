@@ -148,7 +148,7 @@ fn no_images(path: &Path, notices: &[Notice]) -> Error {
         notices.iter().filter(|notice| notice.subject.hides_images()).map(Notice::to_string).collect();
     match hidden[..] {
         [] => Error::new("holds no images").at(path).hint(known_forms()),
-        _ => Error::new(format!("holds no images that are read: {}", hidden.join("; "))).at(path).hint(
+        _ => Error::new(format!("holds no images that are read ({})", hidden.join("; "))).at(path).hint(
             "convert pictures to PNG or TIFF, which keep everything; links need the files that they name",
         ),
     }

@@ -16,6 +16,7 @@ use super::input::{Input, Packing};
 use super::zip::{Member, Members};
 use crate::data::blob::{Blob, FilePart, Stream};
 use crate::data::entries::Entry;
+use crate::data::notice::{Notice, Subject, Tally, counted};
 use crate::data::npy::{self, Header, NumberKind, shape_text, to_c_order};
 use crate::data::part::Part;
 use crate::data::place::{Coding, PixelLayout, Place};
@@ -88,6 +89,7 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
     }
     let labels = found.entries.iter().filter_map(|e| e.label).max().map_or(0, |last| last + 1);
     found.classes = classes::numbered(labels);
+    found.notices.extend(archive.unused(&found));
     if let Some(names) = archive.class_names(labels).map_err(|e| e.at(path.join("class_names")))? {
         (found.classes, found.numeric) = (names, false);
     }
@@ -103,6 +105,26 @@ struct Archive<'a> {
 impl Archive<'_> {
     fn member(&self, key: &str) -> Option<&Member> {
         self.members.iter().find(|m| array_key(m) == Some(key))
+    }
+
+    /// Arrays that are neither images nor labels nor names.
+    fn unused(&self, found: &Contents) -> Option<Notice> {
+        let is_used = |key: &str| match key.strip_suffix("labels") {
+            _ if key == "class_names" => true,
+            Some(part) => self.is_used(&format!("{part}images"), found),
+            None => self.is_used(key, found),
+        };
+        let unused: Tally = self.members.iter().filter_map(array_key).filter(|key| !is_used(key)).collect();
+        unused.notice(Subject::UnusedMembers, |count| {
+            format!("{} of names that are not known, not used", counted(count, "array"))
+        })
+    }
+
+    /// Whether an array's images are taken.
+    fn is_used(&self, images: &str, found: &Contents) -> bool {
+        let part = Part::ALL.iter().any(|part| images == format!("{part}_images"));
+        let whole = found.entries.iter().next().is_some_and(|entry| entry.part.is_none());
+        self.member(images).is_some() && if whole { images == "images" } else { part }
     }
 
     fn has_images(&self) -> bool {

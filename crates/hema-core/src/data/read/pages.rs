@@ -4,7 +4,8 @@
 use rayon::prelude::*;
 
 use crate::data::entries::{Entries, Entry};
-use crate::data::notice::{Notice, Subject};
+use crate::data::notice::{Notice, Subject, counted};
+use crate::data::page_name::page_path;
 use crate::data::place::{Fetched, Place};
 use crate::data::place_table::PlaceTable;
 use crate::data::source::Contents;
@@ -35,22 +36,13 @@ pub(super) fn expand(contents: Contents) -> Result<Contents> {
         };
         let is_alone = pages.images.len() == 1;
         for page in &pages.images {
-            let path = if page.number == 1 || is_alone {
-                entry.path.to_owned()
-            } else {
-                numbered(entry.path, page.number)
-            };
+            let path = page_path(entry.path, if is_alone { 1 } else { page.number });
             let group = entry.group.or((!is_alone).then_some(entry.path));
             entries.push(Entry { path: &path, group, ..entry });
             places.push(Place::Page { file: Box::new(place.clone()), directory: page.directory });
         }
     }
     Ok(Contents { entries, places, notices: [contents.notices, notices].concat(), ..contents })
-}
-
-/// The path of a page.
-fn numbered(path: &str, page: u32) -> String {
-    format!("{path}#{page}")
 }
 
 /// The pages of some files, in their order, without those of which nothing is to be said.
@@ -77,20 +69,20 @@ fn find(places: &PlaceTable, files: &[usize]) -> Result<Vec<(usize, Pages)>> {
 }
 
 fn notices(entries: &Entries, found: &[(usize, Pages)]) -> Vec<Notice> {
-    let of = |subject, counts: &dyn Fn(&Pages) -> u64, text: &dyn Fn(usize, u64) -> String| {
+    let of = |subject, counts: &dyn Fn(&Pages) -> u64, text: &dyn Fn(u64, u64) -> String| {
         let files: Vec<&(usize, Pages)> = found.iter().filter(|(_, pages)| counts(pages) > 0).collect();
         let count = files.iter().map(|(_, pages)| counts(pages)).fold(0, u64::saturating_add);
         let examples = files.iter().map(|(i, _)| entries.get(*i).path.to_owned());
-        (!files.is_empty()).then(|| Notice::new(subject, count, text(files.len(), count), examples))
+        (!files.is_empty()).then(|| Notice::new(subject, count, text(files.len() as u64, count), examples))
     };
     let stacked = |pages: &Pages| if pages.images.len() > 1 { pages.images.len() as u64 } else { 0 };
     let stacks = of(Subject::Pages, &stacked, &|files, count| {
-        format!(
-            "{files} TIFF files hold {count} pages: each page is an image, and those of a file are one group"
-        )
+        let (pages, files) = (counted(count, "page"), counted(files, "TIFF file"));
+        format!("{pages} in {files}, each an image of its own, those of a file one group")
     });
     let smaller = of(Subject::SmallerPages, &|pages| pages.left_out, &|files, count| {
-        format!("{count} pages of {files} TIFF files are masks or smaller copies of others and are not used")
+        let (pages, files) = (counted(count, "page"), counted(files, "TIFF file"));
+        format!("{pages} in {files} that show others smaller or are masks, not used")
     });
     [stacks, smaller].into_iter().flatten().collect()
 }

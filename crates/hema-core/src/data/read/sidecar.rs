@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::data::notice::{Notice, Subject, Tally};
+use crate::data::notice::{Notice, Subject, Tally, counted};
 
 /// Largest `.cls` or `.json` read, in bytes.
 pub(super) const MAX_SIDECAR: u64 = 64 << 10;
@@ -77,14 +77,15 @@ pub(super) struct Unused {
 impl Unused {
     pub(super) fn notices(&self) -> Vec<Notice> {
         let orphans = self.orphans.notice(Subject::UnusedLabels, |count| {
-            format!("{count} keys have a `.cls` or `.json` and no image")
+            format!("{} with a `.cls` or `.json` and no image", counted(count, "key"))
         });
         let misread = self.misread.notice(Subject::UnusedLabels, |count| {
-            format!("{count} images have a `.cls` or `.json` that cannot be understood")
+            format!("{} with a `.cls` or `.json` that cannot be understood", counted(count, "image"))
         });
         let mute = self.mute.notice(Subject::UnusedLabels, |count| {
             format!(
-                "{count} files beside images say no label (expected `label` in a `.json`) and are not used"
+                "{} beside an image without a label, not used (expected `label` in a `.json`)",
+                counted(count, "file")
             )
         });
         [orphans, misread, mute].into_iter().flatten().collect()
