@@ -186,6 +186,7 @@ impl Unseen {
         progress.clear();
         let images = images?;
         printer.warn_of_skipped(images.first().skipped());
+        printer.warn_of_notices(&source.picture_notices());
         let labels = labels(images.first())?;
         Ok((images, labels, part))
     }

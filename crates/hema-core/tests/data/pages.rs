@@ -192,8 +192,8 @@ fn damaged_chains_of_pages_end_and_lose_nothing_in_silence() {
     assert_eq!(load_skipping(&source).unwrap().skipped().len(), 1);
 }
 
-/// A TIFF file of 4 x 2 pixels whose numbers are positions in a palette of such levels: `10 i`, `10 i + 1` and
-/// `10 i + 2` for the colour at `i`.
+/// A TIFF file of 4 x 2 pixels whose numbers are positions in a palette of such levels: `10 i`, `10 i + 1`
+/// and `10 i + 2` for the colour at `i`.
 pub(crate) fn palette(bits: u16, rows: &[u8]) -> Vec<u8> {
     let mut out = Cursor::new(Vec::new());
     let mut encoder = TiffEncoder::new(&mut out).unwrap();

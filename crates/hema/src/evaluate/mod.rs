@@ -172,8 +172,8 @@ impl<'a> Evaluating<'a> {
     }
 
     /// Judges images, from a data set and a part of these names, and writes the record where that is asked
-    /// for. `notices` says what was not used, once the images are there; `see` gives the images as the model sees
-    /// them, or at the size of its own that a suite damages images at.
+    /// for. `notices` says what was not used, once the images are there; `see` gives the images as the model
+    /// sees them, or at the size of its own that a suite damages images at.
     fn judge(
         &self,
         (data, part): (&str, &str),

@@ -66,6 +66,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
             progress(done)
         })
     })?;
+    printer.warn_of_notices(&source.picture_notices());
     if skipped.is_none() {
         return Ok(Status::Interrupted);
     }

@@ -64,8 +64,8 @@ enum Holding {
 }
 
 impl Leftovers {
-    /// Counts a file that no reader takes, unless it is of a kind that goes along with data sets. `start` gives
-    /// the first [`START`] bytes of one whose name tells nothing.
+    /// Counts a file that no reader takes, unless it is of a kind that goes along with data sets. `start`
+    /// gives the first [`START`] bytes of one whose name tells nothing.
     pub(super) fn add(&mut self, name: &str, start: impl FnOnce() -> Vec<u8>) {
         let kind = kind(name, start);
         self.hold(folder_of(name), if kind.is_some() { Holding::Leftovers } else { Holding::Companions });
@@ -123,8 +123,8 @@ impl Leftovers {
         kinds.chain(links).collect()
     }
 
-    /// Class folders without an image. `class_folder` gives the part of a path that makes its class, below the
-    /// folder `top` around everything; `paths` are those of the images.
+    /// Class folders without an image. `class_folder` gives the part of a path that makes its class, below
+    /// the folder `top` around everything; `paths` are those of the images.
     pub(super) fn empty_classes<'a>(
         &self,
         top: &str,

@@ -1,5 +1,5 @@
-//! Pages of TIFF files as images of their own: `x.tif`, `x.tif#2`, `x.tif#3`. They have the label and the part
-//! of their file, and its group, or else the file for a group: what was taken in one go stays together.
+//! Pages of TIFF files as images of their own: `x.tif`, `x.tif#2`, `x.tif#3`. They have the label and the
+//! part of their file, and its group, or else the file for a group: what was taken in one go stays together.
 
 use rayon::prelude::*;
 

@@ -1,6 +1,7 @@
 //! The members of tar archives and where their bytes lie, without unpacking anything.
 //!
-//! Links are counted and not followed, special files are skipped, and sizes are bounded before memory is taken.
+//! Links are counted and not followed, special files are skipped, and sizes are bounded before memory is
+//! taken.
 
 use std::cell::Cell;
 use std::fs::File;

@@ -1,6 +1,7 @@
 //! The members of zip archives and where their bytes lie, without unpacking anything.
 //!
-//! Links are counted and not followed, encrypted archives are refused, and so are sizes beyond those of pictures.
+//! Links are counted and not followed, encrypted archives are refused, and so are sizes beyond those of
+//! pictures.
 
 use std::io::{BufReader, Read};
 use std::path::Path;

@@ -18,14 +18,14 @@ const YCBCR: u64 = 6;
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
 /// A picture whose numbers are to be turned into colours.
-pub(in super::super) struct Coloured {
+pub(crate) struct Coloured {
     decoder: Decoder<Cursor<Vec<u8>>>,
     is_palette: bool,
 }
 
 impl Coloured {
     /// Opens a file of this kind, with a limit on the memory of its pixels, in bytes; `None` for any other.
-    pub(in super::super) fn open(bytes: &[u8], limit: u64) -> Option<TiffResult<Self>> {
+    pub(crate) fn open(bytes: &[u8], limit: u64) -> Option<TiffResult<Self>> {
         let (layout, first) = Layout::of(&bytes).ok()??;
         let directory = Directory::read(&bytes, layout, first).ok()?;
         let photometric = directory.number(tag::PHOTOMETRIC, layout)?;
@@ -46,17 +46,17 @@ impl Coloured {
     }
 
     /// Width and height in pixels.
-    pub(in super::super) fn dimensions(&mut self) -> TiffResult<(u32, u32)> {
+    pub(crate) fn dimensions(&mut self) -> TiffResult<(u32, u32)> {
         self.decoder.dimensions()
     }
 
     /// The camera's orientation, as EXIF numbers it.
-    pub(in super::super) fn orientation(&mut self) -> Option<u8> {
+    pub(crate) fn orientation(&mut self) -> Option<u8> {
         self.decoder.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten()
     }
 
     /// The picture in red, green and blue.
-    pub(in super::super) fn read(mut self) -> TiffResult<RgbImage> {
+    pub(crate) fn read(mut self) -> TiffResult<RgbImage> {
         let (width, height) = self.dimensions()?;
         let pixels = if self.is_palette { self.palette(width as usize)? } else { self.ycbcr()? };
         RgbImage::from_raw(width, height, pixels).ok_or_else(|| unexpected("has another size than it says"))

@@ -3,8 +3,10 @@
 
 use std::io;
 
-use super::{ReadAt, is_tiff};
+use super::read_at::ReadAt;
 
+/// The first bytes of TIFF files of up to 4 GiB and of larger ones ("`BigTIFF`"), in either byte order.
+const STARTS: [&[u8; 4]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
 /// Most fields of a directory.
 const MAX_FIELDS: u64 = 4096;
 /// Most bytes of the numbers of a field.
@@ -14,16 +16,21 @@ const USUAL: u64 = 512;
 
 /// Fields of a directory, by their numbers.
 pub(super) mod tag {
-    pub(in super::super) const NEW_SUBFILE_TYPE: u16 = 254;
-    pub(in super::super) const SUBFILE_TYPE: u16 = 255;
-    pub(in super::super) const WIDTH: u16 = 256;
-    pub(in super::super) const HEIGHT: u16 = 257;
-    pub(in super::super) const PHOTOMETRIC: u16 = 262;
-    pub(in super::super) const STRIP_OFFSETS: u16 = 273;
-    pub(in super::super) const STRIP_LENGTHS: u16 = 279;
-    pub(in super::super) const TILE_OFFSETS: u16 = 324;
-    pub(in super::super) const TILE_LENGTHS: u16 = 325;
-    pub(in super::super) const SUB_DIRECTORIES: u16 = 330;
+    pub(crate) const NEW_SUBFILE_TYPE: u16 = 254;
+    pub(crate) const SUBFILE_TYPE: u16 = 255;
+    pub(crate) const WIDTH: u16 = 256;
+    pub(crate) const HEIGHT: u16 = 257;
+    pub(crate) const PHOTOMETRIC: u16 = 262;
+    pub(crate) const STRIP_OFFSETS: u16 = 273;
+    pub(crate) const STRIP_LENGTHS: u16 = 279;
+    pub(crate) const TILE_OFFSETS: u16 = 324;
+    pub(crate) const TILE_LENGTHS: u16 = 325;
+    pub(crate) const SUB_DIRECTORIES: u16 = 330;
+}
+
+/// Whether a file begins like a TIFF file.
+pub(crate) fn is_tiff(start: &[u8]) -> bool {
+    STARTS.iter().any(|known| start.starts_with(*known))
 }
 
 /// How a file writes numbers.

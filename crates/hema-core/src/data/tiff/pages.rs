@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 use std::io;
 
-use super::ReadAt;
 use super::directory::{Directory, Layout, Values, tag};
+use super::read_at::ReadAt;
 use crate::error::{Error, Result};
 
 /// Most pages of a file that are looked at; those behind them count as one that is left out.
@@ -26,25 +26,25 @@ const KEPT: [u16; 36] = [
 
 /// The pages of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Pages {
+pub(crate) struct Pages {
     /// Pages that are images, in order.
-    pub(in super::super) images: Vec<Page>,
+    pub(crate) images: Vec<Page>,
     /// How many pages are smaller copies of others, or masks.
-    pub(in super::super) left_out: u64,
+    pub(crate) left_out: u64,
 }
 
 /// A page of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Page {
+pub(crate) struct Page {
     /// Its number among all pages, from 1.
-    pub(in super::super) number: u32,
+    pub(crate) number: u32,
     /// Where its directory begins.
-    pub(in super::super) directory: u64,
+    pub(crate) directory: u64,
 }
 
 impl Pages {
     /// Whether the file is no more than the picture on its first page.
-    pub(in super::super) fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         matches!(self.images[..], [] | [Page { number: 1, .. }])
     }
 }
@@ -58,12 +58,12 @@ struct Found {
     marked: bool,
 }
 
-/// Finds the pages of a file; none in anything but a TIFF file. A page whose directory is damaged counts as an
-/// image, which then cannot be read; a chain that comes back to a page ends there.
+/// Finds the pages of a file; none in anything but a TIFF file. A page whose directory is damaged counts as
+/// an image, which then cannot be read; a chain that comes back to a page ends there.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(in super::super) fn pages(file: &dyn ReadAt) -> io::Result<Pages> {
+pub(crate) fn pages(file: &dyn ReadAt) -> io::Result<Pages> {
     let Some((layout, mut at)) = Layout::of(file)? else { return Ok(Pages::default()) };
     let (mut found, mut seen, mut left_out) = (Vec::new(), HashSet::new(), 0);
     while at != 0 && seen.insert(at) {
@@ -113,7 +113,7 @@ fn is_smaller_copy(own: (u64, u64), largest: (u64, u64)) -> bool {
 ///
 /// # Errors
 /// A page that is damaged, or larger than any picture.
-pub(in super::super) fn page_file(file: &dyn ReadAt, directory: u64) -> Result<Vec<u8>> {
+pub(crate) fn page_file(file: &dyn ReadAt, directory: u64) -> Result<Vec<u8>> {
     read_page(file, directory).map_err(|e| Error::new(format!("is a damaged page of a TIFF image: {e}")))
 }
 
