@@ -32,6 +32,7 @@ fn mixed() -> Vec<File> {
         ("mono/1.2.840.10008", &dicom),
         ("eos/0.jp2", b"j"),
         ("eos/1.heic", b"h"),
+        ("eos/notes.txt", b"x"),
         ("README", b"about"),
         ("ig/notes.txt", b"x"),
         ("ig/LICENSE", b"x"),
@@ -222,4 +223,30 @@ fn arrays_and_columns_that_are_not_used_are_named() {
     let renamed = file(&dir, "r.npz", &writer.finish().unwrap().into_inner());
     assert_eq!(texts(&notices(&renamed)), ["1 array of names that are not known, not used: targets"]);
     assert_eq!(paths(&open(&renamed).unwrap()).len(), 2);
+}
+
+#[test]
+fn files_beside_shards_are_counted() {
+    let dir = folder();
+    let shard = |seed: u8, class: &[u8]| tar(&files(&[("0.png", &png(seed)), ("0.cls", class)]));
+    file(&dir, "train-0.tar", &shard(0, b"0"));
+    file(&dir, "train-1.tar", &shard(1, b"1"));
+    file(&dir, "train-2.tar.gz", b"left out");
+    file(&dir, "README.md", b"about");
+    assert_eq!(texts(&notices(dir.path())), ["1 file ending in `.gz`, not read: train-2.tar.gz"]);
+}
+
+#[test]
+fn a_folder_beside_files_that_are_not_read_stays_a_class() {
+    let dir = folder();
+    let archive = |name: &str, all: &[(&str, &[u8])]| open(&file(&dir, name, &tar(&files(all)))).unwrap();
+    let picture = png(0);
+    let source = archive("x.tar", &[("cat/0.png", &picture), ("dog/0.jp2", b"j")]);
+    assert_eq!(source.classes(), ["cat"]);
+    let said = "1 class folder without an image that is read, which make no class: dog";
+    assert!(texts(source.notices()).contains(&said.to_owned()));
+    // beside the wrapping of whole class folders
+    let source =
+        archive("y.tar", &[("data/cat/0.png", &picture), ("data/dog/1.png", &picture), ("look/0.psd", b"p")]);
+    assert_eq!(source.classes(), ["cat", "dog"]);
 }

@@ -159,13 +159,16 @@ fn part_folder(path: &str) -> Option<Part> {
 /// The folder around everything, when it is no class: there are folders below it, or it wraps an archive of
 /// loose pictures. A folder named like a standard class or a part is never taken for it.
 ///
-/// `aside` are folders of files that are not read: one beside it may be another class.
+/// `aside` are folders of files that are not read: one beside it, as deep as the pictures', is another class.
 fn common_top<'a>(
     mut names: impl Iterator<Item = &'a str> + Clone,
     mut aside: impl Iterator<Item = &'a str>,
     root: Root,
 ) -> Option<&'a str> {
-    let (top, _) = names.clone().next()?.split_once('/')?;
+    let first = names.clone().next()?;
+    let (top, _) = first.split_once('/')?;
+    let depth = |path: &str| path.split('/').count();
+    let is_beside = |folder: &str| depth(folder) + 1 >= depth(first) && folder.split('/').next() != Some(top);
     let has_folder_below = |name: &str| name.split('/').count() >= 3;
     let inside = |name: &str| {
         name.split_once('/').is_some_and(|(first, _)| first == top)
@@ -174,6 +177,6 @@ fn common_top<'a>(
     let wraps = !classes::is_standard(top)
         && top.parse::<Part>().is_err()
         && names.all(inside)
-        && aside.all(|folder| folder.split('/').next() == Some(top));
+        && !aside.any(is_beside);
     wraps.then_some(top)
 }

@@ -58,9 +58,10 @@ enum Kind {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Holding {
     Nothing,
-    Leftovers,
-    /// Files that make no class of a folder: it has another purpose.
+    /// Files that nobody misses: the folder has another purpose than a class.
     Companions,
+    /// Files that could have been images.
+    Leftovers,
 }
 
 impl Leftovers {
@@ -70,10 +71,14 @@ impl Leftovers {
         let kind = kind(name, start);
         self.hold(folder_of(name), if kind.is_some() { Holding::Leftovers } else { Holding::Companions });
         if let Some(kind) = kind {
-            let is_new = !self.kinds.contains_key(&kind);
-            let kind = if is_new && self.kinds.len() >= MAX_KINDS { Kind::Other } else { kind };
-            self.kinds.entry(kind).or_default().add(name);
+            self.tally(kind).add(name);
         }
+    }
+
+    /// The tally of a kind, or of further ones when there are many.
+    fn tally(&mut self, kind: Kind) -> &mut Tally {
+        let is_one_more = !self.kinds.contains_key(&kind) && self.kinds.len() >= MAX_KINDS;
+        self.kinds.entry(if is_one_more { Kind::Other } else { kind }).or_default()
     }
 
     /// Counts a link inside an archive, unless it is one to a file that nobody misses.
@@ -101,7 +106,7 @@ impl Leftovers {
     /// Takes over what another archive of the same set holds.
     pub(super) fn append(&mut self, other: Self) {
         for (kind, tally) in other.kinds {
-            self.kinds.entry(kind).or_default().append(tally);
+            self.tally(kind).append(tally);
         }
         self.links.append(other.links);
     }

@@ -72,7 +72,9 @@ fn open_several(path: &Path, files: &[PathBuf]) -> Result<Contents> {
         .at(path)
         .hint("open a single archive of an image folder by its own name"));
     }
-    arrange(path, all)
+    let mut contents = arrange(path, all)?;
+    contents.notices.extend(shards::beside(path, ".tar").notices());
+    Ok(contents)
 }
 
 /// Whether an archive is a shard: some image has a label beside it.

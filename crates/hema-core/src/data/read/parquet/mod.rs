@@ -53,7 +53,11 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
     for file in files(input) {
         rows.add_file(&file).map_err(|e| e.at(&file))?;
     }
-    rows.finish().map_err(|e| e.at(input.path()))
+    let mut contents = rows.finish().map_err(|e| e.at(input.path()))?;
+    if input.is_folder() {
+        contents.notices.extend(shards::beside(input.path(), ".parquet").notices());
+    }
+    Ok(contents)
 }
 
 fn files(input: &Input) -> Vec<PathBuf> {
