@@ -93,7 +93,7 @@ fn a_conversion_that_cannot_be_done_writes_nothing() {
     hint: did you mean `tar`?
     ");
     assert_snapshot!(place.hema("data convert cells x.tar").error(), @r"
-    error: cells/ig/0000.png: is not an image in a known format (expected JPEG, PNG, BMP, TIFF or WebP)
+    error: cells/ig/0000.png: is not an image in a known format (expected JPEG, PNG, BMP, TIFF, WebP, GIF or PNM)
     hint: leave unreadable images out with `--on-bad-image skip`
     ");
     assert_eq!(place.list(""), ["cells", "taken"].map(str::to_owned).into());

@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 
 use super::classes::{self, ClassList, match_classes, number_of};
 use super::entries::{Entries, Entry};
-use super::notice::Notice;
+use super::notice::{Notice, Subject, counted};
 use super::part::Part;
 use super::place::{Fetched, Place};
 use super::place_table::PlaceTable;
+use super::remarks::{Marked, Remark, Remarks};
 use crate::error::{Error, Result, suggest};
 use crate::sample::Image;
 use crate::spelling::quoted;
+
+/// The name of the reader of one picture file.
+pub(super) const SINGLE_IMAGE: &str = "single image";
 
 /// An opened data set: class names and entries, in order of their paths.
 pub struct Source {
@@ -24,6 +28,8 @@ pub struct Source {
     pub(super) places: PlaceTable,
     split_csv: Option<Vec<u8>>,
     notices: Vec<Notice>,
+    /// What the images decoded so far turned out to be.
+    pub(super) remarks: Remarks,
 }
 
 /// The images that a reader finds in an input, with their labels, parts and groups.
@@ -54,7 +60,8 @@ impl Source {
     /// The contents of an input at a path, in the form that a reader is named after.
     pub(super) fn new(path: &Path, form: &'static str, contents: Contents) -> Self {
         let Contents { classes, entries, places, split_csv, notices } = contents;
-        Self { path: path.to_path_buf(), form, classes, entries, places, split_csv, notices }
+        let (path, remarks) = (path.to_path_buf(), Remarks::default());
+        Self { path, form, classes, entries, places, split_csv, notices, remarks }
     }
 
     /// Several sources as one, their classes united, each entry's path behind its source's. Names are united
@@ -64,9 +71,10 @@ impl Source {
         let mut merged = Contents { classes: united.classes, notices: united.notices, ..Contents::default() };
         for (mut source, labels) in sources.into_iter().zip(united.labels) {
             merged.notices.append(&mut source.notices);
-            let is_picture = source.len() == 1 && source.file(0).is_some_and(|path| path == source.path);
+            // a single picture's only folder is its own
+            let folder = if source.form == SINGLE_IMAGE { source.path.parent() } else { Some(&*source.path) };
             for (entry, place) in source.entries.iter().zip(source.places.iter()) {
-                let path = if is_picture { source.path.clone() } else { source.path.join(entry.path) };
+                let path = folder.unwrap_or(Path::new("")).join(entry.path);
                 let (path, label) = (&*path.to_string_lossy(), entry.label.map(|label| labels[label]));
                 merged.entries.push(Entry { path, label, ..entry });
                 merged.places.push(place);
@@ -104,6 +112,53 @@ impl Source {
     /// What of the input is not used, and what was assumed of it, in the order found.
     pub fn notices(&self) -> &[Notice] {
         &self.notices
+    }
+
+    /// What of the images decoded so far is not used, and classes none of whose images can be read. Like
+    /// [`notices`](Self::notices), yet known only after [`visit`](Self::visit), a
+    /// [`Dataset`](super::Dataset) or anything else went over the images.
+    pub fn picture_notices(&self) -> Vec<Notice> {
+        let of_images = |subject, remark, text: fn(u64) -> String| {
+            let marked = self.remarks.of(remark);
+            let examples = marked.iter().map(|i| self.entry(i).path.to_owned());
+            (marked.count() > 0).then(|| Notice::new(subject, marked.count(), text(marked.count()), examples))
+        };
+        let alpha = of_images(Subject::Alpha, Remark::Alpha, |count| {
+            format!(
+                "{} transparent in places, of which the colours beneath are used",
+                counted(count, "image")
+            )
+        });
+        let frames = of_images(Subject::FurtherFrames, Remark::Frames, |count| {
+            format!(
+                "{} with further frames or pages, of which only the first is used",
+                counted(count, "image")
+            )
+        });
+        let lost = self.lost_classes(&self.remarks.of(Remark::Unreadable));
+        let count = lost.len() as u64;
+        let text = format!("{} without an image that can be read", counted(count, "class"));
+        let lost = (count > 0).then(|| Notice::new(Subject::EmptyClasses, count, text, lost));
+        [alpha, frames, lost].into_iter().flatten().collect()
+    }
+
+    /// Everything that is not used or was assumed, as far as it is known: [`notices`](Self::notices), then
+    /// [`picture_notices`](Self::picture_notices).
+    pub fn all_notices(&self) -> Vec<Notice> {
+        [self.notices.clone(), self.picture_notices()].concat()
+    }
+
+    /// Classes all of whose images are among these.
+    fn lost_classes(&self, unreadable: &Marked) -> Vec<String> {
+        if unreadable.count() == 0 {
+            return Vec::new();
+        }
+        let lost = count_labels(self.classes.len(), unreadable.iter().map(|i| self.entry(i).label));
+        let all = self.counts();
+        (0..all.len())
+            .filter(|class| all[*class] > 0 && lost[*class] == all[*class])
+            .map(|class| self.classes()[class].clone())
+            .collect()
     }
 
     /// Number of images.
@@ -241,7 +296,7 @@ impl Source {
         self.places
             .get(index)
             .picture(Fetched::Later)
-            .map(|picture| picture.image)
+            .map(|(picture, _)| picture.image)
             .map_err(|e| e.at(self.location(index)))
     }
 
@@ -249,13 +304,20 @@ impl Source {
     pub fn file(&self, index: usize) -> Option<PathBuf> {
         match self.places.get(index) {
             Place::File(path) => Some(path),
-            Place::Span { .. } => None,
+            Place::Span { .. } | Place::Page { .. } => None,
         }
     }
 
     /// Where an entry is, for messages: its file, or the archive's path and its own under it.
     pub(super) fn location(&self, index: usize) -> PathBuf {
-        self.file(index).unwrap_or_else(|| self.path.join(self.entry(index).path))
+        let entry = self.entry(index);
+        match self.places.get(index) {
+            Place::File(path) => path,
+            Place::Page { file, .. } if matches!(*file, Place::File(_)) && self.form == SINGLE_IMAGE => {
+                self.path.with_file_name(entry.path)
+            }
+            _ => self.path.join(entry.path),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::data::{Entries, Entry, Part, Source};
+use crate::data::{Entries, Entry, Part, Source, file_of_page};
 use crate::error::{Error, Result};
 
 /// The part of every image, by its path under the data.
@@ -38,7 +38,7 @@ impl Split {
     pub fn indices(&self, source: &Source, part: Part) -> Result<Vec<usize>> {
         self.check_against(source)?;
         let parts = self.part_by_path();
-        let of_part = |i: &usize| parts.get(source.entry(*i).path) == Some(&part);
+        let of_part = |i: &usize| part_of(&parts, source.entry(*i).path) == Some(part);
         let indices: Vec<usize> = (0..source.len()).filter(of_part).collect();
         if indices.is_empty() {
             return Err(Error::new(format!("no image belongs to the part `{part}`"))
@@ -61,7 +61,7 @@ impl Split {
     /// How many of the source's entries the split does not name, and so leaves unused.
     pub fn ignored(&self, source: &Source) -> usize {
         let parts = self.part_by_path();
-        source.entries().iter().filter(|e| !parts.contains_key(e.path)).count()
+        source.entries().iter().filter(|e| part_of(&parts, e.path).is_none()).count()
     }
 
     /// Images of each part, in the order of [`Part::ALL`].
@@ -84,7 +84,7 @@ impl Split {
     /// The part of every entry of a source, `None` where the split does not name it.
     pub fn parts(&self, source: &Source) -> Vec<Option<Part>> {
         let parts = self.part_by_path();
-        source.entries().iter().map(|e| parts.get(e.path).copied()).collect()
+        source.entries().iter().map(|e| part_of(&parts, e.path)).collect()
     }
 
     fn part_by_path(&self) -> HashMap<&str, Part> {
@@ -144,6 +144,11 @@ impl Split {
             }
         }
     }
+}
+
+/// The part of an image: that of its row, or for a page of a TIFF file that of the file's.
+fn part_of(parts: &HashMap<&str, Part>, path: &str) -> Option<Part> {
+    parts.get(path).or_else(|| parts.get(file_of_page(path)?)).copied()
 }
 
 impl Row {

@@ -2,11 +2,13 @@
 //! those that lead to a folder around them.
 
 use std::fs::{self, DirEntry};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::leftovers;
 use super::listing::{Listing, is_ignored, is_table};
 use crate::data::decode::has_picture_name;
-use crate::data::notice::{Notice, Subject};
+use crate::data::notice::{Notice, Subject, Tally};
 use crate::data::place::Place;
 use crate::error::{Error, Result};
 
@@ -32,18 +34,11 @@ struct Walk {
 /// Links that are worth a word, by their paths under the root.
 #[derive(Default)]
 struct Links {
-    dangling: Counted,
-    loops: Counted,
-    outward: Counted,
+    dangling: Tally,
+    loops: Tally,
+    outward: Tally,
     /// Folders visited through links.
     folders: usize,
-}
-
-/// Paths of which the first few are kept.
-#[derive(Default)]
-struct Counted {
-    count: u64,
-    examples: Vec<String>,
 }
 
 impl Walk {
@@ -61,6 +56,9 @@ impl Walk {
             return Err(Error::new(message)
                 .at(folder)
                 .hint("remove the links that lead to each other's folders"));
+        }
+        if let Some(name) = prefix.strip_suffix('/') {
+            self.listing.leftovers.add_folder(name);
         }
         self.above.push(whole);
         let mut files: Vec<_> =
@@ -88,6 +86,8 @@ impl Walk {
         } else if is_table(name) {
             let text = fs::read(file.path()).map_err(io)?;
             self.listing.tables.push((name.to_owned(), text));
+        } else {
+            self.listing.leftovers.add(name, || start(&file.path()));
         }
         Ok(())
     }
@@ -108,21 +108,22 @@ impl Walk {
 impl Links {
     fn notices(self) -> impl Iterator<Item = Notice> {
         let kinds = [
-            (Subject::DanglingLinks, self.dangling, "links lead nowhere; a picture's cannot be read"),
-            (Subject::LinkLoops, self.loops, "links lead back to a folder around them and are not followed"),
-            (Subject::OutwardLinks, self.outward, "links lead out of the data's folder and are followed"),
+            (Subject::DanglingLinks, self.dangling, "lead nowhere; a picture's cannot be read"),
+            (Subject::LinkLoops, self.loops, "lead back to a folder around them and are not followed"),
+            (Subject::OutwardLinks, self.outward, "lead out of the data's folder and are followed"),
         ];
-        kinds.into_iter().filter(|(_, links, _)| links.count > 0).map(|(subject, links, text)| {
-            Notice::new(subject, links.count, format!("{text} ({})", links.count), links.examples)
+        kinds.into_iter().filter_map(|(subject, links, text)| {
+            links.notice(subject, |count| format!("links {text} ({count})"))
         })
     }
 }
 
-impl Counted {
-    fn add(&mut self, name: &str) {
-        self.count += 1;
-        if self.examples.len() < 3 {
-            self.examples.push(name.to_owned());
-        }
+/// The first bytes of a file, as far as they can be read.
+fn start(path: &Path) -> Vec<u8> {
+    let mut start = Vec::new();
+    // a pipe would wait for its other end
+    if let (true, Ok(file)) = (path.is_file(), fs::File::open(path)) {
+        let _ = file.take(leftovers::START as u64).read_to_end(&mut start);
     }
+    start
 }

@@ -1,15 +1,18 @@
 //! Image folders, and archives of one: the first folder of a path is the class.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use super::input::{Input, Packing};
 use super::listing::Listing;
 use super::part_folders::{self, Layout, part_folder};
+use super::sidecar::{Unused, key};
 use crate::data::classes;
 use crate::data::entries::Entries;
+use crate::data::notice::Notice;
 use crate::data::part::Part;
 use crate::data::source::Contents;
+use crate::data::texts::Texts;
 use crate::error::{Error, Result};
 
 /// A folder that holds pictures, however deep, or cannot be listed.
@@ -56,12 +59,13 @@ enum Root {
 fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
     let order = in_order(&listing, root);
     let names = order.iter().map(|file| listing.names.get(*file as usize));
-    let top = part_folders::around(names.clone()).or_else(|| common_top(names, root));
+    let aside = listing.leftovers.folders_of_files();
+    let top = part_folders::around(names.clone()).or_else(|| common_top(names, aside, root));
     let top = top.map(|top| format!("{top}/")).unwrap_or_default();
     // of large sets, two lists of all names are most of the memory that opening them takes: the first goes at
     // once
     let paths = std::mem::take(&mut listing.names).select(&order, top.len());
-    let places = listing.places.select(&order);
+    let places = std::mem::take(&mut listing.places).select(&order);
     let (layout, alike) = part_folders::layout(&paths, &path.join(&top)).map_err(|e| e.at(path))?;
     let in_parts = layout == Layout::Parts;
 
@@ -71,10 +75,11 @@ fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
         found.map(|found| listing.tables.swap_remove(found).1)
     };
     let (split_csv, groups_csv) = (table("split.csv"), table("groups.csv"));
+    let unused = notices(&mut listing, &paths, &top, in_parts);
     let groups = groups_csv.map_or(Ok(HashMap::new()), |text| groups(&text));
     let groups = groups.map_err(|e| e.at(path.join("groups.csv")))?;
     let found: BTreeSet<&str> = paths.iter().filter_map(|path| class_folder(path, in_parts)).collect();
-    let classes::Found { classes, labels, notices } =
+    let classes::Found { classes, labels, notices: of_classes } =
         classes::order(&found.into_iter().map(str::to_owned).collect());
     let mut entries = Entries::of_paths(paths);
     for i in 0..entries.len() {
@@ -86,13 +91,32 @@ fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
         entries.set_part(i, part);
         entries.set_group(i, group);
     }
-    Ok(Contents {
-        classes,
-        entries,
-        places,
-        split_csv,
-        notices: listing.notices.into_iter().chain(alike).chain(notices).collect(),
-    })
+    let notices = [unused, alike.into_iter().collect(), of_classes].concat();
+    Ok(Contents { classes, entries, places, split_csv, notices })
+}
+
+/// What the listing holds and the data set does not: files, links, class folders without an image, and files
+/// beside images that would label them in a shard.
+fn notices(listing: &mut Listing, paths: &Texts, top: &str, in_parts: bool) -> Vec<Notice> {
+    let class = |path: &str| class_folder(path, in_parts).map(|class| class_end(path, class));
+    let empty = listing.leftovers.empty_classes(top, paths.iter(), |path| Some(&path[..class(path)?]));
+    let mut unused = Unused::default();
+    if !listing.sidecars.is_empty() {
+        let keys: HashSet<&str> = paths.iter().map(key).collect();
+        let beside = listing.sidecars.iter().map(|(name, _)| name.as_str());
+        let fits = |name: &&str| keys.contains(key(name.strip_prefix(top).unwrap_or(name)));
+        unused.mute = beside.filter(fits).collect();
+    }
+    let mut notices = std::mem::take(&mut listing.notices);
+    notices.extend(listing.leftovers.notices());
+    notices.extend(empty);
+    notices.extend(unused.notices());
+    notices
+}
+
+/// Where a class folder of a path ends in it.
+fn class_end(path: &str, class: &str) -> usize {
+    class.as_ptr().addr() - path.as_ptr().addr() + class.len()
 }
 
 /// The picture files by their names. An archive may hold a file twice: the later one replaces the earlier, as
@@ -135,13 +159,25 @@ fn class_folder(path: &str, in_parts: bool) -> Option<&str> {
 
 /// The folder around everything, when it is no class: there are folders below it, or it wraps an archive of
 /// loose pictures. A folder named like a standard class or a part is never taken for it.
-fn common_top<'a>(mut names: impl Iterator<Item = &'a str> + Clone, root: Root) -> Option<&'a str> {
-    let (top, _) = names.clone().next()?.split_once('/')?;
+///
+/// `aside` are folders of files that are not read: one beside it, as deep as the pictures', is another class.
+fn common_top<'a>(
+    mut names: impl Iterator<Item = &'a str> + Clone,
+    mut aside: impl Iterator<Item = &'a str>,
+    root: Root,
+) -> Option<&'a str> {
+    let first = names.clone().next()?;
+    let (top, _) = first.split_once('/')?;
+    let depth = |path: &str| path.split('/').count();
+    let is_beside = |folder: &str| depth(folder) + 1 >= depth(first) && folder.split('/').next() != Some(top);
     let has_folder_below = |name: &str| name.split('/').count() >= 3;
     let inside = |name: &str| {
         name.split_once('/').is_some_and(|(first, _)| first == top)
             && (root == Root::Archive || has_folder_below(name))
     };
-    let wraps = !classes::is_standard(top) && top.parse::<Part>().is_err() && names.all(inside);
+    let wraps = !classes::is_standard(top)
+        && top.parse::<Part>().is_err()
+        && names.all(inside)
+        && !aside.any(is_beside);
     wraps.then_some(top)
 }

@@ -1,6 +1,7 @@
 //! The files that a folder or an archive holds, as far as a reader may care: picture files by their paths,
 //! and the small files that say something of them.
 
+use super::leftovers::Leftovers;
 use super::sidecar::Sidecar;
 use crate::data::notice::Notice;
 use crate::data::place::Place;
@@ -23,6 +24,8 @@ pub(super) struct Listing {
     pub(super) sidecars: Vec<(String, Sidecar)>,
     /// What of it is not used, and what is odd.
     pub(super) notices: Vec<Notice>,
+    /// What no reader takes.
+    pub(super) leftovers: Leftovers,
 }
 
 impl Listing {

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use flate2::read::DeflateDecoder;
 
 use super::input::{Input, Packing};
-use super::zip::Member;
+use super::zip::{Member, Members};
 use crate::data::blob::{Blob, FilePart, Stream};
 use crate::data::classes::{self, ClassList, MAX_LABEL, standard_classes};
 use crate::data::decode;
 use crate::data::entries::Entry;
-use crate::data::notice::{Notice, Subject};
+use crate::data::notice::{Notice, Subject, Tally, counted};
 use crate::data::npy::{self, Header, NumberKind, shape_text, to_c_order};
 use crate::data::part::Part;
 use crate::data::place::{Coding, PixelLayout, Place};
@@ -31,7 +31,7 @@ const MAX_FORTRAN: u64 = 2 << 30;
 
 /// A numpy archive: a zip archive that holds an array.
 pub(super) fn recognises(input: &Input) -> bool {
-    let holds_array = |members: &[Member]| members.iter().any(|member| array_key(member).is_some());
+    let holds_array = |members: &Members| members.files.iter().any(|member| array_key(member).is_some());
     input.packing() == Some(Packing::Zip) && input.members().is_ok_and(holds_array)
 }
 
@@ -72,7 +72,7 @@ impl PixelLayout for ArrayLayout {
 
 /// The images of a numpy archive.
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
-    let (path, members) = (input.path(), input.members()?);
+    let (path, members) = (input.path(), &*input.members()?.files);
     let archive = Archive { path, file: Arc::new(file::open(path)?), members };
     let mut found = Contents::default();
     if archive.member("images").is_some() {
@@ -89,13 +89,16 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
     }
     let labels = found.entries.iter().filter_map(|e| e.label).max().map_or(0, |last| last + 1);
     let names = archive.class_names(labels).map_err(|e| e.at(path.join("class_names")))?;
-    (found.classes, found.notices) = match names {
+    let (classes, notices) = match names {
         Some(names) => classes::listed(&names).map_err(|e| e.at(path.join("class_names")))?,
         None if archive.member("images").is_none() && is_bloodmnist(path, labels) => {
             (ClassList::bloodmnist(), vec![named_as_bloodmnist()])
         }
         None => (ClassList::numbered(labels), Vec::new()),
     };
+    found.classes = classes;
+    found.notices.extend(notices);
+    found.notices.extend(archive.unused(&found));
     Ok(found)
 }
 
@@ -123,6 +126,26 @@ struct Archive<'a> {
 impl Archive<'_> {
     fn member(&self, key: &str) -> Option<&Member> {
         self.members.iter().find(|m| array_key(m) == Some(key))
+    }
+
+    /// Arrays that are neither images nor labels nor names.
+    fn unused(&self, found: &Contents) -> Option<Notice> {
+        let is_used = |key: &str| match key.strip_suffix("labels") {
+            _ if key == "class_names" => true,
+            Some(part) => self.is_used(&format!("{part}images"), found),
+            None => self.is_used(key, found),
+        };
+        let unused: Tally = self.members.iter().filter_map(array_key).filter(|key| !is_used(key)).collect();
+        unused.notice(Subject::UnusedMembers, |count| {
+            format!("{} of names that are not known, not used", counted(count, "array"))
+        })
+    }
+
+    /// Whether an array's images are taken.
+    fn is_used(&self, images: &str, found: &Contents) -> bool {
+        let part = Part::ALL.iter().any(|part| images == format!("{part}_images"));
+        let whole = found.entries.iter().next().is_some_and(|entry| entry.part.is_none());
+        self.member(images).is_some() && if whole { images == "images" } else { part }
     }
 
     fn has_images(&self) -> bool {

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::input::{Input, Packing};
+use super::leftovers::Leftovers;
 use super::listing::Listing;
 use super::shards;
-use super::sidecar::{Sidecar, key};
+use super::sidecar::{Sidecar, Unused, key};
 use crate::data::classes::{self, ClassList, MAX_LABEL, numbered_name};
 use crate::data::entries::{Entries, Entry};
 use crate::data::notice::Notice;
@@ -72,7 +73,9 @@ fn open_several(path: &Path, files: &[PathBuf]) -> Result<Contents> {
         .at(path)
         .hint("open a single archive of an image folder by its own name"));
     }
-    arrange(path, all)
+    let mut contents = arrange(path, all)?;
+    contents.notices.extend(shards::beside(path, ".tar").notices());
+    Ok(contents)
 }
 
 /// Whether an archive is a shard: some image has a label beside it.
@@ -86,6 +89,7 @@ fn is_shard(listing: &Listing) -> bool {
 fn arrange(path: &Path, all: Vec<Shard>) -> Result<Contents> {
     let (mut entries, mut places, mut said_of) = (Entries::default(), PlaceTable::default(), Vec::new());
     let mut paths = HashSet::new();
+    let (mut leftovers, mut unused) = (Leftovers::default(), Unused::default());
     let several = all.len() > 1;
     for shard in all {
         let part = shards::part_of(&shard.name);
@@ -105,14 +109,21 @@ fn arrange(path: &Path, all: Vec<Shard>) -> Result<Contents> {
             }
             let said = said.remove(key(name)).unwrap_or_default();
             // the same key in two shards is two images
+            if said.is_misread {
+                unused.misread.add(name);
+            }
             let path = if paths.contains(name) { format!("{}/{name}", shard.name) } else { name.to_owned() };
             entries.push(Entry { path: &path, label: None, part, group: said.group.as_deref() });
             paths.insert(path);
             places.push(place);
             said_of.push(said);
         }
+        let orphans: BTreeSet<String> = said.into_keys().collect();
+        unused.orphans.append(orphans.iter().map(String::as_str).collect());
+        leftovers.append(shard.listing.leftovers);
     }
-    let (classes, notices) = label(&mut entries, &said_of).map_err(|e| e.at(path))?;
+    let (classes, of_classes) = label(&mut entries, &said_of).map_err(|e| e.at(path))?;
+    let notices = [leftovers.notices(), unused.notices(), of_classes].concat();
     Ok(Contents { classes, entries, places, notices, ..Contents::default() })
 }
 

@@ -33,7 +33,7 @@ use super::shards;
 use crate::data::blob::{Blob, Stream};
 use crate::data::classes::{self, ClassList, MAX_LABEL};
 use crate::data::entries::{Entries, Entry};
-use crate::data::notice::Notice;
+use crate::data::notice::{Notice, Subject, Tally, counted};
 use crate::data::place::{Coding, Place, check_file_size};
 use crate::data::place_table::PlaceTable;
 use crate::data::source::Contents;
@@ -53,7 +53,11 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
     for file in files(input) {
         rows.add_file(&file).map_err(|e| e.at(&file))?;
     }
-    rows.finish().map_err(|e| e.at(input.path()))
+    let mut contents = rows.finish().map_err(|e| e.at(input.path()))?;
+    if input.is_folder() {
+        contents.notices.extend(shards::beside(input.path(), ".parquet").notices());
+    }
+    Ok(contents)
 }
 
 fn files(input: &Input) -> Vec<PathBuf> {
@@ -73,6 +77,8 @@ struct Rows {
     /// Names of numeric labels.
     names: Option<Vec<String>>,
     paths: HashSet<String>,
+    /// Columns that are not read, with their types.
+    unused: BTreeSet<String>,
 }
 
 enum Label {
@@ -86,6 +92,7 @@ impl Rows {
         let reader = SerializedFileReader::new(chunks.clone()).map_err(|e| bad(&e))?;
         let metadata = reader.metadata();
         let columns = Columns::find(metadata.file_metadata().schema_descr())?;
+        self.unused.extend(columns.unused.iter().cloned());
         let pairs = metadata.file_metadata().key_value_metadata();
         let huggingface = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == "huggingface"));
         if let Some(names) =
@@ -149,8 +156,13 @@ impl Rows {
     }
 
     fn finish(mut self) -> Result<Contents> {
-        let (classes, notices) = self.label()?;
-        let Self { entries, places, .. } = self;
+        let (classes, mut notices) = self.label()?;
+        let Self { entries, places, unused, .. } = self;
+        let unused: Tally = unused.iter().map(String::as_str).collect();
+        let unused = unused.notice(Subject::UnusedMembers, |count| {
+            format!("{}, not used (those that are read: image, label, group)", counted(count, "column"))
+        });
+        notices.extend(unused);
         Ok(Contents { classes, entries, places, notices, ..Contents::default() })
     }
 
@@ -200,6 +212,8 @@ struct Columns {
     label: Option<usize>,
     label_name: String,
     group: Option<usize>,
+    /// The names and types of the others.
+    unused: Vec<String>,
 }
 
 impl Columns {
@@ -217,15 +231,23 @@ impl Columns {
         let bytes = &[Type::BYTE_ARRAY];
         let numbers_or_names = &[Type::INT64, Type::INT32, Type::BYTE_ARRAY];
         let label = position(&[&["label"], &["labels"], &["class"]], numbers_or_names);
+        let image = position(image, bytes).ok_or_else(|| {
+            let found: Vec<String> = all.iter().map(|column| column.path().string()).collect();
+            Error::new(format!("has no column `image` of picture files (found: {})", found.join(", ")))
+        })?;
+        let path = position(&[&["image", "path"], &["img", "path"]], bytes);
+        let group = position(&[&["group"]], bytes);
+        let used = [Some(image), path, label, group];
+        let others = all.iter().enumerate().filter(|(i, _)| !used.contains(&Some(*i)));
+        let unused =
+            others.map(|(_, column)| format!("{} ({})", column.path().string(), column.physical_type()));
         Ok(Self {
-            image: position(image, bytes).ok_or_else(|| {
-                let found: Vec<String> = all.iter().map(|column| column.path().string()).collect();
-                Error::new(format!("has no column `image` of picture files (found: {})", found.join(", ")))
-            })?,
-            path: position(&[&["image", "path"], &["img", "path"]], bytes),
+            image,
+            path,
             label,
             label_name: label.map(|label| all[label].path().string()).unwrap_or_default(),
-            group: position(&[&["group"]], bytes),
+            group,
+            unused: unused.collect(),
         })
     }
 }
