@@ -54,6 +54,10 @@ pub fn choose_part(
     part: Option<&str>,
 ) -> Result<(String, Option<Vec<usize>>)> {
     if part == Some("all") {
+        // a split that is given must fit, even where it chooses nothing
+        if let Some(path) = split {
+            Split::read(path)?.check_against(source)?;
+        }
         return Ok(("all".into(), None));
     }
     let Some(split) = find(source, split, OfRun::IfItFits(model))? else {

@@ -91,8 +91,11 @@ impl Split {
         self.rows.iter().map(|r| (r.path.as_str(), r.part)).collect()
     }
 
-    /// Refuses a split that names files the data lacks, or under another label than the data.
-    pub(super) fn check_against(&self, source: &Source) -> Result<()> {
+    /// Checks that the split fits the data.
+    ///
+    /// # Errors
+    /// The split names files that the data lacks, or under another label than the data.
+    pub fn check_against(&self, source: &Source) -> Result<()> {
         let entries: HashMap<&str, Entry> = source.entries().iter().map(|e| (e.path, e)).collect();
         let lacking = |r: &&Row| !entries.contains_key(r.path.as_str());
         let names: BTreeSet<&String> = self.rows.iter().filter_map(|r| r.label.as_ref()).collect();

@@ -98,15 +98,11 @@ impl<'a> Class<'a> {
 fn merged(classes: &[Class]) -> Option<Notice> {
     let several: Vec<&Class> = classes.iter().filter(|class| class.spellings.len() > 1).collect();
     let example = |class: &&Class| {
-        let names: Vec<String> = class.spellings.iter().map(|name| quoted(name)).collect();
-        format!("{} are {}", names.join(" and "), quoted(&class.name))
+        format!("{} are {}", list(class.spellings.iter().map(|name| name.as_str())), quoted(&class.name))
     };
-    let text = match several.len() {
-        0 => return None,
-        1 => "several names mean one class and are counted together".to_owned(),
-        count => format!("several names mean one class and are counted together, for {count} classes"),
-    };
-    Some(Notice::new(Subject::MergedClasses, several.len() as u64, text, several.iter().map(example)))
+    let text = "several names mean one class and are counted together";
+    let count = several.len() as u64;
+    (count > 0).then(|| Notice::new(Subject::MergedClasses, count, text, several.iter().map(example)))
 }
 
 /// Says which classes have names that differ in spelling alone.
@@ -114,14 +110,16 @@ fn alike(classes: &[Class]) -> Option<Notice> {
     let mut by_key: BTreeMap<&Key, Vec<&Class>> = BTreeMap::new();
     classes.iter().for_each(|class| by_key.entry(&class.key).or_default().push(class));
     by_key.retain(|_, alike| alike.len() > 1);
-    let example =
-        |alike: &Vec<&Class>| alike.iter().map(|class| quoted(&class.name)).collect::<Vec<_>>().join(" and ");
-    let count: usize = by_key.values().map(Vec::len).sum();
-    let text = format!(
-        "{count} classes have names that hardly differ from another's; they are kept apart, and matched by \
-         their exact names"
-    );
-    (count > 0).then(|| Notice::new(Subject::AlikeClasses, count as u64, text, by_key.values().map(example)))
+    let example = |alike: &Vec<&Class>| list(alike.iter().map(|class| class.name.as_str()));
+    let text = "classes have names that hardly differ; they are kept apart, and matched by their exact names";
+    let count = by_key.len() as u64;
+    (count > 0).then(|| Notice::new(Subject::AlikeClasses, count, text, by_key.values().map(example)))
+}
+
+/// Names for a message, the first few of many.
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    const MOST: usize = 4;
+    names.take(MOST).map(quoted).collect::<Vec<_>>().join(" and ")
 }
 
 #[cfg(test)]
@@ -186,8 +184,8 @@ mod tests {
             let found = ordered(&near);
             assert_eq!(found.classes.names(), near);
             let [notice] = &found.notices[..] else { panic!("{:?}", found.notices) };
-            assert_eq!((notice.subject, notice.count), (Subject::AlikeClasses, 2));
-            assert!(notice.to_string().ends_with(&format!(": `{}` and `{}`, ...", near[0], near[1])));
+            assert_eq!((notice.subject, notice.count), (Subject::AlikeClasses, 1));
+            assert!(notice.to_string().ends_with(&format!(": `{}` and `{}`", near[0], near[1])));
         }
     }
 
@@ -196,7 +194,7 @@ mod tests {
         let list = |names: &[&str]| listed(&names.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
         let (classes, notices) = list(&["thrombocyte", "ig", "platelet"]).unwrap();
         assert_eq!(classes.names(), ["thrombocyte", "ig", "platelet"]);
-        assert_eq!((notices[0].subject, notices[0].count), (Subject::AlikeClasses, 2));
+        assert_eq!((notices[0].subject, notices[0].count), (Subject::AlikeClasses, 1));
         let error = list(&["a", "b", "a "]).unwrap_err();
         assert_eq!(error.to_string(), "gives two labels names that print the same, `a` and `a `");
     }

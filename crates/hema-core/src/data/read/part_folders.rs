@@ -88,18 +88,18 @@ pub(super) fn layout(paths: &Texts, root: &Path) -> Result<(Layout, Option<Notic
         // patients or slides below classes
         return Ok((Layout::Classes, None));
     }
-    if are_numbered(&shared) {
-        let text =
-            "folders with the same sub-folders are taken for classes, and these for patients or slides";
-        let notice = Notice::new(
-            Subject::AlikeFolders,
-            alike.len() as u64,
-            text,
-            alike.iter().map(|name| quoted(name)),
-        );
-        return Ok((Layout::Classes, Some(notice)));
+    let doubtful = match (numbered(&alike), numbered(&shared)) {
+        // `fold1/0` and `0/1`: nothing tells which are the classes
+        (Some(stem), Some(below)) => !stem.is_empty() || below.is_empty(),
+        (_, below) => below.is_none(),
+    };
+    if doubtful {
+        return Err(folders.alike(&alike, &shared));
     }
-    Err(folders.alike(&alike, &shared))
+    let text = "folders with the same sub-folders are taken for classes, and these for patients or slides";
+    let names = alike.iter().map(|name| quoted(name));
+    let notice = Notice::new(Subject::AlikeFolders, alike.len() as u64, text, names);
+    Ok((Layout::Classes, Some(notice)))
 }
 
 impl<'a> Folders<'a> {
@@ -206,12 +206,13 @@ fn begins_like_a_part(name: &str) -> bool {
     })
 }
 
-/// Whether names differ in numbers alone, as those of patients and slides do.
-fn are_numbered(names: &BTreeSet<&str>) -> bool {
+/// The text around the numbers of names that differ in numbers alone, as those of patients and slides do.
+fn numbered(names: &BTreeSet<&str>) -> Option<String> {
     let without_digits = |name: &&str| name.replace(|c: char| c.is_ascii_digit(), "");
     let has_digit = |name: &&str| name.contains(|c: char| c.is_ascii_digit());
-    let different: BTreeSet<String> = names.iter().map(without_digits).collect();
-    different.len() == 1 && names.iter().all(has_digit)
+    let mut stems: BTreeSet<String> = names.iter().map(without_digits).collect();
+    let stem = stems.pop_first().filter(|_| names.iter().all(has_digit))?;
+    stems.is_empty().then_some(stem)
 }
 
 /// Names for a message, the first few of many.
@@ -301,6 +302,9 @@ mod tests {
             (["Munich", "Barcelona"], ["blast", "other"]),
             (["A", "B"], ["CD34+", "CD34-"]),
             (["A", "B"], ["basophil", "platelet"]),
+            (["fold1", "fold2"], ["0", "1"]),
+            (["fold1", "fold2"], ["patient1", "patient2"]),
+            (["0", "1"], ["2", "3"]),
         ] {
             let error = layout_of_nested(&first, &second).unwrap_err();
             assert!(error.to_string().contains("share their sub-folders"), "{error}");
@@ -320,6 +324,7 @@ mod tests {
         assert_eq!(standard, (Layout::Classes, None));
         let (layout, notice) = layout_of_nested(&["blast", "other"], &["slide1", "slide2"]).unwrap();
         assert_eq!((layout, notice.unwrap().subject), (Layout::Classes, Subject::AlikeFolders));
+        assert!(layout_of_nested(&["0", "1"], &["slide1", "slide2"]).unwrap().1.is_some());
         let apart = ["blast/slide1/a.png", "blast/slide2/a.png", "other/slide3/a.png", "other/slide4/a.png"];
         assert_eq!(layout_of(&apart).unwrap(), (Layout::Classes, None));
     }

@@ -57,9 +57,10 @@ impl Sidecar {
         self.class.is_some() || self.name.is_some()
     }
 
-    /// The label, when it is a number.
+    /// The label, when it is a number; `01` is a name.
     pub(super) fn number(&self) -> Option<usize> {
-        self.class.as_ref()?.parse().ok()
+        let class = self.class.as_ref()?;
+        class.parse().ok().filter(|number: &usize| number.to_string() == *class)
     }
 }
 
