@@ -240,8 +240,8 @@ impl Source {
         suggest(name, known.iter().map(String::as_str))
     }
 
-    /// The labels that class names in another file stand for, by name, or by number where the data has numbers
-    /// in place of names.
+    /// The labels that class names in another file stand for, by name, or by number where the data has
+    /// numbers in place of names.
     pub(crate) fn find_labels(&self, names: &[String]) -> Vec<Option<usize>> {
         // several names of one class in the file are one class, as they are in the data
         let united = classes::order(&names.iter().cloned().collect());

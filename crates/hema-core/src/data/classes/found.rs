@@ -9,13 +9,13 @@ use crate::error::{Error, Result};
 use crate::spelling::{composed, printed, quoted};
 
 /// A class list, and the label of every name found.
-pub(in crate::data) struct Found {
+pub(crate) struct Found {
     /// The classes in label order.
-    pub(in crate::data) classes: ClassList,
+    pub(crate) classes: ClassList,
     /// The label of each name as found.
-    pub(in crate::data) labels: BTreeMap<String, usize>,
+    pub(crate) labels: BTreeMap<String, usize>,
     /// Names that were taken for one class, and classes whose names are much alike.
-    pub(in crate::data) notices: Vec<Notice>,
+    pub(crate) notices: Vec<Notice>,
 }
 
 /// A class: its name, and the spellings of it that were found.
@@ -28,7 +28,7 @@ struct Class<'a> {
 /// Orders the class names found in a data set: standard names in the standard order when all of them are
 /// standard, numbers by value, anything else alphabetically. Classes are called as the data calls them. Names
 /// that print the same, and names of one standard class, are one class.
-pub(in crate::data) fn order(found: &BTreeSet<String>) -> Found {
+pub(crate) fn order(found: &BTreeSet<String>) -> Found {
     let mut classes = unite(found);
     let by_value = |class: &Class| number_of(&class.name).filter(|number| number.to_string() == class.name);
     if classes.iter().all(|class| by_value(class).is_some()) {
@@ -51,7 +51,7 @@ pub(in crate::data) fn order(found: &BTreeSet<String>) -> Found {
 ///
 /// # Errors
 /// Two names that print the same.
-pub(in crate::data) fn listed(names: &[String]) -> Result<(ClassList, Vec<Notice>)> {
+pub(crate) fn listed(names: &[String]) -> Result<(ClassList, Vec<Notice>)> {
     let mut seen: BTreeMap<String, &String> = BTreeMap::new();
     for name in names {
         if let Some(first) = seen.insert(printed(name), name) {

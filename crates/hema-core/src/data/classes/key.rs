@@ -36,7 +36,7 @@ pub fn standard_classes() -> Vec<String> {
 /// hyphens between letters and a final plural `s` make no difference; every other sign does, so that `CD34+`
 /// and `CD34-` differ.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(in crate::data) enum Key {
+pub(crate) enum Key {
     /// A standard class, by its position in the standard order.
     Standard(usize),
     /// Any other name, without its spelling.
@@ -44,13 +44,13 @@ pub(in crate::data) enum Key {
 }
 
 /// The meaning of a class name.
-pub(in crate::data) fn key(name: &str) -> Key {
+pub(crate) fn key(name: &str) -> Key {
     let loose = loose(name);
     POSITIONS.get(&loose).map_or(Key::Other(loose), |position| Key::Standard(*position))
 }
 
 /// Whether a name is a standard class under any of its names.
-pub(in crate::data) fn is_standard(name: &str) -> bool {
+pub(crate) fn is_standard(name: &str) -> bool {
     matches!(key(name), Key::Standard(_))
 }
 

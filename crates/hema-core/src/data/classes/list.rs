@@ -3,11 +3,11 @@
 use super::key::standard_classes;
 
 /// Largest numeric label accepted, so that a wrong column does not make a model of a million classes.
-pub(in crate::data) const MAX_LABEL: i64 = 9_999;
+pub(crate) const MAX_LABEL: i64 = 9_999;
 
 /// The classes of a data set, in label order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::data) struct ClassList {
+pub(crate) struct ClassList {
     names: Vec<String>,
     /// The number that the data has for each class in place of a name, `None` where the data gives the name.
     numbers: Vec<Option<usize>>,
@@ -15,7 +15,7 @@ pub(in crate::data) struct ClassList {
 
 impl ClassList {
     /// Classes by the names that the data gives. Where all are numbers, they are labels without a name.
-    pub(in crate::data) fn new(names: Vec<String>) -> Self {
+    pub(crate) fn new(names: Vec<String>) -> Self {
         let numbers: Option<Vec<usize>> = names.iter().map(|name| plain_number(name)).collect();
         let numbers = match numbers {
             Some(numbers) => numbers.into_iter().map(Some).collect(),
@@ -25,34 +25,34 @@ impl ClassList {
     }
 
     /// The classes of the labels 0 to `count` - 1, called `class_0`, `class_1`, ... whatever their count.
-    pub(in crate::data) fn numbered(count: usize) -> Self {
+    pub(crate) fn numbered(count: usize) -> Self {
         Self { names: (0..count).map(numbered_name).collect(), numbers: (0..count).map(Some).collect() }
     }
 
     /// The classes of `BloodMNIST`, whose files hold numbers alone.
-    pub(in crate::data) fn bloodmnist() -> Self {
+    pub(crate) fn bloodmnist() -> Self {
         let names = standard_classes();
         Self { numbers: (0..names.len()).map(Some).collect(), names }
     }
 
     /// Adds a class.
-    pub(in crate::data) fn push(&mut self, name: String, number: Option<usize>) {
+    pub(crate) fn push(&mut self, name: String, number: Option<usize>) {
         self.names.push(name);
         self.numbers.push(number);
     }
 
     /// Class names in label order.
-    pub(in crate::data) fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
     /// The number that the data has for each class, `None` where it gives the name.
-    pub(in crate::data) fn numbers(&self) -> &[Option<usize>] {
+    pub(crate) fn numbers(&self) -> &[Option<usize>] {
         &self.numbers
     }
 
     /// Position of the class that a number stands for in the data.
-    pub(in crate::data) fn position_of_number(&self, number: usize) -> Option<usize> {
+    pub(crate) fn position_of_number(&self, number: usize) -> Option<usize> {
         self.numbers.iter().position(|own| *own == Some(number))
     }
 
@@ -62,22 +62,22 @@ impl ClassList {
     }
 
     /// Whether there are classes, and the data has numbers for all of them.
-    pub(in crate::data) fn is_numeric(&self) -> bool {
+    pub(crate) fn is_numeric(&self) -> bool {
         !self.numbers.is_empty() && self.numbers.iter().all(Option::is_some)
     }
 
-    pub(in crate::data) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.names.len()
     }
 }
 
 /// The name made up for a label that is a number in a form that keeps numbers.
-pub(in crate::data) fn numbered_name(number: usize) -> String {
+pub(crate) fn numbered_name(number: usize) -> String {
     format!("class_{number}")
 }
 
 /// The number that a class name stands for: 7 for `7` and `class_7`.
-pub(in crate::data) fn number_of(name: &str) -> Option<usize> {
+pub(crate) fn number_of(name: &str) -> Option<usize> {
     plain_number(name.strip_prefix("class_").unwrap_or(name))
 }
 

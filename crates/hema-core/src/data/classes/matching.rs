@@ -49,20 +49,20 @@ fn one_to_one<K: Eq + Hash>(
 }
 
 /// The positions of a data set's classes in a model's list.
-pub(in crate::data) struct Placed {
+pub(crate) struct Placed {
     /// Position of each class, `None` where the list lacks it.
-    pub(in crate::data) positions: Vec<Option<usize>>,
+    pub(crate) positions: Vec<Option<usize>>,
     /// Numbers were taken for positions in the list.
-    pub(in crate::data) by_number: bool,
+    pub(crate) by_number: bool,
     /// Says so, where the list has names for them.
-    pub(in crate::data) notice: Option<Notice>,
+    pub(crate) notice: Option<Notice>,
 }
 
 impl ClassList {
     /// Finds the classes of a data set in a model's list: by name, and numbers by number. In a list of names
     /// a number is a position, which is an assumption. `counts` has the images of each class: those without
     /// any cannot be wrong.
-    pub(in crate::data) fn place_in(&self, known: &[String], counts: &[u64]) -> Placed {
+    pub(crate) fn place_in(&self, known: &[String], counts: &[u64]) -> Placed {
         let mut positions = self.match_names(known);
         let lacking = |class: &usize| self.numbers()[*class].is_some() && positions[*class].is_none();
         let by_number = (0..self.len()).any(|class| lacking(&class) && counts[class] > 0);

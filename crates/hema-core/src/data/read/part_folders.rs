@@ -56,7 +56,8 @@ pub(super) fn around<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option
     (standard || below.iter().any(is_known)).then_some(top)
 }
 
-/// Tells parts from classes, for pictures whose paths lie below `root`. The notice names folders that were taken for classes though they look alike.
+/// Tells parts from classes, for pictures whose paths lie below `root`. The notice names folders that were
+/// taken for classes though they look alike.
 ///
 /// # Errors
 /// Folders that are some parts and some not, that are called almost like parts, or that share the folders
