@@ -99,7 +99,7 @@ fn look(args: &Args, source: &Source, printer: &Printer) -> Result<Seen> {
 
 /// Says whether a split holds.
 fn check(args: &Args, source: &Source, path: &Path, printer: &Printer) -> Result<Status> {
-    let split = Split::read(path)?;
+    let split = Split::read(path)?.fitted(source)?;
     split.indices(source, Part::Train)?;
     let seen = look(args, source, printer)?;
     let verdict = split.check_groups(source).and_then(|()| split.check_copies(source, &seen.copies));

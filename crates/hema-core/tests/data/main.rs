@@ -9,4 +9,5 @@ mod numpy;
 mod pictures;
 mod readers;
 mod real;
+mod tables;
 mod writing;

@@ -36,8 +36,8 @@ fn visit(folder: &Path, prefix: &str, visited: &mut HashSet<PathBuf>, listing: &
         } else if has_picture_name(&name) {
             listing.add(&name, Place::File(file.path()));
         } else if is_table(&name) {
-            let text = fs::read(file.path()).map_err(|e| Error::io(file.path(), &e))?;
-            listing.tables.push((name, text));
+            let read = || fs::read(file.path()).map_err(|e| Error::io(file.path(), &e));
+            listing.add_table(&name, metadata.len(), read).map_err(|e| e.at(file.path()))?;
         }
     }
     Ok(())

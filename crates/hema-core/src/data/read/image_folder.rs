@@ -1,15 +1,17 @@
-//! Image folders, and archives of one: the first folder of a path is the class.
+//! Image folders, and archives of one: the first folder of a path is the class, unless a table beside the
+//! images has their labels.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::input::{Input, Packing};
 use super::listing::Listing;
+use super::side_table;
 use crate::data::classes;
 use crate::data::entries::Entries;
 use crate::data::part::Part;
 use crate::data::source::Contents;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A folder that holds pictures, however deep, or cannot be listed.
 pub(super) fn is_folder(input: &Input) -> bool {
@@ -62,32 +64,33 @@ fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
     let places = listing.places.select(&order);
     let in_parts = paths.iter().all(|path| part_folder(path).is_some());
 
-    let mut table = |wanted: &str| {
-        let is_wanted = |name: &str| name.strip_prefix(&*top).unwrap_or(name) == wanted;
-        let found = listing.tables.iter().position(|(name, _)| is_wanted(name));
-        found.map(|found| listing.tables.swap_remove(found).1)
-    };
-    let (split_csv, groups_csv) = (table("split.csv"), table("groups.csv"));
-    let groups = groups_csv.map_or(Ok(HashMap::new()), |text| groups(&text));
-    let groups = groups.map_err(|e| e.at(path.join("groups.csv")))?;
-    let found: BTreeSet<&str> = paths.iter().filter_map(|path| class_folder(path, in_parts)).collect();
-    let classes = classes::order(&found.into_iter().map(str::to_owned).collect());
     let mut entries = Entries::of_paths(paths);
     for i in 0..entries.len() {
-        let path = entries.get(i).path;
-        let label = class_folder(path, in_parts).map(|name| classes.labels[name]);
-        let part = part_folder(path).filter(|_| in_parts);
-        let group = groups.get(path).map(String::as_str);
-        entries.set_label(i, label);
+        let part = part_folder(entries.get(i).path).filter(|_| in_parts);
         entries.set_part(i, part);
-        entries.set_group(i, group);
+    }
+    let mut told = side_table::read(path, std::mem::take(&mut listing.tables), &top, &mut entries)?;
+    told.refuse_or_name_folders(path, &entries, |path| class_folder(path, in_parts))?;
+    let label = |i: usize| match &told.labels {
+        Some(labels) => labels.get(i),
+        None => class_folder(entries.get(i).path, in_parts),
+    };
+    let found: BTreeSet<&str> = (0..entries.len()).filter_map(label).collect();
+    let classes = classes::order(&found.into_iter().map(str::to_owned).collect());
+    for i in 0..entries.len() {
+        let label = match &told.labels {
+            Some(labels) => labels.get(i),
+            None => class_folder(entries.get(i).path, in_parts),
+        };
+        entries.set_label(i, label.map(|name| classes.labels[name]));
     }
     Ok(Contents {
         classes: classes.names,
         numeric: classes.numeric,
         entries,
         places,
-        split_csv,
+        split_csv: told.split_csv,
+        notices: told.notices,
         ..Contents::default()
     })
 }
@@ -106,22 +109,6 @@ fn in_order(listing: &Listing, root: Root) -> Vec<u32> {
         same
     });
     order
-}
-
-/// The groups of a `groups.csv` by path; a file of that name with other columns is something else.
-fn groups(text: &[u8]) -> Result<HashMap<String, String>> {
-    let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}"));
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
-    let header = reader.headers().map_err(bad)?;
-    let column = |name: &str| header.iter().position(|c| c.trim_start_matches('\u{feff}') == name);
-    let (Some(path), Some(group)) = (column("path"), column("group")) else { return Ok(HashMap::new()) };
-    let mut groups = HashMap::new();
-    for row in reader.records() {
-        let row = row.map_err(bad)?;
-        groups.insert(row[path].to_owned(), row[group].to_owned());
-    }
-    groups.retain(|_, group| !group.is_empty());
-    Ok(groups)
 }
 
 /// The folder that is a path's class: the first, or the one below the part.

@@ -10,6 +10,7 @@
 mod folder;
 mod image_folder;
 mod input;
+mod labels;
 pub(super) mod listing;
 mod manifest;
 mod member_name;
@@ -17,6 +18,7 @@ mod npz;
 mod parquet;
 mod reader;
 mod shards;
+mod side_table;
 pub(super) mod sidecar;
 mod single_image;
 mod tar;
