@@ -57,7 +57,7 @@ pub(crate) struct Args {
 enum Duplicates {
     /// Keep them in the same part: nothing is lost, and nothing leaks
     Together,
-    /// Keep the first in the order of paths, and none where their labels differ; the others are in no part
+    /// Keep the best, as an audit does, and none where their labels differ; the others are in no part
     Drop,
     /// Do not look for them, which is faster: no image is read
     Ignore,
@@ -92,7 +92,7 @@ fn look(args: &Args, source: &Source, printer: &Printer) -> Result<Seen> {
     let measured = audit::measure_all(source, &|done| progress.set(done as u64, "images"));
     progress.clear();
     let measured = measured?;
-    let copies = audit::copies(&measured)?;
+    let copies = audit::copies(source, &measured)?;
     let unreadable = measured.unreadable().iter().map(|(i, reason)| (*i, reason.clone())).collect();
     Ok(Seen { copies, unreadable })
 }

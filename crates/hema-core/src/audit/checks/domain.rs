@@ -49,6 +49,9 @@ const FEWEST: usize = 10;
 const SMALLEST_SHARE: f64 = 0.005;
 /// More parts than this are no domains but a continuum.
 const MOST: usize = 8;
+/// Domains whose centres lie nearer, in units of [`LEAST`], look the same, however well they part: pictures that
+/// a computer drew have backgrounds that differ by one level.
+const APART: f64 = 3.0;
 /// Most images that usual hues and domains are made out from: memory does not grow beyond, and of so many the
 /// smallest domain still has a hundred. All images are then judged by them.
 const SAMPLE: usize = 20_000;
@@ -137,7 +140,7 @@ fn cut_apart(points: Vec<[f64; AXES]>, silhouette: f64) -> Vec<Domain> {
     let mut waiting = vec![(points, Domain { cuts: Vec::new(), silhouette: 1.0, images: 0 })];
     let mut done: Vec<Domain> = Vec::new();
     while let Some((points, domain)) = waiting.pop() {
-        match bisect(&points, fewest).filter(|cut| cut.silhouette >= silhouette) {
+        match bisect(&points, fewest).filter(|cut| cut.silhouette >= silhouette && cut.apart >= APART) {
             Some(cut) if waiting.len() + done.len() + 2 <= MOST => {
                 for side in [true, false] {
                     let half = points.iter().copied().filter(|point| cut.is_second(point) == side).collect();
