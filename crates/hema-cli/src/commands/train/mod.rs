@@ -70,7 +70,8 @@ fn single(inputs: &Inputs, printer: &Printer) -> Result<Status> {
 fn next(plan: &Plan, run: &Path) -> String {
     let source = &plan.data.source;
     let parts = plan.split.parts(source);
-    let mut test = source.entries().iter().zip(parts).filter(|(_, part)| *part == Some(Part::Test)).peekable();
+    let mut test =
+        source.entries().iter().zip(parts).filter(|(_, part)| *part == Some(Part::Test)).peekable();
     let can_test = test.peek().is_some() && test.all(|(entry, _)| entry.label.is_some());
     let part = if can_test { Part::Test } else { Part::Val };
     let (run, data) = (shell_word(run), shell_word(&plan.data.info.data));

@@ -111,8 +111,7 @@ fn chance(
 
 /// How unevenly the classes lie in the bins: chi-squared, but for what does not depend on the labels.
 fn between_bins(bins: &[usize], labels: &[u32], classes: usize) -> f64 {
-    let (mut counts, mut in_bin, mut of_class) =
-        (vec![0.0; BINS * classes], [0.0; BINS], vec![0.0; classes]);
+    let (mut counts, mut in_bin, mut of_class) = (vec![0.0; BINS * classes], [0.0; BINS], vec![0.0; classes]);
     for (bin, label) in bins.iter().zip(labels) {
         counts[bin * classes + *label as usize] += 1.0;
         in_bin[*bin] += 1.0;

@@ -260,7 +260,14 @@ mod tests {
         dark.pixels_mut().iter_mut().for_each(|value| *value /= 4);
         data.add("a/a_dark.png", &dark);
         let found = data.audit();
-        let expected = ["a/a_compressed.jpg", "a/a_dark.png", "a/a_enlarged.jpg", "a/a_reduced.jpg", "a/m03.jpg", "a/m04.jpg"];
+        let expected = [
+            "a/a_compressed.jpg",
+            "a/a_dark.png",
+            "a/a_enlarged.jpg",
+            "a/a_reduced.jpg",
+            "a/m03.jpg",
+            "a/m04.jpg",
+        ];
         assert_eq!(found.dropped(), expected);
         // a split that drops copies keeps the same
         let copies = crate::audit::copies(&found.source, &found.audit.measured).unwrap();

@@ -90,7 +90,8 @@ pub(crate) fn best_groups(
     }
     let best: HashSet<usize> = best.into_iter().collect();
     let grouped: HashSet<usize> = found.iter().flat_map(Group::images).collect();
-    let mut order: Vec<u32> = order.into_iter().filter(|image| grouped.contains(&(*image as usize))).collect();
+    let mut order: Vec<u32> =
+        order.into_iter().filter(|image| grouped.contains(&(*image as usize))).collect();
     // the others stay in order
     order.sort_by_key(|image| !best.contains(&(*image as usize)));
     groups(measured, &order, largest_difference)

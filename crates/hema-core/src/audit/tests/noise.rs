@@ -13,7 +13,8 @@ use crate::rng::{Purpose, Rng, stream};
 fn source(labels: &[usize]) -> Source {
     let folder = tempfile::tempdir().unwrap();
     let manifest = folder.path().join("m.csv");
-    let rows: String = labels.iter().enumerate().map(|(i, label)| format!("{i:04}.png,class {label}\n")).collect();
+    let rows: String =
+        labels.iter().enumerate().map(|(i, label)| format!("{i:04}.png,class {label}\n")).collect();
     std::fs::write(&manifest, format!("path,label\n{rows}")).unwrap();
     open(&manifest).unwrap()
 }
@@ -95,7 +96,8 @@ fn labels_drawn_by_lot_have_no_shortcut_and_planted_ones_are_found() {
 
 #[test]
 fn one_level_of_blue_is_no_second_domain() {
-    let cells: Vec<Image> = synthetic::images(&[8; 8], 64, 3).into_iter().map(|(_, image, _)| image).collect();
+    let cells: Vec<Image> =
+        synthetic::images(&[8; 8], 64, 3).into_iter().map(|(_, image, _)| image).collect();
     let labels: Vec<&str> = (0..cells.len()).map(|i| synthetic::CLASSES[i / 8]).collect();
     // every background the same, but for one level in half of the images
     let drawn: Vec<Image> = cells
@@ -128,7 +130,11 @@ fn faultless_cells(archive: &Path) -> (Measurements, Vec<Vec<usize>>) {
         let measured = drawn(&pool, images, |_, _| ());
         let audit = judge(&source(&labels), None, measured, None, &[]).unwrap();
         let mut is_faultless = vec![true; images.len()];
-        audit.findings.iter().filter_map(|finding| finding.image).for_each(|image| is_faultless[image] = false);
+        audit
+            .findings
+            .iter()
+            .filter_map(|finding| finding.image)
+            .for_each(|image| is_faultless[image] = false);
         let mut flags = is_faultless.into_iter();
         images.retain(|_| flags.next().unwrap());
     }
