@@ -366,12 +366,13 @@ fn warn(source: &Source, seen: &Seen, printer: &Printer) {
     let conflict = |set: &&Vec<usize>| set.iter().any(|i| label(*i) != label(set[0]));
     let conflicts: Vec<&Vec<usize>> = seen.copies.iter().filter(conflict).collect();
     if let Some(first) = conflicts.first() {
-        let other = first.iter().copied().find(|i| label(*i) != label(first[0])).unwrap_or(first[0]);
+        let one = first_by_name(first);
+        let others = first.iter().copied().filter(|i| label(*i) != label(one));
         printer.warn(&format!(
             "{} sets of copies have different labels, first {} and {}; see `hema audit`",
             conflicts.len(),
-            path(first[0]),
-            path(other)
+            path(one),
+            path(others.min().unwrap_or(one))
         ));
     }
     if let Some(largest) = seen.copies.iter().max_by_key(|set| set.len())
@@ -380,7 +381,12 @@ fn warn(source: &Source, seen: &Seen, printer: &Printer) {
         printer.warn(&format!(
             "one picture is there {} times, first as {}; if it is no cell, `hema audit` makes a set without it",
             largest.len(),
-            path(largest[0])
+            path(first_by_name(largest))
         ));
     }
+}
+
+/// The image of a set that a user meets first; the best stands first in it.
+fn first_by_name(set: &[usize]) -> usize {
+    set.iter().copied().min().unwrap_or_default()
 }

@@ -50,16 +50,20 @@ fn finding_checks(source: &Source, measured: Measurements) -> Vec<&'static str> 
     names
 }
 
-/// Whether the property of a shifted background is called a shortcut in a set whose labels were drawn by lot.
-/// The images of the first class get a background that is bluer by so many standard deviations.
+/// Whether the hue of the background is called a shortcut in a set whose labels were drawn by lot, once the images
+/// of the first class have less blue to their green, by so many standard deviations of all.
 fn finds_planted(pool: &Measurements, images: &[usize], deviations: f64, rng: &mut Rng) -> bool {
     let labels = lots(images.len(), 2, rng);
-    let blue = |image: &usize| pool.get(*image).unwrap().colour.background[2];
-    let mean = images.iter().map(blue).sum::<f64>() / images.len() as f64;
-    let variance = images.iter().map(|i| (blue(i) - mean).powi(2)).sum::<f64>() / images.len() as f64;
+    let ratio = |image: &usize| {
+        let [_, green, blue] = pool.get(*image).unwrap().colour.background;
+        (blue + 1.0) / (green + 1.0)
+    };
+    let mean = images.iter().map(ratio).sum::<f64>() / images.len() as f64;
+    let variance = images.iter().map(|i| (ratio(i) - mean).powi(2)).sum::<f64>() / images.len() as f64;
     let measured = drawn(pool, images, |i, measured| {
         if labels[i] == 0 {
-            measured.colour.background[2] -= deviations * variance.sqrt();
+            let [_, green, blue] = &mut measured.colour.background;
+            *blue -= deviations * variance.sqrt() * (*green + 1.0);
         }
     });
     finding_checks(&source(&labels), measured).contains(&"shortcut")
@@ -149,7 +153,7 @@ fn experiment_on_findings_in_noise() {
     let Some(data) = std::env::var_os("HEMA_TEST_DATA").map(PathBuf::from) else { return };
     let (pool, classes) = faultless_cells(&data.join("pbc200.tar"));
     let mut rng = stream(34, Purpose::Look, 0, 0);
-    let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut found: BTreeMap<&str, Vec<(usize, usize)>> = BTreeMap::new();
     let mut sets_found = 0;
     for set in 0..400 {
         let mut images = classes[set % classes.len()].clone();
@@ -161,13 +165,13 @@ fn experiment_on_findings_in_noise() {
         let checks = finding_checks(&source(&labels), drawn(&pool, &images, |_, _| ()));
         sets_found += usize::from(!checks.is_empty());
         for check in checks {
-            found.entry(check).or_default().push(images.len());
+            found.entry(check).or_default().push((set % classes.len(), images.len()));
         }
     }
     println!("faultless cells: {:?}", classes.iter().map(Vec::len).collect::<Vec<_>>());
     println!("{sets_found} of 400 sets have a finding");
     for (check, sizes) in found {
-        println!("{check}: {} sets, of {sizes:?} images", sizes.len());
+        println!("{check}: {} sets, by class and images: {sizes:?}", sizes.len());
     }
     for size in [20, 50, 100, 200, 500, 2000] {
         let found = [0.5, 1.0, 1.5, 2.0, 3.0, 4.0].map(|deviations| {
