@@ -142,7 +142,8 @@ fn columns(wanted: &[String], classes: &[String]) -> Result<Vec<(String, Cell)>>
     wanted.iter().map(column).collect()
 }
 
-/// Refuses columns by which two images could not be told apart. An image that is given twice has its rows twice.
+/// Refuses columns by which two images could not be told apart. An image that is given twice has its rows
+/// twice.
 ///
 /// # Errors
 /// Different images with the same cells in all columns that name images.

@@ -128,8 +128,8 @@ pub(super) fn find_duplicates(
 
 /// Groups of two or more entries that show the same picture: equal pixels, or the same after another
 /// compression, another size, a flip, quarter turns or a change of brightness. What belongs together must not
-/// be torn apart by a split. Of each group the copy that an audit would keep comes first, the others in ascending
-/// order.
+/// be torn apart by a split. Of each group the copy that an audit would keep comes first, the others in
+/// ascending order.
 ///
 /// # Errors
 /// Measurements that cannot be read again; a shared file of the source that cannot be read any further.

@@ -16,8 +16,9 @@ pub fn wilson(successes: u64, trials: u64) -> [f64; 2] {
     [(centre - half).max(0.0), (centre + half).min(1.0)]
 }
 
-/// 95 % interval of the mean of values from 0 to 1, as that of a share with two successes and two failures added
-/// (Agresti and Coull, 1998): values that are all alike have an interval too. Without any value it is 0 to 1.
+/// 95 % interval of the mean of values from 0 to 1, as that of a share with two successes and two failures
+/// added (Agresti and Coull, 1998): values that are all alike have an interval too. Without any value it is 0
+/// to 1.
 pub fn of_mean(values: &[f64]) -> [f64; 2] {
     const ADDED: [f64; 4] = [0.0, 0.0, 1.0, 1.0];
     let with_added = || values.iter().chain(&ADDED);

@@ -91,8 +91,8 @@ impl Column {
 
     /// Where a header has the column: under its own name, else under another.
     ///
-    /// A table may name images, and what they belong to, in several ways: the likeliest is taken. Of two labels
-    /// only its author can tell which is meant.
+    /// A table may name images, and what they belong to, in several ways: the likeliest is taken. Of two
+    /// labels only its author can tell which is meant.
     ///
     /// # Errors
     /// Two columns of its own name; of labels and parts, two of other names.

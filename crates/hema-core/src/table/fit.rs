@@ -25,7 +25,8 @@ pub(crate) struct Misfit {
 
 /// Rows named in a message.
 const NAMED: usize = 3;
-/// Most leading folders of a row that may be too many, and most depths of rows that are compared by their ends.
+/// Most leading folders of a row that may be too many, and most depths of rows that are compared by their
+/// ends.
 const MOST_FOLDERS: usize = 16;
 
 impl Misfit {

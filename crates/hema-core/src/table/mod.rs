@@ -1,9 +1,9 @@
 //! Tables that people write beside their images: which label, group or part an image has, a row an image.
 //!
 //! Spreadsheets and scripts write them in many ways, and all of them are read: separated by commas,
-//! semicolons, tabs or bars, in UTF-8 or UTF-16 (`text`), with columns of other names (`column`), a JSON object
-//! a line, and with paths that are not quite those of the data (`fit`). What cannot be read without guessing is
-//! an error that names the line.
+//! semicolons, tabs or bars, in UTF-8 or UTF-16 (`text`), with columns of other names (`column`), a JSON
+//! object a line, and with paths that are not quite those of the data (`fit`). What cannot be read without
+//! guessing is an error that names the line.
 
 mod column;
 mod fit;

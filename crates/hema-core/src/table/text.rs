@@ -16,8 +16,8 @@ enum Order {
     Big,
 }
 
-/// The text in UTF-8, without a byte order mark and with lines that end in a line feed. Other text than UTF-16
-/// is handed on as it is.
+/// The text in UTF-8, without a byte order mark and with lines that end in a line feed. Other text than
+/// UTF-16 is handed on as it is.
 pub(super) fn decoded(bytes: impl Read + 'static) -> Result<Box<dyn BufRead>> {
     let io = |e: std::io::Error| Error::new(format!("cannot be read: {e}")).with_kind(e.kind().into());
     let mut bytes = BufReader::with_capacity(START, bytes);
@@ -43,7 +43,8 @@ pub(super) fn decoded(bytes: impl Read + 'static) -> Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::with_capacity(START, LineFeeds { text, after_return: false })))
 }
 
-/// Text in which every line ends in a line feed alone, whatever system it was written on: lines can be counted.
+/// Text in which every line ends in a line feed alone, whatever system it was written on: lines can be
+/// counted.
 struct LineFeeds {
     text: Box<dyn Read>,
     /// The last byte was a carriage return, which may have a line feed to it.

@@ -1,8 +1,9 @@
 //! Pictures from another laboratory: of another background or stain than the rest, alone or as a group.
 //!
 //! Colours are compared in four numbers that exposure does not change: the background's two ratios of
-//! channels and two components of the stain's direction. Domains are told by the background alone: which cells a
-//! picture shows changes the hue of what is dark in it. What is too dark or too bright has checks of its own. Images that an earlier check drops do not count: a picture planted many times is no second
+//! channels and two components of the stain's direction. Domains are told by the background alone: which
+//! cells a picture shows changes the hue of what is dark in it. What is too dark or too bright has checks of
+//! its own. Images that an earlier check drops do not count: a picture planted many times is no second
 //! laboratory, nor may it hide one.
 
 use rand::RngExt as _;
@@ -50,8 +51,8 @@ const FEWEST: usize = 10;
 const SMALLEST_SHARE: f64 = 0.005;
 /// More parts than this are no domains but a continuum.
 const MOST: usize = 8;
-/// Backgrounds whose centres lie nearer, in units of [`LEAST`], look the same, however well they part: a level of
-/// blue is no other laboratory.
+/// Backgrounds whose centres lie nearer, in units of [`LEAST`], look the same, however well they part: a
+/// level of blue is no other laboratory.
 const APART: f64 = 3.0;
 /// Most images that usual hues and domains are made out from: memory does not grow beyond, and of so many the
 /// smallest domain still has a hundred. All images are then judged by them.

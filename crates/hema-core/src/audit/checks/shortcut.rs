@@ -1,8 +1,8 @@
 //! Shortcuts: properties that predict the class without a look at the cell. A model would learn them in its
 //! place.
 //!
-//! In small sets every property predicts the class by chance. One is a shortcut if it is strong, and if chance
-//! would make one of all properties so strong in one set of a hundred at most.
+//! In small sets every property predicts the class by chance. One is a shortcut if it is strong, and if
+//! chance would make one of all properties so strong in one set of a hundred at most.
 
 use crate::audit::check::{Check, Evidence, Need};
 use crate::audit::finding::{Finding, worst_first};
@@ -80,8 +80,8 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding
     Ok(worst_first(findings))
 }
 
-/// How likely chance would make a property say so much about the class: the lesser of two tests. The bins tell
-/// any relation in many images; the ranks tell in a few whether a class has high or low values.
+/// How likely chance would make a property say so much about the class: the lesser of two tests. The bins
+/// tell any relation in many images; the ranks tell in a few whether a class has high or low values.
 fn chance(
     evidence: &Evidence,
     number: usize,

@@ -1,10 +1,9 @@
-//! Which of several copies of a picture stays: one of the last part with a label, without a fault of its own, of
-//! truly the most pixels, the least compressed, the first by name.
+//! Which of several copies of a picture stays: one of the last part with a label, without a fault of its own,
+//! of truly the most pixels, the least compressed, the first by name.
 
 use std::collections::HashMap;
 
 use super::detail;
-use super::groups::Group;
 use crate::audit::measurements::Measurements;
 use crate::data::Source;
 use crate::error::Result;
@@ -36,16 +35,15 @@ impl<'a> Chooser<'a> {
         measured: &'a Measurements,
         parts: &'a [Option<Part>],
         faulty: Vec<bool>,
-        groups: &[Group],
+        groups: &[Vec<usize>],
     ) -> Result<Self> {
         let mut chooser = Self { source, measured, parts, faulty, cycles: HashMap::new() };
         let mut sized = Vec::new();
-        for group in groups {
-            let images: Vec<usize> = group.images().collect();
+        for images in groups {
             let mut areas = images.iter().map(|image| chooser.area(*image)).collect::<Result<Vec<_>>>()?;
             areas.sort_unstable();
             if areas.first() != areas.last() {
-                sized.extend(images);
+                sized.extend(images.iter().copied());
             }
         }
         let cycles = &mut chooser.cycles;
@@ -61,9 +59,9 @@ impl<'a> Chooser<'a> {
         Ok(chooser)
     }
 
-    /// The image of a group that stays.
-    pub(super) fn best(&self, group: &Group) -> Result<usize> {
-        let mut images: Vec<usize> = group.images().collect();
+    /// The image of a group that stays. A group has images.
+    pub(super) fn best(&self, group: &[usize]) -> Result<usize> {
+        let mut images = group.to_vec();
         let part = images.iter().map(|image| self.parts[*image]).max().flatten();
         images.retain(|image| self.parts[*image] == part);
         prefer(&mut images, |image| self.source.entry(image).label.is_some());
@@ -85,7 +83,7 @@ impl<'a> Chooser<'a> {
                 best = Some((area, image));
             }
         }
-        Ok(best.map_or(group.kept, |(_, image)| image))
+        Ok(best.map_or(group[0], |(_, image)| image))
     }
 
     fn area(&self, image: usize) -> Result<u64> {

@@ -7,9 +7,9 @@ use crate::sample::Image;
 const LINES: usize = 32;
 /// Most pixels of a line that are looked at.
 const LONGEST: usize = 512;
-/// Powers, in squared levels of luma, that a frequency must have to be told from what rounding and compression
-/// leave. The lower is passed by the compression of heavily compressed files, the higher is missed by soft
-/// pictures: their geometric mean is right for both.
+/// Powers, in squared levels of luma, that a frequency must have to be told from what rounding and
+/// compression leave. The lower is passed by the compression of heavily compressed files, the higher is
+/// missed by soft pictures: their geometric mean is right for both.
 const POWERS: [f64; 2] = [1.0, 3.0];
 
 /// Cycles along a side up to which a picture shows anything. Pictures of one scene have the more of them the
@@ -30,8 +30,8 @@ pub(crate) fn cycles(image: &Image) -> f64 {
     POWERS.map(highest).into_iter().product::<f64>().sqrt() * side / length.max(1) as f64
 }
 
-/// The mean power of lines at every frequency from 1 on, of the middle `length` pixels of some lines. Lines are
-/// `long` and there are `count`; the value of a pixel is asked for by line and place.
+/// The mean power of lines at every frequency from 1 on, of the middle `length` pixels of some lines. Lines
+/// are `long` and there are `count`; the value of a pixel is asked for by line and place.
 fn power(length: usize, long: usize, count: usize, pixel: impl Fn(usize, usize) -> u8) -> Vec<f64> {
     let window: Vec<f64> = (0..length)
         .map(|i| 0.5 - 0.5 * (std::f64::consts::TAU * (i as f64 + 0.5) / length as f64).cos())

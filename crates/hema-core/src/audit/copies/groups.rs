@@ -5,11 +5,11 @@
 //! chain of pictures, each a little different from the last, is cut where the difference adds up.
 //!
 //! Images are gone through in an order in which they might be kept: those of the last part first, then the
-//! largest. Which copy of a picture really stays, `best` chooses of those found; where it is another, its group
-//! is compared with it anew. Equal pixels are known by their digest;
-//! what is left is looked for in an index of the perceptual hashes of the images kept so far, and what is
-//! found is judged by its thumbnail, in all eight orientations. Copies never enter the index: the time does
-//! not depend on how many copies a picture has.
+//! largest. Which copy of a picture really stays, `best` chooses of those found; where it is another, its
+//! group is compared with it anew. Equal pixels are known by their digest; what is left is looked for in an
+//! index of the perceptual hashes of the images kept so far, and what is found is judged by its thumbnail, in
+//! all eight orientations. Copies never enter the index: the time does not depend on how many copies a
+//! picture has.
 
 use std::cell::LazyCell;
 use std::cmp::Reverse;
@@ -69,8 +69,8 @@ impl Group {
 }
 
 /// Groups of images that show the same picture, each with the best of them kept. Images are alike that differ
-/// by less than `largest_difference`; `faulty` tells which have a fault of their own, and is asked where there are
-/// copies.
+/// by less than `largest_difference`; `faulty` tells which have a fault of their own, and is asked where
+/// there are copies.
 pub(crate) fn best_groups(
     source: &Source,
     measured: &Measurements,
@@ -83,13 +83,14 @@ pub(crate) fn best_groups(
     if found.is_empty() {
         return Ok(found);
     }
-    let chooser = Chooser::new(source, measured, parts, faulty()?, &found)?;
-    let best = found.iter().map(|group| chooser.best(group)).collect::<Result<Vec<usize>>>()?;
+    let images: Vec<Vec<usize>> = found.iter().map(|group| group.images().collect()).collect();
+    let chooser = Chooser::new(source, measured, parts, faulty()?, &images)?;
+    let best = images.iter().map(|images| chooser.best(images)).collect::<Result<Vec<usize>>>()?;
     if found.iter().zip(&best).all(|(group, best)| group.kept == *best) {
         return Ok(found);
     }
     let best: HashSet<usize> = best.into_iter().collect();
-    let grouped: HashSet<usize> = found.iter().flat_map(Group::images).collect();
+    let grouped: HashSet<usize> = images.into_iter().flatten().collect();
     let mut order: Vec<u32> =
         order.into_iter().filter(|image| grouped.contains(&(*image as usize))).collect();
     // the others stay in order
@@ -97,8 +98,8 @@ pub(crate) fn best_groups(
     groups(measured, &order, largest_difference)
 }
 
-/// Groups of the images in `order` that show the same picture, each compared with the first of it, in the order
-/// of the images kept.
+/// Groups of the images in `order` that show the same picture, each compared with the first of it, in the
+/// order of the images kept.
 fn groups(measured: &Measurements, order: &[u32], largest_difference: f64) -> Result<Vec<Group>> {
     let first_of = equal_pixels(measured, order)?;
     let upright = Orientation::ALL[0];
@@ -124,7 +125,8 @@ fn groups(measured: &Measurements, order: &[u32], largest_difference: f64) -> Re
     Ok(by_kept.into_iter().map(|(kept, copies)| Group { kept, copies }).collect())
 }
 
-/// The readable images, in the order in which they are compared: those of the last part first, then the largest.
+/// The readable images, in the order in which they are compared: those of the last part first, then the
+/// largest.
 fn order_of_keeping(measured: &Measurements, parts: &[Option<Part>]) -> Result<Vec<u32>> {
     let mut order = Vec::with_capacity(measured.len());
     let mut areas = vec![0; measured.len()];

@@ -1,5 +1,5 @@
-//! Statistics that the checks share: robust centres and spreads, clusters, associations and whether they are chance,
-//! confident learning.
+//! Statistics that the checks share: robust centres and spreads, clusters, associations and whether they are
+//! chance, confident learning.
 
 pub(crate) mod confident;
 pub(crate) mod contingency;

@@ -9,8 +9,8 @@ const MOST_DRAWS: usize = 4_999;
 /// As many draws that say as much are enough to tell that it is chance (Besag and Clifford, 1991).
 const ENOUGH: usize = 20;
 
-/// The share of all ways to hand out the labels in which a statistic of them is at least as large as it is, by
-/// drawing such ways: a permutation test (Fisher, 1935).
+/// The share of all ways to hand out the labels in which a statistic of them is at least as large as it is,
+/// by drawing such ways: a permutation test (Fisher, 1935).
 pub(crate) fn p_value(labels: &[u32], statistic: impl Fn(&[u32]) -> f64, rng: &mut Rng) -> f64 {
     // sums in another order may differ in their last digits
     let least = statistic(labels) * (1.0 - 1e-9);
@@ -27,7 +27,8 @@ pub(crate) fn p_value(labels: &[u32], statistic: impl Fn(&[u32]) -> f64, rng: &m
 }
 
 /// At most how likely chi-squared is to be so large by chance, with so many degrees of freedom, in a large
-/// sample: by the cube root, which is nearly normal (Wilson and Hilferty, 1931), and Mills's bound of its tail.
+/// sample: by the cube root, which is nearly normal (Wilson and Hilferty, 1931), and Mills's bound of its
+/// tail.
 pub(crate) fn chi_squared_tail(chi_squared: f64, degrees: f64) -> f64 {
     let variance = 2.0 / (9.0 * degrees);
     let z = ((chi_squared / degrees).cbrt() - (1.0 - variance)) / variance.sqrt();
@@ -48,8 +49,8 @@ pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// How far the classes' mean ranks lie apart: the statistic of Kruskal and Wallis (1952), but for what does not
-/// depend on the labels.
+/// How far the classes' mean ranks lie apart: the statistic of Kruskal and Wallis (1952), but for what does
+/// not depend on the labels.
 pub(crate) fn between_ranks(ranks: &[f64], labels: &[u32], classes: usize) -> f64 {
     let mut sums = vec![(0.0, 0.0); classes];
     let mean = f64::midpoint(1.0, ranks.len() as f64);

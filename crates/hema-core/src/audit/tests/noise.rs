@@ -50,8 +50,8 @@ fn finding_checks(source: &Source, measured: Measurements) -> Vec<&'static str> 
     names
 }
 
-/// Whether the hue of the background is called a shortcut in a set whose labels were drawn by lot, once the images
-/// of the first class have less blue to their green, by so many standard deviations of all.
+/// Whether the hue of the background is called a shortcut in a set whose labels were drawn by lot, once the
+/// images of the first class have less blue to their green, by so many standard deviations of all.
 fn finds_planted(pool: &Measurements, images: &[usize], deviations: f64, rng: &mut Rng) -> bool {
     let labels = lots(images.len(), 2, rng);
     let ratio = |image: &usize| {
@@ -145,8 +145,8 @@ fn faultless_cells(archive: &Path) -> (Measurements, Vec<Vec<usize>>) {
     (pool, classes)
 }
 
-/// The numbers of the experiment on findings in noise: how many of 400 faultless sets get a finding, by check, and
-/// in how many of 100 sets a planted shortcut is found, by the number of images and its strength.
+/// The numbers of the experiment on findings in noise: how many of 400 faultless sets get a finding, by
+/// check, and in how many of 100 sets a planted shortcut is found, by the number of images and its strength.
 #[test]
 #[ignore = "measures all images of HEMA_TEST_DATA/pbc200.tar"]
 fn experiment_on_findings_in_noise() {

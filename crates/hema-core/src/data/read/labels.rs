@@ -56,8 +56,8 @@ impl Labels {
         self.of.iter().filter(|label| label.is_none()).count() as u64
     }
 
-    /// Writes whole numbers without a point, if all labels are such: software writes `1.0` where it counts with
-    /// missing values. Says so, and which labels look like no label.
+    /// Writes whole numbers without a point, if all labels are such: software writes `1.0` where it counts
+    /// with missing values. Says so, and which labels look like no label.
     pub(super) fn tidy(&mut self) -> Vec<Notice> {
         let mut notices: Vec<Notice> = odd_names("label", (0..self.of.len()).map(|i| self.get(i))).collect();
         let whole: Option<Vec<&str>> = self.names().map(whole_number).collect();

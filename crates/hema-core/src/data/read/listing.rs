@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 /// Largest table beside the images, and most of all of them together, in bytes.
 pub(super) const MAX_TABLE: u64 = 64 << 20;
 
-/// Names of the tables that are looked for beside pictures, whatever their case. `metadata` is the layout that
-/// Hugging Face calls `ImageFolder`.
+/// Names of the tables that are looked for beside pictures, whatever their case. `metadata` is the layout
+/// that Hugging Face calls `ImageFolder`.
 pub(super) const TABLES: [&str; 5] =
     ["split.csv", "groups.csv", "labels.csv", "metadata.csv", "metadata.jsonl"];
 

@@ -1,6 +1,6 @@
 //! Tables that lie beside pictures, and say which label, group or part they have: `groups.csv`, `labels.csv`,
-//! and the `metadata.csv` or `metadata.jsonl` of Hugging Face's `ImageFolder`. A table is about the pictures of
-//! its folder and of the folders below.
+//! and the `metadata.csv` or `metadata.jsonl` of Hugging Face's `ImageFolder`. A table is about the pictures
+//! of its folder and of the folders below.
 //!
 //! Every row must name one picture, and no two tables or rows may contradict each other: a table that fits in
 //! part alone would give a wrong data set without a word.
@@ -27,8 +27,8 @@ pub(super) struct Told {
     pub(super) notices: Vec<Notice>,
 }
 
-/// Reads the tables of a data set at `path`, by their names under it, `top` being the folder around everything.
-/// Groups and parts are put into the entries, which are in the order of their paths.
+/// Reads the tables of a data set at `path`, by their names under it, `top` being the folder around
+/// everything. Groups and parts are put into the entries, which are in the order of their paths.
 ///
 /// # Errors
 /// A table that cannot be read, whose rows do not fit the pictures, or that contradicts another or a folder.
@@ -130,8 +130,8 @@ impl SideTable {
         Notice::new(Subject::UnusedTable, 1, text, [])
     }
 
-    /// The rows, or why they say nothing of images. A file called `metadata` or `labels` may be about anything;
-    /// one called `groups.csv` must be right.
+    /// The rows, or why they say nothing of images. A file called `metadata` or `labels` may be about
+    /// anything; one called `groups.csv` must be right.
     fn rows(&self, text: Vec<u8>, notices: &mut Vec<Notice>) -> Result<std::result::Result<Rows, String>> {
         let mut table = Table::read(std::io::Cursor::new(text), &self.origin)?;
         let (path, label, group, part) = if self.file == "groups.csv" {

@@ -188,9 +188,9 @@ impl<'a> SplitPlan<'a> {
     }
 }
 
-/// The images that de-duplication takes away: of every set of copies all but the first that has a label, or all
-/// of them where their labels differ, as nobody knows which is right. [`crate::audit::copies`] puts the best copy
-/// first.
+/// The images that de-duplication takes away: of every set of copies all but the first that has a label, or
+/// all of them where their labels differ, as nobody knows which is right. [`crate::audit::copies`] puts the
+/// best copy first.
 pub fn redundant_copies(entries: &Entries, copies: &[Vec<usize>]) -> Vec<usize> {
     let mut redundant = Vec::new();
     for set in copies {
