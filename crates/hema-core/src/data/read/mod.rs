@@ -11,6 +11,7 @@
 mod folder;
 mod image_folder;
 mod input;
+mod labels;
 mod leftovers;
 pub(super) mod listing;
 mod manifest;
@@ -21,6 +22,7 @@ mod parquet;
 mod part_folders;
 mod reader;
 mod shards;
+mod side_table;
 pub(super) mod sidecar;
 mod single_image;
 mod tar;
