@@ -1,6 +1,7 @@
 //! Everything a person reads: results on stdout, progress, warnings and errors on stderr.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -249,4 +250,14 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 /// Text of others for a terminal: on one line, without anything that would steer it.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// A path as one word of a command line, quoted where the shell would divide or change it.
+pub(crate) fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -122,8 +122,8 @@ pub struct SuiteScores {
     pub conditions: usize,
     /// Mean accuracy over the conditions.
     pub accuracy: f64,
-    /// 95 % interval of the mean accuracy, by a bootstrap over the images, each drawn with all its
-    /// conditions.
+    /// 95 % interval of the mean accuracy over the images, each with all its conditions (Agresti and Coull,
+    /// 1998).
     pub accuracy_interval: [f64; 2],
     /// Mean balanced accuracy over the conditions.
     pub balanced_accuracy: f64,

@@ -180,7 +180,7 @@ impl Auditing {
             return Ok(evidence);
         }
         let folds = self.folds.unwrap_or(FOLDS);
-        audit_model::out_of_fold(evidence, source, &audit::copies(&audit.measured)?, folds)
+        audit_model::out_of_fold(evidence, source, &audit::copies(source, &audit.measured)?, folds)
     }
 }
 

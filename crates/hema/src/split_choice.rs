@@ -26,10 +26,10 @@ pub(crate) enum OfRun<'a> {
 /// A file that is no split, or a run to go on with that has none.
 pub(crate) fn find(source: &Source, given: Option<&Path>, run: OfRun) -> Result<Option<Split>> {
     if let Some(path) = given {
-        return Split::read(path).map(Some);
+        return Split::read(path)?.fitted(source).map(Some);
     }
     match run {
-        OfRun::Must(run) => return Split::read(&run.join(SPLIT)).map(Some),
+        OfRun::Must(run) => return Split::read(&run.join(SPLIT))?.fitted(source).map(Some),
         OfRun::IfItFits(run) if run.join(SPLIT).is_file() => {
             let split = Split::read(&run.join(SPLIT))?;
             if split.indices(source, Part::Val).is_ok() {

@@ -1,5 +1,6 @@
 //! `hema predict`: classes and probabilities of new images, as a table.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     let model = args.model.open(printer)?;
     let columns = columns(&args.columns, model.classes())?;
-    let (rows, notices) = classify(&model, args, printer)?;
+    let (rows, notices) = classify(&model, args, &columns, printer)?;
 
     let classes = model.classes();
     if model.predictor().adapts() && !rows.is_empty() {
@@ -59,11 +60,17 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
 }
 
 /// Classifies the inputs with a bar for each phase. Gives what of them is not used, too.
-fn classify(model: &Classifier, args: &Args, printer: &Printer) -> Result<(Vec<Prediction>, Vec<Notice>)> {
+fn classify(
+    model: &Classifier,
+    args: &Args,
+    columns: &[(String, Cell)],
+    printer: &Printer,
+) -> Result<(Vec<Prediction>, Vec<Notice>)> {
     let source = model.open_data(&args.input)?;
     if args.model.on_bad_image == OnBadImage::Fail {
         refuse_missing_rows(&source)?;
     }
+    refuse_double_ids(columns, &source, printer)?;
     let images = model.load(&source, None, &mut Bars::new(printer))?;
     let progress = printer.progress("predicting", images.first().len() as u64);
     let mut rows = Vec::new();
@@ -101,6 +108,24 @@ enum Cell {
     Empty,
 }
 
+impl Cell {
+    /// Whether it tells an image from others.
+    fn names_images(self) -> bool {
+        self.of_path("").is_some()
+    }
+
+    /// The text of a cell that an image's path decides.
+    fn of_path(self, path: &str) -> Option<String> {
+        let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        match self {
+            Self::Path => Some(path.to_owned()),
+            Self::File => Some(part(Path::new(path).file_name())),
+            Self::Stem => Some(part(Path::new(path).file_stem())),
+            Self::Label | Self::Number | Self::Probability | Self::Class(_) | Self::Empty => None,
+        }
+    }
+}
+
 /// The table's usual columns: `path,label,probability,<one a class>,refer,reason`. The last two are part of
 /// the file's format.
 fn usual_columns(classes: &[String]) -> Vec<(String, Cell)> {
@@ -132,16 +157,41 @@ fn columns(wanted: &[String], classes: &[String]) -> Result<Vec<(String, Cell)>>
     wanted.iter().map(column).collect()
 }
 
+/// Refuses columns by which two images could not be told apart. An image that is given twice has its rows
+/// twice.
+///
+/// # Errors
+/// Different images with the same cells in all columns that name images.
+fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Printer) -> Result<()> {
+    let ids: Vec<&(String, Cell)> = columns.iter().filter(|(_, cell)| cell.names_images()).collect();
+    let Some((name, _)) = ids.first() else { return Ok(()) };
+    let mut paths: HashMap<Vec<String>, &str> = HashMap::new();
+    let (mut same_id, mut same_path) = (Vec::new(), 0);
+    for entry in source.entries().iter() {
+        let id: Vec<String> = ids.iter().filter_map(|(_, cell)| cell.of_path(entry.path)).collect();
+        match paths.insert(id.clone(), entry.path) {
+            Some(before) if before == entry.path => same_path += 1,
+            Some(before) => same_id.push((id.join(","), before, entry.path)),
+            None => {}
+        }
+    }
+    if same_path > 0 {
+        printer.warn(&format!("{same_path} images are given more than once, and have a row each time"));
+    }
+    let Some((id, one, other)) = same_id.first() else { return Ok(()) };
+    Err(Error::new(format!(
+        "{} images have an id in the column `{name}` that another has, first: `{id}` of {one} and {other}",
+        same_id.len()
+    ))
+    .hint("add the column `path` or take it in place of this one, or predict one folder at a time"))
+}
+
 fn write_csv(w: &mut dyn Write, columns: &[(String, Cell)], rows: &[Prediction]) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
     csv.write_record(columns.iter().map(|(name, _)| name)).map_err(file::csv_error)?;
     for row in rows {
-        let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
-        let path = Path::new(row.path());
         let record = columns.iter().map(|(_, cell)| match cell {
-            Cell::Path => row.path().to_owned(),
-            Cell::File => part(path.file_name()),
-            Cell::Stem => part(path.file_stem()),
+            Cell::Path | Cell::File | Cell::Stem => cell.of_path(row.path()).unwrap_or_default(),
             Cell::Label => row.label().to_owned(),
             Cell::Number => row.class().to_string(),
             Cell::Probability => row.probability().to_string(),

@@ -57,7 +57,7 @@ pub(crate) struct Args {
 enum Duplicates {
     /// Keep them in the same part: nothing is lost, and nothing leaks
     Together,
-    /// Keep the first in the order of paths, and none where their labels differ; the others are in no part
+    /// Keep the best, as an audit does, and none where their labels differ; the others are in no part
     Drop,
     /// Do not look for them, which is faster: no image is read
     Ignore,
@@ -93,14 +93,14 @@ fn look(args: &Args, source: &Source, printer: &Printer) -> Result<Seen> {
     progress.clear();
     let measured = measured?;
     printer.warn_of_notices(&source.picture_notices());
-    let copies = audit::copies(&measured)?;
+    let copies = audit::copies(source, &measured)?;
     let unreadable = measured.unreadable().iter().map(|(i, reason)| (*i, reason.clone())).collect();
     Ok(Seen { copies, unreadable })
 }
 
 /// Says whether a split holds.
 fn check(args: &Args, source: &Source, path: &Path, printer: &Printer) -> Result<Status> {
-    let split = Split::read(path)?;
+    let split = Split::read(path)?.fitted(source)?;
     split.indices(source, Part::Train)?;
     let seen = look(args, source, printer)?;
     let verdict = split.check_groups(source).and_then(|()| split.check_copies(source, &seen.copies));
@@ -370,12 +370,13 @@ fn warn(source: &Source, seen: &Seen, printer: &Printer) {
     let conflict = |set: &&Vec<usize>| set.iter().any(|i| label(*i) != label(set[0]));
     let conflicts: Vec<&Vec<usize>> = seen.copies.iter().filter(conflict).collect();
     if let Some(first) = conflicts.first() {
-        let other = first.iter().copied().find(|i| label(*i) != label(first[0])).unwrap_or(first[0]);
+        let one = first_by_name(first);
+        let others = first.iter().copied().filter(|i| label(*i) != label(one));
         printer.warn(&format!(
             "{} sets of copies have different labels, first {} and {}; see `hema audit`",
             conflicts.len(),
-            path(first[0]),
-            path(other)
+            path(one),
+            path(others.min().unwrap_or(one))
         ));
     }
     if let Some(largest) = seen.copies.iter().max_by_key(|set| set.len())
@@ -384,7 +385,12 @@ fn warn(source: &Source, seen: &Seen, printer: &Printer) {
         printer.warn(&format!(
             "one picture is there {} times, first as {}; if it is no cell, `hema audit` makes a set without it",
             largest.len(),
-            path(largest[0])
+            path(first_by_name(largest))
         ));
     }
+}
+
+/// The image of a set that a user meets first; the best stands first in it.
+fn first_by_name(set: &[usize]) -> usize {
+    set.iter().copied().min().unwrap_or_default()
 }

@@ -130,24 +130,12 @@ pub(super) fn decode_whole(bytes: &[u8]) -> Result<Decoded> {
 
 fn decode_known(bytes: &[u8]) -> Result<Decoded> {
     let format = recognise(bytes)?;
-    let damaged = |e: image::ImageError| Error::new(format!("is not a readable {} image: {e}", name(format)));
     if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
         return Err(Error::new("is a truncated JPEG image (it ends before its end-of-image marker)"));
     }
     let (mut picture, orientation) = match coloured_tiff(bytes, format)? {
         Some(picture) => picture,
-        None => {
-            let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-            let mut limits = Limits::no_limits();
-            limits.max_alloc = Some(MAX_ALLOCATION);
-            reader.limits(limits);
-            let mut decoder = reader.into_decoder().map_err(damaged)?;
-            let (width, height) = decoder.dimensions();
-            check_size(u64::from(width), u64::from(height))?;
-            // a picture with a broken EXIF block is still a picture
-            let orientation = decoder.orientation().ok();
-            (DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation)
-        }
+        None => decode_as(bytes, format)?,
     };
     if let Some(orientation) = orientation {
         picture.apply_orientation(orientation);
@@ -156,6 +144,21 @@ fn decode_known(bytes: &[u8]) -> Result<Decoded> {
     let rgb = picture.into_rgb8();
     let image = Image::new(rgb.width() as usize, rgb.height() as usize, rgb.into_raw())?;
     Ok(Decoded { image, unused })
+}
+
+/// A picture of a format, and its orientation.
+fn decode_as(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Option<Orientation>)> {
+    let damaged = |e: image::ImageError| Error::new(format!("is not a readable {} image: {e}", name(format)));
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_ALLOCATION);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    check_size(u64::from(width), u64::from(height))?;
+    // a picture with a broken EXIF block is still a picture
+    let orientation = decoder.orientation().ok();
+    Ok((DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation))
 }
 
 /// A TIFF picture of a palette or in YCbCr, and its orientation; `None` for any other.

@@ -4,8 +4,9 @@
 //! `read` holds a file for each form that is read, listed in [`READERS`], and `write` one for each that is
 //! written, listed in [`write::FORMS`]. Both know the modules beside them, which know no form: `entries` and
 //! `texts` keep the list of images in little memory; `place`, `place_table` and `blob` know where the bytes
-//! of each lie; `classes` orders and compares class names; `decode` makes pixels of a picture file; `visit`
-//! goes over many images of a source; `notice` says what was not used or was assumed.
+//! of each lie; `classes` orders and compares class names; `decode` makes pixels of a picture file, with
+//! `frames` and `tiff` for files of several pictures; `visit` goes over many images of a source; `notice` says
+//! what was not used or was assumed, `remarks` what the images decoded so far turned out to be.
 //!
 //! Left out on purpose: downloading, and formats with boxes or masks.
 

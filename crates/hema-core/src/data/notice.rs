@@ -45,6 +45,22 @@ pub enum Subject {
     UnusedLabels,
     /// Arrays, columns or shards that are not used.
     UnusedMembers,
+    /// A table beside the images that is not used.
+    UnusedTable,
+    /// Columns of a table that could say something of the images and are not used.
+    UnusedColumn,
+    /// Images that a table names no label for.
+    NoLabel,
+    /// Images that a table puts into no group, while others have one.
+    NoGroup,
+    /// Labels or groups such as `nan` or `None`, which are taken as names.
+    OddName,
+    /// Labels such as `1.0`, which are taken as whole numbers.
+    WholeNumbers,
+    /// Folders that are not taken for classes, as a table has the labels.
+    FoldersNoClasses,
+    /// Rows of a manifest whose files are not there.
+    MissingFile,
 }
 
 impl Subject {

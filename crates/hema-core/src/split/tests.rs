@@ -7,7 +7,7 @@ use crate::data::{Source, Unknown, open};
 use crate::error::Result;
 
 fn parse(text: &str) -> Result<Split> {
-    Split::parse(text.as_bytes(), Path::new("s.csv"))
+    Split::parse(std::io::Cursor::new(text.to_owned()), Path::new("s.csv"))
 }
 
 fn with_header(rows: &str) -> Split {

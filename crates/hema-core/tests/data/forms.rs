@@ -56,7 +56,7 @@ fn a_manifest_says_label_part_and_group() {
     assert_eq!(split.counts(), [1, 1, 1]);
 
     for (text, expected) in [
-        ("file,label\na.png,x\n", "no column `path` (found: file,label)"),
+        ("name,label\na.png,x\n", "no column `path` (found: name,label; expected path,label)"),
         ("path,label\na.png,x\na.png,x\n", "line 3: `a.png` is named twice"),
         ("path,label,split\na.png,x,holdout\n", "line 2: part is `holdout` (expected train, val or test)"),
         ("path,label\na.png\n", "not a readable CSV file"),

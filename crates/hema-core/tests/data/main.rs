@@ -10,5 +10,6 @@ mod pages;
 mod pictures;
 mod readers;
 mod real;
+mod tables;
 mod unused;
 mod writing;

@@ -58,7 +58,9 @@ fn files_that_are_not_read_are_counted_by_kind_in_folders_and_archives() {
         assert_eq!(source.classes(), ["ig", "monocyte"]);
         // examples in an archive stand in its order
         let mut notices = source.notices().to_vec();
-        notices.iter_mut().for_each(|notice| notice.examples.sort());
+        for notice in &mut notices {
+            notice.examples.sort();
+        }
         let mut said = texts(&notices);
         said.sort();
         assert_eq!(

@@ -159,7 +159,7 @@ impl Judge<'_> {
         let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
         let named = predictions.predicted();
         let right = named.iter().zip(&self.labels).map(|(found, label)| found == label).collect();
-        Ok((metrics::score(&predictions, SEED)?, right))
+        Ok((metrics::score(&predictions)?, right))
     }
 }
 

@@ -28,6 +28,9 @@ use judge::{Subject, Trial};
 
 pub use judge::labels;
 
+/// Gives the images as a model sees them, or at a size of their own.
+type See<'a> = dyn Fn(Option<usize>, &mut dyn Watch) -> Result<Images> + 'a;
+
 /// An evaluation that is about to be made: see [`evaluate`].
 #[must_use = "nothing is judged until `run`"]
 pub struct Evaluating<'a> {
@@ -180,7 +183,7 @@ impl<'a> Evaluating<'a> {
         suites: &[Suite],
         watch: &mut dyn Watch,
         notices: &dyn Fn() -> Vec<Notice>,
-        see: &dyn Fn(Option<usize>, &mut dyn Watch) -> Result<Images>,
+        see: &See,
     ) -> Result<Evaluation> {
         let model = self.model;
         let images = &see(None, watch)?;

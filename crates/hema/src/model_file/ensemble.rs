@@ -135,10 +135,10 @@ impl Ensemble {
         let even = vec![1.0 / tta.len() as f64; tta.len()];
         let members = components
             .chunks(tta.len())
-            .map(|views| metrics::score(&mixed(views, &even), 0))
+            .map(|views| metrics::score(&mixed(views, &even)))
             .collect::<Result<_>>()?;
         let together = mixed(components, &weights);
-        let ensemble = metrics::score(&together, 0)?;
+        let ensemble = metrics::score(&together)?;
         for (member, weights) in self.members.iter_mut().zip(weights.chunks(tta.len())) {
             member.weights = weights.to_vec();
         }

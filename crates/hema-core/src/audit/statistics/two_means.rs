@@ -15,6 +15,8 @@ pub(crate) struct Cut<const D: usize> {
     /// distances to centres in place of distances to all points. A single cloud cut in two has less than 0.6;
     /// 0.7 is called strong structure.
     pub(crate) silhouette: f64,
+    /// The distance between their centres.
+    pub(crate) apart: f64,
 }
 
 impl<const D: usize> Cut<D> {
@@ -72,7 +74,8 @@ fn lloyd<const D: usize>(points: &[[f64; D]], start: [[f64; D]; 2], fewest: usiz
         sums[side] += (other - own) / other.max(own).max(f64::MIN_POSITIVE);
         counts[side] += 1.0;
     }
-    Some(Cut { centres: cut_by, silhouette: f64::midpoint(sums[0] / counts[0], sums[1] / counts[1]) })
+    let silhouette = f64::midpoint(sums[0] / counts[0], sums[1] / counts[1]);
+    Some(Cut { centres: cut_by, silhouette, apart: distance(&centres[0], &centres[1]) })
 }
 
 fn nearer_second<const D: usize>(centres: &[[f64; D]; 2], point: &[f64; D]) -> bool {

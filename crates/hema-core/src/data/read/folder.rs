@@ -84,8 +84,9 @@ impl Walk {
         } else if has_picture_name(name) {
             self.listing.add(name, Place::File(file.path()));
         } else if is_table(name) {
-            let text = fs::read(file.path()).map_err(io)?;
-            self.listing.tables.push((name.to_owned(), text));
+            let size = fs::metadata(file.path()).map_err(io)?.len();
+            let read = || fs::read(file.path()).map_err(io);
+            self.listing.add_table(name, size, read).map_err(|e| e.at(file.path()))?;
         } else {
             self.listing.leftovers.add(name, || start(&file.path()));
         }

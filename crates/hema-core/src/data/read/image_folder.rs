@@ -1,11 +1,13 @@
-//! Image folders, and archives of one: the first folder of a path is the class.
+//! Image folders, and archives of one: the first folder of a path is the class, unless a table beside the
+//! images has their labels.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::input::{Input, Packing};
 use super::listing::Listing;
 use super::part_folders::{self, Layout, part_folder};
+use super::side_table;
 use super::sidecar::{Unused, key};
 use crate::data::classes;
 use crate::data::entries::Entries;
@@ -13,7 +15,7 @@ use crate::data::notice::Notice;
 use crate::data::part::Part;
 use crate::data::source::Contents;
 use crate::data::texts::Texts;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A folder that holds pictures, however deep, or cannot be listed.
 pub(super) fn is_folder(input: &Input) -> bool {
@@ -66,33 +68,35 @@ fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
     // once
     let paths = std::mem::take(&mut listing.names).select(&order, top.len());
     let places = std::mem::take(&mut listing.places).select(&order);
-    let (layout, alike) = part_folders::layout(&paths, &path.join(&top)).map_err(|e| e.at(path))?;
-    let in_parts = layout == Layout::Parts;
+    let layout = part_folders::layout(&paths, &path.join(&top)).map_err(|e| e.at(path));
+    let in_parts = matches!(layout, Ok((Layout::Parts, _)));
 
-    let mut table = |wanted: &str| {
-        let is_wanted = |name: &str| name.strip_prefix(&*top).unwrap_or(name) == wanted;
-        let found = listing.tables.iter().position(|(name, _)| is_wanted(name));
-        found.map(|found| listing.tables.swap_remove(found).1)
-    };
-    let (split_csv, groups_csv) = (table("split.csv"), table("groups.csv"));
     let unused = notices(&mut listing, &paths, &top, in_parts);
-    let groups = groups_csv.map_or(Ok(HashMap::new()), |text| groups(&text));
-    let groups = groups.map_err(|e| e.at(path.join("groups.csv")))?;
-    let found: BTreeSet<&str> = paths.iter().filter_map(|path| class_folder(path, in_parts)).collect();
-    let classes::Found { classes, labels, notices: of_classes } =
-        classes::order(&found.into_iter().map(str::to_owned).collect());
     let mut entries = Entries::of_paths(paths);
     for i in 0..entries.len() {
-        let path = entries.get(i).path;
-        let label = class_folder(path, in_parts).map(|name| labels[name]);
-        let part = part_folder(path).filter(|_| in_parts);
-        let group = groups.get(path).map(String::as_str);
-        entries.set_label(i, label);
+        let part = part_folder(entries.get(i).path).filter(|_| in_parts);
         entries.set_part(i, part);
-        entries.set_group(i, group);
     }
-    let notices = [unused, alike.into_iter().collect(), of_classes].concat();
-    Ok(Contents { classes, entries, places, split_csv, notices })
+    let mut told = side_table::read(path, std::mem::take(&mut listing.tables), &top, &mut entries)?;
+    told.refuse_or_name_folders(path, &entries, |path| class_folder(path, in_parts))?;
+    // folders whose images are labelled by a table are no classes
+    let alike = if told.labels.is_none() { layout?.1 } else { None };
+    let label = |i: usize| match &told.labels {
+        Some(labels) => labels.get(i),
+        None => class_folder(entries.get(i).path, in_parts),
+    };
+    let found: BTreeSet<&str> = (0..entries.len()).filter_map(label).collect();
+    let classes::Found { classes, labels, notices: of_classes } =
+        classes::order(&found.into_iter().map(str::to_owned).collect());
+    for i in 0..entries.len() {
+        let label = match &told.labels {
+            Some(labels) => labels.get(i),
+            None => class_folder(entries.get(i).path, in_parts),
+        };
+        entries.set_label(i, label.map(|name| labels[name]));
+    }
+    let notices = [unused, alike.into_iter().collect(), told.notices, of_classes].concat();
+    Ok(Contents { classes, entries, places, split_csv: told.split_csv, notices })
 }
 
 /// What the listing holds and the data set does not: files, links, class folders without an image, and files
@@ -133,22 +137,6 @@ fn in_order(listing: &Listing, root: Root) -> Vec<u32> {
         same
     });
     order
-}
-
-/// The groups of a `groups.csv` by path; a file of that name with other columns is something else.
-fn groups(text: &[u8]) -> Result<HashMap<String, String>> {
-    let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}"));
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
-    let header = reader.headers().map_err(bad)?;
-    let column = |name: &str| header.iter().position(|c| c.trim_start_matches('\u{feff}') == name);
-    let (Some(path), Some(group)) = (column("path"), column("group")) else { return Ok(HashMap::new()) };
-    let mut groups = HashMap::new();
-    for row in reader.records() {
-        let row = row.map_err(bad)?;
-        groups.insert(row[path].to_owned(), row[group].to_owned());
-    }
-    groups.retain(|_, group| !group.is_empty());
-    Ok(groups)
 }
 
 /// The folder that is a path's class: the first, or the one below the part.

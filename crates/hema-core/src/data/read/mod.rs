@@ -2,14 +2,16 @@
 //!
 //! [`READERS`] is the table: a form is one file here and one row in it. A reader is asked whether it
 //! recognises an [`Input`] and lists the images of it. Folders and archives are listed once, by `folder`,
-//! `tar` and `zip`, into a `Listing`, whichever reader takes it; `shards` finds the files of a set that comes
-//! as several.
+//! `tar` and `zip`, into a `Listing`, whichever reader takes it; `leftovers` counts what none takes; `shards`
+//! finds the files of a set that comes as several. Whatever the form, `pages` puts the pages of TIFF files
+//! into the place of the files.
 //!
 //! The form is told by an input's contents, not its name, but for manifests.
 
 mod folder;
 mod image_folder;
 mod input;
+mod labels;
 mod leftovers;
 pub(super) mod listing;
 mod manifest;
@@ -20,6 +22,7 @@ mod parquet;
 mod part_folders;
 mod reader;
 mod shards;
+mod side_table;
 pub(super) mod sidecar;
 mod single_image;
 mod tar;

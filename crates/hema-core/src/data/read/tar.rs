@@ -13,7 +13,7 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 
 use super::leftovers;
-use super::listing::{Listing, MAX_TABLE, is_ignored, is_table};
+use super::listing::{Listing, is_ignored, is_table};
 use super::member_name;
 use super::sidecar::{MAX_SIDECAR, Sidecar, is_sidecar};
 use crate::data::blob::{Blob, FilePart, Stream};
@@ -105,10 +105,13 @@ impl Walk<'_> {
             let blob = Arc::clone(&self.blob);
             let place = Place::Span { blob, offset, len: size as usize, coding: Coding::Picture };
             listing.add(&name, place);
-        } else if is_table(&name) && size <= MAX_TABLE {
-            let mut text = Vec::new();
-            entry.read_to_end(&mut text).map_err(|e| damaged_tar(self.path, &e))?;
-            listing.tables.push((name, text));
+        } else if is_table(&name) {
+            let read = || {
+                let mut text = Vec::new();
+                entry.read_to_end(&mut text).map_err(|e| damaged_tar(self.path, &e))?;
+                Ok(text)
+            };
+            listing.add_table(&name, size, read).map_err(at)?;
         } else if is_sidecar(&name) && size > MAX_SIDECAR {
             listing.sidecars.push((name, Sidecar::misread()));
         } else if is_sidecar(&name) {

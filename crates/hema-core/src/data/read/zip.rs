@@ -10,7 +10,7 @@ use std::sync::Arc;
 use flate2::read::DeflateDecoder;
 
 use super::leftovers::{self, Leftovers};
-use super::listing::{Listing, MAX_TABLE, is_ignored, is_table};
+use super::listing::{Listing, is_ignored, is_table};
 use super::member_name;
 use crate::data::blob::Blob;
 use crate::data::decode::has_picture_name;
@@ -105,15 +105,16 @@ pub(super) fn members(path: &Path) -> Result<Members> {
 /// The files of a zip archive that a reader may care for.
 pub(super) fn list(path: &Path, members: &Members) -> Result<Listing> {
     let blob = Arc::new(Blob::File(Arc::new(file::open(path)?)));
-    let mut listing = Listing { leftovers: members.others.clone(), ..Listing::default() };
+    let mut listing = Listing::default();
+    listing.leftovers = members.others.clone();
     for member in members.files.iter().filter(|m| !is_ignored(&m.name)) {
         let at = |e: Error| e.at(path.join(&member.name));
         if has_picture_name(&member.name) {
             check_file_size(member.size.max(member.packed)).map_err(at)?;
             listing.add(&member.name, member.place(&blob));
-        } else if is_table(&member.name) && member.size.max(member.packed) <= MAX_TABLE {
-            let text = member.place(&blob).read_file().map_err(at)?;
-            listing.tables.push((member.name.clone(), text));
+        } else if is_table(&member.name) {
+            let size = member.size.max(member.packed);
+            listing.add_table(&member.name, size, || member.place(&blob).read_file()).map_err(at)?;
         } else {
             listing.leftovers.add(&member.name, || member.start(&blob));
         }

@@ -139,7 +139,7 @@ fn read_page(file: &dyn ReadAt, at: u64) -> io::Result<Vec<u8>> {
                 ));
             }
             None if KEPT.contains(&field.tag) && field.len() <= MAX_FIELD => {
-                fields.push(field.values(file, layout)?)
+                fields.push(field.values(file, layout)?);
             }
             None => {}
         }

@@ -212,3 +212,5 @@ fn labels_that_a_model_contradicts_are_found_worst_first() {
     model.probabilities[11] = None;
     assert_eq!(images(&found(Some(&model))), [30]);
 }
+
+mod noise;
