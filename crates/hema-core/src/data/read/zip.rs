@@ -105,7 +105,8 @@ pub(super) fn members(path: &Path) -> Result<Members> {
 /// The files of a zip archive that a reader may care for.
 pub(super) fn list(path: &Path, members: &Members) -> Result<Listing> {
     let blob = Arc::new(Blob::File(Arc::new(file::open(path)?)));
-    let mut listing = Listing { leftovers: members.others.clone(), ..Listing::default() };
+    let mut listing = Listing::default();
+    listing.leftovers = members.others.clone();
     for member in members.files.iter().filter(|m| !is_ignored(&m.name)) {
         let at = |e: Error| e.at(path.join(&member.name));
         if has_picture_name(&member.name) {
