@@ -5,8 +5,8 @@
 //! written, listed in [`write::FORMS`]. Both know the modules beside them, which know no form: `entries` and
 //! `texts` keep the list of images in little memory; `place`, `place_table` and `blob` know where the bytes
 //! of each lie; `classes` orders and compares class names; `decode` makes pixels of a picture file, with
-//! `frames` and `tiff` for files of several pictures; `visit` goes over many images of a source; `notice` says
-//! what was not used or was assumed, `remarks` what the images decoded so far turned out to be.
+//! `frames` and `tiff` for files of several pictures; `visit` goes over many images of a source; `notice`
+//! says what was not used or was assumed, `remarks` what the images decoded so far turned out to be.
 //!
 //! Left out on purpose: downloading, and formats with boxes or masks.
 

@@ -206,6 +206,16 @@ fn a_folder_of_parts_under_other_names_is_refused() {
 }
 
 #[test]
+fn folders_under_a_table_of_labels_are_no_classes_whatever_they_are_called() {
+    let dir = folder();
+    let table = b"path,label\nTestA/0.png,a\nTestB/1.png,b\n";
+    let files = [("TestA/0.png", png(0)), ("TestB/1.png", png(1)), ("labels.csv", table.to_vec())];
+    write_folder(dir.path(), &files.map(|(name, bytes)| (name.to_owned(), bytes)));
+    let source = open(dir.path()).unwrap();
+    assert_eq!((source.classes(), source.counts()), (&["a".to_owned(), "b".to_owned()][..], vec![1, 1]));
+}
+
+#[test]
 fn indices_choose_and_order_and_may_repeat() {
     let dir = folder();
     let preprocess = Preprocess::imagenet(8);
