@@ -72,7 +72,7 @@ pub(crate) fn fit<'a>(
         for reading in READINGS {
             match reading(&paths, &names) {
                 Ok(images) => return Ok(images),
-                Err(found) if found.rows.len() < fewest.rows.len() => fewest = found,
+                Err(found) if found.explains_more_than(&fewest) => fewest = found,
                 Err(_) => {}
             }
         }
@@ -104,6 +104,14 @@ struct Found {
     rows: Vec<usize>,
     /// Two images that the first of them could be.
     between: Option<[usize; 2]>,
+}
+
+impl Found {
+    /// Whether it leaves fewer rows, or as many and says which images they could be.
+    fn explains_more_than(&self, other: &Self) -> bool {
+        let key = |found: &Self| (found.rows.len(), found.between.is_none());
+        key(self) < key(other)
+    }
 }
 
 /// The images of a key.

@@ -138,6 +138,7 @@ fn rows_that_fit_no_image_or_several_are_counted_and_named() {
         fails(&paths, &["3.png", "1.png"]),
         "1 of its 2 rows fit several images, first: line 3 `1.png`, which could be `a/1.png` or `b/1.png`"
     );
+    assert!(fails(&paths, &["1.png"]).contains("1 of its 1 rows fit several images, first: line 2 `1.png`"));
     // no folder is guessed: a right name in a wrong folder is another image
     assert!(fails(&paths, &["a/1.png", "a/3.png"]).contains("line 3 `a/3.png`"));
 }

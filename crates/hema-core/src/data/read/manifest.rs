@@ -42,7 +42,7 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
     let [label_column, group_column, part_column] =
         [Column::Label, Column::Group, Column::Part].map(|column| table.find(column));
     let (label_column, group_column, part_column) = (label_column?, group_column?, part_column?);
-    let mut notices: Vec<Notice> = set_aside(&table, group_column, path).into_iter().collect();
+    let mut notices: Vec<Notice> = set_aside(&table, group_column).into_iter().collect();
     notices.extend(no_label_column(&table, label_column));
 
     let folder = path.parent().unwrap_or(Path::new(""));
