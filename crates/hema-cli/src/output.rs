@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use hema::data::{Skipped, Source};
+use hema::data::{Notice, Skipped};
 use hema::error::{Error, Result};
 use hema::metrics::{Metric, Notation};
 use hema::watch::skipped_images;
@@ -86,9 +86,9 @@ impl Printer {
     }
 
     /// Says what of a data set is not used, and what was assumed of it, on stderr.
-    pub(crate) fn warn_of_notices(&self, source: &Source) {
-        for notice in source.notices() {
-            self.warn(&notice.to_string());
+    pub(crate) fn warn_of_notices(&self, notices: &[Notice]) {
+        for notice in notices {
+            self.warn(&printable(&notice.to_string()));
         }
     }
 

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::Notice;
 use crate::provenance::Provenance;
 use crate::suite::RelativeErrors;
 use crate::tta;
@@ -32,6 +33,9 @@ pub struct Evaluation {
     pub suites: Vec<SuiteScores>,
     /// The most confident mistakes on the clean images, most confident first.
     pub mistakes: Vec<Mistake>,
+    /// What of the data was not used, and what was assumed of it.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
 }
 
 /// Model that was judged, as a report describes it.

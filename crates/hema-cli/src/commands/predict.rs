@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use hema::data::Source;
+use hema::data::{Notice, Source};
 use hema::error::{Error, Result, suggest};
 use hema::{Classifier, Prediction, file};
 
-use super::args::ModelArgs;
+use super::args::{ModelArgs, OnBadImage};
 use crate::output::{Bars, Printer, percent, table};
 use crate::status::Status;
 
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     let model = args.model.open(printer)?;
     let columns = columns(&args.columns, model.classes())?;
-    let rows = classify(&model, &args.input, &columns, printer)?;
+    let (rows, notices) = classify(&model, args, &columns, printer)?;
 
     let classes = model.classes();
     if model.predictor().adapts() && !rows.is_empty() {
@@ -54,19 +54,22 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         None => {}
     }
     if printer.is_json() {
-        printer.result(&json(classes, &rows)?);
+        printer.result(&json(classes, &rows, &notices)?);
     }
     Ok(Status::Done)
 }
 
-/// Classifies the inputs with a bar for each phase.
+/// Classifies the inputs with a bar for each phase. Gives what of them is not used, too.
 fn classify(
     model: &Classifier,
-    inputs: &[PathBuf],
+    args: &Args,
     columns: &[(String, Cell)],
     printer: &Printer,
-) -> Result<Vec<Prediction>> {
-    let source = model.open_data(inputs)?;
+) -> Result<(Vec<Prediction>, Vec<Notice>)> {
+    let source = model.open_data(&args.input)?;
+    if args.model.on_bad_image == OnBadImage::Fail {
+        refuse_missing_rows(&source)?;
+    }
     refuse_double_ids(columns, &source, printer)?;
     let images = model.load(&source, None, &mut Bars::new(printer))?;
     let progress = printer.progress("predicting", images.first().len() as u64);
@@ -76,7 +79,19 @@ fn classify(
         progress.set(rows.len() as u64, "images");
     }
     progress.clear();
-    Ok(rows)
+    Ok((rows, source.all_notices()))
+}
+
+/// Refuses inputs with files that would have no row in the table, unless those are skipped on purpose.
+fn refuse_missing_rows(source: &Source) -> Result<()> {
+    let hidden = source.notices().iter().filter(|notice| notice.subject.hides_images());
+    let hidden: Vec<String> = hidden.map(Notice::to_string).collect();
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(format!("holds files that would have no row ({})", hidden.join("; ")))
+        .at(source.path())
+        .hint("convert them to PNG or TIFF, or leave them out with `--on-bad-image skip`"))
 }
 
 /// The contents of a column of the table.
@@ -203,7 +218,7 @@ fn counts(classes: &[String], rows: &[Prediction]) -> String {
     table(&classes.iter().enumerate().map(|(i, name)| vec![name.clone(), count(i)]).collect::<Vec<_>>())
 }
 
-fn json(classes: &[String], rows: &[Prediction]) -> Result<String> {
+fn json(classes: &[String], rows: &[Prediction], notices: &[Notice]) -> Result<String> {
     let object = |row: &Prediction| {
         let probabilities: serde_json::Map<String, serde_json::Value> =
             classes.iter().cloned().zip(row.probabilities().iter().map(|&p| p.into())).collect();
@@ -215,5 +230,6 @@ fn json(classes: &[String], rows: &[Prediction]) -> Result<String> {
         })
     };
     let rows: Vec<_> = rows.iter().map(object).collect();
-    serde_json::to_string_pretty(&rows).map_err(|e| Error::new(e.to_string()))
+    let result = serde_json::json!({"predictions": rows, "notices": notices});
+    serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))
 }

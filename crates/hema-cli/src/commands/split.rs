@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use hema::audit;
-use hema::data::{self, Source};
+use hema::data::{self, Notice, Source};
 use hema::error::{Error, Result};
 use hema::file;
 use hema::split::{Fractions, GroupPattern, Part, Split, SplitPlan, redundant_copies};
@@ -65,7 +65,7 @@ enum Duplicates {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let mut source = data::open(&args.data)?;
-    printer.warn_of_notices(&source);
+    printer.warn_of_notices(source.notices());
     if let Some(pattern) = &args.group_by {
         source = GroupPattern::parse(pattern)?.apply(source)?;
     }
@@ -92,6 +92,7 @@ fn look(args: &Args, source: &Source, printer: &Printer) -> Result<Seen> {
     let measured = audit::measure_all(source, &|done| progress.set(done as u64, "images"));
     progress.clear();
     let measured = measured?;
+    printer.warn_of_notices(&source.picture_notices());
     let copies = audit::copies(source, &measured)?;
     let unreadable = measured.unreadable().iter().map(|(i, reason)| (*i, reason.clone())).collect();
     Ok(Seen { copies, unreadable })
@@ -275,6 +276,8 @@ struct Summary {
     copies: [usize; 2],
     /// Images in no part, as they cannot be read or are copies of others.
     left_out: usize,
+    /// What of the data is not used, and what was assumed of it.
+    notices: Vec<Notice>,
 }
 
 /// Prints the counts, what was kept together, and what is not as it should be.
@@ -299,6 +302,7 @@ fn report(
         groups: groups(source),
         copies: [seen.copies.len(), seen.copies.iter().map(Vec::len).sum()],
         left_out: plan.left_out.len(),
+        notices: source.all_notices(),
     };
     if printer.is_json() {
         let json = serde_json::to_string_pretty(&summary).map_err(|e| Error::new(e.to_string()))?;

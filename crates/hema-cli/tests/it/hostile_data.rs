@@ -42,7 +42,7 @@ fn an_image_cut_short_stops_or_is_skipped() {
     assert!(said.out.starts_with("62 images of cells (all)\n"), "{said:?}");
 
     place.write("bad/0.png", "no picture");
-    assert_snapshot!(place.hema("predict run bad --on-bad-image skip").error(), @"error: bad/0.png: none of the 1 images can be read; the first is not an image in a known format (expected JPEG, PNG, BMP, TIFF or WebP)");
+    assert_snapshot!(place.hema("predict run bad --on-bad-image skip").error(), @"error: bad/0.png: none of the 1 images can be read; the first is not an image in a known format (expected JPEG, PNG, BMP, TIFF, WebP, GIF or PNM)");
 }
 
 #[test]

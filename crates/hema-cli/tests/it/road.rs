@@ -213,7 +213,8 @@ fn results_are_json_on_request() {
     assert_eq!(run["data"]["part"], "val");
 
     let predictions = place.hema("predict run cells --out p.csv --json").succeeds().json();
-    let predictions = predictions.as_array().unwrap();
+    assert_eq!(predictions["notices"].as_array().unwrap().len(), 0);
+    let predictions = predictions["predictions"].as_array().unwrap();
     let table = rows(&place.read("p.csv"));
     assert_eq!(predictions.len(), table.len());
     for (object, row) in predictions.iter().zip(&table) {

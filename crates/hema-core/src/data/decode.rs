@@ -7,8 +7,11 @@
 
 use std::io::Cursor;
 
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
+use super::frames::has_further_frames;
+use super::tiff;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Image;
 
@@ -19,24 +22,74 @@ pub(super) const MAX_AREA: u64 = 1 << 28;
 /// Most memory a decoder may take: the largest area at 16-bit RGBA.
 const MAX_ALLOCATION: u64 = MAX_AREA * 8;
 
-const FORMATS: [ImageFormat; 5] =
-    [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP];
+/// Every format that is read, by its name.
+const FORMATS: [(ImageFormat, &str); 7] = [
+    (ImageFormat::Jpeg, "JPEG"),
+    (ImageFormat::Png, "PNG"),
+    (ImageFormat::Bmp, "BMP"),
+    (ImageFormat::Tiff, "TIFF"),
+    (ImageFormat::WebP, "WebP"),
+    (ImageFormat::Gif, "GIF"),
+    (ImageFormat::Pnm, "PNM"),
+];
 
 /// Endings of the names of picture files; the first of a format is the one written.
-const EXTENSIONS: [(&str, ImageFormat); 8] = [
+const EXTENSIONS: [(&str, ImageFormat); 17] = [
     ("jpg", ImageFormat::Jpeg),
     ("jpeg", ImageFormat::Jpeg),
+    ("jpe", ImageFormat::Jpeg),
     ("jfif", ImageFormat::Jpeg),
     ("png", ImageFormat::Png),
+    ("apng", ImageFormat::Png),
     ("bmp", ImageFormat::Bmp),
+    ("dib", ImageFormat::Bmp),
     ("tif", ImageFormat::Tiff),
     ("tiff", ImageFormat::Tiff),
     ("webp", ImageFormat::WebP),
+    ("gif", ImageFormat::Gif),
+    ("pnm", ImageFormat::Pnm),
+    ("pbm", ImageFormat::Pnm),
+    ("pgm", ImageFormat::Pnm),
+    ("ppm", ImageFormat::Pnm),
+    ("pam", ImageFormat::Pnm),
 ];
+
+/// A picture file as it was decoded.
+pub(super) struct Decoded {
+    pub(super) image: Image,
+    pub(super) unused: Unused,
+}
+
+/// What a picture file holds beside the image that is made of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unused {
+    /// An alpha channel that is not opaque everywhere.
+    pub(super) alpha: bool,
+    /// More frames of an animation, or more pages.
+    pub(super) frames: bool,
+}
+
+/// The name of the format that a file begins like, if it is one that is read.
+pub(super) fn format_name(start: &[u8]) -> Option<&'static str> {
+    format_of(start).map(name)
+}
 
 /// Whether bytes begin like a picture file of a known format.
 pub(super) fn is_picture(start: &[u8]) -> bool {
-    image::guess_format(start).is_ok_and(|format| FORMATS.contains(&format))
+    format_of(start).is_some()
+}
+
+/// The format that a file begins like, if it is one that is read.
+fn format_of(start: &[u8]) -> Option<ImageFormat> {
+    if tiff::is_tiff(start) {
+        return Some(ImageFormat::Tiff);
+    }
+    let format = image::guess_format(start).ok()?;
+    let is_known = FORMATS.iter().any(|(known, _)| *known == format);
+    // a letter and a digit begin many a text: a picture goes on with a space or a comment
+    let is_text =
+        format == ImageFormat::Pnm && !start.get(2).is_some_and(|c| c.is_ascii_whitespace() || *c == b'#');
+    (is_known && !is_text).then_some(format)
 }
 
 /// Whether a file name ends like a picture's.
@@ -52,7 +105,7 @@ pub(super) fn is_named(name: &str, extension: &str) -> bool {
 
 /// The ending that the name of a picture file with these bytes should have.
 pub(super) fn extension(bytes: &[u8]) -> &'static str {
-    let format = image::guess_format(bytes).ok();
+    let format = format_of(bytes);
     EXTENSIONS.iter().find(|(_, known)| Some(*known) == format).map_or("png", |(end, _)| end)
 }
 
@@ -61,21 +114,41 @@ fn format_of_name(name: &str) -> Option<ImageFormat> {
     EXTENSIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(end)).map(|(_, format)| *format)
 }
 
-/// Decodes a JPEG, PNG, BMP, TIFF or WebP file.
+/// Decodes a JPEG, PNG, BMP, TIFF, WebP, GIF or PNM file: of several frames or pages the first.
 ///
 /// # Errors
 /// Empty, unknown, damaged or truncated files, of the kind [`ErrorKind::Unreadable`]; pictures over
 /// 16,384 pixels a side, before memory is taken for them.
 pub fn decode(bytes: &[u8]) -> Result<Image> {
+    decode_whole(bytes).map(|decoded| decoded.image)
+}
+
+/// Decodes a picture file, and says what of it the image does not show.
+pub(super) fn decode_whole(bytes: &[u8]) -> Result<Decoded> {
     decode_known(bytes).map_err(|e| e.with_kind(ErrorKind::Unreadable))
 }
 
-fn decode_known(bytes: &[u8]) -> Result<Image> {
+fn decode_known(bytes: &[u8]) -> Result<Decoded> {
     let format = recognise(bytes)?;
-    let damaged = |e: image::ImageError| Error::new(format!("is not a readable {} image: {e}", name(format)));
     if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
         return Err(Error::new("is a truncated JPEG image (it ends before its end-of-image marker)"));
     }
+    let (mut picture, orientation) = match coloured_tiff(bytes, format)? {
+        Some(picture) => picture,
+        None => decode_as(bytes, format)?,
+    };
+    if let Some(orientation) = orientation {
+        picture.apply_orientation(orientation);
+    }
+    let unused = Unused { alpha: is_transparent(&picture), frames: has_further_frames(bytes, format) };
+    let rgb = picture.into_rgb8();
+    let image = Image::new(rgb.width() as usize, rgb.height() as usize, rgb.into_raw())?;
+    Ok(Decoded { image, unused })
+}
+
+/// A picture of a format, and its orientation.
+fn decode_as(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Option<Orientation>)> {
+    let damaged = |e: image::ImageError| Error::new(format!("is not a readable {} image: {e}", name(format)));
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_ALLOCATION);
@@ -85,12 +158,33 @@ fn decode_known(bytes: &[u8]) -> Result<Image> {
     check_size(u64::from(width), u64::from(height))?;
     // a picture with a broken EXIF block is still a picture
     let orientation = decoder.orientation().ok();
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    if let Some(orientation) = orientation {
-        picture.apply_orientation(orientation);
+    Ok((DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation))
+}
+
+/// A TIFF picture of a palette or in YCbCr, and its orientation; `None` for any other.
+fn coloured_tiff(bytes: &[u8], format: ImageFormat) -> Result<Option<(DynamicImage, Option<Orientation>)>> {
+    if format != ImageFormat::Tiff {
+        return Ok(None);
     }
-    let rgb = picture.into_rgb8();
-    Image::new(rgb.width() as usize, rgb.height() as usize, rgb.into_raw())
+    let damaged = |e: ::tiff::TiffError| Error::new(format!("is not a readable TIFF image: {e}"));
+    let Some(coloured) = tiff::Coloured::open(bytes, MAX_ALLOCATION) else { return Ok(None) };
+    let mut coloured = coloured.map_err(damaged)?;
+    let (width, height) = coloured.dimensions().map_err(damaged)?;
+    check_size(u64::from(width), u64::from(height))?;
+    let orientation = coloured.orientation().and_then(Orientation::from_exif);
+    Ok(Some((DynamicImage::from(coloured.read().map_err(damaged)?), orientation)))
+}
+
+/// Whether some pixel is not opaque.
+fn is_transparent(picture: &DynamicImage) -> bool {
+    match picture {
+        DynamicImage::ImageLumaA8(image) => image.pixels().any(|pixel| pixel[1] < u8::MAX),
+        DynamicImage::ImageRgba8(image) => image.pixels().any(|pixel| pixel[3] < u8::MAX),
+        DynamicImage::ImageLumaA16(image) => image.pixels().any(|pixel| pixel[1] < u16::MAX),
+        DynamicImage::ImageRgba16(image) => image.pixels().any(|pixel| pixel[3] < u16::MAX),
+        DynamicImage::ImageRgba32F(image) => image.pixels().any(|pixel| pixel[3] < 1.0),
+        _ => false,
+    }
 }
 
 /// Refuses pictures too large to be a blood cell or a smear frame.
@@ -105,20 +199,13 @@ fn recognise(bytes: &[u8]) -> Result<ImageFormat> {
     if bytes.is_empty() {
         return Err(Error::new("is empty (expected an image)"));
     }
-    let format = image::guess_format(bytes).ok().filter(|format| FORMATS.contains(format));
-    format.ok_or_else(|| {
-        Error::new("is not an image in a known format (expected JPEG, PNG, BMP, TIFF or WebP)")
+    format_of(bytes).ok_or_else(|| {
+        Error::new("is not an image in a known format (expected JPEG, PNG, BMP, TIFF, WebP, GIF or PNM)")
     })
 }
 
 fn name(format: ImageFormat) -> &'static str {
-    match format {
-        ImageFormat::Jpeg => "JPEG",
-        ImageFormat::Png => "PNG",
-        ImageFormat::Bmp => "BMP",
-        ImageFormat::Tiff => "TIFF",
-        _ => "WebP",
-    }
+    FORMATS.iter().find(|(known, _)| *known == format).map_or("unknown", |(_, name)| name)
 }
 
 /// Whether a JPEG file reaches its end-of-image marker. The decoder fills the missing part with grey and

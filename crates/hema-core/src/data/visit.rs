@@ -67,8 +67,9 @@ impl Source {
             let results: Vec<(usize, T)> = batch
                 .into_par_iter()
                 .map(|(i, fetched)| {
-                    let picture = self.places.get(i).picture(fetched).map_err(|e| e.at(self.location(i)));
-                    (i, work(i, picture))
+                    let decoded = self.places.get(i).picture(fetched).map_err(|e| e.at(self.location(i)));
+                    self.remarks.decoded(i, &decoded);
+                    (i, work(i, decoded.map(|(picture, _)| picture)))
                 })
                 .collect();
             for (i, result) in results {

@@ -53,6 +53,24 @@ fn a_split_of_numeric_labels_fits_the_data_under_a_models_class_names() {
 }
 
 #[test]
+fn classes_that_differ_by_a_sign_or_in_case_are_not_mixed_up_in_a_split() {
+    for (a, b) in [("CD34+", "CD34-"), ("Blast", "blast"), ("+", "-")] {
+        let source = source(&format!("path,label\n1,{a}\n2,{b}\n"));
+        let good = with_header(&format!("1,{a},train\n2,{b},train\n"));
+        assert_eq!(good.indices(&source, Part::Train).unwrap(), [0, 1]);
+        let swapped = with_header(&format!("1,{b},train\n2,{a},train\n"));
+        let error = swapped.indices(&source, Part::Train).unwrap_err().to_string();
+        assert!(error.contains("2 of its 2 files have another label in the data"), "{error}");
+    }
+    let both = source("path,label\n1,platelet\n2,thrombocytes\n3,ig\n");
+    let good = with_header("1,platelet,train\n2,thrombocytes,train\n3,ig,train\n");
+    assert_eq!(good.indices(&both, Part::Train).unwrap(), [0, 1, 2]);
+    // a number is a position where the data has numbers, and a name where it has names
+    let named = source("path,label\n1,a\n2,b\n");
+    assert!(with_header("1,0,train\n2,1,train\n").indices(&named, Part::Train).is_err());
+}
+
+#[test]
 fn a_split_must_fit_its_data() {
     let source = source("path,label\n1,a\n2,a\n3,b\n");
     let fails = |text: &str, part| with_header(text).indices(&source, part).unwrap_err().to_string();

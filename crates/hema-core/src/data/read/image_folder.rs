@@ -1,16 +1,20 @@
 //! Image folders, and archives of one: the first folder of a path is the class, unless a table beside the
 //! images has their labels.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::input::{Input, Packing};
 use super::listing::Listing;
+use super::part_folders::{self, Layout, part_folder};
 use super::side_table;
+use super::sidecar::{Unused, key};
 use crate::data::classes;
 use crate::data::entries::Entries;
+use crate::data::notice::Notice;
 use crate::data::part::Part;
 use crate::data::source::Contents;
+use crate::data::texts::Texts;
 use crate::error::Result;
 
 /// A folder that holds pictures, however deep, or cannot be listed.
@@ -57,13 +61,17 @@ enum Root {
 fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
     let order = in_order(&listing, root);
     let names = order.iter().map(|file| listing.names.get(*file as usize));
-    let top = common_top(names, root).map(|top| format!("{top}/")).unwrap_or_default();
+    let aside = listing.leftovers.folders_of_files();
+    let top = part_folders::around(names.clone()).or_else(|| common_top(names, aside, root));
+    let top = top.map(|top| format!("{top}/")).unwrap_or_default();
     // of large sets, two lists of all names are most of the memory that opening them takes: the first goes at
     // once
     let paths = std::mem::take(&mut listing.names).select(&order, top.len());
-    let places = listing.places.select(&order);
-    let in_parts = paths.iter().all(|path| part_folder(path).is_some());
+    let places = std::mem::take(&mut listing.places).select(&order);
+    let (layout, alike) = part_folders::layout(&paths, &path.join(&top)).map_err(|e| e.at(path))?;
+    let in_parts = layout == Layout::Parts;
 
+    let unused = notices(&mut listing, &paths, &top, in_parts);
     let mut entries = Entries::of_paths(paths);
     for i in 0..entries.len() {
         let part = part_folder(entries.get(i).path).filter(|_| in_parts);
@@ -76,23 +84,41 @@ fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
         None => class_folder(entries.get(i).path, in_parts),
     };
     let found: BTreeSet<&str> = (0..entries.len()).filter_map(label).collect();
-    let classes = classes::order(&found.into_iter().map(str::to_owned).collect());
+    let classes::Found { classes, labels, notices: of_classes } =
+        classes::order(&found.into_iter().map(str::to_owned).collect());
     for i in 0..entries.len() {
         let label = match &told.labels {
             Some(labels) => labels.get(i),
             None => class_folder(entries.get(i).path, in_parts),
         };
-        entries.set_label(i, label.map(|name| classes.labels[name]));
+        entries.set_label(i, label.map(|name| labels[name]));
     }
-    Ok(Contents {
-        classes: classes.names,
-        numeric: classes.numeric,
-        entries,
-        places,
-        split_csv: told.split_csv,
-        notices: told.notices,
-        ..Contents::default()
-    })
+    let notices = [unused, alike.into_iter().collect(), told.notices, of_classes].concat();
+    Ok(Contents { classes, entries, places, split_csv: told.split_csv, notices })
+}
+
+/// What the listing holds and the data set does not: files, links, class folders without an image, and files
+/// beside images that would label them in a shard.
+fn notices(listing: &mut Listing, paths: &Texts, top: &str, in_parts: bool) -> Vec<Notice> {
+    let class = |path: &str| class_folder(path, in_parts).map(|class| class_end(path, class));
+    let empty = listing.leftovers.empty_classes(top, paths.iter(), |path| Some(&path[..class(path)?]));
+    let mut unused = Unused::default();
+    if !listing.sidecars.is_empty() {
+        let keys: HashSet<&str> = paths.iter().map(key).collect();
+        let beside = listing.sidecars.iter().map(|(name, _)| name.as_str());
+        let fits = |name: &&str| keys.contains(key(name.strip_prefix(top).unwrap_or(name)));
+        unused.mute = beside.filter(fits).collect();
+    }
+    let mut notices = std::mem::take(&mut listing.notices);
+    notices.extend(listing.leftovers.notices());
+    notices.extend(empty);
+    notices.extend(unused.notices());
+    notices
+}
+
+/// Where a class folder of a path ends in it.
+fn class_end(path: &str, class: &str) -> usize {
+    class.as_ptr().addr() - path.as_ptr().addr() + class.len()
 }
 
 /// The picture files by their names. An archive may hold a file twice: the later one replaces the earlier, as
@@ -117,20 +143,27 @@ fn class_folder(path: &str, in_parts: bool) -> Option<&str> {
     Some(below.split_once('/')?.0)
 }
 
-/// The part that a path's first folder names.
-fn part_folder(path: &str) -> Option<Part> {
-    path.split_once('/').and_then(|(first, _)| first.parse().ok())
-}
-
 /// The folder around everything, when it is no class: there are folders below it, or it wraps an archive of
 /// loose pictures. A folder named like a standard class or a part is never taken for it.
-fn common_top<'a>(mut names: impl Iterator<Item = &'a str> + Clone, root: Root) -> Option<&'a str> {
-    let (top, _) = names.clone().next()?.split_once('/')?;
+///
+/// `aside` are folders of files that are not read: one beside it, as deep as the pictures', is another class.
+fn common_top<'a>(
+    mut names: impl Iterator<Item = &'a str> + Clone,
+    mut aside: impl Iterator<Item = &'a str>,
+    root: Root,
+) -> Option<&'a str> {
+    let first = names.clone().next()?;
+    let (top, _) = first.split_once('/')?;
+    let depth = |path: &str| path.split('/').count();
+    let is_beside = |folder: &str| depth(folder) + 1 >= depth(first) && folder.split('/').next() != Some(top);
     let has_folder_below = |name: &str| name.split('/').count() >= 3;
     let inside = |name: &str| {
         name.split_once('/').is_some_and(|(first, _)| first == top)
             && (root == Root::Archive || has_folder_below(name))
     };
-    let wraps = !classes::is_standard(top) && top.parse::<Part>().is_err() && names.all(inside);
+    let wraps = !classes::is_standard(top)
+        && top.parse::<Part>().is_err()
+        && names.all(inside)
+        && !aside.any(is_beside);
     wraps.then_some(top)
 }

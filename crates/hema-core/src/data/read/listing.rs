@@ -1,7 +1,9 @@
 //! The files that a folder or an archive holds, as far as a reader may care: picture files by their paths,
 //! and the small files that say something of them.
 
+use super::leftovers::Leftovers;
 use super::sidecar::Sidecar;
+use crate::data::notice::Notice;
 use crate::data::place::Place;
 use crate::data::place_table::PlaceTable;
 use crate::data::texts::Texts;
@@ -27,6 +29,10 @@ pub(super) struct Listing {
     table_bytes: u64,
     /// Path and contents of every file that says something of a single picture.
     pub(super) sidecars: Vec<(String, Sidecar)>,
+    /// What of it is not used, and what is odd.
+    pub(super) notices: Vec<Notice>,
+    /// What no reader takes.
+    pub(super) leftovers: Leftovers,
 }
 
 impl Listing {

@@ -76,12 +76,12 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
     notices.extend(missing_files(&entries, &places));
 
     let found: BTreeSet<String> = labels.names().map(str::to_owned).collect();
-    let classes = classes::order(&found);
+    let classes::Found { classes, labels: label_of, notices: of_classes } = classes::order(&found);
+    notices.extend(of_classes);
     for i in 0..entries.len() {
-        entries.set_label(i, labels.get(i).map(|name| classes.labels[name]));
+        entries.set_label(i, labels.get(i).map(|name| label_of[name]));
     }
-    let (numeric, classes) = (classes.numeric, classes.names);
-    Ok(Contents { classes, numeric, entries, places, notices, ..Contents::default() })
+    Ok(Contents { classes, entries, places, notices, ..Contents::default() })
 }
 
 fn part(row: &Row, column: Option<usize>) -> Result<Option<Part>> {
