@@ -113,7 +113,7 @@ fn add(notices: &mut Vec<Notice>, notice: Notice) {
                 known.count + notice.count,
                 known.text.clone(),
                 known.examples.iter().cloned().chain(notice.examples),
-            )
+            );
         }
         None => notices.push(notice),
     }
@@ -175,7 +175,9 @@ impl SideTable {
                 table.header()
             )));
         }
-        set_aside(&table, group).into_iter().for_each(|notice| add(notices, notice));
+        if let Some(notice) = set_aside(&table, group) {
+            add(notices, notice);
+        }
 
         let mut rows = Rows {
             lines: Vec::new(),
@@ -205,7 +207,7 @@ impl SideTable {
         let skipped = if folder.is_empty() { 0 } else { folder.len() + 1 };
         let paths = beside.clone().map(|i| &entries.get(i).path[skipped..]);
         let names: Vec<&str> = rows.paths.iter().map(String::as_str).collect();
-        let images: Vec<usize> = match fit(paths, &names) {
+        let images: Vec<usize> = match fit(&paths, &names) {
             Ok(images) => images.into_iter().map(|image| beside.start + image).collect(),
             Err(misfit) if self.file == "labels.csv" && misfit.is_whole() => {
                 self.is_unused("none of its rows names an image", &mut told.notices);
