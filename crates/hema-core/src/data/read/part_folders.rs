@@ -136,7 +136,7 @@ impl<'a> Folders<'a> {
     fn sharing(&self, shared: &BTreeSet<&str>) -> BTreeSet<&'a str> {
         let is_sharing = |below: &BTreeSet<&str>| {
             let count = below.intersection(shared).count();
-            count >= FEWEST_SHARED && count * 2 >= below.len()
+            count >= FEWEST_SHARED && count * 2 > below.len()
         };
         self.below.iter().filter(|(_, below)| is_sharing(below)).map(|(name, _)| *name).collect()
     }
