@@ -36,7 +36,8 @@ pub(super) fn table(findings: &Findings, scores: &Scores) -> String {
         )
 }
 
-/// A class without images has no recall and no F1, one that no image was named after no precision.
+/// A class without images has no recall, one that no image was named after no precision, and one with neither
+/// no F1.
 fn row(class: &ClassScores, named: u64, floor: f64, under: &str) -> String {
     format!(
         "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td>{}{under}{}<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
@@ -44,7 +45,7 @@ fn row(class: &ClassScores, named: u64, floor: f64, under: &str) -> String {
         count(class.support),
         score(class.recall, class.recall_interval, floor, class.support),
         score(class.precision, class.precision_interval, floor, named),
-        decimal(if class.support > 0 { class.f1 } else { f64::NAN }),
+        decimal(if class.support + named > 0 { class.f1 } else { f64::NAN }),
         decimal(class.auroc.unwrap_or(f64::NAN)),
     )
 }

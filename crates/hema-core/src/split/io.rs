@@ -53,7 +53,7 @@ impl Split {
         let names: Vec<&str> = self.rows.iter().map(|row| row.path.as_str()).collect();
         let paths = source.entries().iter().map(|entry| entry.path);
         // the header is line 1
-        let images = fit(paths, &names).map_err(|misfit| {
+        let images = fit(&paths, &names).map_err(|misfit| {
             let error = misfit.error(|row| row as u64 + 2, |row| names[row]).at(&self.origin);
             error.hint("use the split with the data it was made from, or leave it out to get a new one")
         })?;

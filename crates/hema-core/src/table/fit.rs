@@ -59,7 +59,7 @@ impl Misfit {
 /// # Errors
 /// The rows that fit no image or several, in the way of reading that leaves the fewest.
 pub(crate) fn fit<'a>(
-    paths: impl Iterator<Item = &'a str> + Clone,
+    paths: &(impl Iterator<Item = &'a str> + Clone),
     names: &[&str],
 ) -> Result<Vec<usize>, Misfit> {
     let mut fewest = match look_up(paths.clone(), names.iter().copied()) {
@@ -72,7 +72,7 @@ pub(crate) fn fit<'a>(
         for reading in READINGS {
             match reading(&paths, &names) {
                 Ok(images) => return Ok(images),
-                Err(found) if found.rows.len() < fewest.rows.len() => fewest = found,
+                Err(found) if found.explains_more_than(&fewest) => fewest = found,
                 Err(_) => {}
             }
         }
@@ -95,8 +95,8 @@ type Reading = fn(&[String], &[String]) -> Result<Vec<usize>, Found>;
 const READINGS: [Reading; 4] = [
     |paths, names| look_up(texts(paths), texts(names)),
     without_leading_folders,
-    |paths, names| by_ends(texts(paths), names),
-    |paths, names| by_ends(texts(paths).map(without_ending), names),
+    |paths, names| by_ends(&texts(paths).collect::<Vec<_>>(), names),
+    |paths, names| by_ends(&texts(paths).map(without_ending).collect::<Vec<_>>(), names),
 ];
 
 /// The rows that one way of reading leaves without an image, or with several.
@@ -104,6 +104,14 @@ struct Found {
     rows: Vec<usize>,
     /// Two images that the first of them could be.
     between: Option<[usize; 2]>,
+}
+
+impl Found {
+    /// Whether it leaves fewer rows, or as many and says which images they could be.
+    fn explains_more_than(&self, other: &Self) -> bool {
+        let key = |found: &Self| (found.rows.len(), found.between.is_none());
+        key(self) < key(other)
+    }
 }
 
 /// The images of a key.
@@ -168,11 +176,11 @@ fn without_leading_folders(paths: &[String], names: &[String]) -> Result<Vec<usi
 }
 
 /// Rows that are the ends of paths.
-fn by_ends<'a>(paths: impl Iterator<Item = &'a str> + Clone, names: &[String]) -> Result<Vec<usize>, Found> {
+fn by_ends(paths: &[&str], names: &[String]) -> Result<Vec<usize>, Found> {
     let depth = |name: &str| name.matches('/').count();
     let depths: BTreeSet<usize> = texts(names).map(depth).filter(|depth| *depth <= MOST_FOLDERS).collect();
     let ends: HashMap<usize, HashMap<&str, Images>> =
-        depths.into_iter().map(|depth| (depth, index(paths.clone().map(|path| end(path, depth))))).collect();
+        depths.into_iter().map(|depth| (depth, index(paths.iter().map(|path| end(path, depth))))).collect();
     collect(names.iter().map(|name| ends.get(&depth(name))?.get(name.as_str())))
 }
 

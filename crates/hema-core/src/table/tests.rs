@@ -119,14 +119,14 @@ fn rows_find_their_images_however_paths_are_written() {
         ["a/s1/1", "b/3"],
         ["A/S1/1.PNG", "B/3.png"],
     ] {
-        assert_eq!(fit(paths.into_iter(), &names), Ok(vec![0, 2]), "{names:?}");
+        assert_eq!(fit(&paths.into_iter(), &names), Ok(vec![0, 2]), "{names:?}");
     }
 }
 
 #[test]
 fn rows_that_fit_no_image_or_several_are_counted_and_named() {
     let fails = |paths: &[&str], names: &[&str]| {
-        let misfit = fit(paths.iter().copied(), names).unwrap_err();
+        let misfit = fit(&paths.iter().copied(), names).unwrap_err();
         misfit.error(|row| row as u64 + 2, |row| names[row]).to_string()
     };
     let paths = ["a/1.png", "a/2.png", "b/1.png", "b/3.png"];
@@ -138,6 +138,7 @@ fn rows_that_fit_no_image_or_several_are_counted_and_named() {
         fails(&paths, &["3.png", "1.png"]),
         "1 of its 2 rows fit several images, first: line 3 `1.png`, which could be `a/1.png` or `b/1.png`"
     );
+    assert!(fails(&paths, &["1.png"]).contains("1 of its 1 rows fit several images, first: line 2 `1.png`"));
     // no folder is guessed: a right name in a wrong folder is another image
     assert!(fails(&paths, &["a/1.png", "a/3.png"]).contains("line 3 `a/3.png`"));
 }

@@ -190,8 +190,11 @@ fn a_table_that_is_about_something_else_is_said_not_to_be_used() {
     ] {
         let source = opened(&[(name, text)]);
         assert_eq!((subjects(&source), source.counts()), (vec![Subject::UnusedTable], vec![3, 3]), "{name}");
-        assert!(source.notices()[0].text.contains(why), "{:?}", source.notices());
+        assert!(source.notices()[0].examples[0].contains(why), "{:?}", source.notices());
     }
+    // one notice, however many tables there are
+    let source = opened(&[("metadata.csv", "x\n"), ("ig/metadata.csv", "x\n"), ("mono/metadata.csv", "x\n")]);
+    assert_eq!((source.notices().len(), source.notices()[0].count), (1, 3));
     let source = opened(&[("groups.csv", "path,patient,slide\nig/p0_0.png,a,b\n")]);
     assert_eq!((groups(&source)[0], source.notices()[0].subject), (Some("a"), Subject::UnusedColumn));
 }
@@ -213,6 +216,19 @@ fn a_split_beside_the_data_must_fit_it() {
     );
     let given = Split::read(&file(&dir, "given.csv", b"image;set\np0_0.png;train\np0_3.png;val\n")).unwrap();
     assert_eq!(given.fitted(&source).unwrap().parts(&source)[3], Some(Part::Val));
+}
+
+#[test]
+fn a_split_beside_folders_that_are_parts_is_said_not_to_be_used() {
+    let dir = folder();
+    let files =
+        [("train/ig/a.png", png(1)), ("val/ig/b.png", png(2)), ("split.csv", b"path,split\n".to_vec())];
+    write_folder(dir.path(), &files.map(|(name, bytes)| (name.to_owned(), bytes)));
+    let source = open(dir.path()).unwrap();
+    assert_eq!(
+        (subjects(&source), source.read_split_inside().unwrap().unwrap().counts()),
+        (vec![Subject::UnusedTable], [1, 1, 0])
+    );
 }
 
 #[test]

@@ -54,6 +54,8 @@ const MOST: usize = 8;
 /// Backgrounds whose centres lie nearer, in units of [`LEAST`], look the same, however well they part: a
 /// level of blue is no other laboratory.
 const APART: f64 = 3.0;
+/// How likely a cut may be where there is one cloud: an even one is cut in two as far apart as two.
+const CHANCE: f64 = 0.01;
 /// Most images that usual hues and domains are made out from: memory does not grow beyond, and of so many the
 /// smallest domain still has a hundred. All images are then judged by them.
 const SAMPLE: usize = 20_000;
@@ -142,7 +144,9 @@ fn cut_apart(points: Vec<[f64; OF_BACKGROUND]>, silhouette: f64) -> Vec<Domain> 
     let mut waiting = vec![(points, Domain { cuts: Vec::new(), silhouette: 1.0, images: 0 })];
     let mut done: Vec<Domain> = Vec::new();
     while let Some((points, domain)) = waiting.pop() {
-        match bisect(&points, fewest).filter(|cut| cut.silhouette >= silhouette && cut.apart >= APART) {
+        match bisect(&points, fewest)
+            .filter(|cut| cut.silhouette >= silhouette && cut.apart >= APART && cut.chance < CHANCE)
+        {
             Some(cut) if waiting.len() + done.len() + 2 <= MOST => {
                 for side in [true, false] {
                     let half = points.iter().copied().filter(|point| cut.is_second(point) == side).collect();

@@ -19,11 +19,11 @@ pub(crate) fn cycles(image: &Image) -> f64 {
     let (width, height) = (image.width(), image.height());
     let length = width.min(height).min(LONGEST);
     let row = |y: usize, x: usize| luma.pixels[y * width + x];
-    let rows = power(length, width, height, |line, i| row(line, i));
+    let rows = power(length, width, height, row);
     let columns = power(length, height, width, |line, i| row(i, line));
     let highest = |least: f64| {
         let both = rows.iter().zip(&columns).map(|(r, c)| f64::midpoint(*r, *c));
-        let last = both.enumerate().filter(|(_, power)| *power > least).last();
+        let last = both.enumerate().rfind(|(_, power)| *power > least);
         last.map_or(1, |(frequency, _)| frequency + 1) as f64
     };
     let side = ((width * height) as f64).sqrt();

@@ -272,9 +272,9 @@ mod tests {
     /// A source of so many images, none of which can be read.
     fn source(images: usize) -> Source {
         let folder = tempfile::tempdir().unwrap();
-        let rows: String = (0..images).map(|i| format!("{i:04}.png\n")).collect();
+        let rows: Vec<String> = (0..images).map(|i| format!("{i:04}.png")).collect();
         let manifest = folder.path().join("m.csv");
-        std::fs::write(&manifest, format!("path\n{rows}")).unwrap();
+        std::fs::write(&manifest, format!("path\n{}\n", rows.join("\n"))).unwrap();
         crate::data::open(&manifest).unwrap()
     }
 
@@ -290,7 +290,9 @@ mod tests {
         }
         let groups = best(measured, &vec![None; measured.len()])?;
         let mut groups: Vec<Vec<usize>> = groups.iter().map(|group| group.images().collect()).collect();
-        groups.iter_mut().for_each(|group| group.sort_unstable());
+        for group in &mut groups {
+            group.sort_unstable();
+        }
         groups.sort_unstable();
         Ok(groups)
     }

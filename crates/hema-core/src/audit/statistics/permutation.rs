@@ -43,7 +43,9 @@ pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
     let mut before = 0;
     for equal in order.chunk_by(|a, b| values[*a] == values[*b]) {
         let rank = before as f64 + f64::midpoint(1.0, equal.len() as f64);
-        equal.iter().for_each(|i| ranks[*i] = rank);
+        for i in equal {
+            ranks[*i] = rank;
+        }
         before += equal.len();
     }
     ranks

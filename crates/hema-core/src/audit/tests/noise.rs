@@ -13,9 +13,9 @@ use crate::rng::{Purpose, Rng, stream};
 fn source(labels: &[usize]) -> Source {
     let folder = tempfile::tempdir().unwrap();
     let manifest = folder.path().join("m.csv");
-    let rows: String =
-        labels.iter().enumerate().map(|(i, label)| format!("{i:04}.png,class {label}\n")).collect();
-    std::fs::write(&manifest, format!("path,label\n{rows}")).unwrap();
+    let rows: Vec<String> =
+        labels.iter().enumerate().map(|(i, label)| format!("{i:04}.png,class {label}")).collect();
+    std::fs::write(&manifest, format!("path,label\n{}\n", rows.join("\n"))).unwrap();
     open(&manifest).unwrap()
 }
 
@@ -149,6 +149,8 @@ fn faultless_cells(archive: &Path) -> (Measurements, Vec<Vec<usize>>) {
 /// check, and in how many of 100 sets a planted shortcut is found, by the number of images and its strength.
 #[test]
 #[ignore = "measures all images of HEMA_TEST_DATA/pbc200.tar"]
+// the numbers are what it is run for
+#[allow(clippy::print_stdout)]
 fn experiment_on_findings_in_noise() {
     let Some(data) = std::env::var_os("HEMA_TEST_DATA").map(PathBuf::from) else { return };
     let (pool, classes) = faultless_cells(&data.join("pbc200.tar"));

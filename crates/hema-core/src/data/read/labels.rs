@@ -88,7 +88,9 @@ pub(super) fn odd_names<'a>(
     let mut counts: [u64; NO_VALUE.len()] = [0; NO_VALUE.len()];
     for name in names.flatten() {
         let found = NO_VALUE.iter().position(|known| known.eq_ignore_ascii_case(name));
-        found.into_iter().for_each(|known| counts[known] += 1);
+        if let Some(known) = found {
+            counts[known] += 1;
+        }
     }
     NO_VALUE.into_iter().zip(counts).filter(|(_, count)| *count > 0).map(move |(name, count)| {
         let text = format!(

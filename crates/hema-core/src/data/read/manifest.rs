@@ -42,7 +42,7 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
     let [label_column, group_column, part_column] =
         [Column::Label, Column::Group, Column::Part].map(|column| table.find(column));
     let (label_column, group_column, part_column) = (label_column?, group_column?, part_column?);
-    let mut notices: Vec<Notice> = set_aside(&table, group_column, path).into_iter().collect();
+    let mut notices: Vec<Notice> = set_aside(&table, group_column).into_iter().collect();
     notices.extend(no_label_column(&table, label_column));
 
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -55,7 +55,8 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
     {
         rows.push(row);
     }
-    let spelling = Spelling::of(rows.iter().filter_map(|row| row.cell(path_column)), folder);
+    let spelling =
+        Spelling::of(&rows.iter().filter_map(|row| row.cell(path_column)).collect::<Vec<_>>(), folder);
     let mut rows = rows.into_iter();
     let mut next = || rows.next().map_or_else(|| table.next_row(), |row| Ok(Some(row)));
     while let Some(row) = next()? {
@@ -120,8 +121,8 @@ enum Spelling {
 
 impl Spelling {
     /// The spelling in which some of the first paths name files.
-    fn of<'a>(paths: impl Iterator<Item = &'a str> + Clone, folder: &Path) -> Self {
-        let fits = |spelling: &Self| paths.clone().any(|path| folder.join(spelling.read(path)).is_file());
+    fn of(paths: &[&str], folder: &Path) -> Self {
+        let fits = |spelling: &Self| paths.iter().any(|path| folder.join(spelling.read(path)).is_file());
         let others = (0..=MOST_FOLDERS).map(|folders| Self::Other { folders });
         std::iter::once(Self::Plain).chain(others).find(fits).unwrap_or(Self::Plain)
     }

@@ -46,14 +46,20 @@ pub(super) fn read(
         if file.eq_ignore_ascii_case("split.csv") {
             match folder {
                 "" => told.split_csv = Some(text),
-                _ => told.notices.push(side.unused("a split is read beside the folders of all images alone")),
+                _ => side
+                    .is_unused("a split is read beside the folders of all images alone", &mut told.notices),
             }
             continue;
         }
         match side.rows(text, &mut told.notices)? {
             Ok(rows) => side.apply(&rows, folder, entries, &mut told)?,
-            Err(why) => told.notices.push(side.unused(&why)),
+            Err(why) => side.is_unused(&why, &mut told.notices),
         }
+    }
+    if told.split_csv.is_some() && entries.iter().any(|entry| entry.part.is_some()) {
+        told.split_csv = None;
+        let side = SideTable { origin: path.join("split.csv"), file: "split.csv".to_owned() };
+        side.is_unused("folders or another table have the parts", &mut told.notices);
     }
     if let Some(labels) = &mut told.labels {
         told.notices.append(&mut labels.tidy());
@@ -98,13 +104,28 @@ pub(super) fn notices_on_groups(entries: &Entries) -> Vec<Notice> {
     notices
 }
 
+/// Adds a notice, or adds it to the one of its kind: a data set may have any number of tables.
+fn add(notices: &mut Vec<Notice>, notice: Notice) {
+    match notices.iter_mut().find(|known| known.subject == notice.subject) {
+        Some(known) => {
+            *known = Notice::new(
+                known.subject,
+                known.count + notice.count,
+                known.text.clone(),
+                known.examples.iter().cloned().chain(notice.examples),
+            );
+        }
+        None => notices.push(notice),
+    }
+}
+
 /// A notice on the columns that could name groups too.
-pub(super) fn set_aside(table: &Table, group: Option<usize>, origin: &Path) -> Option<Notice> {
+pub(super) fn set_aside(table: &Table, group: Option<usize>) -> Option<Notice> {
     let others = table.set_aside(Column::Group);
     let own = table.name_of(group.filter(|_| !others.is_empty())?);
-    let text =
-        format!("groups of {} are read from its column `{own}`, and not from others", origin.display());
-    Some(Notice::new(Subject::UnusedColumn, others.len() as u64, text, others.into_iter().map(str::to_owned)))
+    let text = "columns that could name groups are not used";
+    let example = |other: &str| format!("`{other}`, as groups are read from `{own}`");
+    Some(Notice::new(Subject::UnusedColumn, others.len() as u64, text, others.into_iter().map(example)))
 }
 
 /// A table beside pictures.
@@ -124,10 +145,11 @@ struct Rows {
 }
 
 impl SideTable {
-    /// A notice that the table is not used.
-    fn unused(&self, why: &str) -> Notice {
-        let text = format!("{} is not used: {why}", self.origin.display());
-        Notice::new(Subject::UnusedTable, 1, text, [])
+    /// Says that the table is not used.
+    fn is_unused(&self, why: &str, notices: &mut Vec<Notice>) {
+        let example = format!("{} ({why})", self.origin.display());
+        let text = "tables beside the images are not used";
+        add(notices, Notice::new(Subject::UnusedTable, 1, text, [example]));
     }
 
     /// The rows, or why they say nothing of images. A file called `metadata` or `labels` may be about
@@ -153,7 +175,9 @@ impl SideTable {
                 table.header()
             )));
         }
-        notices.extend(set_aside(&table, group, &self.origin));
+        if let Some(notice) = set_aside(&table, group) {
+            add(notices, notice);
+        }
 
         let mut rows = Rows {
             lines: Vec::new(),
@@ -183,10 +207,10 @@ impl SideTable {
         let skipped = if folder.is_empty() { 0 } else { folder.len() + 1 };
         let paths = beside.clone().map(|i| &entries.get(i).path[skipped..]);
         let names: Vec<&str> = rows.paths.iter().map(String::as_str).collect();
-        let images: Vec<usize> = match fit(paths, &names) {
+        let images: Vec<usize> = match fit(&paths, &names) {
             Ok(images) => images.into_iter().map(|image| beside.start + image).collect(),
             Err(misfit) if self.file == "labels.csv" && misfit.is_whole() => {
-                told.notices.push(self.unused("none of its rows names an image"));
+                self.is_unused("none of its rows names an image", &mut told.notices);
                 return Ok(());
             }
             Err(misfit) => {
