@@ -231,7 +231,9 @@ mod tests {
         let mut paths = paths.to_vec();
         paths.sort_unstable();
         let mut texts = Texts::default();
-        paths.iter().for_each(|path| texts.push(path));
+        for path in paths {
+            texts.push(path);
+        }
         layout(&texts, Path::new("cells"))
     }
 
