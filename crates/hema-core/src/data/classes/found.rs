@@ -108,7 +108,9 @@ fn merged(classes: &[Class]) -> Option<Notice> {
 /// Says which classes have names that differ in spelling alone.
 fn alike(classes: &[Class]) -> Option<Notice> {
     let mut by_key: BTreeMap<&Key, Vec<&Class>> = BTreeMap::new();
-    classes.iter().for_each(|class| by_key.entry(&class.key).or_default().push(class));
+    for class in classes {
+        by_key.entry(&class.key).or_default().push(class);
+    }
     by_key.retain(|_, alike| alike.len() > 1);
     let example = |alike: &Vec<&Class>| list(alike.iter().map(|class| class.name.as_str()));
     let text = "classes have names that hardly differ; they are kept apart, and matched by their exact names";

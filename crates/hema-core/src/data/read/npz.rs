@@ -232,7 +232,7 @@ impl Archive<'_> {
         let valid = 0.0..=MAX_LABEL as f64;
         if let Some(index) = labels.iter().position(|label| !valid.contains(label)) {
             let message = format!("holds the label {} at index {index}", labels[index]);
-            return Err(Error::new(format!("{message} (expected 0 to {})", MAX_LABEL)));
+            return Err(Error::new(format!("{message} (expected 0 to {MAX_LABEL})")));
         }
         Ok(labels.into_iter().map(|label| Some(label as usize)).collect())
     }

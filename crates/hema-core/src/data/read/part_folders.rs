@@ -136,7 +136,7 @@ impl<'a> Folders<'a> {
     fn sharing(&self, shared: &BTreeSet<&str>) -> BTreeSet<&'a str> {
         let is_sharing = |below: &BTreeSet<&str>| {
             let count = below.intersection(shared).count();
-            count >= FEWEST_SHARED && count * 2 >= below.len()
+            count >= FEWEST_SHARED && count * 2 > below.len()
         };
         self.below.iter().filter(|(_, below)| is_sharing(below)).map(|(name, _)| *name).collect()
     }
@@ -231,7 +231,9 @@ mod tests {
         let mut paths = paths.to_vec();
         paths.sort_unstable();
         let mut texts = Texts::default();
-        paths.iter().for_each(|path| texts.push(path));
+        for path in paths {
+            texts.push(path);
+        }
         layout(&texts, Path::new("cells"))
     }
 
