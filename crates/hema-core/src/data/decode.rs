@@ -9,6 +9,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
+use super::jpeg_scan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Image;
 
@@ -73,9 +74,6 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
 fn decode_known(bytes: &[u8]) -> Result<Image> {
     let format = recognise(bytes)?;
     let damaged = |e: image::ImageError| Error::new(format!("is not a readable {} image: {e}", name(format)));
-    if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
-        return Err(Error::new("is a truncated JPEG image (it ends before its end-of-image marker)"));
-    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_ALLOCATION);
@@ -83,6 +81,9 @@ fn decode_known(bytes: &[u8]) -> Result<Image> {
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     check_size(u64::from(width), u64::from(height))?;
+    if format == ImageFormat::Jpeg {
+        jpeg_scan::check(bytes)?;
+    }
     // a picture with a broken EXIF block is still a picture
     let orientation = decoder.orientation().ok();
     let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
@@ -118,29 +119,5 @@ fn name(format: ImageFormat) -> &'static str {
         ImageFormat::Bmp => "BMP",
         ImageFormat::Tiff => "TIFF",
         _ => "WebP",
-    }
-}
-
-/// Whether a JPEG file reaches its end-of-image marker. The decoder fills the missing part with grey and
-/// reports success, so truncation has to be seen here. Markers inside metadata blocks (thumbnails) do not
-/// count.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    const END_OF_IMAGE: u8 = 0xd9;
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    loop {
-        // to the next marker: within coded data, 0xff is followed by 0 or a restart marker
-        let Some(start) =
-            rest.windows(2).position(|w| w[0] == 0xff && !matches!(w[1], 0 | 0xff | 0xd0..=0xd7))
-        else {
-            return false;
-        };
-        if rest[start + 1] == END_OF_IMAGE {
-            return true;
-        }
-        let block = &rest[start + 2..];
-        let [high, low, ..] = block else { return false };
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        let Some(after) = block.get(length..) else { return false };
-        rest = after;
     }
 }

@@ -15,6 +15,7 @@ mod dataset;
 mod decode;
 mod entries;
 pub mod info;
+mod jpeg_scan;
 mod notice;
 mod npy;
 mod part;

@@ -15,9 +15,10 @@ use hema_core::data::OnBadImage;
 use hema_core::data::open;
 use hema_core::data::write::{Change, Form, Options, copy, create};
 use hema_core::rng::{Purpose, Rng, stream};
+use jpeg_encoder::{ColorType, Encoder};
 use rand::Rng as _;
 
-use crate::helper::{File, folder, gzip, load_skipping, png, tar, zip};
+use crate::helper::{File, folder, gzip, load_skipping, picture, png, tar, zip};
 
 /// A file to begin with, and whether it is compressed after it was damaged.
 struct Seed {
@@ -63,6 +64,8 @@ fn seeds(dir: &Path) -> Vec<Seed> {
             "manifest.csv",
             b"path,label,split,group\nseed.tar,ig,train,p\n\"a\"\"b.png\",mono,,\n".to_vec(),
         ),
+        seed("baseline.jpg", jpeg()),
+        seed("progressive.jpg", fixture("pictures/progressive.jpg")),
         seed("written.npz", written("npz", "w.npz")),
         seed("written.parquet", written("parquet", "w.parquet")),
         seed("deflated.npz", fixture("numpy/deflated.npz")),
@@ -74,6 +77,15 @@ fn seeds(dir: &Path) -> Vec<Seed> {
         seed("version2.parquet", fixture("forms/version2.parquet")),
         seed("zstd.parquet", fixture("forms/zstd.parquet")),
     ]
+}
+
+/// A sequential JPEG file with restart markers.
+fn jpeg() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, 90);
+    encoder.set_restart_interval(2);
+    encoder.encode(picture(40, 24, 1).as_raw(), 40, 24, ColorType::Rgb).unwrap();
+    bytes
 }
 
 /// A few random changes of the kinds that break parsers.

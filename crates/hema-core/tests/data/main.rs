@@ -1,5 +1,6 @@
 //! Data sets in every form, well-made and hostile, through the public interface.
 
+mod damage;
 mod foreign;
 mod forms;
 mod fuzz;
