@@ -1,14 +1,17 @@
 //! From the bytes of a picture file to 8-bit RGB.
 //!
-//! Grey becomes three equal channels, 16 bits become 8, EXIF orientation is applied. An alpha channel is
-//! dropped, not composited: as `convert("RGB")` does in Pillow, which prepared the training images of most
-//! models. Left out on purpose: colour profiles, which cell images rarely carry and training pipelines
-//! ignore.
+//! Grey becomes three equal channels, more bits become 8 (see `deep`), EXIF orientation is applied. An alpha
+//! channel is dropped, not composited: as `convert("RGB")` does in Pillow, which prepared the training images
+//! of most models. Left out on purpose: colour profiles, which cell images rarely carry and training
+//! pipelines ignore.
 
 use std::io::Cursor;
 
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
+use super::deep::{Deep, Range, White};
+use super::deep_tiff::DeepTiff;
 use super::jpeg_scan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Image;
@@ -62,17 +65,76 @@ fn format_of_name(name: &str) -> Option<ImageFormat> {
     EXTENSIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(end)).map(|(_, format)| *format)
 }
 
-/// Decodes a JPEG, PNG, BMP, TIFF or WebP file.
+/// Whether a file with this name may have more than 8 bits.
+pub(super) fn may_be_deep(name: &str) -> bool {
+    matches!(format_of_name(name), Some(ImageFormat::Png | ImageFormat::Tiff))
+}
+
+/// Decodes a JPEG, PNG, BMP, TIFF or WebP file. Of more than 8 bits, the largest number of the type is white,
+/// and 1 where numbers are floating-point.
 ///
 /// # Errors
 /// Empty, unknown, damaged or truncated files, of the kind [`ErrorKind::Unreadable`]; pictures over
 /// 16,384 pixels a side, before memory is taken for them.
 pub fn decode(bytes: &[u8]) -> Result<Image> {
-    decode_known(bytes).map_err(|e| e.with_kind(ErrorKind::Unreadable))
+    decode_to(bytes, White::OfType)
 }
 
-fn decode_known(bytes: &[u8]) -> Result<Image> {
-    let format = recognise(bytes)?;
+/// Decodes a file as [`decode`] does, with `white` for white where it has more than 8 bits.
+///
+/// # Errors
+/// The errors of [`decode`]; numbers above `white`.
+pub fn decode_as(bytes: &[u8], white: f64) -> Result<Image> {
+    decode_to(bytes, White::At(white))
+}
+
+/// Decodes a file whose data set has this white.
+pub(super) fn decode_to(bytes: &[u8], white: White) -> Result<Image> {
+    decode_known(bytes, white).map_err(|e| e.with_kind(ErrorKind::Unreadable))
+}
+
+/// First bytes of a PNG file, with the depth.
+pub(super) const PNG_START: usize = 25;
+
+/// Whether a file that begins so is a PNG of at most 8 bits.
+pub(super) fn is_shallow_png(start: &[u8]) -> bool {
+    start.starts_with(b"\x89PNG") && start.get(PNG_START - 1).is_some_and(|bits| *bits <= 8)
+}
+
+/// The numbers that a file of more than 8 bits uses; `None` for any other, and for one that cannot be read.
+pub(super) fn range(bytes: &[u8]) -> Option<Range> {
+    match read(bytes, recognise(bytes).ok()?).ok()?.0 {
+        Raw::Shallow(_) => None,
+        Raw::Deep(deep) => deep.range().ok(),
+    }
+}
+
+/// A picture as it was decoded.
+enum Raw {
+    Shallow(DynamicImage),
+    Deep(Deep),
+}
+
+fn decode_known(bytes: &[u8], white: White) -> Result<Image> {
+    let (raw, orientation) = read(bytes, recognise(bytes)?)?;
+    let mut picture = match raw {
+        Raw::Shallow(picture) => picture,
+        Raw::Deep(deep) => DynamicImage::from(deep.to_rgb8(white)?),
+    };
+    if let Some(orientation) = orientation {
+        picture.apply_orientation(orientation);
+    }
+    let rgb = picture.into_rgb8();
+    Image::new(rgb.width() as usize, rgb.height() as usize, rgb.into_raw())
+}
+
+/// Decodes a file of a known format, and tells how the camera was held.
+fn read(bytes: &[u8], format: ImageFormat) -> Result<(Raw, Option<Orientation>)> {
+    if format == ImageFormat::Tiff
+        && let Some(deep) = read_deep_tiff(bytes)?
+    {
+        return Ok(deep);
+    }
     let damaged = |e: image::ImageError| Error::new(format!("is not a readable {} image: {e}", name(format)));
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
@@ -86,12 +148,18 @@ fn decode_known(bytes: &[u8]) -> Result<Image> {
     }
     // a picture with a broken EXIF block is still a picture
     let orientation = decoder.orientation().ok();
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    if let Some(orientation) = orientation {
-        picture.apply_orientation(orientation);
-    }
-    let rgb = picture.into_rgb8();
-    Image::new(rgb.width() as usize, rgb.height() as usize, rgb.into_raw())
+    let picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    Ok((Deep::of(&picture).map_or(Raw::Shallow(picture), Raw::Deep), orientation))
+}
+
+/// Decodes a TIFF file of more than 8 bits; `None` for any other.
+fn read_deep_tiff(bytes: &[u8]) -> Result<Option<(Raw, Option<Orientation>)>> {
+    let damaged = |e: tiff::TiffError| Error::new(format!("is not a readable TIFF image: {e}"));
+    let Some(mut file) = DeepTiff::open(bytes, MAX_ALLOCATION).map_err(damaged)? else { return Ok(None) };
+    let (width, height) = file.dimensions().map_err(damaged)?;
+    check_size(u64::from(width), u64::from(height))?;
+    let orientation = file.orientation();
+    Ok(Some((Raw::Deep(file.read().map_err(damaged)?), orientation)))
 }
 
 /// Refuses pictures too large to be a blood cell or a smear frame.

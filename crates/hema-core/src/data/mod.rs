@@ -4,8 +4,9 @@
 //! `read` holds a file for each form that is read, listed in [`READERS`], and `write` one for each that is
 //! written, listed in [`write::FORMS`]. Both know the modules beside them, which know no form: `entries` and
 //! `texts` keep the list of images in little memory; `place`, `place_table` and `blob` know where the bytes
-//! of each lie; `classes` orders class names; `decode` makes pixels of a picture file; `visit` goes over many
-//! images of a source; `notice` says what was not used or was assumed.
+//! of each lie; `classes` orders class names; `decode` makes pixels of a picture file, in which `jpeg_scan`
+//! finds damage; `deep` and `depth` bring more than 8 bits to 8; `visit` goes over many images of a source;
+//! `notice` says what was not used or was assumed.
 //!
 //! Left out on purpose: downloading, and formats with boxes or masks.
 
@@ -13,6 +14,9 @@ mod blob;
 mod classes;
 mod dataset;
 mod decode;
+mod deep;
+mod deep_tiff;
+mod depth;
 mod entries;
 pub mod info;
 mod jpeg_scan;
@@ -31,10 +35,10 @@ pub mod write;
 pub(crate) use self::classes::same_class;
 pub use self::classes::standard_classes;
 pub use self::dataset::{Dataset, LoadOptions, OnBadImage, Skipped};
-pub use self::decode::decode;
+pub use self::decode::{decode, decode_as};
 pub use self::entries::{Entries, Entry};
 pub use self::notice::{Notice, Subject};
 pub use self::part::Part;
 pub use self::place::Picture;
-pub use self::read::{READERS, Reader, open, open_many};
+pub use self::read::{READERS, Reader, open, open_as, open_many, open_many_as};
 pub use self::source::{Source, Unknown};

@@ -9,6 +9,7 @@ use flate2::read::DeflateDecoder;
 
 use super::blob::{Blob, Cursor};
 use super::decode;
+use super::deep::{Range, White};
 use crate::error::{Error, Result};
 use crate::sample::Image;
 
@@ -50,7 +51,7 @@ pub(super) trait PixelLayout: Send + Sync {
     fn bytes(&self) -> usize;
 
     /// Makes an image of its bytes.
-    fn image(&self, bytes: Vec<u8>) -> Result<Image>;
+    fn image(&self, bytes: Vec<u8>, white: White) -> Result<Image>;
 }
 
 /// Bytes of an entry, or the promise that they can be read where and when they are needed.
@@ -83,16 +84,48 @@ impl Place {
     }
 
     /// The entry at full size, with its file where it has one.
-    pub(super) fn picture(&self, fetched: Fetched) -> Result<Picture> {
+    pub(super) fn picture(&self, fetched: Fetched, white: White) -> Result<Picture> {
         let bytes = match fetched {
             Fetched::Bytes(bytes) => bytes,
             Fetched::Later => self.read()?,
         };
         if let Self::Span { coding: Coding::Pixels(layout), .. } = self {
-            return Ok(Picture { image: layout.image(bytes)?, file: None });
+            return Ok(Picture { image: layout.image(bytes, white)?, file: None });
         }
         let file = self.unpack(bytes)?;
-        Ok(Picture { image: decode::decode(&file)?, file: Some(file) })
+        Ok(Picture { image: decode::decode_to(&file, white)?, file: Some(file) })
+    }
+
+    /// Whether its bytes can only be read in turn.
+    pub(super) fn is_streamed(&self) -> bool {
+        matches!(self, Self::Span { blob, .. } if matches!(**blob, Blob::Stream(_)))
+    }
+
+    /// The numbers that a picture file of more than 8 bits uses; `None` for anything else.
+    pub(super) fn range(&self, fetched: Fetched) -> Option<Range> {
+        if matches!(self, Self::Span { coding: Coding::Pixels(_), .. }) || self.is_shallow_png() {
+            return None;
+        }
+        let bytes = match fetched {
+            Fetched::Bytes(bytes) => bytes,
+            Fetched::Later => self.read().ok()?,
+        };
+        decode::range(&self.unpack(bytes).ok()?)
+    }
+
+    /// Whether it is a PNG file of 8 bits, as far as its first bytes tell where they can be read alone.
+    fn is_shallow_png(&self) -> bool {
+        let start = match self {
+            Self::File(path) => {
+                let mut start = vec![0; decode::PNG_START];
+                File::open(path).and_then(|mut file| file.read_exact(&mut start)).map(|()| start).ok()
+            }
+            Self::Span { blob, offset, len, coding: Coding::Picture } if !self.is_streamed() => {
+                blob.read(*offset, decode::PNG_START.min(*len)).ok()
+            }
+            Self::Span { .. } => None,
+        };
+        start.is_some_and(|start| decode::is_shallow_png(&start))
     }
 
     /// The entry's file, byte for byte.

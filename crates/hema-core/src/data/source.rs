@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::classes;
+use super::deep::{Range, White};
 use super::entries::{Entries, Entry};
 use super::notice::Notice;
 use super::part::Part;
@@ -24,6 +25,12 @@ pub struct Source {
     pub(super) places: PlaceTable,
     split_csv: Option<Vec<u8>>,
     notices: Vec<Notice>,
+    /// The numbers of arrays of more than 8 bits.
+    pub(super) arrays: Option<Range>,
+    /// The number that is white, in images of more than 8 bits.
+    pub(super) white: Option<f64>,
+    /// Whether that was given, not told by the images.
+    pub(super) white_is_given: bool,
 }
 
 /// The images that a reader finds in an input, with their labels, parts and groups.
@@ -41,6 +48,8 @@ pub(super) struct Contents {
     pub(super) split_csv: Option<Vec<u8>>,
     /// What is not used of the input, or was assumed.
     pub(super) notices: Vec<Notice>,
+    /// The numbers that arrays of more than 8 bits hold.
+    pub(super) arrays: Option<Range>,
 }
 
 /// The treatment of labels that a class list does not have.
@@ -55,8 +64,22 @@ pub enum Unknown {
 impl Source {
     /// The contents of an input at a path, in the form that a reader is named after.
     pub(super) fn new(path: &Path, form: &'static str, contents: Contents) -> Self {
-        let Contents { classes, numeric, entries, places, split_csv, notices } = contents;
-        Self { path: path.to_path_buf(), form, classes, numeric, entries, places, split_csv, notices }
+        let Contents { classes, numeric, entries, places, split_csv, notices, arrays } = contents;
+        let path = path.to_path_buf();
+        let (white, white_is_given) = (None, false);
+        Self {
+            path,
+            form,
+            classes,
+            numeric,
+            entries,
+            places,
+            split_csv,
+            notices,
+            arrays,
+            white,
+            white_is_given,
+        }
     }
 
     /// Several sources as one, their classes united, each entry's path behind its source's.
@@ -71,6 +94,7 @@ impl Source {
         let mut merged = Contents { classes: united.names, numeric, ..Contents::default() };
         for mut source in sources {
             merged.notices.append(&mut source.notices);
+            merged.arrays = Range::union_of(merged.arrays, source.arrays);
             let united_label =
                 |label: usize| if numeric { label } else { united.labels[&source.classes[label]] };
             let is_picture = source.len() == 1 && source.file(0).is_some_and(|path| path == source.path);
@@ -113,6 +137,22 @@ impl Source {
     /// What of the input is not used, and what was assumed of it, in the order found.
     pub fn notices(&self) -> &[Notice] {
         &self.notices
+    }
+
+    pub(super) fn add_notice(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    /// The number that is white in images of more than 8 bits, as it was given or as their numbers tell;
+    /// `None` when all images that were looked at have 8 bits.
+    pub fn white(&self) -> Option<f64> {
+        self.white
+    }
+
+    /// The number that is white for a model that was trained with `trained`: what was given goes before it,
+    /// what the images tell comes after.
+    pub(super) fn white_for(&self, trained: Option<f64>) -> Option<f64> {
+        if self.white_is_given { self.white } else { trained.or(self.white) }
     }
 
     /// Number of images.
@@ -206,7 +246,7 @@ impl Source {
     pub fn image(&self, index: usize) -> Result<Image> {
         self.places
             .get(index)
-            .picture(Fetched::Later)
+            .picture(Fetched::Later, self.white.map_or(White::Unknown, White::At))
             .map(|picture| picture.image)
             .map_err(|e| e.at(self.location(index)))
     }
