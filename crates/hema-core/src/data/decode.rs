@@ -12,7 +12,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::deep::{Deep, Range, White};
 use super::deep_tiff::DeepTiff;
-use super::jpeg_scan;
+use super::{jpeg_scan, png_scan, tiff_scan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Image;
 
@@ -143,8 +143,11 @@ fn read(bytes: &[u8], format: ImageFormat) -> Result<(Raw, Option<Orientation>)>
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     check_size(u64::from(width), u64::from(height))?;
-    if format == ImageFormat::Jpeg {
-        jpeg_scan::check(bytes)?;
+    match format {
+        ImageFormat::Jpeg => jpeg_scan::check(bytes)?,
+        ImageFormat::Png => png_scan::check(bytes)?,
+        ImageFormat::Tiff => tiff_scan::check(bytes)?,
+        _ => {}
     }
     // a picture with a broken EXIF block is still a picture
     let orientation = decoder.orientation().ok();
@@ -158,6 +161,7 @@ fn read_deep_tiff(bytes: &[u8]) -> Result<Option<(Raw, Option<Orientation>)>> {
     let Some(mut file) = DeepTiff::open(bytes, MAX_ALLOCATION).map_err(damaged)? else { return Ok(None) };
     let (width, height) = file.dimensions().map_err(damaged)?;
     check_size(u64::from(width), u64::from(height))?;
+    tiff_scan::check(bytes)?;
     let orientation = file.orientation();
     Ok(Some((Raw::Deep(file.read().map_err(damaged)?), orientation)))
 }

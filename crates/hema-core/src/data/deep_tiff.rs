@@ -59,7 +59,7 @@ impl<'a> DeepTiff<'a> {
         let (mut values, kind) = values(&numbers);
         if inverted {
             // the decoder has turned them round already, within their type
-            values.iter_mut().for_each(|value| *value = kind.1 as f32 - *value);
+            values = values.iter().map(|value| kind.1 as f32 - value).collect();
         }
         if layout.planes > 1 {
             values = interleaved(&values, &layout);

@@ -4,8 +4,8 @@
 //! `read` holds a file for each form that is read, listed in [`READERS`], and `write` one for each that is
 //! written, listed in [`write::FORMS`]. Both know the modules beside them, which know no form: `entries` and
 //! `texts` keep the list of images in little memory; `place`, `place_table` and `blob` know where the bytes
-//! of each lie; `classes` orders class names; `decode` makes pixels of a picture file, in which `jpeg_scan`
-//! finds damage; `deep` and `depth` bring more than 8 bits to 8; `visit` goes over many images of a source;
+//! of each lie; `classes` orders class names; `decode` makes pixels of a picture file, in which `jpeg_scan`,
+//! `png_scan` and `tiff_scan` find damage; `deep` and `depth` bring more than 8 bits to 8; `visit` goes over many images of a source;
 //! `notice` says what was not used or was assumed.
 //!
 //! Left out on purpose: downloading, and formats with boxes or masks.
@@ -25,10 +25,12 @@ mod npy;
 mod part;
 mod place;
 mod place_table;
+mod png_scan;
 mod read;
 mod source;
 mod store;
 mod texts;
+mod tiff_scan;
 mod visit;
 pub mod write;
 

@@ -1,11 +1,15 @@
 //! Pictures that are damaged inside, although they begin and end as they should.
 
+use std::io::{Cursor, Write as _};
 use std::ops::Range;
 
 use hema_core::audit::audit;
 use hema_core::data::{decode, open};
 use image::RgbImage;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use tiff::encoder::colortype::RGB8;
+use tiff::encoder::{Compression, DeflateLevel, TiffEncoder};
+use tiff::tags::Tag;
 
 use crate::helper::{File, folder, load, load_skipping, write_folder};
 
@@ -188,4 +192,123 @@ fn a_damaged_jpeg_is_found_by_the_audit_and_stops_loading() {
     assert!(load(&source).is_err_and(|e| e.to_string().contains("damaged JPEG")));
     let loaded = load_skipping(&source).unwrap();
     assert_eq!((loaded.len(), loaded.skipped().len()), (1, 1));
+}
+
+/// A PNG file of these chunks, with checksums that hold.
+fn png(chunks: &[(&[u8; 4], Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    for (name, data) in chunks {
+        let mut sum = flate2::Crc::new();
+        sum.update(*name);
+        sum.update(data);
+        bytes.extend((data.len() as u32).to_be_bytes());
+        bytes.extend(*name);
+        bytes.extend(data);
+        bytes.extend(sum.sum().to_be_bytes());
+    }
+    bytes
+}
+
+/// The header of a cell's picture, and its pixels in pieces.
+fn png_pieces() -> (Vec<u8>, Vec<Vec<u8>>) {
+    let header = [64_u32.to_be_bytes(), 48_u32.to_be_bytes()].concat();
+    let header = [&header[..], &[8, 2, 0, 0, 0]].concat();
+    let rows: Vec<u8> = cell().as_raw().chunks(64 * 3).flat_map(|row| [&[0], row].concat()).collect();
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(&rows).unwrap();
+    (header, encoder.finish().unwrap().chunks(1000).map(<[u8]>::to_vec).collect())
+}
+
+#[test]
+fn png_files_with_wrong_checksums_or_without_all_chunks_are_damaged() {
+    let (header, pieces) = png_pieces();
+    let assembled = |pieces: &[Vec<u8>]| {
+        let mut chunks = vec![(b"IHDR", header.clone()), (b"tEXt", b"Title\0cell".to_vec())];
+        chunks.extend(pieces.iter().map(|piece| (b"IDAT", piece.clone())));
+        chunks.push((b"IEND", Vec::new()));
+        png(&chunks)
+    };
+    let whole = assembled(&pieces);
+    assert_eq!(decode(&whole).unwrap().pixels(), cell().as_raw());
+
+    let text = whole.windows(4).position(|name| name == b"tEXt").unwrap() + 6;
+    let pixels = whole.len() / 2;
+    for at in [text, pixels] {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        let error = decode(&flipped).unwrap_err().to_string();
+        assert!(error.contains("damaged PNG") && error.contains("checksum"), "{error}");
+    }
+    assert!(decode(&whole[..whole.len() - 3]).unwrap_err().to_string().contains("truncated PNG"));
+
+    let without = |lost: usize| [&pieces[..lost], &pieces[lost + 1..]].concat();
+    for lost in 1..pieces.len() {
+        assert!(decode(&assembled(&without(lost))).is_err(), "piece {lost} of {}", pieces.len());
+    }
+    let mut swapped = pieces.clone();
+    swapped.swap(1, 2);
+    assert!(decode(&assembled(&swapped)).is_err());
+    let mut wrong_sum = pieces.clone();
+    *wrong_sum.last_mut().unwrap().last_mut().unwrap() ^= 1;
+    let error = decode(&assembled(&wrong_sum)).unwrap_err().to_string();
+    assert!(error.contains("its pixels do not have the checksum they claim"), "{error}");
+}
+
+/// A TIFF file in strips of eight rows.
+fn tiff(compression: Compression) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut bytes).unwrap().with_compression(compression);
+    let mut image = encoder.new_image::<RGB8>(64, 48).unwrap();
+    image.rows_per_strip(8).unwrap();
+    image.write_data(cell().as_raw()).unwrap();
+    bytes.into_inner()
+}
+
+/// The numbers of a tag, and where they lie in the file.
+fn tag(tiff: &[u8], tag: Tag) -> (Vec<u32>, usize) {
+    let mut decoder = tiff::decoder::Decoder::new(Cursor::new(tiff)).unwrap();
+    let numbers: Vec<u32> = decoder.find_tag_unsigned_vec(tag).unwrap().unwrap();
+    let as_bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
+    let at = tiff.windows(as_bytes.len()).position(|bytes| bytes == as_bytes).unwrap();
+    (numbers, at)
+}
+
+#[test]
+fn tiff_strips_outside_the_file_or_too_short_are_damage() {
+    for (name, compression) in [
+        ("plain", Compression::Uncompressed),
+        ("deflated", Compression::Deflate(DeflateLevel::Fast)),
+        ("LZW", Compression::Lzw),
+    ] {
+        let whole = tiff(compression);
+        assert_eq!(decode(&whole).unwrap().pixels(), cell().as_raw(), "{name}");
+        let ((_, offsets), (lengths, counts)) =
+            (tag(&whole, Tag::StripOffsets), tag(&whole, Tag::StripByteCounts));
+        let patched = |at: usize, number: u32| {
+            let mut patched = whole.clone();
+            patched[at + 8..at + 12].copy_from_slice(&number.to_ne_bytes());
+            patched
+        };
+        for (what, damaged) in [
+            ("a strip before the header's end", patched(offsets, 4)),
+            ("a strip beyond the file's end", patched(offsets, whole.len() as u32 - 10)),
+            ("an empty strip", patched(counts, 0)),
+            ("half a strip", patched(counts, lengths[2] / 2)),
+            ("an endless strip", patched(counts, u32::MAX)),
+        ] {
+            let error = decode(&damaged).err().unwrap_or_else(|| panic!("{name}: {what}"));
+            assert!(error.to_string().contains("TIFF image"), "{name}: {what}: {error}");
+        }
+    }
+}
+
+#[test]
+fn deflated_tiff_strips_that_were_overwritten_are_damage() {
+    let whole = tiff(Compression::Deflate(DeflateLevel::Fast));
+    let ((offsets, _), (lengths, _)) = (tag(&whole, Tag::StripOffsets), tag(&whole, Tag::StripByteCounts));
+    let mut damaged = whole.clone();
+    let (start, length) = (offsets[3] as usize, lengths[3] as usize);
+    damaged[start + length / 2..start + length].fill(0);
+    let error = decode(&damaged).unwrap_err().to_string();
+    assert!(error.contains("its strip 4 of 6 cannot be inflated"), "{error}");
 }

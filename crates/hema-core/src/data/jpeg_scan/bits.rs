@@ -41,7 +41,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Makes sure that 32 bits can be looked at or taken: the longest code, and the longest number behind it.
-    #[inline(always)]
+    #[inline]
     pub(super) fn refill(&mut self) {
         if self.count >= 32 {
             return;
@@ -49,18 +49,20 @@ impl<'a> Bits<'a> {
         if let Some(word) = self.bytes.get(self.next..).and_then(<[u8]>::first_chunk) {
             self.window |= u64::from_be_bytes(*word) >> self.count;
         }
-        self.next += (63 - self.count as usize) >> 3;
-        self.count |= 56;
+        // as many whole bytes as there is room for
+        let taken = (63 - self.count) / 8;
+        self.next += taken as usize;
+        self.count += taken * 8;
     }
 
     /// The next `count` bits, at least one, not taken.
-    #[inline(always)]
+    #[inline]
     pub(super) fn peek(&self, count: u32) -> usize {
         (self.window >> (64 - count)) as usize
     }
 
     /// Passes over bits that [`Bits::refill`] made sure of.
-    #[inline(always)]
+    #[inline]
     pub(super) fn skip(&mut self, count: u32) {
         self.window <<= count;
         self.count -= count;
@@ -77,7 +79,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Takes bits that [`Bits::refill`] made sure of, perhaps none.
-    #[inline(always)]
+    #[inline]
     pub(super) fn take(&mut self, count: u32) -> i32 {
         let value = self.window.checked_shr(64 - count).unwrap_or(0);
         self.skip(count);
@@ -85,7 +87,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Whether more bits were taken than there are.
-    #[inline(always)]
+    #[inline]
     pub(super) fn is_overdrawn(&self) -> bool {
         self.taken() > (self.bytes.len() - PADDING) * 8
     }

@@ -78,7 +78,7 @@ impl Table {
     }
 
     /// The next code of the bits, which is not taken.
-    #[inline(always)]
+    #[inline]
     pub(super) fn next(&self, bits: &Bits) -> Result<Code, Flaw> {
         let code = self.short[bits.peek(LOOK)];
         if code.length > 0 { Ok(code) } else { self.next_long(bits.peek(LONGEST as u32)) }

@@ -52,10 +52,9 @@ pub(super) fn check(bytes: &[u8]) -> Result<()> {
         }
         let (segment, behind) = segment(after).ok_or_else(truncated)?;
         if marker == START_OF_SCAN {
-            match state.check_scan(segment, behind).map_err(damaged)? {
-                Some(behind) => rest = behind,
-                None => return Ok(()),
-            }
+            let has_end = || behind.windows(2).any(|pair| pair == [0xff, END_OF_IMAGE]);
+            let fault = |fault| if has_end() { damaged(fault) } else { truncated() };
+            rest = state.check_scan(segment, behind).map_err(fault)?;
         } else {
             state.read_header(marker, segment).map_err(damaged)?;
             rest = behind;
@@ -87,18 +86,22 @@ impl State {
         read.ok_or(Fault::Header(marker))
     }
 
-    /// Goes over the coded data of a scan and returns the bytes behind it; `None` when it cannot be judged.
-    fn check_scan<'a>(&mut self, header: &[u8], data: &'a [u8]) -> Result<Option<&'a [u8]>, Fault> {
-        let Some(frame) = &mut self.frame else { return Ok(None) };
+    /// Goes over the coded data of a scan and returns the bytes behind it, or those behind its header when it
+    /// cannot be judged.
+    fn check_scan<'a>(&mut self, header: &[u8], data: &'a [u8]) -> Result<&'a [u8], Fault> {
+        let Some(frame) = &mut self.frame else { return Ok(data) };
         self.scans += 1;
         if self.scans > MAX_SCANS {
             return Err(Fault::TooManyScans(MAX_SCANS));
         }
         let parameters = Parameters::read(header, frame).ok_or(Fault::Header(START_OF_SCAN))?;
-        let Some(scan) = Scan::new(&parameters, frame, &self.tables) else { return Ok(None) };
+        let Some(scan) = Scan::new(&parameters, frame, &self.tables) else {
+            self.frame = None;
+            return Ok(data);
+        };
         frame.announce(&parameters)?;
         let fault = |(unit, flaw)| Fault::In { scan: self.scans, unit, units: scan.units(), flaw };
-        scan.check(data, frame).map(Some).map_err(fault)
+        scan.check(data, frame).map_err(fault)
     }
 }
 

@@ -134,7 +134,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Goes over blocks of all parts; `read` returns the difference of a block's mean from the one before.
-    #[inline(always)]
+    #[inline]
     fn each_block(
         &self,
         units: Range<usize>,

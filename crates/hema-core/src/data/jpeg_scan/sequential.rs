@@ -6,7 +6,7 @@ use super::frame::COEFFICIENTS;
 use super::huffman::{END_OF_BLOCK, Table};
 
 /// Reads the difference of a block's mean from the one before.
-#[inline(always)]
+#[inline]
 pub(super) fn difference(bits: &mut Bits, table: &Table) -> Result<i32, Flaw> {
     bits.refill();
     let code = table.next(bits)?;
@@ -30,7 +30,7 @@ pub(super) fn block(bits: &mut Bits, dc: &Table, ac: &Table) -> Result<i32, Flaw
 }
 
 /// Reads the coefficients of a block but its mean.
-#[inline(always)]
+#[inline]
 fn others(bits: &mut Bits, table: &Table) -> Result<(), Flaw> {
     let mut filled = 1;
     while filled < COEFFICIENTS {
