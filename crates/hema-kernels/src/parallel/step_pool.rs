@@ -61,12 +61,14 @@ struct Team {
     gate: AtomicUsize,
     /// The loop that runs; written only while the gate is closed and no helper inside.
     pass: UnsafeCell<Option<ParallelLoop<'static>>>,
-    /// The next task of each thread's share.
-    next: Vec<Apart<AtomicUsize>>,
+    shares: Shares,
     /// Threads other than the leader that look for loops, or have been called.
     helpers: AtomicUsize,
     panicked: AtomicBool,
 }
+
+/// The tasks of a loop, shared out among threads: the next task of each thread's share.
+struct Shares(Vec<Apart<AtomicUsize>>);
 
 /// A value in a cache line, and its neighbour, of its own.
 #[repr(align(128))]
@@ -135,67 +137,91 @@ pub(crate) fn map_with<S, T: Send, R: Send>(
     init: impl Fn() -> S + Sync + Send,
     f: impl Fn(&mut S, T) -> R + Sync + Send,
 ) -> Vec<R> {
-    let items: Vec<T> = items.into_iter().collect();
-    if items.len() > 1 && !IN_TASK.get() {
-        match LEADER_TEAM.with_borrow(Clone::clone) {
-            Some(team) if team.next.len() > 1 => return team.map_with(items, &init, &f),
-            Some(_) => {}
-            None => return items.into_par_iter().map_init(init, f).collect(),
+    let mut items: Vec<T> = items.into_iter().collect();
+    if items.len() < 2 || IN_TASK.get() {
+        let mut own = init();
+        return items.into_iter().map(|item| f(&mut own, item)).collect();
+    }
+    let count = items.len();
+    let mut results = Vec::<R>::with_capacity(count);
+    let (from, to) = (SharedMut::new(items.as_mut_ptr()), SharedMut::new(results.as_mut_ptr()));
+    // SAFETY: fewer than there are. Items are given away one by one; should a task panic, those that are left
+    // are forgotten.
+    unsafe { items.set_len(0) };
+    run(count, &|thread, shares| {
+        let mut own = init();
+        shares.each_task(thread, count, |i| {
+            // SAFETY: both are of `count` elements, and nobody else gets this `i`.
+            unsafe {
+                let item = from.get().add(i).read();
+                to.get().add(i).write(f(&mut own, item));
+            }
+        });
+    });
+    // SAFETY: every task has written its result.
+    unsafe { results.set_len(count) };
+    results
+}
+
+/// Runs a loop of `count` tasks on the team of this thread's step, or else on rayon's pool. One function for
+/// all loops: rayon's own are compiled anew for each.
+fn run(count: usize, pass: &(dyn Fn(usize, &Shares) + Sync)) {
+    if let Some(team) = LEADER_TEAM.with_borrow(Clone::clone) {
+        team.shares.deal(count);
+        team.run(&|thread| pass(thread, &team.shares));
+    } else {
+        let shares = Shares::among(rayon::current_num_threads().min(count));
+        shares.deal(count);
+        (0..shares.0.len()).into_par_iter().with_max_len(1).for_each(|thread| pass(thread, &shares));
+    }
+}
+
+impl Shares {
+    /// Shares for so many threads, without tasks.
+    fn among(threads: usize) -> Self {
+        Self((0..threads).map(|_| Apart(AtomicUsize::new(0))).collect())
+    }
+
+    /// Shares out `count` tasks, before any thread asks for one.
+    fn deal(&self, count: usize) {
+        for (share, next) in self.0.iter().enumerate() {
+            next.0.store(self.start(share, count), Ordering::Relaxed);
         }
     }
-    let mut own = init();
-    items.into_iter().map(|item| f(&mut own, item)).collect()
+
+    /// The first of `count` tasks that is in a share, and the end of the share before.
+    fn start(&self, share: usize, count: usize) -> usize {
+        share * count / self.0.len()
+    }
+
+    /// Calls `task` for each of the `count` tasks that no other thread takes first, beginning with the
+    /// thread's own share.
+    fn each_task(&self, thread: usize, count: usize, mut task: impl FnMut(usize)) {
+        let threads = self.0.len();
+        let first = thread % threads;
+        for share in (first..threads).chain(0..first) {
+            let end = self.start(share + 1, count);
+            loop {
+                let i = self.0[share].0.fetch_add(1, Ordering::Relaxed);
+                if i >= end {
+                    break;
+                }
+                task(i);
+            }
+        }
+    }
 }
 
 impl Team {
     /// A team of as many threads as this thread's pool has.
     fn of_pool() -> Self {
-        let threads = rayon::current_num_threads().min(MAX_THREADS);
         Self {
             gate: AtomicUsize::new(0),
             pass: UnsafeCell::new(None),
-            next: (0..threads).map(|_| Apart(AtomicUsize::new(0))).collect(),
+            shares: Shares::among(rayon::current_num_threads().min(MAX_THREADS)),
             helpers: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
         }
-    }
-
-    fn map_with<S, T: Send, R: Send>(
-        self: &Arc<Self>,
-        mut items: Vec<T>,
-        init: &(impl Fn() -> S + Sync),
-        f: &(impl Fn(&mut S, T) -> R + Sync),
-    ) -> Vec<R> {
-        let (count, threads) = (items.len(), self.next.len());
-        let end = |share: usize| (share + 1) * count / threads;
-        for (share, next) in self.next.iter().enumerate() {
-            next.0.store(share * count / threads, Ordering::Relaxed);
-        }
-        let mut results = Vec::<R>::with_capacity(count);
-        let (from, to) = (SharedMut::new(items.as_mut_ptr()), SharedMut::new(results.as_mut_ptr()));
-        // SAFETY: fewer than there are. Items are given away one by one; should a task panic, those that are
-        // left are forgotten.
-        unsafe { items.set_len(0) };
-        self.run(&|thread| {
-            let mut own = init();
-            let first = thread % threads;
-            for share in (first..threads).chain(0..first) {
-                loop {
-                    let i = self.next[share].0.fetch_add(1, Ordering::Relaxed);
-                    if i >= end(share) {
-                        break;
-                    }
-                    // SAFETY: both are of `count` elements, and nobody else gets this `i`.
-                    unsafe {
-                        let item = from.get().add(i).read();
-                        to.get().add(i).write(f(&mut own, item));
-                    }
-                }
-            }
-        });
-        // SAFETY: every task has written its result.
-        unsafe { results.set_len(count) };
-        results
     }
 
     /// Runs a loop on this thread, the leader's, and all helpers that come.
@@ -217,7 +243,7 @@ impl Team {
 
     /// Asks the pool for as many helpers as are missing.
     fn call_helpers(self: &Arc<Self>) {
-        while self.helpers.load(Ordering::Relaxed) + 1 < self.next.len() {
+        while self.helpers.load(Ordering::Relaxed) + 1 < self.shares.0.len() {
             let number = self.helpers.fetch_add(1, Ordering::Relaxed) + 1;
             let team = Arc::clone(self);
             rayon::spawn(move || {
