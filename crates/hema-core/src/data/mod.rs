@@ -5,8 +5,8 @@
 //! written, listed in [`write::FORMS`]. Both know the modules beside them, which know no form: `entries` and
 //! `texts` keep the list of images in little memory; `place`, `place_table` and `blob` know where the bytes
 //! of each lie; `classes` orders class names; `decode` makes pixels of a picture file, in which `jpeg_scan`,
-//! `png_scan` and `tiff_scan` find damage; `deep` and `depth` bring more than 8 bits to 8; `visit` goes over many images of a source;
-//! `notice` says what was not used or was assumed.
+//! `png_scan` and `tiff_scan` find damage; `deep` and `depth` bring more than 8 bits to 8; `visit` goes over
+//! many images of a source; `notice` says what was not used or was assumed.
 //!
 //! Left out on purpose: downloading, and formats with boxes or masks.
 
