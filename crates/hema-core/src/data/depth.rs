@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 /// Most images that are looked at.
 const LOOKED_AT: usize = 256;
 
+/// Most bytes of streamed files held to look at.
+const MOST_HELD: usize = 64 << 20;
+
 /// Images that use less than this share of the numbers up to white are all but black.
 const BLACK: f64 = 1.0 / 64.0;
 
@@ -52,16 +55,21 @@ pub(super) fn decide(mut source: Source, given: Option<f64>) -> Result<Source> {
 /// The numbers that images use, by some of those whose names may stand for more than 8 bits. Those that
 /// cannot be read, or that no white fits, say nothing of the others.
 fn look(source: &Source) -> Option<Range> {
-    let candidates: Vec<usize> =
-        (0..source.len()).filter(|i| decode::may_be_deep(source.entry(*i).path)).collect();
-    let places = |i: &usize| source.places.get(*i);
+    let candidates = || (0..source.len()).filter(|i| decode::may_be_deep(source.entry(*i).path));
+    let place = |i: usize| source.places.get(i);
     // a stream is read from its beginning
-    let streamed = candidates.first().is_some_and(|i| places(i).is_streamed());
-    let step = if streamed { 1 } else { candidates.len().div_ceil(LOOKED_AT).max(1) };
-    let chosen = candidates.iter().step_by(step).take(LOOKED_AT);
-    let mut cursor: Option<Cursor> = None;
-    let fetched: Vec<_> =
-        chosen.map(places).filter_map(|place| Some((place.fetch(&mut cursor).ok()?, place))).collect();
+    let is_streamed = candidates().next().is_some_and(|first| place(first).is_streamed());
+    let step = if is_streamed { 1 } else { candidates().count().div_ceil(LOOKED_AT).max(1) };
+    let chosen = candidates().step_by(step).take(LOOKED_AT);
+    let (mut cursor, mut held): (Option<Cursor>, usize) = (None, 0);
+    let fetched: Vec<_> = chosen
+        .map(place)
+        .filter_map(|place| Some((place.fetch(&mut cursor).ok()?, place)))
+        .take_while(|(fetched, _)| {
+            held += fetched.len();
+            held <= MOST_HELD
+        })
+        .collect();
     let range = |(fetched, place): (_, Place)| {
         let range = place.range(fetched)?;
         (range.low >= 0.0).then_some(range)
