@@ -135,6 +135,9 @@ fn read(bytes: &[u8], format: ImageFormat) -> Result<(Raw, Option<Orientation>)>
     {
         return Ok(deep);
     }
+    if format == ImageFormat::Jpeg {
+        jpeg_scan::check(bytes)?;
+    }
     let damaged = |e: image::ImageError| Error::new(format!("is not a readable {} image: {e}", name(format)));
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
@@ -144,7 +147,6 @@ fn read(bytes: &[u8], format: ImageFormat) -> Result<(Raw, Option<Orientation>)>
     let (width, height) = decoder.dimensions();
     check_size(u64::from(width), u64::from(height))?;
     match format {
-        ImageFormat::Jpeg => jpeg_scan::check(bytes)?,
         ImageFormat::Png => png_scan::check(bytes)?,
         ImageFormat::Tiff => tiff_scan::check(bytes)?,
         _ => {}

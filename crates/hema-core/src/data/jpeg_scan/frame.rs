@@ -105,6 +105,11 @@ impl Frame {
         Some(Self { progressive, components, units })
     }
 
+    /// Blocks of all components.
+    pub(super) fn blocks(&self) -> usize {
+        self.components.iter().map(|component| component.blocks).sum()
+    }
+
     /// Takes note of what a scan is going to bring.
     pub(super) fn announce(&mut self, parameters: &Parameters) -> Result<(), Fault> {
         let Parameters { components, band, refines, lowest_bit } = parameters;

@@ -27,6 +27,9 @@ use crate::error::{Error, Result};
 /// Most scans of a file, as in the decoder. Each may go over all blocks with little data.
 const MAX_SCANS: usize = 100;
 
+/// Most blocks of a picture that is judged: those of the largest that is decoded, in four colours.
+const MAX_BLOCKS: usize = 1 << 24;
+
 const HUFFMAN_TABLES: u8 = 0xc4;
 const QUANTISATION_TABLES: u8 = 0xdb;
 const RESTART_INTERVAL: u8 = 0xdd;
@@ -36,7 +39,8 @@ const END_OF_IMAGE: u8 = 0xd9;
 const FRAMES: std::ops::RangeInclusive<u8> = 0xc0..=0xc2;
 const PROGRESSIVE: u8 = 0xc2;
 
-/// Checks that a JPEG file is whole. Those that the decoder does not read (12 bits, arithmetic coding) pass.
+/// Checks that a JPEG file is whole. Those that are not decoded anyway (12 bits, arithmetic coding, too
+/// large) pass.
 ///
 /// # Errors
 /// The first fault, and where it is.
@@ -79,7 +83,9 @@ impl State {
             RESTART_INTERVAL => self.tables.read_restart_interval(segment),
             marker if FRAMES.contains(&marker) && segment.first() == Some(&8) => {
                 self.frame = Frame::read(segment, marker == PROGRESSIVE);
-                self.frame.as_ref().map(|_| ())
+                let read = self.frame.as_ref().map(|_| ());
+                self.frame.take_if(|frame| frame.blocks() > MAX_BLOCKS);
+                read
             }
             _ => Some(()),
         };
