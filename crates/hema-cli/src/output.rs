@@ -1,10 +1,11 @@
 //! Everything a person reads: results on stdout, progress, warnings and errors on stderr.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use hema::data::{Skipped, Source};
+use hema::data::{Notice, Skipped};
 use hema::error::{Error, Result};
 use hema::metrics::{Metric, Notation};
 use hema::watch::skipped_images;
@@ -85,9 +86,9 @@ impl Printer {
     }
 
     /// Says what of a data set is not used, and what was assumed of it, on stderr.
-    pub(crate) fn warn_of_notices(&self, source: &Source) {
-        for notice in source.notices() {
-            self.warn(&notice.to_string());
+    pub(crate) fn warn_of_notices(&self, notices: &[Notice]) {
+        for notice in notices {
+            self.warn(&printable(&notice.to_string()));
         }
     }
 
@@ -249,4 +250,14 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 /// Text of others for a terminal: on one line, without anything that would steer it.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// A path as one word of a command line, quoted where the shell would divide or change it.
+pub(crate) fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }

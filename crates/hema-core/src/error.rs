@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+use crate::spelling::{printed, quoted};
+
 /// Result of every fallible function of Hema's libraries.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -117,9 +119,14 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A "did you mean" hint: the candidate closest to `given`, or the list of candidates when none is close.
+/// A "did you mean" hint: the candidate closest to `given`, or the list of candidates when none is close. One
+/// that prints the same as `given` is shown with the characters that differ.
 pub fn suggest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let candidates: Vec<&str> = candidates.into_iter().collect();
+    if let Some(twin) = candidates.iter().find(|candidate| printed(candidate) == printed(given)) {
+        let (given, twin) = (quoted(given), quoted(twin));
+        return format!("{given} prints like {twin}, but is other characters: type it anew");
+    }
     let closest = candidates
         .iter()
         .map(|c| (strsim::jaro_winkler(given, c), *c))
@@ -155,5 +162,11 @@ mod tests {
     fn suggests_the_closest_name_or_lists_all() {
         assert_eq!(suggest("epohcs", ["epochs", "seed"]), "did you mean `epochs`?");
         assert_eq!(suggest("zzz", ["epochs", "seed"]), "known: epochs, seed");
+    }
+
+    #[test]
+    fn a_hint_never_proposes_a_text_that_prints_the_same() {
+        let expected = r"`se\u{200b}ed` prints like `seed`, but is other characters: type it anew";
+        assert_eq!(suggest("se\u{200b}ed", ["epochs", "seed"]), expected);
     }
 }

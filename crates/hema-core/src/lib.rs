@@ -4,7 +4,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | ground | [`error`], [`mod@file`], [`rng`], [`sample`], [`provenance`] |
+//! | ground | [`error`], [`mod@file`], [`rng`], [`sample`], [`provenance`], `spelling`, `table` |
 //! | images | [`background`], [`preprocess`], [`image_op`] |
 //! | operators | [`corrupt`], [`augment`], [`suite`], [`tta`], [`synthetic`], [`preview`] |
 //! | data sets | [`data`], [`split`], [`sampler`] |
@@ -20,6 +20,8 @@ pub mod file;
 pub mod provenance;
 pub mod rng;
 pub mod sample;
+mod spelling;
+pub(crate) mod table;
 
 pub mod background;
 pub mod image_op;

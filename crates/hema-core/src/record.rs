@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::Notice;
 use crate::provenance::Provenance;
 use crate::suite::RelativeErrors;
 use crate::tta;
@@ -32,6 +33,9 @@ pub struct Evaluation {
     pub suites: Vec<SuiteScores>,
     /// The most confident mistakes on the clean images, most confident first.
     pub mistakes: Vec<Mistake>,
+    /// What of the data was not used, and what was assumed of it.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
 }
 
 /// Model that was judged, as a report describes it.
@@ -118,8 +122,8 @@ pub struct SuiteScores {
     pub conditions: usize,
     /// Mean accuracy over the conditions.
     pub accuracy: f64,
-    /// 95 % interval of the mean accuracy, by a bootstrap over the images, each drawn with all its
-    /// conditions.
+    /// 95 % interval of the mean accuracy over the images, each with all its conditions (Agresti and Coull,
+    /// 1998).
     pub accuracy_interval: [f64; 2],
     /// Mean balanced accuracy over the conditions.
     pub balanced_accuracy: f64,

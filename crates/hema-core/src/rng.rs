@@ -24,8 +24,6 @@ pub enum Purpose {
     Corrupt = 5,
     /// Synthetic cells.
     Synthetic = 6,
-    /// Bootstrap resampling.
-    Bootstrap = 7,
     /// Splitting a data set.
     Split = 8,
     /// Order in which the images of a class are sampled.

@@ -140,7 +140,13 @@ pub(crate) fn head(
     if let Some(token) = token {
         head = head.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }
-    head.call().map_err(|e| failure(&e))
+    head.call().map_err(|e| failure(&e, proxy(agent, url).as_deref()))
+}
+
+/// The proxy that the way to an address leads through, as `host:port`.
+fn proxy(agent: &Agent, url: &str) -> Option<String> {
+    let (proxy, target) = (agent.config().proxy()?, url.parse().ok()?);
+    (!proxy.is_no_proxy(&target)).then(|| format!("{}:{}", proxy.host(), proxy.port()))
 }
 
 /// Sends the request and reads the head of the answer.
@@ -168,7 +174,7 @@ fn ask(
             get = get.header(header::IF_RANGE, version.validator.as_str());
         }
     }
-    get.call().map_err(|e| failure(&e))
+    get.call().map_err(|e| failure(&e, proxy(agent, url).as_deref()))
 }
 
 /// Appends the body to the bytes that are there.
@@ -185,7 +191,7 @@ fn receive(
         match reader.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => partial.append(&buffer[..read])?,
-            Err(e) => return Err(failure(&e.into())),
+            Err(e) => return Err(failure(&e.into(), None)),
         }
         report(Event::Bytes { done: partial.len(), total });
     }
@@ -225,8 +231,23 @@ pub(crate) fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
     }
 }
 
-/// The meaning of an error below HTTP.
-fn failure(error: &ureq::Error) -> Failure {
+/// The meaning of an error below HTTP, on a way that leads through a proxy or not.
+fn failure(error: &ureq::Error, proxy: Option<&str>) -> Failure {
+    let failure = failure_on_the_way(error);
+    match (failure, proxy, error) {
+        // where there is a proxy, nothing else is looked up or connected to
+        (Failure::Unreachable(why), Some(proxy), _) => Failure::Unreachable(format!(
+            "the proxy {proxy}, which HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, cannot be reached: {why}"
+        )),
+        (Failure::Passing { why, wait }, Some(proxy), ureq::Error::ConnectProxyFailed(_)) => {
+            Failure::Passing { why: format!("the proxy {proxy} gives no way through: {why}"), wait }
+        }
+        (failure, ..) => failure,
+    }
+}
+
+/// The meaning of an error below HTTP, whatever the way.
+fn failure_on_the_way(error: &ureq::Error) -> Failure {
     use ureq::Error::{
         BadUri, Http, InvalidProxyUrl, RedirectFailed, RequireHttpsOnly, Rustls, Tls, TooManyRedirects,
     };

@@ -14,7 +14,7 @@ use crate::device;
 use crate::model_file::{Bundle, Ensemble};
 use crate::predict::Predictor;
 use crate::split_choice::with_split;
-use crate::watch::{Phase, Watch, from_any_thread, tell_notices};
+use crate::watch::{Phase, Watch, from_any_thread, tell};
 
 /// Folds that labels are judged in, where no other number is given.
 const FOLDS: usize = 5;
@@ -141,12 +141,13 @@ impl Auditing {
         for threshold in &self.thresholds {
             audit::find_check(&threshold.check)?;
         }
-        tell_notices(&source, watch);
+        tell(source.notices(), watch);
         let predictor = self.open_model(&source)?;
         let measured = {
             let progress = from_any_thread(watch, Phase::Measuring, source.len());
             audit::measure_all(&source, &progress)?
         };
+        tell(&source.picture_notices(), watch);
         let mut audit = audit::judge(&source, None, measured, None, &self.thresholds)?;
         let mut model = None;
         if let Some(predictor) = predictor {
@@ -187,7 +188,7 @@ impl Auditing {
             return Ok(evidence);
         }
         let folds = self.folds.unwrap_or(FOLDS);
-        audit_model::out_of_fold(evidence, source, &audit::copies(&audit.measured)?, folds)
+        audit_model::out_of_fold(evidence, source, &audit::copies(source, &audit.measured)?, folds)
     }
 }
 

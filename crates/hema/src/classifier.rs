@@ -16,7 +16,7 @@ use crate::device;
 use crate::model_file::{self, Manifest};
 use crate::nn::Precision;
 use crate::predict::{Images, Predictor};
-use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell_notices};
+use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
 
 /// Images that are classified before their predictions are handed out: a few batches of the network.
 const AT_ONCE: usize = 256;
@@ -203,7 +203,7 @@ impl Classifier {
         self.predict(&images).collect()
     }
 
-    /// Classifies picture files in memory: JPEG, PNG, BMP, TIFF or WebP. Predictions have no path.
+    /// Classifies picture files in memory: JPEG, PNG, BMP, TIFF, WebP, GIF or PNM. Predictions have no path.
     ///
     /// # Errors
     /// The first file that cannot be decoded, named by its position.
@@ -242,11 +242,12 @@ impl Classifier {
     /// # Errors
     /// A picture that cannot be read, unless those are skipped.
     pub fn load(&self, source: &Source, indices: Option<&[usize]>, watch: &mut dyn Watch) -> Result<Images> {
-        tell_notices(source, watch);
+        tell(source.notices(), watch);
         let images = self.load_at(source, indices, None, watch)?;
         if let Some(warning) = skipped_images(images.first().skipped()) {
             watch.warn(&warning);
         }
+        tell(&source.picture_notices(), watch);
         Ok(images)
     }
 

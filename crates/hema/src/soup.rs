@@ -4,6 +4,7 @@
 //! pretrained weights: means of unrelated networks are noise. Running statistics are averaged like weights.
 //! The soup costs what one member costs.
 
+use hema_core::data::are_same_classes;
 use hema_core::error::{Error, Result};
 
 use crate::model::ModelSpec;
@@ -32,7 +33,7 @@ pub fn check(models: &[Bundle]) -> Result<(), (usize, Error)> {
         let (a, b) = (&model.manifest, &first.manifest);
         let differs = if network(a) != network(b) {
             "another network"
-        } else if a.classes != b.classes {
+        } else if !are_same_classes(&a.classes, &b.classes) {
             "other classes"
         } else if a.preprocess != b.preprocess {
             "another preprocessing"

@@ -26,10 +26,10 @@ pub(crate) enum OfRun<'a> {
 /// A file that is no split, or a run to go on with that has none.
 pub(crate) fn find(source: &Source, given: Option<&Path>, run: OfRun) -> Result<Option<Split>> {
     if let Some(path) = given {
-        return Split::read(path).map(Some);
+        return Split::read(path)?.fitted(source).map(Some);
     }
     match run {
-        OfRun::Must(run) => return Split::read(&run.join(SPLIT)).map(Some),
+        OfRun::Must(run) => return Split::read(&run.join(SPLIT))?.fitted(source).map(Some),
         OfRun::IfItFits(run) if run.join(SPLIT).is_file() => {
             let split = Split::read(&run.join(SPLIT))?;
             if split.indices(source, Part::Val).is_ok() {
@@ -54,6 +54,10 @@ pub fn choose_part(
     part: Option<&str>,
 ) -> Result<(String, Option<Vec<usize>>)> {
     if part == Some("all") {
+        // a split that is given must fit, even where it chooses nothing
+        if let Some(path) = split {
+            Split::read(path)?.check_against(source)?;
+        }
         return Ok(("all".into(), None));
     }
     let Some(split) = find(source, split, OfRun::IfItFits(model))? else {

@@ -23,7 +23,7 @@ use crate::recipe::Recipe;
 use crate::run_folder::{self, RunInfo, SPLIT};
 use crate::split_choice::{self, OfRun};
 use crate::train::{self, Claimed, Observer, Outcome, RECIPE, Start, Task};
-use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell_notices};
+use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
 
 /// A classifier that is about to be trained.
 ///
@@ -291,7 +291,7 @@ impl Training {
             None => RunInfo::read(folder)?,
         };
         let source = data::open_as(&info.data, recipe.data.white)?;
-        tell_notices(&source, watch);
+        tell(source.notices(), watch);
         check_classes(&source, watch)?;
         Ok(RunData { info, source })
     }
@@ -380,7 +380,10 @@ impl Plan {
         observer.note(&format!("judging the model of epoch {best_epoch} on the validation images"));
         let model = Classifier::options().device(&device).open(&self.folder)?;
         let data = self.data.info.data.display().to_string();
-        let evaluation = evaluate_cropped(&model, &val, data).part("val").run(observer)?;
+        let evaluation = evaluate_cropped(&model, &val, data)
+            .part("val")
+            .notices(self.data.source.all_notices())
+            .run(observer)?;
         let page = run_folder::write_evaluation(&self.folder, &evaluation, &self.folder)?;
         observer.note(&format!("report: {}", page.display()));
         Ok(FinishedRun { folder: self.folder.clone(), best_epoch, evaluation, model })
@@ -400,6 +403,7 @@ impl Plan {
         }
         let training = self.load(Part::Train, watch)?;
         let val = self.load(Part::Val, watch)?;
+        tell(&self.data.source.picture_notices(), watch);
         watch.note(&format!("train: {}", describe(&training)));
         watch.note(&format!("val:   {}", describe(&val)));
         Ok((training, val))

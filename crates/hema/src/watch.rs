@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use hema_core::data::{Skipped, Source};
+use hema_core::data::{Notice, Skipped};
 
 /// Kind of work on the images of a data set, for reports of progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +58,8 @@ pub(crate) fn from_any_thread<'a>(
 }
 
 /// Warns of everything that a data set says of itself: what is not used of it, and what was assumed.
-pub(crate) fn tell_notices(source: &Source, watch: &mut dyn Watch) {
-    for notice in source.notices() {
+pub(crate) fn tell(notices: &[Notice], watch: &mut dyn Watch) {
+    for notice in notices {
         watch.warn(&notice.to_string());
     }
 }

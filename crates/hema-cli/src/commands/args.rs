@@ -12,7 +12,7 @@ use hema::{Classifier, Device, data, device, device_check, split_choice};
 use crate::output::Printer;
 
 /// `--on-bad-image`.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnBadImage {
     /// Leave it out and count it.
     Skip,
@@ -116,7 +116,7 @@ pub(crate) struct ModelArgs {
     with: Vec<PathBuf>,
     /// What to do with an image that cannot be read
     #[arg(long, value_enum, default_value = "fail")]
-    on_bad_image: OnBadImage,
+    pub(crate) on_bad_image: OnBadImage,
     /// What feature maps are stored in
     #[arg(long, value_enum, default_value = "fp32")]
     precision: Precision,
@@ -190,7 +190,7 @@ impl Unseen {
         printer: &Printer,
     ) -> Result<(Images, Vec<usize>, String)> {
         let source = data::open(&self.data)?.with_classes(predictor.classes(), data::Unknown::Fail)?;
-        printer.warn_of_notices(&source);
+        printer.warn_of_notices(source.notices());
         let (part, indices) = split_choice::choose_part(&source, model, self.split.as_deref(), None)?;
         let options = data::LoadOptions::default()
             .on_bad_image(self.on_bad_image.into())
@@ -203,6 +203,7 @@ impl Unseen {
         progress.clear();
         let images = images?;
         printer.warn_of_skipped(images.first().skipped());
+        printer.warn_of_notices(&source.picture_notices());
         let labels = labels(images.first())?;
         Ok((images, labels, part))
     }

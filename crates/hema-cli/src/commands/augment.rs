@@ -110,7 +110,7 @@ fn cells(args: &Preview, printer: &Printer) -> Result<Cells> {
         return Ok(Cells { classes, images: (0..u64::from(args.images)).map(cell).collect() });
     };
     let source = data::open(data)?;
-    printer.warn_of_notices(&source);
+    printer.warn_of_notices(source.notices());
     let chosen = draw(&source, (0..source.len()).collect(), args.images as usize, args.seed);
     let cell = |index: usize| {
         let entry = source.entry(index);

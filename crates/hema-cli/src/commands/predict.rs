@@ -1,12 +1,14 @@
 //! `hema predict`: classes and probabilities of new images, as a table.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use hema::data::{Notice, Source};
 use hema::error::{Error, Result, suggest};
 use hema::{Classifier, Prediction, file};
 
-use super::args::ModelArgs;
+use super::args::{ModelArgs, OnBadImage};
 use crate::output::{Bars, Printer, percent, table};
 use crate::status::Status;
 
@@ -34,7 +36,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     let model = args.model.open(printer)?;
     let columns = columns(&args.columns, model.classes())?;
-    let rows = classify(&model, &args.input, printer)?;
+    let (rows, notices) = classify(&model, args, &columns, printer)?;
 
     let classes = model.classes();
     if model.predictor().adapts() && !rows.is_empty() {
@@ -52,14 +54,23 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         None => {}
     }
     if printer.is_json() {
-        printer.result(&json(classes, &rows)?);
+        printer.result(&json(classes, &rows, &notices)?);
     }
     Ok(Status::Done)
 }
 
-/// Classifies the inputs with a bar for each phase.
-fn classify(model: &Classifier, inputs: &[PathBuf], printer: &Printer) -> Result<Vec<Prediction>> {
-    let source = model.open_data(inputs)?;
+/// Classifies the inputs with a bar for each phase. Gives what of them is not used, too.
+fn classify(
+    model: &Classifier,
+    args: &Args,
+    columns: &[(String, Cell)],
+    printer: &Printer,
+) -> Result<(Vec<Prediction>, Vec<Notice>)> {
+    let source = model.open_data(&args.input)?;
+    if args.model.on_bad_image == OnBadImage::Fail {
+        refuse_missing_rows(&source)?;
+    }
+    refuse_double_ids(columns, &source, printer)?;
     let images = model.load(&source, None, &mut Bars::new(printer))?;
     let progress = printer.progress("predicting", images.first().len() as u64);
     let mut rows = Vec::new();
@@ -68,7 +79,19 @@ fn classify(model: &Classifier, inputs: &[PathBuf], printer: &Printer) -> Result
         progress.set(rows.len() as u64, "images");
     }
     progress.clear();
-    Ok(rows)
+    Ok((rows, source.all_notices()))
+}
+
+/// Refuses inputs with files that would have no row in the table, unless those are skipped on purpose.
+fn refuse_missing_rows(source: &Source) -> Result<()> {
+    let hidden = source.notices().iter().filter(|notice| notice.subject.hides_images());
+    let hidden: Vec<String> = hidden.map(Notice::to_string).collect();
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(format!("holds files that would have no row ({})", hidden.join("; ")))
+        .at(source.path())
+        .hint("convert them to PNG or TIFF, or leave them out with `--on-bad-image skip`"))
 }
 
 /// The contents of a column of the table.
@@ -83,6 +106,24 @@ enum Cell {
     Class(usize),
     /// Empty: reserved for cells that are referred to a person, which no model does yet.
     Empty,
+}
+
+impl Cell {
+    /// Whether it tells an image from others.
+    fn names_images(self) -> bool {
+        self.of_path("").is_some()
+    }
+
+    /// The text of a cell that an image's path decides.
+    fn of_path(self, path: &str) -> Option<String> {
+        let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        match self {
+            Self::Path => Some(path.to_owned()),
+            Self::File => Some(part(Path::new(path).file_name())),
+            Self::Stem => Some(part(Path::new(path).file_stem())),
+            Self::Label | Self::Number | Self::Probability | Self::Class(_) | Self::Empty => None,
+        }
+    }
 }
 
 /// The table's usual columns: `path,label,probability,<one a class>,refer,reason`. The last two are part of
@@ -116,16 +157,41 @@ fn columns(wanted: &[String], classes: &[String]) -> Result<Vec<(String, Cell)>>
     wanted.iter().map(column).collect()
 }
 
+/// Refuses columns by which two images could not be told apart. An image that is given twice has its rows
+/// twice.
+///
+/// # Errors
+/// Different images with the same cells in all columns that name images.
+fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Printer) -> Result<()> {
+    let ids: Vec<&(String, Cell)> = columns.iter().filter(|(_, cell)| cell.names_images()).collect();
+    let Some((name, _)) = ids.first() else { return Ok(()) };
+    let mut paths: HashMap<Vec<String>, &str> = HashMap::new();
+    let (mut same_id, mut same_path) = (Vec::new(), 0);
+    for entry in source.entries().iter() {
+        let id: Vec<String> = ids.iter().filter_map(|(_, cell)| cell.of_path(entry.path)).collect();
+        match paths.insert(id.clone(), entry.path) {
+            Some(before) if before == entry.path => same_path += 1,
+            Some(before) => same_id.push((id.join(","), before, entry.path)),
+            None => {}
+        }
+    }
+    if same_path > 0 {
+        printer.warn(&format!("{same_path} images are given more than once, and have a row each time"));
+    }
+    let Some((id, one, other)) = same_id.first() else { return Ok(()) };
+    Err(Error::new(format!(
+        "{} images have an id in the column `{name}` that another has, first: `{id}` of {one} and {other}",
+        same_id.len()
+    ))
+    .hint("add the column `path` or take it in place of this one, or predict one folder at a time"))
+}
+
 fn write_csv(w: &mut dyn Write, columns: &[(String, Cell)], rows: &[Prediction]) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
     csv.write_record(columns.iter().map(|(name, _)| name)).map_err(file::csv_error)?;
     for row in rows {
-        let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
-        let path = Path::new(row.path());
         let record = columns.iter().map(|(_, cell)| match cell {
-            Cell::Path => row.path().to_owned(),
-            Cell::File => part(path.file_name()),
-            Cell::Stem => part(path.file_stem()),
+            Cell::Path | Cell::File | Cell::Stem => cell.of_path(row.path()).unwrap_or_default(),
             Cell::Label => row.label().to_owned(),
             Cell::Number => row.class().to_string(),
             Cell::Probability => row.probability().to_string(),
@@ -152,7 +218,7 @@ fn counts(classes: &[String], rows: &[Prediction]) -> String {
     table(&classes.iter().enumerate().map(|(i, name)| vec![name.clone(), count(i)]).collect::<Vec<_>>())
 }
 
-fn json(classes: &[String], rows: &[Prediction]) -> Result<String> {
+fn json(classes: &[String], rows: &[Prediction], notices: &[Notice]) -> Result<String> {
     let object = |row: &Prediction| {
         let probabilities: serde_json::Map<String, serde_json::Value> =
             classes.iter().cloned().zip(row.probabilities().iter().map(|&p| p.into())).collect();
@@ -164,5 +230,6 @@ fn json(classes: &[String], rows: &[Prediction]) -> Result<String> {
         })
     };
     let rows: Vec<_> = rows.iter().map(object).collect();
-    serde_json::to_string_pretty(&rows).map_err(|e| Error::new(e.to_string()))
+    let result = serde_json::json!({"predictions": rows, "notices": notices});
+    serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))
 }

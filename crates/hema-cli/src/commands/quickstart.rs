@@ -12,7 +12,7 @@ use hema::{Classifier, Device, command_line, file, synthetic, training};
 
 use super::evaluate;
 use super::train::{TrainingBars, stopped};
-use crate::output::{Bars, Printer};
+use crate::output::{Bars, Printer, shell_word};
 use crate::status::{Status, stop_flag};
 
 /// Train, evaluate and report on built-in synthetic cells: about a minute, no download
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         .run(&mut Bars::new(printer))?;
     write_samples(&test, &out.join("cells"))?;
     evaluate::print(&evaluation, printer)?;
-    let run = out.display();
+    let run = shell_word(&out);
     printer.note(&format!(
         "open {run}/{REPORT} in a browser, or classify images: hema predict {run} {run}/cells"
     ));

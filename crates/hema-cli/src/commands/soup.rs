@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let mut accuracy = |tensors: &StateDict| {
         passes += 1;
         progress.set(passes, "soups");
-        Ok(metrics::score(&jury.predictions(tensors)?, 0)?.accuracy())
+        Ok(metrics::score(&jury.predictions(tensors)?)?.accuracy())
     };
     let mut alone = Vec::new();
     let soup = if args.uniform {
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         })?
     };
     let predictions = jury.predictions(&soup.tensors)?;
-    let scores = metrics::score(&predictions, 0)?;
+    let scores = metrics::score(&predictions)?;
     progress.clear();
 
     let chosen: Vec<&Manifest> = soup.members.iter().map(|member| &models[*member].manifest).collect();

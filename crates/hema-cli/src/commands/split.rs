@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use hema::audit;
-use hema::data::{self, Source};
+use hema::data::{self, Notice, Source};
 use hema::error::{Error, Result};
 use hema::file;
 use hema::split::{Fractions, GroupPattern, Part, Split, SplitPlan, redundant_copies};
@@ -57,7 +57,7 @@ pub(crate) struct Args {
 enum Duplicates {
     /// Keep them in the same part: nothing is lost, and nothing leaks
     Together,
-    /// Keep the first in the order of paths, and none where their labels differ; the others are in no part
+    /// Keep the best, as an audit does, and none where their labels differ; the others are in no part
     Drop,
     /// Do not look for them, which is faster: no image is read
     Ignore,
@@ -65,7 +65,7 @@ enum Duplicates {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let mut source = data::open(&args.data)?;
-    printer.warn_of_notices(&source);
+    printer.warn_of_notices(source.notices());
     if let Some(pattern) = &args.group_by {
         source = GroupPattern::parse(pattern)?.apply(source)?;
     }
@@ -92,14 +92,15 @@ fn look(args: &Args, source: &Source, printer: &Printer) -> Result<Seen> {
     let measured = audit::measure_all(source, &|done| progress.set(done as u64, "images"));
     progress.clear();
     let measured = measured?;
-    let copies = audit::copies(&measured)?;
+    printer.warn_of_notices(&source.picture_notices());
+    let copies = audit::copies(source, &measured)?;
     let unreadable = measured.unreadable().iter().map(|(i, reason)| (*i, reason.clone())).collect();
     Ok(Seen { copies, unreadable })
 }
 
 /// Says whether a split holds.
 fn check(args: &Args, source: &Source, path: &Path, printer: &Printer) -> Result<Status> {
-    let split = Split::read(path)?;
+    let split = Split::read(path)?.fitted(source)?;
     split.indices(source, Part::Train)?;
     let seen = look(args, source, printer)?;
     let verdict = split.check_groups(source).and_then(|()| split.check_copies(source, &seen.copies));
@@ -275,6 +276,8 @@ struct Summary {
     copies: [usize; 2],
     /// Images in no part, as they cannot be read or are copies of others.
     left_out: usize,
+    /// What of the data is not used, and what was assumed of it.
+    notices: Vec<Notice>,
 }
 
 /// Prints the counts, what was kept together, and what is not as it should be.
@@ -299,6 +302,7 @@ fn report(
         groups: groups(source),
         copies: [seen.copies.len(), seen.copies.iter().map(Vec::len).sum()],
         left_out: plan.left_out.len(),
+        notices: source.all_notices(),
     };
     if printer.is_json() {
         let json = serde_json::to_string_pretty(&summary).map_err(|e| Error::new(e.to_string()))?;
@@ -366,12 +370,13 @@ fn warn(source: &Source, seen: &Seen, printer: &Printer) {
     let conflict = |set: &&Vec<usize>| set.iter().any(|i| label(*i) != label(set[0]));
     let conflicts: Vec<&Vec<usize>> = seen.copies.iter().filter(conflict).collect();
     if let Some(first) = conflicts.first() {
-        let other = first.iter().copied().find(|i| label(*i) != label(first[0])).unwrap_or(first[0]);
+        let one = first_by_name(first);
+        let others = first.iter().copied().filter(|i| label(*i) != label(one));
         printer.warn(&format!(
             "{} sets of copies have different labels, first {} and {}; see `hema audit`",
             conflicts.len(),
-            path(first[0]),
-            path(other)
+            path(one),
+            path(others.min().unwrap_or(one))
         ));
     }
     if let Some(largest) = seen.copies.iter().max_by_key(|set| set.len())
@@ -380,7 +385,12 @@ fn warn(source: &Source, seen: &Seen, printer: &Printer) {
         printer.warn(&format!(
             "one picture is there {} times, first as {}; if it is no cell, `hema audit` makes a set without it",
             largest.len(),
-            path(largest[0])
+            path(first_by_name(largest))
         ));
     }
+}
+
+/// The image of a set that a user meets first; the best stands first in it.
+fn first_by_name(set: &[usize]) -> usize {
+    set.iter().copied().min().unwrap_or_default()
 }

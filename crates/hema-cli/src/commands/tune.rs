@@ -21,7 +21,7 @@ use hema::training::RunData;
 use serde::{Deserialize, Serialize};
 
 use super::train::{Inputs, TrainingBars, check_holds_no_runs, check_same_recipe, stopped};
-use crate::output::{Bars, Printer, table};
+use crate::output::{Bars, Printer, shell_word, table};
 use crate::status::Status;
 
 /// Name of the file that says what was asked for, inside the folder of a search.
@@ -293,9 +293,10 @@ impl Tuner {
         }
         printer.note(&format!("report: {}", self.out.join(REPORT).display()));
         printer.note(&format!(
-            "next: hema train --recipe {} --data {} --seeds 3",
-            self.out.join(BEST).display(),
-            self.data.info.data.display()
+            "next: hema train --recipe {} --data {} --split {} --seeds 3",
+            shell_word(&self.out.join(BEST)),
+            shell_word(&self.data.info.data),
+            shell_word(&self.out.join(SPLIT))
         ));
         Ok(Status::Done)
     }

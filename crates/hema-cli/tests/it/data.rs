@@ -25,7 +25,7 @@ fn info_counts_classes_and_parts_and_measures_a_sample() {
     // numbers are not the data's names for its classes
     place.write("numbers.csv", "path,label\ncells/ig/0000.png,0\ncells/platelet/0000.png,1\n");
     let numbers = place.hema("data info numbers.csv").succeeds().out;
-    assert!(numbers.contains("\nclass_1") && numbers.contains("\nlabels  numbers alone"), "{numbers}");
+    assert!(numbers.contains("\n1      ") && numbers.contains("\nlabels  numbers alone"), "{numbers}");
     assert!(!said.out.contains("labels  "), "{said:?}");
     // the same seed draws the same images
     let again = place.hema("data info all.tar --json").succeeds().json();
@@ -93,7 +93,7 @@ fn a_conversion_that_cannot_be_done_writes_nothing() {
     hint: did you mean `tar`?
     ");
     assert_snapshot!(place.hema("data convert cells x.tar").error(), @r"
-    error: cells/ig/0000.png: is not an image in a known format (expected JPEG, PNG, BMP, TIFF or WebP)
+    error: cells/ig/0000.png: is not an image in a known format (expected JPEG, PNG, BMP, TIFF, WebP, GIF or PNM)
     hint: leave unreadable images out with `--on-bad-image skip`
     ");
     assert_eq!(place.list(""), ["cells", "taken"].map(str::to_owned).into());

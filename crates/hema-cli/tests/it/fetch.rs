@@ -229,6 +229,19 @@ fn a_proxy_is_used_and_left_out_as_the_environment_says() {
 }
 
 #[test]
+fn a_proxy_that_cannot_be_reached_is_named() {
+    let place = Place::empty();
+    let mut command = place.command("data fetch pbc");
+    command.env("HEMA_MIRROR", "http://mirror.invalid/sets").env("HTTP_PROXY", "http://127.0.0.1:1");
+    command.env("HTTPS_PROXY", "http://127.0.0.1:1");
+    let error = Said::of(&command.output().unwrap()).error();
+    assert!(
+        error.contains("the proxy 127.0.0.1:1, which HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names"),
+        "{error}"
+    );
+}
+
+#[test]
 fn names_are_checked_before_anything_is_fetched() {
     let place = Place::empty();
     let error = hema(&place, "data fetch pbc bloodmist", "http://127.0.0.1:1").error();

@@ -42,7 +42,7 @@ fn an_image_cut_short_stops_or_is_skipped() {
     assert!(said.out.starts_with("62 images of cells (all)\n"), "{said:?}");
 
     place.write("bad/0.png", "no picture");
-    assert_snapshot!(place.hema("predict run bad --on-bad-image skip").error(), @"error: bad/0.png: none of the 1 images can be read; the first is not an image in a known format (expected JPEG, PNG, BMP, TIFF or WebP)");
+    assert_snapshot!(place.hema("predict run bad --on-bad-image skip").error(), @"error: bad/0.png: none of the 1 images can be read; the first is not an image in a known format (expected JPEG, PNG, BMP, TIFF, WebP, GIF or PNM)");
 }
 
 #[test]
@@ -202,4 +202,29 @@ fn names_need_not_be_unicode() {
     place.bash(r"hema predict run $'caf\xe9' --out p.csv").succeeds();
     place.bash(r"hema evaluate run --data $'caf\xe9' --suite clean --out judged").succeeds();
     place.bash(r"hema train --recipe cnn --data $'caf\xe9' --out new").error();
+}
+
+#[test]
+fn classes_that_differ_by_a_sign_are_judged_as_they_were_trained() {
+    let place = Place::with_cells();
+    std::fs::create_dir(place.path("signs")).unwrap();
+    for (from, to) in [("basophil", "CD34+"), ("platelet", "CD34-")] {
+        std::fs::rename(place.path(&format!("cells/{from}")), place.path(&format!("signs/{to}"))).unwrap();
+    }
+    place.train("--data signs --out run").succeeds();
+    let table = place.hema("predict run signs").succeeds().out;
+    assert_eq!(table.lines().next(), Some("path,label,probability,CD34+,CD34-,refer,reason"));
+    let is_right = |row: &&str| {
+        let cells: Vec<&str> = row.split(',').collect();
+        cells[0].starts_with(&format!("{}/", cells[1]))
+    };
+    let right = table.lines().skip(1).filter(is_right).count() as f64 / 16.0;
+    let json = place.hema("evaluate run --data signs --part all --suite clean --json").succeeds().json();
+    let accuracy = json["conditions"][0]["scores"]["accuracy"].as_f64().unwrap();
+    assert!((accuracy - right).abs() < 1e-9, "{right} {accuracy}");
+    place.write("swapped.csv", "path,label,split\nCD34+/0000.png,CD34-,train\n");
+    let error = place.hema("evaluate run --data signs --part all --split swapped.csv --suite clean").error();
+    assert!(error.contains("1 of its 1 files have another label in the data"), "{error}");
+    let error = place.hema("predict run signs --among CD34,CD34+").error();
+    assert!(error.starts_with("error: the model knows no class `CD34`"), "{error}");
 }

@@ -27,4 +27,5 @@ mod support;
 mod tables;
 mod test_part;
 mod tune;
+mod unused;
 mod weights;

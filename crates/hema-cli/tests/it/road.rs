@@ -4,7 +4,7 @@ use hema::synthetic::CLASSES;
 use insta::assert_snapshot;
 
 use crate::files;
-use crate::support::{Place, numbers, shape};
+use crate::support::{Place, QUICK, Said, numbers, shape};
 
 #[test]
 fn without_arguments_the_program_explains_itself() {
@@ -213,7 +213,8 @@ fn results_are_json_on_request() {
     assert_eq!(run["data"]["part"], "val");
 
     let predictions = place.hema("predict run cells --out p.csv --json").succeeds().json();
-    let predictions = predictions.as_array().unwrap();
+    assert_eq!(predictions["notices"].as_array().unwrap().len(), 0);
+    let predictions = predictions["predictions"].as_array().unwrap();
     let table = rows(&place.read("p.csv"));
     assert_eq!(predictions.len(), table.len());
     for (object, row) in predictions.iter().zip(&table) {
@@ -265,4 +266,46 @@ fn assert_last(table: &str, expected: &str) {
     for (found, expected) in found.probabilities.iter().zip(&expected.probabilities) {
         assert!((found - expected).abs() < 1e-5, "{table}");
     }
+}
+
+#[test]
+fn ids_that_two_images_would_share_are_refused() {
+    let place = Place::with_run();
+    for (i, (_, png)) in files::cells(1, 24).into_iter().take(4).enumerate() {
+        place.write(&format!("new/{}/{}.png", ["a", "b"][i / 2], i % 2), png);
+    }
+    let error = place.hema("predict run new --columns Id=stem,Target=label").error();
+    assert!(
+        error.contains(
+            "2 images have an id in the column `Id` that another has, first: `0` of a/0.png and b/0.png"
+        ),
+        "{error}"
+    );
+    assert!(error.contains("hint: add the column `path`"), "{error}");
+    for columns in ["path,stem,label", "label,probability"] {
+        place.hema(&format!("predict run new --columns {columns}")).succeeds();
+    }
+    let said = place.hema("predict run new/a/0.png new/a/0.png --columns path,label").succeeds();
+    assert!(
+        said.err.contains("1 images are given more than once") && said.out.lines().count() == 3,
+        "{said:?}"
+    );
+}
+
+#[test]
+fn the_next_command_names_a_part_that_can_be_judged() {
+    let place = Place::empty();
+    for (i, (name, png)) in files::cells(6, 24).into_iter().enumerate() {
+        let (class, _) = name.split_once('/').unwrap();
+        match i % 6 {
+            0..3 => place.write(&format!("my cells/train/{class}/{i}.png"), png),
+            3..5 => place.write(&format!("my cells/val/{class}/{i}.png"), png),
+            _ => place.write(&format!("my cells/test/{i}.png"), png),
+        }
+    }
+    let mut command = place.command(&format!("train {QUICK} --out run --data"));
+    let said = Said::of(&command.arg("my cells").output().unwrap()).succeeds();
+    let next = said.err.lines().find_map(|line| line.strip_prefix("next: hema ")).unwrap().to_owned();
+    assert_eq!(next, "evaluate run --data 'my cells' --part val --suite degraded");
+    place.bash(&format!("hema {}", next.replace("degraded", "clean"))).succeeds();
 }

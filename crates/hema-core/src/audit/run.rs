@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::check::{Check, Evidence, ModelEvidence, Need, Threshold};
-use super::checks::{CHECKS, find_check, foreign_cluster, near_duplicate};
+use super::checks::{CHECKS, PICTURE_CHECKS, find_check, foreign_cluster, near_duplicate};
 use super::copies::duplicates::Duplicates;
+use super::copies::groups::{LARGEST_DIFFERENCE, best_groups};
 use super::finding::Finding;
 use super::findings_csv::read_findings;
 use super::measurements::Measurements;
@@ -122,7 +123,34 @@ pub(super) fn find_duplicates(
 ) -> Result<Duplicates> {
     let difference = near_duplicate::CHECK.threshold_among(thresholds);
     let rare = foreign_cluster::CHECK.threshold_among(thresholds);
-    Duplicates::find(source, parts, measured, difference, rare)
+    Duplicates::find(source, parts, measured, difference, rare, &|| faulty(source, parts, measured))
+}
+
+/// Groups of two or more entries that show the same picture: equal pixels, or the same after another
+/// compression, another size, a flip, quarter turns or a change of brightness. What belongs together must not
+/// be torn apart by a split. Of each group the copy that an audit would keep comes first, the others in
+/// ascending order.
+///
+/// # Errors
+/// Measurements that cannot be read again; a shared file of the source that cannot be read any further.
+pub fn copies(source: &Source, measured: &Measurements) -> Result<Vec<Vec<usize>>> {
+    let parts = vec![None; source.len()];
+    let groups =
+        best_groups(source, measured, &parts, LARGEST_DIFFERENCE, &|| faulty(source, &parts, measured))?;
+    Ok(groups.iter().map(|group| group.images().collect()).collect())
+}
+
+/// Whether a check of single pictures finds each image.
+fn faulty(source: &Source, parts: &[Option<Part>], measured: &Measurements) -> Result<Vec<bool>> {
+    let mut faulty = vec![false; source.len()];
+    let (duplicates, kept) = (Duplicates::default(), vec![true; source.len()]);
+    let evidence = Evidence { source, parts, measured, duplicates: &duplicates, model: None, kept };
+    for check in PICTURE_CHECKS {
+        for finding in (check.run)(check, &evidence, check.threshold)? {
+            finding.image.into_iter().for_each(|image| faulty[image] = true);
+        }
+    }
+    Ok(faulty)
 }
 
 /// Findings, and the checks that could not be run with the reason.

@@ -8,7 +8,7 @@ use super::finding::{Action, Finding};
 use super::findings_csv::FindingRecord;
 use super::policy;
 use super::run::Audit;
-use crate::data::Source;
+use crate::data::{Notice, Source};
 use crate::provenance::Provenance;
 use crate::split::Part;
 
@@ -30,6 +30,8 @@ pub struct AuditRecord<'a> {
     pub summary: Summary,
     /// Every finding.
     pub findings: Vec<FindingRecord<'a>>,
+    /// What of the data is not used, and what was assumed of it.
+    pub notices: Vec<Notice>,
 }
 
 /// An audit in numbers.
@@ -102,6 +104,7 @@ impl<'a> AuditRecord<'a> {
             data: source.path().display().to_string(),
             summary: Summary::new(source, audit),
             findings: audit.findings.iter().map(|finding| FindingRecord::new(finding, source)).collect(),
+            notices: source.all_notices(),
         }
     }
 }

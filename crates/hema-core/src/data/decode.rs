@@ -12,7 +12,8 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::deep::{Deep, Range, White};
 use super::deep_tiff::DeepTiff;
-use super::{jpeg_scan, png_scan, tiff_scan};
+use super::frames::has_further_frames;
+use super::{jpeg_scan, png_scan, tiff, tiff_scan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Image;
 
@@ -23,24 +24,74 @@ pub(super) const MAX_AREA: u64 = 1 << 28;
 /// Most memory a decoder may take: the largest area at 16-bit RGBA.
 const MAX_ALLOCATION: u64 = MAX_AREA * 8;
 
-const FORMATS: [ImageFormat; 5] =
-    [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP];
+/// Every format that is read, by its name.
+const FORMATS: [(ImageFormat, &str); 7] = [
+    (ImageFormat::Jpeg, "JPEG"),
+    (ImageFormat::Png, "PNG"),
+    (ImageFormat::Bmp, "BMP"),
+    (ImageFormat::Tiff, "TIFF"),
+    (ImageFormat::WebP, "WebP"),
+    (ImageFormat::Gif, "GIF"),
+    (ImageFormat::Pnm, "PNM"),
+];
 
 /// Endings of the names of picture files; the first of a format is the one written.
-const EXTENSIONS: [(&str, ImageFormat); 8] = [
+const EXTENSIONS: [(&str, ImageFormat); 17] = [
     ("jpg", ImageFormat::Jpeg),
     ("jpeg", ImageFormat::Jpeg),
+    ("jpe", ImageFormat::Jpeg),
     ("jfif", ImageFormat::Jpeg),
     ("png", ImageFormat::Png),
+    ("apng", ImageFormat::Png),
     ("bmp", ImageFormat::Bmp),
+    ("dib", ImageFormat::Bmp),
     ("tif", ImageFormat::Tiff),
     ("tiff", ImageFormat::Tiff),
     ("webp", ImageFormat::WebP),
+    ("gif", ImageFormat::Gif),
+    ("pnm", ImageFormat::Pnm),
+    ("pbm", ImageFormat::Pnm),
+    ("pgm", ImageFormat::Pnm),
+    ("ppm", ImageFormat::Pnm),
+    ("pam", ImageFormat::Pnm),
 ];
+
+/// A picture file as it was decoded.
+pub(super) struct Decoded {
+    pub(super) image: Image,
+    pub(super) unused: Unused,
+}
+
+/// What a picture file holds beside the image that is made of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unused {
+    /// An alpha channel that is not opaque everywhere.
+    pub(super) alpha: bool,
+    /// More frames of an animation, or more pages.
+    pub(super) frames: bool,
+}
+
+/// The name of the format that a file begins like, if it is one that is read.
+pub(super) fn format_name(start: &[u8]) -> Option<&'static str> {
+    format_of(start).map(name)
+}
 
 /// Whether bytes begin like a picture file of a known format.
 pub(super) fn is_picture(start: &[u8]) -> bool {
-    image::guess_format(start).is_ok_and(|format| FORMATS.contains(&format))
+    format_of(start).is_some()
+}
+
+/// The format that a file begins like, if it is one that is read.
+fn format_of(start: &[u8]) -> Option<ImageFormat> {
+    if tiff::is_tiff(start) {
+        return Some(ImageFormat::Tiff);
+    }
+    let format = image::guess_format(start).ok()?;
+    let is_known = FORMATS.iter().any(|(known, _)| *known == format);
+    // a letter and a digit begin many a text: a picture goes on with a space or a comment
+    let is_text =
+        format == ImageFormat::Pnm && !start.get(2).is_some_and(|c| c.is_ascii_whitespace() || *c == b'#');
+    (is_known && !is_text).then_some(format)
 }
 
 /// Whether a file name ends like a picture's.
@@ -56,7 +107,7 @@ pub(super) fn is_named(name: &str, extension: &str) -> bool {
 
 /// The ending that the name of a picture file with these bytes should have.
 pub(super) fn extension(bytes: &[u8]) -> &'static str {
-    let format = image::guess_format(bytes).ok();
+    let format = format_of(bytes);
     EXTENSIONS.iter().find(|(_, known)| Some(*known) == format).map_or("png", |(end, _)| end)
 }
 
@@ -67,17 +118,17 @@ fn format_of_name(name: &str) -> Option<ImageFormat> {
 
 /// Whether a file with this name may have more than 8 bits.
 pub(super) fn may_be_deep(name: &str) -> bool {
-    matches!(format_of_name(name), Some(ImageFormat::Png | ImageFormat::Tiff))
+    matches!(format_of_name(name), Some(ImageFormat::Png | ImageFormat::Tiff | ImageFormat::Pnm))
 }
 
-/// Decodes a JPEG, PNG, BMP, TIFF or WebP file. Of more than 8 bits, the largest number of the type is white,
-/// and 1 where numbers are floating-point.
+/// Decodes a JPEG, PNG, BMP, TIFF, WebP, GIF or PNM file: of several frames or pages the first. Of more than 8
+/// bits, the largest number of the type is white, and 1 where numbers are floating-point.
 ///
 /// # Errors
 /// Empty, unknown, damaged or truncated files, of the kind [`ErrorKind::Unreadable`]; pictures over
 /// 16,384 pixels a side, before memory is taken for them.
 pub fn decode(bytes: &[u8]) -> Result<Image> {
-    decode_to(bytes, White::OfType)
+    decode_to(bytes, White::OfType).map(|decoded| decoded.image)
 }
 
 /// Decodes a file as [`decode`] does, with `white` for white where it has more than 8 bits.
@@ -85,11 +136,11 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
 /// # Errors
 /// The errors of [`decode`]; numbers above `white`.
 pub fn decode_as(bytes: &[u8], white: f64) -> Result<Image> {
-    decode_to(bytes, White::At(white))
+    decode_to(bytes, White::At(white)).map(|decoded| decoded.image)
 }
 
-/// Decodes a file whose data set has this white.
-pub(super) fn decode_to(bytes: &[u8], white: White) -> Result<Image> {
+/// Decodes a file whose data set has this white, and says what of it the image does not show.
+pub(super) fn decode_to(bytes: &[u8], white: White) -> Result<Decoded> {
     decode_known(bytes, white).map_err(|e| e.with_kind(ErrorKind::Unreadable))
 }
 
@@ -115,25 +166,34 @@ enum Raw {
     Deep(Deep),
 }
 
-fn decode_known(bytes: &[u8], white: White) -> Result<Image> {
-    let (raw, orientation) = read(bytes, recognise(bytes)?)?;
-    let mut picture = match raw {
-        Raw::Shallow(picture) => picture,
-        Raw::Deep(deep) => DynamicImage::from(deep.to_rgb8(white)?),
+fn decode_known(bytes: &[u8], white: White) -> Result<Decoded> {
+    let format = recognise(bytes)?;
+    let (raw, orientation) = read(bytes, format)?;
+    let (mut picture, alpha) = match raw {
+        Raw::Shallow(picture) => {
+            let alpha = is_transparent(&picture);
+            (picture, alpha)
+        }
+        Raw::Deep(deep) => (DynamicImage::from(deep.to_rgb8(white)?), deep.is_transparent()),
     };
     if let Some(orientation) = orientation {
         picture.apply_orientation(orientation);
     }
+    let unused = Unused { alpha, frames: has_further_frames(bytes, format) };
     let rgb = picture.into_rgb8();
-    Image::new(rgb.width() as usize, rgb.height() as usize, rgb.into_raw())
+    let image = Image::new(rgb.width() as usize, rgb.height() as usize, rgb.into_raw())?;
+    Ok(Decoded { image, unused })
 }
 
 /// Decodes a file of a known format, and tells how the camera was held.
 fn read(bytes: &[u8], format: ImageFormat) -> Result<(Raw, Option<Orientation>)> {
-    if format == ImageFormat::Tiff
-        && let Some(deep) = read_deep_tiff(bytes)?
-    {
-        return Ok(deep);
+    if format == ImageFormat::Tiff {
+        if let Some(deep) = read_deep_tiff(bytes)? {
+            return Ok(deep);
+        }
+        if let Some(coloured) = read_coloured_tiff(bytes)? {
+            return Ok(coloured);
+        }
     }
     if format == ImageFormat::Jpeg {
         jpeg_scan::check(bytes)?;
@@ -159,13 +219,34 @@ fn read(bytes: &[u8], format: ImageFormat) -> Result<(Raw, Option<Orientation>)>
 
 /// Decodes a TIFF file of more than 8 bits; `None` for any other.
 fn read_deep_tiff(bytes: &[u8]) -> Result<Option<(Raw, Option<Orientation>)>> {
-    let damaged = |e: tiff::TiffError| Error::new(format!("is not a readable TIFF image: {e}"));
+    let damaged = |e: ::tiff::TiffError| Error::new(format!("is not a readable TIFF image: {e}"));
     let Some(mut file) = DeepTiff::open(bytes, MAX_ALLOCATION).map_err(damaged)? else { return Ok(None) };
     let (width, height) = file.dimensions().map_err(damaged)?;
     check_size(u64::from(width), u64::from(height))?;
     tiff_scan::check(bytes)?;
     let orientation = file.orientation();
     Ok(Some((Raw::Deep(file.read().map_err(damaged)?), orientation)))
+}
+
+/// A TIFF picture of a palette or in YCbCr, and its orientation; `None` for any other.
+fn read_coloured_tiff(bytes: &[u8]) -> Result<Option<(Raw, Option<Orientation>)>> {
+    let damaged = |e: ::tiff::TiffError| Error::new(format!("is not a readable TIFF image: {e}"));
+    let Some(coloured) = tiff::Coloured::open(bytes, MAX_ALLOCATION) else { return Ok(None) };
+    let mut coloured = coloured.map_err(damaged)?;
+    let (width, height) = coloured.dimensions().map_err(damaged)?;
+    check_size(u64::from(width), u64::from(height))?;
+    tiff_scan::check(bytes)?;
+    let orientation = coloured.orientation().and_then(Orientation::from_exif);
+    Ok(Some((Raw::Shallow(DynamicImage::from(coloured.read().map_err(damaged)?)), orientation)))
+}
+
+/// Whether some pixel is not opaque.
+fn is_transparent(picture: &DynamicImage) -> bool {
+    match picture {
+        DynamicImage::ImageLumaA8(image) => image.pixels().any(|pixel| pixel[1] < u8::MAX),
+        DynamicImage::ImageRgba8(image) => image.pixels().any(|pixel| pixel[3] < u8::MAX),
+        _ => false,
+    }
 }
 
 /// Refuses pictures too large to be a blood cell or a smear frame.
@@ -180,18 +261,11 @@ fn recognise(bytes: &[u8]) -> Result<ImageFormat> {
     if bytes.is_empty() {
         return Err(Error::new("is empty (expected an image)"));
     }
-    let format = image::guess_format(bytes).ok().filter(|format| FORMATS.contains(format));
-    format.ok_or_else(|| {
-        Error::new("is not an image in a known format (expected JPEG, PNG, BMP, TIFF or WebP)")
+    format_of(bytes).ok_or_else(|| {
+        Error::new("is not an image in a known format (expected JPEG, PNG, BMP, TIFF, WebP, GIF or PNM)")
     })
 }
 
 fn name(format: ImageFormat) -> &'static str {
-    match format {
-        ImageFormat::Jpeg => "JPEG",
-        ImageFormat::Png => "PNG",
-        ImageFormat::Bmp => "BMP",
-        ImageFormat::Tiff => "TIFF",
-        _ => "WebP",
-    }
+    FORMATS.iter().find(|(known, _)| *known == format).map_or("unknown", |(_, name)| name)
 }

@@ -125,6 +125,8 @@ pub(super) struct Deep {
     inverted: bool,
     /// The largest number that the file speaks of.
     named: Option<f64>,
+    /// Whether it had an alpha channel that is not opaque.
+    transparent: bool,
 }
 
 impl Deep {
@@ -137,10 +139,22 @@ impl Deep {
         (numbers, largest): (Numbers, f64),
     ) -> Self {
         let colours = if channels < 3 { 1 } else { 3 };
+        let is_clear = |pixel: &[f32]| pixel.last().is_some_and(|alpha| f64::from(*alpha) < largest);
+        let transparent = colours < channels && values.chunks_exact(channels).any(is_clear);
         if colours < channels {
             values = values.chunks_exact(channels).flat_map(|pixel| &pixel[..colours]).copied().collect();
         }
-        Self { width, height, channels: colours, values, numbers, largest, inverted: false, named: None }
+        Self {
+            width,
+            height,
+            channels: colours,
+            values,
+            numbers,
+            largest,
+            inverted: false,
+            named: None,
+            transparent,
+        }
     }
 
     /// The image with 0 for white.
@@ -172,6 +186,11 @@ impl Deep {
             DynamicImage::ImageRgba32F(image) => float(4, image.as_raw()),
             _ => None,
         }
+    }
+
+    /// Whether it had an alpha channel that is not opaque.
+    pub(super) fn is_transparent(&self) -> bool {
+        self.transparent
     }
 
     /// The numbers that it uses, or that its file speaks of.

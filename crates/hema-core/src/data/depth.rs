@@ -6,6 +6,7 @@ use super::blob::Cursor;
 use super::decode;
 use super::deep::{HINT, Range};
 use super::notice::{Notice, Subject};
+use super::page_name::file_of_page;
 use super::place::Place;
 use super::source::Source;
 use crate::error::{Error, Result};
@@ -55,7 +56,8 @@ pub(super) fn decide(mut source: Source, given: Option<f64>) -> Result<Source> {
 /// The numbers that images use, by some of those whose names may stand for more than 8 bits. Those that
 /// cannot be read, or that no white fits, say nothing of the others.
 fn look(source: &Source) -> Option<Range> {
-    let candidates = || (0..source.len()).filter(|i| decode::may_be_deep(source.entry(*i).path));
+    let is_candidate = |path: &str| decode::may_be_deep(file_of_page(path).unwrap_or(path));
+    let candidates = || (0..source.len()).filter(|i| is_candidate(source.entry(*i).path));
     let place = |i: usize| source.places.get(i);
     // a stream is read from its beginning
     let is_streamed = candidates().next().is_some_and(|first| place(first).is_streamed());

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use rand::seq::SliceRandom;
 use serde::Serialize;
 
+use super::notice::Notice;
 use super::part::Part;
 use super::source::Source;
 use crate::error::Result;
@@ -30,7 +31,7 @@ pub struct Info {
     pub images: usize,
     /// Counts of every class, in label order; unlabelled images last, if there are any.
     pub classes: Vec<ClassInfo>,
-    /// Whether the data has numbers for labels and no names, so that those of the classes are assumed.
+    /// Whether the data has numbers for labels and no names.
     pub numbered: bool,
     /// Number of different groups.
     pub groups: usize,
@@ -46,6 +47,8 @@ pub struct Info {
     pub mean: [f64; 3],
     /// Standard deviation of each channel over all pixels of the sample, on the scale from 0 to 1.
     pub std: [f64; 3],
+    /// What of the data is not used, and what was assumed of it: of its pictures, as far as the sample shows.
+    pub notices: Vec<Notice>,
 }
 
 /// Counts of one class.
@@ -103,7 +106,7 @@ pub fn describe(source: &Source, seed: u64) -> Result<Info> {
         form: source.form().to_owned(),
         images: source.len(),
         classes: count(source),
-        numbered: source.is_numeric() && !source.classes().is_empty(),
+        numbered: source.is_numeric(),
         groups: groups.len(),
         sampled: order.len(),
         seed,
@@ -111,6 +114,7 @@ pub fn describe(source: &Source, seed: u64) -> Result<Info> {
         sizes,
         mean: colours.mean(),
         std: colours.std(),
+        notices: source.all_notices(),
     })
 }
 

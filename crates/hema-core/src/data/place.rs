@@ -1,16 +1,17 @@
 //! Where the bytes of one entry lie, and how they become an image.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use flate2::read::DeflateDecoder;
 
 use super::blob::{Blob, Cursor};
-use super::decode;
+use super::decode::{self, Unused};
 use super::deep::{Range, White};
-use crate::error::{Error, Result};
+use super::tiff::{self, ReadAt};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Image;
 
 /// Largest picture file accepted, in bytes.
@@ -32,6 +33,8 @@ pub(super) enum Place {
     File(PathBuf),
     /// Part of a file that many entries share.
     Span { blob: Arc<Blob>, offset: u64, len: usize, coding: Coding },
+    /// A page of a TIFF file of several, by where the page's directory begins in it.
+    Page { file: Box<Place>, directory: u64 },
 }
 
 /// The meaning of the bytes of a span.
@@ -73,7 +76,11 @@ impl Fetched {
 impl Place {
     /// Reads the bytes if they can only be read in turn. Errors here concern the shared file, not the entry.
     pub(super) fn fetch(&self, cursor: &mut Option<Cursor>) -> Result<Fetched> {
-        let Self::Span { blob, offset, len, .. } = self else { return Ok(Fetched::Later) };
+        let (blob, offset, len) = match self {
+            Self::Span { blob, offset, len, .. } => (blob, offset, len),
+            Self::Page { file, .. } => return file.fetch(cursor),
+            Self::File(_) => return Ok(Fetched::Later),
+        };
         let Blob::Stream(stream) = blob.as_ref() else { return Ok(Fetched::Later) };
         let cursor = match cursor {
             Some(open) if open.is_on(stream) => open,
@@ -83,22 +90,27 @@ impl Place {
         Ok(Fetched::Bytes(bytes))
     }
 
-    /// The entry at full size, with its file where it has one.
-    pub(super) fn picture(&self, fetched: Fetched, white: White) -> Result<Picture> {
-        let bytes = match fetched {
-            Fetched::Bytes(bytes) => bytes,
-            Fetched::Later => self.read()?,
+    /// The entry at full size, with its file where it has one, and what else the file holds.
+    pub(super) fn picture(&self, fetched: Fetched, white: White) -> Result<(Picture, Unused)> {
+        let file = match (self, fetched) {
+            (Self::Page { file, directory }, fetched) => file.page(*directory, fetched)?,
+            (Self::Span { coding: Coding::Pixels(layout), .. }, fetched) => {
+                let image = layout.image(self.bytes(fetched)?, white)?;
+                return Ok((Picture { image, file: None }, Unused::default()));
+            }
+            (_, fetched) => self.unpack(self.bytes(fetched)?)?,
         };
-        if let Self::Span { coding: Coding::Pixels(layout), .. } = self {
-            return Ok(Picture { image: layout.image(bytes, white)?, file: None });
-        }
-        let file = self.unpack(bytes)?;
-        Ok(Picture { image: decode::decode_to(&file, white)?, file: Some(file) })
+        let decoded = decode::decode_to(&file, white)?;
+        Ok((Picture { image: decoded.image, file: Some(file) }, decoded.unused))
     }
 
     /// Whether its bytes can only be read in turn.
     pub(super) fn is_streamed(&self) -> bool {
-        matches!(self, Self::Span { blob, .. } if matches!(**blob, Blob::Stream(_)))
+        match self {
+            Self::File(_) => false,
+            Self::Span { blob, .. } => matches!(**blob, Blob::Stream(_)),
+            Self::Page { file, .. } => file.is_streamed(),
+        }
     }
 
     /// The numbers that a picture file of more than 8 bits uses; `None` for anything else.
@@ -106,11 +118,11 @@ impl Place {
         if matches!(self, Self::Span { coding: Coding::Pixels(_), .. }) || self.is_shallow_png() {
             return None;
         }
-        let bytes = match fetched {
-            Fetched::Bytes(bytes) => bytes,
-            Fetched::Later => self.read().ok()?,
+        let bytes = match self {
+            Self::Page { file, directory } => file.page(*directory, fetched).ok()?,
+            _ => self.unpack(self.bytes(fetched).ok()?).ok()?,
         };
-        decode::range(&self.unpack(bytes).ok()?)
+        decode::range(&bytes)
     }
 
     /// Whether it is a PNG file of 8 bits, as far as its first bytes tell where they can be read alone.
@@ -123,7 +135,7 @@ impl Place {
             Self::Span { blob, offset, len, coding: Coding::Picture } if !self.is_streamed() => {
                 blob.read(*offset, decode::PNG_START.min(*len)).ok()
             }
-            Self::Span { .. } => None,
+            Self::Span { .. } | Self::Page { .. } => None,
         };
         start.is_some_and(|start| decode::is_shallow_png(&start))
     }
@@ -131,6 +143,39 @@ impl Place {
     /// The entry's file, byte for byte.
     pub(super) fn read_file(&self) -> Result<Vec<u8>> {
         self.unpack(self.read()?)
+    }
+
+    /// The pages of the entry's file, of which little is read where that can be.
+    pub(super) fn pages(&self, fetched: Fetched) -> Result<tiff::Pages> {
+        self.look(fetched, |file| tiff::pages(file).map_err(|e| Error::new(e.to_string())))
+    }
+
+    /// A page of the entry's file, as a file of its own.
+    fn page(&self, directory: u64, fetched: Fetched) -> Result<Vec<u8>> {
+        let page = self.look(fetched, |file| tiff::page_file(file, directory));
+        page.map_err(|e| e.with_kind(ErrorKind::Unreadable))
+    }
+
+    /// Looks into the entry's file where it lies, or else into its bytes.
+    fn look<T>(&self, fetched: Fetched, look: impl FnOnce(&dyn ReadAt) -> Result<T>) -> Result<T> {
+        match (self, fetched) {
+            (Self::File(path), Fetched::Later) => {
+                look(&File::open(path).map_err(|e| Error::new(format!("cannot be read: {e}")))?)
+            }
+            (Self::Span { blob, offset, len, coding: Coding::Picture }, Fetched::Later)
+                if !matches!(**blob, Blob::Stream(_)) =>
+            {
+                look(&Span { blob, offset: *offset, len: *len as u64 })
+            }
+            (_, fetched) => look(&self.unpack(self.bytes(fetched)?)?.as_slice()),
+        }
+    }
+
+    fn bytes(&self, fetched: Fetched) -> Result<Vec<u8>> {
+        match fetched {
+            Fetched::Bytes(bytes) => Ok(bytes),
+            Fetched::Later => self.read(),
+        }
     }
 
     fn unpack(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
@@ -143,6 +188,7 @@ impl Place {
     fn read(&self) -> Result<Vec<u8>> {
         let fail = |e: std::io::Error| Error::new(format!("cannot be read: {e}"));
         match self {
+            Self::Page { file, directory } => file.page(*directory, Fetched::Later),
             Self::Span { blob, offset, len, .. } => blob.read(*offset, *len).map_err(fail),
             Self::File(path) => {
                 let mut bytes = Vec::new();
@@ -152,6 +198,24 @@ impl Place {
                 Ok(bytes)
             }
         }
+    }
+}
+
+/// Part of a shared file.
+struct Span<'a> {
+    blob: &'a Blob,
+    offset: u64,
+    len: u64,
+}
+
+impl ReadAt for Span<'_> {
+    fn size(&self) -> u64 {
+        self.len
+    }
+
+    fn fill(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        out.copy_from_slice(&self.blob.read(self.offset + offset, out.len())?);
+        Ok(())
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct PlaceTable {
     names: String,
     /// Deflated pictures.
     deflated: Vec<Deflated>,
+    /// Pages of files of several.
+    pages: Vec<PackedPage>,
 }
 
 /// A place in its home.
@@ -43,6 +45,15 @@ enum Home {
     Deflated(Arc<Blob>),
     /// A shared file with pixels: offset; the layout knows the length.
     Pixels(Arc<Blob>, Arc<dyn PixelLayout>),
+    /// Pages of files: number among the pages.
+    Pages,
+}
+
+/// A page of a file, and where that lies.
+#[derive(Clone, Copy)]
+struct PackedPage {
+    file: Packed,
+    directory: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -55,6 +66,11 @@ struct Deflated {
 impl PlaceTable {
     /// Adds a place. Picture files are at most [`MAX_FILE`](super::place::MAX_FILE) long.
     pub(super) fn push(&mut self, place: Place) {
+        let packed = self.pack(place);
+        self.rows.push(packed);
+    }
+
+    fn pack(&mut self, place: Place) -> Packed {
         let (home, at, len) = match place {
             Place::File(path) => match folder_and_name(&path) {
                 Some((folder, name)) => {
@@ -64,6 +80,11 @@ impl PlaceTable {
                 }
                 None => (Home::File(path), 0, 0),
             },
+            Place::Page { file, directory } => {
+                let file = self.pack(*file);
+                self.pages.push(PackedPage { file, directory });
+                (Home::Pages, self.pages.len() as u64 - 1, 0)
+            }
             Place::Span { blob, offset, len, coding } => match coding {
                 Coding::Picture => (Home::Pictures(blob), offset, len),
                 Coding::Deflated { size, crc } => {
@@ -79,12 +100,15 @@ impl PlaceTable {
             self.homes.push(home);
             self.homes.len() - 1
         });
-        self.rows.push(Packed { home: home as u32, len: len as u32, at });
+        Packed { home: home as u32, len: len as u32, at }
     }
 
     /// Place `i`, which must be below [`PlaceTable::len`].
     pub(super) fn get(&self, i: usize) -> Place {
-        let Packed { home, len, at } = self.rows[i];
+        self.unpack(self.rows[i])
+    }
+
+    fn unpack(&self, Packed { home, len, at }: Packed) -> Place {
         let span = |blob: &Arc<Blob>, offset, len, coding| Place::Span {
             blob: Arc::clone(blob),
             offset,
@@ -100,15 +124,23 @@ impl PlaceTable {
                 span(blob, offset, len as usize, Coding::Deflated { size: size as usize, crc })
             }
             Home::Pixels(blob, layout) => span(blob, at, layout.bytes(), Coding::Pixels(Arc::clone(layout))),
+            Home::Pages => {
+                let PackedPage { file, directory } = self.pages[at as usize];
+                Place::Page { file: Box::new(self.unpack(file)), directory }
+            }
         }
     }
 
     /// A number for the file that place `i` shares with others, and the offset in it; `None` for a file of
     /// its own.
     pub(super) fn in_shared_file(&self, i: usize) -> Option<(usize, u64)> {
-        let Packed { home, at, .. } = self.rows[i];
+        self.shared(self.rows[i])
+    }
+
+    fn shared(&self, Packed { home, at, .. }: Packed) -> Option<(usize, u64)> {
         let (blob, offset) = match &self.homes[home as usize] {
             Home::Folder(_) | Home::File(_) => return None,
+            Home::Pages => return self.shared(self.pages[at as usize].file),
             Home::Deflated(blob) => (blob, self.deflated[at as usize].offset),
             Home::Pictures(blob) | Home::Pixels(blob, _) => (blob, at),
         };
@@ -134,6 +166,7 @@ impl PlaceTable {
 impl Home {
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Pages, Self::Pages) => true,
             (Self::Folder(own), Self::Folder(other)) => own.as_os_str() == other.as_os_str(),
             (Self::Pictures(own), Self::Pictures(other)) | (Self::Deflated(own), Self::Deflated(other)) => {
                 Arc::ptr_eq(own, other)
@@ -160,6 +193,7 @@ mod tests {
     fn described(place: Place) -> String {
         match place {
             Place::File(path) => format!("{path:?}"),
+            Place::Page { file, directory } => format!("page at {directory} of {}", described(*file)),
             Place::Span { blob, offset, len, coding } => {
                 let coding = match coding {
                     Coding::Picture => "picture".to_owned(),
@@ -190,6 +224,12 @@ mod tests {
             file("a/.."),
             span(0, u64::MAX, 256 << 20, Coding::Picture),
         ];
+        let page = |file, directory| Place::Page { file: Box::new(file), directory };
+        all.extend([
+            page(file("a/1.png"), 8),
+            page(file("a/1.png"), u64::MAX),
+            page(span(0, 5, 6, Coding::Picture), 7),
+        ]);
         for i in 0..100 {
             all.push(span(1, i, 7, Coding::Picture));
             all.push(span(1, 900 + i, 8, Coding::Deflated { size: 256 << 20, crc: u32::MAX - i as u32 }));
@@ -206,7 +246,8 @@ mod tests {
         assert_eq!(places.iter().map(described).collect::<Vec<_>>(), expected);
         assert!(places.homes.len() < 12, "what places have in common is kept once");
         assert_eq!(places.in_shared_file(0), None);
-        assert_eq!(places.in_shared_file(8).map(|shared| shared.1), Some(900));
+        assert_eq!(places.in_shared_file(11).map(|shared| shared.1), Some(900));
+        assert_eq!(places.in_shared_file(9), places.in_shared_file(6).map(|(blob, _)| (blob, 5)));
 
         let chosen = places.select(&[8, 1]);
         assert_eq!(chosen.iter().map(described).collect::<Vec<_>>(), [&*expected[8], &*expected[1]]);

@@ -1,25 +1,29 @@
 //! A data set that has been opened: its entries and where they lie, before anything is decoded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::classes;
+use super::classes::{self, ClassList, match_classes, number_of};
 use super::deep::{Range, White};
 use super::entries::{Entries, Entry};
-use super::notice::Notice;
+use super::notice::{Notice, Subject, counted};
 use super::part::Part;
 use super::place::{Fetched, Place};
 use super::place_table::PlaceTable;
+use super::remarks::{Marked, Remark, Remarks};
 use crate::error::{Error, Result, suggest};
 use crate::sample::Image;
+use crate::spelling::quoted;
+
+/// The name of the reader of one picture file.
+pub(super) const SINGLE_IMAGE: &str = "single image";
 
 /// An opened data set: class names and entries, in order of their paths.
 pub struct Source {
     path: PathBuf,
     /// The name of its reader.
     form: &'static str,
-    classes: Vec<String>,
-    numeric: bool,
+    classes: ClassList,
     entries: Entries,
     /// Where each entry's bytes lie.
     pub(super) places: PlaceTable,
@@ -31,15 +35,15 @@ pub struct Source {
     pub(super) white: Option<f64>,
     /// Whether that was given, not told by the images.
     pub(super) white_is_given: bool,
+    /// What the images decoded so far turned out to be.
+    pub(super) remarks: Remarks,
 }
 
 /// The images that a reader finds in an input, with their labels, parts and groups.
 #[derive(Default)]
 pub(super) struct Contents {
-    /// Class names in label order; empty when nothing is labelled.
-    pub(super) classes: Vec<String>,
-    /// Labels came as numbers, so that they also fit a class list with other names.
-    pub(super) numeric: bool,
+    /// The classes in label order; empty when nothing is labelled.
+    pub(super) classes: ClassList,
     /// The images, in order of their paths.
     pub(super) entries: Entries,
     /// Where each entry's bytes lie, in the same order.
@@ -64,14 +68,13 @@ pub enum Unknown {
 impl Source {
     /// The contents of an input at a path, in the form that a reader is named after.
     pub(super) fn new(path: &Path, form: &'static str, contents: Contents) -> Self {
-        let Contents { classes, numeric, entries, places, split_csv, notices, arrays } = contents;
-        let path = path.to_path_buf();
+        let Contents { classes, entries, places, split_csv, notices, arrays } = contents;
+        let (path, remarks) = (path.to_path_buf(), Remarks::default());
         let (white, white_is_given) = (None, false);
         Self {
             path,
             form,
             classes,
-            numeric,
             entries,
             places,
             split_csv,
@@ -79,28 +82,23 @@ impl Source {
             arrays,
             white,
             white_is_given,
+            remarks,
         }
     }
 
-    /// Several sources as one, their classes united, each entry's path behind its source's.
+    /// Several sources as one, their classes united, each entry's path behind its source's. Names are united
+    /// with names, numbers with numbers.
     pub(super) fn merge(sources: Vec<Self>) -> Self {
-        let labelled = || sources.iter().filter(|s| !s.classes.is_empty());
-        let numeric = labelled().all(|s| s.numeric) && labelled().next().is_some();
-        let found: BTreeSet<String> = labelled().flat_map(|s| s.classes.iter().cloned()).collect();
-        let mut united = classes::order(&found);
-        if numeric {
-            united.names = classes::numbered(labelled().map(|s| s.classes.len()).max().unwrap_or(0));
-        }
-        let mut merged = Contents { classes: united.names, numeric, ..Contents::default() };
-        for mut source in sources {
+        let united = unite(&sources);
+        let mut merged = Contents { classes: united.classes, notices: united.notices, ..Contents::default() };
+        for (mut source, labels) in sources.into_iter().zip(united.labels) {
             merged.notices.append(&mut source.notices);
             merged.arrays = Range::union_of(merged.arrays, source.arrays);
-            let united_label =
-                |label: usize| if numeric { label } else { united.labels[&source.classes[label]] };
-            let is_picture = source.len() == 1 && source.file(0).is_some_and(|path| path == source.path);
+            // a single picture's only folder is its own
+            let folder = if source.form == SINGLE_IMAGE { source.path.parent() } else { Some(&*source.path) };
             for (entry, place) in source.entries.iter().zip(source.places.iter()) {
-                let path = if is_picture { source.path.clone() } else { source.path.join(entry.path) };
-                let (path, label) = (&*path.to_string_lossy(), entry.label.map(united_label));
+                let path = folder.unwrap_or(Path::new("")).join(entry.path);
+                let (path, label) = (&*path.to_string_lossy(), entry.label.map(|label| labels[label]));
                 merged.entries.push(Entry { path, label, ..entry });
                 merged.places.push(place);
             }
@@ -121,7 +119,7 @@ impl Source {
 
     /// Class names in label order; empty when nothing is labelled.
     pub fn classes(&self) -> &[String] {
-        &self.classes
+        self.classes.names()
     }
 
     /// The images, in order of their paths.
@@ -155,6 +153,53 @@ impl Source {
         if self.white_is_given { self.white } else { trained.or(self.white) }
     }
 
+    /// What of the images decoded so far is not used, and classes none of whose images can be read. Like
+    /// [`notices`](Self::notices), yet known only after [`visit`](Self::visit), a
+    /// [`Dataset`](super::Dataset) or anything else went over the images.
+    pub fn picture_notices(&self) -> Vec<Notice> {
+        let of_images = |subject, remark, text: fn(u64) -> String| {
+            let marked = self.remarks.of(remark);
+            let examples = marked.iter().map(|i| self.entry(i).path.to_owned());
+            (marked.count() > 0).then(|| Notice::new(subject, marked.count(), text(marked.count()), examples))
+        };
+        let alpha = of_images(Subject::Alpha, Remark::Alpha, |count| {
+            format!(
+                "{} transparent in places, of which the colours beneath are used",
+                counted(count, "image")
+            )
+        });
+        let frames = of_images(Subject::FurtherFrames, Remark::Frames, |count| {
+            format!(
+                "{} with further frames or pages, of which only the first is used",
+                counted(count, "image")
+            )
+        });
+        let lost = self.lost_classes(&self.remarks.of(Remark::Unreadable));
+        let count = lost.len() as u64;
+        let text = format!("{} without an image that can be read", counted(count, "class"));
+        let lost = (count > 0).then(|| Notice::new(Subject::EmptyClasses, count, text, lost));
+        [alpha, frames, lost].into_iter().flatten().collect()
+    }
+
+    /// Everything that is not used or was assumed, as far as it is known: [`notices`](Self::notices), then
+    /// [`picture_notices`](Self::picture_notices).
+    pub fn all_notices(&self) -> Vec<Notice> {
+        [self.notices.clone(), self.picture_notices()].concat()
+    }
+
+    /// Classes all of whose images are among these.
+    fn lost_classes(&self, unreadable: &Marked) -> Vec<String> {
+        if unreadable.count() == 0 {
+            return Vec::new();
+        }
+        let lost = count_labels(self.classes.len(), unreadable.iter().map(|i| self.entry(i).label));
+        let all = self.counts();
+        (0..all.len())
+            .filter(|class| all[*class] > 0 && lost[*class] == all[*class])
+            .map(|class| self.classes()[class].clone())
+            .collect()
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -175,34 +220,77 @@ impl Source {
         count_labels(self.classes.len(), self.entries.iter().map(|e| e.label))
     }
 
-    /// Gives the labels the positions they have in a class list (a model's). Names match under any known
-    /// spelling; labels that are only numbers match by position where their names do not.
+    /// Gives the labels the positions they have in a class list (a model's), as [`match_classes`] finds them.
+    /// Labels that are only numbers are found by number, or by position in a list of names; the latter is an
+    /// assumption, which a notice tells.
     ///
     /// # Errors
     /// An image of a class that the list lacks, under [`Unknown::Fail`].
     pub fn with_classes(mut self, classes: &[String], unknown: Unknown) -> Result<Self> {
         let counts = self.counts();
-        let by_name = |own: &String| classes.iter().position(|known| classes::same_class(own, known));
-        let mut positions: Vec<Option<usize>> = self.classes.iter().map(by_name).collect();
-        if self.numeric && self.classes.len() <= classes.len() && positions.contains(&None) {
-            positions = (0..self.classes.len()).map(Some).collect();
-        }
-        let missing = (0..positions.len()).find(|own| positions[*own].is_none() && counts[*own] > 0);
+        let placed = self.classes.place_in(classes, &counts);
+        let missing = (0..counts.len()).find(|own| placed.positions[*own].is_none() && counts[*own] > 0);
         if let (Some(own), Unknown::Fail) = (missing, unknown) {
-            let name = &self.classes[own];
-            let message =
-                format!("holds {} images of class `{name}`, which the model does not know", counts[own]);
-            return Err(Error::new(message)
-                .at(&self.path)
-                .hint(suggest(name, classes.iter().map(String::as_str))));
+            let (name, count) = (&self.classes()[own], counts[own]);
+            let images = if count == 1 { "1 image" } else { &format!("{count} images") };
+            let message = format!("holds {images} of class `{name}`, which the model does not know");
+            return Err(Error::new(message).at(&self.path).hint(self.hint_for(own, classes)));
         }
         for i in 0..self.len() {
-            let label = self.entry(i).label.and_then(|own| positions[own]);
+            let label = self.entry(i).label.and_then(|own| placed.positions[own]);
             self.entries.set_label(i, label);
         }
-        self.classes = classes.to_vec();
-        self.numeric = false;
+        let mut numbers = vec![None; classes.len()];
+        if placed.by_number {
+            for (own, position) in placed.positions.iter().enumerate() {
+                if let Some(position) = position {
+                    numbers[*position] = self.classes.numbers()[own];
+                }
+            }
+        }
+        self.classes = ClassList::default();
+        classes.iter().zip(numbers).for_each(|(name, number)| self.classes.push(name.clone(), number));
+        self.notices.extend(placed.notice);
         Ok(self)
+    }
+
+    /// What to do about a class that a model does not know.
+    fn hint_for(&self, own: usize, known: &[String]) -> String {
+        let list = || known.join(", ");
+        if self.classes.numbers()[own].is_some() {
+            return format!(
+                "labels that are numbers are positions in the model's list, from 0 to {}: {}; give the labels by name",
+                known.len().saturating_sub(1),
+                list()
+            );
+        }
+        let name = &self.classes()[own];
+        let alike = |other: &&String| classes::key(other) == classes::key(name);
+        if known.iter().any(|known| alike(&known)) {
+            let same =
+                [self.classes(), known].concat().iter().filter(alike).cloned().collect::<BTreeSet<_>>();
+            let same: Vec<String> = same.iter().map(|name| quoted(name)).collect();
+            return format!(
+                "{} are too much alike to match; the model knows: {}",
+                same.join(" and "),
+                list()
+            );
+        }
+        suggest(name, known.iter().map(String::as_str))
+    }
+
+    /// The labels that class names in another file stand for, by name, or by number where the data has
+    /// numbers in place of names.
+    pub(crate) fn find_labels(&self, names: &[String]) -> Vec<Option<usize>> {
+        // several names of one class in the file are one class, as they are in the data
+        let united = classes::order(&names.iter().cloned().collect());
+        let of_united = match_classes(united.classes.names(), self.classes());
+        let by_number = |name: &String| self.classes.position_of_number(number_of(name)?);
+        names
+            .iter()
+            .zip(match_classes(names, self.classes()))
+            .map(|(name, exact)| exact.or_else(|| of_united[united.labels[name]]).or_else(|| by_number(name)))
+            .collect()
     }
 
     /// Puts every entry into the group given for it, in place of its own.
@@ -220,7 +308,7 @@ impl Source {
 
     /// Whether labels came as numbers, without names.
     pub(super) fn is_numeric(&self) -> bool {
-        self.numeric
+        self.classes.is_numeric()
     }
 
     /// Gives every entry the part given for it, in place of its own.
@@ -247,7 +335,7 @@ impl Source {
         self.places
             .get(index)
             .picture(Fetched::Later, self.white.map_or(White::Unknown, White::At))
-            .map(|picture| picture.image)
+            .map(|(picture, _)| picture.image)
             .map_err(|e| e.at(self.location(index)))
     }
 
@@ -255,14 +343,52 @@ impl Source {
     pub fn file(&self, index: usize) -> Option<PathBuf> {
         match self.places.get(index) {
             Place::File(path) => Some(path),
-            Place::Span { .. } => None,
+            Place::Span { .. } | Place::Page { .. } => None,
         }
     }
 
     /// Where an entry is, for messages: its file, or the archive's path and its own under it.
     pub(super) fn location(&self, index: usize) -> PathBuf {
-        self.file(index).unwrap_or_else(|| self.path.join(self.entry(index).path))
+        let entry = self.entry(index);
+        match self.places.get(index) {
+            Place::File(path) => path,
+            Place::Page { file, .. } if matches!(*file, Place::File(_)) && self.form == SINGLE_IMAGE => {
+                self.path.with_file_name(entry.path)
+            }
+            _ => self.path.join(entry.path),
+        }
     }
+}
+
+/// The classes of several sources as one list.
+struct United {
+    classes: ClassList,
+    /// For each source, the label in the list of each of its classes.
+    labels: Vec<Vec<usize>>,
+    notices: Vec<Notice>,
+}
+
+fn unite(sources: &[Source]) -> United {
+    let all =
+        || sources.iter().flat_map(|source| source.classes.names().iter().zip(source.classes.numbers()));
+    let named = all().filter(|(_, number)| number.is_none()).map(|(name, _)| name.clone()).collect();
+    let classes::Found { mut classes, labels: of_name, notices } = classes::order(&named);
+    let mut numbers: BTreeMap<usize, &String> = BTreeMap::new();
+    for (name, number) in all() {
+        number.map(|number| *numbers.entry(number).or_insert(name));
+    }
+    let mut of_number = BTreeMap::new();
+    for (number, name) in numbers {
+        of_number.insert(number, classes.len());
+        classes.push(name.clone(), Some(number));
+    }
+    let label = |(name, number): (&String, &Option<usize>)| match number {
+        Some(number) => of_number[number],
+        None => of_name[name],
+    };
+    let of_source =
+        |source: &Source| source.classes.names().iter().zip(source.classes.numbers()).map(label).collect();
+    United { labels: sources.iter().map(of_source).collect(), classes, notices }
 }
 
 /// Images per class.

@@ -81,9 +81,10 @@ impl Source {
             let results: Vec<(usize, T)> = batch
                 .into_par_iter()
                 .map(|(i, fetched)| {
-                    let picture =
+                    let decoded =
                         self.places.get(i).picture(fetched, white).map_err(|e| e.at(self.location(i)));
-                    (i, work(i, picture))
+                    self.remarks.decoded(i, &decoded);
+                    (i, work(i, decoded.map(|(picture, _)| picture)))
                 })
                 .collect();
             for (i, result) in results {

@@ -1,6 +1,6 @@
 //! Accuracy: how often the most probable class is the true one.
 
-use super::interval::bootstrap_share;
+use super::interval::wilson;
 use super::metric::{Metric, Notation, Place};
 use super::tally::Tally;
 
@@ -22,7 +22,7 @@ fn compute(tally: &Tally) -> Option<f64> {
     Some(tally.confusion.correct() as f64 / tally.images() as f64)
 }
 
-/// Percentile bootstrap interval.
-fn interval(tally: &Tally, seed: u64) -> [f64; 2] {
-    bootstrap_share(tally.confusion.correct(), tally.images(), seed)
+/// Wilson's interval.
+fn interval(tally: &Tally) -> [f64; 2] {
+    wilson(tally.confusion.correct(), tally.images())
 }

@@ -6,7 +6,10 @@ use super::interval::wilson;
 use super::predictions::Predictions;
 
 /// Scores of one class against the rest.
+///
+/// In a file, a class that does not occur has no recall and no F1: they are null.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Written", from = "Written")]
 #[non_exhaustive]
 pub struct ClassScores {
     /// Class name.
@@ -25,6 +28,54 @@ pub struct ClassScores {
     pub f1: f64,
     /// One-vs-rest AUROC; `None` when the class or the rest is absent.
     pub auroc: Option<f64>,
+}
+
+/// Scores of one class as they stand in a file.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    name: String,
+    support: u64,
+    precision: f64,
+    precision_interval: [f64; 2],
+    recall: Option<f64>,
+    recall_interval: Option<[f64; 2]>,
+    f1: Option<f64>,
+    auroc: Option<f64>,
+}
+
+impl From<ClassScores> for Written {
+    fn from(scores: ClassScores) -> Self {
+        let ClassScores { name, support, precision, precision_interval, recall, recall_interval, f1, auroc } =
+            scores;
+        let occurs = support > 0;
+        Self {
+            name,
+            support,
+            precision,
+            precision_interval,
+            recall: occurs.then_some(recall),
+            recall_interval: occurs.then_some(recall_interval),
+            f1: occurs.then_some(f1),
+            auroc,
+        }
+    }
+}
+
+impl From<Written> for ClassScores {
+    fn from(written: Written) -> Self {
+        let Written { name, support, precision, precision_interval, recall, recall_interval, f1, auroc } =
+            written;
+        Self {
+            name,
+            support,
+            precision,
+            precision_interval,
+            recall: recall.unwrap_or_default(),
+            recall_interval: recall_interval.unwrap_or([0.0, 1.0]),
+            f1: f1.unwrap_or_default(),
+            auroc,
+        }
+    }
 }
 
 /// Counts of `[truth][prediction]`.

@@ -1,13 +1,5 @@
 //! 95 % intervals of shares.
 
-use rand::RngExt;
-use rayon::prelude::*;
-
-use crate::rng::{Purpose, stream};
-
-/// Resamples of a bootstrap.
-const RESAMPLES: u64 = 2000;
-
 /// The 97.5 % quantile of the standard normal distribution.
 const Z: f64 = 1.959963984540054;
 
@@ -24,46 +16,22 @@ pub fn wilson(successes: u64, trials: u64) -> [f64; 2] {
     [(centre - half).max(0.0), (centre + half).min(1.0)]
 }
 
-/// 95 % percentile interval of a share over 2,000 bootstrap resamples (Efron, 1979).
-///
-/// Each resample has its own stream of random numbers, so the number of threads does not change the result.
-pub(super) fn bootstrap_share(successes: u64, trials: u64, seed: u64) -> [f64; 2] {
-    let mut shares: Vec<f64> = (0..RESAMPLES)
-        .into_par_iter()
-        .map(|resample| {
-            let mut rng = stream(seed, Purpose::Bootstrap, 0, resample);
-            // with the right images in front, an image drawn is right when its number is below `successes`
-            let right = (0..trials).filter(|_| rng.random_range(0..trials) < successes).count();
-            right as f64 / trials as f64
-        })
-        .collect();
-    shares.sort_unstable_by(f64::total_cmp);
-    [quantile(&shares, 0.025), quantile(&shares, 0.975)]
-}
-
-/// 95 % percentile interval of the mean of values over 2,000 bootstrap resamples (Efron, 1979). Without any
-/// value it is NaN.
-pub fn bootstrap_mean(values: &[f64], seed: u64) -> [f64; 2] {
+/// 95 % interval of the mean of values from 0 to 1, as that of a share with two successes and two failures
+/// added (Agresti and Coull, 1998): values that are all alike have an interval too. Without any value it is 0
+/// to 1.
+pub fn of_mean(values: &[f64]) -> [f64; 2] {
+    const ADDED: [f64; 4] = [0.0, 0.0, 1.0, 1.0];
+    let with_added = || values.iter().chain(&ADDED);
+    let n = with_added().count() as f64;
+    let centre = with_added().sum::<f64>() / n;
+    let variance = with_added().map(|value| (value - centre).powi(2)).sum::<f64>() / n;
+    let half = Z * (variance / n).sqrt();
+    // the mean itself is always inside
+    let mean = values.iter().sum::<f64>() / (n - ADDED.len() as f64).max(1.0);
     if values.is_empty() {
-        return [f64::NAN; 2];
+        return [0.0, 1.0];
     }
-    let mut means: Vec<f64> = (0..RESAMPLES)
-        .into_par_iter()
-        .map(|resample| {
-            let mut rng = stream(seed, Purpose::Bootstrap, 0, resample);
-            let drawn = (0..values.len()).map(|_| values[rng.random_range(0..values.len())]);
-            drawn.sum::<f64>() / values.len() as f64
-        })
-        .collect();
-    means.sort_unstable_by(f64::total_cmp);
-    [quantile(&means, 0.025), quantile(&means, 0.975)]
-}
-
-/// The quantile of sorted values, linear between neighbours as in numpy.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let position = share * (sorted.len() - 1) as f64;
-    let (below, above) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
-    below + (above - below) * position.fract()
+    [(centre - half).min(mean).max(0.0), (centre + half).max(mean).min(1.0)]
 }
 
 #[cfg(test)]
@@ -80,31 +48,20 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_linear_between_neighbours() {
-        let sorted = [1.0, 2.0, 4.0];
-        assert_eq!(quantile(&sorted, 0.0), 1.0);
-        assert_eq!(quantile(&sorted, 0.75), 3.0);
-        assert_eq!(quantile(&sorted, 1.0), 4.0);
-    }
-
-    /// A bootstrapped count is binomial, so the interval nears the normal approximation of a large sample.
-    #[test]
-    fn the_bootstrap_nears_the_normal_interval_whatever_the_threads() {
-        let [low, high] = bootstrap_share(900, 1000, 7);
-        let half = Z * (0.9_f64 * 0.1 / 1000.0).sqrt();
-        assert!((low - (0.9 - half)).abs() < 2e-3 && (high - (0.9 + half)).abs() < 2e-3, "{low} {high}");
-        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        assert_eq!(alone.install(|| bootstrap_share(900, 1000, 7)), [low, high]);
-        assert_ne!(bootstrap_share(900, 1000, 8), [low, high]);
-        assert_eq!(bootstrap_share(5, 5, 7), [1.0, 1.0]);
-    }
-
-    #[test]
-    fn the_bootstrap_of_a_mean_is_that_of_a_share_for_zeros_and_ones() {
-        let values: Vec<f64> = (0..1000).map(|i| f64::from(u8::from(i < 900))).collect();
-        let [low, high] = bootstrap_mean(&values, 7);
-        let expected = bootstrap_share(900, 1000, 7);
-        assert!((low - expected[0]).abs() < 1e-12 && (high - expected[1]).abs() < 1e-12, "{low} {high}");
-        assert!(bootstrap_mean(&[], 7)[0].is_nan());
+    fn the_interval_of_a_mean_is_near_wilsons_for_zeros_and_ones() {
+        for (right, all) in [(900, 1000), (8, 8), (0, 5), (1, 20)] {
+            let values: Vec<f64> = (0..all).map(|i| f64::from(u8::from(i < right))).collect();
+            let (found, expected) = (of_mean(&values), wilson(right, all));
+            let wider = found[0] < expected[0] + 5e-3 && found[1] > expected[1] - 5e-3;
+            assert!(
+                wider && found[1] - found[0] < expected[1] - expected[0] + 0.1,
+                "{right} of {all}: {found:?}"
+            );
+            assert!(found[0] < found[1]);
+        }
+        assert_eq!(of_mean(&[]), [0.0, 1.0]);
+        // images that are right in half of the conditions each vary less than a coin
+        let [low, high] = of_mean(&[0.5; 200]);
+        assert!(high - low < 0.05, "{low} {high}");
     }
 }

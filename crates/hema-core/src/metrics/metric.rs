@@ -23,8 +23,8 @@ pub struct Metric {
     pub shown_in: &'static [Place],
     /// The value, where it is defined.
     pub(super) compute: fn(&Tally) -> Option<f64>,
-    /// 95 % interval of the value, `[low, high]`, where there is one; the seed decides its resamples.
-    pub(super) interval: Option<fn(&Tally, u64) -> [f64; 2]>,
+    /// 95 % interval of the value, `[low, high]`, where there is one.
+    pub(super) interval: Option<fn(&Tally) -> [f64; 2]>,
 }
 
 /// How a value is written for people.

@@ -45,7 +45,7 @@ pub use balanced_accuracy::BALANCED_ACCURACY;
 pub use brier::BRIER;
 pub use confusion::ClassScores;
 pub use ece::ECE;
-pub use interval::{bootstrap_mean, wilson};
+pub use interval::{of_mean as interval_of_mean, wilson};
 pub use macro_f1::MACRO_F1;
 pub use mean::mean;
 pub use metric::{Metric, Notation, Place};

@@ -58,16 +58,16 @@ impl Scores {
     }
 }
 
-/// Every score of a set of predictions. `seed` decides the resamples of intervals.
+/// Every score of a set of predictions.
 ///
 /// # Errors
 /// Predictions that fail [`Predictions::check`].
-pub fn score(predictions: &Predictions, seed: u64) -> Result<Scores> {
+pub fn score(predictions: &Predictions) -> Result<Scores> {
     predictions.check()?;
     let tally = Tally::new(predictions);
     Ok(Scores {
         n: tally.images(),
-        metrics: MetricValues::new(&tally, seed),
+        metrics: MetricValues::new(&tally),
         per_class: tally.per_class,
         confusion: tally.confusion.into_counts(),
         reliability: tally.reliability,

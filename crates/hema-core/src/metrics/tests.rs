@@ -48,7 +48,7 @@ fn scores_are_those_of_scikit_learn() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("../../tests/fixtures/metrics.json")).unwrap();
     assert_eq!(cases.len(), 9);
     for case in cases {
-        let scores = score(&predictions(case.classes, &case.labels, &case.probabilities), 0).unwrap();
+        let scores = score(&predictions(case.classes, &case.labels, &case.probabilities)).unwrap();
         let what = |metric: &str| format!("{}, {metric}", case.name);
         assert_eq!(scores.n, case.labels.len() as u64);
         close(scores.value(&ACCURACY).unwrap(), case.accuracy, &what("accuracy"));
@@ -88,7 +88,7 @@ fn equal_probabilities_predict_the_lowest_class() {
 
 #[test]
 fn certain_predictions_fall_into_the_last_bin() {
-    let scores = score(&predictions(2, &[0, 1, 0], &[0.5, 0.5, 1.0, 0.0, 1.0, 0.0]), 0).unwrap();
+    let scores = score(&predictions(2, &[0, 1, 0], &[0.5, 0.5, 1.0, 0.0, 1.0, 0.0])).unwrap();
     let counts: Vec<u64> = scores.reliability.iter().map(|bin| bin.count).collect();
     assert_eq!((counts[7], counts[14], counts.iter().sum::<u64>()), (1, 2, 3));
     assert_eq!((scores.reliability[14].confidence, scores.reliability[14].accuracy), (1.0, 0.5));
@@ -96,15 +96,37 @@ fn certain_predictions_fall_into_the_last_bin() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_interval() {
-    let some = predictions(2, &[0, 1, 0, 1, 1], &[0.9, 0.1, 0.2, 0.8, 0.4, 0.6, 0.3, 0.7, 0.5, 0.5]);
-    assert_eq!(score(&some, 3).unwrap(), score(&some, 3).unwrap());
+fn a_few_images_that_are_all_right_do_not_make_a_model_perfect() {
+    let labels = [0, 1, 0, 1, 0, 1, 0, 1];
+    let right: Vec<f32> = labels.iter().flat_map(|l| if *l == 0 { [0.9, 0.1] } else { [0.1, 0.9] }).collect();
+    let scores = score(&predictions(2, &labels, &right)).unwrap();
+    let [low, high] = scores.accuracy_interval();
+    assert!((low - 0.6756).abs() < 1e-4 && high > 0.999, "{low} {high}");
+}
+
+#[test]
+fn a_class_without_images_has_no_recall_and_no_f1_in_a_file() {
+    // the class 1 does not occur, and is named once
+    let scores = score(&predictions(3, &[0, 2], &[0.2, 0.8, 0.0, 0.1, 0.0, 0.9])).unwrap();
+    let file = serde_json::to_value(&scores).unwrap();
+    let absent = &file["per_class"][1];
+    assert!(
+        absent["recall"].is_null() && absent["recall_interval"].is_null() && absent["f1"].is_null(),
+        "{absent}"
+    );
+    assert_eq!((absent["support"].as_u64(), absent["precision"].as_f64()), (Some(0), Some(0.0)));
+    assert_eq!(file["per_class"][0]["recall"].as_f64(), Some(0.0));
+    assert_eq!(serde_json::from_value::<Scores>(file).unwrap(), scores);
+    // files from before this have numbers
+    let old = r#"{"name": "a", "support": 0, "precision": 0.0, "precision_interval": [0.0, 1.0], "recall": 0.0,
+                  "recall_interval": [0.0, 1.0], "f1": 0.0, "auroc": null}"#;
+    assert_eq!(serde_json::from_str::<ClassScores>(old).unwrap().recall_interval, [0.0, 1.0]);
 }
 
 #[test]
 fn impossible_predictions_are_refused() {
     let refused = |classes, labels: &[usize], probabilities: &[f32]| {
-        score(&predictions(classes, labels, probabilities), 0).unwrap_err().to_string()
+        score(&predictions(classes, labels, probabilities)).unwrap_err().to_string()
     };
     assert_eq!(refused(2, &[], &[]), "found 0 images and 2 classes, expected at least 1 and 2");
     assert_eq!(refused(2, &[0], &[1.0]), "found 1 probabilities, expected 1 images x 2 classes");
@@ -116,7 +138,7 @@ fn impossible_predictions_are_refused() {
 
 #[test]
 fn metrics_are_found_by_name_and_know_their_direction() {
-    let scores = score(&predictions(2, &[0, 1], &[0.9, 0.1, 0.2, 0.8]), 0).unwrap();
+    let scores = score(&predictions(2, &[0, 1], &[0.9, 0.1, 0.2, 0.8])).unwrap();
     for metric in METRICS {
         assert!(scores.value(metric).is_some(), "{}", metric.name);
         assert_eq!(find(metric.name).unwrap().name, metric.name);
@@ -128,7 +150,7 @@ fn metrics_are_found_by_name_and_know_their_direction() {
 
 #[test]
 fn metrics_stand_flat_in_a_file_in_the_order_of_the_table() {
-    let scores = score(&predictions(2, &[0, 1], &[0.75, 0.25, 0.5, 0.5]), 0).unwrap();
+    let scores = score(&predictions(2, &[0, 1], &[0.75, 0.25, 0.5, 0.5])).unwrap();
     let text = serde_json::to_string(&scores).unwrap();
     let keys = [
         "n",

@@ -29,10 +29,10 @@ struct MetricValue {
 
 impl MetricValues {
     /// Computes every metric.
-    pub(super) fn new(tally: &Tally, seed: u64) -> Self {
+    pub(super) fn new(tally: &Tally) -> Self {
         let mut values = Self::default();
         for metric in METRICS {
-            let interval = metric.interval.map(|interval| interval(tally, seed));
+            let interval = metric.interval.map(|interval| interval(tally));
             values.set(metric, (metric.compute)(tally), interval);
         }
         values

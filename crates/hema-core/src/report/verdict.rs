@@ -199,6 +199,8 @@ pub(super) fn warnings(findings: &Findings) -> String {
             if data.skipped == 1 { "is" } else { "are" }
         ));
     }
+    warnings
+        .extend(findings.evaluation.notices.iter().map(|notice| format!("{}.", escape(&notice.to_string()))));
     if data.part == "train" || data.part == "all" {
         warnings.push(format!(
             "Scored on the part <code>{}</code>: if the model was trained on these images, the scores flatter it.",

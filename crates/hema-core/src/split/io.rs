@@ -4,12 +4,17 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::membership::{Row, Split};
+use crate::data::Source;
 use crate::error::{Error, Result};
 use crate::file;
+use crate::table::{Column, Table, fit};
+
+/// A right header.
+const HEADER: &str = "path,label,split";
 
 impl Split {
-    /// Reads a CSV file with the columns `path` and `split`, and `label` and `group` if they are there;
-    /// others are ignored.
+    /// Reads a CSV file with the columns `path` and `split`, and `label` and `group` if they are there, under
+    /// any of their usual names; others are ignored.
     ///
     /// # Errors
     /// A file that cannot be read, a missing column, an unknown part, a path named twice; each with its line.
@@ -18,37 +23,49 @@ impl Split {
     }
 
     /// Reads CSV text; `origin` names it in errors.
-    pub(super) fn parse(text: impl std::io::Read, origin: &Path) -> Result<Self> {
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
-        let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}")).at(origin);
-        let header = reader.headers().map_err(bad)?.clone();
-        let column =
-            |names: &[&str]| header.iter().position(|c| names.contains(&c.trim_start_matches('\u{feff}')));
-        let missing = |name: &str| {
-            let found = header.iter().collect::<Vec<_>>().join(",");
-            Error::new(format!("has no column `{name}` (found: {found}; expected path,label,split)"))
-                .at(origin)
-        };
-        let path_column = column(&["path"]).ok_or_else(|| missing("path"))?;
-        let part_column = column(&["split", "part"]).ok_or_else(|| missing("split"))?;
-        let (label_column, group_column) = (column(&["label"]), column(&["group"]));
-
+    pub(super) fn parse(text: impl std::io::Read + 'static, origin: &Path) -> Result<Self> {
+        let mut table = Table::read(text, origin)?;
+        let required = |column| table.require(column, HEADER).map(Some);
+        let (path_column, part_column) = (required(Column::Path)?, required(Column::Part)?);
+        let (label_column, group_column) = (table.find(Column::Label)?, table.find(Column::Group)?);
         let mut rows = Vec::new();
         let mut seen = HashSet::new();
-        for record in reader.records() {
-            let record = record.map_err(bad)?;
-            let line = record.position().map_or(0, csv::Position::line);
-            let cell = |column: Option<usize>| column.map(|c| record[c].to_owned()).filter(|c| !c.is_empty());
-            let path = record[path_column].to_owned();
-            let part = record[part_column]
-                .parse()
-                .map_err(|e: Error| Error::new(format!("line {line}: {e}")).at(origin))?;
+        while let Some(row) = table.next_row()? {
+            let fail = |message: &str| Error::new(format!("line {}: {message}", row.line)).at(origin);
+            let cell = |column: Option<usize>| row.cell(column).map(str::to_owned);
+            let path = cell(path_column).ok_or_else(|| fail("the path is empty"))?;
+            let part = row.cell(part_column).unwrap_or_default().parse();
+            let part = part.map_err(|e: Error| fail(e.message()))?;
             if !seen.insert(path.clone()) {
-                return Err(Error::new(format!("line {line}: `{path}` is named twice")).at(origin));
+                return Err(fail(&format!("`{path}` is named twice")));
             }
             rows.push(Row { path, label: cell(label_column), part, group: cell(group_column) });
         }
         Ok(Self { origin: origin.to_path_buf(), rows })
+    }
+
+    /// The split with its paths as the source has them, where its own are written another way: from another
+    /// folder, with backslashes, as file names alone.
+    ///
+    /// # Errors
+    /// Rows that name no image of the source, or could be several.
+    pub fn fitted(mut self, source: &Source) -> Result<Self> {
+        let names: Vec<&str> = self.rows.iter().map(|row| row.path.as_str()).collect();
+        let paths = source.entries().iter().map(|entry| entry.path);
+        // the header is line 1
+        let images = fit(&paths, &names).map_err(|misfit| {
+            let error = misfit.error(|row| row as u64 + 2, |row| names[row]).at(&self.origin);
+            error.hint("use the split with the data it was made from, or leave it out to get a new one")
+        })?;
+        for (row, image) in self.rows.iter_mut().zip(&images) {
+            source.entry(*image).path.clone_into(&mut row.path);
+        }
+        let mut seen = HashSet::new();
+        if let Some(twice) = images.iter().find(|image| !seen.insert(**image)) {
+            let message = format!("`{}` is named twice", source.entry(*twice).path);
+            return Err(Error::new(message).at(&self.origin));
+        }
+        Ok(self)
     }
 
     /// Writes the split as CSV: `path,label,split`, and `group` if an image has one.

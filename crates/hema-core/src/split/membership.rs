@@ -1,9 +1,9 @@
 //! A split as a list: which part each image belongs to, by its path.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::data::{Entries, Entry, Part, Source, same_class};
+use crate::data::{Entries, Entry, Part, Source, file_of_page};
 use crate::error::{Error, Result};
 
 /// The part of every image, by its path under the data.
@@ -38,7 +38,7 @@ impl Split {
     pub fn indices(&self, source: &Source, part: Part) -> Result<Vec<usize>> {
         self.check_against(source)?;
         let parts = self.part_by_path();
-        let of_part = |i: &usize| parts.get(source.entry(*i).path) == Some(&part);
+        let of_part = |i: &usize| part_of(&parts, source.entry(*i).path) == Some(part);
         let indices: Vec<usize> = (0..source.len()).filter(of_part).collect();
         if indices.is_empty() {
             return Err(Error::new(format!("no image belongs to the part `{part}`"))
@@ -61,7 +61,7 @@ impl Split {
     /// How many of the source's entries the split does not name, and so leaves unused.
     pub fn ignored(&self, source: &Source) -> usize {
         let parts = self.part_by_path();
-        source.entries().iter().filter(|e| !parts.contains_key(e.path)).count()
+        source.entries().iter().filter(|e| part_of(&parts, e.path).is_none()).count()
     }
 
     /// Images of each part, in the order of [`Part::ALL`].
@@ -84,20 +84,26 @@ impl Split {
     /// The part of every entry of a source, `None` where the split does not name it.
     pub fn parts(&self, source: &Source) -> Vec<Option<Part>> {
         let parts = self.part_by_path();
-        source.entries().iter().map(|e| parts.get(e.path).copied()).collect()
+        source.entries().iter().map(|e| part_of(&parts, e.path)).collect()
     }
 
     fn part_by_path(&self) -> HashMap<&str, Part> {
         self.rows.iter().map(|r| (r.path.as_str(), r.part)).collect()
     }
 
-    /// Refuses a split that names files the data lacks, or under another label than the data.
-    pub(super) fn check_against(&self, source: &Source) -> Result<()> {
+    /// Checks that the split fits the data.
+    ///
+    /// # Errors
+    /// The split names files that the data lacks, or under another label than the data.
+    pub fn check_against(&self, source: &Source) -> Result<()> {
         let entries: HashMap<&str, Entry> = source.entries().iter().map(|e| (e.path, e)).collect();
         let lacking = |r: &&Row| !entries.contains_key(r.path.as_str());
+        let names: BTreeSet<&String> = self.rows.iter().filter_map(|r| r.label.as_ref()).collect();
+        let names: Vec<String> = names.into_iter().cloned().collect();
+        let labels: HashMap<&String, Option<usize>> = names.iter().zip(source.find_labels(&names)).collect();
         let relabelled = |r: &&Row| {
             let in_data = entries.get(r.path.as_str()).and_then(|e| e.label);
-            matches!((in_data, &r.label), (Some(label), Some(name)) if !is_label(source, label, name))
+            matches!((in_data, &r.label), (Some(label), Some(name)) if labels[name] != Some(label))
         };
         let fail = |rows: Vec<&Row>, what: &str, hint: &str| {
             if rows.is_empty() {
@@ -143,10 +149,9 @@ impl Split {
     }
 }
 
-/// Whether a class name in a split stands for a label of the data, by name or, where labels are numbers, by
-/// position.
-fn is_label(source: &Source, label: usize, name: &str) -> bool {
-    same_class(&source.classes()[label], name) || name.trim_start_matches("class_").parse() == Ok(label)
+/// The part of an image: that of its row, or for a page of a TIFF file that of the file's.
+fn part_of(parts: &HashMap<&str, Part>, path: &str) -> Option<Part> {
+    parts.get(path).or_else(|| parts.get(file_of_page(path)?)).copied()
 }
 
 impl Row {

@@ -7,7 +7,7 @@ use crate::data::{Source, Unknown, open};
 use crate::error::Result;
 
 fn parse(text: &str) -> Result<Split> {
-    Split::parse(text.as_bytes(), Path::new("s.csv"))
+    Split::parse(std::io::Cursor::new(text.to_owned()), Path::new("s.csv"))
 }
 
 fn with_header(rows: &str) -> Split {
@@ -50,6 +50,24 @@ fn a_split_of_numeric_labels_fits_the_data_under_a_models_class_names() {
     let split = SplitPlan::new(&source, 0).parts(Fractions { val: 0.0, test: 0.0 }).unwrap();
     let source = source.with_classes(&["a".to_owned(), "b".to_owned()], Unknown::Fail).unwrap();
     assert_eq!(split.indices(&source, Part::Train).unwrap(), [0, 1]);
+}
+
+#[test]
+fn classes_that_differ_by_a_sign_or_in_case_are_not_mixed_up_in_a_split() {
+    for (a, b) in [("CD34+", "CD34-"), ("Blast", "blast"), ("+", "-")] {
+        let source = source(&format!("path,label\n1,{a}\n2,{b}\n"));
+        let good = with_header(&format!("1,{a},train\n2,{b},train\n"));
+        assert_eq!(good.indices(&source, Part::Train).unwrap(), [0, 1]);
+        let swapped = with_header(&format!("1,{b},train\n2,{a},train\n"));
+        let error = swapped.indices(&source, Part::Train).unwrap_err().to_string();
+        assert!(error.contains("2 of its 2 files have another label in the data"), "{error}");
+    }
+    let both = source("path,label\n1,platelet\n2,thrombocytes\n3,ig\n");
+    let good = with_header("1,platelet,train\n2,thrombocytes,train\n3,ig,train\n");
+    assert_eq!(good.indices(&both, Part::Train).unwrap(), [0, 1, 2]);
+    // a number is a position where the data has numbers, and a name where it has names
+    let named = source("path,label\n1,a\n2,b\n");
+    assert!(with_header("1,0,train\n2,1,train\n").indices(&named, Part::Train).is_err());
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn shards_say_what_is_missing_or_twice() {
 
     // names in place of numbers are class names
     let named = shard(&[("0.png", &image), ("0.cls", b"Platelets"), ("1.png", &image), ("1.cls", b"ig")]);
-    assert_eq!(open(&file(&dir, "n.tar", &named)).unwrap().classes(), ["ig", "platelet"]);
+    assert_eq!(open(&file(&dir, "n.tar", &named)).unwrap().classes(), ["ig", "Platelets"]);
 
     for (files, expected) in [
         (vec![("0.png", &image[..]), ("0.jpg", &image), ("0.cls", b"1")], "holds two images for the key `0`"),

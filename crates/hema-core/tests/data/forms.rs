@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Mutex;
 
-use hema_core::data::{Dataset, LoadOptions, Unknown, open, open_many};
+use hema_core::data::{Dataset, LoadOptions, Subject, Unknown, open, open_many, standard_classes};
 use hema_core::preprocess::Preprocess;
 use hema_core::split::Part;
 
@@ -45,7 +45,7 @@ fn a_manifest_says_label_part_and_group() {
     let text = "path,label,split,group\nplatelet/0.png,Thrombocytes,train,p1\nbasophil/3.png,BASO,validation,\n\
                 platelet/1.png,,test,p1\n";
     let source = open(&file(&dir, "m.csv", text.as_bytes())).unwrap();
-    assert_eq!(source.classes(), ["basophil", "platelet"]);
+    assert_eq!(source.classes(), ["BASO", "Thrombocytes"], "in the standard order, as they were written");
     assert_eq!(source.len(), 3);
     let [a, b, c] = [0, 1, 2].map(|i| source.entry(i));
     assert_eq!((a.label, a.part, a.group), (Some(1), Some(Part::Train), Some("p1")));
@@ -56,7 +56,7 @@ fn a_manifest_says_label_part_and_group() {
     assert_eq!(split.counts(), [1, 1, 1]);
 
     for (text, expected) in [
-        ("file,label\na.png,x\n", "no column `path` (found: file,label)"),
+        ("name,label\na.png,x\n", "no column `path` (found: name,label; expected path,label)"),
         ("path,label\na.png,x\na.png,x\n", "line 3: `a.png` is named twice"),
         ("path,label,split\na.png,x,holdout\n", "line 2: part is `holdout` (expected train, val or test)"),
         ("path,label\na.png\n", "not a readable CSV file"),
@@ -116,13 +116,16 @@ fn several_inputs_become_one() {
     let loose = file(&dir, "loose.png", &png(8));
     let numbered = file(&dir, "numbers.csv", b"path,label\nloose.png,7\n");
     let source = open_many(&[root.clone(), archive.clone(), loose.clone(), numbered]).unwrap();
-    assert_eq!(source.classes()[0], "basophil");
-    assert_eq!((source.len(), source.classes().last().unwrap().as_str()), (8, "platelet"));
+    assert_eq!(source.classes(), ["basophil", "monocyte", "platelet", "7"], "a number is none of the names");
+    assert_eq!((source.len(), source.counts()), (8, vec![2, 1, 3, 1]));
     let name = |path: &std::path::Path| path.to_string_lossy().into_owned();
     assert_eq!(source.entry(0).path, name(&root.join("basophil/3.png")));
     assert_eq!(source.entry(5).path, name(&archive.join("monocyte/a.png")));
     assert_eq!((source.entry(6).path, source.entry(6).label), (name(&loose).as_str(), None));
     assert_eq!(load(&source).unwrap().len(), 8);
+    // a model's list tells what the number stands for
+    let source = source.with_classes(&standard_classes(), Unknown::Fail).unwrap();
+    assert_eq!((source.counts()[7], source.notices()[0].subject), (4, Subject::AssumedClasses));
     assert_eq!(paths(&open_many(&[loose]).unwrap()), ["loose.png"]);
     assert!(open_many(&[]).is_err());
 }
@@ -145,6 +148,71 @@ fn labels_take_the_positions_of_a_models_classes() {
     let source = open(&numbers).unwrap().with_classes(&classes(&["a", "b", "c"]), Unknown::Fail).unwrap();
     assert_eq!(source.counts(), [1, 0, 1]);
     assert!(open(&numbers).unwrap().with_classes(&classes(&["a", "b"]), Unknown::Fail).is_err());
+}
+
+#[test]
+fn classes_that_differ_by_a_sign_or_in_case_stay_apart_in_a_models_list() {
+    for [a, b] in [["CD34+", "CD34-"], ["Blast", "blast"], ["+", "-"], ["cell", "cells"], ["1", "01"]] {
+        let dir = folder();
+        let files =
+            [(format!("{a}/0.png"), png(0)), (format!("{b}/1.png"), png(1)), (format!("{b}/2.png"), png(2))];
+        write_folder(dir.path(), &files);
+        let opened = || open(dir.path()).unwrap();
+        assert_eq!(opened().classes().len(), 2);
+        let model = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let found = opened().with_classes(&model(&[a, "other", b]), Unknown::Fail).unwrap();
+        assert_eq!(found.counts(), [1, 0, 2]);
+        let found = opened().with_classes(&model(&[b, a]), Unknown::Fail).unwrap();
+        assert_eq!(found.counts(), [2, 1]);
+        let error = opened().with_classes(&model(&[b, "other"]), Unknown::Fail).err().unwrap();
+        assert!(error.to_string().contains(&format!("holds 1 image of class `{a}`")), "{error}");
+    }
+    let dir = folder();
+    write_folder(dir.path(), &[("BLAST/0.png".to_owned(), png(0)), ("other/1.png".to_owned(), png(1))]);
+    let model = ["Blast", "blast", "other"].map(str::to_owned);
+    let error = open(dir.path()).unwrap().with_classes(&model, Unknown::Fail).err().unwrap();
+    let hint =
+        "`BLAST` and `Blast` and `blast` are too much alike to match; the model knows: Blast, blast, other";
+    assert_eq!(error.hint_text(), Some(hint));
+}
+
+#[test]
+fn folders_of_numbers_are_called_by_their_numbers() {
+    let dir = folder();
+    let files: Vec<_> = (0..8).map(|i| (format!("{i}/x.png"), png(i))).collect();
+    write_folder(dir.path(), &files);
+    let source = open(dir.path()).unwrap();
+    assert_eq!(source.classes(), ["0", "1", "2", "3", "4", "5", "6", "7"]);
+    assert!(source.notices().is_empty(), "nothing is assumed");
+    let source = source.with_classes(&standard_classes(), Unknown::Fail).unwrap();
+    assert_eq!((source.counts(), source.notices().len()), (vec![1; 8], 1), "here it is, and is said");
+}
+
+#[test]
+fn a_folder_of_parts_under_other_names_is_refused() {
+    let dir = folder();
+    let files: Vec<_> = ["Train", "Test-A", "TestB"]
+        .iter()
+        .flat_map(|part| ["ig", "monocyte"].map(|class| (format!("{part}/{class}/x.png"), png(1))))
+        .collect();
+    write_folder(&dir.path().join("in"), &files);
+    for path in [dir.path().join("in"), file(&dir, "x.tar", &tar(&under("top", files.clone())))] {
+        let error = open_error(&path);
+        let expected = "holds folders called like parts, `Test-A`, `TestB`, `Train` (expected train, val and test \
+                        alone, or classes)";
+        assert!(error.contains(expected), "{error}");
+    }
+    assert_eq!(open(&dir.path().join("in/Train")).unwrap().classes(), ["ig", "monocyte"]);
+}
+
+#[test]
+fn folders_under_a_table_of_labels_are_no_classes_whatever_they_are_called() {
+    let dir = folder();
+    let table = b"path,label\nTestA/0.png,a\nTestB/1.png,b\n";
+    let files = [("TestA/0.png", png(0)), ("TestB/1.png", png(1)), ("labels.csv", table.to_vec())];
+    write_folder(dir.path(), &files.map(|(name, bytes)| (name.to_owned(), bytes)));
+    let source = open(dir.path()).unwrap();
+    assert_eq!((source.classes(), source.counts()), (&["a".to_owned(), "b".to_owned()][..], vec![1, 1]));
 }
 
 #[test]

@@ -15,10 +15,12 @@ use hema_core::data::OnBadImage;
 use hema_core::data::open;
 use hema_core::data::write::{Change, Form, Options, copy, create};
 use hema_core::rng::{Purpose, Rng, stream};
+use image::ImageFormat;
 use jpeg_encoder::{ColorType, Encoder};
 use rand::Rng as _;
 
-use crate::helper::{File, folder, gzip, load_skipping, picture, png, tar, zip};
+use crate::helper::{File, encode, folder, gzip, load_skipping, picture, png, tar, zip};
+use crate::pages::{big_stack, gif, palette, stack, ycbcr};
 
 /// A file to begin with, and whether it is compressed after it was damaged.
 struct Seed {
@@ -53,6 +55,14 @@ fn seeds(dir: &Path) -> Vec<Seed> {
         fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)).unwrap()
     };
     let seed = |name, bytes| Seed { name, bytes, pack: false };
+    let pages = [0, 1, 2].map(|seed| picture(12, 9, seed));
+    let stacks: Vec<File> = vec![
+        ("ig/a.tif".into(), stack(&pages)),
+        ("mono/b.tif".into(), big_stack(&pages)),
+        ("mono/c.gif".into(), gif(2)),
+        ("mono/d.jp2".into(), b"jp2".to_vec()),
+        ("mono/noend".into(), png(3)),
+    ];
     vec![
         seed("x.tar", tar(&files)),
         Seed { name: "x.tar.gz", bytes: tar(&files), pack: true },
@@ -76,6 +86,16 @@ fn seeds(dir: &Path) -> Vec<Seed> {
         seed("snappy.parquet", fixture("forms/snappy_dictionary.parquet")),
         seed("version2.parquet", fixture("forms/version2.parquet")),
         seed("zstd.parquet", fixture("forms/zstd.parquet")),
+        seed("stack.tif", stack(&pages)),
+        seed("big.tif", big_stack(&pages)),
+        seed("palette.tif", palette(4, &[0x01, 0x23, 0x32, 0x10])),
+        seed("ycbcr.tif", ycbcr(&[[76, 85, 255], [128; 3]])),
+        seed("stacks.tar", tar(&stacks)),
+        Seed { name: "stacks.tar.gz", bytes: tar(&stacks), pack: true },
+        seed("stacks.zip", zip(&stacks, true)),
+        seed("frames.gif", gif(2)),
+        seed("x.ppm", encode(picture(9, 7, 2), ImageFormat::Pnm)),
+        seed("x.webp", encode(picture(9, 7, 2), ImageFormat::WebP)),
     ]
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use hema_core::data::write::{Change, Form, Options, copy, create};
-use hema_core::data::{OnBadImage, open};
+use hema_core::data::{OnBadImage, Subject, open};
 
 use crate::helper::{
     File, cells, file, folder, gzip, load, load_skipping, open_error, paths, png, tar, write_folder, zip,
@@ -170,7 +170,79 @@ fn a_folder_that_links_to_itself_is_visited_once() {
     let root = dir.path().join("root");
     write_folder(&root, &cells());
     std::os::unix::fs::symlink(&root, root.join("platelet/again")).unwrap();
-    assert_eq!(open(&root).unwrap().len(), 5);
+    let source = open(&root).unwrap();
+    assert_eq!((source.len(), source.notices()[0].subject), (5, Subject::LinkLoops));
+}
+
+/// Two classes in a folder of their own, and a data set that is made of links to it.
+#[cfg(unix)]
+fn linked(dir: &tempfile::TempDir, links: &[(&str, &str)]) -> std::path::PathBuf {
+    write_folder(&dir.path().join("cells"), &cells());
+    let root = dir.path().join("root");
+    for (link, target) in links {
+        let link = root.join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(dir.path().join(target), link).unwrap();
+    }
+    root
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_linked_into_two_parts_is_in_both_and_the_way_out_is_said() {
+    let dir = folder();
+    let links = ["train", "test"].map(|part| {
+        ["basophil", "platelet"].map(|class| (format!("{part}/{class}"), format!("cells/{class}")))
+    });
+    let links: Vec<(&str, &str)> =
+        links.as_flattened().iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    let source = open(&linked(&dir, &links)).unwrap();
+    assert_eq!(source.read_split_inside().unwrap().unwrap().counts(), [5, 0, 5]);
+    let [notice] = source.notices() else { panic!("{:?}", source.notices()) };
+    assert_eq!((notice.subject, notice.count), (Subject::OutwardLinks, 4));
+    let said = "links lead out of the data's folder and are followed (4): test/basophil, test/platelet, \
+                train/basophil, ...";
+    assert_eq!(notice.to_string(), said);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_an_image_that_cannot_be_read() {
+    let dir = folder();
+    let links = [("a/0.png", "cells/platelet/0.png"), ("a/1.png", "gone.png"), ("b/2.png", "gone.png")];
+    let source = open(&linked(&dir, &links)).unwrap();
+    assert_eq!((source.len(), source.counts()), (3, vec![2, 1]));
+    let said: Vec<_> = source.notices().iter().map(|notice| (notice.subject, notice.count)).collect();
+    assert_eq!(said, [(Subject::DanglingLinks, 2), (Subject::OutwardLinks, 1)]);
+    assert!(load(&source).err().unwrap().to_string().contains("1.png: cannot be "));
+    assert_eq!(load_skipping(&source).unwrap().len(), 1);
+    // links that are no pictures by their names are said too
+    let dir = folder();
+    let source = open(&linked(&dir, &[("a/0.png", "cells/platelet/0.png"), ("b", "gone")])).unwrap();
+    assert_eq!(source.notices()[0].to_string(), "links lead nowhere; a picture's cannot be read (1): b");
+}
+
+#[cfg(unix)]
+#[test]
+fn loops_of_links_are_cut_on_the_way_down_and_webs_of_them_end() {
+    let dir = folder();
+    let root = linked(&dir, &[("a", "cells/platelet"), ("b", "cells/basophil")]);
+    std::os::unix::fs::symlink(&root, dir.path().join("cells/platelet/up")).unwrap();
+    let source = open(&root).unwrap();
+    let loops = source.notices().iter().find(|notice| notice.subject == Subject::LinkLoops).unwrap();
+    assert_eq!((source.len(), loops.examples.as_slice()), (5, &["a/up".to_owned()][..]));
+    // twenty folders, each with two links to the next: a million ways down
+    let web = dir.path().join("web");
+    for i in 0..20 {
+        fs::create_dir_all(web.join(format!("{i}"))).unwrap();
+        for side in ["l", "r"] {
+            let target = web.join(format!("{}", i + 1));
+            std::os::unix::fs::symlink(target, web.join(format!("{i}/{side}"))).unwrap();
+        }
+    }
+    fs::create_dir_all(web.join("20")).unwrap();
+    let error = open_error(&web);
+    assert!(error.contains("holds links that lead to more than 100000 folders"), "{error}");
 }
 
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hema_core::data::{open, standard_classes};
+use hema_core::data::{Subject, Unknown, open, standard_classes};
 use hema_core::split::Part;
 use tempfile::TempDir;
 
@@ -71,16 +71,49 @@ fn floats(values: &[f32]) -> Vec<u8> {
 }
 
 #[test]
-fn eight_labels_have_the_standard_names_and_grey_images_three_channels() {
+fn numbers_mean_the_same_however_many_there_are_and_grey_images_have_three_channels() {
     let dir = folder();
-    let images = npy("|u1", "(2, 1, 2)", &[1, 2, 3, 4]);
-    let source = open(&npz(
-        &dir,
-        &[("images", images), ("labels", npy("<i8", "(2,)", &[7, 0, 0, 0, 0, 0, 0, 0].repeat(2)))],
-    ));
-    let source = source.unwrap();
+    let opened = |largest: u8| {
+        let images = npy("|u1", "(2, 1, 2)", &[1, 2, 3, 4]);
+        let labels = npy("|u1", "(2,)", &[largest, 0]);
+        open(&npz(&dir, &[("images", images), ("labels", labels)])).unwrap()
+    };
+    for largest in [6, 7, 8] {
+        let source = opened(largest);
+        assert_eq!(source.classes()[3], "class_3");
+        assert_eq!((source.classes().len(), source.notices().len()), (usize::from(largest) + 1, 0));
+        assert_eq!(source.image(1).unwrap().pixels(), [3, 3, 3, 4, 4, 4]);
+    }
+    // a model's list of names takes them by position, and says so
+    let source = opened(7).with_classes(&standard_classes(), Unknown::Fail).unwrap();
+    assert_eq!(source.counts(), [1, 0, 0, 0, 0, 0, 0, 1]);
+    let said = source.notices()[0].to_string();
+    assert!(said.ends_with("the model's list of classes: 0 is `basophil`, 7 is `platelet`"), "{said}");
+    // one whose order is another too: no name was ever made up for the numbers
+    let mut other = standard_classes();
+    other.reverse();
+    let source = opened(6).with_classes(&other, Unknown::Fail).unwrap();
+    assert_eq!((source.counts()[0], source.counts()[6]), (1, 1));
+    let error = opened(8).with_classes(&standard_classes(), Unknown::Fail).err().unwrap();
+    assert!(error.to_string().contains("holds 1 image of class `class_0`, which the model does not know"));
+    assert!(
+        error.hint_text().unwrap().starts_with("labels that are numbers are positions in the model's list")
+    );
+}
+
+#[test]
+fn a_file_called_bloodmnist_has_its_classes_and_that_is_said() {
+    let dir = folder();
+    let bytes = std::fs::read(fixture("medmnist.npz")).unwrap();
+    let source = open(&file(&dir, "bloodmnist_64.npz", &bytes)).unwrap();
     assert_eq!(source.classes(), standard_classes());
-    assert_eq!(source.image(1).unwrap().pixels(), [3, 3, 3, 4, 4, 4]);
+    assert_eq!(source.notices()[0].subject, Subject::AssumedClasses);
+    assert_eq!(open(&file(&dir, "tissuemnist.npz", &bytes)).unwrap().classes()[0], "class_0");
+    // matched by name, whatever the order
+    let mut other = standard_classes();
+    other.insert(1, "blast".to_owned());
+    let source = source.with_classes(&other, Unknown::Fail).unwrap();
+    assert_eq!((source.entry(0).label, source.notices().len()), (Some(3), 1));
 }
 
 #[test]

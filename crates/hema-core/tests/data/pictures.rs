@@ -15,11 +15,15 @@ fn reads_every_format() {
         (ImageFormat::Bmp, 0),
         (ImageFormat::Tiff, 0),
         (ImageFormat::WebP, 0),
+        (ImageFormat::Pnm, 0),
         (ImageFormat::Jpeg, 24),
     ] {
         let decoded = decode(&encode(original.clone(), format)).unwrap();
         assert!(close(&decoded, &original, tolerance), "{format:?}");
     }
+    // few enough colours for a palette
+    let original = picture(9, 7, 3);
+    assert!(close(&decode(&encode(original.clone(), ImageFormat::Gif)).unwrap(), &original, 8));
 }
 
 #[test]
@@ -54,9 +58,15 @@ fn applies_the_cameras_orientation() {
 #[test]
 fn truncated_pictures_are_errors_at_any_length() {
     let original = picture(64, 64, 5);
-    for format in
-        [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP]
-    {
+    for format in [
+        ImageFormat::Jpeg,
+        ImageFormat::Png,
+        ImageFormat::Bmp,
+        ImageFormat::Tiff,
+        ImageFormat::WebP,
+        ImageFormat::Gif,
+        ImageFormat::Pnm,
+    ] {
         let whole = encode(original.clone(), format);
         for tenths in 0..10 {
             let part = &whole[..whole.len() * tenths / 10];

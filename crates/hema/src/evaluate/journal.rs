@@ -101,7 +101,7 @@ mod tests {
     fn judged(identity: &str) -> Judged {
         let classes = vec!["a".to_owned(), "b".to_owned()];
         let scores =
-            score(&Predictions { classes, labels: vec![0, 1], probabilities: vec![0.9, 0.1, 0.8, 0.2] }, 0);
+            score(&Predictions { classes, labels: vec![0, 1], probabilities: vec![0.9, 0.1, 0.8, 0.2] });
         let condition = ConditionScores {
             suite: "s".into(),
             corruption: Some("jpeg".into()),

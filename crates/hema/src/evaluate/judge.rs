@@ -1,7 +1,7 @@
 //! The scores of a model on labelled images, clean and under every condition of the suites asked for.
 
 use hema_core::Image;
-use hema_core::data::Dataset;
+use hema_core::data::{Dataset, Notice};
 use hema_core::error::{Error, Result};
 use hema_core::metrics::{self, Predictions, argmax};
 use hema_core::provenance::Provenance;
@@ -29,6 +29,8 @@ pub(super) struct Subject {
     pub(super) part: String,
     /// The cells are drawn.
     pub(super) synthetic: bool,
+    /// What of the data was not used, and what was assumed of it.
+    pub(super) notices: Vec<Notice>,
     /// Who evaluates.
     pub(super) provenance: Provenance,
 }
@@ -97,6 +99,7 @@ pub(super) fn judge(
         conditions,
         suites,
         mistakes,
+        notices: subject.notices,
     })
 }
 
@@ -156,7 +159,7 @@ impl Judge<'_> {
         let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
         let named = predictions.predicted();
         let right = named.iter().zip(&self.labels).map(|(found, label)| found == label).collect();
-        Ok((metrics::score(&predictions, SEED)?, right))
+        Ok((metrics::score(&predictions)?, right))
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
-use hema_core::data::{self, Dataset, Unknown};
+use hema_core::data::{self, Dataset, Notice, Unknown};
 use hema_core::error::{Error, Result};
 use hema_core::file;
 use hema_core::provenance::Provenance;
@@ -28,6 +28,9 @@ use judge::{Subject, Trial};
 
 pub use judge::labels;
 
+/// Gives the images as a model sees them, or at a size of their own.
+type See<'a> = dyn Fn(Option<usize>, &mut dyn Watch) -> Result<Images> + 'a;
+
 /// An evaluation that is about to be made: see [`evaluate`].
 #[must_use = "nothing is judged until `run`"]
 pub struct Evaluating<'a> {
@@ -37,6 +40,7 @@ pub struct Evaluating<'a> {
     split: Option<PathBuf>,
     part: Option<String>,
     out: Option<PathBuf>,
+    notices: Vec<Notice>,
 }
 
 /// Where labelled images come from.
@@ -93,7 +97,7 @@ pub fn find_suite(name: &str) -> Result<Suite> {
 
 impl<'a> Evaluating<'a> {
     fn of(model: &'a Classifier, data: Data<'a>) -> Self {
-        Self { model, data, suites: Vec::new(), split: None, part: None, out: None }
+        Self { model, data, suites: Vec::new(), split: None, part: None, out: None, notices: Vec::new() }
     }
 
     /// Judges under the conditions of this suite too: a name (see [`suite::SUITES`]) or a TOML file. Call it
@@ -124,6 +128,11 @@ impl<'a> Evaluating<'a> {
         self
     }
 
+    /// Puts these notices into the record, of data that is in memory.
+    pub(crate) fn notices(self, notices: Vec<Notice>) -> Self {
+        Self { notices, ..self }
+    }
+
     /// Judges the model. The record holds the scores of every condition, the clean images first.
     ///
     /// # Errors
@@ -143,7 +152,7 @@ impl<'a> Evaluating<'a> {
                 let (part, indices) =
                     choose_part(&source, model.path(), self.split.as_deref(), self.part.as_deref())?;
                 let names = (&*path.display().to_string(), &*part);
-                self.judge(names, &suites, watch, &|size, watch| match size {
+                self.judge(names, &suites, watch, &|| source.all_notices(), &|size, watch| match size {
                     None => model.load(&source, indices.as_deref(), watch),
                     size => model.load_at(&source, indices.as_deref(), size, watch),
                 })
@@ -158,7 +167,7 @@ impl<'a> Evaluating<'a> {
                 }
                 let predictor = self.model.predictor();
                 let names = (&**name, self.part.as_deref().unwrap_or("all"));
-                self.judge(names, &suites, watch, &|size, _| match cropped {
+                self.judge(names, &suites, watch, &|| self.notices.clone(), &|size, _| match cropped {
                     true => Ok(predictor.view_cropped(data)),
                     false => predictor.view_at(data, size),
                 })
@@ -167,14 +176,15 @@ impl<'a> Evaluating<'a> {
     }
 
     /// Judges images, from a data set and a part of these names, and writes the record where that is asked
-    /// for. `see` gives the images as the model sees them, or at the size of its own that a suite damages
-    /// images at.
+    /// for. `notices` says what was not used, once the images are there; `see` gives the images as the model
+    /// sees them, or at the size of its own that a suite damages images at.
     fn judge(
         &self,
         (data, part): (&str, &str),
         suites: &[Suite],
         watch: &mut dyn Watch,
-        see: &dyn Fn(Option<usize>, &mut dyn Watch) -> Result<Images>,
+        notices: &dyn Fn() -> Vec<Notice>,
+        see: &See,
     ) -> Result<Evaluation> {
         let model = self.model;
         let images = &see(None, watch)?;
@@ -200,6 +210,7 @@ impl<'a> Evaluating<'a> {
             data: data.to_owned(),
             part: part.to_owned(),
             synthetic: model.manifests().iter().any(|m| m.synthetic),
+            notices: notices(),
             provenance,
         };
         let conditions = 1 + trials.iter().map(|trial| trial.suite.conditions.len()).sum::<usize>();

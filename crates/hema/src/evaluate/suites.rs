@@ -1,12 +1,12 @@
 //! The scores of a suite as a whole, from those of its conditions.
 
-use hema_core::metrics::{BALANCED_ACCURACY, ECE, bootstrap_mean, mean};
+use hema_core::metrics::{BALANCED_ACCURACY, ECE, interval_of_mean, mean};
 use hema_core::record::{ConditionScores, Scores, SuiteScores};
 use hema_core::suite::{Suite, relative_errors};
 
 use super::journal::Judged;
 
-/// Seed of every condition and bootstrap: an evaluation of the same model and images always gives the same
+/// Seed of every condition: an evaluation of the same model and images always gives the same
 /// numbers.
 pub(super) const SEED: u64 = 0;
 
@@ -23,7 +23,7 @@ pub(super) fn sum_up(suite: &Suite, size: usize, clean: &Scores, judged: &[Judge
         size,
         conditions: conditions.len(),
         accuracy: over(Scores::accuracy)?,
-        accuracy_interval: bootstrap_mean(&share_right(judged), SEED),
+        accuracy_interval: interval_of_mean(&share_right(judged)),
         balanced_accuracy: over(|scores| scores.number(&BALANCED_ACCURACY))?,
         ece: over(|scores| scores.number(&ECE))?,
         worst: worst.0.to_owned(),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hema_core::calibrate;
+use hema_core::data::are_same_classes;
 use hema_core::error::{Error, Result};
 use hema_core::metrics::{self, Predictions};
 use hema_core::provenance::Provenance;
@@ -134,10 +135,10 @@ impl Ensemble {
         let even = vec![1.0 / tta.len() as f64; tta.len()];
         let members = components
             .chunks(tta.len())
-            .map(|views| metrics::score(&mixed(views, &even), 0))
+            .map(|views| metrics::score(&mixed(views, &even)))
             .collect::<Result<_>>()?;
         let together = mixed(components, &weights);
-        let ensemble = metrics::score(&together, 0)?;
+        let ensemble = metrics::score(&together)?;
         for (member, weights) in self.members.iter_mut().zip(weights.chunks(tta.len())) {
             member.weights = weights.to_vec();
         }
@@ -253,7 +254,7 @@ pub(super) fn check_classes(members: &[Member]) -> Result<()> {
     let expected = &first.model.manifest.classes;
     for member in others {
         let found = &member.model.manifest.classes;
-        if found != expected {
+        if !are_same_classes(found, expected) {
             let (found, expected) = (found.join(", "), expected.join(", "));
             return Err(Error::new(format!(
                 "a model for the classes {found}; the first one knows {expected}"

@@ -1,11 +1,12 @@
 //! The one inference path: validation while training, evaluation, prediction and the command line all go
 //! through [`Predictor`]. Programs that classify images need [`Classifier`](crate::Classifier) alone.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use burn::module::Module;
 use burn::tensor::{Device, activation};
-use hema_core::data::{Dataset, LoadOptions, Source};
+use hema_core::data::{Dataset, LoadOptions, Source, match_classes};
 use hema_core::error::{Error, Result, suggest};
 use hema_core::preprocess::{Preprocess, resize};
 use hema_core::tta::{self, ViewSet};
@@ -165,15 +166,19 @@ impl Predictor {
     /// [`predict`](Self::predict) gives the others a probability of 0, and divides theirs among these in
     /// proportion.
     ///
+    /// Names are found as [`match_classes`] finds them.
+    ///
     /// # Errors
     /// A class that the model does not know, or fewer than two.
     pub fn among(mut self, names: &[String]) -> Result<Self> {
-        let unknown = names.iter().find(|name| !self.classes.contains(name));
-        if let Some(name) = unknown {
+        let names: Vec<String> = names.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        let positions = match_classes(&names, &self.classes);
+        if let Some(unknown) = positions.iter().position(Option::is_none) {
+            let name = &names[unknown];
             let hint = suggest(name, self.classes.iter().map(String::as_str));
             return Err(Error::new(format!("the model knows no class `{name}`")).hint(hint));
         }
-        self.possible = self.classes.iter().map(|class| names.contains(class)).collect();
+        self.possible = (0..self.classes.len()).map(|class| positions.contains(&Some(class))).collect();
         match self.possible.iter().filter(|possible| **possible).count() {
             0 | 1 => Err(Error::new("there is nothing to tell apart, expected at least two classes")),
             _ => Ok(self),

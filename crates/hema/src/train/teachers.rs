@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use hema_core::Image;
-use hema_core::data::Dataset;
+use hema_core::data::{Dataset, are_same_classes};
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 use hema_core::sampler::Draw;
@@ -44,7 +44,7 @@ impl Teachers {
         let temperature = recipe.distill.temperature;
         let Some(first) = paths.first() else { return Ok(Self { predictor: None, temperature }) };
         let (predictor, _) = Predictor::open(paths, device)?;
-        if predictor.classes() != classes {
+        if !are_same_classes(predictor.classes(), classes) {
             let (found, expected) = (predictor.classes().join(", "), classes.join(", "));
             return Err(Error::new(format!("a model for the classes {found}; the data has {expected}"))
                 .at(first)

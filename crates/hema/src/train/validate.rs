@@ -72,10 +72,10 @@ impl<'a> Judge<'a> {
             let edit = |index: usize, image: &mut Image| {
                 corruption.apply(image, &mut stream(self.seed, Purpose::Judge, 0, index as u64));
             };
-            metrics::score(&predict(Some(&edit))?, 0)
+            metrics::score(&predict(Some(&edit))?)
         });
         Ok(Validated {
-            clean: metrics::score(&clean, 0)?,
+            clean: metrics::score(&clean)?,
             corrupted: corrupted.transpose()?,
             temperature: calibrate::temperature(&clean),
         })

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let form = args.writing.form(&args.output)?;
     let augment = Recipe::load(&args.recipe, &args.overrides)?.augment.build()?;
     let source = with_parts(data::open_as(&args.input, args.writing.white.number)?, args.split.as_deref())?;
-    printer.warn_of_notices(&source);
+    printer.warn_of_notices(source.notices());
     let has_parts = source.entries().iter().any(|entry| entry.part.is_some());
     if !has_parts {
         printer.warn(
@@ -75,6 +75,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
             progress(done)
         })
     })?;
+    printer.warn_of_notices(&source.picture_notices());
     if skipped.is_none() {
         return Ok(Status::Interrupted);
     }

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let sampler = sampler::find(&args.sampler)?;
     let form = args.writing.form(&args.output)?;
     let source = with_parts(data::open_as(&args.input, args.writing.white.number)?, args.split.as_deref())?;
-    printer.warn_of_notices(&source);
+    printer.warn_of_notices(source.notices());
     if !args.part.is_empty() && !args.part.contains(&Part::Train) {
         return Err(Error::new("the part `train`, which is to be balanced, is not among the parts to write")
             .hint("name it too, as in `--part train,val`, or use `hema data convert`"));
@@ -66,6 +66,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
             progress(done)
         })
     })?;
+    printer.warn_of_notices(&source.picture_notices());
     if skipped.is_none() {
         return Ok(Status::Interrupted);
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use hema::data::write::{self, Change, Encoding, Form};
-use hema::data::{self, Skipped};
+use hema::data::{self, Notice, Skipped};
 use hema::error::{Error, Result};
 use hema::preprocess::{Crop, Filter};
 use hema::split::Part;
@@ -46,7 +46,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let form = args.writing.form(&args.output)?;
     let source = with_parts(data::open_as(&args.input, args.writing.white.number)?, args.split.as_deref())?;
-    printer.warn_of_notices(&source);
+    printer.warn_of_notices(source.notices());
     let (source, chosen) = choose(source, &args.part)?;
     let writer = args.writing.create(&args.output, form, &source)?;
 
@@ -55,7 +55,10 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         write::copy(&source, &order, &change(args), args.writing.on_bad_image.into(), writer, progress)
     })?;
     let Some(skipped) = skipped else { return Ok(Status::Interrupted) };
-    report(args, form, order.len() - skipped.len(), &skipped, printer)?;
+    printer.warn_of_notices(&source.picture_notices());
+    let written =
+        Written { form, images: order.len() - skipped.len(), skipped, notices: source.all_notices() };
+    report(args, &written, printer)?;
     Ok(Status::Done)
 }
 
@@ -68,7 +71,16 @@ fn change(args: &Args) -> Change {
     }
 }
 
-fn report(args: &Args, form: &Form, images: usize, skipped: &[Skipped], printer: &Printer) -> Result<()> {
+/// The outcome of a conversion.
+struct Written {
+    form: &'static Form,
+    images: usize,
+    skipped: Vec<Skipped>,
+    notices: Vec<Notice>,
+}
+
+fn report(args: &Args, written: &Written, printer: &Printer) -> Result<()> {
+    let Written { form, images, skipped, notices } = written;
     let out = args.output.display();
     if !printer.is_json() {
         printer.result(&format!("{images} images: {out} ({})", form.name));
@@ -76,8 +88,8 @@ fn report(args: &Args, form: &Form, images: usize, skipped: &[Skipped], printer:
     }
     let skipped: Vec<_> =
         skipped.iter().map(|s| serde_json::json!({"path": s.path, "reason": s.reason})).collect();
-    let result =
-        serde_json::json!({"out": out.to_string(), "form": form.name, "images": images, "skipped": skipped});
+    let result = serde_json::json!({"out": out.to_string(), "form": form.name, "images": images, "skipped": skipped,
+        "notices": notices});
     printer.result(&serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))?);
     Ok(())
 }

@@ -29,11 +29,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let mut source = data::open_as(&args.data, args.white.number)?;
-    printer.warn_of_notices(&source);
+    printer.warn_of_notices(source.notices());
     if let Some(split) = source.read_split_inside()? {
         source = source.with_split(&split)?;
     }
     let info = describe(&source, args.seed)?;
+    printer.warn_of_notices(&source.picture_notices());
     if let Some(out) = &args.out {
         let png = contact_sheet(&source, args.seed)?.to_png()?;
         file::write_atomic(out, |w| w.write_all(&png))?;
@@ -54,9 +55,7 @@ fn text(source: &Source, info: &Info) -> String {
     let mut lines =
         vec![format!("{data}: {images} images, {form}"), String::new(), counts(info), String::new()];
     if info.numbered {
-        lines.push(
-            "labels  numbers alone: the data has no names for them, those above are assumed".to_owned(),
-        );
+        lines.push("labels  numbers alone: the data has no names for them".to_owned());
     }
     let shown: Vec<String> =
         info.sizes.iter().take(5).map(|s| format!("{}x{} ({})", s.width, s.height, s.images)).collect();

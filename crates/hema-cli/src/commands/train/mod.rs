@@ -6,10 +6,14 @@ mod inputs;
 mod resuming;
 mod series;
 
+use std::path::Path;
+
 use hema::error::Result;
+use hema::split::Part;
+use hema::training::Plan;
 
 use super::{evaluate, weights};
-use crate::output::{Bars, Printer};
+use crate::output::{Bars, Printer, shell_word};
 use crate::status::Status;
 use series::Series;
 
@@ -55,13 +59,21 @@ fn single(inputs: &Inputs, printer: &Printer) -> Result<Status> {
     match plan.run(&mut TrainingBars::new(&plan.recipe, printer)) {
         Ok(run) => {
             evaluate::print(&run.evaluation, printer)?;
-            printer.note(&format!(
-                "next: hema evaluate {} --data {} --part test --suite degraded",
-                run.folder.display(),
-                plan.data.info.data.display()
-            ));
+            printer.note(&format!("next: {}", next(&plan, &run.folder)));
             Ok(Status::Done)
         }
         Err(error) => stopped(error, "train", &plan.folder, printer),
     }
+}
+
+/// The command to judge a run by: on the test part where all of it is labelled, else on the validation part.
+fn next(plan: &Plan, run: &Path) -> String {
+    let source = &plan.data.source;
+    let parts = plan.split.parts(source);
+    let mut test =
+        source.entries().iter().zip(parts).filter(|(_, part)| *part == Some(Part::Test)).peekable();
+    let can_test = test.peek().is_some() && test.all(|(entry, _)| entry.label.is_some());
+    let part = if can_test { Part::Test } else { Part::Val };
+    let (run, data) = (shell_word(run), shell_word(&plan.data.info.data));
+    format!("hema evaluate {run} --data {data} --part {part} --suite degraded")
 }

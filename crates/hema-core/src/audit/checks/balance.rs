@@ -27,7 +27,7 @@ pub(crate) const RARE_CLASS: Check = Check {
 
 pub(crate) const MISSING_PART: Check = Check {
     name: "missing_part",
-    about: "a class without an image in a part of the split",
+    about: "a class without an image in a part of the split, or a part without any",
     advice: "Split again, stratified by class.",
     needs: Need::Split,
     threshold: 1.0,
@@ -66,13 +66,19 @@ fn find_rare(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<F
 fn find_missing(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
     let classes = evidence.source.classes();
     let mut findings = Vec::new();
-    for part in Part::ALL.into_iter().filter(|part| threshold > 0.0 && evidence.parts.contains(&Some(*part)))
-    {
+    if threshold <= 0.0 {
+        return Ok(findings);
+    }
+    for part in Part::ALL {
         let mut present = vec![false; classes.len()];
         for (entry, own) in evidence.source.entries().iter().zip(evidence.parts) {
             if let (Some(label), true) = (entry.label, *own == Some(part)) {
                 present[label] = true;
             }
+        }
+        if !present.contains(&true) {
+            findings.push(check.data_set(0.0, format!("no class has a {part} image")));
+            continue;
         }
         let absent = classes.iter().zip(present).filter(|(_, present)| !present);
         findings

@@ -46,6 +46,16 @@ pub const CHECKS: &[Check] = &[
     label_error::CHECK,
 ];
 
+/// The checks of a fault that a picture has by itself, but for its size, which may be a virtue.
+pub(super) const PICTURE_CHECKS: &[Check] = &[
+    size::ODD_ASPECT,
+    light::TOO_DARK,
+    light::TOO_BRIGHT,
+    light::LOW_INFORMATION,
+    sharpness::BLURRY,
+    sharpness::OVER_COMPRESSED,
+];
+
 /// The check of that name.
 ///
 /// # Errors

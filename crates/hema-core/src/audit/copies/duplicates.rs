@@ -7,7 +7,7 @@
 //! whole, are not.
 
 use super::frequencies::Frequencies;
-use super::groups::{Group, groups};
+use super::groups::{Group, best_groups};
 use crate::audit::finding::Finding;
 use crate::audit::measurements::Measurements;
 use crate::data::Source;
@@ -41,15 +41,16 @@ pub(crate) enum GroupKind {
 
 impl Duplicates {
     /// Finds the groups of images that differ by less than `difference`, and judges them: a picture whose
-    /// rarity is below `rare` is foreign.
+    /// rarity is below `rare` is foreign. `faulty` tells which images have a fault of their own.
     pub(crate) fn find(
         source: &Source,
         parts: &[Option<Part>],
         measured: &Measurements,
         difference: f64,
         rare: f64,
+        faulty: &dyn Fn() -> Result<Vec<bool>>,
     ) -> Result<Self> {
-        let groups = groups(measured, parts, difference)?;
+        let groups = best_groups(source, measured, parts, difference, faulty)?;
         let frequencies = Frequencies::count(source, &groups);
         let judge = |group: Group| {
             let rarity = frequencies.rarity(source, &group);
@@ -100,10 +101,15 @@ fn is_conflict(source: &Source, group: &Group) -> bool {
 mod tests {
     use std::path::Path;
 
+    use image::codecs::jpeg::JpegEncoder;
+    use rand::RngExt as _;
+
     use crate::audit::{Action, Audit, Finding, audit, kept};
     use crate::data::{Source, open};
+    use crate::preprocess::{Filter, resize};
     use crate::rng::{Purpose, stream};
     use crate::sample::Image;
+    use crate::split::redundant_copies;
     use crate::synthetic::render;
 
     /// A data set in a folder, an image at a time.
@@ -217,6 +223,72 @@ mod tests {
             assert_eq!(finding.partner.map(|partner| found.path(partner)), Some("a/0.png"));
             assert_eq!(finding.action, Action::Drop);
         }
+    }
+
+    #[test]
+    fn of_copies_the_best_stays_whatever_they_are_called() {
+        let large = |seed| render(seed as usize % 8, 192, &mut stream(seed, Purpose::Synthetic, 0, 0));
+        // what a microscope sees has grain
+        let grained = |seed| {
+            let mut image: Image = large(seed);
+            let mut rng = stream(seed, Purpose::Look, 0, 0);
+            for value in image.pixels_mut() {
+                *value = value.saturating_add(rng.random_range(0..17)).saturating_sub(8);
+            }
+            image
+        };
+        let resized = |image: &Image, side| resize(image, side, side, Filter::Bicubic).unwrap();
+        let jpeg = |image: &Image, quality| {
+            let mut file = Vec::new();
+            let (width, height) = (image.width() as u32, image.height() as u32);
+            JpegEncoder::new_with_quality(&mut file, quality)
+                .encode(image.pixels(), width, height, image::ExtendedColorType::Rgb8)
+                .unwrap();
+            file
+        };
+        let data = Data(tempfile::tempdir().unwrap());
+        for i in 0..12 {
+            data.write(&format!("a/m{i:02}.jpg"), &jpeg(&grained(i), 90));
+            data.write(&format!("b/m{i:02}.jpg"), &jpeg(&grained(100 + i), 90));
+        }
+        data.write("a/a_reduced.jpg", &jpeg(&resized(&grained(0), 96), 90));
+        data.write("a/a_enlarged.jpg", &jpeg(&resized(&grained(1), 384), 95));
+        data.write("a/a_compressed.jpg", &jpeg(&grained(2), 40));
+        data.write("a/z_less_compressed.jpg", &jpeg(&grained(3), 97));
+        data.write("a/a_same.jpg", &jpeg(&grained(4), 90));
+        let mut dark = grained(5);
+        dark.pixels_mut().iter_mut().for_each(|value| *value /= 4);
+        data.add("a/a_dark.png", &dark);
+        let found = data.audit();
+        let expected = [
+            "a/a_compressed.jpg",
+            "a/a_dark.png",
+            "a/a_enlarged.jpg",
+            "a/a_reduced.jpg",
+            "a/m03.jpg",
+            "a/m04.jpg",
+        ];
+        assert_eq!(found.dropped(), expected);
+        // a split that drops copies keeps the same
+        let copies = crate::audit::copies(&found.source, &found.audit.measured).unwrap();
+        let mut left_out = redundant_copies(found.source.entries(), &copies);
+        left_out.sort_unstable();
+        assert_eq!(left_out.into_iter().map(|i| found.path(i)).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_copy_without_a_label_does_not_stay_in_place_of_one_with_it() {
+        let data = Data(tempfile::tempdir().unwrap());
+        for i in 0..8 {
+            data.add(&format!("{i}.png"), &cell(i));
+        }
+        data.add("again.png", &cell(0));
+        let rows = "path,label\n0.png,\n1.png,a\n2.png,a\n3.png,a\n4.png,a\n5.png,a\n6.png,a\n7.png,a\nagain.png,a\n";
+        data.write("m.csv", rows.as_bytes());
+        let source = open(&data.0.path().join("m.csv")).unwrap();
+        let audit = audit(&source, None, None, &[], &|_| {}).unwrap();
+        let found = Found { source, audit };
+        assert_eq!(found.dropped(), ["0.png"]);
     }
 
     #[test]

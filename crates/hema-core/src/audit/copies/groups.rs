@@ -4,22 +4,26 @@
 //! image is a copy because it is like that image, never because it is like something that is like it. So a
 //! chain of pictures, each a little different from the last, is cut where the difference adds up.
 //!
-//! Images are gone through in the order in which they would be kept. Equal pixels are known by their digest;
-//! what is left is looked for in an index of the perceptual hashes of the images kept so far, and what is
-//! found is judged by its thumbnail, in all eight orientations. Copies never enter the index: the time does
-//! not depend on how many copies a picture has.
+//! Images are gone through in an order in which they might be kept: those of the last part first, then the
+//! largest. Which copy of a picture really stays, `best` chooses of those found; where it is another, its
+//! group is compared with it anew. Equal pixels are known by their digest; what is left is looked for in an
+//! index of the perceptual hashes of the images kept so far, and what is found is judged by its thumbnail, in
+//! all eight orientations. Copies never enter the index: the time does not depend on how many copies a
+//! picture has.
 
 use std::cell::LazyCell;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 
+use super::best::Chooser;
 use super::hash::{Spectrum, Transform};
 use super::search::{HammingIndex, Radius};
 use crate::audit::measurements::Measurements;
 use crate::audit::measurements::fingerprint::Digest;
 use crate::audit::measurements::orientation::Orientation;
 use crate::audit::measurements::thumbnail::Thumbnail;
+use crate::data::Source;
 use crate::error::Result;
 use crate::split::Part;
 
@@ -39,8 +43,8 @@ const LOOSE: f32 = 0.15;
 /// Images that show the same picture.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Group {
-    /// The image that the others were compared with: of the last part (test before validation before
-    /// training), then the largest, then the first by path.
+    /// The image that stays, with which the others were compared: of the last part (test before validation
+    /// before training), and the best there.
     pub(crate) kept: usize,
     /// The others, in order.
     pub(crate) copies: Vec<Copied>,
@@ -64,40 +68,45 @@ impl Group {
     }
 }
 
-/// Groups of two or more entries that show the same picture: equal pixels, or the same after another
-/// compression, another size, a flip, quarter turns or a change of brightness. What belongs together must not
-/// be torn apart by a split. Entries of a group are in ascending order, and so are the groups by their first.
-///
-/// # Errors
-/// Measurements that cannot be read again.
-pub fn copies(measured: &Measurements) -> Result<Vec<Vec<usize>>> {
-    let groups = groups(measured, &vec![None; measured.len()], LARGEST_DIFFERENCE)?;
-    let mut groups: Vec<Vec<usize>> = groups
-        .iter()
-        .map(|group| {
-            let mut images: Vec<usize> = group.images().collect();
-            images.sort_unstable();
-            images
-        })
-        .collect();
-    groups.sort_unstable();
-    Ok(groups)
-}
-
-/// Groups of images that show the same picture, in the order of the images kept. Images are alike that differ
-/// by less than `largest_difference`.
-pub(crate) fn groups(
+/// Groups of images that show the same picture, each with the best of them kept. Images are alike that differ
+/// by less than `largest_difference`; `faulty` tells which have a fault of their own, and is asked where
+/// there are copies.
+pub(crate) fn best_groups(
+    source: &Source,
     measured: &Measurements,
     parts: &[Option<Part>],
     largest_difference: f64,
+    faulty: &dyn Fn() -> Result<Vec<bool>>,
 ) -> Result<Vec<Group>> {
     let order = order_of_keeping(measured, parts)?;
-    let first_of = equal_pixels(measured, &order)?;
+    let found = groups(measured, &order, largest_difference)?;
+    if found.is_empty() {
+        return Ok(found);
+    }
+    let images: Vec<Vec<usize>> = found.iter().map(|group| group.images().collect()).collect();
+    let chooser = Chooser::new(source, measured, parts, faulty()?, &images)?;
+    let best = images.iter().map(|images| chooser.best(images)).collect::<Result<Vec<usize>>>()?;
+    if found.iter().zip(&best).all(|(group, best)| group.kept == *best) {
+        return Ok(found);
+    }
+    let best: HashSet<usize> = best.into_iter().collect();
+    let grouped: HashSet<usize> = images.into_iter().flatten().collect();
+    let mut order: Vec<u32> =
+        order.into_iter().filter(|image| grouped.contains(&(*image as usize))).collect();
+    // the others stay in order
+    order.sort_by_key(|image| !best.contains(&(*image as usize)));
+    groups(measured, &order, largest_difference)
+}
+
+/// Groups of the images in `order` that show the same picture, each compared with the first of it, in the
+/// order of the images kept.
+fn groups(measured: &Measurements, order: &[u32], largest_difference: f64) -> Result<Vec<Group>> {
+    let first_of = equal_pixels(measured, order)?;
     let upright = Orientation::ALL[0];
     // what an image is a copy of; pictures of their own are left out
     let mut original_of: BTreeMap<u32, Copied> = BTreeMap::new();
     let mut pictures = Pictures::new(measured, largest_difference, order.len());
-    for image in order {
+    for image in order.iter().copied() {
         let original = match first_of.get(&image) {
             Some(first) => original_of.get(first).copied().or(Some(Copied {
                 image: *first as usize,
@@ -116,7 +125,8 @@ pub(crate) fn groups(
     Ok(by_kept.into_iter().map(|(kept, copies)| Group { kept, copies }).collect())
 }
 
-/// The readable images, the one that is kept of several copies before the others.
+/// The readable images, in the order in which they are compared: those of the last part first, then the
+/// largest.
 fn order_of_keeping(measured: &Measurements, parts: &[Option<Part>]) -> Result<Vec<u32>> {
     let mut order = Vec::with_capacity(measured.len());
     let mut areas = vec![0; measured.len()];
@@ -130,11 +140,16 @@ fn order_of_keeping(measured: &Measurements, parts: &[Option<Part>]) -> Result<V
 
 /// The first image with the same pixels in `order`, for every image that has one before it.
 fn equal_pixels(measured: &Measurements, order: &[u32]) -> Result<HashMap<u32, u32>> {
-    let mut rank = vec![0; measured.len()];
-    order.iter().zip(0_u32..).for_each(|(image, place)| rank[*image as usize] = place);
+    const NOT_IN_ORDER: u32 = u32::MAX;
+    let mut rank = vec![NOT_IN_ORDER; measured.len()];
+    order.iter().zip(0..).for_each(|(image, place)| rank[*image as usize] = place);
     // half of a digest tells nearly all apart; the whole is looked at where it does not
     let mut halves = Vec::with_capacity(order.len());
-    measured.each_half_digest(|image, half| halves.push((half, rank[image])))?;
+    measured.each_half_digest(|image, half| {
+        if rank[image] != NOT_IN_ORDER {
+            halves.push((half, rank[image]));
+        }
+    })?;
     halves.sort_unstable();
     let mut first_of = HashMap::new();
     for run in halves.chunk_by(|a, b| a.0 == b.0).filter(|run| run.len() > 1) {
@@ -254,6 +269,34 @@ mod tests {
         render(seed as usize % 8, 96, &mut stream(seed, Purpose::Synthetic, 0, 0))
     }
 
+    /// A source of so many images, none of which can be read.
+    fn source(images: usize) -> Source {
+        let folder = tempfile::tempdir().unwrap();
+        let rows: Vec<String> = (0..images).map(|i| format!("{i:04}.png")).collect();
+        let manifest = folder.path().join("m.csv");
+        std::fs::write(&manifest, format!("path\n{}\n", rows.join("\n"))).unwrap();
+        crate::data::open(&manifest).unwrap()
+    }
+
+    fn best(measured: &Measurements, parts: &[Option<Part>]) -> Result<Vec<Group>> {
+        let faultless = || Ok(vec![false; measured.len()]);
+        best_groups(&source(measured.len()), measured, parts, LARGEST_DIFFERENCE, &faultless)
+    }
+
+    /// Copies, each group in ascending order.
+    fn copies(measured: &Measurements) -> Result<Vec<Vec<usize>>> {
+        if measured.len() == 0 {
+            return Ok(Vec::new());
+        }
+        let groups = best(measured, &vec![None; measured.len()])?;
+        let mut groups: Vec<Vec<usize>> = groups.iter().map(|group| group.images().collect()).collect();
+        for group in &mut groups {
+            group.sort_unstable();
+        }
+        groups.sort_unstable();
+        Ok(groups)
+    }
+
     fn measure(images: Vec<Image>) -> Measurements {
         let pictures: Vec<Picture> = images.into_iter().map(|image| Picture { image, file: None }).collect();
         Measurements::of(pictures.iter().map(Some))
@@ -340,7 +383,7 @@ mod tests {
             Image::new(96, 96, first.pixels().iter().zip(last.pixels()).map(mix).collect()).unwrap()
         };
         let measured = measure((0..=20).map(|i| blend(i as f32 / 20.0)).collect());
-        let groups = groups(&measured, &[None; 21], LARGEST_DIFFERENCE).unwrap();
+        let groups = best(&measured, &[None; 21]).unwrap();
         assert!(groups.len() > 1, "{groups:?}");
         let thumbnail = |i: usize| measured.fingerprint(i).unwrap().thumbnail;
         for group in &groups {
@@ -357,7 +400,7 @@ mod tests {
     fn the_copy_in_test_is_kept_before_the_largest_and_the_largest_before_the_first() {
         let small = rearranged(&cell(1), 48, 48, |y, x| (2 * y, 2 * x));
         let measured = measure(vec![small, cell(1), cell(1), compressed(cell(1))]);
-        let kept = |parts: [Option<Part>; 4]| groups(&measured, &parts, LARGEST_DIFFERENCE).unwrap()[0].kept;
+        let kept = |parts: [Option<Part>; 4]| best(&measured, &parts).unwrap()[0].kept;
         assert_eq!(kept([None; 4]), 1);
         assert_eq!(kept([Some(Part::Val), Some(Part::Train), Some(Part::Train), Some(Part::Train)]), 0);
         assert_eq!(kept([Some(Part::Val), Some(Part::Train), None, Some(Part::Test)]), 3);

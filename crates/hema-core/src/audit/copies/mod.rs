@@ -1,6 +1,8 @@
 //! Copies: which images of a data set show the same picture, and the kind that each group of them is reported
 //! as.
 
+mod best;
+mod detail;
 pub(crate) mod duplicates;
 pub(crate) mod frequencies;
 pub(crate) mod groups;

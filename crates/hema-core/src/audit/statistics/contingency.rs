@@ -13,6 +13,9 @@ pub(crate) struct Contingency<'a> {
 pub(crate) struct Association {
     /// Cramer's V, corrected for chance (Bergsma, 2013): 0 for nothing, 1 for everything.
     pub(crate) cramers_v: f64,
+    /// Pearson's chi-squared, and its degrees of freedom.
+    pub(crate) chi_squared: f64,
+    pub(crate) degrees: f64,
     /// Accuracy of naming each bin's most frequent class.
     rule: f64,
     /// Accuracy of naming the most frequent class of all.
@@ -21,7 +24,7 @@ pub(crate) struct Association {
 
 /// An association in words.
 pub(crate) fn describe(association: &Association) -> String {
-    let Association { cramers_v, rule, majority } = association;
+    let Association { cramers_v, rule, majority, .. } = association;
     format!(
         "Cramer's V with the class is {cramers_v:.2}; guessing by it alone is right for {:.0} % of the images, the \
          most frequent class for {:.0} %",
@@ -65,6 +68,8 @@ impl<'a> Contingency<'a> {
         let shrunk = |size: f64| size - (size - 1.0).powi(2) / (total - 1.0);
         let most = |counts: &[f64]| counts.iter().copied().fold(0.0, f64::max);
         Some(Association {
+            chi_squared: squared * total,
+            degrees: (rows - 1.0) * (columns - 1.0),
             cramers_v: (corrected / (shrunk(rows).min(shrunk(columns)) - 1.0).max(1e-9)).sqrt().min(1.0),
             rule: table.iter().map(|row| most(row)).sum::<f64>() / total,
             majority: most(&in_column) / total,

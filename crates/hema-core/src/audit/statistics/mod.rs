@@ -1,7 +1,9 @@
-//! Statistics that the checks share: robust centres and spreads, clusters, associations, confident learning.
+//! Statistics that the checks share: robust centres and spreads, clusters, associations and whether they are
+//! chance, confident learning.
 
 pub(crate) mod confident;
 pub(crate) mod contingency;
+pub(crate) mod permutation;
 pub(crate) mod robust;
 pub(crate) mod scatter;
 pub(crate) mod two_means;

@@ -15,6 +15,10 @@ pub(crate) struct Cut<const D: usize> {
     /// distances to centres in place of distances to all points. A single cloud cut in two has less than 0.6;
     /// 0.7 is called strong structure.
     pub(crate) silhouette: f64,
+    /// The distance between their centres.
+    pub(crate) apart: f64,
+    /// At most how likely one cloud, which thins out evenly, is to have so few points between the centres.
+    pub(crate) chance: f64,
 }
 
 impl<const D: usize> Cut<D> {
@@ -72,7 +76,46 @@ fn lloyd<const D: usize>(points: &[[f64; D]], start: [[f64; D]; 2], fewest: usiz
         sums[side] += (other - own) / other.max(own).max(f64::MIN_POSITIVE);
         counts[side] += 1.0;
     }
-    Some(Cut { centres: cut_by, silhouette: f64::midpoint(sums[0] / counts[0], sums[1] / counts[1]) })
+    let silhouette = f64::midpoint(sums[0] / counts[0], sums[1] / counts[1]);
+    let (apart, chance) = (distance(&centres[0], &centres[1]), chance_of_valley(points, &second, &centres));
+    Some(Cut { centres: cut_by, silhouette, apart, chance })
+}
+
+/// From where to where, between the centres, the valley of two clouds lies: so wide a part of the distance.
+const VALLEY: std::ops::RangeInclusive<f64> = 0.35..=0.65;
+/// How far around its centre the smaller cloud is compared with the valley.
+const AROUND: f64 = 0.35;
+
+/// How likely the valley has so few points where there is none. One cloud fills it at least as densely as the
+/// surroundings of the smaller half's centre, so that points lie in it by its share of both widths.
+fn chance_of_valley<const D: usize>(points: &[[f64; D]], second: &[bool], centres: &[[f64; D]; 2]) -> f64 {
+    let share = (VALLEY.end() - VALLEY.start()) / (VALLEY.end() - VALLEY.start() + 2.0 * AROUND);
+    let [from, to] = centres;
+    let length = distance(from, to).powi(2).max(f64::MIN_POSITIVE);
+    let in_second = second.iter().filter(|second| **second).count();
+    let smaller = 2 * in_second < second.len();
+    let centre = f64::from(u8::from(smaller));
+    let (mut between, mut around) = (0_u32, 0_u32);
+    for (point, second) in points.iter().zip(second) {
+        let along =
+            (0..D).map(|axis| (point[axis] - from[axis]) * (to[axis] - from[axis])).sum::<f64>() / length;
+        between += u32::from(VALLEY.contains(&along));
+        around += u32::from(*second == smaller && (along - centre).abs() <= AROUND);
+    }
+    binomial_tail(between, between + around, share)
+}
+
+/// The probability of at most so many successes among some trials.
+fn binomial_tail(successes: u32, trials: u32, share: f64) -> f64 {
+    let (n, odds) = (f64::from(trials), (share / (1.0 - share)).ln());
+    let mut term = n * (1.0 - share).ln();
+    let mut tail = term.exp();
+    for k in 1..=successes {
+        let k = f64::from(k);
+        term += ((n - k + 1.0) / k).ln() + odds;
+        tail += term.exp();
+    }
+    tail.min(1.0)
 }
 
 fn nearer_second<const D: usize>(centres: &[[f64; D]; 2], point: &[f64; D]) -> bool {
@@ -115,11 +158,24 @@ mod tests {
     }
 
     #[test]
+    fn an_even_cloud_may_be_cut_far_apart_and_has_no_valley() {
+        let mut rng = stream(3, Purpose::Synthetic, 0, 0);
+        for count in [20, 60, 500] {
+            let even: Vec<[f64; 2]> =
+                (0..count).map(|_| [100.0 * rng.random::<f64>(), rng.random::<f64>()]).collect();
+            let cut = bisect(&even, 5).unwrap();
+            assert!(cut.silhouette > 0.6 && cut.chance > 0.01, "{} {}", cut.silhouette, cut.chance);
+        }
+        assert!((binomial_tail(2, 10, 0.3) - 0.38278).abs() < 1e-4);
+        assert!(binomial_tail(10, 10, 0.3) > 0.999_999);
+    }
+
+    #[test]
     fn two_clouds_are_found_whether_they_are_alike_or_one_is_small() {
         for sizes in [[(500, 0.0), (500, 9.0)], [(1000, 0.0), (30, 9.0)], [(30, -9.0), (1000, 0.0)]] {
             let points = clouds(&sizes);
             let cut = bisect(&points, 10).unwrap();
-            assert!(cut.silhouette > 0.7, "{}", cut.silhouette);
+            assert!(cut.silhouette > 0.7 && cut.chance < 0.01, "{} {}", cut.silhouette, cut.chance);
             let second: Vec<bool> = points.iter().map(|point| cut.is_second(point)).collect();
             let first = second[0];
             let expected: Vec<bool> =

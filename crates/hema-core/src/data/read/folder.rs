@@ -1,44 +1,130 @@
-//! The files of a folder, however deep. Symbolic links are followed; a folder is visited once.
+//! The files of a folder, however deep. Links are followed, as often as they lead to the same folder, but for
+//! those that lead to a folder around them.
 
-use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::leftovers;
 use super::listing::{Listing, is_ignored, is_table};
 use crate::data::decode::has_picture_name;
+use crate::data::notice::{Notice, Subject, Tally};
 use crate::data::place::Place;
 use crate::error::{Error, Result};
 
+/// Most folders visited through links: a few links that lead to each other's folders make any number.
+const MOST_LINKED_FOLDERS: usize = 100_000;
+
 /// Lists the files under `root`.
 pub(super) fn list(root: &Path) -> Result<Listing> {
-    let mut listing = Listing::default();
-    visit(root, "", &mut HashSet::new(), &mut listing)?;
+    let mut walk = Walk { listing: Listing::default(), links: Links::default(), above: Vec::new() };
+    walk.visit(root, "", false)?;
+    let Walk { mut listing, links, .. } = walk;
+    listing.notices.extend(links.notices());
     Ok(listing)
 }
 
-fn visit(folder: &Path, prefix: &str, visited: &mut HashSet<PathBuf>, listing: &mut Listing) -> Result<()> {
-    let io = |e: std::io::Error| Error::io(folder, &e);
-    if !visited.insert(folder.canonicalize().map_err(io)?) {
-        return Ok(());
-    }
-    let mut files: Vec<_> = fs::read_dir(folder).map_err(io)?.collect::<std::io::Result<_>>().map_err(io)?;
-    files.sort_by_key(fs::DirEntry::file_name);
-    for file in files {
-        let name = file.file_name().to_string_lossy().into_owned();
-        // a link whose target is gone is no file
-        let Ok(metadata) = fs::metadata(file.path()) else { continue };
-        if is_ignored(&name) {
-            continue;
+struct Walk {
+    listing: Listing,
+    links: Links,
+    /// The folders on the way down, the root first, without links.
+    above: Vec<PathBuf>,
+}
+
+/// Links that are worth a word, by their paths under the root.
+#[derive(Default)]
+struct Links {
+    dangling: Tally,
+    loops: Tally,
+    outward: Tally,
+    /// Folders visited through links.
+    folders: usize,
+}
+
+impl Walk {
+    /// Lists a folder, which lies below a link if `linked`.
+    fn visit(&mut self, folder: &Path, prefix: &str, linked: bool) -> Result<()> {
+        let io = |e: std::io::Error| Error::io(folder, &e);
+        let whole = folder.canonicalize().map_err(io)?;
+        if self.above.contains(&whole) {
+            self.links.loops.add(prefix.trim_end_matches('/'));
+            return Ok(());
         }
-        let name = format!("{prefix}{name}");
-        if metadata.is_dir() {
-            visit(&file.path(), &format!("{name}/"), visited, listing)?;
-        } else if has_picture_name(&name) {
-            listing.add(&name, Place::File(file.path()));
-        } else if is_table(&name) {
-            let text = fs::read(file.path()).map_err(|e| Error::io(file.path(), &e))?;
-            listing.tables.push((name, text));
+        self.links.folders += usize::from(linked);
+        if self.links.folders > MOST_LINKED_FOLDERS {
+            let message = format!("holds links that lead to more than {MOST_LINKED_FOLDERS} folders");
+            return Err(Error::new(message)
+                .at(folder)
+                .hint("remove the links that lead to each other's folders"));
         }
+        if let Some(name) = prefix.strip_suffix('/') {
+            self.listing.leftovers.add_folder(name);
+        }
+        self.above.push(whole);
+        let mut files: Vec<_> =
+            fs::read_dir(folder).map_err(io)?.collect::<std::io::Result<_>>().map_err(io)?;
+        files.sort_by_key(DirEntry::file_name);
+        for file in files {
+            let name = file.file_name().to_string_lossy().into_owned();
+            if !is_ignored(&name) {
+                self.add(&file, &format!("{prefix}{name}"), linked)?;
+            }
+        }
+        self.above.pop();
+        Ok(())
     }
-    Ok(())
+
+    /// Lists a file or a folder by its path under the root.
+    fn add(&mut self, file: &DirEntry, name: &str, linked: bool) -> Result<()> {
+        let io = |e: std::io::Error| Error::io(file.path(), &e);
+        let kind = file.file_type().map_err(io)?;
+        let is_folder = if kind.is_symlink() { self.follow(file, name) } else { kind.is_dir() };
+        if is_folder {
+            self.visit(&file.path(), &format!("{name}/"), linked || kind.is_symlink())?;
+        } else if has_picture_name(name) {
+            self.listing.add(name, Place::File(file.path()));
+        } else if is_table(name) {
+            let size = fs::metadata(file.path()).map_err(io)?.len();
+            let read = || fs::read(file.path()).map_err(io);
+            self.listing.add_table(name, size, read).map_err(|e| e.at(file.path()))?;
+        } else {
+            self.listing.leftovers.add(name, || start(&file.path()));
+        }
+        Ok(())
+    }
+
+    /// Whether a link leads to a folder. Counts links whose target is gone, or lies outside the root.
+    fn follow(&mut self, link: &DirEntry, name: &str) -> bool {
+        let Ok(target) = link.path().canonicalize() else {
+            self.links.dangling.add(name);
+            return false;
+        };
+        if self.above.first().is_some_and(|root| !target.starts_with(root)) {
+            self.links.outward.add(name);
+        }
+        target.is_dir()
+    }
+}
+
+impl Links {
+    fn notices(self) -> impl Iterator<Item = Notice> {
+        let kinds = [
+            (Subject::DanglingLinks, self.dangling, "lead nowhere; a picture's cannot be read"),
+            (Subject::LinkLoops, self.loops, "lead back to a folder around them and are not followed"),
+            (Subject::OutwardLinks, self.outward, "lead out of the data's folder and are followed"),
+        ];
+        kinds.into_iter().filter_map(|(subject, links, text)| {
+            links.notice(subject, |count| format!("links {text} ({count})"))
+        })
+    }
+}
+
+/// The first bytes of a file, as far as they can be read.
+fn start(path: &Path) -> Vec<u8> {
+    let mut start = Vec::new();
+    // a pipe would wait for its other end
+    if let (true, Ok(file)) = (path.is_file(), fs::File::open(path)) {
+        let _ = file.take(leftovers::START as u64).read_to_end(&mut start);
+    }
+    start
 }

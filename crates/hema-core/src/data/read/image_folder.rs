@@ -1,15 +1,21 @@
-//! Image folders, and archives of one: the first folder of a path is the class.
+//! Image folders, and archives of one: the first folder of a path is the class, unless a table beside the
+//! images has their labels.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::input::{Input, Packing};
 use super::listing::Listing;
+use super::part_folders::{self, Layout, part_folder};
+use super::side_table;
+use super::sidecar::{Unused, key};
 use crate::data::classes;
 use crate::data::entries::Entries;
+use crate::data::notice::Notice;
 use crate::data::part::Part;
 use crate::data::source::Contents;
-use crate::error::{Error, Result};
+use crate::data::texts::Texts;
+use crate::error::Result;
 
 /// A folder that holds pictures, however deep, or cannot be listed.
 pub(super) fn is_folder(input: &Input) -> bool {
@@ -55,41 +61,66 @@ enum Root {
 fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
     let order = in_order(&listing, root);
     let names = order.iter().map(|file| listing.names.get(*file as usize));
-    let top = common_top(names, root).map(|top| format!("{top}/")).unwrap_or_default();
+    let aside = listing.leftovers.folders_of_files();
+    let top = part_folders::around(names.clone()).or_else(|| common_top(names, aside, root));
+    let top = top.map(|top| format!("{top}/")).unwrap_or_default();
     // of large sets, two lists of all names are most of the memory that opening them takes: the first goes at
     // once
     let paths = std::mem::take(&mut listing.names).select(&order, top.len());
-    let places = listing.places.select(&order);
-    let in_parts = paths.iter().all(|path| part_folder(path).is_some());
+    let places = std::mem::take(&mut listing.places).select(&order);
+    let layout = part_folders::layout(&paths, &path.join(&top)).map_err(|e| e.at(path));
+    let in_parts = matches!(layout, Ok((Layout::Parts, _)));
 
-    let mut table = |wanted: &str| {
-        let is_wanted = |name: &str| name.strip_prefix(&*top).unwrap_or(name) == wanted;
-        let found = listing.tables.iter().position(|(name, _)| is_wanted(name));
-        found.map(|found| listing.tables.swap_remove(found).1)
-    };
-    let (split_csv, groups_csv) = (table("split.csv"), table("groups.csv"));
-    let groups = groups_csv.map_or(Ok(HashMap::new()), |text| groups(&text));
-    let groups = groups.map_err(|e| e.at(path.join("groups.csv")))?;
-    let found: BTreeSet<&str> = paths.iter().filter_map(|path| class_folder(path, in_parts)).collect();
-    let classes = classes::order(&found.into_iter().map(str::to_owned).collect());
+    let unused = notices(&mut listing, &paths, &top, in_parts);
     let mut entries = Entries::of_paths(paths);
     for i in 0..entries.len() {
-        let path = entries.get(i).path;
-        let label = class_folder(path, in_parts).map(|name| classes.labels[name]);
-        let part = part_folder(path).filter(|_| in_parts);
-        let group = groups.get(path).map(String::as_str);
-        entries.set_label(i, label);
+        let part = part_folder(entries.get(i).path).filter(|_| in_parts);
         entries.set_part(i, part);
-        entries.set_group(i, group);
     }
-    Ok(Contents {
-        classes: classes.names,
-        numeric: classes.numeric,
-        entries,
-        places,
-        split_csv,
-        ..Contents::default()
-    })
+    let mut told = side_table::read(path, std::mem::take(&mut listing.tables), &top, &mut entries)?;
+    told.refuse_or_name_folders(path, &entries, |path| class_folder(path, in_parts))?;
+    // folders whose images are labelled by a table are no classes
+    let alike = if told.labels.is_none() { layout?.1 } else { None };
+    let label = |i: usize| match &told.labels {
+        Some(labels) => labels.get(i),
+        None => class_folder(entries.get(i).path, in_parts),
+    };
+    let found: BTreeSet<&str> = (0..entries.len()).filter_map(label).collect();
+    let classes::Found { classes, labels, notices: of_classes } =
+        classes::order(&found.into_iter().map(str::to_owned).collect());
+    for i in 0..entries.len() {
+        let label = match &told.labels {
+            Some(labels) => labels.get(i),
+            None => class_folder(entries.get(i).path, in_parts),
+        };
+        entries.set_label(i, label.map(|name| labels[name]));
+    }
+    let notices = [unused, alike.into_iter().collect(), told.notices, of_classes].concat();
+    Ok(Contents { classes, entries, places, split_csv: told.split_csv, notices, ..Contents::default() })
+}
+
+/// What the listing holds and the data set does not: files, links, class folders without an image, and files
+/// beside images that would label them in a shard.
+fn notices(listing: &mut Listing, paths: &Texts, top: &str, in_parts: bool) -> Vec<Notice> {
+    let class = |path: &str| class_folder(path, in_parts).map(|class| class_end(path, class));
+    let empty = listing.leftovers.empty_classes(top, paths.iter(), |path| Some(&path[..class(path)?]));
+    let mut unused = Unused::default();
+    if !listing.sidecars.is_empty() {
+        let keys: HashSet<&str> = paths.iter().map(key).collect();
+        let beside = listing.sidecars.iter().map(|(name, _)| name.as_str());
+        let fits = |name: &&str| keys.contains(key(name.strip_prefix(top).unwrap_or(name)));
+        unused.mute = beside.filter(fits).collect();
+    }
+    let mut notices = std::mem::take(&mut listing.notices);
+    notices.extend(listing.leftovers.notices());
+    notices.extend(empty);
+    notices.extend(unused.notices());
+    notices
+}
+
+/// Where a class folder of a path ends in it.
+fn class_end(path: &str, class: &str) -> usize {
+    class.as_ptr().addr() - path.as_ptr().addr() + class.len()
 }
 
 /// The picture files by their names. An archive may hold a file twice: the later one replaces the earlier, as
@@ -108,42 +139,33 @@ fn in_order(listing: &Listing, root: Root) -> Vec<u32> {
     order
 }
 
-/// The groups of a `groups.csv` by path; a file of that name with other columns is something else.
-fn groups(text: &[u8]) -> Result<HashMap<String, String>> {
-    let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}"));
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
-    let header = reader.headers().map_err(bad)?;
-    let column = |name: &str| header.iter().position(|c| c.trim_start_matches('\u{feff}') == name);
-    let (Some(path), Some(group)) = (column("path"), column("group")) else { return Ok(HashMap::new()) };
-    let mut groups = HashMap::new();
-    for row in reader.records() {
-        let row = row.map_err(bad)?;
-        groups.insert(row[path].to_owned(), row[group].to_owned());
-    }
-    groups.retain(|_, group| !group.is_empty());
-    Ok(groups)
-}
-
 /// The folder that is a path's class: the first, or the one below the part.
 fn class_folder(path: &str, in_parts: bool) -> Option<&str> {
     let below = if in_parts { path.split_once('/')?.1 } else { path };
     Some(below.split_once('/')?.0)
 }
 
-/// The part that a path's first folder names.
-fn part_folder(path: &str) -> Option<Part> {
-    path.split_once('/').and_then(|(first, _)| first.parse().ok())
-}
-
 /// The folder around everything, when it is no class: there are folders below it, or it wraps an archive of
 /// loose pictures. A folder named like a standard class or a part is never taken for it.
-fn common_top<'a>(mut names: impl Iterator<Item = &'a str> + Clone, root: Root) -> Option<&'a str> {
-    let (top, _) = names.clone().next()?.split_once('/')?;
+///
+/// `aside` are folders of files that are not read: one beside it, as deep as the pictures', is another class.
+fn common_top<'a>(
+    mut names: impl Iterator<Item = &'a str> + Clone,
+    mut aside: impl Iterator<Item = &'a str>,
+    root: Root,
+) -> Option<&'a str> {
+    let first = names.clone().next()?;
+    let (top, _) = first.split_once('/')?;
+    let depth = |path: &str| path.split('/').count();
+    let is_beside = |folder: &str| depth(folder) + 1 >= depth(first) && folder.split('/').next() != Some(top);
     let has_folder_below = |name: &str| name.split('/').count() >= 3;
     let inside = |name: &str| {
         name.split_once('/').is_some_and(|(first, _)| first == top)
             && (root == Root::Archive || has_folder_below(name))
     };
-    let wraps = !classes::is_standard(top) && top.parse::<Part>().is_err() && names.all(inside);
+    let wraps = !classes::is_standard(top)
+        && top.parse::<Part>().is_err()
+        && names.all(inside)
+        && !aside.any(is_beside);
     wraps.then_some(top)
 }

@@ -17,7 +17,7 @@ const START: u64 = 512;
 pub(super) struct Input<'a> {
     path: &'a Path,
     found: Found,
-    members: OnceCell<Result<Vec<zip::Member>>>,
+    members: OnceCell<Result<zip::Members>>,
     listing: OnceCell<Result<Listing>>,
 }
 
@@ -110,9 +110,9 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// A file that is no readable zip archive.
-    pub(super) fn members(&self) -> Result<&[zip::Member]> {
+    pub(super) fn members(&self) -> Result<&zip::Members> {
         let members = self.members.get_or_init(|| zip::members(self.path));
-        members.as_deref().map_err(Clone::clone)
+        members.as_ref().map_err(Clone::clone)
     }
 
     /// The files of a folder or an archive.

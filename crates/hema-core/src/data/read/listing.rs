@@ -1,13 +1,21 @@
 //! The files that a folder or an archive holds, as far as a reader may care: picture files by their paths,
 //! and the small files that say something of them.
 
+use super::leftovers::Leftovers;
 use super::sidecar::Sidecar;
+use crate::data::notice::Notice;
 use crate::data::place::Place;
 use crate::data::place_table::PlaceTable;
 use crate::data::texts::Texts;
+use crate::error::{Error, Result};
 
-/// Largest `split.csv` or `groups.csv` read, in bytes.
+/// Largest table beside the images, and most of all of them together, in bytes.
 pub(super) const MAX_TABLE: u64 = 64 << 20;
+
+/// Names of the tables that are looked for beside pictures, whatever their case. `metadata` is the layout
+/// that Hugging Face calls `ImageFolder`.
+pub(super) const TABLES: [&str; 5] =
+    ["split.csv", "groups.csv", "labels.csv", "metadata.csv", "metadata.jsonl"];
 
 /// The files of a folder or an archive, by their path under it (`/` between folders).
 #[derive(Default)]
@@ -16,10 +24,15 @@ pub(super) struct Listing {
     pub(super) names: Texts,
     /// Where each of them lies.
     pub(super) places: PlaceTable,
-    /// Path and text of every `split.csv` and `groups.csv`.
+    /// Path and text of every table that may say something of the pictures around it.
     pub(super) tables: Vec<(String, Vec<u8>)>,
+    table_bytes: u64,
     /// Path and contents of every file that says something of a single picture.
     pub(super) sidecars: Vec<(String, Sidecar)>,
+    /// What of it is not used, and what is odd.
+    pub(super) notices: Vec<Notice>,
+    /// What no reader takes.
+    pub(super) leftovers: Leftovers,
 }
 
 impl Listing {
@@ -27,6 +40,29 @@ impl Listing {
     pub(super) fn add(&mut self, name: &str, place: Place) {
         self.names.push(name);
         self.places.push(place);
+    }
+
+    /// Adds a table, whose text `read` gives.
+    ///
+    /// # Errors
+    /// An error of reading, and a table that is too large, alone or with those before it.
+    pub(super) fn add_table(
+        &mut self,
+        name: &str,
+        size: u64,
+        read: impl FnOnce() -> Result<Vec<u8>>,
+    ) -> Result<()> {
+        // a name and a place take memory too
+        self.table_bytes = self.table_bytes.saturating_add(size).saturating_add(2 * name.len() as u64 + 64);
+        if self.table_bytes > MAX_TABLE {
+            let message = format!(
+                "makes the tables beside the images larger than {} MiB, the most that is read",
+                MAX_TABLE >> 20
+            );
+            return Err(Error::new(message));
+        }
+        self.tables.push((name.to_owned(), read()?));
+        Ok(())
     }
 
     /// Whether there is no picture file.
@@ -42,5 +78,6 @@ pub(crate) fn is_ignored(name: &str) -> bool {
 
 /// Whether a file may say something of the pictures it lies beside.
 pub(super) fn is_table(name: &str) -> bool {
-    matches!(name.rsplit('/').next(), Some("split.csv" | "groups.csv"))
+    let file = name.rsplit('/').next().unwrap_or_default();
+    TABLES.iter().any(|table| table.eq_ignore_ascii_case(file))
 }

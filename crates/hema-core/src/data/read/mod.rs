@@ -2,21 +2,27 @@
 //!
 //! [`READERS`] is the table: a form is one file here and one row in it. A reader is asked whether it
 //! recognises an [`Input`] and lists the images of it. Folders and archives are listed once, by `folder`,
-//! `tar` and `zip`, into a `Listing`, whichever reader takes it; `shards` finds the files of a set that comes
-//! as several.
+//! `tar` and `zip`, into a `Listing`, whichever reader takes it; `leftovers` counts what none takes; `shards`
+//! finds the files of a set that comes as several. Whatever the form, `pages` puts the pages of TIFF files
+//! into the place of the files.
 //!
 //! The form is told by an input's contents, not its name, but for manifests.
 
 mod folder;
 mod image_folder;
 mod input;
+mod labels;
+mod leftovers;
 pub(super) mod listing;
 mod manifest;
 mod member_name;
 mod npz;
+mod pages;
 mod parquet;
+mod part_folders;
 mod reader;
 mod shards;
+mod side_table;
 pub(super) mod sidecar;
 mod single_image;
 mod tar;
@@ -28,7 +34,8 @@ use std::path::{Path, PathBuf};
 use self::input::Input;
 pub use self::reader::Reader;
 use super::depth;
-use super::source::Source;
+use super::notice::Notice;
+use super::source::{SINGLE_IMAGE, Source};
 use crate::error::{Error, Result};
 use crate::file;
 
@@ -84,8 +91,8 @@ pub const READERS: &[Reader] = &[
         open: image_folder::open_archive,
     },
     Reader {
-        name: "single image",
-        about: "JPEG, PNG, BMP, TIFF or WebP",
+        name: SINGLE_IMAGE,
+        about: "JPEG, PNG, BMP, TIFF, WebP, GIF or PNM",
         recognises: single_image::recognises,
         open: single_image::open,
     },
@@ -113,9 +120,9 @@ pub fn open_as(path: &Path, white: Option<f64>) -> Result<Source> {
 fn open_one(path: &Path) -> Result<Source> {
     let mut input = Input::new(path)?;
     let reader = find(&input)?;
-    let contents = (reader.open)(&mut input)?;
+    let contents = pages::expand((reader.open)(&mut input)?).map_err(|e| e.at(path))?;
     let source = Source::new(path, reader.name, contents);
-    if source.is_empty() { Err(no_images(path)) } else { Ok(source) }
+    if source.is_empty() { Err(no_images(path, source.notices())) } else { Ok(source) }
 }
 
 /// Opens several inputs (files, folders, archives, arrays, mixed) as one source. The entries of a single
@@ -153,7 +160,7 @@ fn find(input: &Input) -> Result<&'static Reader> {
         return Ok(reader);
     }
     if input.is_folder() {
-        Err(no_images(path))
+        Err(no_images(path, &input.listing().map_or(Vec::new(), |listing| listing.leftovers.notices())))
     } else if input.start().starts_with(b"\x93NUMPY") {
         Err(Error::new("is a single numpy array (expected a .npz of `images` and `labels`)")
             .at(path)
@@ -165,8 +172,16 @@ fn find(input: &Input) -> Result<&'static Reader> {
     }
 }
 
-fn no_images(path: &Path) -> Error {
-    Error::new("holds no images").at(path).hint(known_forms())
+/// The error for data without an image that is read, which says what else is there.
+fn no_images(path: &Path, notices: &[Notice]) -> Error {
+    let hidden: Vec<String> =
+        notices.iter().filter(|notice| notice.subject.hides_images()).map(Notice::to_string).collect();
+    match hidden[..] {
+        [] => Error::new("holds no images").at(path).hint(known_forms()),
+        _ => Error::new(format!("holds no images that are read ({})", hidden.join("; "))).at(path).hint(
+            "convert pictures to PNG or TIFF, which keep everything; links need the files that they name",
+        ),
+    }
 }
 
 /// The hint for a wrong input: every form, with a few words on it.

@@ -4,7 +4,6 @@
 //! Images are read from the archive one by one when they are needed; only arrays in Fortran order, whose
 //! images lie scattered, are held in memory.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -13,15 +12,17 @@ use std::sync::Arc;
 use flate2::read::DeflateDecoder;
 
 use super::input::{Input, Packing};
-use super::zip::Member;
+use super::zip::{Member, Members};
 use crate::data::blob::{Blob, FilePart, Stream};
+use crate::data::classes::{self, ClassList, MAX_LABEL, standard_classes};
+use crate::data::decode;
 use crate::data::deep::{Numbers, Range, White};
 use crate::data::entries::Entry;
+use crate::data::notice::{Notice, Subject, Tally, counted};
 use crate::data::npy::{self, Header, NumberKind, shape_text, to_c_order};
 use crate::data::part::Part;
 use crate::data::place::{Coding, PixelLayout, Place};
 use crate::data::source::Contents;
-use crate::data::{classes, decode};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::sample::Image;
@@ -31,7 +32,7 @@ const MAX_FORTRAN: u64 = 2 << 30;
 
 /// A numpy archive: a zip archive that holds an array.
 pub(super) fn recognises(input: &Input) -> bool {
-    let holds_array = |members: &[Member]| members.iter().any(|member| array_key(member).is_some());
+    let holds_array = |members: &Members| members.files.iter().any(|member| array_key(member).is_some());
     input.packing() == Some(Packing::Zip) && input.members().is_ok_and(holds_array)
 }
 
@@ -71,9 +72,9 @@ impl PixelLayout for ArrayLayout {
 
 /// The images of a numpy archive.
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
-    let (path, members) = (input.path(), input.members()?);
+    let (path, members) = (input.path(), &*input.members()?.files);
     let archive = Archive { path, file: Arc::new(file::open(path)?), members };
-    let mut found = Contents { numeric: true, ..Contents::default() };
+    let mut found = Contents::default();
     if archive.member("images").is_some() {
         archive.add("images", "labels", None, &mut found)?;
     } else {
@@ -87,11 +88,33 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
         return Err(Error::new(message).at(path));
     }
     let labels = found.entries.iter().filter_map(|e| e.label).max().map_or(0, |last| last + 1);
-    found.classes = classes::numbered(labels);
-    if let Some(names) = archive.class_names(labels).map_err(|e| e.at(path.join("class_names")))? {
-        (found.classes, found.numeric) = (names, false);
-    }
+    let names = archive.class_names(labels).map_err(|e| e.at(path.join("class_names")))?;
+    let (classes, notices) = match names {
+        Some(names) => classes::listed(&names).map_err(|e| e.at(path.join("class_names")))?,
+        None if archive.member("images").is_none() && is_bloodmnist(path, labels) => {
+            (ClassList::bloodmnist(), vec![named_as_bloodmnist()])
+        }
+        None => (ClassList::numbered(labels), Vec::new()),
+    };
+    found.classes = classes;
+    found.notices.extend(notices);
+    found.notices.extend(archive.unused(&found));
     Ok(found)
+}
+
+/// Whether a file is one that MedMNIST publishes as `bloodmnist.npz`, `bloodmnist_64.npz`, ..., in which the
+/// labels 0 to 7 are the standard classes.
+fn is_bloodmnist(path: &Path, labels: usize) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    name.starts_with("bloodmnist") && (1..=standard_classes().len()).contains(&labels)
+}
+
+fn named_as_bloodmnist() -> Notice {
+    let classes = standard_classes();
+    let text =
+        "labels are numbers, and their names are taken from BloodMNIST, which the file is called after";
+    let names = classes.iter().enumerate().map(|(number, name)| format!("{number} is `{name}`"));
+    Notice::new(Subject::AssumedClasses, classes.len() as u64, text, names)
 }
 
 struct Archive<'a> {
@@ -105,6 +128,26 @@ impl Archive<'_> {
         self.members.iter().find(|m| array_key(m) == Some(key))
     }
 
+    /// Arrays that are neither images nor labels nor names.
+    fn unused(&self, found: &Contents) -> Option<Notice> {
+        let is_used = |key: &str| match key.strip_suffix("labels") {
+            _ if key == "class_names" => true,
+            Some(part) => self.is_used(&format!("{part}images"), found),
+            None => self.is_used(key, found),
+        };
+        let unused: Tally = self.members.iter().filter_map(array_key).filter(|key| !is_used(key)).collect();
+        unused.notice(Subject::UnusedMembers, |count| {
+            format!("{} of names that are not known, not used", counted(count, "array"))
+        })
+    }
+
+    /// Whether an array's images are taken.
+    fn is_used(&self, images: &str, found: &Contents) -> bool {
+        let part = Part::ALL.iter().any(|part| images == format!("{part}_images"));
+        let whole = found.entries.iter().next().is_some_and(|entry| entry.part.is_none());
+        self.member(images).is_some() && if whole { images == "images" } else { part }
+    }
+
     fn has_images(&self) -> bool {
         ["images", "train_images", "val_images", "test_images"].iter().any(|key| self.member(key).is_some())
     }
@@ -112,12 +155,11 @@ impl Archive<'_> {
     /// The names of labels, where the archive gives them in an array of texts.
     fn class_names(&self, labels: usize) -> Result<Option<Vec<String>>> {
         let Some(member) = self.member("class_names") else { return Ok(None) };
-        let Some(names) = npy::read_texts(&mut *self.reader(member), classes::MAX_LABEL as usize + 1)? else {
+        let Some(names) = npy::read_texts(&mut *self.reader(member), MAX_LABEL as usize + 1)? else {
             return Ok(None);
         };
-        let different: HashSet<&String> = names.iter().collect();
-        if names.len() < labels || different.len() < names.len() {
-            let message = format!("names {} classes for {labels} labels", different.len());
+        if names.len() < labels {
+            let message = format!("names {} classes for {labels} labels", names.len());
             return Err(
                 Error::new(message).hint("give every label one name of its own, or leave the array out")
             );
@@ -187,10 +229,10 @@ impl Archive<'_> {
         if labels.len() != count {
             return Err(Error::new(format!("ends after {} of {count} labels", labels.len())));
         }
-        let valid = 0.0..=classes::MAX_LABEL as f64;
+        let valid = 0.0..=MAX_LABEL as f64;
         if let Some(index) = labels.iter().position(|label| !valid.contains(label)) {
             let message = format!("holds the label {} at index {index}", labels[index]);
-            return Err(Error::new(format!("{message} (expected 0 to {})", classes::MAX_LABEL)));
+            return Err(Error::new(format!("{message} (expected 0 to {})", MAX_LABEL)));
         }
         Ok(labels.into_iter().map(|label| Some(label as usize)).collect())
     }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::leftovers::Leftovers;
+use super::listing::is_ignored;
 use crate::data::part::Part;
 
 /// Most shards of a pattern.
@@ -27,6 +29,19 @@ pub(super) fn in_folder(path: &Path, ending: &str) -> Vec<PathBuf> {
     files.retain(|file| file_name(file).ends_with(ending));
     files.sort();
     files
+}
+
+/// The files of a folder of shards, and of its folder `data`, that are no shards of this ending.
+pub(super) fn beside(path: &Path, ending: &str) -> Leftovers {
+    let mut leftovers = Leftovers::default();
+    let folders = [path.to_path_buf(), path.join("data")];
+    for file in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flat_map(Iterator::flatten) {
+        let name = file.file_name().to_string_lossy().into_owned();
+        if file.path().is_file() && !is_ignored(&name) && !name.ends_with(ending) {
+            leftovers.add(&name, Vec::new);
+        }
+    }
+    leftovers
 }
 
 /// The shards that a pattern such as `x-{000000..000003}.tar` names; `None` when it is none.

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use crate::data::notice::{Notice, Subject, Tally, counted};
+
 /// Largest `.cls` or `.json` read, in bytes.
 pub(super) const MAX_SIDECAR: u64 = 64 << 10;
 /// Longest class name or group kept, in bytes.
@@ -16,24 +18,30 @@ pub(super) struct Sidecar {
     /// The name of a label.
     pub(super) name: Option<String>,
     pub(super) group: Option<String>,
+    /// It cannot be understood.
+    pub(super) is_misread: bool,
 }
 
 impl Sidecar {
-    /// Reads a `.cls` or `.json`; one that cannot be understood says nothing.
+    /// One that cannot be understood.
+    pub(super) fn misread() -> Self {
+        Self { is_misread: true, ..Self::default() }
+    }
+
+    /// Reads a `.cls` or `.json`; one that cannot be understood says nothing but that.
     pub(super) fn read(name: &str, text: &[u8]) -> Self {
         let short =
             |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty() && t.len() <= MAX_TEXT);
         let text = String::from_utf8_lossy(text);
         if Path::new(name).extension().is_some_and(|end| end == "cls") {
-            return Self { class: short(&text), ..Self::default() };
+            let class = short(&text);
+            return Self { is_misread: class.is_none(), class, ..Self::default() };
         }
-        let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        let number = value["label"].as_u64().map(|label| label.to_string());
-        Self {
-            class: number,
-            name: value["label"].as_str().and_then(short),
-            group: value["group"].as_str().and_then(short),
-        }
+        let Ok(value) = serde_json::from_str::<serde_json::Value>(&text) else { return Self::misread() };
+        let class = value["label"].as_u64().map(|label| label.to_string());
+        let name = value["label"].as_str().and_then(short);
+        let is_misread = !value["label"].is_null() && class.is_none() && name.is_none();
+        Self { class, name, group: value["group"].as_str().and_then(short), is_misread }
     }
 
     /// Takes over everything that another file beside the same image says.
@@ -41,6 +49,7 @@ impl Sidecar {
         self.class = other.class.or(self.class.take());
         self.name = other.name.or(self.name.take());
         self.group = other.group.or(self.group.take());
+        self.is_misread |= other.is_misread;
     }
 
     /// Whether it has a label.
@@ -48,9 +57,39 @@ impl Sidecar {
         self.class.is_some() || self.name.is_some()
     }
 
-    /// The label, when it is a number.
+    /// The label, when it is a number; `01` is a name.
     pub(super) fn number(&self) -> Option<usize> {
-        self.class.as_ref()?.parse().ok()
+        let class = self.class.as_ref()?;
+        class.parse().ok().filter(|number: &usize| number.to_string() == *class)
+    }
+}
+
+/// Files that ought to say something of an image and do not.
+#[derive(Default)]
+pub(super) struct Unused {
+    /// There is no image of their key.
+    pub(super) orphans: Tally,
+    /// They cannot be understood.
+    pub(super) misread: Tally,
+    /// They say no label, and neither does any other.
+    pub(super) mute: Tally,
+}
+
+impl Unused {
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        let orphans = self.orphans.notice(Subject::UnusedLabels, |count| {
+            format!("{} with a `.cls` or `.json` and no image", counted(count, "key"))
+        });
+        let misread = self.misread.notice(Subject::UnusedLabels, |count| {
+            format!("{} with a `.cls` or `.json` that cannot be understood", counted(count, "image"))
+        });
+        let mute = self.mute.notice(Subject::UnusedLabels, |count| {
+            format!(
+                "{} beside an image without a label, not used (expected `label` in a `.json`)",
+                counted(count, "file")
+            )
+        });
+        [orphans, misread, mute].into_iter().flatten().collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The members of tar archives and where their bytes lie, without unpacking anything.
 //!
-//! Links and special files are skipped, and sizes are bounded before memory is taken.
+//! Links are counted and not followed, special files are skipped, and sizes are bounded before memory is
+//! taken.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -11,7 +12,8 @@ use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 
-use super::listing::{Listing, MAX_TABLE, is_ignored, is_table};
+use super::leftovers;
+use super::listing::{Listing, is_ignored, is_table};
 use super::member_name;
 use super::sidecar::{MAX_SIDECAR, Sidecar, is_sidecar};
 use crate::data::blob::{Blob, FilePart, Stream};
@@ -63,9 +65,7 @@ impl Walk<'_> {
             }
             let mut entry = entry.map_err(|e| damaged_tar(self.path, &e))?;
             self.meter.left.set(u64::MAX);
-            if entry.header().entry_type().is_file() {
-                self.add(&mut entry, &mut listing)?;
-            }
+            self.add(&mut entry, &mut listing)?;
             if self.length.is_none() {
                 // read the rest of the member here, so that the allowance covers headers alone
                 io::copy(&mut entry, &mut io::sink()).map_err(|e| damaged_tar(self.path, &e))?;
@@ -84,6 +84,16 @@ impl Walk<'_> {
         if is_ignored(&name) {
             return Ok(());
         }
+        let kind = entry.header().entry_type();
+        if kind.is_dir() {
+            listing.leftovers.add_folder(&name);
+            return Ok(());
+        } else if !kind.is_file() {
+            if kind.is_symlink() || kind.is_hard_link() {
+                listing.leftovers.add_link(&name);
+            }
+            return Ok(());
+        }
         let at = |e: Error| e.at(self.path.join(&name));
         let (offset, size) = (entry.raw_file_position(), entry.size());
         let end = offset.saturating_add(size);
@@ -95,15 +105,26 @@ impl Walk<'_> {
             let blob = Arc::clone(&self.blob);
             let place = Place::Span { blob, offset, len: size as usize, coding: Coding::Picture };
             listing.add(&name, place);
-        } else if is_table(&name) && size <= MAX_TABLE {
-            let mut text = Vec::new();
-            entry.read_to_end(&mut text).map_err(|e| damaged_tar(self.path, &e))?;
-            listing.tables.push((name, text));
-        } else if is_sidecar(&name) && size <= MAX_SIDECAR {
+        } else if is_table(&name) {
+            let read = || {
+                let mut text = Vec::new();
+                entry.read_to_end(&mut text).map_err(|e| damaged_tar(self.path, &e))?;
+                Ok(text)
+            };
+            listing.add_table(&name, size, read).map_err(at)?;
+        } else if is_sidecar(&name) && size > MAX_SIDECAR {
+            listing.sidecars.push((name, Sidecar::misread()));
+        } else if is_sidecar(&name) {
             let mut text = Vec::new();
             entry.read_to_end(&mut text).map_err(|e| damaged_tar(self.path, &e))?;
             let sidecar = Sidecar::read(&name, &text);
             listing.sidecars.push((name, sidecar));
+        } else {
+            listing.leftovers.add(&name, || {
+                let mut start = Vec::new();
+                let _ = entry.take(leftovers::START as u64).read_to_end(&mut start);
+                start
+            });
         }
         Ok(())
     }

@@ -9,11 +9,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::input::{Input, Packing};
+use super::leftovers::Leftovers;
 use super::listing::Listing;
 use super::shards;
-use super::sidecar::{Sidecar, key};
-use crate::data::classes::{self, MAX_LABEL};
+use super::sidecar::{Sidecar, Unused, key};
+use crate::data::classes::{self, ClassList, MAX_LABEL, numbered_name};
 use crate::data::entries::{Entries, Entry};
+use crate::data::notice::Notice;
 use crate::data::place_table::PlaceTable;
 use crate::data::source::Contents;
 use crate::error::{Error, Result};
@@ -71,7 +73,9 @@ fn open_several(path: &Path, files: &[PathBuf]) -> Result<Contents> {
         .at(path)
         .hint("open a single archive of an image folder by its own name"));
     }
-    arrange(path, all)
+    let mut contents = arrange(path, all)?;
+    contents.notices.extend(shards::beside(path, ".tar").notices());
+    Ok(contents)
 }
 
 /// Whether an archive is a shard: some image has a label beside it.
@@ -85,6 +89,7 @@ fn is_shard(listing: &Listing) -> bool {
 fn arrange(path: &Path, all: Vec<Shard>) -> Result<Contents> {
     let (mut entries, mut places, mut said_of) = (Entries::default(), PlaceTable::default(), Vec::new());
     let mut paths = HashSet::new();
+    let (mut leftovers, mut unused) = (Leftovers::default(), Unused::default());
     let several = all.len() > 1;
     for shard in all {
         let part = shards::part_of(&shard.name);
@@ -104,20 +109,26 @@ fn arrange(path: &Path, all: Vec<Shard>) -> Result<Contents> {
             }
             let said = said.remove(key(name)).unwrap_or_default();
             // the same key in two shards is two images
+            if said.is_misread {
+                unused.misread.add(name);
+            }
             let path = if paths.contains(name) { format!("{}/{name}", shard.name) } else { name.to_owned() };
             entries.push(Entry { path: &path, label: None, part, group: said.group.as_deref() });
             paths.insert(path);
             places.push(place);
             said_of.push(said);
         }
+        let orphans: BTreeSet<String> = said.into_keys().collect();
+        unused.orphans.append(orphans.iter().map(String::as_str).collect());
+        leftovers.append(shard.listing.leftovers);
     }
-    let (classes, numeric) = label(&mut entries, &said_of).map_err(|e| e.at(path))?;
-    Ok(Contents { classes, numeric, entries, places, ..Contents::default() })
+    let (classes, of_classes) = label(&mut entries, &said_of).map_err(|e| e.at(path))?;
+    let notices = [leftovers.notices(), unused.notices(), of_classes].concat();
+    Ok(Contents { classes, entries, places, notices, ..Contents::default() })
 }
 
-/// Labels the entries by numbers where all have one, else by names. Gives the class names, and whether they
-/// are only numbers.
-fn label(entries: &mut Entries, said: &[Sidecar]) -> Result<(Vec<String>, bool)> {
+/// Labels the entries by numbers where all have one, else by names.
+fn label(entries: &mut Entries, said: &[Sidecar]) -> Result<(ClassList, Vec<Notice>)> {
     let labelled = || said.iter().filter(|said| said.is_labelled());
     if labelled().all(|said| said.number().is_some()) {
         said.iter().enumerate().for_each(|(i, said)| entries.set_label(i, said.number()));
@@ -125,15 +136,15 @@ fn label(entries: &mut Entries, said: &[Sidecar]) -> Result<(Vec<String>, bool)>
     }
     let class = |said: &Sidecar| said.name.clone().or_else(|| said.class.clone());
     let found: BTreeSet<String> = labelled().filter_map(class).collect();
-    let classes = classes::order(&found);
+    let classes::Found { classes, labels, notices } = classes::order(&found);
     for (i, said) in said.iter().enumerate() {
-        entries.set_label(i, class(said).map(|name| classes.labels[&name]));
+        entries.set_label(i, class(said).map(|name| labels[&name]));
     }
-    Ok((classes.names, classes.numeric))
+    Ok((classes, notices))
 }
 
 /// The names of numeric labels, from the images that have both.
-fn name_numbers(said: &[Sidecar]) -> Result<(Vec<String>, bool)> {
+fn name_numbers(said: &[Sidecar]) -> Result<(ClassList, Vec<Notice>)> {
     let mut names: BTreeMap<usize, &str> = BTreeMap::new();
     let mut count = 0;
     for said in said {
@@ -148,14 +159,9 @@ fn name_numbers(said: &[Sidecar]) -> Result<(Vec<String>, bool)> {
             return Err(Error::new(format!("calls the label {number} both `{known}` and `{name}`")));
         }
     }
-    let different: HashSet<&&str> = names.values().collect();
-    if different.len() < names.len() {
-        return Err(Error::new("gives several labels the same class name"));
+    if names.is_empty() {
+        return Ok((ClassList::numbered(count), Vec::new()));
     }
-    let numeric = names.is_empty();
-    let mut classes = classes::numbered(count);
-    for (number, name) in names {
-        name.clone_into(&mut classes[number]);
-    }
-    Ok((classes, numeric))
+    let name = |number| names.get(&number).map_or_else(|| numbered_name(number), |name| (*name).to_owned());
+    classes::listed(&(0..count).map(name).collect::<Vec<_>>())
 }

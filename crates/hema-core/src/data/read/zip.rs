@@ -1,12 +1,16 @@
 //! The members of zip archives and where their bytes lie, without unpacking anything.
 //!
-//! Links are skipped, encrypted archives are refused, and so are sizes beyond those of pictures.
+//! Links are counted and not followed, encrypted archives are refused, and so are sizes beyond those of
+//! pictures.
 
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::listing::{Listing, MAX_TABLE, is_ignored, is_table};
+use flate2::read::DeflateDecoder;
+
+use super::leftovers::{self, Leftovers};
+use super::listing::{Listing, is_ignored, is_table};
 use super::member_name;
 use crate::data::blob::Blob;
 use crate::data::decode::has_picture_name;
@@ -15,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::file;
 
 /// A file in a zip archive.
+#[derive(Clone)]
 pub(super) struct Member {
     pub(super) name: String,
     pub(super) offset: u64,
@@ -36,22 +41,48 @@ impl Member {
         };
         Place::Span { blob: Arc::clone(file), offset: self.offset, len: self.packed as usize, coding }
     }
+
+    /// Its first bytes, as far as they can be read.
+    fn start(&self, file: &Blob) -> Vec<u8> {
+        // packed, they hardly take more
+        let packed =
+            file.read(self.offset, self.packed.min(4 * leftovers::START as u64) as usize).unwrap_or_default();
+        let mut start = Vec::new();
+        let wanted = leftovers::START as u64;
+        let _ = if self.deflated {
+            DeflateDecoder::new(packed.as_slice()).take(wanted).read_to_end(&mut start)
+        } else {
+            packed.as_slice().take(wanted).read_to_end(&mut start)
+        };
+        start
+    }
 }
 
-/// Every file of a zip archive.
-pub(super) fn members(path: &Path) -> Result<Vec<Member>> {
+/// Everything in a zip archive.
+#[derive(Clone, Default)]
+pub(super) struct Members {
+    pub(super) files: Vec<Member>,
+    /// Its folders and links.
+    others: Leftovers,
+}
+
+/// Every member of a zip archive.
+pub(super) fn members(path: &Path) -> Result<Members> {
     let damaged =
         |e: ::zip::result::ZipError| Error::new(format!("is not a readable zip archive: {e}")).at(path);
     let file = file::open(path)?;
     let length = file.metadata().map_err(|e| Error::io(path, &e))?.len();
     let mut archive = ::zip::ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
-    let mut members = Vec::new();
+    let mut members = Members::default();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(damaged)?;
+        let name = member_name::safe(path, entry.name())?;
         if entry.is_dir() || entry.is_symlink() {
+            if !is_ignored(&name) && !name.is_empty() {
+                if entry.is_dir() { members.others.add_folder(&name) } else { members.others.add_link(&name) }
+            }
             continue;
         }
-        let name = member_name::safe(path, entry.name())?;
         let fail = |message: &str| Error::new(message).at(path.join(&name));
         if entry.encrypted() {
             return Err(fail("is encrypted; encrypted archives are not read"));
@@ -66,23 +97,26 @@ pub(super) fn members(path: &Path) -> Result<Vec<Member>> {
         if offset.checked_add(packed).is_none_or(|end| end > length) {
             return Err(fail("lies beyond the end of the archive, which is truncated or damaged"));
         }
-        members.push(Member { name, offset, packed, size, deflated, crc });
+        members.files.push(Member { name, offset, packed, size, deflated, crc });
     }
     Ok(members)
 }
 
 /// The files of a zip archive that a reader may care for.
-pub(super) fn list(path: &Path, members: &[Member]) -> Result<Listing> {
+pub(super) fn list(path: &Path, members: &Members) -> Result<Listing> {
     let blob = Arc::new(Blob::File(Arc::new(file::open(path)?)));
     let mut listing = Listing::default();
-    for member in members.iter().filter(|m| !is_ignored(&m.name)) {
+    listing.leftovers = members.others.clone();
+    for member in members.files.iter().filter(|m| !is_ignored(&m.name)) {
         let at = |e: Error| e.at(path.join(&member.name));
         if has_picture_name(&member.name) {
             check_file_size(member.size.max(member.packed)).map_err(at)?;
             listing.add(&member.name, member.place(&blob));
-        } else if is_table(&member.name) && member.size.max(member.packed) <= MAX_TABLE {
-            let text = member.place(&blob).read_file().map_err(at)?;
-            listing.tables.push((member.name.clone(), text));
+        } else if is_table(&member.name) {
+            let size = member.size.max(member.packed);
+            listing.add_table(&member.name, size, || member.place(&blob).read_file()).map_err(at)?;
+        } else {
+            listing.leftovers.add(&member.name, || member.start(&blob));
         }
     }
     Ok(listing)

@@ -4,9 +4,10 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::data::classes::same_class;
+use crate::data::classes::key;
 use crate::data::decode::{has_picture_name, is_named};
 use crate::data::entries::Entry;
+use crate::data::page_name::file_and_page;
 use crate::data::part::Part;
 use crate::data::read::listing::is_ignored;
 use crate::error::{Error, Result};
@@ -60,6 +61,8 @@ impl Names {
     /// A path without dots but the last, so that the part before the first is a key.
     pub(super) fn claim_key(&mut self, entry: Entry, extension: &str) -> String {
         let (folders, name) = entry.path.rsplit_once('/').unwrap_or(("", entry.path));
+        let name = tame(name);
+        let name = name.as_str();
         let stem =
             if has_picture_name(name) { name.rsplit_once('.').map_or(name, |(stem, _)| stem) } else { name };
         let ending = &name[stem.len()..];
@@ -95,7 +98,7 @@ fn below_class<'a>(path: &'a str, class: Option<&str>) -> &'a str {
     let Some(class) = class else { return path };
     let mut rest = path;
     while let Some((folder, below)) = rest.split_once('/') {
-        if same_class(folder, class) {
+        if key(folder) == key(class) {
             return below;
         }
         rest = below;
@@ -104,8 +107,14 @@ fn below_class<'a>(path: &'a str, class: Option<&str>) -> &'a str {
 }
 
 /// A part of a path without characters that would hide it, split it or break a line. `images[7]`, an array's
-/// seventh image, becomes `images_000007`, which sorts in the array's order.
+/// seventh image, becomes `images_000007`, which sorts in the array's order, and the page `x.tif#2` becomes
+/// `x_0002.tif`.
 fn tame(part: &str) -> String {
+    if let Some((file, page)) = file_and_page(part)
+        && let Some((stem, ending)) = file.rsplit_once('.')
+    {
+        return tame(&format!("{stem}_{page:04}.{ending}"));
+    }
     let array = part.strip_suffix(']').and_then(|part| part.split_once('['));
     if let Some((key, Ok(index))) = array.map(|(key, index)| (key, index.parse::<u64>())) {
         return format!("{key}_{index:06}");

@@ -14,7 +14,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::target;
 use super::writer::{Options, Record, Writer};
-use crate::data::classes;
+use crate::data::classes::ClassList;
 use crate::data::npy;
 use crate::data::part::Part;
 use crate::error::{Error, Result};
@@ -92,7 +92,7 @@ impl Writer for Npz {
                     .map_err(fail)?;
             }
         }
-        if !self.classes.is_empty() && self.classes != classes::numbered(self.classes.len()) {
+        if !self.classes.is_empty() && self.classes != ClassList::numbered(self.classes.len()).names() {
             let (dtype, bytes) = encode_text(&self.classes);
             out.add("class_names", &dtype, &[self.classes.len()], &mut bytes.as_slice()).map_err(fail)?;
         }

@@ -19,7 +19,7 @@ use self::cards::CheckSection;
 use self::sheets::Sheets;
 use self::subject::Subject;
 use self::thumbnails::Thumbnails;
-use super::html::counted;
+use super::html::{counted, each, escape};
 use super::page::page;
 use super::run::{Outline, code, facts, stamp};
 use crate::audit::kept;
@@ -50,7 +50,11 @@ pub fn render_audit(report: &AuditReport) -> Result<String> {
     let outline = Outline { prefix: String::new(), level: 2 };
     let drawn: String =
         sections.iter().map(|(slug, title, content)| outline.section(slug, title, content)).collect();
-    let content = outline.contents(&sections) + &headline::draw(&report.record.summary, report) + &drawn;
+    let unused = each(&report.record.notices, |notice| {
+        format!("<p class=\"warning\" role=\"note\">{}.</p>", escape(&notice.to_string()))
+    });
+    let headline = headline::draw(&report.record.summary, report);
+    let content = outline.contents(&sections) + &headline + &unused + &drawn;
     Ok(page(&report.title, &content))
 }
 

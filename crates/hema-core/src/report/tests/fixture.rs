@@ -63,6 +63,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
         conditions,
         suites: Vec::new(),
         mistakes: Vec::new(),
+        notices: Vec::new(),
     };
     RunReport {
         title: title.into(),

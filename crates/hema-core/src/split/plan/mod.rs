@@ -188,18 +188,18 @@ impl<'a> SplitPlan<'a> {
     }
 }
 
-/// The images that de-duplication takes away: of every set of copies all but the one with the first path, or
-/// all of them where their labels differ, as nobody knows which is right.
+/// The images that de-duplication takes away: of every set of copies all but the first that has a label, or
+/// all of them where their labels differ, as nobody knows which is right. [`crate::audit::copies`] puts the
+/// best copy first.
 pub fn redundant_copies(entries: &Entries, copies: &[Vec<usize>]) -> Vec<usize> {
     let mut redundant = Vec::new();
     for set in copies {
-        let mut labels = set.iter().filter_map(|i| entries.get(*i).label);
+        let label = |i: &&usize| entries.get(**i).label;
+        let mut labels = set.iter().filter_map(|i| label(&i));
         let first = labels.next();
         let agree = labels.all(|label| Some(label) == first);
         // an unlabelled copy is in no part anyway: it must not be the one that stays
-        let labelled = set.iter().filter(|i| entries.get(**i).label.is_some());
-        let stays =
-            labelled.min_by(|a, b| entries.get(**a).path.cmp(entries.get(**b).path)).filter(|_| agree);
+        let stays = set.iter().find(|i| label(i).is_some()).filter(|_| agree);
         redundant.extend(set.iter().filter(|i| Some(*i) != stays));
     }
     redundant

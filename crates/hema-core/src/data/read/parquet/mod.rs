@@ -31,8 +31,9 @@ use self::chunks::Chunks;
 use super::input::Input;
 use super::shards;
 use crate::data::blob::{Blob, Stream};
-use crate::data::classes;
+use crate::data::classes::{self, ClassList, MAX_LABEL};
 use crate::data::entries::{Entries, Entry};
+use crate::data::notice::{Notice, Subject, Tally, counted};
 use crate::data::place::{Coding, Place, check_file_size};
 use crate::data::place_table::PlaceTable;
 use crate::data::source::Contents;
@@ -52,7 +53,11 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
     for file in files(input) {
         rows.add_file(&file).map_err(|e| e.at(&file))?;
     }
-    rows.finish().map_err(|e| e.at(input.path()))
+    let mut contents = rows.finish().map_err(|e| e.at(input.path()))?;
+    if input.is_folder() {
+        contents.notices.extend(shards::beside(input.path(), ".parquet").notices());
+    }
+    Ok(contents)
 }
 
 fn files(input: &Input) -> Vec<PathBuf> {
@@ -72,6 +77,8 @@ struct Rows {
     /// Names of numeric labels.
     names: Option<Vec<String>>,
     paths: HashSet<String>,
+    /// Columns that are not read, with their types.
+    unused: BTreeSet<String>,
 }
 
 enum Label {
@@ -85,6 +92,7 @@ impl Rows {
         let reader = SerializedFileReader::new(chunks.clone()).map_err(|e| bad(&e))?;
         let metadata = reader.metadata();
         let columns = Columns::find(metadata.file_metadata().schema_descr())?;
+        self.unused.extend(columns.unused.iter().cloned());
         let pairs = metadata.file_metadata().key_value_metadata();
         let huggingface = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == "huggingface"));
         if let Some(names) =
@@ -148,24 +156,28 @@ impl Rows {
     }
 
     fn finish(mut self) -> Result<Contents> {
-        let (classes, numeric) = self.label()?;
-        let Self { entries, places, .. } = self;
-        Ok(Contents { classes, numeric, entries, places, ..Contents::default() })
+        let (classes, mut notices) = self.label()?;
+        let Self { entries, places, unused, .. } = self;
+        let unused: Tally = unused.iter().map(String::as_str).collect();
+        let unused = unused.notice(Subject::UnusedMembers, |count| {
+            format!("{}, not used (those that are read: image, label, group)", counted(count, "column"))
+        });
+        notices.extend(unused);
+        Ok(Contents { classes, entries, places, notices, ..Contents::default() })
     }
 
-    /// Turns labels into positions in the class list, which it gives, with whether labels are only numbers.
-    fn label(&mut self) -> Result<(Vec<String>, bool)> {
+    /// Turns labels into positions in the class list, which it gives.
+    fn label(&mut self) -> Result<(ClassList, Vec<Notice>)> {
         let found: BTreeSet<String> = self.labels.iter().flatten().filter_map(Label::name).collect();
         if !found.is_empty() {
-            let classes = classes::order(&found);
+            let classes::Found { classes, labels, notices } = classes::order(&found);
             for (i, label) in self.labels.iter().enumerate() {
-                let label = label.as_ref().and_then(Label::name).map(|name| classes.labels[&name]);
+                let label = label.as_ref().and_then(Label::name).map(|name| labels[&name]);
                 self.entries.set_label(i, label);
             }
-            return Ok((classes.names, classes.numeric));
+            return Ok((classes, notices));
         }
-        let most =
-            self.names.as_ref().map_or(classes::MAX_LABEL as usize, |names| names.len().saturating_sub(1));
+        let most = self.names.as_ref().map_or(MAX_LABEL as usize, |names| names.len().saturating_sub(1));
         let mut count = 0;
         for (i, label) in self.labels.iter().enumerate() {
             // Hugging Face writes -1 where a label is held back
@@ -177,10 +189,10 @@ impl Rows {
             count = count.max(label + 1);
             self.entries.set_label(i, Some(label));
         }
-        Ok(match self.names.take() {
-            Some(names) => (names, false),
-            None => (classes::numbered(count), true),
-        })
+        match &self.names {
+            Some(names) => classes::listed(names),
+            None => Ok((ClassList::numbered(count), Vec::new())),
+        }
     }
 }
 
@@ -200,6 +212,8 @@ struct Columns {
     label: Option<usize>,
     label_name: String,
     group: Option<usize>,
+    /// The names and types of the others.
+    unused: Vec<String>,
 }
 
 impl Columns {
@@ -217,15 +231,23 @@ impl Columns {
         let bytes = &[Type::BYTE_ARRAY];
         let numbers_or_names = &[Type::INT64, Type::INT32, Type::BYTE_ARRAY];
         let label = position(&[&["label"], &["labels"], &["class"]], numbers_or_names);
+        let image = position(image, bytes).ok_or_else(|| {
+            let found: Vec<String> = all.iter().map(|column| column.path().string()).collect();
+            Error::new(format!("has no column `image` of picture files (found: {})", found.join(", ")))
+        })?;
+        let path = position(&[&["image", "path"], &["img", "path"]], bytes);
+        let group = position(&[&["group"]], bytes);
+        let used = [Some(image), path, label, group];
+        let others = all.iter().enumerate().filter(|(i, _)| !used.contains(&Some(*i)));
+        let unused =
+            others.map(|(_, column)| format!("{} ({})", column.path().string(), column.physical_type()));
         Ok(Self {
-            image: position(image, bytes).ok_or_else(|| {
-                let found: Vec<String> = all.iter().map(|column| column.path().string()).collect();
-                Error::new(format!("has no column `image` of picture files (found: {})", found.join(", ")))
-            })?,
-            path: position(&[&["image", "path"], &["img", "path"]], bytes),
+            image,
+            path,
             label,
             label_name: label.map(|label| all[label].path().string()).unwrap_or_default(),
-            group: position(&[&["group"]], bytes),
+            group,
+            unused: unused.collect(),
         })
     }
 }
@@ -236,8 +258,7 @@ fn class_names(json: &str, column: &str) -> Option<Vec<String>> {
     let names = value["info"]["features"][column]["names"].as_array()?;
     let names: Vec<String> =
         names.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<_>>()?;
-    let different: HashSet<&String> = names.iter().collect();
-    (different.len() == names.len() && names.len() <= classes::MAX_LABEL as usize + 1).then_some(names)
+    (names.len() <= MAX_LABEL as usize + 1).then_some(names)
 }
 
 /// A column of one row group.

@@ -1,0 +1,59 @@
+//! Text as people see it, so that two texts which print the same are one.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// The text in Unicode's composed form (NFC), in which an accented letter is always the same characters.
+pub(crate) fn composed(text: &str) -> String {
+    text.nfc().collect()
+}
+
+/// The text as it prints: composed, without characters that show nothing, and with single spaces between
+/// words.
+pub(crate) fn printed(text: &str) -> String {
+    let shown: String = text.nfc().filter(|c| !is_invisible(*c)).collect();
+    shown.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The text in quotes, with everything escaped that does not show in print.
+pub(crate) fn quoted(text: &str) -> String {
+    if printed(text) == text {
+        return format!("`{text}`");
+    }
+    let escape = |c: char| {
+        let hides = is_invisible(c) || c.is_control() || (c.is_whitespace() && c != ' ');
+        if hides || is_mark(c) { c.escape_unicode().to_string() } else { c.to_string() }
+    };
+    format!("`{}`", text.chars().map(escape).collect::<String>())
+}
+
+/// Whether a character shows nothing: spaces without a width, marks of direction, soft hyphens.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+}
+
+/// Whether a character is drawn over the one before it.
+fn is_mark(c: char) -> bool {
+    unicode_normalization::char::is_combining_mark(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_print_the_same_are_one() {
+        for (a, b) in [("Zelle\u{301}", "Zell\u{e9}"), (" Blast", "Blast\u{200b} "), ("a \u{a0}b", "a b")] {
+            assert_eq!(printed(a), printed(b));
+        }
+        assert_ne!(printed("CD34+"), printed("CD34-"));
+        assert_ne!(printed("Blast"), printed("blast"));
+    }
+
+    #[test]
+    fn quotes_show_what_print_hides() {
+        assert_eq!(quoted("Blast"), "`Blast`");
+        assert_eq!(quoted("Blast "), "`Blast `");
+        assert_eq!(quoted("Bla\u{200b}st"), r"`Bla\u{200b}st`");
+        assert_eq!(quoted("e\u{301}"), r"`e\u{301}`");
+    }
+}
