@@ -43,6 +43,10 @@ pub struct Preprocess {
     /// images; by default it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enlarge: Option<usize>,
+    /// The number that is white in images of more than 8 bits, which then become 8; by default the data set
+    /// tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub white: Option<f64>,
 }
 
 /// The region of a picture that is kept before resizing. Serialises as `"none"`, `"square"` or a side in
@@ -151,6 +155,7 @@ impl Preprocess {
             std: Self::IMAGENET_STD,
             background: Background::Keep,
             enlarge: None,
+            white: None,
         }
     }
 

@@ -30,6 +30,7 @@ pub struct Auditing {
     folds: Option<usize>,
     device: Option<Device>,
     memory: LoadOptions,
+    white: Option<f64>,
 }
 
 /// A data set and everything that was found in it.
@@ -63,6 +64,7 @@ pub fn audit(data: impl Into<PathBuf>) -> Auditing {
         folds: None,
         device: None,
         memory: LoadOptions::default(),
+        white: None,
     }
 }
 
@@ -106,12 +108,18 @@ impl Auditing {
         self
     }
 
+    /// Takes this number for white in images of more than 8 bits; by default the images tell it.
+    pub fn white(mut self, white: Option<f64>) -> Self {
+        self.white = white;
+        self
+    }
+
     /// Opens the data set with every image in its part.
     ///
     /// # Errors
     /// Data in no known form, or a split that does not fit them.
     pub fn open(&self) -> Result<Source> {
-        with_split(data::open(&self.data)?, self.split.as_deref())
+        with_split(data::open_as(&self.data, self.white)?, self.split.as_deref())
     }
 
     /// Opens the data set and audits it.

@@ -41,6 +41,8 @@ pub struct Classifier {
     manifests: Vec<Manifest>,
     classes: Arc<[String]>,
     loading: LoadOptions,
+    /// In place of the number that was white in training.
+    white: Option<f64>,
 }
 
 /// Options for opening a [`Classifier`]: the device, the views, the classes that can occur.
@@ -52,6 +54,7 @@ pub struct ClassifierOptions {
     adapts: bool,
     precision: Precision,
     loading: LoadOptions,
+    white: Option<f64>,
 }
 
 /// The answer for one image.
@@ -97,6 +100,12 @@ impl ClassifierOptions {
         self
     }
 
+    /// Takes this number for white in images of more than 8 bits; by default what was white in training, or
+    /// else what the images tell.
+    pub fn white(self, white: Option<f64>) -> Self {
+        Self { white, ..self }
+    }
+
     /// Keeps at most this many bytes of decoded images in memory, by default 4 GiB; a data set that takes
     /// more goes to a temporary file.
     pub fn memory(mut self, bytes: u64) -> Self {
@@ -135,7 +144,14 @@ impl ClassifierOptions {
             predictor = predictor.adapting()?;
         }
         let classes = predictor.classes().into();
-        Ok(Classifier { predictor, paths: models.to_vec(), manifests, classes, loading: self.loading })
+        Ok(Classifier {
+            predictor,
+            paths: models.to_vec(),
+            manifests,
+            classes,
+            loading: self.loading,
+            white: self.white,
+        })
     }
 }
 
@@ -163,6 +179,13 @@ impl Classifier {
         &self.manifests
     }
 
+    /// The number that is white in images of more than 8 bits, where one was chosen or the model was trained
+    /// on such.
+    pub fn white(&self) -> Option<f64> {
+        let trained = || self.manifests.iter().find_map(|manifest| manifest.preprocess.white);
+        self.white.or_else(trained)
+    }
+
     /// The networks behind it, for probabilities without names and for features.
     pub fn predictor(&self) -> &Predictor {
         &self.predictor
@@ -186,7 +209,10 @@ impl Classifier {
     /// The first file that cannot be decoded, named by its position.
     pub fn classify_bytes<B: AsRef<[u8]> + Sync>(&self, files: &[B]) -> Result<Vec<Prediction>> {
         let decode = |(position, file): (usize, &B)| {
-            data::decode(file.as_ref()).map_err(|e| e.at(format!("image {position}")))
+            let (file, white) = (file.as_ref(), self.white());
+            white
+                .map_or_else(|| data::decode(file), |white| data::decode_as(file, white))
+                .map_err(|e| e.at(format!("image {position}")))
         };
         let images: Vec<Image> = files.par_iter().enumerate().map(decode).collect::<Result<_>>()?;
         self.classify_images(&images)
@@ -207,7 +233,7 @@ impl Classifier {
     /// # Errors
     /// An input that is not there or in no known form.
     pub fn open_data(&self, inputs: &[PathBuf]) -> Result<Source> {
-        data::open_many(inputs)?.with_classes(&self.classes, Unknown::Unlabel)
+        data::open_many_as(inputs, self.white())?.with_classes(&self.classes, Unknown::Unlabel)
     }
 
     /// Decodes the images at `indices` (all of them when `None`) for [`predict`](Self::predict), within the

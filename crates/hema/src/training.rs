@@ -229,7 +229,7 @@ impl Training {
     pub fn plan_by(&self, recipe: Recipe, watch: &mut dyn Watch) -> Result<Plan> {
         let folder = self.folder(&recipe, "");
         train::check_folder(&folder, self.start)?;
-        let data = self.open_data(&folder, watch)?;
+        let data = self.open_data(&recipe, &folder, watch)?;
         let split = self.find_split(&recipe, &data.source, &folder)?;
         split.check_groups(&data.source)?;
         if self.start == Start::Fresh {
@@ -241,12 +241,14 @@ impl Training {
     /// Plan of a run with this recipe, data, split and folder, and the other options of this training.
     pub fn plan_of(
         &self,
-        recipe: Recipe,
+        mut recipe: Recipe,
         data: Arc<RunData>,
         split: Split,
         folder: PathBuf,
         start: Start,
     ) -> Plan {
+        // what was told by these images holds for all that the model will see
+        recipe.data.white = recipe.data.white.or(data.source.white());
         Plan { recipe, data, split, folder, start, training: self.clone() }
     }
 
@@ -278,16 +280,17 @@ impl Training {
         self.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}{suffix}", recipe.name)))
     }
 
-    /// Opens the data set that was given, or else the one that the run in the folder reads.
+    /// Opens the data set that was given, or else the one that the run in the folder reads, with the recipe's
+    /// number for white.
     ///
     /// # Errors
     /// Data in no known form, or with fewer than two classes; a folder without the path of its run's data.
-    pub fn open_data(&self, folder: &Path, watch: &mut dyn Watch) -> Result<RunData> {
+    pub fn open_data(&self, recipe: &Recipe, folder: &Path, watch: &mut dyn Watch) -> Result<RunData> {
         let info = match &self.data {
             Some(data) => RunInfo::new(data),
             None => RunInfo::read(folder)?,
         };
-        let source = data::open(&info.data)?;
+        let source = data::open_as(&info.data, recipe.data.white)?;
         tell(source.notices(), watch);
         check_classes(&source, watch)?;
         Ok(RunData { info, source })

@@ -92,6 +92,20 @@ impl Memory {
     }
 }
 
+/// `--white`.
+#[derive(clap::Args)]
+pub(crate) struct White {
+    /// Number that is white in images of more than 8 bits, such as 4095 for 12
+    /// [default: what was white in training, or else what the images tell]
+    #[arg(long = "white", value_name = "NUMBER", value_parser = parse_white)]
+    pub(crate) number: Option<f64>,
+}
+
+fn parse_white(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| "expected a number above 0".to_owned())
+}
+
 /// A model that is asked about images, and how.
 #[derive(clap::Args)]
 pub(crate) struct ModelArgs {
@@ -120,6 +134,8 @@ pub(crate) struct ModelArgs {
     #[arg(long)]
     adapt_prevalence: bool,
     #[command(flatten)]
+    white: White,
+    #[command(flatten)]
     device: DeviceArg,
     #[command(flatten)]
     memory: Memory,
@@ -135,6 +151,7 @@ impl ModelArgs {
             .precision(self.precision.into())
             .adapt_prevalence(self.adapt_prevalence)
             .on_bad_image(self.on_bad_image.into())
+            .white(self.white.number)
             .memory(self.memory.bytes());
         if let Some(views) = &self.tta {
             options = options.tta(views);

@@ -15,7 +15,7 @@ use hema::run_folder::{title, write_json};
 use hema::split::Part;
 use hema::{Audited, Auditing, file};
 
-use super::args::{DeviceArg, Memory};
+use super::args::{DeviceArg, Memory, White};
 use crate::output::{Bars, Printer, printable, table};
 use crate::status::Status;
 
@@ -62,6 +62,8 @@ pub(crate) struct Args {
     /// [default: 5]
     #[arg(long, value_name = "N", conflicts_with = "apply", value_parser = clap::value_parser!(u32).range(2..=100))]
     folds: Option<u32>,
+    #[command(flatten)]
+    white: White,
     #[command(flatten)]
     device: DeviceArg,
     #[command(flatten)]
@@ -119,7 +121,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
 
 /// The audit that the arguments ask for.
 fn auditing(args: &Args) -> Auditing {
-    let mut auditing = hema::audit(&args.data).memory(args.memory.bytes());
+    let mut auditing = hema::audit(&args.data).memory(args.memory.bytes()).white(args.white.number);
     for CheckThreshold(Threshold { check, value }) in &args.threshold {
         auditing = auditing.threshold(check, *value);
     }

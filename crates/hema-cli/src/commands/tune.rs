@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let space = Space::read(&space_file)?;
     space.check(&recipe).map_err(|e| e.at(&space_file))?;
     let trials = draw(&space, search, &recipe).map_err(|e| e.at(&space_file))?;
-    let data = training.open_data(&out, &mut Bars::new(printer))?;
+    let data = training.open_data(&recipe, &out, &mut Bars::new(printer))?;
     let split = training.find_split(&recipe, &data.source, &out)?;
     split.check_groups(&data.source)?;
     match inputs.start() {

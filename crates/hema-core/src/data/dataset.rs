@@ -117,7 +117,8 @@ impl Dataset {
         let mut row_of = vec![None; source.len()];
         let done = AtomicUsize::new(0);
         let in_flight = (BATCH_BYTES / stride).clamp(1, 1024);
-        source.visit(
+        source.visit_as(
+            source.white_for(preprocess.white),
             &order,
             in_flight,
             |_, picture| {

@@ -1,17 +1,19 @@
 //! From the bytes of a picture file to 8-bit RGB.
 //!
-//! Grey becomes three equal channels, 16 bits become 8, EXIF orientation is applied. An alpha channel is
-//! dropped, not composited: as `convert("RGB")` does in Pillow, which prepared the training images of most
-//! models. Left out on purpose: colour profiles, which cell images rarely carry and training pipelines
-//! ignore.
+//! Grey becomes three equal channels, more bits become 8 (see `deep`), EXIF orientation is applied. An alpha
+//! channel is dropped, not composited: as `convert("RGB")` does in Pillow, which prepared the training images
+//! of most models. Left out on purpose: colour profiles, which cell images rarely carry and training
+//! pipelines ignore.
 
 use std::io::Cursor;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
+use super::deep::{Deep, Range, White};
+use super::deep_tiff::DeepTiff;
 use super::frames::has_further_frames;
-use super::tiff;
+use super::{jpeg_scan, png_scan, tiff, tiff_scan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Image;
 
@@ -114,40 +116,88 @@ fn format_of_name(name: &str) -> Option<ImageFormat> {
     EXTENSIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(end)).map(|(_, format)| *format)
 }
 
-/// Decodes a JPEG, PNG, BMP, TIFF, WebP, GIF or PNM file: of several frames or pages the first.
+/// Whether a file with this name may have more than 8 bits.
+pub(super) fn may_be_deep(name: &str) -> bool {
+    matches!(format_of_name(name), Some(ImageFormat::Png | ImageFormat::Tiff | ImageFormat::Pnm))
+}
+
+/// Decodes a JPEG, PNG, BMP, TIFF, WebP, GIF or PNM file: of several frames or pages the first. Of more than 8
+/// bits, the largest number of the type is white, and 1 where numbers are floating-point.
 ///
 /// # Errors
 /// Empty, unknown, damaged or truncated files, of the kind [`ErrorKind::Unreadable`]; pictures over
 /// 16,384 pixels a side, before memory is taken for them.
 pub fn decode(bytes: &[u8]) -> Result<Image> {
-    decode_whole(bytes).map(|decoded| decoded.image)
+    decode_to(bytes, White::OfType).map(|decoded| decoded.image)
 }
 
-/// Decodes a picture file, and says what of it the image does not show.
-pub(super) fn decode_whole(bytes: &[u8]) -> Result<Decoded> {
-    decode_known(bytes).map_err(|e| e.with_kind(ErrorKind::Unreadable))
+/// Decodes a file as [`decode`] does, with `white` for white where it has more than 8 bits.
+///
+/// # Errors
+/// The errors of [`decode`]; numbers above `white`.
+pub fn decode_as(bytes: &[u8], white: f64) -> Result<Image> {
+    decode_to(bytes, White::At(white)).map(|decoded| decoded.image)
 }
 
-fn decode_known(bytes: &[u8]) -> Result<Decoded> {
-    let format = recognise(bytes)?;
-    if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
-        return Err(Error::new("is a truncated JPEG image (it ends before its end-of-image marker)"));
+/// Decodes a file whose data set has this white, and says what of it the image does not show.
+pub(super) fn decode_to(bytes: &[u8], white: White) -> Result<Decoded> {
+    decode_known(bytes, white).map_err(|e| e.with_kind(ErrorKind::Unreadable))
+}
+
+/// First bytes of a PNG file, with the depth.
+pub(super) const PNG_START: usize = 25;
+
+/// Whether a file that begins so is a PNG of at most 8 bits.
+pub(super) fn is_shallow_png(start: &[u8]) -> bool {
+    start.starts_with(b"\x89PNG") && start.get(PNG_START - 1).is_some_and(|bits| *bits <= 8)
+}
+
+/// The numbers that a file of more than 8 bits uses; `None` for any other, and for one that cannot be read.
+pub(super) fn range(bytes: &[u8]) -> Option<Range> {
+    match read(bytes, recognise(bytes).ok()?).ok()?.0 {
+        Raw::Shallow(_) => None,
+        Raw::Deep(deep) => deep.range().ok(),
     }
-    let (mut picture, orientation) = match coloured_tiff(bytes, format)? {
-        Some(picture) => picture,
-        None => decode_as(bytes, format)?,
+}
+
+/// A picture as it was decoded.
+enum Raw {
+    Shallow(DynamicImage),
+    Deep(Deep),
+}
+
+fn decode_known(bytes: &[u8], white: White) -> Result<Decoded> {
+    let format = recognise(bytes)?;
+    let (raw, orientation) = read(bytes, format)?;
+    let (mut picture, alpha) = match raw {
+        Raw::Shallow(picture) => {
+            let alpha = is_transparent(&picture);
+            (picture, alpha)
+        }
+        Raw::Deep(deep) => (DynamicImage::from(deep.to_rgb8(white)?), deep.is_transparent()),
     };
     if let Some(orientation) = orientation {
         picture.apply_orientation(orientation);
     }
-    let unused = Unused { alpha: is_transparent(&picture), frames: has_further_frames(bytes, format) };
+    let unused = Unused { alpha, frames: has_further_frames(bytes, format) };
     let rgb = picture.into_rgb8();
     let image = Image::new(rgb.width() as usize, rgb.height() as usize, rgb.into_raw())?;
     Ok(Decoded { image, unused })
 }
 
-/// A picture of a format, and its orientation.
-fn decode_as(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Option<Orientation>)> {
+/// Decodes a file of a known format, and tells how the camera was held.
+fn read(bytes: &[u8], format: ImageFormat) -> Result<(Raw, Option<Orientation>)> {
+    if format == ImageFormat::Tiff {
+        if let Some(deep) = read_deep_tiff(bytes)? {
+            return Ok(deep);
+        }
+        if let Some(coloured) = read_coloured_tiff(bytes)? {
+            return Ok(coloured);
+        }
+    }
+    if format == ImageFormat::Jpeg {
+        jpeg_scan::check(bytes)?;
+    }
     let damaged = |e: image::ImageError| Error::new(format!("is not a readable {} image: {e}", name(format)));
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
@@ -156,23 +206,38 @@ fn decode_as(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Option<
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     check_size(u64::from(width), u64::from(height))?;
+    match format {
+        ImageFormat::Png => png_scan::check(bytes)?,
+        ImageFormat::Tiff => tiff_scan::check(bytes)?,
+        _ => {}
+    }
     // a picture with a broken EXIF block is still a picture
     let orientation = decoder.orientation().ok();
-    Ok((DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation))
+    let picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    Ok((Deep::of(&picture).map_or(Raw::Shallow(picture), Raw::Deep), orientation))
+}
+
+/// Decodes a TIFF file of more than 8 bits; `None` for any other.
+fn read_deep_tiff(bytes: &[u8]) -> Result<Option<(Raw, Option<Orientation>)>> {
+    let damaged = |e: ::tiff::TiffError| Error::new(format!("is not a readable TIFF image: {e}"));
+    let Some(mut file) = DeepTiff::open(bytes, MAX_ALLOCATION).map_err(damaged)? else { return Ok(None) };
+    let (width, height) = file.dimensions().map_err(damaged)?;
+    check_size(u64::from(width), u64::from(height))?;
+    tiff_scan::check(bytes)?;
+    let orientation = file.orientation();
+    Ok(Some((Raw::Deep(file.read().map_err(damaged)?), orientation)))
 }
 
 /// A TIFF picture of a palette or in YCbCr, and its orientation; `None` for any other.
-fn coloured_tiff(bytes: &[u8], format: ImageFormat) -> Result<Option<(DynamicImage, Option<Orientation>)>> {
-    if format != ImageFormat::Tiff {
-        return Ok(None);
-    }
+fn read_coloured_tiff(bytes: &[u8]) -> Result<Option<(Raw, Option<Orientation>)>> {
     let damaged = |e: ::tiff::TiffError| Error::new(format!("is not a readable TIFF image: {e}"));
     let Some(coloured) = tiff::Coloured::open(bytes, MAX_ALLOCATION) else { return Ok(None) };
     let mut coloured = coloured.map_err(damaged)?;
     let (width, height) = coloured.dimensions().map_err(damaged)?;
     check_size(u64::from(width), u64::from(height))?;
+    tiff_scan::check(bytes)?;
     let orientation = coloured.orientation().and_then(Orientation::from_exif);
-    Ok(Some((DynamicImage::from(coloured.read().map_err(damaged)?), orientation)))
+    Ok(Some((Raw::Shallow(DynamicImage::from(coloured.read().map_err(damaged)?)), orientation)))
 }
 
 /// Whether some pixel is not opaque.
@@ -180,9 +245,6 @@ fn is_transparent(picture: &DynamicImage) -> bool {
     match picture {
         DynamicImage::ImageLumaA8(image) => image.pixels().any(|pixel| pixel[1] < u8::MAX),
         DynamicImage::ImageRgba8(image) => image.pixels().any(|pixel| pixel[3] < u8::MAX),
-        DynamicImage::ImageLumaA16(image) => image.pixels().any(|pixel| pixel[1] < u16::MAX),
-        DynamicImage::ImageRgba16(image) => image.pixels().any(|pixel| pixel[3] < u16::MAX),
-        DynamicImage::ImageRgba32F(image) => image.pixels().any(|pixel| pixel[3] < 1.0),
         _ => false,
     }
 }
@@ -206,28 +268,4 @@ fn recognise(bytes: &[u8]) -> Result<ImageFormat> {
 
 fn name(format: ImageFormat) -> &'static str {
     FORMATS.iter().find(|(known, _)| *known == format).map_or("unknown", |(_, name)| name)
-}
-
-/// Whether a JPEG file reaches its end-of-image marker. The decoder fills the missing part with grey and
-/// reports success, so truncation has to be seen here. Markers inside metadata blocks (thumbnails) do not
-/// count.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    const END_OF_IMAGE: u8 = 0xd9;
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    loop {
-        // to the next marker: within coded data, 0xff is followed by 0 or a restart marker
-        let Some(start) =
-            rest.windows(2).position(|w| w[0] == 0xff && !matches!(w[1], 0 | 0xff | 0xd0..=0xd7))
-        else {
-            return false;
-        };
-        if rest[start + 1] == END_OF_IMAGE {
-            return true;
-        }
-        let block = &rest[start + 2..];
-        let [high, low, ..] = block else { return false };
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        let Some(after) = block.get(length..) else { return false };
-        rest = after;
-    }
 }

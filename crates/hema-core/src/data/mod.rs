@@ -5,7 +5,8 @@
 //! written, listed in [`write::FORMS`]. Both know the modules beside them, which know no form: `entries` and
 //! `texts` keep the list of images in little memory; `place`, `place_table` and `blob` know where the bytes
 //! of each lie; `classes` orders and compares class names; `decode` makes pixels of a picture file, with
-//! `frames` and `tiff` for files of several pictures; `visit` goes over many images of a source; `notice`
+//! `frames` and `tiff` for files of several pictures, `jpeg_scan`, `png_scan` and `tiff_scan` to find damage,
+//! and `deep` and `depth` to bring more than 8 bits to 8; `visit` goes over many images of a source; `notice`
 //! says what was not used or was assumed, `remarks` what the images decoded so far turned out to be.
 //!
 //! Left out on purpose: downloading, and formats with boxes or masks.
@@ -14,31 +15,37 @@ mod blob;
 mod classes;
 mod dataset;
 mod decode;
+mod deep;
+mod deep_tiff;
+mod depth;
 mod entries;
 mod frames;
 pub mod info;
+mod jpeg_scan;
 mod notice;
 mod npy;
 mod page_name;
 mod part;
 mod place;
 mod place_table;
+mod png_scan;
 mod read;
 mod remarks;
 mod source;
 mod store;
 mod texts;
 mod tiff;
+mod tiff_scan;
 mod visit;
 pub mod write;
 
 pub use self::classes::{are_same_classes, match_classes, standard_classes};
 pub use self::dataset::{Dataset, LoadOptions, OnBadImage, Skipped};
-pub use self::decode::decode;
+pub use self::decode::{decode, decode_as};
 pub use self::entries::{Entries, Entry};
 pub use self::notice::{Notice, Subject};
 pub(crate) use self::page_name::file_of_page;
 pub use self::part::Part;
 pub use self::place::Picture;
-pub use self::read::{READERS, Reader, open, open_many};
+pub use self::read::{READERS, Reader, open, open_as, open_many, open_many_as};
 pub use self::source::{Source, Unknown};

@@ -15,6 +15,8 @@ const EXAMPLES: usize = 3;
 pub enum Subject {
     /// Class names that the data does not tell and that were assumed.
     AssumedClasses,
+    /// The number that is white, in images of more than 8 bits, as their numbers suggest.
+    AssumedWhite,
     /// Names that mean one class and were counted together.
     MergedClasses,
     /// Classes whose names differ in spelling alone, and which were kept apart.

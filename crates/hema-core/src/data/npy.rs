@@ -169,6 +169,16 @@ impl Dtype {
         self.kind == NumberKind::Unsigned && self.size == 1
     }
 
+    /// The largest number of the type, 1 for floating-point ones.
+    pub(super) fn largest(self) -> f64 {
+        let bits = self.size as i32 * 8;
+        match self.kind {
+            NumberKind::Unsigned => 2_f64.powi(bits) - 1.0,
+            NumberKind::Signed => 2_f64.powi(bits - 1) - 1.0,
+            NumberKind::Float => 1.0,
+        }
+    }
+
     /// Calls `each` with every number in `bytes`; 64-bit integers beyond 2^53 lose their last digits.
     pub(super) fn numbers(self, bytes: &[u8], each: impl FnMut(f64)) {
         match (self.kind, self.size) {

@@ -9,6 +9,7 @@ use flate2::read::DeflateDecoder;
 
 use super::blob::{Blob, Cursor};
 use super::decode::{self, Unused};
+use super::deep::{Range, White};
 use super::tiff::{self, ReadAt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Image;
@@ -53,7 +54,7 @@ pub(super) trait PixelLayout: Send + Sync {
     fn bytes(&self) -> usize;
 
     /// Makes an image of its bytes.
-    fn image(&self, bytes: Vec<u8>) -> Result<Image>;
+    fn image(&self, bytes: Vec<u8>, white: White) -> Result<Image>;
 }
 
 /// Bytes of an entry, or the promise that they can be read where and when they are needed.
@@ -90,17 +91,53 @@ impl Place {
     }
 
     /// The entry at full size, with its file where it has one, and what else the file holds.
-    pub(super) fn picture(&self, fetched: Fetched) -> Result<(Picture, Unused)> {
+    pub(super) fn picture(&self, fetched: Fetched, white: White) -> Result<(Picture, Unused)> {
         let file = match (self, fetched) {
             (Self::Page { file, directory }, fetched) => file.page(*directory, fetched)?,
             (Self::Span { coding: Coding::Pixels(layout), .. }, fetched) => {
-                let image = layout.image(self.bytes(fetched)?)?;
+                let image = layout.image(self.bytes(fetched)?, white)?;
                 return Ok((Picture { image, file: None }, Unused::default()));
             }
             (_, fetched) => self.unpack(self.bytes(fetched)?)?,
         };
-        let decoded = decode::decode_whole(&file)?;
+        let decoded = decode::decode_to(&file, white)?;
         Ok((Picture { image: decoded.image, file: Some(file) }, decoded.unused))
+    }
+
+    /// Whether its bytes can only be read in turn.
+    pub(super) fn is_streamed(&self) -> bool {
+        match self {
+            Self::File(_) => false,
+            Self::Span { blob, .. } => matches!(**blob, Blob::Stream(_)),
+            Self::Page { file, .. } => file.is_streamed(),
+        }
+    }
+
+    /// The numbers that a picture file of more than 8 bits uses; `None` for anything else.
+    pub(super) fn range(&self, fetched: Fetched) -> Option<Range> {
+        if matches!(self, Self::Span { coding: Coding::Pixels(_), .. }) || self.is_shallow_png() {
+            return None;
+        }
+        let bytes = match self {
+            Self::Page { file, directory } => file.page(*directory, fetched).ok()?,
+            _ => self.unpack(self.bytes(fetched).ok()?).ok()?,
+        };
+        decode::range(&bytes)
+    }
+
+    /// Whether it is a PNG file of 8 bits, as far as its first bytes tell where they can be read alone.
+    fn is_shallow_png(&self) -> bool {
+        let start = match self {
+            Self::File(path) => {
+                let mut start = vec![0; decode::PNG_START];
+                File::open(path).and_then(|mut file| file.read_exact(&mut start)).map(|()| start).ok()
+            }
+            Self::Span { blob, offset, len, coding: Coding::Picture } if !self.is_streamed() => {
+                blob.read(*offset, decode::PNG_START.min(*len)).ok()
+            }
+            Self::Span { .. } | Self::Page { .. } => None,
+        };
+        start.is_some_and(|start| decode::is_shallow_png(&start))
     }
 
     /// The entry's file, byte for byte.

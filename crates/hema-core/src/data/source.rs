@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::classes::{self, ClassList, match_classes, number_of};
+use super::deep::{Range, White};
 use super::entries::{Entries, Entry};
 use super::notice::{Notice, Subject, counted};
 use super::part::Part;
@@ -28,6 +29,12 @@ pub struct Source {
     pub(super) places: PlaceTable,
     split_csv: Option<Vec<u8>>,
     notices: Vec<Notice>,
+    /// The numbers of arrays of more than 8 bits.
+    pub(super) arrays: Option<Range>,
+    /// The number that is white, in images of more than 8 bits.
+    pub(super) white: Option<f64>,
+    /// Whether that was given, not told by the images.
+    pub(super) white_is_given: bool,
     /// What the images decoded so far turned out to be.
     pub(super) remarks: Remarks,
 }
@@ -45,6 +52,8 @@ pub(super) struct Contents {
     pub(super) split_csv: Option<Vec<u8>>,
     /// What is not used of the input, or was assumed.
     pub(super) notices: Vec<Notice>,
+    /// The numbers that arrays of more than 8 bits hold.
+    pub(super) arrays: Option<Range>,
 }
 
 /// The treatment of labels that a class list does not have.
@@ -59,9 +68,22 @@ pub enum Unknown {
 impl Source {
     /// The contents of an input at a path, in the form that a reader is named after.
     pub(super) fn new(path: &Path, form: &'static str, contents: Contents) -> Self {
-        let Contents { classes, entries, places, split_csv, notices } = contents;
+        let Contents { classes, entries, places, split_csv, notices, arrays } = contents;
         let (path, remarks) = (path.to_path_buf(), Remarks::default());
-        Self { path, form, classes, entries, places, split_csv, notices, remarks }
+        let (white, white_is_given) = (None, false);
+        Self {
+            path,
+            form,
+            classes,
+            entries,
+            places,
+            split_csv,
+            notices,
+            arrays,
+            white,
+            white_is_given,
+            remarks,
+        }
     }
 
     /// Several sources as one, their classes united, each entry's path behind its source's. Names are united
@@ -71,6 +93,7 @@ impl Source {
         let mut merged = Contents { classes: united.classes, notices: united.notices, ..Contents::default() };
         for (mut source, labels) in sources.into_iter().zip(united.labels) {
             merged.notices.append(&mut source.notices);
+            merged.arrays = Range::union_of(merged.arrays, source.arrays);
             // a single picture's only folder is its own
             let folder = if source.form == SINGLE_IMAGE { source.path.parent() } else { Some(&*source.path) };
             for (entry, place) in source.entries.iter().zip(source.places.iter()) {
@@ -112,6 +135,22 @@ impl Source {
     /// What of the input is not used, and what was assumed of it, in the order found.
     pub fn notices(&self) -> &[Notice] {
         &self.notices
+    }
+
+    pub(super) fn add_notice(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    /// The number that is white in images of more than 8 bits, as it was given or as their numbers tell;
+    /// `None` when all images that were looked at have 8 bits.
+    pub fn white(&self) -> Option<f64> {
+        self.white
+    }
+
+    /// The number that is white for a model that was trained with `trained`: what was given goes before it,
+    /// what the images tell comes after.
+    pub(super) fn white_for(&self, trained: Option<f64>) -> Option<f64> {
+        if self.white_is_given { self.white } else { trained.or(self.white) }
     }
 
     /// What of the images decoded so far is not used, and classes none of whose images can be read. Like
@@ -295,7 +334,7 @@ impl Source {
     pub fn image(&self, index: usize) -> Result<Image> {
         self.places
             .get(index)
-            .picture(Fetched::Later)
+            .picture(Fetched::Later, self.white.map_or(White::Unknown, White::At))
             .map(|(picture, _)| picture.image)
             .map_err(|e| e.at(self.location(index)))
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::deep::White;
 use super::place::Picture;
 use super::source::Source;
 use crate::error::{Error, Result};
@@ -51,8 +52,21 @@ impl Source {
         order: &[usize],
         in_flight: usize,
         work: impl Fn(usize, Result<Picture>) -> T + Sync,
+        each: impl FnMut(usize, T) -> Result<()>,
+    ) -> Result<()> {
+        self.visit_as(self.white, order, in_flight, work, each)
+    }
+
+    /// As [`Source::visit`], with this number for white in images of more than 8 bits.
+    pub(super) fn visit_as<T: Send>(
+        &self,
+        white: Option<f64>,
+        order: &[usize],
+        in_flight: usize,
+        work: impl Fn(usize, Result<Picture>) -> T + Sync,
         mut each: impl FnMut(usize, T) -> Result<()>,
     ) -> Result<()> {
+        let white = white.map_or(White::Unknown, White::At);
         let mut cursor = None;
         let mut next = 0;
         while next < order.len() {
@@ -67,7 +81,8 @@ impl Source {
             let results: Vec<(usize, T)> = batch
                 .into_par_iter()
                 .map(|(i, fetched)| {
-                    let decoded = self.places.get(i).picture(fetched).map_err(|e| e.at(self.location(i)));
+                    let decoded =
+                        self.places.get(i).picture(fetched, white).map_err(|e| e.at(self.location(i)));
                     self.remarks.decoded(i, &decoded);
                     (i, work(i, decoded.map(|(picture, _)| picture)))
                 })

@@ -16,6 +16,7 @@ use hema_core::data::open;
 use hema_core::data::write::{Change, Form, Options, copy, create};
 use hema_core::rng::{Purpose, Rng, stream};
 use image::ImageFormat;
+use jpeg_encoder::{ColorType, Encoder};
 use rand::Rng as _;
 
 use crate::helper::{File, encode, folder, gzip, load_skipping, picture, png, tar, zip};
@@ -73,6 +74,8 @@ fn seeds(dir: &Path) -> Vec<Seed> {
             "manifest.csv",
             b"path,label,split,group\nseed.tar,ig,train,p\n\"a\"\"b.png\",mono,,\n".to_vec(),
         ),
+        seed("baseline.jpg", jpeg()),
+        seed("progressive.jpg", fixture("pictures/progressive.jpg")),
         seed("written.npz", written("npz", "w.npz")),
         seed("written.parquet", written("parquet", "w.parquet")),
         seed("deflated.npz", fixture("numpy/deflated.npz")),
@@ -94,6 +97,15 @@ fn seeds(dir: &Path) -> Vec<Seed> {
         seed("x.ppm", encode(picture(9, 7, 2), ImageFormat::Pnm)),
         seed("x.webp", encode(picture(9, 7, 2), ImageFormat::WebP)),
     ]
+}
+
+/// A sequential JPEG file with restart markers.
+fn jpeg() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, 90);
+    encoder.set_restart_interval(2);
+    encoder.encode(picture(40, 24, 1).as_raw(), 40, 24, ColorType::Rgb).unwrap();
+    bytes
 }
 
 /// A few random changes of the kinds that break parsers.

@@ -1,5 +1,7 @@
 //! Data sets in every form, well-made and hostile, through the public interface.
 
+mod damage;
+mod depth;
 mod foreign;
 mod forms;
 mod fuzz;

@@ -160,7 +160,7 @@ fn arrays_that_make_no_sense_are_explained() {
         (only(npy("<f2", "(1, 1, 1)", &[0; 2])), "type `<f2`"),
         (only(npy("<f4", "(2, 1, 1)", &floats(&[0.5, f32::NAN]))), "holds NaN in the image at index 1"),
         (only(npy("<f4", "(2, 1, 1)", &floats(&[-2.1, 2.6]))), "expected 0 to 1 or 0 to 255"),
-        (only(npy("<u2", "(1, 1, 1)", &[0, 1])), "holds values from 256 to 256 (expected 0 to 255)"),
+        (only(npy("<i2", "(1, 1, 1)", &[255, 255])), "holds values from -1 to -1 (expected 0 or more"),
         (only(npy("|u1", "(0, 4, 4, 3)", &[])), "holds no images"),
         (only(b"\x93NUMPY\x01".to_vec()), "ends within its header"),
         (only(b"PK not an array".to_vec()), "does not begin like a numpy array"),

@@ -41,3 +41,17 @@ fn bccd_is_a_subset_of_the_standard_classes() {
     let source = source.with_classes(&standard_classes(), hema_core::data::Unknown::Fail).unwrap();
     assert_eq!(source.counts(), [3, 88, 0, 0, 33, 20, 207, 0]);
 }
+
+#[test]
+fn whole_jpegs_are_not_taken_for_damaged_ones() {
+    // all of them take a minute without optimisation: every tenth
+    for (name, step) in [("pbc200.tar", 10), ("bccd_cells.tar", 1), ("bccd_frames.tar", 1)] {
+        let Some(path) = real_data(name) else { return };
+        let source = open(&path).unwrap();
+        let some: Vec<usize> = (0..source.len()).step_by(step).collect();
+        let preprocess = Preprocess::imagenet(8);
+        let data =
+            Dataset::load(&source, Some(&some), &preprocess, &LoadOptions::default(), &|_| ()).unwrap();
+        assert_eq!(data.len(), some.len());
+    }
+}

@@ -147,7 +147,8 @@ impl<'a> Evaluating<'a> {
         match &self.data {
             Data::Path(path) => {
                 let model = self.model;
-                let source = data::open(path)?.with_classes(model.classes(), Unknown::Fail)?;
+                let source =
+                    data::open_as(path, model.white())?.with_classes(model.classes(), Unknown::Fail)?;
                 let (part, indices) =
                     choose_part(&source, model.path(), self.split.as_deref(), self.part.as_deref())?;
                 let names = (&*path.display().to_string(), &*part);

@@ -115,6 +115,7 @@ fn manifest(config: Config) -> Result<Manifest> {
         return Err(Error::new(format!("it names {names} classes, expected {}", config.num_classes)));
     }
     let preprocess = Preprocess {
+        white: None,
         size: height,
         crop,
         filter: interpolation,

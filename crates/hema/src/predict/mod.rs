@@ -301,7 +301,7 @@ impl Predictor {
     /// The distinct ways in which members crop and resize, to `size` where it is given, and each member's
     /// position among them.
     fn distinct_preprocesses(&self, size: Option<usize>) -> (Vec<Preprocess>, Vec<usize>) {
-        let geometry = |p: &Preprocess| (p.size, p.crop, p.filter);
+        let geometry = |p: &Preprocess| (p.size, p.crop, p.filter, p.white);
         let mut distinct: Vec<Preprocess> = Vec::new();
         let mut of_member = Vec::new();
         for member in &self.members {

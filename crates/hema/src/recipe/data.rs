@@ -42,6 +42,10 @@ table! {
         /// founding report tried.
         #[key(default = "keep", before = "keep")]
         pub background: Background,
+        /// The number that is white in images of more than 8 bits, black being 0; a run writes down what it
+        /// took. Images of 8 bits have their own.
+        #[key(unset = "told by the numbers that the images use", in POSITIVE)]
+        pub white: Option<f64>,
         /// Share of the images held out for validation when no split is given.
         #[key(default = "0.15", before = "0.15", in FRACTION)]
         pub validation: f64,

@@ -31,6 +31,7 @@ pub fn preprocess(recipe: &Recipe) -> Preprocess {
         std: data.std,
         background: data.background,
         enlarge: data.enlarge,
+        white: data.white,
     }
 }
 

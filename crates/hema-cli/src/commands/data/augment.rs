@@ -48,7 +48,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let form = args.writing.form(&args.output)?;
     let augment = Recipe::load(&args.recipe, &args.overrides)?.augment.build()?;
-    let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
+    let source = with_parts(data::open_as(&args.input, args.writing.white.number)?, args.split.as_deref())?;
     printer.warn_of_notices(source.notices());
     let has_parts = source.entries().iter().any(|entry| entry.part.is_some());
     if !has_parts {

@@ -46,7 +46,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let sampler = sampler::find(&args.sampler)?;
     let form = args.writing.form(&args.output)?;
-    let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
+    let source = with_parts(data::open_as(&args.input, args.writing.white.number)?, args.split.as_deref())?;
     printer.warn_of_notices(source.notices());
     if !args.part.is_empty() && !args.part.contains(&Part::Train) {
         return Err(Error::new("the part `train`, which is to be balanced, is not among the parts to write")

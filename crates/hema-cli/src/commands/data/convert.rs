@@ -45,7 +45,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let form = args.writing.form(&args.output)?;
-    let source = with_parts(data::open(&args.input)?, args.split.as_deref())?;
+    let source = with_parts(data::open_as(&args.input, args.writing.white.number)?, args.split.as_deref())?;
     printer.warn_of_notices(source.notices());
     let (source, chosen) = choose(source, &args.part)?;
     let writer = args.writing.create(&args.output, form, &source)?;

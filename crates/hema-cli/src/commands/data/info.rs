@@ -8,6 +8,7 @@ use hema::error::{Error, Result};
 use hema::file;
 use hema::split::Part;
 
+use crate::commands::args::White;
 use crate::output::{Printer, printable, table};
 use crate::status::Status;
 
@@ -19,13 +20,15 @@ pub(crate) struct Args {
     /// PNG file for a contact sheet: a row of images for every class
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    white: White,
     /// Seed for choosing the images that are looked at
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
-    let mut source = data::open(&args.data)?;
+    let mut source = data::open_as(&args.data, args.white.number)?;
     printer.warn_of_notices(source.notices());
     if let Some(split) = source.read_split_inside()? {
         source = source.with_split(&split)?;

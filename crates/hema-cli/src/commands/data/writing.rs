@@ -9,7 +9,7 @@ use hema::error::{Error, Result};
 use hema::split::Part;
 use hema::split_choice::with_split;
 
-use crate::commands::args::OnBadImage;
+use crate::commands::args::{OnBadImage, White};
 use crate::output::Printer;
 use crate::status::{listen_to_ctrl_c, stop_flag};
 
@@ -26,6 +26,8 @@ pub(super) struct Writing {
     /// What to do with an image that cannot be read
     #[arg(long, value_enum, default_value = "fail")]
     pub(super) on_bad_image: OnBadImage,
+    #[command(flatten)]
+    pub(super) white: White,
 }
 
 impl Writing {

@@ -28,7 +28,7 @@ pub(super) fn run(inputs: &Inputs, printer: &Printer) -> Result<Status> {
             .hint("choose another --out")
             .with_kind(ErrorKind::AlreadyExists));
     }
-    let data = training.open_data(&out, &mut Bars::new(printer))?;
+    let data = training.open_data(&recipe, &out, &mut Bars::new(printer))?;
     let split = training.find_split(&recipe, &data.source, &out)?;
     let device = inputs.device.open(printer)?;
     train::check(&recipe, data.source.classes(), &device)?;

@@ -76,7 +76,7 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
     let recipe = training.read_recipe()?;
     warn_of_weights(&recipe, printer);
     let out = training.folder(&recipe, "");
-    let data = Arc::new(training.open_data(&out, &mut Bars::new(printer))?);
+    let data = Arc::new(training.open_data(&recipe, &out, &mut Bars::new(printer))?);
     let members = members(&training, series, &recipe, &data.source, &out)?;
     let device = match inputs.start() {
         Start::Resume => {

@@ -96,7 +96,7 @@ fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
         entries.set_label(i, label.map(|name| labels[name]));
     }
     let notices = [unused, alike.into_iter().collect(), told.notices, of_classes].concat();
-    Ok(Contents { classes, entries, places, split_csv: told.split_csv, notices })
+    Ok(Contents { classes, entries, places, split_csv: told.split_csv, notices, ..Contents::default() })
 }
 
 /// What the listing holds and the data set does not: files, links, class folders without an image, and files

@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 use self::input::Input;
 pub use self::reader::Reader;
+use super::depth;
 use super::notice::Notice;
 use super::source::{SINGLE_IMAGE, Source};
 use crate::error::{Error, Result};
@@ -97,12 +98,26 @@ pub const READERS: &[Reader] = &[
     },
 ];
 
-/// Opens a data set, labelled or not, in any form of [`READERS`]. Pictures are listed, not decoded.
+/// Opens a data set, labelled or not, in any form of [`READERS`]. Pictures are listed; of those that may have
+/// more than 8 bits a few hundred are looked at.
 ///
 /// # Errors
 /// A path that does not exist or is in no known form, a damaged or unsafe archive, arrays that do not fit
-/// together, and data without a single image.
+/// together, numbers of more than 8 bits that fit no rule, and data without a single image.
 pub fn open(path: &Path) -> Result<Source> {
+    open_as(path, None)
+}
+
+/// Opens a data set as [`open`] does, with a number for white in images of more than 8 bits; `None` has the
+/// numbers of the images decide.
+///
+/// # Errors
+/// The errors of [`open`], and images with numbers above `white`.
+pub fn open_as(path: &Path, white: Option<f64>) -> Result<Source> {
+    depth::decide(open_one(path)?, white)
+}
+
+fn open_one(path: &Path) -> Result<Source> {
     let mut input = Input::new(path)?;
     let reader = find(&input)?;
     let contents = pages::expand((reader.open)(&mut input)?).map_err(|e| e.at(path))?;
@@ -117,10 +132,21 @@ pub fn open(path: &Path) -> Result<Source> {
 /// # Errors
 /// The errors of [`open`], and when `paths` is empty.
 pub fn open_many(paths: &[PathBuf]) -> Result<Source> {
+    open_many_as(paths, None)
+}
+
+/// Opens several inputs as [`open_many`] does, with a number for white as in [`open_as`].
+///
+/// # Errors
+/// The errors of [`open_as`], and when `paths` is empty.
+pub fn open_many_as(paths: &[PathBuf], white: Option<f64>) -> Result<Source> {
     match paths {
         [] => Err(Error::new("no input given").hint(known_forms())),
-        [path] => open(path),
-        paths => Ok(Source::merge(paths.iter().map(|path| open(path)).collect::<Result<_>>()?)),
+        [path] => open_as(path, white),
+        paths => {
+            let sources = paths.iter().map(|path| open_one(path)).collect::<Result<_>>()?;
+            depth::decide(Source::merge(sources), white)
+        }
     }
 }
 

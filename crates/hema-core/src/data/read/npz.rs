@@ -16,6 +16,7 @@ use super::zip::{Member, Members};
 use crate::data::blob::{Blob, FilePart, Stream};
 use crate::data::classes::{self, ClassList, MAX_LABEL, standard_classes};
 use crate::data::decode;
+use crate::data::deep::{Numbers, Range, White};
 use crate::data::entries::Entry;
 use crate::data::notice::{Notice, Subject, Tally, counted};
 use crate::data::npy::{self, Header, NumberKind, shape_text, to_c_order};
@@ -40,15 +41,13 @@ fn array_key(member: &Member) -> Option<&str> {
     member.name.strip_suffix(".npy")
 }
 
-/// The images of an array: their size, and the type and range of its numbers.
+/// The images of an array: their size, and the type of its numbers.
 struct ArrayLayout {
     dtype: npy::Dtype,
     width: usize,
     height: usize,
     /// 3, or 1 for grey.
     channels: usize,
-    /// Factor that brings a number to the range from 0 to 255.
-    scale: f64,
 }
 
 impl PixelLayout for ArrayLayout {
@@ -56,11 +55,12 @@ impl PixelLayout for ArrayLayout {
         self.width * self.height * self.channels * self.dtype.size
     }
 
-    fn image(&self, bytes: Vec<u8>) -> Result<Image> {
+    fn image(&self, bytes: Vec<u8>, white: White) -> Result<Image> {
         let mut values = bytes;
         if !self.dtype.is_u8() {
+            let scale = white.scale(range(self.dtype, &values), self.dtype.largest())?;
             let mut scaled = Vec::with_capacity(values.len() / self.dtype.size);
-            self.dtype.numbers(&values, |v| scaled.push((v * self.scale).round() as u8));
+            self.dtype.numbers(&values, |v| scaled.push((v * scale).round() as u8));
             values = scaled;
         }
         if self.channels == 1 {
@@ -177,6 +177,7 @@ impl Archive<'_> {
             }
             None => vec![None; array.count],
         };
+        found.arrays = Range::union_of(found.arrays, array.range);
         let layout: Arc<dyn PixelLayout> = Arc::new(array.layout);
         for (index, label) in labels.into_iter().enumerate() {
             found.entries.push(Entry { path: &format!("{images}[{index}]"), label, part, group: None });
@@ -192,17 +193,16 @@ impl Archive<'_> {
 
     fn images(&self, member: &Member) -> Result<ImageArray> {
         let header = self.header(member)?;
-        let (count, mut layout) = layout(&header)?;
+        let (count, layout) = layout(&header)?;
         let mut blob = self.blob(member);
         let mut start = header.len + if member.deflated { 0 } else { member.offset };
         if header.fortran_order {
             blob = Blob::Memory(self.fortran(member, &header)?);
             start = 0;
         }
-        if !layout.dtype.is_u8() {
-            layout.scale = scale(&mut *self.data(member, &header)?, &header)?;
-        }
-        Ok(ImageArray { blob: Arc::new(blob), start, count, layout })
+        let range =
+            if layout.dtype.is_u8() { None } else { look(&mut *self.data(member, &header)?, &header)? };
+        Ok(ImageArray { blob: Arc::new(blob), start, count, layout, range })
     }
 
     fn labels(&self, member: &Member, count: usize, images: &str) -> Result<Vec<Option<usize>>> {
@@ -314,6 +314,8 @@ struct ImageArray {
     start: u64,
     count: usize,
     layout: ArrayLayout,
+    /// The numbers of an array of more than 8 bits.
+    range: Option<Range>,
 }
 
 /// The number of images in an array, and the layout of one.
@@ -334,43 +336,45 @@ fn layout(header: &Header) -> Result<(usize, ArrayLayout)> {
         return Err(Error::new(format!("has images of {width}x{height} pixels")));
     }
     decode::check_size(width as u64, height as u64)?;
-    Ok((count, ArrayLayout { dtype: header.dtype, width, height, channels, scale: 1.0 }))
+    Ok((count, ArrayLayout { dtype: header.dtype, width, height, channels }))
 }
 
-/// Goes over all numbers of an array to tell whether they run from 0 to 1 or to 255. One image alone cannot
+/// Goes over all numbers of an array to tell which they use; `None` of an empty one. One image alone cannot
 /// tell: a dark one of a 0 to 255 array may lie below 1.
-fn scale(data: &mut dyn Read, header: &Header) -> Result<f64> {
+fn look(data: &mut dyn Read, header: &Header) -> Result<Option<Range>> {
     const CHUNK: u64 = 1 << 20;
     let in_image = header.shape[1..].iter().product::<usize>();
-    let (mut low, mut high, mut seen, mut bad) = (f64::INFINITY, f64::NEG_INFINITY, 0_usize, None);
+    let (mut found, mut seen): (Option<Range>, usize) = (None, 0);
     loop {
         let mut bytes = Vec::with_capacity(CHUNK as usize);
         data.take(CHUNK).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
         if bytes.is_empty() {
-            break;
+            return Ok(found);
         }
+        let mut bad = None;
         header.dtype.numbers(&bytes, |value| {
-            (low, high) = (low.min(value), high.max(value));
             if !value.is_finite() && bad.is_none() {
                 bad = Some((seen, value));
             }
             seen += 1;
         });
-    }
-    if let Some((position, value)) = bad {
-        // in Fortran order the first axis runs fastest
-        let image = if header.fortran_order { position % header.shape[0] } else { position / in_image };
-        return Err(Error::new(format!("holds {value} in the image at index {image} (expected numbers)")));
-    }
-    match header.dtype.kind {
-        NumberKind::Float if seen == 0 || (low >= 0.0 && high <= 1.0) => Ok(255.0),
-        _ if seen == 0 || (low >= 0.0 && high <= 255.0) => Ok(1.0),
-        kind => {
-            let expected = if kind == NumberKind::Float { "0 to 1 or 0 to 255" } else { "0 to 255" };
-            Err(Error::new(format!("holds values from {low} to {high} (expected {expected})"))
-                .hint("save the images as they are, before any normalisation"))
+        if let Some((position, value)) = bad {
+            // in Fortran order the first axis runs fastest
+            let image = if header.fortran_order { position % header.shape[0] } else { position / in_image };
+            return Err(Error::new(format!(
+                "holds {value} in the image at index {image} (expected numbers)"
+            )));
         }
+        found = Range::union_of(found, Some(range(header.dtype, &bytes)));
     }
+}
+
+/// The range of numbers.
+fn range(dtype: npy::Dtype, bytes: &[u8]) -> Range {
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    dtype.numbers(bytes, |value| (low, high) = (low.min(value), high.max(value)));
+    let numbers = if dtype.kind == NumberKind::Float { Numbers::Float } else { Numbers::Whole };
+    Range { numbers, low, high }
 }
 
 fn unreadable(error: &std::io::Error) -> Error {
