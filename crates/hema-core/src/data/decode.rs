@@ -121,8 +121,8 @@ pub(super) fn may_be_deep(name: &str) -> bool {
     matches!(format_of_name(name), Some(ImageFormat::Png | ImageFormat::Tiff | ImageFormat::Pnm))
 }
 
-/// Decodes a JPEG, PNG, BMP, TIFF, WebP, GIF or PNM file: of several frames or pages the first. Of more than 8
-/// bits, the largest number of the type is white, and 1 where numbers are floating-point.
+/// Decodes a JPEG, PNG, BMP, TIFF, WebP, GIF or PNM file: of several frames or pages the first. Of more than
+/// 8 bits, the largest number of the type is white, and 1 where numbers are floating-point.
 ///
 /// # Errors
 /// Empty, unknown, damaged or truncated files, of the kind [`ErrorKind::Unreadable`]; pictures over
