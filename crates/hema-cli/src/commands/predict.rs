@@ -176,7 +176,9 @@ fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Prin
         }
     }
     if same_path > 0 {
-        printer.warn(&format!("{same_path} images are given more than once, and have a row each time"));
+        printer.warn(&format!(
+            "inputs are given more than once, and have a row each time: {same_path} rows too many"
+        ));
     }
     let Some((id, one, other)) = same_id.first() else { return Ok(()) };
     Err(Error::new(format!(

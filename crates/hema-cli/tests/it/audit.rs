@@ -106,7 +106,10 @@ fn parts_reach_the_cleaned_set() {
 
     place.write("other.csv", "path,split\nnowhere.png,train\n");
     let error = place.hema("audit cells --split other.csv").error();
-    assert!(error.contains("other.csv: 1 of its 1 files are not in the data"), "{error}");
+    assert!(
+        error.contains("other.csv: 1 of its 1 rows name no image, first: line 2 `nowhere.png`"),
+        "{error}"
+    );
 }
 
 #[test]

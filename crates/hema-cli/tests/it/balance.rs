@@ -144,6 +144,9 @@ fn groups_are_kept_in_every_form_that_has_them() {
     let mut groups = String::from("path,group\n");
     for (path, _) in files::cells(8, 24) {
         let number = &path[path.len() - 8..path.len() - 4];
+        if !place.path("cells").join(&path).exists() {
+            continue;
+        }
         writeln!(groups, "{path},patient {number}").unwrap();
     }
     place.write("cells/groups.csv", groups);

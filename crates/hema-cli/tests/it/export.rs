@@ -110,14 +110,15 @@ fn a_folder_that_is_no_model_of_timms_is_refused() {
 fn predictions_take_the_columns_that_a_challenge_asks_for() {
     let place = Place::with_run();
     let table = |words: &str| place.hema(&format!("predict run cells {words}")).succeeds().out;
-    let (usual, asked) = (table(""), table("--columns Id=stem,Target=number,file,p_ig=ig"));
-    assert_eq!(asked.lines().next(), Some("Id,Target,file,p_ig"));
+    let (usual, asked) = (table(""), table("--columns path,Id=stem,Target=number,file,p_ig=ig"));
+    assert_eq!(asked.lines().next(), Some("path,Id,Target,file,p_ig"));
     assert_eq!(asked.lines().count(), usual.lines().count());
     for (asked, usual) in asked.lines().zip(usual.lines()).skip(1) {
         let usual: Vec<&str> = usual.split(',').collect();
         let file = usual[0].rsplit('/').next().unwrap();
         let number = CLASSES.iter().position(|class| *class == usual[1]).unwrap();
-        assert_eq!(asked, format!("{},{number},{file},{}", file.trim_end_matches(".png"), usual[6]));
+        let stem = file.trim_end_matches(".png");
+        assert_eq!(asked, format!("{},{stem},{number},{file},{}", usual[0], usual[6]));
     }
     assert_snapshot!(place.hema("predict run cells --columns id=paht").error(), @r"
     error: there is no column `paht`

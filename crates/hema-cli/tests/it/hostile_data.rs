@@ -134,10 +134,10 @@ fn splits_that_do_not_fit_the_data_are_refused() {
     );
     assert_snapshot!(error("c.csv", &split(&|_| "train")), @r"
     error: c.csv: no image belongs to the part `val`
-    hint: give a split with --split that names some images `val`
+    hint: make a split with `hema split`, or one that names some images `val`, and give it with --split
     ");
     assert_snapshot!(error("d.csv", &format!("{sensible}ig/9.png,train\nig/10.png,val\n")), @r"
-    error: d.csv: 2 of its 66 files are not in the data, first: ig/9.png, ig/10.png
+    error: d.csv: 2 of its 66 rows name no image, first: line 66 `ig/9.png`, line 67 `ig/10.png` (expected paths such as `basophil/0000.png`)
     hint: use the split with the data it was made from, or leave it out to get a new one
     ");
     assert_snapshot!(error("e.csv", &sensible.replacen("train", "trian", 1)), @"error: e.csv: line 2: part is `trian` (expected train, val or test)");

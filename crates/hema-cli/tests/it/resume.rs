@@ -209,7 +209,7 @@ fn a_run_goes_on_with_its_own_recipe_and_data_only() {
     ");
     std::fs::remove_dir_all(place.path("cells/ig")).unwrap();
     assert_snapshot!(place.hema("train --resume --out run").error(), @r"
-    error: run/split.csv: 8 of its 64 files are not in the data, first: ig/0000.png, ig/0001.png, ig/0002.png
+    error: run/split.csv: 8 of its 64 rows name no image, first: line 26 `ig/0000.png`, line 27 `ig/0001.png`, line 28 `ig/0002.png` (expected paths such as `basophil/0000.png`)
     hint: use the split with the data it was made from, or leave it out to get a new one
     ");
 }

@@ -188,11 +188,11 @@ fn decode_known(bytes: &[u8], white: White) -> Result<Decoded> {
 /// Decodes a file of a known format, and tells how the camera was held.
 fn read(bytes: &[u8], format: ImageFormat) -> Result<(Raw, Option<Orientation>)> {
     if format == ImageFormat::Tiff {
-        if let Some(deep) = read_deep_tiff(bytes)? {
-            return Ok(deep);
-        }
         if let Some(coloured) = read_coloured_tiff(bytes)? {
             return Ok(coloured);
+        }
+        if let Some(deep) = read_deep_tiff(bytes)? {
+            return Ok(deep);
         }
     }
     if format == ImageFormat::Jpeg {

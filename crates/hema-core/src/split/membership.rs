@@ -43,7 +43,7 @@ impl Split {
         if indices.is_empty() {
             return Err(Error::new(format!("no image belongs to the part `{part}`"))
                 .at(&self.origin)
-                .hint(format!("give a split with --split that names some images `{part}`")));
+                .hint(format!("make a split with `hema split`, or one that names some images `{part}`, and give it with --split")));
         }
         if part == Part::Train {
             self.check_every_class(source, &indices)?;

@@ -48,8 +48,7 @@ impl Misfit {
             .hint("write the paths with their folders, as they are in the data"),
             None => Error::new(format!(
                 "{rows} of its {of} rows name no image, first: {first} (expected paths such as `{example}`)"
-            ))
-            .hint("write the paths as they are in the data, and remove the rows of images that it lacks"),
+            )),
         }
     }
 }

@@ -200,7 +200,7 @@ fn a_folder_that_is_linked_into_two_parts_is_in_both_and_the_way_out_is_said() {
     assert_eq!(source.read_split_inside().unwrap().unwrap().counts(), [5, 0, 5]);
     let [notice] = source.notices() else { panic!("{:?}", source.notices()) };
     assert_eq!((notice.subject, notice.count), (Subject::OutwardLinks, 4));
-    let said = "links lead out of the data's folder and are followed (4): test/basophil, test/platelet, \
+    let said = "4 links out of the data's folder, followed: test/basophil, test/platelet, \
                 train/basophil, ...";
     assert_eq!(notice.to_string(), said);
 }
@@ -219,7 +219,10 @@ fn a_link_that_leads_nowhere_is_an_image_that_cannot_be_read() {
     // links that are no pictures by their names are said too
     let dir = folder();
     let source = open(&linked(&dir, &[("a/0.png", "cells/platelet/0.png"), ("b", "gone")])).unwrap();
-    assert_eq!(source.notices()[0].to_string(), "links lead nowhere; a picture's cannot be read (1): b");
+    assert_eq!(
+        source.notices()[0].to_string(),
+        "1 link to nothing; those named as pictures are images that cannot be read: b"
+    );
 }
 
 #[cfg(unix)]

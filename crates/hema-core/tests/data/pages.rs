@@ -323,7 +323,7 @@ fn transparent_images_are_counted_and_opaque_ones_are_not() {
     write_folder(dir.path(), &files.map(|(name, bytes)| (name.to_owned(), bytes)));
     let source = open(dir.path()).unwrap();
     load(&source).unwrap();
-    let notices = source.all_notices();
+    let notices = source.picture_notices();
     assert_eq!(notices.len(), 1, "{notices:?}");
     assert_eq!((notices[0].subject, notices[0].count), (Subject::Alpha, 3));
     assert_eq!(notices[0].examples, ["a/deep.png", "a/hole.png", "b/hole.tif"]);

@@ -114,8 +114,8 @@ fn labels_are_read_from_the_metadata_of_hugging_face() {
         (0..n).map(|i| (format!("{part}/{part}{i}.png"), png(i))).collect()
     };
     let csv = |part: &str, n: u8| {
-        let rows: String =
-            (0..n).map(|i| format!("{part}{i}.png,{}\n", ["ig", "blast"][usize::from(i) % 2])).collect();
+        let row = |i: u8| format!("{part}{i}.png,{}\n", ["ig", "blast"][usize::from(i) % 2]);
+        let rows = (0..n).map(row).collect::<Vec<_>>().concat();
         (format!("{part}/metadata.csv"), format!("file_name,label\n{rows}").into_bytes())
     };
     let mut files = [loose("train", 4), loose("test", 2)].concat();
@@ -134,9 +134,8 @@ fn labels_are_read_from_the_metadata_of_hugging_face() {
     }
 
     let mut files = loose("images", 4);
-    let json: String = (0..3)
-        .map(|i| format!("{{\"file_name\": \"images/images{i}.png\", \"label\": {}}}\n", i % 2))
-        .collect();
+    let row = |i: u8| format!("{{\"file_name\": \"images/images{i}.png\", \"label\": {}}}\n", i % 2);
+    let json = (0..3).map(row).collect::<Vec<_>>().concat();
     files.push(("metadata.jsonl".into(), json.into_bytes()));
     write_folder(&dir.path().join("json"), &files);
     let source = open(&dir.path().join("json")).unwrap();

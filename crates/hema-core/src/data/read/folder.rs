@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::leftovers;
 use super::listing::{Listing, is_ignored, is_table};
 use crate::data::decode::has_picture_name;
-use crate::data::notice::{Notice, Subject, Tally};
+use crate::data::notice::{Notice, Subject, Tally, counted};
 use crate::data::place::Place;
 use crate::error::{Error, Result};
 
@@ -109,12 +109,16 @@ impl Walk {
 impl Links {
     fn notices(self) -> impl Iterator<Item = Notice> {
         let kinds = [
-            (Subject::DanglingLinks, self.dangling, "lead nowhere; a picture's cannot be read"),
-            (Subject::LinkLoops, self.loops, "lead back to a folder around them and are not followed"),
-            (Subject::OutwardLinks, self.outward, "lead out of the data's folder and are followed"),
+            (
+                Subject::DanglingLinks,
+                self.dangling,
+                "to nothing; those named as pictures are images that cannot be read",
+            ),
+            (Subject::LinkLoops, self.loops, "back to a folder around them, not followed"),
+            (Subject::OutwardLinks, self.outward, "out of the data's folder, followed"),
         ];
         kinds.into_iter().filter_map(|(subject, links, text)| {
-            links.notice(subject, |count| format!("links {text} ({count})"))
+            links.notice(subject, |count| format!("{} {text}", counted(count, "link")))
         })
     }
 }

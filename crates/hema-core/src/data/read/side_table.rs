@@ -215,7 +215,9 @@ impl SideTable {
             }
             Err(misfit) => {
                 let error = misfit.error(|row| rows.lines[row], |row| &rows.paths[row]);
-                return Err(error.at(&self.origin));
+                let hint =
+                    "write the paths as they are in the data, and remove the rows of images that it lacks";
+                return Err(error.at(&self.origin).hint(hint));
             }
         };
         self.refuse_contradictions(rows, &images)?;
