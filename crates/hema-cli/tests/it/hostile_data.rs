@@ -141,7 +141,10 @@ fn splits_that_do_not_fit_the_data_are_refused() {
     hint: use the split with the data it was made from, or leave it out to get a new one
     ");
     assert_snapshot!(error("e.csv", &sensible.replacen("train", "trian", 1)), @"error: e.csv: line 2: part is `trian` (expected train, val or test)");
-    assert_snapshot!(error("f.csv", "hello"), @"error: f.csv: has no column `path` (found: hello; expected path,label,split)");
+    assert_snapshot!(error("f.csv", "hello"), @r"
+    error: f.csv: has no column `path` (found: hello; expected path,label,split)
+    hint: a table begins with the names of its columns, such as `path,label,split`; other names of `path` are known too: file_name, file_path, image_path, image_file, image_name, img_path, img_name, file, image, img, filenames, image_id, id
+    ");
 }
 
 #[test]

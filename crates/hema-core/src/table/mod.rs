@@ -161,7 +161,7 @@ impl Table {
                 self.header()
             );
             Error::new(message).at(&self.origin).hint(format!(
-                "a table begins with the names of its columns, such as `{expected}`; `{}` may also be called {}",
+                "a table begins with the names of its columns, such as `{expected}`; other names of `{}` are known too: {}",
                 column.name(),
                 column.other_names().join(", ")
             ))

@@ -78,7 +78,7 @@ fn a_table_that_cannot_be_read_is_explained_with_its_line() {
             &b"a/1.png,blast\na/2.png,blast\n"[..],
             "t.csv: has no column `path` (found: a/1.png,blast; expected path,label)",
         ),
-        (b"picture,label\n", "may also be called file_name, file_path"),
+        (b"picture,label\n", "are known too: file_name, file_path"),
         (b"path,label\na.png,b,c\n", "line 2 has 3 cells (expected 2"),
         (b"path,label\na.png\n", "line 2 has 1 cells (expected 2"),
         (b"path,label\na.png,x\nb.png,\xe4lter\n", "line 3 is not UTF-8 text"),
