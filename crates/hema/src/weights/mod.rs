@@ -1,6 +1,6 @@
 //! Weights as named arrays: out of a network, into a network, from and to safetensors files.
 //!
-//! Names are those of timm's state dictionaries (see [`crate::nn`]). Only [`mod@import`] renames: weights of
+//! Names are those of timm's state dictionaries (see [`crate::nn`]). Only `import` renames: weights of
 //! other software.
 
 mod file;
