@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use hema::data::{Notice, Skipped};
+pub(crate) use hema::error::printable;
 use hema::error::{Error, Result};
 use hema::metrics::{Metric, Notation};
 use hema::watch::skipped_images;
@@ -120,9 +121,11 @@ impl Printer {
     }
 }
 
-/// A line on stderr. Nobody listening (`2>&1 | head`) must not end a training run.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// A line on stderr, or several where an error shows a part of a file. Nobody listening (`2>&1 | head`) must
+/// not end a training run.
+fn say(text: &str) {
+    let lines: Vec<String> = text.split('\n').map(printable).collect();
+    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -245,11 +248,6 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// Text of others for a terminal: on one line, without anything that would steer it.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// A path as one word of a command line, quoted where the shell would divide or change it.

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+pub use crate::spelling::printable;
 use crate::spelling::{printed, quoted};
 
 /// Result of every fallible function of Hema's libraries.
@@ -111,7 +112,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.path {
-            Some(path) => write!(f, "{}: {}", path.display(), self.message),
+            Some(path) => write!(f, "{}: {}", printable(&path.display().to_string()), self.message),
             None => f.write_str(&self.message),
         }
     }
@@ -147,6 +148,12 @@ mod tests {
         let error = Error::new("bad").at("inner").hint("a").at("outer").hint("b");
         assert_eq!(error.to_string(), "inner: bad");
         assert_eq!(error.hint_text(), Some("a"));
+    }
+
+    #[test]
+    fn a_path_prints_no_line_of_its_own() {
+        let error = Error::new("bad").at("a\nerror: all is lost\u{1b}[2J");
+        assert_eq!(error.to_string(), "a\u{fffd}error: all is lost\u{fffd}[2J: bad");
     }
 
     #[test]

@@ -1,33 +1,150 @@
 //! Files that are whole or absent: every artefact is written beside its place and renamed into it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
+/// Names by which Unix lets a program write to files that are open already.
+const OPEN_ALREADY: [&str; 5] = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc/self/fd", "/dev/tty"];
 /// Beginning of the names of temporary files.
 const TEMPORARY: &str = ".hema-";
 
 /// Writes a file through a temporary file in the same folder and renames it into place once it is complete
 /// and synced, so that a reader (or a crash, or a full disk) never sees half of it. Missing parent folders
-/// are made.
+/// are made. A link is followed, and the file that it leads to is replaced; one that is replaced keeps its
+/// permissions. Into a device and a pipe it is written straight, and into what is open already, as
+/// `/dev/stdout`.
 ///
 /// # Errors
-/// Any input or output error, with the target's path; the target is then as it was before.
+/// Any input or output error, with the target's path; the target is then as it was before. A socket or a
+/// disk, which are no places for a file.
 pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     let folder = prepare(path)?;
     let fail = |e: std::io::Error| write_error(path, &e);
-    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail)?;
+    match Target::at(path)? {
+        Target::Stream => {
+            let stream = File::options().append(true).open(path).map_err(fail)?;
+            let mut buffered = BufWriter::new(stream);
+            write(&mut buffered).and_then(|()| buffered.flush()).map_err(fail)
+        }
+        Target::File(None) => replace(path, folder, None, write).map_err(fail),
+        Target::File(Some((file, permissions))) => {
+            let folder = file.parent().unwrap_or(folder);
+            replace(&file, folder, Some(permissions), write).map_err(fail)
+        }
+    }
+}
+
+/// A place that a file is written to.
+enum Target {
+    /// A file that is there, behind all links, with its permissions; or none.
+    File(Option<(PathBuf, Permissions)>),
+    /// Something that takes bytes and keeps no name for them.
+    Stream,
+}
+
+impl Target {
+    fn at(path: &Path) -> Result<Self> {
+        if cfg!(unix) && OPEN_ALREADY.iter().any(|open| path.starts_with(open)) {
+            return Ok(Self::Stream);
+        }
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(_) => return refuse_dangling_link(path).map(|()| Self::File(None)),
+        };
+        if metadata.is_file() {
+            let file = fs::canonicalize(path).map_err(|e| write_error(path, &e))?;
+            return Ok(Self::File(Some((file, metadata.permissions()))));
+        }
+        match kind(&metadata) {
+            Kind::Stream => Ok(Self::Stream),
+            Kind::Other(found) => Err(Error::new(format!("is {found}, expected a file")).at(path)),
+        }
+    }
+}
+
+/// Refuses to write through a link whose target is gone: where it leads to, nobody has looked lately.
+fn refuse_dangling_link(path: &Path) -> Result<()> {
+    match fs::read_link(path) {
+        Ok(target) => Err(Error::new(format!("is a link to `{}`, which is not there", target.display()))
+            .at(path)
+            .hint("remove the link, or give the file that is meant")),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Writes a new file and puts it in the place of the one at `path`, whose `permissions` it keeps.
+fn replace(
+    path: &Path,
+    folder: &Path,
+    permissions: Option<Permissions>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut temporary = new_temporary().tempfile_in(folder)?;
     {
         let mut buffered = BufWriter::new(temporary.as_file_mut());
-        write(&mut buffered).map_err(fail)?;
-        buffered.flush().map_err(fail)?;
+        write(&mut buffered)?;
+        buffered.flush()?;
     }
-    temporary.as_file().sync_all().map_err(fail)?;
-    temporary.persist(path).map_err(|e| write_error(path, &e.error))?;
-    readable_by_others(path);
+    if let Some(permissions) = permissions {
+        temporary.as_file().set_permissions(permissions)?;
+    }
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|e| e.error)?;
+    sync_folder(folder);
     Ok(())
+}
+
+/// Temporary files, with the permissions that any new file of this process has.
+pub(crate) fn new_temporary() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // the system takes away what the umask says
+        builder.permissions(Permissions::from_mode(0o666));
+    }
+    builder
+}
+
+/// Has the names in a folder survive a loss of power, where the system can do that.
+pub(crate) fn sync_folder(folder: &Path) {
+    #[cfg(unix)]
+    if let Ok(folder) = File::open(folder) {
+        // some file systems refuse, and write names at once
+        let _ = folder.sync_all();
+    }
+    #[cfg(not(unix))]
+    let _ = folder;
+}
+
+/// A kind of thing that is neither a file nor a folder.
+enum Kind {
+    /// A terminal, a pipe, the null device.
+    Stream,
+    /// Anything else, in words.
+    Other(&'static str),
+}
+
+#[cfg(unix)]
+fn kind(metadata: &fs::Metadata) -> Kind {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    if kind.is_fifo() || kind.is_char_device() {
+        Kind::Stream
+    } else if kind.is_socket() {
+        Kind::Other("a socket")
+    } else {
+        Kind::Other("a device")
+    }
+}
+
+#[cfg(not(unix))]
+fn kind(_: &fs::Metadata) -> Kind {
+    Kind::Other("no file")
 }
 
 /// Makes way for a file that is to be written, so that a bad path is found before any work is done for it:
@@ -98,24 +215,21 @@ pub fn csv_error(error: csv::Error) -> std::io::Error {
     }
 }
 
-/// Temporary files are private (0600); an artefact gets the permissions any new file would have.
-pub(crate) fn readable_by_others(path: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // a failure here leaves a complete, private file: not worth failing the run for
-        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o644));
+/// Opens a file or a folder for reading, and nothing else: a pipe would wait for its other end for ever.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let kind = fs::metadata(path)?;
+    if kind.is_file() || kind.is_dir() {
+        return File::open(path);
     }
-    #[cfg(not(unix))]
-    let _ = path;
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe, a socket or a device (expected a file)"))
 }
 
 /// Opens a file for reading.
 ///
 /// # Errors
-/// The path, the system's reason, and a hint when it does not exist.
+/// The path, the system's reason, and a hint when it does not exist; a pipe, a socket or a device.
 pub fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|e| {
+    open_regular(path).map_err(|e| {
         let error = Error::new(format!("cannot be opened: {e}")).at(path).with_kind(e.kind().into());
         if e.kind() == std::io::ErrorKind::NotFound { error.hint("check the path") } else { error }
     })
@@ -185,5 +299,57 @@ mod tests {
         assert!(failed.unwrap_err().to_string().contains("x.txt: cannot be written: stop"));
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed_and_what_is_replaced_keeps_its_permissions() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("a.txt"), folder.path().join("link.txt"));
+        write_atomic(&file, |w| w.write_all(b"old")).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("a.txt", &link).unwrap();
+        write_atomic(&link, |w| w.write_all(b"new")).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+
+        let lost = folder.path().join("lost.txt");
+        std::os::unix::fs::symlink("gone.txt", &lost).unwrap();
+        let error = write_atomic(&lost, |w| w.write_all(b"new")).unwrap_err();
+        assert!(error.to_string().ends_with("lost.txt: is a link to `gone.txt`, which is not there"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_has_the_permissions_of_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, usual) = (folder.path().join("ours"), folder.path().join("usual"));
+        write_atomic(&ours, |w| w.write_all(b"x")).unwrap();
+        File::create(&usual).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&usual));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_are_written_to_and_stay() {
+        use std::os::unix::fs::FileTypeExt;
+        write_atomic(Path::new("/dev/null"), |w| w.write_all(b"x")).unwrap();
+        assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        write_atomic(&link, |w| w.write_all(b"x")).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for error in [write_atomic(&socket, |_| Ok(())).unwrap_err(), open(&socket).unwrap_err()] {
+            assert!(error.to_string().contains("a socket"), "{error}");
+        }
+        assert!(open(Path::new("/dev/zero")).unwrap_err().to_string().contains("expected a file"));
     }
 }

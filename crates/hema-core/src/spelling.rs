@@ -14,6 +14,17 @@ pub(crate) fn printed(text: &str) -> String {
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Text of others as one line that steers no terminal and no page: control characters, marks that turn the
+/// direction of writing, and separators of lines are replaced by a sign.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Whether a character that is no control character changes how the text around it is laid out.
+pub(crate) fn steers(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The text in quotes, with everything escaped that does not show in print.
 pub(crate) fn quoted(text: &str) -> String {
     if printed(text) == text {
@@ -47,6 +58,13 @@ mod tests {
         }
         assert_ne!(printed("CD34+"), printed("CD34-"));
         assert_ne!(printed("Blast"), printed("blast"));
+    }
+
+    #[test]
+    fn what_would_steer_a_terminal_is_shown() {
+        assert_eq!(printable("cell\u{1b}[2J\n.png"), "cell\u{fffd}[2J\u{fffd}.png");
+        assert_eq!(printable("a\u{202e}gnp.exe\u{2028}b"), "a\u{fffd}gnp.exe\u{fffd}b");
+        assert_eq!(printable("Zellgröße 5 µm"), "Zellgröße 5 µm");
     }
 
     #[test]

@@ -31,7 +31,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
-    if let Some(out) = &args.out {
+    // the table alone goes to stdout, however it is called
+    let out =
+        args.out.as_ref().filter(|out| ![Path::new("-"), Path::new("/dev/stdout")].contains(&out.as_path()));
+    if let Some(out) = out {
         file::prepare(out)?;
     }
     let model = args.model.open(printer)?;
@@ -42,7 +45,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if model.predictor().adapts() && !rows.is_empty() {
         printer.note(&format!("estimated shares: {}", shares(classes, &rows)));
     }
-    match &args.out {
+    match out {
         Some(path) => {
             file::write_atomic(path, |w| write_csv(w, &columns, &rows))?;
             printer.note(&format!("{} predictions: {}", rows.len(), path.display()));

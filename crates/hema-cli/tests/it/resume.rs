@@ -16,6 +16,11 @@ const LONG: &str = "train --recipe cnn --set model.name=cnn_gap --set precision=
 
 /// Starts a command and presses Ctrl-C when a line of stderr begins with `moment`.
 pub(crate) fn interrupt(place: &Place, words: &str, moment: &str) -> Said {
+    end_by("-INT", place, words, moment)
+}
+
+/// Starts a command and sends it a signal when a line of stderr begins with `moment`.
+fn end_by(signal: &str, place: &Place, words: &str, moment: &str) -> Said {
     let mut run = place.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(run.stderr.take().unwrap());
     let mut err = String::new();
@@ -23,7 +28,7 @@ pub(crate) fn interrupt(place: &Place, words: &str, moment: &str) -> Said {
         assert!(stderr.read_line(&mut err).unwrap() > 0, "ended before `{moment}`: {err}");
     }
     let id = run.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     stderr.read_to_string(&mut err).unwrap();
     Said { err, ..Said::of(&run.wait_with_output().unwrap()) }
 }
@@ -255,4 +260,17 @@ fn a_damaged_checkpoint_is_refused() {
     error: run/checkpoint.safetensors: not a complete safetensors file: incomplete metadata, file not fully covered
     hint: give a .safetensors file; if it is one, it was cut short: copy or download it again
     ");
+}
+
+#[test]
+fn a_run_that_a_scheduler_ends_is_saved_as_by_ctrl_c() {
+    let place = Place::with_cells();
+    for signal in ["-TERM", "-HUP"] {
+        let said = end_by(signal, &place, &format!("{LONG} --out run{signal}"), "train epoch 1 ");
+        assert_eq!(said.status, Some(130), "{said:?}");
+        assert!(
+            said.err.contains(&format!("continue with: hema train --resume --out run{signal}")),
+            "{said:?}"
+        );
+    }
 }

@@ -1,6 +1,5 @@
 //! Where the bytes of one entry lie, and how they become an image.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use super::decode::{self, Unused};
 use super::deep::{Range, White};
 use super::tiff::{self, ReadAt};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file;
 use crate::sample::Image;
 
 /// Largest picture file accepted, in bytes.
@@ -130,7 +130,7 @@ impl Place {
         let start = match self {
             Self::File(path) => {
                 let mut start = vec![0; decode::PNG_START];
-                File::open(path).and_then(|mut file| file.read_exact(&mut start)).map(|()| start).ok()
+                file::open_regular(path).and_then(|mut file| file.read_exact(&mut start)).map(|()| start).ok()
             }
             Self::Span { blob, offset, len, coding: Coding::Picture } if !self.is_streamed() => {
                 blob.read(*offset, decode::PNG_START.min(*len)).ok()
@@ -160,7 +160,7 @@ impl Place {
     fn look<T>(&self, fetched: Fetched, look: impl FnOnce(&dyn ReadAt) -> Result<T>) -> Result<T> {
         match (self, fetched) {
             (Self::File(path), Fetched::Later) => {
-                look(&File::open(path).map_err(|e| Error::new(format!("cannot be read: {e}")))?)
+                look(&file::open_regular(path).map_err(|e| Error::new(format!("cannot be read: {e}")))?)
             }
             (Self::Span { blob, offset, len, coding: Coding::Picture }, Fetched::Later)
                 if !matches!(**blob, Blob::Stream(_)) =>
@@ -192,7 +192,7 @@ impl Place {
             Self::Span { blob, offset, len, .. } => blob.read(*offset, *len).map_err(fail),
             Self::File(path) => {
                 let mut bytes = Vec::new();
-                let file = File::open(path).map_err(fail)?;
+                let file = file::open_regular(path).map_err(fail)?;
                 file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(fail)?;
                 check_file_size(bytes.len() as u64)?;
                 Ok(bytes)

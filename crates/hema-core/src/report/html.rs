@@ -3,11 +3,13 @@
 
 use std::fmt::Display;
 
+use crate::spelling::steers;
+
 /// The sign for a number that is unknown or not finite.
 pub(super) const UNKNOWN: &str = "–";
 
-/// Text made safe inside elements and quoted attributes. Control characters, which HTML forbids, become
-/// U+FFFD.
+/// Text made safe inside elements and quoted attributes. Control characters, which HTML forbids, and marks
+/// that turn the direction of writing become U+FFFD.
 pub(super) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -18,7 +20,7 @@ pub(super) fn escape(text: &str) -> String {
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
             '\n' | '\t' => safe.push(c),
-            c if c.is_control() => safe.push('\u{fffd}'),
+            c if c.is_control() || steers(c) => safe.push('\u{fffd}'),
             c => safe.push(c),
         }
     }

@@ -16,7 +16,7 @@ const PREFIX: &str = ".hema-";
 pub(super) fn new_file(path: &Path) -> Result<NamedTempFile> {
     refuse_existing(path)?;
     let folder = file::prepare(path)?;
-    tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder).map_err(|e| file::write_error(path, &e))
+    file::new_temporary().tempfile_in(folder).map_err(|e| file::write_error(path, &e))
 }
 
 /// Puts a complete file in its place.
@@ -26,7 +26,7 @@ pub(super) fn publish(temporary: NamedTempFile, path: &Path) -> Result<()> {
         io::ErrorKind::AlreadyExists => exists(path),
         _ => file::write_error(path, &e.error),
     })?;
-    file::readable_by_others(path);
+    file::sync_folder(file::prepare(path)?);
     Ok(())
 }
 
