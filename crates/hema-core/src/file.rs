@@ -50,9 +50,8 @@ impl Target {
         if cfg!(unix) && OPEN_ALREADY.iter().any(|open| path.starts_with(open)) {
             return Ok(Self::Stream);
         }
-        let metadata = match fs::metadata(path) {
-            Ok(metadata) => metadata,
-            Err(_) => return refuse_dangling_link(path).map(|()| Self::File(None)),
+        let Ok(metadata) = fs::metadata(path) else {
+            return refuse_dangling_link(path).map(|()| Self::File(None));
         };
         if metadata.is_file() {
             let file = fs::canonicalize(path).map_err(|e| write_error(path, &e))?;
