@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// Names by which Unix lets a program write to files that are open already.
 const OPEN_ALREADY: [&str; 5] = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc/self/fd", "/dev/tty"];
 /// Beginning of the names of temporary files.
-const TEMPORARY: &str = ".hema-";
+pub(crate) const TEMPORARY: &str = ".hema-";
 
 /// Writes a file through a temporary file in the same folder and renames it into place once it is complete
 /// and synced, so that a reader (or a crash, or a full disk) never sees half of it. Missing parent folders
@@ -21,7 +21,7 @@ const TEMPORARY: &str = ".hema-";
 /// Any input or output error, with the target's path; the target is then as it was before. A socket or a
 /// disk, which are no places for a file.
 pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
-    let folder = prepare(path)?;
+    prepare(path)?;
     let fail = |e: std::io::Error| write_error(path, &e);
     match Target::at(path)? {
         Target::Stream => {
@@ -29,18 +29,14 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::
             let mut buffered = BufWriter::new(stream);
             write(&mut buffered).and_then(|()| buffered.flush()).map_err(fail)
         }
-        Target::File(None) => replace(path, folder, None, write).map_err(fail),
-        Target::File(Some((file, permissions))) => {
-            let folder = file.parent().unwrap_or(folder);
-            replace(&file, folder, Some(permissions), write).map_err(fail)
-        }
+        Target::File(file, permissions) => replace(&file, permissions, write).map_err(fail),
     }
 }
 
 /// A place that a file is written to.
 enum Target {
-    /// A file that is there, behind all links, with its permissions; or none.
-    File(Option<(PathBuf, Permissions)>),
+    /// A file behind all links, and its permissions if it is there.
+    File(PathBuf, Option<Permissions>),
     /// Something that takes bytes and keeps no name for them.
     Stream,
 }
@@ -51,11 +47,11 @@ impl Target {
             return Ok(Self::Stream);
         }
         let Ok(metadata) = fs::metadata(path) else {
-            return refuse_dangling_link(path).map(|()| Self::File(None));
+            return refuse_dangling_link(path).map(|()| Self::File(path.to_path_buf(), None));
         };
         if metadata.is_file() {
             let file = fs::canonicalize(path).map_err(|e| write_error(path, &e))?;
-            return Ok(Self::File(Some((file, metadata.permissions()))));
+            return Ok(Self::File(file, Some(metadata.permissions())));
         }
         match kind(&metadata) {
             Kind::Stream => Ok(Self::Stream),
@@ -77,11 +73,10 @@ fn refuse_dangling_link(path: &Path) -> Result<()> {
 /// Writes a new file and puts it in the place of the one at `path`, whose `permissions` it keeps.
 fn replace(
     path: &Path,
-    folder: &Path,
     permissions: Option<Permissions>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut temporary = new_temporary().tempfile_in(folder)?;
+    let mut temporary = new_temporary().tempfile_in(folder_of(path))?;
     {
         let mut buffered = BufWriter::new(temporary.as_file_mut());
         write(&mut buffered)?;
@@ -92,7 +87,7 @@ fn replace(
     }
     temporary.as_file().sync_all()?;
     temporary.persist(path).map_err(|e| e.error)?;
-    sync_folder(folder);
+    sync_folder_of(path);
     Ok(())
 }
 
@@ -109,15 +104,23 @@ pub(crate) fn new_temporary() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// Has the names in a folder survive a loss of power, where the system can do that.
-pub(crate) fn sync_folder(folder: &Path) {
+/// Has the name of a file survive a loss of power, where the system can do that.
+pub(crate) fn sync_folder_of(path: &Path) {
     #[cfg(unix)]
-    if let Ok(folder) = File::open(folder) {
+    if let Ok(folder) = File::open(folder_of(path)) {
         // some file systems refuse, and write names at once
         let _ = folder.sync_all();
     }
     #[cfg(not(unix))]
-    let _ = folder;
+    let _ = path;
+}
+
+/// The folder that a path lies in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// A kind of thing that is neither a file nor a folder.
@@ -155,10 +158,7 @@ pub fn prepare(path: &Path) -> Result<&Path> {
     if path.is_dir() {
         return Err(Error::new("is a folder, expected the name of a file").at(path));
     }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     create_folder(folder)?;
     Ok(folder)
 }

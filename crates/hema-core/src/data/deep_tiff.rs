@@ -5,11 +5,12 @@ use std::io::Cursor;
 
 use image::metadata::Orientation;
 use tiff::decoder::ifd::Value;
-use tiff::decoder::{BufferLayoutPreference, Decoder, DecodingResult, Limits};
+use tiff::decoder::{BufferLayoutPreference, Decoder, DecodingResult};
 use tiff::tags::{PhotometricInterpretation, Tag};
 use tiff::{ColorType, TiffResult};
 
 use super::deep::{Deep, Numbers};
+use super::tiff::limits;
 
 /// Bits of numbers that are no deep ones.
 const SHALLOW: u8 = 8;
@@ -23,10 +24,7 @@ pub(super) struct DeepTiff<'a> {
 impl<'a> DeepTiff<'a> {
     /// Opens a file; `None` for one of 8 bits or less, or of colours that are not red, green and blue.
     pub(super) fn open(bytes: &'a [u8], memory: u64) -> TiffResult<Option<Self>> {
-        let mut limits = Limits::default();
-        limits.decoding_buffer_size = memory as usize;
-        limits.intermediate_buffer_size = memory as usize;
-        let mut decoder = Decoder::new(Cursor::new(bytes))?.with_limits(limits);
+        let mut decoder = Decoder::new(Cursor::new(bytes))?.with_limits(limits(memory));
         let channels = match decoder.colortype()? {
             ColorType::Gray(bits) if bits > SHALLOW => 1,
             ColorType::GrayA(bits) if bits > SHALLOW => 2,

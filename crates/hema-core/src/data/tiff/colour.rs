@@ -23,9 +23,17 @@ pub(crate) struct Coloured {
     is_palette: bool,
 }
 
+/// The decoder's limits for a picture of this many bytes at most.
+pub(crate) fn limits(memory: u64) -> Limits {
+    let mut limits = Limits::default();
+    limits.decoding_buffer_size = memory as usize;
+    limits.intermediate_buffer_size = memory as usize;
+    limits
+}
+
 impl Coloured {
     /// Opens a file of this kind, with a limit on the memory of its pixels, in bytes; `None` for any other.
-    pub(crate) fn open(bytes: &[u8], limit: u64) -> Option<TiffResult<Self>> {
+    pub(crate) fn open(bytes: &[u8], memory: u64) -> Option<TiffResult<Self>> {
         let (layout, first) = Layout::of(&bytes).ok()??;
         let directory = Directory::read(&bytes, layout, first).ok()?;
         let photometric = directory.number(tag::PHOTOMETRIC, layout)?;
@@ -38,10 +46,7 @@ impl Coloured {
             let at = directory.find(tag::PHOTOMETRIC)?.cell_at as usize;
             bytes.get_mut(at..at + 2)?.copy_from_slice(&layout.written(BLACK_IS_ZERO, 2));
         }
-        let mut limits = Limits::default();
-        limits.decoding_buffer_size = limit as usize;
-        limits.intermediate_buffer_size = limit as usize;
-        let decoder = Decoder::new(Cursor::new(bytes)).map(|decoder| decoder.with_limits(limits));
+        let decoder = Decoder::new(Cursor::new(bytes)).map(|decoder| decoder.with_limits(limits(memory)));
         Some(decoder.map(|decoder| Self { decoder, is_palette: photometric == PALETTE }))
     }
 

@@ -7,7 +7,7 @@ mod directory;
 mod pages;
 mod read_at;
 
-pub(super) use self::colour::Coloured;
+pub(super) use self::colour::{Coloured, limits};
 pub(super) use self::directory::is_tiff;
 pub(super) use self::pages::{Pages, page_file, pages};
 pub(super) use self::read_at::ReadAt;

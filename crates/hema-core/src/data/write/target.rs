@@ -10,8 +10,6 @@ use tempfile::{NamedTempFile, TempDir};
 use crate::error::{Error, Result};
 use crate::file;
 
-const PREFIX: &str = ".hema-";
-
 /// A file on its way to its place.
 pub(super) fn new_file(path: &Path) -> Result<NamedTempFile> {
     refuse_existing(path)?;
@@ -26,7 +24,7 @@ pub(super) fn publish(temporary: NamedTempFile, path: &Path) -> Result<()> {
         io::ErrorKind::AlreadyExists => exists(path),
         _ => file::write_error(path, &e.error),
     })?;
-    file::sync_folder(file::prepare(path)?);
+    file::sync_folder_of(path);
     Ok(())
 }
 
@@ -49,7 +47,7 @@ impl NewFolder {
         let absolute = std::path::absolute(path).map_err(fail)?;
         let parent = absolute.parent().ok_or_else(|| exists(path))?;
         file::create_folder(parent)?;
-        let temporary = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent).map_err(fail)?;
+        let temporary = tempfile::Builder::new().prefix(file::TEMPORARY).tempdir_in(parent).map_err(fail)?;
         Ok(Self { path: path.to_path_buf(), temporary })
     }
 
