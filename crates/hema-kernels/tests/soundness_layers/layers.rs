@@ -19,8 +19,8 @@ struct Buffers<E> {
 
 type Call<T, E> = (&'static str, fn(&T, &mut Buffers<E>));
 
-/// Makes each call as it should be, then with wrong shapes, and with wrong buffers for input, output and, where
-/// there are some, weights.
+/// Makes each call as it should be, then with wrong shapes, and with wrong buffers for input, output and,
+/// where there are some, weights.
 fn try_layer<T: Copy + std::fmt::Debug, E: Element>(
     shape: T,
     fields: &[fn(&mut T) -> &mut usize],

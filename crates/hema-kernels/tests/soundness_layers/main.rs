@@ -1,5 +1,5 @@
-//! Calls layers, blocks and passes over images with arguments that do not fit each other, from code that cannot
-//! leave a buffer itself: each call is refused, with a message that says what was wrong.
+//! Calls layers, blocks and passes over images with arguments that do not fit each other, from code that
+//! cannot leave a buffer itself: each call is refused, with a message that says what was wrong.
 
 #![forbid(unsafe_code)]
 
@@ -23,8 +23,8 @@ fn refused<T>(name: &str, call: impl FnOnce() -> T) {
     assert!(clear.iter().any(|words| message.contains(words)), "{name}: {message}");
 }
 
-/// Sizes that are wrong where `right` is not: none, one more, and those whose products with others wrap around
-/// to small numbers, or to that of `right` itself.
+/// Sizes that are wrong where `right` is not: none, one more, and those whose products with others wrap
+/// around to small numbers, or to that of `right` itself.
 fn wrong_sizes(right: usize) -> impl Iterator<Item = usize> {
     let wraps = [60, 61, 62, 63].map(|bits| 1_usize << bits);
     [0, right + 1, usize::MAX, usize::MAX / 2].into_iter().chain(wraps).chain(wraps.map(|wrap| right + wrap))
