@@ -5,8 +5,7 @@
 //!
 //! Left out on purpose: max pooling and windows.
 
-use super::extents;
-use crate::parallel::{self, check_len, par_chunks};
+use crate::parallel::{self, check_len, extents, par_chunks};
 use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors};
 
 /// An NHWC map as images of `pixels` rows of `channels` values.

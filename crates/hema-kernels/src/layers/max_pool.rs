@@ -6,9 +6,9 @@
 //! Left out on purpose: a value that is not a number may lose; the normalisation before has spread it over
 //! its whole channel.
 
+use super::Pad;
 use super::window::Window;
-use super::{Pad, extents};
-use crate::parallel::{self, check_len, par_chunks};
+use crate::parallel::{self, check_len, extents, par_chunks};
 use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors};
 
 /// The shape of a max pooling.

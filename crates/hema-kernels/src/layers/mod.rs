@@ -5,7 +5,6 @@
 
 mod conv;
 mod depthwise;
-mod extents;
 mod layer_norm;
 mod map;
 mod max_pool;

@@ -25,8 +25,8 @@ use scratch::Scratch;
 use winograd::Winograd;
 
 use crate::layers::window::Window;
-use crate::layers::{Pad, Partial, Stats, extents};
-use crate::parallel::{self, SharedMut, check_len};
+use crate::layers::{Pad, Partial, Stats};
+use crate::parallel::{self, SharedMut, check_len, extents};
 use crate::products::{Axis, Epilogue, Gather, Order, Packed, Sizes, copies, product, row_of, uses_amx};
 use crate::simd::{Act, Element};
 

@@ -18,8 +18,8 @@ mod tile;
 use tile::{LONG, SHORT, TileForward, TileGrad, TileShape, WeightedSum};
 
 use super::window::Window;
-use super::{Map, Pad, Partial, Stats, extents};
-use crate::parallel::{self, check_len, par_chunks};
+use super::{Map, Pad, Partial, Stats};
+use crate::parallel::{self, check_len, extents, par_chunks};
 use crate::products::Epilogue;
 use crate::simd::{Act, Element, dispatch};
 
