@@ -46,8 +46,8 @@ impl Printer {
         self.write_result(|out| writeln!(out, "{text}"));
     }
 
-    /// A piece of the result, on stdout, written by `write`. Pipes and files get it to the letter; on a terminal
-    /// no name in it steers anything.
+    /// A piece of the result, on stdout, written by `write`. Pipes and files get it to the letter; on a
+    /// terminal no name in it steers anything.
     pub(crate) fn write_result(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if self.silent {
             return;

@@ -263,7 +263,9 @@ fn names_steer_neither_a_terminal_nor_a_spreadsheet() {
     place.write(&format!("bad/{name}"), files::truncated_jpeg());
     place.write("bad/good.png", &png);
     for words in ["predict run bad", "predict run bad --on-bad-image skip", "audit bad"] {
-        let err = place.hema(words).err;
-        assert!(err.contains("a\u{fffd}error: all is lost\u{fffd}[2J\u{fffd}.png"), "{err:?}");
+        let said = place.hema(words);
+        let text = format!("{}{}", said.err, if words.starts_with("audit") { &said.out } else { "" });
+        assert!(text.contains("a\u{fffd}error: all is lost\u{fffd}[2J\u{fffd}.png"), "{said:?}");
+        assert!(!text.contains('\u{1b}') && !text.contains("\nerror: all is lost"), "{said:?}");
     }
 }
