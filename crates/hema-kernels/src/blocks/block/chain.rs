@@ -126,7 +126,9 @@ impl Block {
     pub fn chain(convs: Vec<ConvBnAct>, reduced: usize, act: Act, residual: Residual) -> Self {
         let least = if reduced > 0 { 2 } else { 1 };
         assert!(convs.len() >= least, "found {} convolutions, expected {least} or more", convs.len());
-        convs.iter().for_each(|conv| conv.filter.check_shape());
+        for conv in &convs {
+            conv.filter.check_shape();
+        }
         for pair in convs.windows(2) {
             let (out, input) = (pair[0].filter.out_shape(), pair[1].filter.in_shape());
             assert_eq!(out, input, "a convolution does not fit the next");
