@@ -161,7 +161,7 @@ fn blocks_refuse_what_is_of_another_block() {
             for (j, other) in blocks.iter().enumerate().filter(|(j, _)| *j != i) {
                 let name = format!("parameters of block {j} for block {i}");
                 refused(&name, || {
-                    block.infer(&x, None, &folded(other), &workspace, &mut map(block.out_len()))
+                    block.infer(&x, None, &folded(other), &workspace, &mut map(block.out_len()));
                 });
                 let theirs = tensors(other);
                 if theirs != own {

@@ -212,7 +212,7 @@ fn pools_refuse_what_does_not_fit() {
         }
         let wide = MaxPool { kernel: 16, pad: Pad::all(15), ..shape };
         refused("a window of more than a byte's taps", || {
-            wide.forward(&x, &mut map(wide.out_len()), &mut [])
+            wide.forward(&x, &mut map(wide.out_len()), &mut []);
         });
     }
     run::<f32>();
@@ -269,39 +269,55 @@ fn passes_over_maps_refuse_what_does_not_fit() {
     run::<bf16>();
 }
 
-#[test]
-fn normalisations_refuse_what_does_not_fit() {
-    fn run<E: Element>() {
-        let (rows, c) = (12, 20);
-        let (x, y) = (map::<E>(rows * c), map::<E>(rows * c));
-        let (one, other) = (map(c), map(c));
-        let parameters =
-            || wrong_lengths(&one).into_iter().flat_map(|w| [(w.clone(), other.clone()), (other.clone(), w)]);
-        let fitting = |x: &[E]| wrong_lengths(x);
+const ROWS: usize = 12;
+const CHANNELS: usize = 20;
 
-        let stats = Stats::of(&x, c);
+/// Two vectors of parameters, one of them of a wrong length.
+fn wrong_pairs(one: &[f32], other: &[f32]) -> impl Iterator<Item = (Vec<f32>, Vec<f32>)> {
+    wrong_lengths(one)
+        .into_iter()
+        .flat_map(|wrong| [(wrong.clone(), other.to_vec()), (other.to_vec(), wrong)])
+}
+
+#[test]
+fn statistics_refuse_what_is_no_rows() {
+    fn run<E: Element>() {
+        let x = map::<E>(ROWS * CHANNELS);
+        let stats = Stats::of(&x, CHANNELS);
         assert_finite("stats", &stats.var);
         for channels in [0, 7, usize::MAX, usize::MAX / 2, 1 << 62] {
             refused("channels", || Stats::of(&x, channels));
         }
-        refused("no rows", || Stats::of::<E>(&[], c));
+        refused("no rows", || Stats::of::<E>(&[], CHANNELS));
+    }
+    run::<f32>();
+    run::<bf16>();
+}
 
-        fn norm<'a>(gamma: &'a [f32], beta: &'a [f32], fixed: bool) -> Norm<'a> {
-            Norm { gamma, beta, eps: 1e-3, act: Act::Silu, fixed }
-        }
+fn norm<'a>(gamma: &'a [f32], beta: &'a [f32], fixed: bool) -> Norm<'a> {
+    Norm { gamma, beta, eps: 1e-3, act: Act::Silu, fixed }
+}
+
+#[test]
+fn batch_normalisations_refuse_what_does_not_fit() {
+    fn run<E: Element>() {
+        let (x, y) = (map::<E>(ROWS * CHANNELS), map::<E>(ROWS * CHANNELS));
+        let (one, other) = (map(CHANNELS), map(CHANNELS));
+        let stats = Stats::of(&x, CHANNELS);
         for fixed in [false, true] {
             let right = norm(&one, &other, fixed);
             right.forward(&x, &stats, &mut y.clone());
             right.backward(&x, &stats, &mut y.clone());
-            for wrong in fitting(&x) {
+            for wrong in wrong_lengths(&x) {
                 refused("x", || right.forward(&wrong, &stats, &mut y.clone()));
                 refused("y", || right.forward(&x, &stats, &mut wrong.clone()));
                 refused("x", || right.backward(&wrong, &stats, &mut y.clone()));
                 refused("d", || right.backward(&x, &stats, &mut wrong.clone()));
             }
-            let of_stats = parameters().map(|(mean, var)| (one.clone(), other.clone(), Stats { mean, var }));
+            let of_stats = wrong_pairs(&one, &other)
+                .map(|(mean, var)| (one.clone(), other.clone(), Stats { mean, var }));
             for (gamma, beta, stats) in
-                parameters().map(|(gamma, beta)| (gamma, beta, stats.clone())).chain(of_stats)
+                wrong_pairs(&one, &other).map(|(gamma, beta)| (gamma, beta, stats.clone())).chain(of_stats)
             {
                 let wrong = norm(&gamma, &beta, fixed);
                 refused("parameters", || wrong.forward(&x, &stats, &mut y.clone()));
@@ -312,11 +328,20 @@ fn normalisations_refuse_what_does_not_fit() {
             refused("no channels", || norm(&[], &[], fixed).forward(&x, &none, &mut y.clone()));
             refused("no channels", || norm(&[], &[], fixed).backward(&x, &none, &mut y.clone()));
         }
+    }
+    run::<f32>();
+    run::<bf16>();
+}
 
+#[test]
+fn layer_normalisations_refuse_what_does_not_fit() {
+    fn run<E: Element>() {
+        let (x, y) = (map::<E>(ROWS * CHANNELS), map::<E>(ROWS * CHANNELS));
+        let (one, other) = (map(CHANNELS), map(CHANNELS));
         let right = LayerNorm { weight: &one, bias: &other, eps: 1e-3 };
         let row_stats = right.forward(&x, &mut y.clone());
         right.backward(&x, &row_stats, &mut y.clone());
-        for wrong in fitting(&x) {
+        for wrong in wrong_lengths(&x) {
             refused("x", || right.forward(&wrong, &mut y.clone()));
             refused("y", || right.forward(&x, &mut wrong.clone()));
             refused("x", || right.backward(&wrong, &row_stats, &mut y.clone()));
@@ -325,13 +350,22 @@ fn normalisations_refuse_what_does_not_fit() {
         for stats in [&row_stats[1..], &[], &[&row_stats[..], &row_stats[..]].concat()] {
             refused("stats", || right.backward(&x, stats, &mut y.clone()));
         }
-        for (weight, bias) in parameters() {
+        for (weight, bias) in wrong_pairs(&one, &other) {
             let wrong = LayerNorm { weight: &weight, bias: &bias, eps: 1e-3 };
             refused("parameters", || wrong.forward(&x, &mut y.clone()));
             refused("parameters", || wrong.backward(&x, &row_stats, &mut y.clone()));
         }
+    }
+    run::<f32>();
+    run::<bf16>();
+}
 
-        let shape = Map { batch: 3, pixels: 4, channels: c };
+#[test]
+fn response_normalisations_refuse_what_does_not_fit() {
+    fn run<E: Element>() {
+        let (x, y) = (map::<E>(ROWS * CHANNELS), map::<E>(ROWS * CHANNELS));
+        let (one, other) = (map(CHANNELS), map(CHANNELS));
+        let shape = Map { batch: 3, pixels: 4, channels: CHANNELS };
         let right = ResponseNorm { weight: &one, bias: &other, eps: 1e-3 };
         let norms = right.forward(&shape, &mut x.clone());
         let calls = |norm: &ResponseNorm, shape: &Map, x: &[E], norms: &[f32], d: &[E]| {
@@ -344,7 +378,7 @@ fn normalisations_refuse_what_does_not_fit() {
         for wrong in wrong_shapes(shape, &MAP) {
             calls(&right, &wrong, &x, &norms, &y);
         }
-        for wrong in fitting(&x) {
+        for wrong in wrong_lengths(&x) {
             calls(&right, &shape, &wrong, &norms, &y);
             refused("d", || right.backward(&shape, &x, &norms, &mut wrong.clone()));
         }
@@ -352,7 +386,7 @@ fn normalisations_refuse_what_does_not_fit() {
             refused("norms", || right.apply(&shape, &wrong, &mut x.clone()));
             refused("norms", || right.backward(&shape, &x, &wrong, &mut y.clone()));
         }
-        for (weight, bias) in parameters() {
+        for (weight, bias) in wrong_pairs(&one, &other) {
             calls(&ResponseNorm { weight: &weight, bias: &bias, eps: 1e-3 }, &shape, &x, &norms, &y);
         }
     }
