@@ -107,8 +107,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         Start::Fresh => {
             check_holds_no_runs(&out, SEARCH)?;
             let device = inputs.device.open(printer)?;
+            let (classes, images) = (data.source.classes(), data.source.len());
             for trial in &trials {
-                train::check(&trial.recipe, data.source.classes(), &device).map_err(|e| e.at(&space_file))?;
+                train::check(&trial.recipe, classes, images, &device).map_err(|e| e.at(&space_file))?;
             }
             training.check_inputs_are_kept(&out)?;
         }

@@ -12,16 +12,13 @@ use hema_core::provenance::Provenance;
 use serde::{Deserialize, Serialize};
 
 use super::bundle::{self, Manifest};
-use crate::model::ModelSpec;
+use crate::model::{MOST_CLASSES, ModelSpec};
 
 /// Name of the weights in the folder.
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 
 /// Name of the description in the folder.
 pub(crate) const CONFIG: &str = "config.json";
-
-/// Classes of a network, several times those of `ImageNet`'s largest form.
-const MOST_CLASSES: usize = 100_000;
 
 /// `config.json`, as far as it decides what a model computes.
 #[derive(Serialize, Deserialize)]

@@ -86,7 +86,7 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
         Start::Fresh => {
             check_holds_no_runs(&out, SERIES)?;
             let device = inputs.device.open(printer)?;
-            train::check(&recipe, data.source.classes(), &device)?;
+            train::check(&recipe, data.source.classes(), data.source.len(), &device)?;
             training.check_inputs_are_kept(&out)?;
             device
         }
