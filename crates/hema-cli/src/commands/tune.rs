@@ -116,6 +116,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     let out = Claimed::new(&out)?;
     if inputs.start() == Start::Fresh {
+        // another process may have been quicker
+        check_holds_no_runs(&out, SEARCH)?;
         data.info.write(&out)?;
         split.write(&out.join(SPLIT))?;
         write_text(&out.join(train::RECIPE), &recipe.to_toml()?)?;

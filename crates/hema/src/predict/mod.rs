@@ -80,6 +80,15 @@ impl Images {
         &self.datasets[0]
     }
 
+    /// A hash of the pixels and labels that the members see.
+    ///
+    /// # Errors
+    /// An image that cannot be read.
+    pub(crate) fn hash(&self) -> Result<String> {
+        let hashes: Vec<String> = self.datasets.iter().map(Dataset::hash).collect::<Result<_>>()?;
+        Ok(format!("{} {:?}", hashes.join(" "), self.of_member))
+    }
+
     /// Some of the images, by their positions; pixels are shared, not copied.
     pub(crate) fn subset(&self, positions: &[usize]) -> Self {
         let datasets = self.datasets.iter().map(|data| data.subset(positions)).collect();

@@ -93,6 +93,8 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
     };
     let out = Claimed::new(&out)?;
     if inputs.start() == Start::Fresh {
+        // another process may have been quicker
+        check_holds_no_runs(&out, SERIES)?;
         data.info.write(&out)?;
         let toml = recipe.to_toml()?;
         file::write_atomic(&out.join(RECIPE), |file| file.write_all(toml.as_bytes()))?;
