@@ -1,7 +1,7 @@
 //! Files that are whole or absent: every artefact is written beside its place and renamed into it.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -234,6 +234,36 @@ pub fn open(path: &Path) -> Result<File> {
     })
 }
 
+/// Reads a whole file of at most `limit` bytes, and never more: a device without an end is no file, and one
+/// that is far too large is not what was meant.
+///
+/// # Errors
+/// The errors of [`open`], a folder, a file of more than `limit` bytes, the system's reason.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let file = open(path)?;
+    if file.metadata().is_ok_and(|found| found.is_dir()) {
+        return Err(Error::new("is a folder, expected a file").at(path));
+    }
+    let mut bytes = Vec::new();
+    // what it says of its size may be outdated
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| Error::io(path, &e))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::new(format!("has more than {limit} bytes, which no such file has")).at(path));
+    }
+    Ok(bytes)
+}
+
+/// Reads a whole text of at most `limit` bytes, see [`read`].
+///
+/// # Errors
+/// The errors of [`read`]; bytes that are not UTF-8, with the first one's place.
+pub fn read_text(path: &Path, limit: u64) -> Result<String> {
+    String::from_utf8(read(path, limit)?).map_err(|e| {
+        let place = e.utf8_error().valid_up_to();
+        Error::new(format!("is not text: byte {place} is not UTF-8")).at(path)
+    })
+}
+
 /// Reads from a position of a file without moving anyone else's; any number of threads may do so at once.
 #[cfg(unix)]
 pub(crate) fn read_at(file: &File, out: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -285,6 +315,7 @@ pub(crate) fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn a_failed_write_leaves_the_old_file_and_no_litter() {
@@ -298,6 +329,23 @@ mod tests {
         assert!(failed.unwrap_err().to_string().contains("x.txt: cannot be written: stop"));
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_text_is_read_to_its_limit_and_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        fs::write(&path, "four").unwrap();
+        assert_eq!(read_text(&path, 4).unwrap(), "four");
+        let refused = |path: &Path, limit| read_text(path, limit).unwrap_err().message().to_owned();
+        assert_eq!(refused(&path, 3), "has more than 3 bytes, which no such file has");
+        fs::write(&path, b"ab\xff").unwrap();
+        assert_eq!(refused(&path, 4), "is not text: byte 2 is not UTF-8");
+        assert_eq!(refused(folder.path(), 4), "is a folder, expected a file");
+        assert_eq!(read(&folder.path().join("lost"), 4).unwrap_err().kind(), ErrorKind::NotFound);
+        if cfg!(unix) {
+            assert!(refused(Path::new("/dev/zero"), 4).contains("a device (expected a file)"));
+        }
     }
 
     #[cfg(unix)]
