@@ -8,12 +8,15 @@ mod bundle;
 mod ensemble;
 pub(crate) mod timm;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 
 use hema_core::error::{Error, ErrorKind, Result};
-use hema_core::tta;
+use hema_core::{file, tta};
 
-use crate::weights::Header;
+use crate::weights::{self, Header};
 use bundle::{KEY, Kind};
 
 pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, Manifest};
@@ -157,6 +160,6 @@ pub fn find(path: &Path) -> Result<PathBuf> {
 /// # Errors
 /// A path that is no model; a file that cannot be read.
 pub fn checksum(path: &Path) -> Result<u32> {
-    let file = find(path)?;
-    std::fs::read(&file).map(|bytes| crc32c::crc32c(&bytes)).map_err(|e| Error::io(&file, &e))
+    let found = find(path)?;
+    file::read(&found, weights::MAX_BYTES).map(|bytes| crc32c::crc32c(&bytes))
 }

@@ -7,7 +7,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use hema_core::error::{Error, Result};
@@ -16,7 +15,7 @@ use rand::RngExt as _;
 use toml::Value;
 
 use super::key::{FINITE, Kind, MOST_ENTRIES};
-use super::parse::{locate_at, parse_toml};
+use super::parse::{locate_at, parse_toml, read_text};
 use super::read::{Author, Field, Place, Problem, unknown, unlike};
 use super::top::Recipe;
 
@@ -52,13 +51,13 @@ const FIXED: &[(&str, &str)] = &[
 ];
 
 impl Space {
-    /// Reads a space from a file.
+    /// Reads a space from a file; also gives the file's text.
     ///
     /// # Errors
     /// A file that cannot be read, and everything [`Space::parse`] refuses.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|e| Error::io(path, &e).hint("check the path"))?;
-        Self::parse(&text, path)
+    pub fn read(path: &Path) -> Result<(Self, String)> {
+        let text = read_text(path)?;
+        Ok((Self::parse(&text, path)?, text))
     }
 
     /// Reads a space from TOML text. `origin` stands for the text in errors.

@@ -18,7 +18,7 @@ use super::state::{Array, Shapes, StateDict};
 use crate::memory;
 
 /// Files above this are refused before they are read: 8 GiB, several times the largest model of the zoo.
-const MAX_BYTES: u64 = 8 << 30;
+pub(crate) const MAX_BYTES: u64 = 8 << 30;
 /// Longest header that is read, many times that of an ensemble of the zoo's deepest networks.
 const MAX_HEADER: u64 = 16 << 20;
 /// Bytes before the header, which say its length.

@@ -10,7 +10,7 @@ mod pretrained;
 mod published;
 mod state;
 
-pub(crate) use file::Header;
+pub(crate) use file::{Header, MAX_BYTES};
 pub use file::{TensorFile, read, write};
 pub use hub_cache::HubCache;
 pub use import::{Imported, import};
