@@ -1,8 +1,8 @@
 //! Several models that predict together, over one or several views of each image, as one file.
 //!
-//! The file is a bundle of format 4 (older ones of format 2): the members' tensors stand under `members.0.`, `members.1.`, ...; the
-//! `hema` document holds every member's own manifest, its weights (one a view) and the temperature of the
-//! mixture. A single model is an ensemble of one.
+//! The file is a bundle of format 4 (older ones of format 2): the members' tensors stand under `members.0.`,
+//! `members.1.`, ...; the `hema` document holds every member's own manifest, its weights (one a view) and the
+//! temperature of the mixture. A single model is an ensemble of one.
 //!
 //! Left out on purpose: ensembles within ensembles.
 

@@ -89,7 +89,7 @@ fn a_model_of_which_a_byte_was_flipped_is_refused() {
             Ok(read) => assert_eq!(read.tensors, place.model.tensors, "byte {index}"),
         }
     }
-    assert!(refused > whole.len() - 16 && by_checksum > whole.len() / 4, "{refused} {by_checksum}");
+    assert!(refused > whole.len() - 16 && by_checksum > 100, "{refused} {by_checksum}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ const CHECKSUM: &str = "hema-checksum";
 pub struct TensorFile {
     /// The floating-point tensors. Integer tensors (PyTorch's batch counters) are left out.
     pub tensors: StateDict,
-    /// The text entries of the header.
+    /// The text entries of the header, but for the checksum.
     pub metadata: BTreeMap<String, String>,
     /// CRC-32C of the text entries and these tensors, to tell files apart.
     pub checksum: u32,
@@ -45,8 +45,10 @@ pub struct TensorFile {
 pub(crate) struct Header {
     path: PathBuf,
     file: File,
-    /// The text entries.
+    /// The text entries, but for the checksum.
     pub(crate) metadata: BTreeMap<String, String>,
+    /// The checksum that the file says.
+    checksum: Option<String>,
     /// The floating-point tensors.
     tensors: BTreeMap<String, TensorInfo>,
     /// Position of the first tensor's first byte.
@@ -80,10 +82,13 @@ impl Header {
         })?;
         let is_float =
             |info: &TensorInfo| matches!(info.dtype, Dtype::F32 | Dtype::F64 | Dtype::BF16 | Dtype::F16);
+        let mut metadata: BTreeMap<String, String> =
+            header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
         Ok(Self {
             path: path.to_owned(),
             file: source,
-            metadata: header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            checksum: metadata.remove(CHECKSUM),
+            metadata,
             tensors: header
                 .tensors()
                 .into_iter()
@@ -122,7 +127,7 @@ impl Header {
             check_finite(name, &array).map_err(|e| e.at(&self.path))?;
             tensors.insert(name.clone(), array);
         }
-        let is_checked = match self.metadata.get(CHECKSUM) {
+        let is_checked = match &self.checksum {
             Some(expected) if *expected != checksum.text() => {
                 return Err(Error::new("its contents do not match their checksum")
                     .at(&self.path)
@@ -171,15 +176,15 @@ fn check_finite(name: &str, array: &Array) -> Result<()> {
     }
 }
 
-/// CRC-32C (Castagnoli et al., 1993) of texts and tensors, whatever their order in a file. It finds damage; it
-/// is no proof of who wrote a file, which no checksum inside the file can be.
+/// CRC-32C (Castagnoli et al., 1993) of texts and tensors, whatever their order in a file. It finds damage;
+/// it is no proof of who wrote a file, which no checksum inside the file can be.
 struct Checksum(u32);
 
 impl Checksum {
-    /// The checksum of a file's text entries, but for that of the checksum itself.
+    /// The checksum of a file's text entries.
     fn of_text(metadata: &BTreeMap<String, String>) -> Self {
         let mut checksum = Self(0);
-        for (key, value) in metadata.iter().filter(|(key, _)| *key != CHECKSUM) {
+        for (key, value) in metadata {
             checksum.append(key.as_bytes());
             checksum.append(value.as_bytes());
         }
@@ -238,6 +243,7 @@ pub fn write(path: &Path, tensors: &StateDict, metadata: &BTreeMap<String, Strin
         .map(|(name, array)| (name, array, array.values.iter().flat_map(|v| v.to_le_bytes()).collect()))
         .collect();
     let mut metadata = metadata.clone();
+    metadata.remove(CHECKSUM);
     let mut checksum = Checksum::of_text(&metadata);
     let mut views = Vec::with_capacity(bytes.len());
     for (name, array, raw) in &bytes {

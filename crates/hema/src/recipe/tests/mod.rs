@@ -276,7 +276,11 @@ fn values_that_make_no_sense_are_refused() {
             "select.metric = \"acuracy\"\n[model]",
             "line 2: select.metric: unknown metric `acuracy` | did you mean `accuracy`?",
         ),
-        ("[model]", "average.epochs = 0\n[model]", "line 2: average.epochs: found `0`, expected 1 to 1000000"),
+        (
+            "[model]",
+            "average.epochs = 0\n[model]",
+            "line 2: average.epochs: found `0`, expected 1 to 1000000",
+        ),
         (
             "[model]",
             "select.on = \"both\"\n[model]",
@@ -339,7 +343,9 @@ fn absurd_numbers_are_refused_by_their_keys() {
         ),
     ] {
         let error = with(&[&format!("{key}={value}")]).unwrap_err().to_string();
-        assert!(error.contains(expected), "{key}: {error:.300}");
+        // the override names its key itself
+        let expected = expected.strip_prefix(&format!("{key}: ")).unwrap_or(expected);
+        assert!(error.contains(expected), "{key}: {}", &error[error.len().saturating_sub(200)..]);
     }
 }
 
