@@ -13,7 +13,7 @@ use hema_core::tta;
 use rayon::prelude::*;
 
 use crate::device;
-use crate::model_file::{self, Manifest};
+use crate::model_file::Manifest;
 use crate::nn::Precision;
 use crate::predict::{Images, Predictor};
 use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
@@ -302,8 +302,8 @@ impl Classifier {
     /// weights, manifests.
     pub(crate) fn identity(&self, images: &str) -> Result<String> {
         let manifests = serde_json::to_string(&self.manifests).map_err(|e| Error::new(e.to_string()))?;
-        let weights: Vec<u32> =
-            self.paths.iter().map(|model| model_file::checksum(model)).collect::<Result<_>>()?;
+        // of what was read: the file may be another by now
+        let weights = self.predictor.checksums();
         let precision = self.predictor.precision().name();
         let tta = self.predictor.tta().name;
         let among = self.predictor.possible().join(",");

@@ -354,7 +354,8 @@ impl Plan {
             None => device::open("cpu")?,
         };
         if self.start == Start::Fresh {
-            train::check(&self.recipe, self.data.source.classes(), &device)?;
+            let images = self.split.counts()[Part::Train as usize] as usize;
+            train::check(&self.recipe, self.data.source.classes(), images, &device)?;
         }
         let folder = Claimed::for_run(&self.folder, self.start)?;
         let (training, val) = self.load_parts(observer)?;

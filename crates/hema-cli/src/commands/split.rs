@@ -35,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "K", conflicts_with = "val")]
     folds: Option<usize>,
     /// Draw validation, or the folds, so many times; the test part is the same in all
-    #[arg(long, value_name = "R", default_value_t = 1)]
+    #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1000))]
     repeats: u64,
     /// Decides every random choice
     #[arg(long, default_value_t = 0)]

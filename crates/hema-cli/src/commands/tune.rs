@@ -96,7 +96,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         Start::Fresh => Search { trials: args.trials, halving: args.halving },
     };
     let space_file = args.space.clone().unwrap_or_else(|| out.join(SPACE));
-    let space = Space::read(&space_file)?;
+    let (space, space_text) = Space::read(&space_file)?;
     space.check(&recipe).map_err(|e| e.at(&space_file))?;
     let trials = draw(&space, search, &recipe).map_err(|e| e.at(&space_file))?;
     let data = training.open_data(&recipe, &out, &mut Bars::new(printer))?;
@@ -107,18 +107,21 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         Start::Fresh => {
             check_holds_no_runs(&out, SEARCH)?;
             let device = inputs.device.open(printer)?;
+            let (classes, images) = (data.source.classes(), data.source.len());
             for trial in &trials {
-                train::check(&trial.recipe, data.source.classes(), &device).map_err(|e| e.at(&space_file))?;
+                train::check(&trial.recipe, classes, images, &device).map_err(|e| e.at(&space_file))?;
             }
             training.check_inputs_are_kept(&out)?;
         }
     }
     let out = Claimed::new(&out)?;
     if inputs.start() == Start::Fresh {
+        // another process may have been quicker
+        check_holds_no_runs(&out, SEARCH)?;
         data.info.write(&out)?;
         split.write(&out.join(SPLIT))?;
         write_text(&out.join(train::RECIPE), &recipe.to_toml()?)?;
-        file::write_atomic(&out.join(SPACE), |w| w.write_all(&std::fs::read(&space_file)?))?;
+        write_text(&out.join(SPACE), &space_text)?;
         // last: what has it can be resumed
         write_json(&out.join(SEARCH), &search)?;
     }

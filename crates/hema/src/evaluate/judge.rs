@@ -36,12 +36,13 @@ pub(super) struct Subject {
 }
 
 /// A suite, and the images that it damages: loaded at its own size where it has one.
-#[derive(Clone, Copy)]
 pub(super) struct Trial<'a> {
     /// The conditions.
     pub(super) suite: &'a Suite,
     /// The images.
     pub(super) images: &'a Images,
+    /// Hash of the images, see [`Images::hash`].
+    pub(super) hash: String,
 }
 
 /// Judges a model on labelled images. The clean images always come first, whatever the trials. Conditions
@@ -121,12 +122,13 @@ impl Judge<'_> {
 
     fn condition(&mut self, trial: &Trial, condition: &suite::Condition) -> Result<Judged> {
         let suite = trial.suite;
-        let identity = format!("{} {:?} {condition:?}", suite.name, suite.size);
+        let identity = format!("{} {:?} {} {condition:?}", suite.name, suite.size, trial.hash);
         let name = match condition.severity() {
             Some(severity) => format!("{} {severity}", condition.name()),
             None => condition.name().to_owned(),
         };
-        if let Some(known) = self.journal.as_ref().and_then(|journal| journal.find(&identity)) {
+        let known = self.journal.as_ref().and_then(|journal| journal.find(&identity));
+        if let Some(known) = known.filter(|known| known.right.len() == self.labels.len()) {
             (self.progress)(&name, self.labels.len());
             return Ok(known.clone());
         }

@@ -122,7 +122,7 @@ impl<'a> Evaluating<'a> {
     }
 
     /// Writes `evaluation.json` and `report.html` into this folder, and goes on with an evaluation of the
-    /// same model and images that was interrupted there.
+    /// same model and images that was interrupted there. Meanwhile no other may judge there.
     pub fn out(mut self, folder: impl Into<PathBuf>) -> Self {
         self.out = Some(folder.into());
         self
@@ -195,15 +195,26 @@ impl<'a> Evaluating<'a> {
             }
         }
         let of_suite = |suite: &Suite| suite.size.and_then(|size| at_size.get(&size)).unwrap_or(images);
-        let trials: Vec<Trial> =
-            suites.iter().map(|suite| Trial { suite, images: of_suite(suite) }).collect();
+        let hash = images.hash()?;
+        let trial = |suite| -> Result<Trial> {
+            let own = of_suite(suite);
+            let hash = if std::ptr::eq(own, images) { hash.clone() } else { own.hash()? };
+            Ok(Trial { suite, images: own, hash })
+        };
+        let trials: Vec<Trial> = suites.iter().map(trial).collect::<Result<_>>()?;
         let provenance = Provenance::now(command_line(), device::name(model.predictor().device()));
         let mut journal = match &self.out {
-            Some(out) => Some(Journal::open(&out.join(JOURNAL), &key(model, images, &provenance)?)?),
+            Some(out) => Some(Journal::open(&out.join(JOURNAL), &key(model, &hash, &provenance)?)?),
             None => None,
         };
         if let Some(judged) = journal.as_ref().map(Journal::len).filter(|judged| *judged > 0) {
             watch.note(&format!("going on with an evaluation that has judged {judged} conditions"));
+        }
+        if let Some(foreign) = journal.as_ref().map(Journal::foreign).filter(|foreign| *foreign > 0) {
+            watch.note(&format!(
+                "{foreign} conditions that were judged there are of another model, other images or another build, and \
+                 are not used"
+            ));
         }
         let subject = Subject {
             model: model.summary(),
@@ -235,7 +246,7 @@ impl<'a> Evaluating<'a> {
 }
 
 /// Everything that decides the scores of a condition, beside the condition.
-fn key(model: &Classifier, images: &Images, provenance: &Provenance) -> Result<String> {
-    let Provenance { version, commit, dirty, .. } = provenance;
-    Ok(format!("{version} {commit} {dirty} {}", model.identity(&images.first().hash()?)?))
+fn key(model: &Classifier, images: &str, provenance: &Provenance) -> Result<String> {
+    let Provenance { version, commit, dirty, device, .. } = provenance;
+    Ok(format!("{version} {commit} {dirty} {device} {}", model.identity(images)?))
 }

@@ -14,13 +14,15 @@ use hema_core::{Image, calibrate, prevalence};
 use rayon::prelude::*;
 
 use crate::loader::{self, Flow};
+use crate::memory;
 use crate::model::Network;
 use crate::model_file::{self, Bundle, Ensemble, Manifest};
 use crate::nn::{Pass, Precision, Prepared, predicting};
 use crate::weights;
 
-/// Images, or views of them, that a forward pass takes at once.
+/// Images, or views of them, that a forward pass takes at once, and no more pixels of them than this.
 const BATCH: usize = 64;
+const BATCH_PIXELS: usize = BATCH * 384 * 384;
 
 /// Changes one image before it is normalised, given its index in the data set.
 pub type Edit<'a> = &'a (dyn Fn(usize, &mut Image) + Sync);
@@ -60,6 +62,8 @@ struct Member {
     /// A weight for each view; the weights of all members sum to 1.
     weights: Vec<f32>,
     prepared: Prepared,
+    /// Checksum of its file, where it was read from one.
+    checksum: Option<u32>,
 }
 
 /// Images as the members of a predictor see them: decoded once for each distinct size, crop and filter.
@@ -74,6 +78,15 @@ impl Images {
     /// The images as the first member sees them.
     pub fn first(&self) -> &Dataset {
         &self.datasets[0]
+    }
+
+    /// A hash of the pixels and labels that the members see.
+    ///
+    /// # Errors
+    /// An image that cannot be read.
+    pub(crate) fn hash(&self) -> Result<String> {
+        let hashes: Vec<String> = self.datasets.iter().map(Dataset::hash).collect::<Result<_>>()?;
+        Ok(format!("{} {:?}", hashes.join(" "), self.of_member))
     }
 
     /// Some of the images, by their positions; pixels are shared, not copied.
@@ -97,6 +110,7 @@ impl Predictor {
             temperature: 1.0,
             weights: vec![1.0],
             prepared: Prepared::default(),
+            checksum: None,
         };
         Self {
             members: vec![member],
@@ -233,6 +247,11 @@ impl Predictor {
     /// Class names in the order of the probabilities.
     pub fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    /// Checksum of each member's file, as it was when it was read.
+    pub(crate) fn checksums(&self) -> Vec<Option<u32>> {
+        self.members.iter().map(|member| member.checksum).collect()
     }
 
     /// Trainable parameters of all members together.
@@ -397,7 +416,7 @@ impl Predictor {
                 let made: Vec<_> = images.par_iter().map(views_of).collect::<Result<_>>()?;
                 Ok(made.into_iter().flatten().collect())
             };
-            let at_once = (BATCH / count).max(1);
+            let at_once = (member.batch() / count).max(1);
             loader::for_each_made_batch(&order, at_once, &member.preprocess, &make, |batch| {
                 let shown = batch.samples.clone();
                 let probabilities = predicting(&self.device, shown.len(), || {
@@ -428,7 +447,7 @@ impl Predictor {
         let order: Vec<usize> = (0..data.len()).collect();
         let mut embedded = Embedded { features: Vec::new(), probabilities: Vec::new() };
         let read = |&i: &usize| data.image(i);
-        loader::for_each_batch(&order, BATCH, &member.preprocess, &read, |batch| {
+        loader::for_each_batch(&order, member.batch(), &member.preprocess, &read, |batch| {
             let (features, probabilities) = predicting(&self.device, batch.samples.len(), || {
                 let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
                 let features = member.network.features(batch.into_tensor(&self.device), &pass);
@@ -449,6 +468,9 @@ impl Predictor {
 impl Member {
     fn new(member: &model_file::Member, device: &Device) -> Result<Self> {
         let Bundle { manifest, tensors } = &member.model;
+        let outline = Network::outline(&manifest.model)?;
+        let values = outline.parameters.saturating_add(2 * outline.largest_map);
+        memory::check(values.saturating_mul(4), "an image and the network that classifies it")?;
         let (network, report) = weights::load(Network::new(&manifest.model, 0, device)?, tensors)?;
         if let Some(name) = report.missing.first().or(report.unexpected.first()) {
             return Err(Error::new(format!("its tensors do not fit its architecture, first `{name}`")));
@@ -459,7 +481,14 @@ impl Member {
             temperature: manifest.temperature,
             weights: member.weights.iter().map(|weight| *weight as f32).collect(),
             prepared: Prepared::default(),
+            checksum: member.checksum,
         })
+    }
+
+    /// Images, or views of them, that the network takes at once.
+    fn batch(&self) -> usize {
+        let side = self.preprocess.network_size().max(1);
+        (BATCH_PIXELS / (side * side)).clamp(1, BATCH)
     }
 }
 

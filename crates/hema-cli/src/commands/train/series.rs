@@ -86,13 +86,15 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
         Start::Fresh => {
             check_holds_no_runs(&out, SERIES)?;
             let device = inputs.device.open(printer)?;
-            train::check(&recipe, data.source.classes(), &device)?;
+            train::check(&recipe, data.source.classes(), data.source.len(), &device)?;
             training.check_inputs_are_kept(&out)?;
             device
         }
     };
     let out = Claimed::new(&out)?;
     if inputs.start() == Start::Fresh {
+        // another process may have been quicker
+        check_holds_no_runs(&out, SERIES)?;
         data.info.write(&out)?;
         let toml = recipe.to_toml()?;
         file::write_atomic(&out.join(RECIPE), |file| file.write_all(toml.as_bytes()))?;
