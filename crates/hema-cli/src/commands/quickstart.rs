@@ -12,6 +12,7 @@ use hema::{Classifier, Device, command_line, file, synthetic, training};
 
 use super::evaluate;
 use super::train::{TrainingBars, stopped};
+use super::args::output;
 use crate::output::{Bars, Printer, shell_word};
 use crate::status::{Status, stop_flag};
 
@@ -19,7 +20,7 @@ use crate::status::{Status, stop_flag};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Run directory [default: runs/quickstart, or the next free name]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_parser = output(), value_name = "DIR")]
     out: Option<PathBuf>,
 }
 

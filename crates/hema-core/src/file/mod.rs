@@ -1,0 +1,20 @@
+//! Files: read only where they are regular and no longer than they should be, written whole or not at all.
+//!
+//! Every artefact is written beside its place (`temporary`) and renamed into it (`write`). Left out on purpose:
+//! what stands in files.
+
+mod own;
+mod place;
+mod read;
+mod temporary;
+mod write;
+
+pub use own::open_own;
+pub(crate) use place::write_error;
+pub use place::{create_folder, prepare, sync_folder_of};
+pub use read::{open, read, read_text};
+pub(crate) use read::{exists, is_absence, open_regular, read_at, read_exact_at};
+pub use temporary::remove_temporary;
+pub(crate) use temporary::{TemporaryFolder, temporary_file, temporary_folder};
+pub use write::{STDOUT, csv_error, is_stdout, replace, write_atomic};
+pub(crate) use write::{is_stream, sync_tree, write_all_at, write_stream};
