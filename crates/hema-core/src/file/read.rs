@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -40,7 +40,7 @@ pub(crate) fn exists(path: &Path) -> Result<bool> {
 
 /// Whether an error says that nothing is at a path: no such name, a file where a folder would be, a name that
 /// no file can have, links that lead in a circle.
-pub(crate) fn is_absence(error: &io::Error) -> bool {
+fn is_absence(error: &io::Error) -> bool {
     #[cfg(unix)]
     let is_circle = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
     #[cfg(not(unix))]
@@ -54,21 +54,49 @@ pub(crate) fn is_absence(error: &io::Error) -> bool {
     is_circle || absent.contains(&error.kind())
 }
 
+/// The paths in a folder, in name order; none where nothing is.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    let list = || fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect();
+    let mut paths: Vec<PathBuf> = match list() {
+        Err(e) if is_absence(&e) => Vec::new(),
+        listed => listed.map_err(|e: io::Error| Error::io(folder, &e))?,
+    };
+    paths.sort();
+    Ok(paths)
+}
+
+/// Opens a file of at most `limit` bytes for reading.
+///
+/// # Errors
+/// The errors of [`open`], a folder, a file of more than `limit` bytes.
+pub(crate) fn open_within(path: &Path, limit: u64) -> Result<File> {
+    let file = open(path)?;
+    let found = file.metadata().map_err(|e| Error::io(path, &e))?;
+    if found.is_dir() {
+        return Err(Error::new("is a folder, expected a file").at(path));
+    }
+    if found.len() > limit { Err(too_long(path, limit)) } else { Ok(file) }
+}
+
+fn too_long(path: &Path, limit: u64) -> Error {
+    Error::new(format!("has more than {limit} bytes, which no such file has")).at(path)
+}
+
 /// Reads a whole file of at most `limit` bytes, and never more: a device without an end is no file, and one
 /// that is far too large is not what was meant.
 ///
 /// # Errors
 /// The errors of [`open`], a folder, a file of more than `limit` bytes, the system's reason.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let file = open(path)?;
-    if file.metadata().is_ok_and(|found| found.is_dir()) {
-        return Err(Error::new("is a folder, expected a file").at(path));
-    }
+    let file = open_within(path, limit)?;
     let mut bytes = Vec::new();
     // what it says of its size may be outdated
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| Error::io(path, &e))?;
     if bytes.len() as u64 > limit {
-        return Err(Error::new(format!("has more than {limit} bytes, which no such file has")).at(path));
+        return Err(too_long(path, limit));
     }
     Ok(bytes)
 }

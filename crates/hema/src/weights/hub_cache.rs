@@ -74,7 +74,7 @@ impl HubCache {
                 .or_else(|_| fs::rename(&blob, &path))
                 .map_err(|e| Error::io(&path, &e))?;
         }
-        file::write_atomic(&folder.join("refs/main"), |w| w.write_all(commit.as_bytes()))?;
+        file::replace(&folder.join("refs/main"), |w| w.write_all(commit.as_bytes()))?;
         Ok(path)
     }
 

@@ -1,12 +1,11 @@
 //! Data sets that come as several files: the shards in a folder, or a pattern of shard names.
 
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use super::leftovers::Leftovers;
 use super::listing::is_ignored;
 use crate::data::part::Part;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::file;
 
 /// Most shards of a pattern.
@@ -26,12 +25,11 @@ pub(super) fn in_folder(path: &Path, ending: &str) -> Result<Vec<PathBuf>> {
         !name.starts_with('.') && ENDINGS.iter().any(|ending| name.ends_with(ending))
     };
     let shards = |folder: &Path| -> Result<Vec<PathBuf>> {
-        Ok(files(folder)?.into_iter().filter(is_shard).collect())
+        Ok(file::list(folder)?.into_iter().filter(is_shard).collect())
     };
     let own = shards(path)?;
     let mut files = if own.is_empty() { shards(&path.join("data"))? } else { own };
     files.retain(|file| file_name(file).ends_with(ending));
-    files.sort();
     Ok(files)
 }
 
@@ -41,22 +39,13 @@ pub(super) fn in_folder(path: &Path, ending: &str) -> Result<Vec<PathBuf>> {
 /// A folder that cannot be listed.
 pub(super) fn beside(path: &Path, ending: &str) -> Result<Leftovers> {
     let mut leftovers = Leftovers::default();
-    for file in [files(path)?, files(&path.join("data"))?].concat() {
+    for file in [file::list(path)?, file::list(&path.join("data"))?].concat() {
         let name = file_name(&file);
         if file.is_file() && !is_ignored(&name) && !name.ends_with(ending) {
             leftovers.add(&name, || Ok(Vec::new()))?;
         }
     }
     Ok(leftovers)
-}
-
-/// Everything in a folder; nothing where there is no folder.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let list = || fs::read_dir(folder)?.map(|file| Ok(file?.path())).collect();
-    match list() {
-        Err(e) if file::is_absence(&e) => Ok(Vec::new()),
-        listed => listed.map_err(|e: io::Error| Error::io(folder, &e)),
-    }
 }
 
 /// The shards that a pattern such as `x-{000000..000003}.tar` names; `None` when it is none.
