@@ -18,6 +18,7 @@ use csv::StringRecord;
 pub(crate) use self::column::Column;
 pub(crate) use self::fit::fit;
 use crate::error::{Error, Result};
+use crate::spreadsheet::restored;
 
 /// The characters that may stand between two cells, the likelier first.
 const SEPARATORS: [u8; 4] = *b",;\t|";
@@ -136,6 +137,7 @@ impl Table {
                 .at(&self.origin)
                 .hint("put text that holds the separator into double quotes"));
             }
+            let cells = cells.iter().map(restored).collect();
             return Ok(Some(Row { line, cells }));
         }
         Ok(None)

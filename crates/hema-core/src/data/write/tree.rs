@@ -18,6 +18,7 @@ use crate::data::decode;
 use crate::data::notice::Notice;
 use crate::error::{Error, Result};
 use crate::file;
+use crate::spreadsheet::defused;
 
 /// Folder around everything in an archive, so that a single class is not taken for the wrapping.
 const TOP: &str = "data";
@@ -115,7 +116,7 @@ impl CsvTable {
 
     fn add(&mut self, row: &[&str]) -> Result<()> {
         self.is_empty = false;
-        self.text.write_record(row).map_err(|e| bad_row(&e))
+        self.text.write_record(row.iter().map(|cell| defused(cell).into_owned())).map_err(|e| bad_row(&e))
     }
 
     fn finish(self) -> Result<Option<Vec<u8>>> {
