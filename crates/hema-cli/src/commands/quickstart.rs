@@ -10,9 +10,9 @@ use hema::run_folder::REPORT;
 use hema::train::{Claimed, Start, Task};
 use hema::{Classifier, Device, command_line, file, synthetic, training};
 
+use super::args::output;
 use super::evaluate;
 use super::train::{TrainingBars, stopped};
-use super::args::output;
 use crate::output::{Bars, Printer, shell_word};
 use crate::status::{Status, stop_flag};
 

@@ -171,8 +171,8 @@ impl Place {
         self.look(fetched, |file| tiff::page_file(file, directory))
     }
 
-    /// Looks into the entry's file where it lies, or else into its bytes. What `look` finds wrong with them is
-    /// of the kind [`ErrorKind::Unreadable`].
+    /// Looks into the entry's file where it lies, or else into its bytes. What `look` finds wrong with them
+    /// is of the kind [`ErrorKind::Unreadable`].
     fn look<T>(&self, fetched: Fetched, look: impl FnOnce(&dyn ReadAt) -> Result<T>) -> Result<T> {
         match (self, fetched) {
             (Self::File(path), Fetched::Later) => {
@@ -205,7 +205,9 @@ impl Place {
         match self {
             Self::Page { file, directory } => file.page(*directory, Fetched::Later),
             Self::Span { blob, offset, len, .. } => blob.read(*offset, *len).map_err(|e| failed(&e)),
-            Self::Missing(_) => Err(unreadable("cannot be read: there was no such file when the data were opened")),
+            Self::Missing(_) => {
+                Err(unreadable("cannot be read: there was no such file when the data were opened"))
+            }
             Self::File(path) => {
                 let file = open_picture(path)?;
                 let bytes = read_picture(file).map_err(|e| failed(&e).at(path))?;

@@ -8,11 +8,12 @@ use super::place::{folder_of, write_error};
 use super::temporary::temporary_file;
 use crate::error::{Error, Result};
 
-/// Opens a file whose name anybody can foresee, or makes it: for reading, and for writing at its end. In a folder
-/// that others write to as well somebody may have put a link there, or a file to be read by others.
+/// Opens a file whose name anybody can foresee, or makes it: for reading, and for writing at its end. In a
+/// folder that others write to as well somebody may have put a link there, or a file of theirs.
 ///
 /// # Errors
-/// A link, a file that has a second name or belongs to another user, anything but a file; the system's reason.
+/// A link, a file that has a second name or belongs to another user, anything but a file; the system's
+/// reason.
 pub fn open_own(path: &Path) -> Result<File> {
     let fail = |e: io::Error| write_error(path, &e);
     let mut options = File::options();
@@ -48,13 +49,50 @@ pub fn open_own(path: &Path) -> Result<File> {
         if found.nlink() > 1 {
             return refuse("a file with a second name");
         }
-        // what this user makes here has this owner, whatever a server makes of users
-        let own = temporary_file(folder_of(path)).and_then(|file| file.as_file().metadata()).map_err(fail)?;
-        if found.uid() != own.uid() {
+        if found.uid() != own_user(folder_of(path)).map_err(fail)? {
             return refuse("another user's file");
         }
     }
     Ok(file)
+}
+
+/// The owner of what this process makes in a folder, whatever a server makes of users.
+#[cfg(unix)]
+fn own_user(folder: &Path) -> io::Result<u32> {
+    use std::os::unix::fs::MetadataExt;
+    temporary_file(folder)?.as_file().metadata().map(|made| made.uid())
+}
+
+/// Refuses a link that another user put into a folder in which everybody may put things: where it leads to is
+/// that user's choice. The system refuses such a link where it is the one to follow it.
+///
+/// # Errors
+/// Such a link.
+#[cfg(unix)]
+pub(super) fn refuse_foreign_link(path: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    /// Everybody may put things there, and take away only their own.
+    const SHARED: u32 = 0o1002;
+    let Ok(link) = fs::symlink_metadata(path) else { return Ok(()) };
+    if !link.is_symlink() {
+        return Ok(());
+    }
+    let fail = |e: io::Error| write_error(path, &e);
+    let folder = fs::metadata(folder_of(path)).map_err(fail)?;
+    let is_shared = folder.mode() & SHARED == SHARED;
+    if is_shared && link.uid() != folder.uid() && link.uid() != own_user(folder_of(path)).map_err(fail)? {
+        return Err(Error::new("is a link that another user put there")
+            .at(path)
+            .hint("choose a folder of your own with --out"));
+    }
+    Ok(())
+}
+
+/// Nobody else's links are known here.
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps)] // the signature that it has elsewhere
+pub(super) fn refuse_foreign_link(_: &Path) -> Result<()> {
+    Ok(())
 }
 
 #[cfg(all(test, unix))]
@@ -63,6 +101,27 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn a_link_that_another_user_put_into_a_folder_of_everybodys_is_not_followed() {
+        use std::os::unix::fs::{PermissionsExt, lchown};
+        let folder = tempfile::tempdir().unwrap();
+        let (link, file) = (folder.path().join("out.csv"), folder.path().join("mine"));
+        fs::write(&file, "mine").unwrap();
+        symlink(&file, &link).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        refuse_foreign_link(&link).unwrap();
+        // only the superuser can give links away
+        if lchown(&link, Some(12345), None).is_ok() {
+            let error = refuse_foreign_link(&link).unwrap_err();
+            assert!(error.to_string().ends_with("out.csv: is a link that another user put there"), "{error}");
+            let error = crate::file::write_atomic(&link, |w| w.write_all(b"new")).unwrap_err();
+            assert!(error.to_string().contains("another user"), "{error}");
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+            refuse_foreign_link(&link).unwrap();
+        }
+        assert_eq!(fs::read(&file).unwrap(), b"mine");
+    }
 
     #[test]
     fn what_others_put_under_a_foreseeable_name_is_not_written_to() {

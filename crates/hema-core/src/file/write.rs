@@ -4,6 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::own::refuse_foreign_link;
 use super::place::{folder_of, prepare, sync_folder_of, write_error};
 use super::temporary::temporary_file;
 use crate::error::{Error, Result};
@@ -82,6 +83,7 @@ impl Target {
         if is_stdout(path) || cfg!(unix) && OPEN_ALREADY.iter().any(|open| path.starts_with(open)) {
             return Ok(Self::Stream);
         }
+        refuse_foreign_link(path)?;
         let Ok(metadata) = fs::metadata(path) else {
             return refuse_dangling_link(path).map(|()| Self::File(path.to_path_buf(), None));
         };

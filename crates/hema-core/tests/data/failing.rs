@@ -12,7 +12,9 @@ use hema_core::error::Result;
 use hema_core::sampler::{Draw, Mix};
 use tempfile::TempDir;
 
-use crate::helper::{cells, file, folder, gzip, load, load_skipping, open_error, png, tar, write_folder, zip};
+use crate::helper::{
+    cells, file, folder, gzip, load, load_skipping, open_error, png, tar, write_folder, zip,
+};
 use crate::pages::stack;
 
 /// Everything that goes over the images of a source, where it may leave out those that cannot be read.

@@ -6,8 +6,8 @@ use hema::error::{Error, Result};
 use hema_fetch::sets::{self, Fetched, PublicSet, SETS};
 use hema_fetch::{Options, Outcome};
 
-use crate::commands::download::Watch;
 use crate::commands::args::output;
+use crate::commands::download::Watch;
 use crate::output::Printer;
 use crate::status::Status;
 

@@ -97,8 +97,8 @@ impl Walk {
         Ok(())
     }
 
-    /// The path that a link leads to, if something is there. Counts links to nothing, and to what lies outside
-    /// the root.
+    /// The path that a link leads to, if something is there. Counts links to nothing, and to what lies
+    /// outside the root.
     fn follow(&mut self, link: &DirEntry, name: &str) -> Result<Option<PathBuf>> {
         if !file::exists(&link.path())? {
             self.links.dangling.add(name);

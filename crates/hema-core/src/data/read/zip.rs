@@ -46,9 +46,9 @@ impl Member {
     fn start(&self, file: &Blob) -> Result<Vec<u8>> {
         // packed, they hardly take more
         let len = self.packed.min(4 * leftovers::START as u64) as usize;
-        let packed = file.read(self.offset, len).map_err(|e| {
-            Error::new(format!("cannot be read: {e}")).with_kind(e.kind().into())
-        })?;
+        let packed = file
+            .read(self.offset, len)
+            .map_err(|e| Error::new(format!("cannot be read: {e}")).with_kind(e.kind().into()))?;
         let mut start = Vec::new();
         let wanted = leftovers::START as u64;
         let _ = if self.deflated {

@@ -52,7 +52,8 @@ impl Names {
         let below = below_class(entry.path, class);
         let parts: Vec<&str> = below.split('/').filter(|part| !matches!(*part, "" | "." | "..")).collect();
         let tamed = parts.iter().map(|part| tame(part)).collect::<Vec<_>>();
-        let is_renamed = tamed.iter().zip(&parts).any(|(tamed, part)| portable(part) == *tamed && tamed != part);
+        let is_renamed =
+            tamed.iter().zip(&parts).any(|(tamed, part)| portable(part) == *tamed && tamed != part);
         let mut name = tamed.join(if class.is_some() { "/" } else { "_" });
         // folders below the only class would be taken for classes
         if self.classes.len() == 1 {
@@ -204,7 +205,9 @@ mod tests {
             let error = names(&alike).err().expect(alike[0]).to_string();
             assert!(error.ends_with("are one folder on many disks"), "{error}");
         }
-        for odd in ["CON", "nul", "com1", "LPT9.x", "x.", "x ", " x", "a:b", "what?", "a*", "<a>", "a|b", "a\"b"] {
+        for odd in
+            ["CON", "nul", "com1", "LPT9.x", "x.", "x ", " x", "a:b", "what?", "a*", "<a>", "a|b", "a\"b"]
+        {
             let error = names(&[odd]).err().expect(odd).to_string();
             assert!(error.ends_with("cannot be a folder's name"), "{error}");
         }
@@ -213,7 +216,8 @@ mod tests {
     #[test]
     fn images_get_names_that_every_disk_holds_apart_and_it_is_said() {
         let mut names = names(&["a", "b"]).unwrap();
-        let mut claim = |path: &str| names.claim(Entry { path, label: Some(0), part: None, group: None }, "png");
+        let mut claim =
+            |path: &str| names.claim(Entry { path, label: Some(0), part: None, group: None }, "png");
         assert_eq!(claim("a/x.png"), "a/x.png");
         assert_eq!(claim("a/images[7]"), "a/images_000007.png");
         assert_eq!(claim("a/X.png"), "a/X-2.png");

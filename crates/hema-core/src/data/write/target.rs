@@ -14,7 +14,7 @@ use crate::file::{self, TemporaryFolder};
 pub(super) fn new_file(path: &Path) -> Result<NamedTempFile> {
     let fail = |e: io::Error| file::write_error(path, &e);
     if file::is_stream(path) {
-        return NamedTempFile::new().map_err(fail);
+        return file::temporary_file(&std::env::temp_dir()).map_err(fail);
     }
     refuse_existing(path)?;
     file::temporary_file(file::prepare(path)?).map_err(fail)
