@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::deep::White;
 use super::place::Picture;
 use super::source::Source;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Most compressed bytes of one batch.
 const BATCH_BYTES: usize = 64 << 20;
@@ -42,11 +42,12 @@ impl Source {
 
     /// Reads the entries of `order` (see [`Source::reading_order`]), turns each into whatever `work` makes of
     /// it, on all threads, and hands the results to `each` on this thread, in that order. No more than
-    /// `in_flight` results wait at a time. An entry that cannot be read reaches `work` as the error, with its
-    /// path.
+    /// `in_flight` results wait at a time. An entry that is no picture reaches `work` as an error of the kind
+    /// [`ErrorKind::Unreadable`], with its path.
     ///
     /// # Errors
-    /// A shared file that cannot be read any further; whatever `each` returns.
+    /// What the system cannot read, with its path: one that lost its right to read, a file that is gone since
+    /// the source was opened, a broken disk. Whatever `each` returns.
     pub fn visit<T: Send>(
         &self,
         order: &[usize],
@@ -78,17 +79,24 @@ impl Source {
                 batch.push((order[next], fetched));
                 next += 1;
             }
-            let results: Vec<(usize, T)> = batch
+            let results: Vec<Result<(usize, T)>> = batch
                 .into_par_iter()
                 .map(|(i, fetched)| {
                     let decoded =
                         self.places.get(i).picture(fetched, white).map_err(|e| e.at(self.location(i)));
-                    self.remarks.decoded(i, &decoded);
-                    (i, work(i, decoded.map(|(picture, _)| picture)))
+                    match decoded {
+                        // what failed here may read well tomorrow: nobody may take it for a bad image
+                        Err(failed) if failed.kind() != ErrorKind::Unreadable => Err(failed),
+                        decoded => {
+                            self.remarks.decoded(i, &decoded);
+                            Ok((i, work(i, decoded.map(|(picture, _)| picture))))
+                        }
+                    }
                 })
                 .collect();
-            for (i, result) in results {
-                each(i, result)?;
+            for result in results {
+                let (i, done) = result?;
+                each(i, done)?;
             }
         }
         Ok(())
