@@ -9,6 +9,7 @@ use flate2::read::DeflateDecoder;
 use super::blob::{Blob, Cursor};
 use super::decode::{self, Unused};
 use super::deep::{Range, White};
+use super::memory::Reservation;
 use super::tiff::{self, ReadAt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file;
@@ -24,6 +25,13 @@ pub struct Picture {
     pub image: Image,
     /// The picture file as it lies in the data, byte for byte; `None` for an image of an array.
     pub file: Option<Vec<u8>>,
+}
+
+impl Picture {
+    /// Bytes that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        self.image.pixels().len() + self.file.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// Where the bytes of one entry lie.
@@ -53,6 +61,9 @@ pub(super) trait PixelLayout: Send + Sync {
     /// Bytes of one image.
     fn bytes(&self) -> usize;
 
+    /// Bytes of memory that making an image takes, beside its own.
+    fn needed(&self) -> u64;
+
     /// Makes an image of its bytes.
     fn image(&self, bytes: Vec<u8>, white: White) -> Result<Image>;
 }
@@ -64,6 +75,11 @@ pub(super) enum Fetched {
 }
 
 impl Fetched {
+    /// Takes the bytes out.
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Later)
+    }
+
     /// Bytes held.
     pub(super) fn len(&self) -> usize {
         match self {
@@ -90,17 +106,24 @@ impl Place {
         Ok(Fetched::Bytes(bytes))
     }
 
-    /// The entry at full size, with its file where it has one, and what else the file holds.
-    pub(super) fn picture(&self, fetched: Fetched, white: White) -> Result<(Picture, Unused)> {
+    /// The entry at full size, with its file where it has one, and what else the file holds. The memory that
+    /// this takes is added to `room`.
+    pub(super) fn picture(
+        &self,
+        fetched: Fetched,
+        white: White,
+        room: &mut Reservation,
+    ) -> Result<(Picture, Unused)> {
         let file = match (self, fetched) {
-            (Self::Page { file, directory }, fetched) => file.page(*directory, fetched)?,
+            (Self::Page { file, directory }, fetched) => file.page(*directory, fetched, room)?,
             (Self::Span { coding: Coding::Pixels(layout), .. }, fetched) => {
-                let image = layout.image(self.bytes(fetched)?, white)?;
+                room.add(layout.needed(), "is an image of an array")?;
+                let image = layout.image(self.bytes(fetched, room)?, white)?;
                 return Ok((Picture { image, file: None }, Unused::default()));
             }
-            (_, fetched) => self.unpack(self.bytes(fetched)?)?,
+            (_, fetched) => self.unpack(self.bytes(fetched, room)?, room)?,
         };
-        let decoded = decode::decode_to(&file, white)?;
+        let decoded = decode::decode_to(&file, white, room)?;
         Ok((Picture { image: decoded.image, file: Some(file) }, decoded.unused))
     }
 
@@ -118,11 +141,12 @@ impl Place {
         if matches!(self, Self::Span { coding: Coding::Pixels(_), .. }) || self.is_shallow_png() {
             return None;
         }
+        let mut room = Reservation::new();
         let bytes = match self {
-            Self::Page { file, directory } => file.page(*directory, fetched).ok()?,
-            _ => self.unpack(self.bytes(fetched).ok()?).ok()?,
+            Self::Page { file, directory } => file.page(*directory, fetched, &mut room).ok()?,
+            _ => self.unpack(self.bytes(fetched, &mut room).ok()?, &mut room).ok()?,
         };
-        decode::range(&bytes)
+        decode::range(&bytes, &mut room)
     }
 
     /// Whether it is a PNG file of 8 bits, as far as its first bytes tell where they can be read alone.
@@ -142,63 +166,90 @@ impl Place {
 
     /// The entry's file, byte for byte.
     pub(super) fn read_file(&self) -> Result<Vec<u8>> {
-        self.unpack(self.read()?)
+        let mut room = Reservation::new();
+        self.unpack(self.read(&mut room)?, &mut room)
     }
 
     /// The pages of the entry's file, of which little is read where that can be.
     pub(super) fn pages(&self, fetched: Fetched) -> Result<tiff::Pages> {
-        self.look(fetched, |file| tiff::pages(file).map_err(|e| Error::new(e.to_string())))
+        let look =
+            |file: &dyn ReadAt, _: &mut Reservation| tiff::pages(file).map_err(|e| Error::new(e.to_string()));
+        self.look(fetched, &mut Reservation::new(), look)
     }
 
     /// A page of the entry's file, as a file of its own.
-    fn page(&self, directory: u64, fetched: Fetched) -> Result<Vec<u8>> {
-        let page = self.look(fetched, |file| tiff::page_file(file, directory));
+    fn page(&self, directory: u64, fetched: Fetched, room: &mut Reservation) -> Result<Vec<u8>> {
+        let page = self.look(fetched, room, |file, room| tiff::page_file(file, directory, room));
         page.map_err(|e| e.with_kind(ErrorKind::Unreadable))
     }
 
     /// Looks into the entry's file where it lies, or else into its bytes.
-    fn look<T>(&self, fetched: Fetched, look: impl FnOnce(&dyn ReadAt) -> Result<T>) -> Result<T> {
+    fn look<T>(
+        &self,
+        fetched: Fetched,
+        room: &mut Reservation,
+        look: impl FnOnce(&dyn ReadAt, &mut Reservation) -> Result<T>,
+    ) -> Result<T> {
         match (self, fetched) {
             (Self::File(path), Fetched::Later) => {
-                look(&file::open_regular(path).map_err(|e| Error::new(format!("cannot be read: {e}")))?)
+                let file =
+                    file::open_regular(path).map_err(|e| Error::new(format!("cannot be read: {e}")))?;
+                look(&file, room)
             }
             (Self::Span { blob, offset, len, coding: Coding::Picture }, Fetched::Later)
                 if !matches!(**blob, Blob::Stream(_)) =>
             {
-                look(&Span { blob, offset: *offset, len: *len as u64 })
+                look(&Span { blob, offset: *offset, len: *len as u64 }, room)
             }
-            (_, fetched) => look(&self.unpack(self.bytes(fetched)?)?.as_slice()),
+            (_, fetched) => {
+                let bytes = self.unpack(self.bytes(fetched, room)?, room)?;
+                look(&bytes.as_slice(), room)
+            }
         }
     }
 
-    fn bytes(&self, fetched: Fetched) -> Result<Vec<u8>> {
+    fn bytes(&self, fetched: Fetched, room: &mut Reservation) -> Result<Vec<u8>> {
         match fetched {
-            Fetched::Bytes(bytes) => Ok(bytes),
-            Fetched::Later => self.read(),
+            Fetched::Bytes(bytes) => reserve(room, bytes.len() as u64).map(|()| bytes),
+            Fetched::Later => self.read(room),
         }
     }
 
-    fn unpack(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    fn unpack(&self, bytes: Vec<u8>, room: &mut Reservation) -> Result<Vec<u8>> {
         match self {
-            Self::Span { coding: Coding::Deflated { size, crc }, .. } => inflate(&bytes, *size, *crc),
+            Self::Span { coding: Coding::Deflated { size, crc }, .. } => {
+                reserve(room, *size as u64)?;
+                inflate(&bytes, *size, *crc)
+            }
             _ => Ok(bytes),
         }
     }
 
-    fn read(&self) -> Result<Vec<u8>> {
+    fn read(&self, room: &mut Reservation) -> Result<Vec<u8>> {
         let fail = |e: std::io::Error| Error::new(format!("cannot be read: {e}"));
         match self {
-            Self::Page { file, directory } => file.page(*directory, Fetched::Later),
-            Self::Span { blob, offset, len, .. } => blob.read(*offset, *len).map_err(fail),
+            Self::Page { file, directory } => file.page(*directory, Fetched::Later, room),
+            Self::Span { blob, offset, len, .. } => {
+                reserve(room, *len as u64)?;
+                blob.read(*offset, *len).map_err(fail)
+            }
             Self::File(path) => {
-                let mut bytes = Vec::new();
                 let file = file::open_regular(path).map_err(fail)?;
+                let size = file.metadata().map_err(fail)?.len();
+                check_file_size(size)?;
+                reserve(room, size)?;
+                let mut bytes = Vec::with_capacity(size as usize + 1);
                 file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(fail)?;
                 check_file_size(bytes.len() as u64)?;
                 Ok(bytes)
             }
         }
     }
+}
+
+/// Reserves the memory of a picture file.
+fn reserve(room: &mut Reservation, bytes: u64) -> Result<()> {
+    room.add(bytes, format_args!("is a file of {bytes} bytes"))
 }
 
 /// Part of a shared file.

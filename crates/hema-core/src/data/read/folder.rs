@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::leftovers;
-use super::listing::{Listing, is_ignored, is_table};
+use super::listing::{Listing, MAX_TABLE, is_ignored, is_table};
 use crate::data::decode::has_picture_name;
 use crate::data::notice::{Notice, Subject, Tally, counted};
 use crate::data::place::Place;
@@ -85,7 +85,7 @@ impl Walk {
             self.listing.add(name, Place::File(file.path()));
         } else if is_table(name) {
             let size = fs::metadata(file.path()).map_err(io)?.len();
-            let read = || fs::read(file.path()).map_err(io);
+            let read = || crate::file::read(&file.path(), MAX_TABLE);
             self.listing.add_table(name, size, read).map_err(|e| e.at(file.path()))?;
         } else {
             self.listing.leftovers.add(name, || start(&file.path()));
