@@ -46,13 +46,21 @@ impl Printer {
         self.write_result(|out| writeln!(out, "{text}"));
     }
 
-    /// A piece of the result, on stdout, written by `write`.
+    /// A piece of the result, on stdout, written by `write`. Pipes and files get it to the letter; on a
+    /// terminal no name in it steers anything.
     pub(crate) fn write_result(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if self.silent {
             return;
         }
         let mut out = io::stdout().lock();
-        match write(&mut out).and_then(|()| out.flush()) {
+        let written = if out.is_terminal() {
+            let mut text = Vec::new();
+            write(&mut text)
+                .and_then(|()| out.write_all(printable_lines(&String::from_utf8_lossy(&text)).as_bytes()))
+        } else {
+            write(&mut out)
+        };
+        match written.and_then(|()| out.flush()) {
             Ok(()) => {}
             // a reader that has seen enough (`| head`) is no error
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
@@ -89,7 +97,7 @@ impl Printer {
     /// Says what of a data set is not used, and what was assumed of it, on stderr.
     pub(crate) fn warn_of_notices(&self, notices: &[Notice]) {
         for notice in notices {
-            self.warn(&printable(&notice.to_string()));
+            self.warn(&notice.to_string());
         }
     }
 
@@ -121,11 +129,20 @@ impl Printer {
     }
 }
 
-/// A line on stderr, or several where an error shows a part of a file. Nobody listening (`2>&1 | head`) must
-/// not end a training run.
+/// A line on stderr. Nobody listening (`2>&1 | head`) must not end a training run.
 fn say(text: &str) {
-    let lines: Vec<String> = text.split('\n').map(printable).collect();
-    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
+    let _ = writeln!(io::stderr(), "{}", one_message(text));
+}
+
+/// A message as it is printed. Those that show a part of a file have several lines; all but the first are set
+/// in, so that no name with a line break in it can speak as a message of its own.
+fn one_message(text: &str) -> String {
+    printable_lines(text).replace('\n', "\n  ")
+}
+
+/// Text whose lines steer no terminal.
+fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -233,6 +250,8 @@ pub(crate) fn metric_text(metric: &Metric, value: f64) -> String {
 
 /// Columns padded to their widest cell; the first is flush left, the others flush right.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max();
@@ -250,12 +269,51 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A path as one word of a command line, quoted where the shell would divide or change it.
+/// A path as one word of a command line, quoted where the shell would divide or change it, or where it would
+/// not print.
 pub(crate) fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         return text;
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    if printable(&text) == text {
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    let escaped = text.bytes().map(|byte| match byte {
+        b'\'' | b'\\' | 0..0x20 | 0x7f.. => format!("\\x{byte:02x}"),
+        _ => char::from(byte).to_string(),
+    });
+    format!("$'{}'", escaped.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_line_break_speaks_no_message_of_its_own() {
+        assert_eq!(
+            one_message("warning: `a\nerror: all is lost\u{1b}[2J`"),
+            "warning: `a\n  error: all is lost\u{fffd}[2J`"
+        );
+        assert_eq!(table(&[vec!["a\nb\u{202e}".into(), "1".into()]]), "a\u{fffd}b\u{fffd}  1");
+    }
+
+    #[test]
+    fn a_path_is_one_word_of_a_shell_whatever_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in
+            ["plain-1.png", "two words", "it's", "$(reboot)", "a\nb", "\u{1b}[2J'\\", "a\u{202e}b", "ä"]
+        {
+            let word = shell_word(Path::new(name));
+            assert!(printable(&word) == word, "{word}");
+            let said = std::process::Command::new("bash")
+                .args(["-c", &format!("printf %s {word}")])
+                .current_dir(folder.path())
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8(said.stdout).unwrap(), name);
+        }
+    }
 }

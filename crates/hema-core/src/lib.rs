@@ -21,6 +21,7 @@ pub mod provenance;
 pub mod rng;
 pub mod sample;
 mod spelling;
+pub mod spreadsheet;
 pub(crate) mod table;
 
 pub mod background;

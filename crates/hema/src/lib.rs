@@ -96,7 +96,7 @@ pub use burn::tensor::Device;
 pub use hema_core::{
     Error, ErrorKind, Image, Result, audit, augment, background, calibrate, corrupt, data, error, file,
     image_op, metrics, preprocess, prevalence, preview, provenance, record, report, rng, sample, sampler,
-    split, suite, synthetic, tta,
+    split, spreadsheet, suite, synthetic, tta,
 };
 pub use hema_kernels::CacheLines;
 

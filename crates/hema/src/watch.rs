@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use hema_core::data::{Notice, Skipped};
+use hema_core::error::printable;
 
 /// Kind of work on the images of a data set, for reports of progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ pub(crate) fn tell(notices: &[Notice], watch: &mut dyn Watch) {
 /// none.
 pub fn skipped_images(skipped: &[Skipped]) -> Option<String> {
     let first = skipped.first()?;
-    let (path, reason) = (first.path.display(), &first.reason);
+    let (path, reason) = (printable(&first.path.display().to_string()), &first.reason);
     Some(match skipped.len() {
         1 => format!("1 unreadable image was skipped: {path}: {reason}"),
         count => format!("{count} unreadable images were skipped, first {path}: {reason}"),

@@ -13,6 +13,7 @@ use hema::error::{Error, Result};
 use hema::report::{AuditReport, render_audit};
 use hema::run_folder::{title, write_json};
 use hema::split::Part;
+use hema::spreadsheet::defused;
 use hema::{Audited, Auditing, file};
 
 use super::args::{DeviceArg, White};
@@ -177,12 +178,12 @@ fn write_findings(
 fn write_predictions(w: &mut dyn Write, source: &Source, evidence: &ModelEvidence) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
     let header = ["path", "label"].into_iter().chain(source.classes().iter().map(String::as_str));
-    csv.write_record(header).map_err(file::csv_error)?;
+    csv.write_record(header.map(|name| defused(name).into_owned())).map_err(file::csv_error)?;
     for (entry, row) in source.entries().iter().zip(&evidence.probabilities) {
         let Some(row) = row else { continue };
         let label = entry.label.map_or("", |label| &source.classes()[label]);
         let said = row.iter().map(f32::to_string);
-        let cells = [entry.path, label].into_iter().map(str::to_owned).chain(said);
+        let cells = [entry.path, label].into_iter().map(|text| defused(text).into_owned()).chain(said);
         csv.write_record(cells).map_err(file::csv_error)?;
     }
     csv.flush()
@@ -204,7 +205,7 @@ fn write_clean(path: &Path, mut writer: Box<dyn Writer>, audited: &Audited, prin
     let skipped = copied?;
     writer.finish()?;
     if let Some(first) = skipped.first() {
-        let (path, reason) = (first.path.display(), &first.reason);
+        let (path, reason) = (printable(&first.path.display().to_string()), &first.reason);
         printer.warn(&format!("{} unreadable images were left out, first {path}: {reason}", skipped.len()));
     }
     printer.note(&format!("{} images that stay: {}", stay.len() - skipped.len(), path.display()));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use hema::data::{Notice, Source};
 use hema::error::{Error, Result, suggest};
+use hema::spreadsheet::defused;
 use hema::{Classifier, Prediction, file};
 
 use super::args::{ModelArgs, OnBadImage};
@@ -193,11 +194,12 @@ fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Prin
 
 fn write_csv(w: &mut dyn Write, columns: &[(String, Cell)], rows: &[Prediction]) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
-    csv.write_record(columns.iter().map(|(name, _)| name)).map_err(file::csv_error)?;
+    let text = |text: &str| defused(text).into_owned();
+    csv.write_record(columns.iter().map(|(name, _)| text(name))).map_err(file::csv_error)?;
     for row in rows {
         let record = columns.iter().map(|(_, cell)| match cell {
-            Cell::Path | Cell::File | Cell::Stem => cell.of_path(row.path()).unwrap_or_default(),
-            Cell::Label => row.label().to_owned(),
+            Cell::Path | Cell::File | Cell::Stem => text(&cell.of_path(row.path()).unwrap_or_default()),
+            Cell::Label => text(row.label()),
             Cell::Number => row.class().to_string(),
             Cell::Probability => row.probability().to_string(),
             Cell::Class(class) => row.probabilities()[*class].to_string(),

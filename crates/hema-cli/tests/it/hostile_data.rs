@@ -266,3 +266,41 @@ fn classes_that_differ_by_a_sign_are_judged_as_they_were_trained() {
     let error = place.hema("predict run signs --among CD34,CD34+").error();
     assert!(error.starts_with("error: the model knows no class `CD34`"), "{error}");
 }
+
+#[cfg(unix)]
+#[test]
+fn names_steer_neither_a_terminal_nor_a_spreadsheet() {
+    let place = Place::with_run();
+    let png = files::one_png();
+    for name in ["=1+1.png", "@SUM(A1).png", "-x.png", "'=y.png"] {
+        place.write(&format!("new/{name}"), &png);
+    }
+    let table = place.hema("predict run new").succeeds().out;
+    let first = |line: &str| line.split(',').next().unwrap_or_default().to_owned();
+    let names: Vec<String> = table.lines().skip(1).map(first).collect();
+    assert_eq!(names, ["''=y.png", "'-x.png", "'=1+1.png", "'@SUM(A1).png"]);
+
+    // findings and splits go out and come back as they were
+    for name in ["=1+1.png", "'=1+1.png"] {
+        place.write(&format!("cells/ig/{name}"), &png);
+    }
+    place.hema("audit cells --out findings").succeeds();
+    assert!(
+        !place.read("findings/findings.csv").contains("\n=")
+            && !place.read("findings/findings.csv").contains(",=")
+    );
+    place.hema("audit cells --apply findings/findings.csv --write clean.tar").succeeds();
+    place.hema("split cells --out split.csv").succeeds();
+    assert!(place.read("split.csv").contains("ig/=1+1.png,ig,"));
+    place.train("--data cells --split split.csv --out again").succeeds();
+
+    let name = "a\nerror: all is lost\u{1b}[2J\u{202e}.png";
+    place.write(&format!("bad/{name}"), files::truncated_jpeg());
+    place.write("bad/good.png", &png);
+    for words in ["predict run bad", "predict run bad --on-bad-image skip", "audit bad"] {
+        let said = place.hema(words);
+        let text = format!("{}{}", said.err, if words.starts_with("audit") { &said.out } else { "" });
+        assert!(text.contains("a\u{fffd}error: all is lost\u{fffd}[2J\u{fffd}.png"), "{said:?}");
+        assert!(!text.contains('\u{1b}') && !text.contains("\nerror: all is lost"), "{said:?}");
+    }
+}

@@ -13,6 +13,7 @@ use super::finding::{Action, Finding};
 use crate::data::Source;
 use crate::error::{Error, Result, suggest};
 use crate::file;
+use crate::spreadsheet::{defused, restored};
 
 /// The columns, in the order they are written.
 const COLUMNS: [&str; 7] = ["path", "check", "score", "cluster", "partner", "detail", "action"];
@@ -62,7 +63,11 @@ pub fn write_findings(path: &Path, findings: &[Finding], source: &Source) -> Res
         let mut out = csv::WriterBuilder::new().has_headers(false).from_writer(out);
         out.write_record(COLUMNS).map_err(file::csv_error)?;
         for finding in findings {
-            out.serialize(FindingRecord::new(finding, source)).map_err(file::csv_error)?;
+            let record = FindingRecord::new(finding, source);
+            let (path, partner) = (defused(record.path), record.partner.map(defused));
+            let detail = defused(record.detail);
+            let cells = FindingRecord { path: &path, partner: partner.as_deref(), detail: &detail, ..record };
+            out.serialize(cells).map_err(file::csv_error)?;
         }
         out.flush()
     })
@@ -102,7 +107,8 @@ pub fn read_findings(path: &Path, source: &Source) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for (i, record) in reader.records().enumerate() {
         let record = record.map_err(bad)?;
-        let cell = |column: Option<usize>| column.map(|c| &record[c]).filter(|text| !text.is_empty());
+        let cell =
+            |column: Option<usize>| column.map(|c| restored(&record[c])).filter(|text| !text.is_empty());
         let finding = || -> Result<Finding> {
             Ok(Finding {
                 check: find_check(record[check_column].trim())?.name,

@@ -7,6 +7,7 @@ use super::membership::{Row, Split};
 use crate::data::Source;
 use crate::error::{Error, Result};
 use crate::file;
+use crate::spreadsheet::defused;
 use crate::table::{Column, Table, fit};
 
 /// A right header.
@@ -79,8 +80,9 @@ impl Split {
             out.write_record(&["path", "label", "split", "group"][..columns]).map_err(file::csv_error)?;
             for row in &self.rows {
                 let part = row.part.to_string();
-                let text = |cell: &'_ Option<String>| cell.clone().unwrap_or_default();
-                let record = [row.path.clone(), text(&row.label), part, text(&row.group)];
+                let text = |cell: &Option<String>| defused(cell.as_deref().unwrap_or_default()).into_owned();
+                let path = defused(&row.path).into_owned();
+                let record = [path, text(&row.label), part, text(&row.group)];
                 out.write_record(&record[..columns]).map_err(file::csv_error)?;
             }
             out.flush()

@@ -26,9 +26,11 @@ fn source(manifest: &str) -> Source {
 fn a_split_survives_a_round_trip() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("split.csv");
-    for text in
-        ["path,label,split\n1,a,train\n2,,val\n", "path,label,split,group\n1,a,test,g\n\"2,\n2\",b,val,\n"]
-    {
+    for text in [
+        "path,label,split\n1,a,train\n2,,val\n",
+        "path,label,split,group\n1,a,test,g\n\"2,\n2\",b,val,\n",
+        "path,label,split\n'=1+1.png,'+,train\n''@x.png,-1,val\n",
+    ] {
         let split = parse(text).unwrap();
         split.write(&path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);

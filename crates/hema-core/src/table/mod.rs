@@ -20,6 +20,7 @@ pub(crate) use self::column::Column;
 pub(crate) use self::fit::fit;
 use self::metered::{Allowance, Metered};
 use crate::error::{Error, Result};
+use crate::spreadsheet::restored;
 
 /// The characters that may stand between two cells, the likelier first.
 const SEPARATORS: [u8; 4] = *b",;\t|";
@@ -163,7 +164,8 @@ impl Table {
                 .at(&self.origin)
                 .hint("put text that holds the separator into double quotes"));
             }
-            return Ok(Some(Row { line, cells: Cells::All(cells) }));
+            let cells = Cells::All(cells.iter().map(restored).collect());
+            return Ok(Some(Row { line, cells }));
         }
         Ok(None)
     }

@@ -142,3 +142,15 @@ fn rows_that_fit_no_image_or_several_are_counted_and_named() {
     // no folder is guessed: a right name in a wrong folder is another image
     assert!(fails(&paths, &["a/1.png", "a/3.png"]).contains("line 3 `a/3.png`"));
 }
+
+#[test]
+fn cells_that_were_kept_from_being_formulas_read_as_they_were() {
+    let names = ["=1+1", "'=1+1", "\t@x", "\r=2", "\r\n-a", "-1", "'quoted'"];
+    let mut out = csv::Writer::from_writer(Vec::new());
+    out.write_record(["path", "label"]).unwrap();
+    for name in names {
+        out.write_record([name, "x"].map(|cell| crate::spreadsheet::defused(cell).into_owned())).unwrap();
+    }
+    let read = rows(&out.into_inner().unwrap()).unwrap();
+    assert_eq!(read.into_iter().map(|(_, path, _)| path).collect::<Vec<_>>(), names);
+}

@@ -44,15 +44,17 @@ pub(super) fn decoded(bytes: impl Read + 'static) -> Result<Box<dyn BufRead>> {
             Box::new(Cursor::new(from_utf16(&utf16, order)?))
         }
     };
-    Ok(Box::new(BufReader::with_capacity(START, LineFeeds { text, after_return: false })))
+    Ok(Box::new(BufReader::with_capacity(START, LineFeeds { text, after_return: false, quoted: false })))
 }
 
-/// Text in which every line ends in a line feed alone, whatever system it was written on: lines can be
+/// Text in which every row ends in a line feed alone, whatever system it was written on: lines can be
 /// counted.
 struct LineFeeds {
     text: Box<dyn Read>,
     /// The last byte was a carriage return, which may have a line feed to it.
     after_return: bool,
+    /// What stands in quotes stays as it is.
+    quoted: bool,
 }
 
 impl Read for LineFeeds {
@@ -63,10 +65,11 @@ impl Read for LineFeeds {
             for i in 0..read {
                 let byte = out[i];
                 if !(byte == b'\n' && self.after_return) {
-                    out[kept] = if byte == b'\r' { b'\n' } else { byte };
+                    out[kept] = if byte == b'\r' && !self.quoted { b'\n' } else { byte };
                     kept += 1;
                 }
-                self.after_return = byte == b'\r';
+                self.after_return = byte == b'\r' && !self.quoted;
+                self.quoted ^= byte == b'"';
             }
             // nothing left of a few bytes is not the end
             if kept > 0 || read == 0 {

@@ -10,6 +10,7 @@ use super::target;
 use super::writer::{Options, Record, Writer};
 use crate::error::{Error, Result};
 use crate::file;
+use crate::spreadsheet::defused;
 
 pub(super) fn create(path: &Path, classes: &[String], _: &Options) -> Result<Box<dyn Writer>> {
     let fail = |e: std::io::Error| file::write_error(path, &e);
@@ -45,7 +46,9 @@ impl Writer for Manifest {
         let label = entry.label.map_or("", |label| &self.classes[label]);
         let part = entry.part.map(|part| part.to_string()).unwrap_or_default();
         let row = [name, label, &part, entry.group.unwrap_or("")];
-        self.rows.write_record(row).map_err(|e| fail(file::csv_error(e)))
+        self.rows
+            .write_record(row.map(|cell| defused(cell).into_owned()))
+            .map_err(|e| fail(file::csv_error(e)))
     }
 
     fn wants_files(&self) -> bool {

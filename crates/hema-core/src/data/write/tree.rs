@@ -17,6 +17,7 @@ use super::writer::{Options, Record, Writer};
 use crate::data::decode;
 use crate::error::{Error, Result};
 use crate::file;
+use crate::spreadsheet::defused;
 
 /// Folder around everything in an archive, so that a single class is not taken for the wrapping.
 const TOP: &str = "data";
@@ -110,7 +111,7 @@ impl CsvTable {
 
     fn add(&mut self, row: &[&str]) -> Result<()> {
         self.is_empty = false;
-        self.text.write_record(row).map_err(|e| bad_row(&e))
+        self.text.write_record(row.iter().map(|cell| defused(cell).into_owned())).map_err(|e| bad_row(&e))
     }
 
     fn finish(self) -> Result<Option<Vec<u8>>> {
