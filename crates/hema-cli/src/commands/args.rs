@@ -4,12 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use clap::ValueEnum;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use hema::error::Result;
 use hema::evaluate::labels;
 use hema::predict::{Images, Predictor};
-use hema::{Classifier, Device, data, device, device_check, split_choice};
+use hema::{Classifier, Device, data, device, device_check, file, split_choice};
 
 use crate::output::Printer;
+
+/// Where a command writes: a path, or `-` for the standard output.
+pub(crate) fn output() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(|path| if path.as_os_str() == "-" { file::STDOUT.into() } else { path })
+}
 
 /// `--on-bad-image`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

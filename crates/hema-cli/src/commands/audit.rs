@@ -16,7 +16,7 @@ use hema::split::Part;
 use hema::spreadsheet::defused;
 use hema::{Audited, Auditing, file};
 
-use super::args::{DeviceArg, White};
+use super::args::{DeviceArg, White, output};
 use crate::output::{Bars, Printer, printable, table};
 use crate::status::Status;
 
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     /// Image folder, or any other form of `hema list readers`
     data: PathBuf,
     /// Folder for findings.csv, audit.json and audit.html
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_parser = output(), value_name = "DIR")]
     out: Option<PathBuf>,
     /// Data set to write with the images that stay, in the form of `hema list forms` that its name tells
     #[arg(long, value_name = "CLEAN")]

@@ -8,7 +8,7 @@ use hema::file;
 use hema::metrics::{self, ACCURACY, Metric, Place};
 use hema::record::{ClassScores, Evaluation, Scores, SuiteScores};
 
-use super::args::ModelArgs;
+use super::args::{ModelArgs, output};
 use crate::output::{Bars, Printer, metric_text, percent, table};
 use crate::status::Status;
 
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', default_value = "clean,degraded")]
     suite: Vec<String>,
     /// Folder for evaluation.json and report.html
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_parser = output(), value_name = "DIR")]
     out: Option<PathBuf>,
 }
 

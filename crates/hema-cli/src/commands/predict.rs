@@ -9,7 +9,7 @@ use hema::error::{Error, Result, suggest};
 use hema::spreadsheet::defused;
 use hema::{Classifier, Prediction, file};
 
-use super::args::{ModelArgs, OnBadImage};
+use super::args::{ModelArgs, OnBadImage, output};
 use crate::output::{Bars, Printer, percent, table};
 use crate::status::Status;
 
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(required = true)]
     input: Vec<PathBuf>,
     /// CSV file to write [default: stdout]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_parser = output(), value_name = "FILE")]
     out: Option<PathBuf>,
     /// Columns of the CSV, as a challenge asks for them: NAME=COLUMN, or COLUMN alone, where COLUMN is one of
     /// the usual table, or `file` (the path's last part), `stem` (that without its ending) or `number` (of
@@ -33,8 +33,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     // the table alone goes to stdout, however it is called
-    let out =
-        args.out.as_ref().filter(|out| ![Path::new("-"), Path::new("/dev/stdout")].contains(&out.as_path()));
+    let out = args.out.as_ref().filter(|out| !file::is_stdout(out));
     if let Some(out) = out {
         file::prepare(out)?;
     }

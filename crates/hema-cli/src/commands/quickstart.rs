@@ -10,6 +10,7 @@ use hema::run_folder::REPORT;
 use hema::train::{Claimed, Start, Task};
 use hema::{Classifier, Device, command_line, file, synthetic, training};
 
+use super::args::output;
 use super::evaluate;
 use super::train::{TrainingBars, stopped};
 use crate::output::{Bars, Printer, shell_word};
@@ -19,7 +20,7 @@ use crate::status::{Status, stop_flag};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Run directory [default: runs/quickstart, or the next free name]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_parser = output(), value_name = "DIR")]
     out: Option<PathBuf>,
 }
 

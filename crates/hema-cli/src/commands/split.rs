@@ -11,6 +11,7 @@ use hema::file;
 use hema::split::{Fractions, GroupPattern, Part, Split, SplitPlan, redundant_copies};
 use serde::Serialize;
 
+use super::args::output;
 use crate::output::{Printer, printable, table};
 use crate::status::Status;
 
@@ -23,7 +24,7 @@ pub(crate) struct Args {
     /// Image folder with labels, or any other form of `hema list readers`
     data: PathBuf,
     /// CSV to write, or with --folds or --repeats a new folder of them; without it the counts are only shown
-    #[arg(long, value_name = "FILE|DIR")]
+    #[arg(long, value_parser = output(), value_name = "FILE|DIR")]
     out: Option<PathBuf>,
     /// Share of the images for validation
     #[arg(long, value_name = "SHARE", default_value_t = 0.15)]
@@ -119,7 +120,10 @@ fn make(args: &Args, source: &Source, printer: &Printer) -> Result<()> {
     let is_folder = args.folds.is_some() || args.repeats > 1;
     match &args.out {
         Some(folder) if is_folder => refuse_used_folder(folder)?,
-        Some(file) => drop(file::prepare(file)?),
+        Some(file) => {
+            printer.leave_stdout_to(file);
+            file::prepare(file)?;
+        }
         None => {}
     }
     let seen = look(args, source, printer)?;

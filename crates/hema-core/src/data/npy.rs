@@ -3,7 +3,7 @@
 //! Left out on purpose: object arrays (they are Python programs in disguise), structured, text, complex and
 //! half-precision arrays.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use crate::error::{Error, Result};
 
@@ -68,7 +68,10 @@ impl Header {
 
 /// Reads the Python dictionary that a header is, and its length with all before it.
 fn read_dictionary(reader: &mut dyn Read) -> Result<(String, u64)> {
-    let short = |_| Error::new("ends within its header");
+    let short = |e: io::Error| match e.kind() {
+        io::ErrorKind::UnexpectedEof => Error::new("ends within its header"),
+        kind => Error::new(format!("cannot be read: {e}")).with_kind(kind.into()),
+    };
     let mut start = [0; 8];
     reader.read_exact(&mut start).map_err(short)?;
     if &start[..6] != b"\x93NUMPY" {

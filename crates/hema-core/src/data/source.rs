@@ -343,7 +343,7 @@ impl Source {
     /// Path of an entry that is a file of its own; `None` for one inside an archive or an array.
     pub fn file(&self, index: usize) -> Option<PathBuf> {
         match self.places.get(index) {
-            Place::File(path) => Some(path),
+            Place::File(path) | Place::Missing(path) => Some(path),
             Place::Span { .. } | Place::Page { .. } => None,
         }
     }
@@ -352,7 +352,7 @@ impl Source {
     pub(super) fn location(&self, index: usize) -> PathBuf {
         let entry = self.entry(index);
         match self.places.get(index) {
-            Place::File(path) => path,
+            Place::File(path) | Place::Missing(path) => path,
             Place::Page { file, .. } if matches!(*file, Place::File(_)) && self.form == SINGLE_IMAGE => {
                 self.path.with_file_name(entry.path)
             }

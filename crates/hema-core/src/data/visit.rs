@@ -10,7 +10,7 @@ use super::deep::White;
 use super::memory::{Reservation, most_decoding};
 use super::place::{Fetched, Picture};
 use super::source::Source;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Most compressed bytes of one batch.
 const BATCH_BYTES: usize = 64 << 20;
@@ -23,7 +23,8 @@ struct Item<T> {
 
 enum State<T> {
     Fetched(Fetched),
-    Done(T),
+    /// The result, or the error that ends the visit.
+    Done(Result<T>),
 }
 
 impl Source {
@@ -55,11 +56,12 @@ impl Source {
 
     /// Reads the entries of `order` (see [`Source::reading_order`]), turns each into whatever `work` makes of
     /// it, on all threads, and hands the results to `each` on this thread, in that order. No more than
-    /// `in_flight` results wait at a time. An entry that cannot be read reaches `work` as the error, with its
-    /// path.
+    /// `in_flight` results wait at a time. An entry that is no picture reaches `work` as an error of the kind
+    /// [`ErrorKind::Unreadable`], with its path.
     ///
     /// # Errors
-    /// A shared file that cannot be read any further; whatever `each` returns.
+    /// What the system cannot read, with its path: one that lost its right to read, a file that is gone since
+    /// the source was opened, a broken disk. Whatever `each` returns.
     pub fn visit<T: Send>(
         &self,
         order: &[usize],
@@ -129,15 +131,25 @@ impl Source {
                 }
                 let mut room = Reservation::new();
                 let decoded = self.places.get(*number).picture(fetched.take(), white, &mut room);
-                let decoded = decoded.map_err(|e| e.at(self.location(*number)));
+                let decoded = match decoded.map_err(|e| e.at(self.location(*number))) {
+                    // what failed here may read well tomorrow: nobody may take it for a bad image
+                    Err(failed) if failed.kind() != ErrorKind::Unreadable => {
+                        *state = State::Done(Err(failed));
+                        return;
+                    }
+                    decoded => decoded,
+                };
                 self.remarks.decoded(*number, &decoded);
                 let result = work(*number, decoded.map(|(picture, _)| picture));
                 held.fetch_add(weigh(&result) as u64, Ordering::Relaxed);
-                *state = State::Done(result);
+                *state = State::Done(Ok(result));
             });
-            while let Some(Item { number, state: State::Done(_) }) = batch.front() {
-                let number = *number;
-                let Some(Item { state: State::Done(result), .. }) = batch.pop_front() else { break };
+            while let Some(Item { number, state }) = batch.pop_front() {
+                let State::Done(result) = state else {
+                    batch.push_front(Item { number, state });
+                    break;
+                };
+                let result = result?;
                 held.fetch_sub(weigh(&result) as u64, Ordering::Relaxed);
                 each(number, result)?;
             }

@@ -9,6 +9,7 @@ use hema::recipe::Recipe;
 use hema::split::Part;
 
 use super::writing::{Writing, with_parts, write_images};
+use crate::commands::args::output;
 use crate::output::{Printer, printable};
 use crate::status::Status;
 
@@ -21,6 +22,7 @@ pub(crate) struct Args {
     /// Image folder, or any other form of `hema list readers`
     input: PathBuf,
     /// What to write; must not exist
+    #[arg(value_parser = output())]
     output: PathBuf,
     #[command(flatten)]
     writing: Writing,
@@ -62,7 +64,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if training.is_empty() {
         return Err(Error::new("there is no training image to augment").at(source.path()));
     }
-    let writer = args.writing.create(&args.output, form, &source)?;
+    let writer = args.writing.create(&args.output, form, &source, printer)?;
 
     let copies = Copies { augment, count: args.copies, keep_originals: args.keep_originals, seed: args.seed };
     let of_each = args.copies as usize + usize::from(args.keep_originals);

@@ -9,6 +9,7 @@ use hema::sampler::{self, Draw, Sampler};
 use hema::split::Part;
 
 use super::writing::{Writing, choose, with_parts, write_images};
+use crate::commands::args::output;
 use crate::output::{Printer, printable, table};
 use crate::status::Status;
 
@@ -22,6 +23,7 @@ pub(crate) struct Args {
     /// Image folder with labels, or any other form of `hema list readers`
     input: PathBuf,
     /// What to write; must not exist
+    #[arg(value_parser = output())]
     output: PathBuf,
     #[command(flatten)]
     writing: Writing,
@@ -56,7 +58,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let Chosen { training, rest } = divide(&source, &chosen, printer)?;
     let (counts, quotas) = quotas(args, sampler, &training);
     let draws = sampler.draw(&training, &quotas, args.seed, 0);
-    let writer = args.writing.create(&args.output, form, &source)?;
+    let writer = args.writing.create(&args.output, form, &source, printer)?;
 
     let mut written = 0;
     let images = draws.len() + rest.len();

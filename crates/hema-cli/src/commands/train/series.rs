@@ -168,10 +168,9 @@ fn folds(count: usize, recipe: &Recipe, source: &Source) -> Result<Vec<Split>> {
 /// Writes and prints the mean and spread of the runs' scores, and a page that compares them.
 fn summarize(out: &Path, members: &[Member], folders: &[PathBuf], printer: &Printer) -> Result<()> {
     let reports: Vec<RunReport> = folders.iter().map(|folder| read_report(folder)).collect::<Result<_>>()?;
-    let corrupted: Vec<f64> = folders
-        .iter()
-        .filter_map(|folder| Bundle::read(folder).ok()?.manifest.metrics.get("corrupted_accuracy").copied())
-        .collect();
+    let models: Vec<Bundle> = folders.iter().map(|folder| Bundle::read(folder)).collect::<Result<_>>()?;
+    let corrupted: Vec<f64> =
+        models.iter().filter_map(|model| model.manifest.metrics.get("corrupted_accuracy").copied()).collect();
     let of_clean = |metric: &Metric| -> Vec<f64> {
         let clean = reports.iter().filter_map(|report| report.evaluation.conditions.first());
         clean.filter_map(|clean| clean.scores.value(metric)).collect()

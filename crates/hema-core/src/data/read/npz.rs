@@ -412,5 +412,5 @@ fn range(dtype: npy::Dtype, bytes: &[u8]) -> Range {
 }
 
 fn unreadable(error: &std::io::Error) -> Error {
-    Error::new(format!("cannot be read: {error}"))
+    Error::new(format!("cannot be read: {error}")).with_kind(error.kind().into())
 }

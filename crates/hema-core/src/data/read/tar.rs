@@ -125,9 +125,10 @@ impl Walk<'_> {
         } else {
             listing.leftovers.add(&name, || {
                 let mut start = Vec::new();
-                let _ = entry.take(leftovers::START as u64).read_to_end(&mut start);
-                start
-            });
+                let read = entry.take(leftovers::START as u64).read_to_end(&mut start);
+                read.map_err(|e| damaged_tar(self.path, &e))?;
+                Ok(start)
+            })?;
         }
         Ok(())
     }
@@ -136,6 +137,7 @@ impl Walk<'_> {
 fn damaged_tar(path: &Path, error: &io::Error) -> Error {
     Error::new(format!("is not a readable tar archive: {error}"))
         .at(path)
+        .with_kind(error.kind().into())
         .hint("it may be truncated; copy or download it again")
 }
 

@@ -153,5 +153,6 @@ impl Spool {
 fn disk_error(error: &std::io::Error) -> Error {
     Error::new(format!("the temporary file for images to be mixed failed: {error}"))
         .at(std::env::temp_dir())
+        .with_kind(error.kind().into())
         .hint("free some space there, or point TMPDIR to a larger disk")
 }

@@ -49,27 +49,27 @@ const OF_TEXT: u64 = 32;
 
 /// Whether it is a Parquet file, or a folder of them.
 pub(super) fn recognises(input: &Input) -> bool {
-    input.start().starts_with(b"PAR1") || (input.is_folder() && !files(input).is_empty())
+    input.start().starts_with(b"PAR1") || (input.is_folder() && files(input).is_ok_and(|f| !f.is_empty()))
 }
 
 /// The images of one file or of several.
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
     let mut rows = Rows::default();
-    for file in files(input) {
+    for file in files(input)? {
         rows.add_file(&file).map_err(|e| e.at(&file))?;
     }
     let mut contents = rows.finish().map_err(|e| e.at(input.path()))?;
     if input.is_folder() {
-        contents.notices.extend(shards::beside(input.path(), ".parquet").notices());
+        contents.notices.extend(shards::beside(input.path(), ".parquet")?.notices());
     }
     Ok(contents)
 }
 
-fn files(input: &Input) -> Vec<PathBuf> {
+fn files(input: &Input) -> Result<Vec<PathBuf>> {
     if input.is_folder() {
         shards::in_folder(input.path(), ".parquet")
     } else {
-        vec![input.path().to_path_buf()]
+        Ok(vec![input.path().to_path_buf()])
     }
 }
 
@@ -358,8 +358,17 @@ impl Stream for ImageColumn {
     fn reader(&self) -> Box<dyn Read + Send> {
         match self.0.reader::<ByteArrayType>() {
             Ok(reader) => Box::new(ImageBytes { reader, rest: Bytes::new() }),
-            Err(_) => Box::new(io::empty()),
+            Err(error) => Box::new(Broken(error.to_string())),
         }
+    }
+}
+
+/// Pages that cannot be read, for this reason.
+struct Broken(String);
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other(self.0.clone()))
     }
 }
 
