@@ -106,8 +106,8 @@ impl ClassifierOptions {
         Self { white, ..self }
     }
 
-    /// Keeps at most this many bytes of decoded images in memory, by default 4 GiB; a data set that takes
-    /// more goes to a temporary file.
+    /// Keeps at most this many bytes of decoded images in memory, by default 4 GiB, or what
+    /// [`set_memory`](crate::data::set_memory) says; a data set that takes more goes to a temporary file.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.loading.memory_budget = bytes;
         self

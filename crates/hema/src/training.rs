@@ -185,8 +185,8 @@ impl Training {
         self
     }
 
-    /// Keeps at most this many bytes of each part's decoded images in memory, by default 4 GiB; more go to a
-    /// temporary file.
+    /// Keeps at most this many bytes of each part's decoded images in memory, by default 4 GiB, or what
+    /// [`set_memory`](crate::data::set_memory) says; more go to a temporary file.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
         self

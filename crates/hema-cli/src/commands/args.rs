@@ -83,21 +83,6 @@ impl DeviceArg {
     }
 }
 
-/// `--memory`.
-#[derive(clap::Args)]
-pub(crate) struct Memory {
-    /// Gigabytes of decoded images kept in memory; a data set that takes more goes to a temporary file
-    #[arg(long = "memory", value_name = "GB", default_value_t = 4.0)]
-    gigabytes: f64,
-}
-
-impl Memory {
-    /// The budget for decoded images.
-    pub(crate) fn bytes(&self) -> u64 {
-        (self.gigabytes.max(0.0) * 1e9) as u64
-    }
-}
-
 /// `--white`.
 #[derive(clap::Args)]
 pub(crate) struct White {
@@ -143,8 +128,6 @@ pub(crate) struct ModelArgs {
     white: White,
     #[command(flatten)]
     device: DeviceArg,
-    #[command(flatten)]
-    memory: Memory,
 }
 
 impl ModelArgs {
@@ -157,8 +140,7 @@ impl ModelArgs {
             .precision(self.precision.into())
             .adapt_prevalence(self.adapt_prevalence)
             .on_bad_image(self.on_bad_image.into())
-            .white(self.white.number)
-            .memory(self.memory.bytes());
+            .white(self.white.number);
         if let Some(views) = &self.tta {
             options = options.tta(views);
         }
@@ -182,8 +164,6 @@ pub(crate) struct Unseen {
     on_bad_image: OnBadImage,
     #[command(flatten)]
     pub(crate) device: DeviceArg,
-    #[command(flatten)]
-    memory: Memory,
 }
 
 impl Unseen {
@@ -198,9 +178,7 @@ impl Unseen {
         let source = data::open(&self.data)?.with_classes(predictor.classes(), data::Unknown::Fail)?;
         printer.warn_of_notices(source.notices());
         let (part, indices) = split_choice::choose_part(&source, model, self.split.as_deref(), None)?;
-        let options = data::LoadOptions::default()
-            .on_bad_image(self.on_bad_image.into())
-            .memory_budget(self.memory.bytes());
+        let options = data::LoadOptions::default().on_bad_image(self.on_bad_image.into());
         let count = indices.as_ref().map_or(source.len(), Vec::len);
         let progress = printer.progress("decoding", count as u64);
         let images = predictor.load(&source, indices.as_deref(), None, &options, &|done| {

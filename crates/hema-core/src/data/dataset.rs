@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::entries::{Entries, Entry};
+use super::memory::most_kept;
 use super::source::{Source, count_labels};
 use super::store::{Filling, Store};
 use crate::error::{Error, Result};
@@ -38,13 +39,14 @@ const BATCH_BYTES: usize = 64 << 20;
 pub struct LoadOptions {
     /// The treatment of an image that cannot be read.
     pub on_bad_image: OnBadImage,
-    /// Most bytes of decoded pixels kept in memory; more go to a temporary file.
+    /// Most bytes of decoded pixels kept in memory; more go to a temporary file. By default what
+    /// [`set_memory`](super::set_memory) says.
     pub memory_budget: u64,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { on_bad_image: OnBadImage::Fail, memory_budget: 4 << 30 }
+        Self { on_bad_image: OnBadImage::Fail, memory_budget: most_kept() }
     }
 }
 

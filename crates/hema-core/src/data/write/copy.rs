@@ -67,9 +67,10 @@ pub fn copy(
     let mut skipped = Vec::new();
     let mut done = 0;
     let wants_files = writer.wants_files();
-    source.visit(
+    source.visit_keeping(
         order,
         IN_FLIGHT,
+        |ready: &Result<Ready>| ready.as_ref().map_or(0, Ready::bytes),
         |_, picture| picture.and_then(|picture| Ready::new(picture, change, wants_files)),
         |i, ready| {
             match (ready, on_bad_image) {
@@ -109,6 +110,11 @@ struct Ready {
 }
 
 impl Ready {
+    /// Bytes that it holds.
+    fn bytes(&self) -> usize {
+        self.image.pixels().len() + self.file.as_ref().map_or(0, Vec::len)
+    }
+
     fn new(picture: Picture, change: &Change, wants_file: bool) -> Result<Self> {
         let changed = change.apply(&picture.image)?;
         let is_changed = changed.is_some();
