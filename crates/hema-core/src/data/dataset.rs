@@ -79,9 +79,9 @@ pub struct Skipped {
 }
 
 impl Skipped {
-    /// Image `index` of a source, which could not be read.
-    pub(crate) fn new(source: &Source, index: usize, error: &Error) -> Self {
-        Self { path: source.location(index), reason: error.message().to_owned(), index }
+    /// Image `index` of a source, which could not be read for this reason.
+    pub fn new(source: &Source, index: usize, reason: impl Into<String>) -> Self {
+        Self { path: source.location(index), reason: reason.into(), index }
     }
 }
 
@@ -149,7 +149,7 @@ impl Dataset {
                     pixels.push(image.pixels())
                 }
                 (Err(e), OnBadImage::Skip) => {
-                    skipped.push(Skipped::new(source, i, &e));
+                    skipped.push(Skipped::new(source, i, e.message()));
                     Ok(())
                 }
                 (Err(e), OnBadImage::Fail) => Err(e.at(source.location(i)).hint(SKIP_HINT)),

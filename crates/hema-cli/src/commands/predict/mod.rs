@@ -1,0 +1,366 @@
+//! `hema predict`: classes and probabilities of new images, as a table.
+
+mod gallery;
+mod rows;
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use hema::data::{Notice, Skipped, Source};
+use hema::error::{Error, Result, suggest};
+use hema::prevalence::ClassWeight;
+use hema::spreadsheet::defused;
+use hema::{Classifier, Prediction, file};
+
+use super::args::{ModelArgs, OnBadImage};
+use crate::output::{Bars, Printer, percent, table};
+use crate::status::Status;
+use rows::{Doubt, Row};
+
+/// Classify new images
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Images, image folders, or any other form of `hema list readers`
+    #[arg(required = true)]
+    input: Vec<PathBuf>,
+    /// CSV file to write [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Columns of the CSV, as a challenge asks for them: NAME=COLUMN, or COLUMN alone, where COLUMN is one of
+    /// the usual table, or `file` (the path's last part), `stem` (that without its ending) or `number` (of
+    /// the label, from 0)
+    #[arg(long, value_name = "NAME=COLUMN", value_delimiter = ',')]
+    columns: Vec<String>,
+    /// Lowest probability that is believed, as in 0.9 (`hema evaluate` says how often a model is right above
+    /// it): the columns `refer` and `reason` name the images for a person
+    #[arg(long, value_name = "PROBABILITY", value_parser = parse_sure)]
+    sure: Option<f64>,
+    /// Page of pictures to write, the images that the model is unsure of first
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+}
+
+fn parse_sure(text: &str) -> Result<f64, String> {
+    let sure = text.parse().ok().filter(|sure: &f64| *sure > 0.0 && *sure <= 1.0);
+    sure.ok_or_else(|| "expected a probability above 0 and at most 1, as in 0.9".to_owned())
+}
+
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
+    // the table alone goes to stdout, however it is called
+    let out =
+        args.out.as_ref().filter(|out| ![Path::new("-"), Path::new("/dev/stdout")].contains(&out.as_path()));
+    for path in out.into_iter().chain(&args.page) {
+        file::prepare(path)?;
+    }
+    let model = args.model.open(printer)?;
+    let columns = columns(&args.columns, &model)?;
+    let classified = classify(&model, args, &columns, printer)?;
+
+    let (classes, rows) = (model.classes(), &classified.rows);
+    tell_what_was_assumed(&model, &classified, printer);
+    if let Some(sure) = args.sure {
+        printer.note(&rows::split_in_words(rows, sure));
+    }
+    if let Some(page) = &args.page {
+        let Classified { source, skipped, .. } = &classified;
+        let table = out.map(PathBuf::as_path);
+        let subject = gallery::Subject { model: &model, source, skipped, sure: args.sure, table };
+        gallery::write(page, &subject, rows)?;
+        printer.note(&format!("page: {}", page.display()));
+    }
+    match out {
+        Some(path) => {
+            file::write_atomic(path, |w| write_csv(w, &columns, rows, args.sure))?;
+            printer.note(&format!("{} predictions: {}", rows.len(), path.display()));
+            if !printer.is_json() {
+                printer.result(&counts(classes, rows, args.sure));
+            }
+        }
+        None if !printer.is_json() => {
+            printer.write_result(|out| write_csv(out, &columns, rows, args.sure));
+        }
+        None => {}
+    }
+    if printer.is_json() {
+        printer.result(&json(&model, &classified, args.sure)?);
+    }
+    Ok(Status::Done)
+}
+
+/// The answers for the inputs, and what of them is not used.
+struct Classified {
+    source: Source,
+    rows: Vec<Row>,
+    skipped: Vec<Skipped>,
+    notices: Vec<Notice>,
+    /// Weights of the classes, where they were adapted.
+    weights: Vec<ClassWeight>,
+}
+
+/// Classifies the inputs with a bar for each phase.
+fn classify(
+    model: &Classifier,
+    args: &Args,
+    columns: &[(String, Cell)],
+    printer: &Printer,
+) -> Result<Classified> {
+    let source = model.open_data(&args.input)?;
+    if args.model.on_bad_image == OnBadImage::Fail {
+        refuse_missing_rows(&source)?;
+    }
+    refuse_double_ids(columns, &source, printer)?;
+    let images = model.load(&source, None, &mut Bars::new(printer))?;
+    let progress = printer.progress("predicting", images.first().len() as u64);
+    let mut predictions = model.predict(&images);
+    let mut done = 0;
+    let shown = predictions.by_ref().inspect(|_| {
+        done += 1;
+        progress.set(done, "images");
+    });
+    let skipped = images.first().skipped().to_vec();
+    let rows = rows::rows(&source, &skipped, args.sure, shown)?;
+    progress.clear();
+    let weights = predictions.class_weights().unwrap_or_default().to_vec();
+    let notices = source.all_notices();
+    Ok(Classified { source, rows, skipped, notices, weights })
+}
+
+/// Says what became of the probabilities by `--among` and `--adapt-prevalence`.
+fn tell_what_was_assumed(model: &Classifier, classified: &Classified, printer: &Printer) {
+    if limits(model) {
+        let excluded = rows::excluded(&classified.rows);
+        if excluded.is_large() {
+            printer.warn(&format!(
+                "{excluded}: can these classes really not occur? the column `excluded` has their probability"
+            ));
+        } else {
+            printer.note(&excluded.to_string());
+        }
+    }
+    if !classified.weights.is_empty() {
+        printer.note(&format!(
+            "class weights with 95 % intervals (no differential: they repeat the model's mistakes): {}",
+            weights(&classified.weights)
+        ));
+    }
+}
+
+/// Whether the model chooses among some of its classes only.
+fn limits(model: &Classifier) -> bool {
+    model.predictor().possible().len() < model.classes().len()
+}
+
+/// Refuses inputs with files that would have no row in the table, unless those are skipped on purpose.
+fn refuse_missing_rows(source: &Source) -> Result<()> {
+    let hidden = source.notices().iter().filter(|notice| notice.subject.hides_images());
+    let hidden: Vec<String> = hidden.map(Notice::to_string).collect();
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(format!("holds files that would have no row ({})", hidden.join("; ")))
+        .at(source.path())
+        .hint("convert them to PNG or TIFF, or leave them out with `--on-bad-image skip`"))
+}
+
+/// The contents of a column of the table.
+#[derive(Clone, Copy)]
+enum Cell {
+    Path,
+    File,
+    Stem,
+    Label,
+    Number,
+    Probability,
+    Class(usize),
+    /// Whether a person should look at it, where that was asked.
+    Refer,
+    /// Why a person should.
+    Reason,
+    /// Probability of the classes that the model was told not to choose.
+    Excluded,
+}
+
+impl Cell {
+    /// Whether it tells an image from others.
+    fn names_images(self) -> bool {
+        self.of_path("").is_some()
+    }
+
+    /// The text of a cell that an image's path decides.
+    fn of_path(self, path: &str) -> Option<String> {
+        let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        match self {
+            Self::Path => Some(path.to_owned()),
+            Self::File => Some(part(Path::new(path).file_name())),
+            Self::Stem => Some(part(Path::new(path).file_stem())),
+            Self::Label | Self::Number | Self::Probability | Self::Class(_) => None,
+            Self::Refer | Self::Reason | Self::Excluded => None,
+        }
+    }
+}
+
+/// The table's usual columns: `path,label,probability,<one a class>,refer,reason`, and behind them `excluded`
+/// where the model chooses among some of its classes only.
+fn usual_columns(model: &Classifier) -> Vec<(String, Cell)> {
+    let fixed = [("path", Cell::Path), ("label", Cell::Label), ("probability", Cell::Probability)];
+    let named = |(name, cell): (&str, Cell)| (name.to_owned(), cell);
+    let classes = model.classes().iter().enumerate().map(|(class, name)| (name.clone(), Cell::Class(class)));
+    let last = [("refer", Cell::Refer), ("reason", Cell::Reason)];
+    let excluded = limits(model).then_some(("excluded", Cell::Excluded));
+    fixed.map(named).into_iter().chain(classes).chain(last.map(named)).chain(excluded.map(named)).collect()
+}
+
+/// The columns that were asked for, by name; the usual ones when none were.
+fn columns(wanted: &[String], model: &Classifier) -> Result<Vec<(String, Cell)>> {
+    let usual = usual_columns(model);
+    if wanted.is_empty() {
+        return Ok(usual);
+    }
+    let more = [("file", Cell::File), ("stem", Cell::Stem), ("number", Cell::Number)];
+    let known: Vec<(String, Cell)> =
+        usual.into_iter().chain(more.map(|(name, cell)| (name.to_owned(), cell))).collect();
+    let column = |word: &String| {
+        let (name, column) = word.split_once('=').unwrap_or((word, word));
+        let found = known.iter().find(|(known, _)| known == column);
+        let (_, cell) = found.ok_or_else(|| {
+            let names = known.iter().map(|(name, _)| name.as_str());
+            Error::new(format!("there is no column `{column}`")).hint(suggest(column, names))
+        })?;
+        Ok((name.to_owned(), *cell))
+    };
+    wanted.iter().map(column).collect()
+}
+
+/// Refuses columns by which two images could not be told apart. An image that is given twice has its rows
+/// twice.
+///
+/// # Errors
+/// Different images with the same cells in all columns that name images.
+fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Printer) -> Result<()> {
+    let ids: Vec<&(String, Cell)> = columns.iter().filter(|(_, cell)| cell.names_images()).collect();
+    let Some((name, _)) = ids.first() else { return Ok(()) };
+    let mut paths: HashMap<Vec<String>, &str> = HashMap::new();
+    let (mut same_id, mut same_path) = (Vec::new(), 0);
+    for entry in source.entries().iter() {
+        let id: Vec<String> = ids.iter().filter_map(|(_, cell)| cell.of_path(entry.path)).collect();
+        match paths.insert(id.clone(), entry.path) {
+            Some(before) if before == entry.path => same_path += 1,
+            Some(before) => same_id.push((id.join(","), before, entry.path)),
+            None => {}
+        }
+    }
+    if same_path > 0 {
+        printer.warn(&format!(
+            "inputs are given more than once, and have a row each time: {same_path} rows too many"
+        ));
+    }
+    let Some((id, one, other)) = same_id.first() else { return Ok(()) };
+    Err(Error::new(format!(
+        "{} images have an id in the column `{name}` that another has, first: `{id}` of {one} and {other}",
+        same_id.len()
+    ))
+    .hint("add the column `path` or take it in place of this one, or predict one folder at a time"))
+}
+
+fn write_csv(
+    w: &mut dyn Write,
+    columns: &[(String, Cell)],
+    rows: &[Row],
+    sure: Option<f64>,
+) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(w);
+    csv.write_record(columns.iter().map(|(name, _)| defused(name).into_owned())).map_err(file::csv_error)?;
+    for row in rows {
+        let record = columns.iter().map(|(_, cell)| cell_text(*cell, row, sure));
+        csv.write_record(record).map_err(file::csv_error)?;
+    }
+    csv.flush()
+}
+
+/// The text of a cell. What only an answer has is empty for an image that could not be read.
+fn cell_text(cell: Cell, row: &Row, sure: Option<f64>) -> String {
+    let text = |text: &str| defused(text).into_owned();
+    let of_answer = |read: &dyn Fn(&Prediction) -> String| row.answer.as_ref().map_or(String::new(), read);
+    match cell {
+        Cell::Path | Cell::File | Cell::Stem => text(&cell.of_path(&row.path).unwrap_or_default()),
+        Cell::Label => of_answer(&|answer| text(answer.label())),
+        Cell::Number => of_answer(&|answer| answer.class().to_string()),
+        Cell::Probability => of_answer(&|answer| answer.probability().to_string()),
+        Cell::Class(class) => of_answer(&|answer| answer.probabilities()[class].to_string()),
+        Cell::Excluded => of_answer(&|answer| answer.excluded().to_string()),
+        Cell::Reason => row.doubt.as_ref().map_or(String::new(), |doubt| text(&doubt.to_string())),
+        Cell::Refer => match (&row.doubt, sure) {
+            (Some(_), _) => "yes".into(),
+            (None, Some(_)) => "no".into(),
+            (None, None) => String::new(),
+        },
+    }
+}
+
+/// The weight of each class with its interval.
+fn weights(weights: &[ClassWeight]) -> String {
+    let named = weights.iter().map(|class| {
+        let [low, high] = class.interval;
+        format!("{} {} ({} to {})", class.name, percent(class.weight), percent(low), percent(high))
+    });
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// How many images each class got, and how many of them the model is sure of where that was asked.
+fn counts(classes: &[String], rows: &[Row], sure: Option<f64>) -> String {
+    let named = |class: usize| {
+        rows.iter().filter(move |row| row.answer.as_ref().is_some_and(|answer| answer.class() == class))
+    };
+    let line = |(class, name): (usize, &String)| {
+        let mut line = vec![name.clone(), named(class).count().to_string()];
+        if sure.is_some() {
+            let doubtful = named(class).filter(|row| row.doubt.is_some()).count();
+            line.extend([named(class).count() - doubtful, doubtful].map(|count| count.to_string()));
+        }
+        line
+    };
+    let header = sure.map(|_| ["class", "images", "sure", "to look at"].map(String::from).to_vec());
+    table(&header.into_iter().chain(classes.iter().enumerate().map(line)).collect::<Vec<_>>())
+}
+
+fn json(model: &Classifier, classified: &Classified, sure: Option<f64>) -> Result<String> {
+    let Classified { rows, skipped, notices, weights, .. } = classified;
+    let of_rows: Vec<_> = rows.iter().filter_map(|row| json_row(model, row, sure)).collect();
+    let mut result = serde_json::json!({"predictions": of_rows, "notices": notices, "skipped": skipped});
+    if let Some(sure) = sure {
+        let to_look_at = rows.iter().filter(|row| row.doubt.is_some()).count();
+        let counts = [rows.len() - to_look_at, to_look_at];
+        result["sure"] = serde_json::json!({"threshold": sure, "sure": counts[0], "to_look_at": counts[1]});
+    }
+    if limits(model) {
+        result["excluded"] = serde_json::json!(rows::excluded(rows));
+    }
+    if !weights.is_empty() {
+        result["class_weights"] = serde_json::json!(weights);
+    }
+    serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))
+}
+
+/// An answer; nothing for an image that could not be read.
+fn json_row(model: &Classifier, row: &Row, sure: Option<f64>) -> Option<serde_json::Value> {
+    let answer = row.answer.as_ref()?;
+    let probabilities: serde_json::Map<String, serde_json::Value> =
+        model.classes().iter().cloned().zip(answer.probabilities().iter().map(|&p| p.into())).collect();
+    let mut object = serde_json::json!({
+        "path": row.path,
+        "label": answer.label(),
+        "probability": answer.probability(),
+        "probabilities": probabilities,
+    });
+    if sure.is_some() {
+        object["refer"] = row.doubt.is_some().into();
+        object["reason"] = row.doubt.as_ref().map(Doubt::to_string).into();
+    }
+    if limits(model) {
+        object["excluded"] = answer.excluded().into();
+    }
+    Some(object)
+}
