@@ -74,7 +74,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     match out {
         Some(path) => {
             file::write_atomic(path, |w| write_csv(w, &columns, rows, args.sure))?;
-            printer.note(&format!("{} predictions: {}", rows.len(), path.display()));
+            let answers = rows.iter().filter(|row| row.answer.is_some()).count();
+            printer.note(&format!("{answers} predictions: {}", path.display()));
             if !printer.is_json() {
                 printer.result(&counts(classes, rows, args.sure));
             }

@@ -45,7 +45,9 @@ fn what_is_assumed_of_the_images_is_said_with_what_it_changes() {
     run.evaluation.adaptation = Some(Adaptation { classes, before });
     let page = render(&[run]);
     assert_well_formed(&page);
-    assert!(page.contains("1 of 2 images look most like an excluded class (&lt;ig&gt; 1) and got another name"));
+    assert!(
+        page.contains("1 of 2 images look most like an excluded class (&lt;ig&gt; 1) and got another name")
+    );
     assert!(page.contains("Are these classes really absent?"));
     let (_, section) = page.split_once("<section id=\"weights\"").unwrap();
     let section = &section[..section.find("</section>").unwrap()];
