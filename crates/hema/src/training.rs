@@ -384,6 +384,7 @@ impl Plan {
         let evaluation = evaluate_cropped(&model, &val, data)
             .part("val")
             .notices(self.data.source.all_notices())
+            .unreadable(training.skipped().to_vec())
             .run(observer)?;
         let page = run_folder::write_evaluation(&self.folder, &evaluation, &self.folder)?;
         observer.note(&format!("report: {}", page.display()));
