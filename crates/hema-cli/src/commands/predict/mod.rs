@@ -56,6 +56,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     for path in out.into_iter().chain(&args.page) {
         file::prepare(path)?;
     }
+    if let Some(page) = &args.page {
+        printer.leave_stdout_to(page);
+    }
     let model = args.model.open(printer)?;
     let columns = columns(&args.columns, &model)?;
     let classified = classify(&model, args, &columns, printer)?;
