@@ -208,7 +208,10 @@ impl Place {
     ) -> Result<T> {
         match (self, fetched) {
             (Self::File(path), Fetched::Later) => {
-                Watched::look(&open_picture(path)?, |file| look(file, room)).map_err(|e| e.at(path))
+                Watched::look(&open_picture(path)?, |file| look(file, room)).map_err(|e| match e.kind() {
+                    ErrorKind::Unreadable => e,
+                    _ => e.at(path),
+                })
             }
             (Self::Span { blob, offset, len, coding: Coding::Picture }, Fetched::Later)
                 if !matches!(**blob, Blob::Stream(_)) =>
