@@ -4,6 +4,7 @@
 //! data or model was found wanting; 2 an error; 130 interrupted by Ctrl-C, with everything saved.
 
 mod commands;
+mod next;
 mod output;
 mod size;
 mod status;

@@ -115,13 +115,14 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "VIEWS")]
     tta: Option<String>,
     /// Classes that can occur in these images, as of a laboratory that reports white cells alone; the model
-    /// chooses among them
+    /// chooses among them, and images that look most like another class are counted
     /// [default: all it knows]
     #[arg(long, value_name = "CLASS", value_delimiter = ',')]
     among: Vec<String>,
-    /// Estimate from all images together how common each class is among them, and predict with that in place
-    /// of how common it was in training: for many images of one patient or laboratory, of which none needs a
-    /// label
+    /// Weigh each class by how often the model seems to see it among all images together, in place of how
+    /// common it was in training: for many images of one patient or laboratory, of which none needs a label.
+    /// The weights are no differential, and a class can be found less often for them: `hema evaluate` shows
+    /// what they change
     #[arg(long)]
     adapt_prevalence: bool,
     #[command(flatten)]

@@ -204,10 +204,7 @@ fn write_clean(path: &Path, mut writer: Box<dyn Writer>, audited: &Audited, prin
     progress.clear();
     let skipped = copied?;
     writer.finish()?;
-    if let Some(first) = skipped.first() {
-        let (path, reason) = (printable(&first.path.display().to_string()), &first.reason);
-        printer.warn(&format!("{} unreadable images were left out, first {path}: {reason}", skipped.len()));
-    }
+    printer.warn_of_skipped(&skipped);
     printer.note(&format!("{} images that stay: {}", stay.len() - skipped.len(), path.display()));
     Ok(())
 }

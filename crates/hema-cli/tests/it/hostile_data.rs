@@ -29,14 +29,14 @@ fn an_image_cut_short_stops_or_is_skipped() {
 
     assert_eq!(place.hema("predict run cells").error(), train_error(&place, "cells"));
     let said = place.hema("predict run cells --on-bad-image skip").succeeds();
-    assert_eq!((said.err.as_str(), said.out.lines().count()), (warning, 64));
+    assert_eq!((said.err.as_str(), said.out.lines().count()), (warning, 65));
 
     place.write("cells/ig/0001.png", "");
     assert!(place.hema("evaluate run --data cells --part all").error().contains("is a truncated JPEG image"));
     let words = "evaluate run --data cells --part all --suite clean --on-bad-image skip";
     let said = place.hema(words).succeeds();
     assert!(
-        said.err.starts_with("warning: 2 unreadable images were skipped, first cells/ig/0000.png: "),
+        said.err.starts_with("warning: 2 unreadable images were skipped:\n  cells/ig/0000.png: "),
         "{said:?}"
     );
     assert!(said.out.starts_with("62 images of cells (all)\n"), "{said:?}");

@@ -62,7 +62,7 @@ pub fn augment(
         let (picture, made) = match (made, on_bad_image) {
             (Ok(made), _) => made,
             (Err(e), OnBadImage::Skip) => {
-                skipped.push(Skipped { path: source.location(i), reason: e.to_string() });
+                skipped.push(Skipped::new(source, i, e.message()));
                 return Ok(());
             }
             (Err(e), OnBadImage::Fail) => return Err(e.at(source.location(i)).hint(super::copy::SKIP_HINT)),

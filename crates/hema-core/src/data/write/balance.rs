@@ -58,7 +58,7 @@ pub fn balance(
                 }
             }
             (Err(e), OnBadImage::Skip) => {
-                skipped.push(Skipped { path: source.location(i), reason: e.to_string() });
+                skipped.push(Skipped::new(source, i, e.message()));
             }
             (Err(e), OnBadImage::Fail) => return Err(e.at(source.location(i)).hint(super::copy::SKIP_HINT)),
         }

@@ -81,7 +81,7 @@ pub fn copy(
                     location: source.file(i).filter(|_| ready.is_original).as_deref(),
                 })?,
                 (Err(e), OnBadImage::Skip) => {
-                    skipped.push(Skipped { path: source.location(i), reason: e.message().to_owned() });
+                    skipped.push(Skipped::new(source, i, e.message()));
                 }
                 (Err(e), OnBadImage::Fail) => return Err(e.at(source.location(i)).hint(SKIP_HINT)),
             }
