@@ -270,13 +270,14 @@ fn an_array_in_fortran_order_is_never_in_memory_as_a_whole() {
     let dir = tempfile::tempdir().unwrap();
     for is_deflated in [false, true] {
         let path = dir.path().join(format!("{is_deflated}.npz"));
-        npz(&path, is_deflated, npy("True", "(400, 180, 180, 3)", 400 * 180 * 180 * 3));
+        npz(&path, is_deflated, npy("True", "(1300, 180, 180, 3)", 1300 * 180 * 180 * 3));
         let ((), peak) = peak_of(|| {
             let source = open(&path).unwrap();
-            assert_eq!(load(&source).len(), 400);
-            assert_eq!(source.image(399).unwrap().rgb(179, 179), [7; 3]);
+            assert_eq!(load(&source).len(), 1300);
+            assert_eq!(source.image(1299).unwrap().rgb(179, 179), [7; 3]);
         });
-        assert!(peak < 30, "deflated {is_deflated}: {peak} MiB");
+        // as much is read ahead as of any packed file
+        assert!(peak < 110, "deflated {is_deflated}: {peak} MiB");
     }
 }
 
