@@ -176,7 +176,8 @@ impl Place {
     fn look<T>(&self, fetched: Fetched, look: impl FnOnce(&dyn ReadAt) -> Result<T>) -> Result<T> {
         match (self, fetched) {
             (Self::File(path), Fetched::Later) => {
-                Watched::look(&open_picture(path)?, look).map_err(|e| e.at(path))
+                let found = Watched::look(&open_picture(path)?, look);
+                found.map_err(|e| if e.kind() == ErrorKind::Unreadable { e } else { e.at(path) })
             }
             (Self::Span { blob, offset, len, coding: Coding::Picture }, Fetched::Later)
                 if !matches!(**blob, Blob::Stream(_)) =>
@@ -276,10 +277,9 @@ impl ReadAt for Watched<'_> {
     }
 
     fn fill(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.fill(offset, out).map_err(|e| {
-            self.failed.set(Some(io::Error::new(e.kind(), e.to_string())));
-            e
-        })
+        self.file
+            .fill(offset, out)
+            .inspect_err(|e| self.failed.set(Some(io::Error::new(e.kind(), e.to_string()))))
     }
 }
 
