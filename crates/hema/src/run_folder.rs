@@ -31,6 +31,9 @@ pub const JOURNAL: &str = "evaluation.partial.jsonl";
 /// Name of the page inside a run or evaluation directory.
 pub const REPORT: &str = "report.html";
 
+/// Most bytes of a record, many times those of an evaluation under every condition there is.
+const MOST_BYTES: u64 = 256 << 20;
+
 /// `run.json`: which data a run reads, so that it can be resumed and reported without being told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -83,8 +86,8 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// # Errors
 /// A file that cannot be opened or holds another kind of value.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let reader = std::io::BufReader::new(file::open(path)?);
-    serde_json::from_reader(reader).map_err(|e| no_record(&e, path))
+    let text = file::read_text(path, MOST_BYTES)?;
+    serde_json::from_str(&text).map_err(|e| no_record(&e, path))
 }
 
 fn no_record(reason: &serde_json::Error, path: &Path) -> Error {

@@ -229,23 +229,3 @@ pub(super) fn shape_text(shape: &[usize]) -> String {
         sides => format!("({})", sides.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     }
 }
-
-/// The bytes of a Fortran-ordered array in C order.
-pub(super) fn to_c_order(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
-    let count = bytes.len() / size;
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut index = vec![0_usize; shape.len()];
-    for _ in 0..count {
-        let position = index.iter().zip(shape).rev().fold(0, |position, (i, side)| position * side + i);
-        out.extend_from_slice(&bytes[position * size..][..size]);
-        // the next index in C order: the last axis runs fastest
-        for axis in (0..shape.len()).rev() {
-            index[axis] += 1;
-            if index[axis] < shape[axis] {
-                break;
-            }
-            index[axis] = 0;
-        }
-    }
-    out
-}

@@ -11,6 +11,7 @@ use flate2::read::DeflateDecoder;
 use super::blob::{Blob, Cursor};
 use super::decode::{self, Unused};
 use super::deep::{Range, White};
+use super::memory::Reservation;
 use super::tiff::{self, ReadAt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file;
@@ -26,6 +27,13 @@ pub struct Picture {
     pub image: Image,
     /// The picture file as it lies in the data, byte for byte; `None` for an image of an array.
     pub file: Option<Vec<u8>>,
+}
+
+impl Picture {
+    /// Bytes that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        self.image.pixels().len() + self.file.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// Where the bytes of one entry lie.
@@ -57,6 +65,9 @@ pub(super) trait PixelLayout: Send + Sync {
     /// Bytes of one image.
     fn bytes(&self) -> usize;
 
+    /// Bytes of memory that making an image takes, beside its own.
+    fn needed(&self) -> u64;
+
     /// Makes an image of its bytes.
     fn image(&self, bytes: Vec<u8>, white: White) -> Result<Image>;
 }
@@ -68,6 +79,11 @@ pub(super) enum Fetched {
 }
 
 impl Fetched {
+    /// Takes the bytes out.
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Later)
+    }
+
     /// Bytes held.
     pub(super) fn len(&self) -> usize {
         match self {
@@ -94,21 +110,28 @@ impl Place {
         Ok(Fetched::Bytes(bytes))
     }
 
-    /// The entry at full size, with its file where it has one, and what else the file holds.
+    /// The entry at full size, with its file where it has one, and what else the file holds. The memory that
+    /// this takes is added to `room`.
     ///
     /// # Errors
     /// Of the kind [`ErrorKind::Unreadable`] what is no picture, of any other what the system cannot read.
-    pub(super) fn picture(&self, fetched: Fetched, white: White) -> Result<(Picture, Unused)> {
+    pub(super) fn picture(
+        &self,
+        fetched: Fetched,
+        white: White,
+        room: &mut Reservation,
+    ) -> Result<(Picture, Unused)> {
         let file = match (self, fetched) {
-            (Self::Page { file, directory }, fetched) => file.page(*directory, fetched)?,
+            (Self::Page { file, directory }, fetched) => file.page(*directory, fetched, room)?,
             (Self::Span { coding: Coding::Pixels(layout), .. }, fetched) => {
-                let bytes = self.bytes(fetched)?;
+                room.add(layout.needed(), "is an image of an array")?;
+                let bytes = self.bytes(fetched, room)?;
                 let image = layout.image(bytes, white).map_err(|e| e.with_kind(ErrorKind::Unreadable))?;
                 return Ok((Picture { image, file: None }, Unused::default()));
             }
-            (_, fetched) => self.unpack(self.bytes(fetched)?)?,
+            (_, fetched) => self.unpack(self.bytes(fetched, room)?, room)?,
         };
-        let decoded = decode::decode_to(&file, white)?;
+        let decoded = decode::decode_to(&file, white, room)?;
         Ok((Picture { image: decoded.image, file: Some(file) }, decoded.unused))
     }
 
@@ -129,11 +152,12 @@ impl Place {
         if matches!(self, Self::Span { coding: Coding::Pixels(_), .. }) || self.is_shallow_png() {
             return Ok(None);
         }
+        let mut room = Reservation::new();
         let bytes = match self {
-            Self::Page { file, directory } => file.page(*directory, fetched),
-            _ => self.bytes(fetched).and_then(|bytes| self.unpack(bytes)),
+            Self::Page { file, directory } => file.page(*directory, fetched, &mut room),
+            _ => self.bytes(fetched, &mut room).and_then(|bytes| self.unpack(bytes, &mut room)),
         };
-        Ok(unless_unreadable(bytes)?.and_then(|bytes| decode::range(&bytes)))
+        Ok(unless_unreadable(bytes)?.and_then(|bytes| decode::range(&bytes, &mut room)))
     }
 
     /// Whether it is a PNG file of 8 bits, as far as its first bytes tell where they can be read alone.
@@ -153,7 +177,8 @@ impl Place {
 
     /// The entry's file, byte for byte.
     pub(super) fn read_file(&self) -> Result<Vec<u8>> {
-        self.unpack(self.read()?)
+        let mut room = Reservation::new();
+        self.unpack(self.read(&mut room)?, &mut room)
     }
 
     /// The pages of the entry's file, of which little is read where that can be; none where the file is no
@@ -162,56 +187,75 @@ impl Place {
     /// # Errors
     /// What the system cannot read.
     pub(super) fn pages(&self, fetched: Fetched) -> Result<tiff::Pages> {
-        let pages = self.look(fetched, |file| tiff::pages(file).map_err(|e| Error::new(e.to_string())));
+        let look =
+            |file: &dyn ReadAt, _: &mut Reservation| tiff::pages(file).map_err(|e| Error::new(e.to_string()));
+        let pages = self.look(fetched, &mut Reservation::new(), look);
         Ok(unless_unreadable(pages)?.unwrap_or_default())
     }
 
     /// A page of the entry's file, as a file of its own.
-    fn page(&self, directory: u64, fetched: Fetched) -> Result<Vec<u8>> {
-        self.look(fetched, |file| tiff::page_file(file, directory))
+    fn page(&self, directory: u64, fetched: Fetched, room: &mut Reservation) -> Result<Vec<u8>> {
+        self.look(fetched, room, |file, room| tiff::page_file(file, directory, room))
     }
 
     /// Looks into the entry's file where it lies, or else into its bytes. What `look` finds wrong with them
     /// is of the kind [`ErrorKind::Unreadable`].
-    fn look<T>(&self, fetched: Fetched, look: impl FnOnce(&dyn ReadAt) -> Result<T>) -> Result<T> {
+    fn look<T>(
+        &self,
+        fetched: Fetched,
+        room: &mut Reservation,
+        look: impl FnOnce(&dyn ReadAt, &mut Reservation) -> Result<T>,
+    ) -> Result<T> {
         match (self, fetched) {
             (Self::File(path), Fetched::Later) => {
-                let found = Watched::look(&open_picture(path)?, look);
+                let found = Watched::look(&open_picture(path)?, |file| look(file, room));
                 found.map_err(|e| if e.kind() == ErrorKind::Unreadable { e } else { e.at(path) })
             }
             (Self::Span { blob, offset, len, coding: Coding::Picture }, Fetched::Later)
                 if !matches!(**blob, Blob::Stream(_)) =>
             {
-                Watched::look(&Span { blob, offset: *offset, len: *len as u64 }, look)
+                Watched::look(&Span { blob, offset: *offset, len: *len as u64 }, |file| look(file, room))
             }
-            (_, fetched) => Watched::look(&self.unpack(self.bytes(fetched)?)?.as_slice(), look),
+            (_, fetched) => {
+                let bytes = self.unpack(self.bytes(fetched, room)?, room)?;
+                Watched::look(&bytes.as_slice(), |file| look(file, room))
+            }
         }
     }
 
-    fn bytes(&self, fetched: Fetched) -> Result<Vec<u8>> {
+    fn bytes(&self, fetched: Fetched, room: &mut Reservation) -> Result<Vec<u8>> {
         match fetched {
-            Fetched::Bytes(bytes) => Ok(bytes),
-            Fetched::Later => self.read(),
+            Fetched::Bytes(bytes) => reserve(room, bytes.len() as u64).map(|()| bytes),
+            Fetched::Later => self.read(room),
         }
     }
 
-    fn unpack(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    fn unpack(&self, bytes: Vec<u8>, room: &mut Reservation) -> Result<Vec<u8>> {
         match self {
-            Self::Span { coding: Coding::Deflated { size, crc }, .. } => inflate(&bytes, *size, *crc),
+            Self::Span { coding: Coding::Deflated { size, crc }, .. } => {
+                reserve(room, *size as u64)?;
+                inflate(&bytes, *size, *crc)
+            }
             _ => Ok(bytes),
         }
     }
 
-    fn read(&self) -> Result<Vec<u8>> {
+    fn read(&self, room: &mut Reservation) -> Result<Vec<u8>> {
         match self {
-            Self::Page { file, directory } => file.page(*directory, Fetched::Later),
-            Self::Span { blob, offset, len, .. } => blob.read(*offset, *len).map_err(|e| failed(&e)),
+            Self::Page { file, directory } => file.page(*directory, Fetched::Later, room),
+            Self::Span { blob, offset, len, .. } => {
+                reserve(room, *len as u64)?;
+                blob.read(*offset, *len).map_err(|e| failed(&e))
+            }
             Self::Missing(_) => {
                 Err(unreadable("cannot be read: there was no such file when the data were opened"))
             }
             Self::File(path) => {
                 let file = open_picture(path)?;
-                let bytes = read_picture(file).map_err(|e| failed(&e).at(path))?;
+                let size = file.metadata().map_err(|e| failed(&e).at(path))?.len();
+                check_file_size(size)?;
+                reserve(room, size)?;
+                let bytes = read_picture(file, size).map_err(|e| failed(&e).at(path))?;
                 check_file_size(bytes.len() as u64)?;
                 Ok(bytes)
             }
@@ -219,9 +263,19 @@ impl Place {
     }
 }
 
-/// What the system cannot read: the error's kind is the system's.
+/// Reserves the memory of a picture file.
+fn reserve(room: &mut Reservation, bytes: u64) -> Result<()> {
+    room.add(bytes, format_args!("is a file of {bytes} bytes"))
+}
+
+/// What the system cannot read: the error's kind is the system's. A picture that there is no memory for may
+/// be the only one.
 fn failed(error: &io::Error) -> Error {
-    Error::new(format!("cannot be read: {error}")).with_kind(error.kind().into())
+    let kind = match error.kind() {
+        io::ErrorKind::OutOfMemory => ErrorKind::Unreadable,
+        kind => kind.into(),
+    };
+    Error::new(format!("cannot be read: {error}")).with_kind(kind)
 }
 
 fn unreadable(message: impl Into<String>) -> Error {
@@ -244,10 +298,10 @@ fn open_picture(path: &Path) -> Result<File> {
     })
 }
 
-/// Reads a picture file, or the beginning of one that is too large.
-fn read_picture(file: File) -> io::Result<Vec<u8>> {
-    let size = file.metadata()?.len().min(MAX_FILE);
+/// Reads a picture file of a size, or the beginning of one that grew too large.
+fn read_picture(file: File, size: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    bytes.try_reserve_exact(size as usize + 1)?;
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     // cut off while it is read, it would look like a damaged picture
     if (bytes.len() as u64) < size { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }

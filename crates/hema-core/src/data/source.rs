@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::classes::{self, ClassList, match_classes, number_of};
 use super::deep::{Range, White};
 use super::entries::{Entries, Entry};
+use super::memory::Reservation;
 use super::notice::{Notice, Subject, counted};
 use super::part::Part;
 use super::place::{Fetched, Place};
@@ -334,7 +335,7 @@ impl Source {
     pub fn image(&self, index: usize) -> Result<Image> {
         self.places
             .get(index)
-            .picture(Fetched::Later, self.white.map_or(White::Unknown, White::At))
+            .picture(Fetched::Later, self.white.map_or(White::Unknown, White::At), &mut Reservation::new())
             .map(|(picture, _)| picture.image)
             .map_err(|e| e.at(self.location(index)))
     }

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use hema_core::error::{Error, Result};
 use hema_core::file;
 
+/// Most bytes of a file that names a commit.
+const MOST_OF_REF: u64 = 4096;
+
 /// A cache in a folder.
 #[derive(Clone, Debug)]
 pub struct HubCache(PathBuf);
@@ -38,7 +41,7 @@ impl HubCache {
     pub fn find(&self, repository: &str, file: &str) -> Option<PathBuf> {
         let folder = self.repository(repository);
         let snapshots = folder.join("snapshots");
-        let newest = fs::read_to_string(folder.join("refs/main")).ok();
+        let newest = file::read_text(&folder.join("refs/main"), MOST_OF_REF).ok();
         let newest =
             newest.map(|commit| snapshots.join(commit.trim()).join(file)).filter(|path| path.is_file());
         newest.or_else(|| {

@@ -78,14 +78,12 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         })
     })?;
     printer.warn_of_notices(&source.picture_notices());
-    if skipped.is_none() {
-        return Ok(Status::Interrupted);
-    }
+    let Some(skipped) = skipped else { return Ok(Status::Interrupted) };
     let out = args.output.display().to_string();
     printer.result(&if printer.is_json() {
         serde_json::json!({
             "out": out, "form": form.name, "images": written, "training": training.len(), "unchanged": rest.len(),
-            "copies": args.copies,
+            "copies": args.copies, "skipped": skipped,
         })
         .to_string()
     } else {

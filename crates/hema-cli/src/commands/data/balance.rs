@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use hema::data::write;
-use hema::data::{self, Source};
+use hema::data::{self, Skipped, Source};
 use hema::error::{Error, Result};
 use hema::sampler::{self, Draw, Sampler};
 use hema::split::Part;
@@ -69,10 +69,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         })
     })?;
     printer.warn_of_notices(&source.picture_notices());
-    if skipped.is_none() {
-        return Ok(Status::Interrupted);
-    }
-    report(args, &source, &Report { counts, quotas, draws, rest: rest.len(), written }, printer)?;
+    let Some(skipped) = skipped else { return Ok(Status::Interrupted) };
+    report(args, &source, &Report { counts, quotas, draws, rest: rest.len(), written, skipped }, printer)?;
     Ok(Status::Done)
 }
 
@@ -128,6 +126,7 @@ struct Report {
     draws: Vec<Draw>,
     rest: usize,
     written: usize,
+    skipped: Vec<Skipped>,
 }
 
 fn report(args: &Args, source: &Source, report: &Report, printer: &Printer) -> Result<()> {
@@ -138,6 +137,7 @@ fn report(args: &Args, source: &Source, report: &Report, printer: &Printer) -> R
         let result = serde_json::json!({
             "out": args.output, "images": report.written, "classes": source.classes(), "before": report.counts,
             "after": report.quotas, "repeated": repeated, "mixed": mixed, "unchanged": report.rest,
+            "skipped": report.skipped,
         });
         printer.result(&serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))?);
         return Ok(());

@@ -88,8 +88,6 @@ fn report(args: &Args, written: &Written, printer: &Printer) -> Result<()> {
         printer.result(&format!("{images} images: {out} ({})", form.name));
         return Ok(());
     }
-    let skipped: Vec<_> =
-        skipped.iter().map(|s| serde_json::json!({"path": s.path, "reason": s.reason})).collect();
     let result = serde_json::json!({"out": out.to_string(), "form": form.name, "images": images, "skipped": skipped,
         "notices": notices});
     printer.result(&serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))?);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hema::Training;
 use hema::train::Start;
 
-use crate::commands::args::{DeviceArg, Memory, output};
+use crate::commands::args::{DeviceArg, output};
 use crate::status::stop_flag;
 
 /// The recipe and the data of runs, and the folder they go to.
@@ -36,8 +36,6 @@ pub(crate) struct Inputs {
     save_every: f64,
     #[command(flatten)]
     pub(crate) device: DeviceArg,
-    #[command(flatten)]
-    memory: Memory,
 }
 
 impl Inputs {
@@ -55,12 +53,8 @@ impl Inputs {
             Some(recipe) => Training::recipe(recipe),
             None => Training::resume(self.out.clone().unwrap_or_default()),
         };
-        training = training
-            .set_all(&self.overrides)
-            .start(self.start())
-            .save_every(save_every)
-            .memory(self.memory.bytes())
-            .stop(stop_flag());
+        training =
+            training.set_all(&self.overrides).start(self.start()).save_every(save_every).stop(stop_flag());
         if let Some(data) = &self.data {
             training = training.data(data);
         }
