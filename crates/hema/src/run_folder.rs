@@ -130,11 +130,16 @@ fn read_evaluation(file: &Path) -> Result<Evaluation> {
 /// Adds to an evaluation the learning curves, the recipe and the model's provenance from its run directory.
 ///
 /// # Errors
-/// A log of epochs that cannot be read.
+/// A log of epochs that cannot be read, a model that the system fails to read.
 pub fn report(folder: &Path, evaluation: Evaluation, model: &Path) -> Result<RunReport> {
     let run = [folder, model].into_iter().find(|f| f.join(METRICS_FILE).is_file());
     let history = run.map(|run| History::read(&run.join(METRICS_FILE))).transpose()?;
-    let manifest = Bundle::read(model).ok().map(|bundle| bundle.manifest);
+    // a model that was moved away or is another's leaves its part of the page out
+    let manifest = match Bundle::read(model) {
+        Ok(bundle) => Some(bundle.manifest),
+        Err(e) if e.kind() == ErrorKind::Io => return Err(e),
+        Err(_) => None,
+    };
     let kept = manifest.as_ref().and_then(|m| m.metrics.get("nll").copied());
     let curves = history.map(|history| curves(&history, kept));
     Ok(RunReport {

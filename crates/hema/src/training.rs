@@ -185,8 +185,8 @@ impl Training {
         self
     }
 
-    /// Keeps at most this many bytes of each part's decoded images in memory, by default 4 GiB; more go to a
-    /// temporary file.
+    /// Keeps at most this many bytes of each part's decoded images in memory, by default 4 GiB, or what
+    /// [`set_memory`](crate::data::set_memory) says; more go to a temporary file.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
         self
@@ -384,6 +384,7 @@ impl Plan {
         let evaluation = evaluate_cropped(&model, &val, data)
             .part("val")
             .notices(self.data.source.all_notices())
+            .unreadable(training.skipped().to_vec())
             .run(observer)?;
         let page = run_folder::write_evaluation(&self.folder, &evaluation, &self.folder)?;
         observer.note(&format!("report: {}", page.display()));

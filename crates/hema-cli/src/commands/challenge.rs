@@ -14,7 +14,7 @@ use hema::train::{CHECKPOINT, Claimed};
 use hema::tta;
 use serde::{Deserialize, Serialize};
 
-use super::args::DeviceArg;
+use super::args::{DeviceArg, output};
 use crate::output::{Printer, table};
 use crate::status::Status;
 
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// Image folder with labels, or any other form of `hema list readers`
     data: PathBuf,
     /// Folder for everything that is made
-    #[arg(long, value_name = "DIR", default_value = "runs/challenge")]
+    #[arg(long, value_parser = output(), value_name = "DIR", default_value = "runs/challenge")]
     out: PathBuf,
     /// A shipped recipe (see `hema list recipes`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "robust-v2b0")]

@@ -1,5 +1,6 @@
 //! The door to evaluation: how good a model is on labelled images, clean and under the conditions of suites.
 
+mod assumed;
 mod journal;
 mod judge;
 mod suites;
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
-use hema_core::data::{self, Dataset, Notice, Unknown};
+use hema_core::data::{self, Dataset, Notice, Skipped, Unknown};
 use hema_core::error::{Error, Result};
 use hema_core::file;
 use hema_core::provenance::Provenance;
@@ -41,6 +42,7 @@ pub struct Evaluating<'a> {
     part: Option<String>,
     out: Option<PathBuf>,
     notices: Vec<Notice>,
+    unreadable: Vec<Skipped>,
 }
 
 /// Where labelled images come from.
@@ -97,7 +99,16 @@ pub fn find_suite(name: &str) -> Result<Suite> {
 
 impl<'a> Evaluating<'a> {
     fn of(model: &'a Classifier, data: Data<'a>) -> Self {
-        Self { model, data, suites: Vec::new(), split: None, part: None, out: None, notices: Vec::new() }
+        Self {
+            model,
+            data,
+            suites: Vec::new(),
+            split: None,
+            part: None,
+            out: None,
+            notices: Vec::new(),
+            unreadable: Vec::new(),
+        }
     }
 
     /// Judges under the conditions of this suite too: a name (see [`suite::SUITES`]) or a TOML file. Call it
@@ -131,6 +142,11 @@ impl<'a> Evaluating<'a> {
     /// Puts these notices into the record, of data that is in memory.
     pub(crate) fn notices(self, notices: Vec<Notice>) -> Self {
         Self { notices, ..self }
+    }
+
+    /// Puts these images into the record that could not be read, beside those of the data that is judged.
+    pub(crate) fn unreadable(self, unreadable: Vec<Skipped>) -> Self {
+        Self { unreadable, ..self }
     }
 
     /// Judges the model. The record holds the scores of every condition, the clean images first.
@@ -222,6 +238,7 @@ impl<'a> Evaluating<'a> {
             part: part.to_owned(),
             synthetic: model.manifests().iter().any(|m| m.synthetic),
             notices: notices(),
+            unreadable: self.unreadable.clone(),
             provenance,
         };
         let conditions = 1 + trials.iter().map(|trial| trial.suite.conditions.len()).sum::<usize>();

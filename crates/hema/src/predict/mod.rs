@@ -8,9 +8,11 @@ use burn::module::Module;
 use burn::tensor::{Device, activation};
 use hema_core::data::{Dataset, LoadOptions, Source, match_classes};
 use hema_core::error::{Error, Result, suggest};
+use hema_core::metrics::argmax;
 use hema_core::preprocess::{Preprocess, resize};
+use hema_core::prevalence::{self, ClassWeight};
 use hema_core::tta::{self, ViewSet};
-use hema_core::{Image, calibrate, prevalence};
+use hema_core::{Image, calibrate};
 use rayon::prelude::*;
 
 use crate::loader::{self, Flow};
@@ -205,8 +207,8 @@ impl Predictor {
         pairs.filter(|(_, possible)| **possible).map(|(class, _)| class.clone()).collect()
     }
 
-    /// The predictor for a population in which classes may be more or less common than in training. Their
-    /// shares are estimated from all images of a call of [`predict`](Self::predict), see [`prevalence`].
+    /// The predictor for a population in which classes may be more or less common than in training. They are
+    /// weighed by all images of a call of [`predict`](Self::predict), see [`prevalence`].
     ///
     /// # Errors
     /// A model without the class shares of its training data, or trained without any image of some class.
@@ -224,7 +226,7 @@ impl Predictor {
         Ok(Self { adapts: true, ..self })
     }
 
-    /// Whether it estimates how common classes are.
+    /// Whether it weighs the classes by the images.
     pub fn adapts(&self) -> bool {
         self.adapts
     }
@@ -349,6 +351,23 @@ impl Predictor {
         edit: Option<Edit>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<f32>> {
+        let mut rows = self.predict_unassumed(images, edit, progress)?;
+        self.restrict(&mut rows);
+        self.weigh(&mut rows);
+        Ok(rows)
+    }
+
+    /// Probabilities as [`predict`](Self::predict) gives them, before anything is assumed of the images: over
+    /// all classes that the model knows, whichever can [occur](Self::among), and as common as in training.
+    ///
+    /// # Errors
+    /// The errors of [`predict`](Self::predict).
+    pub fn predict_unassumed(
+        &self,
+        images: &Images,
+        edit: Option<Edit>,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<f32>> {
         let classes = self.classes.len();
         let mut mean = vec![0.0; images.first().len() * classes];
         let weights: Vec<f32> = self.members.iter().flat_map(|member| member.weights.clone()).collect();
@@ -361,13 +380,34 @@ impl Predictor {
         if self.temperature != 1.0 {
             mean.chunks_exact_mut(classes).for_each(|row| calibrate::apply(self.temperature, row));
         }
-        if self.possible.contains(&false) {
-            mean.chunks_exact_mut(classes).for_each(|row| restrict(row, &self.possible));
-        }
-        if self.adapts {
-            prevalence::adapt(&mut mean, &self.trained_for);
-        }
         Ok(mean)
+    }
+
+    /// Limits rows of probabilities to the classes that can occur, see [`among`](Self::among).
+    pub fn restrict(&self, rows: &mut [f32]) {
+        if self.possible.contains(&false) {
+            rows.chunks_exact_mut(self.classes.len()).for_each(|row| restrict(row, &self.possible));
+        }
+    }
+
+    /// Weighs the classes in the rows of all images by the rows themselves, see
+    /// [`adapting`](Self::adapting), and gives the weights; `None` for a predictor that does not adapt.
+    pub fn weigh(&self, rows: &mut [f32]) -> Option<Vec<f64>> {
+        self.adapts.then(|| prevalence::adapt(rows, &self.trained_for))
+    }
+
+    /// The weights that [`weigh`](Self::weigh) has found for rows, which are as they were before, with their
+    /// intervals.
+    pub fn class_weights(&self, rows: &[f32], weights: &[f64]) -> Vec<ClassWeight> {
+        prevalence::with_intervals(rows, &self.trained_for, weights, &self.classes)
+    }
+
+    /// Probability that a row gives to the classes that cannot occur, before it is
+    /// [restricted](Self::restrict), and the likeliest class of all where that is one of them.
+    pub fn excluded(&self, row: &[f32]) -> (f32, Option<usize>) {
+        let out = row.iter().zip(&self.possible).filter(|(_, possible)| !**possible);
+        let likeliest = argmax(row);
+        (out.map(|(value, _)| value).sum(), (!self.possible[likeliest]).then_some(likeliest))
     }
 
     /// Probabilities before they are averaged: a list for each view of each member, member by member, with

@@ -77,7 +77,7 @@ impl HubCache {
                 .or_else(|_| fs::rename(&blob, &path))
                 .map_err(|e| Error::io(&path, &e))?;
         }
-        file::write_atomic(&folder.join("refs/main"), |w| w.write_all(commit.as_bytes()))?;
+        file::replace(&folder.join("refs/main"), |w| w.write_all(commit.as_bytes()))?;
         Ok(path)
     }
 
@@ -113,6 +113,23 @@ fn sorted(folder: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_under_the_name_of_the_newest_commit_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cache, secret) = (HubCache::new(folder.path().join("hub")), folder.path().join("secret"));
+        fs::write(&secret, "mine").unwrap();
+        let blob = cache.blob("timm/a.b", "aa");
+        fs::create_dir_all(blob.parent().unwrap()).unwrap();
+        fs::write(&blob, "aa").unwrap();
+        let newest = folder.path().join("hub/models--timm--a.b/refs/main");
+        fs::create_dir_all(newest.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&secret, &newest).unwrap();
+        cache.link("timm/a.b", "1", "x", "aa").unwrap();
+        assert_eq!(fs::read_to_string(&newest).unwrap(), "1");
+        assert_eq!(fs::read_to_string(&secret).unwrap(), "mine");
+    }
 
     #[test]
     fn a_linked_file_is_found_and_the_newest_commit_first() {

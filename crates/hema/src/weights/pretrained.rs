@@ -30,8 +30,10 @@ pub fn find_pretrained(name: &str) -> Result<PathBuf> {
     let mut folders: Vec<PathBuf> =
         env::var_os(WEIGHTS_VARIABLE).map(|v| env::split_paths(&v).collect()).unwrap_or_default();
     folders.push("weights".into());
-    if let Some(found) = folders.iter().find_map(|folder| file_for(folder, name)) {
-        return Ok(found);
+    for folder in &folders {
+        if let Some(found) = file_for(folder, name)? {
+            return Ok(found);
+        }
     }
     let cache = HubCache::from_environment();
     if let Some(found) = cache.as_ref().and_then(|cache| in_hub_cache(cache, name)) {
@@ -52,19 +54,17 @@ pub fn find_pretrained(name: &str) -> Result<PathBuf> {
 }
 
 /// `NAME.safetensors` or `NAME.<tag>.safetensors`, the first in name order.
-fn file_for(folder: &Path, name: &str) -> Option<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let file = path.file_name().and_then(|f| f.to_str()).unwrap_or_default();
-            file.strip_prefix(name)
-                .and_then(|rest| rest.strip_suffix(".safetensors"))
-                .is_some_and(|tag| !tag.contains("reference") && (tag.is_empty() || tag.starts_with('.')))
-        })
-        .collect();
-    found.sort();
-    found.into_iter().next()
+///
+/// # Errors
+/// A folder that is there and cannot be listed.
+fn file_for(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let is_wanted = |path: &PathBuf| {
+        let file = path.file_name().and_then(|f| f.to_str()).unwrap_or_default();
+        file.strip_prefix(name)
+            .and_then(|rest| rest.strip_suffix(".safetensors"))
+            .is_some_and(|tag| !tag.contains("reference") && (tag.is_empty() || tag.starts_with('.')))
+    };
+    Ok(hema_core::file::list(folder)?.into_iter().find(is_wanted))
 }
 
 /// The published repository's file, else that of any repository `timm/NAME.<tag>`.
@@ -173,8 +173,8 @@ mod tests {
         let other = spec("tf_efficientnetv2_b0");
         let error = start_from(Network::new(&other, 2, &device).unwrap(), &other, &path).unwrap_err();
         assert!(error.to_string().contains("tensors of `tf_efficientnetv2_b0` are missing"), "{error}");
-        assert_eq!(file_for(folder.path(), "cnn_gap"), Some(path));
-        assert_eq!(file_for(folder.path(), "cnn"), None);
+        assert_eq!(file_for(folder.path(), "cnn_gap"), Ok(Some(path)));
+        assert_eq!(file_for(folder.path(), "cnn"), Ok(None));
     }
 
     #[test]
