@@ -216,8 +216,10 @@ impl Place {
     ) -> Result<T> {
         match (self, fetched) {
             (Self::File(path), Fetched::Later) => {
-                let found = Watched::look(&open_picture(path)?, |file| look(file, room));
-                found.map_err(|e| if e.kind() == ErrorKind::Unreadable { e } else { e.at(path) })
+                Watched::look(&open_picture(path)?, |file| look(file, room)).map_err(|e| match e.kind() {
+                    ErrorKind::Unreadable => e,
+                    _ => e.at(path),
+                })
             }
             (Self::Span { blob, offset, len, coding: Coding::Picture }, Fetched::Later)
                 if !matches!(**blob, Blob::Stream(_)) =>
@@ -339,9 +341,10 @@ impl ReadAt for Watched<'_> {
     }
 
     fn fill(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file
-            .fill(offset, out)
-            .inspect_err(|e| self.failed.set(Some(io::Error::new(e.kind(), e.to_string()))))
+        self.file.fill(offset, out).map_err(|e| {
+            self.failed.set(Some(io::Error::new(e.kind(), e.to_string())));
+            e
+        })
     }
 }
 
