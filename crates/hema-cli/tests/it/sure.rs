@@ -82,7 +82,10 @@ fn a_page_of_predictions_shows_the_unsure_first() {
     assert!(said.err.contains("\npage: pages/look.html\n"), "{said:?}");
     let page = place.read("pages/look.html");
     assert_eq!(page.matches("<img ").count(), 63);
-    assert!(page.contains("cells/<wbr>ig/<wbr>0000.png") && page.contains("is a truncated JPEG image"), "{page}");
+    assert!(
+        page.contains("cells/<wbr>ig/<wbr>0000.png") && page.contains("is a truncated JPEG image"),
+        "{page}"
+    );
     let table = Table::of(&place.read("p.csv"));
     let readable = table.rows.iter().filter(|row| !row[1].is_empty());
     let least = readable
