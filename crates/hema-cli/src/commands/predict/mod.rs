@@ -176,8 +176,13 @@ impl Cell {
             Self::Path => Some(path.to_owned()),
             Self::File => Some(part(Path::new(path).file_name())),
             Self::Stem => Some(part(Path::new(path).file_stem())),
-            Self::Label | Self::Number | Self::Probability | Self::Class(_) => None,
-            Self::Refer | Self::Reason | Self::Excluded => None,
+            Self::Label
+            | Self::Number
+            | Self::Probability
+            | Self::Class(_)
+            | Self::Refer
+            | Self::Reason
+            | Self::Excluded => None,
         }
     }
 }
