@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use clap::ValueEnum;
 use hema::error::Result;
 use hema::evaluate::labels;
+use hema::model_file::Manifest;
 use hema::predict::{Images, Predictor};
-use hema::{Classifier, Device, data, device, device_check, split_choice};
+use hema::{Classifier, Device, data, device, device_check, split_choice, tta};
 
 use crate::output::Printer;
 
@@ -106,6 +107,25 @@ fn parse_white(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "expected a number above 0".to_owned())
 }
 
+/// `--set`.
+#[derive(clap::Args)]
+pub(crate) struct Overrides {
+    /// Override a value of the recipe, as in `--set stage.0.epochs=3` (see `hema recipe keys`); values with
+    /// text in them stand in quotes: `--set 'augment.mix=[{ name = "mixup" }]'`
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_override)]
+    pub(crate) list: Vec<String>,
+}
+
+/// Refuses the part of an override before a space, which a shell has parted.
+fn parse_override(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((_, value)) if !value.trim().is_empty() => Ok(text.to_owned()),
+        _ => Err("expected KEY=VALUE in one word, without spaces around the `=` or in quotes, as in `--set \
+                  stage.0.lr=1e-4`"
+            .into()),
+    }
+}
+
 /// A model that is asked about images, and how.
 #[derive(clap::Args)]
 pub(crate) struct ModelArgs {
@@ -156,7 +176,21 @@ impl ModelArgs {
         if let Some(views) = &self.tta {
             options = options.tta(views);
         }
-        options.open_all(&models)
+        let model = options.open_all(&models)?;
+        if self.tta.is_none() && !self.with.is_empty() {
+            warn_of_lost_views(model.manifests(), printer);
+        }
+        Ok(model)
+    }
+}
+
+/// Warns where models with views of their own look together at each image once.
+pub(crate) fn warn_of_lost_views<'a>(models: impl IntoIterator<Item = &'a Manifest>, printer: &Printer) {
+    if let Some(Manifest { tta, .. }) = models.into_iter().find(|model| model.tta != tta::NONE.name) {
+        printer.warn(&format!(
+            "a model averages over the views `{tta}` by itself, and the models together look at an image once: `--tta {tta}` \
+             keeps them"
+        ));
     }
 }
 

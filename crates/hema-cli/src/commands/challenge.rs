@@ -14,7 +14,7 @@ use hema::train::CHECKPOINT;
 use hema::{file, tta};
 use serde::{Deserialize, Serialize};
 
-use super::args::DeviceArg;
+use super::args::{DeviceArg, Overrides};
 use crate::output::{Printer, table};
 use crate::status::Status;
 
@@ -32,9 +32,8 @@ pub(crate) struct Args {
     /// A shipped recipe (see `hema list recipes`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "robust-v2b0")]
     recipe: String,
-    /// Override a value of the recipe, as in `--set stage.0.epochs=3`
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    overrides: Overrides,
     /// Views of each image that the submission averages over (see `hema list tta`)
     #[arg(long, value_name = "VIEWS", default_value = "dihedral")]
     tta: String,
@@ -64,7 +63,7 @@ pub(crate) type RunWords = dyn Fn(Vec<OsString>, &Printer) -> Result<Status>;
 
 pub(crate) fn run(args: &Args, run_words: &RunWords, printer: &Printer) -> Result<Status> {
     tta::find(&args.tta)?;
-    Recipe::load(&args.recipe, &args.overrides)?;
+    Recipe::load(&args.recipe, &args.overrides.list)?;
     begin(args)?;
     // the results of the steps are for people; machines get the whole at the end
     let of_steps = if printer.is_json() { Printer::silent() } else { Printer::new(false) };
@@ -103,7 +102,7 @@ fn begin(args: &Args) -> Result<()> {
     let asked = Asked {
         data: std::path::absolute(&args.data).map_err(|e| Error::io(&args.data, &e))?,
         recipe: args.recipe.clone(),
-        overrides: args.overrides.clone(),
+        overrides: args.overrides.list.clone(),
         tta: args.tta.clone(),
     };
     file::create_folder(&args.out)?;
@@ -132,7 +131,7 @@ fn steps(args: &Args) -> Vec<Step> {
     let train: Vec<OsString> = if run.join(CHECKPOINT).exists() {
         [word("train"), word("--resume")].into_iter().chain(to(&run)).collect()
     } else {
-        let set = args.overrides.iter().flat_map(|value| [word("--set"), word(value)]);
+        let set = args.overrides.list.iter().flat_map(|value| [word("--set"), word(value)]);
         let recipe = [word("train"), word("--recipe"), word(&args.recipe)].into_iter().chain(set);
         recipe.chain(parts.clone()).chain(to(&run)).collect()
     };

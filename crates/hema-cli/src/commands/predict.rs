@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use hema::data::{Notice, Source};
-use hema::error::{Error, Result, suggest};
+use hema::error::{Error, Result, squashed, suggest};
 use hema::spreadsheet::defused;
 use hema::{Classifier, Prediction, file};
 
@@ -25,8 +25,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Columns of the CSV, as a challenge asks for them: NAME=COLUMN, or COLUMN alone, where COLUMN is one of
-    /// the usual table, or `file` (the path's last part), `stem` (that without its ending) or `number` (of
-    /// the label, from 0)
+    /// the usual table, or for an id `file` (the path's last part), `stem` (that without its ending) or `row`
+    /// (the image's position in the data, from 0: of an array, its index), or for an answer `number` (the
+    /// label's, from 0)
     #[arg(long, value_name = "NAME=COLUMN", value_delimiter = ',')]
     columns: Vec<String>,
 }
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     let model = args.model.open(printer)?;
     let columns = columns(&args.columns, model.classes())?;
-    let (rows, notices) = classify(&model, args, &columns, printer)?;
+    let Classified { rows, positions, notices } = classify(&model, args, &columns, printer)?;
 
     let classes = model.classes();
     if model.predictor().adapts() && !rows.is_empty() {
@@ -48,33 +49,45 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     match out {
         Some(path) => {
-            file::write_atomic(path, |w| write_csv(w, &columns, &rows))?;
+            file::write_atomic(path, |w| write_csv(w, &columns, &rows, &positions))?;
             printer.note(&format!("{} predictions: {}", rows.len(), path.display()));
             if !printer.is_json() {
                 printer.result(&counts(classes, &rows));
             }
         }
-        None if !printer.is_json() => printer.write_result(|out| write_csv(out, &columns, &rows)),
+        None if !printer.is_json() => printer.write_result(|out| write_csv(out, &columns, &rows, &positions)),
         None => {}
     }
     if printer.is_json() {
-        printer.result(&json(classes, &rows, &notices)?);
+        printer.result(&json(classes, &rows, &positions, &notices)?);
     }
     Ok(Status::Done)
 }
 
-/// Classifies the inputs with a bar for each phase. Gives what of them is not used, too.
+/// What was found of the inputs.
+struct Classified {
+    rows: Vec<Prediction>,
+    /// Position of each row's image among all of the inputs, from 0; images that were skipped count.
+    positions: Vec<usize>,
+    /// What of the inputs is not used.
+    notices: Vec<Notice>,
+}
+
+/// Classifies the inputs with a bar for each phase.
 fn classify(
     model: &Classifier,
     args: &Args,
     columns: &[(String, Cell)],
     printer: &Printer,
-) -> Result<(Vec<Prediction>, Vec<Notice>)> {
+) -> Result<Classified> {
     let source = model.open_data(&args.input)?;
     if args.model.on_bad_image == OnBadImage::Fail {
         refuse_missing_rows(&source)?;
     }
     refuse_double_ids(columns, &source, printer)?;
+    if let Some(hint) = hint_to_rows(columns, &source) {
+        printer.warn(&hint);
+    }
     let images = model.load(&source, None, &mut Bars::new(printer))?;
     let progress = printer.progress("predicting", images.first().len() as u64);
     let mut rows = Vec::new();
@@ -83,7 +96,31 @@ fn classify(
         progress.set(rows.len() as u64, "images");
     }
     progress.clear();
-    Ok((rows, source.all_notices()))
+    let positions = positions(&source, &rows);
+    Ok(Classified { rows, positions, notices: source.all_notices() })
+}
+
+/// Positions of the rows' images in the data, whose order they keep.
+fn positions(source: &Source, rows: &[Prediction]) -> Vec<usize> {
+    let mut entries = source.entries().iter().enumerate();
+    rows.iter().filter_map(|row| entries.find(|(_, entry)| entry.path == row.path())).map(|(i, _)| i).collect()
+}
+
+/// Where a column has the label's number and its name, or that no other column tells images apart, speaks for
+/// the image's: says which column that is.
+fn hint_to_rows(columns: &[(String, Cell)], source: &Source) -> Option<String> {
+    let is_id = |name: &str| {
+        ["id", "index", "idx", "row", "image"].contains(&squashed(name).as_str())
+            || ["_id", "Id", "ID"].iter().any(|end| name.ends_with(end))
+    };
+    let is_array = source.entries().iter().next().is_some_and(|entry| entry.path.ends_with(']'));
+    let without_id = is_array && columns.iter().all(|(_, cell)| !cell.names_images());
+    let mut numbers = columns.iter().filter(|(_, cell)| matches!(cell, Cell::Number));
+    let (name, _) = numbers.find(|(name, _)| without_id || is_id(name))?;
+    Some(format!(
+        "the column `{name}` has the number of the label; the position of the image in the data, from 0, is `row`, as in \
+         `--columns Id=row,Label=number`"
+    ))
 }
 
 /// Refuses inputs with files that would have no row in the table, unless those are skipped on purpose.
@@ -104,6 +141,7 @@ enum Cell {
     Path,
     File,
     Stem,
+    Row,
     Label,
     Number,
     Probability,
@@ -115,16 +153,17 @@ enum Cell {
 impl Cell {
     /// Whether it tells an image from others.
     fn names_images(self) -> bool {
-        self.of_path("").is_some()
+        self.of_image(0, "").is_some()
     }
 
-    /// The text of a cell that an image's path decides.
-    fn of_path(self, path: &str) -> Option<String> {
+    /// The text of a cell that an image's position and path decide.
+    fn of_image(self, position: usize, path: &str) -> Option<String> {
         let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
         match self {
             Self::Path => Some(path.to_owned()),
             Self::File => Some(part(Path::new(path).file_name())),
             Self::Stem => Some(part(Path::new(path).file_stem())),
+            Self::Row => Some(position.to_string()),
             Self::Label | Self::Number | Self::Probability | Self::Class(_) | Self::Empty => None,
         }
     }
@@ -146,7 +185,8 @@ fn columns(wanted: &[String], classes: &[String]) -> Result<Vec<(String, Cell)>>
     if wanted.is_empty() {
         return Ok(usual);
     }
-    let more = [("file", Cell::File), ("stem", Cell::Stem), ("number", Cell::Number)];
+    let more =
+        [("file", Cell::File), ("stem", Cell::Stem), ("row", Cell::Row), ("number", Cell::Number)];
     let known: Vec<(String, Cell)> =
         usual.into_iter().chain(more.map(|(name, cell)| (name.to_owned(), cell))).collect();
     let column = |word: &String| {
@@ -171,8 +211,8 @@ fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Prin
     let Some((name, _)) = ids.first() else { return Ok(()) };
     let mut paths: HashMap<Vec<String>, &str> = HashMap::new();
     let (mut same_id, mut same_path) = (Vec::new(), 0);
-    for entry in source.entries().iter() {
-        let id: Vec<String> = ids.iter().filter_map(|(_, cell)| cell.of_path(entry.path)).collect();
+    for (position, entry) in source.entries().iter().enumerate() {
+        let id: Vec<String> = ids.iter().filter_map(|(_, cell)| cell.of_image(position, entry.path)).collect();
         match paths.insert(id.clone(), entry.path) {
             Some(before) if before == entry.path => same_path += 1,
             Some(before) => same_id.push((id.join(","), before, entry.path)),
@@ -192,13 +232,20 @@ fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Prin
     .hint("add the column `path` or take it in place of this one, or predict one folder at a time"))
 }
 
-fn write_csv(w: &mut dyn Write, columns: &[(String, Cell)], rows: &[Prediction]) -> io::Result<()> {
+fn write_csv(
+    w: &mut dyn Write,
+    columns: &[(String, Cell)],
+    rows: &[Prediction],
+    positions: &[usize],
+) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
     let text = |text: &str| defused(text).into_owned();
     csv.write_record(columns.iter().map(|(name, _)| text(name))).map_err(file::csv_error)?;
-    for row in rows {
+    for (row, &position) in rows.iter().zip(positions) {
         let record = columns.iter().map(|(_, cell)| match cell {
-            Cell::Path | Cell::File | Cell::Stem => text(&cell.of_path(row.path()).unwrap_or_default()),
+            Cell::Path | Cell::File | Cell::Stem | Cell::Row => {
+                text(&cell.of_image(position, row.path()).unwrap_or_default())
+            }
             Cell::Label => text(row.label()),
             Cell::Number => row.class().to_string(),
             Cell::Probability => row.probability().to_string(),
@@ -225,18 +272,24 @@ fn counts(classes: &[String], rows: &[Prediction]) -> String {
     table(&classes.iter().enumerate().map(|(i, name)| vec![name.clone(), count(i)]).collect::<Vec<_>>())
 }
 
-fn json(classes: &[String], rows: &[Prediction], notices: &[Notice]) -> Result<String> {
-    let object = |row: &Prediction| {
+fn json(
+    classes: &[String],
+    rows: &[Prediction],
+    positions: &[usize],
+    notices: &[Notice],
+) -> Result<String> {
+    let object = |(row, position): (&Prediction, &usize)| {
         let probabilities: serde_json::Map<String, serde_json::Value> =
             classes.iter().cloned().zip(row.probabilities().iter().map(|&p| p.into())).collect();
         serde_json::json!({
             "path": row.path(),
+            "row": position,
             "label": row.label(),
             "probability": row.probability(),
             "probabilities": probabilities,
         })
     };
-    let rows: Vec<_> = rows.iter().map(object).collect();
+    let rows: Vec<_> = rows.iter().zip(positions).map(object).collect();
     let result = serde_json::json!({"predictions": rows, "notices": notices});
     serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))
 }

@@ -17,6 +17,7 @@ mod hostile_data;
 mod hostile_models;
 mod hostile_recipes;
 mod metrics;
+mod recipes;
 mod resume;
 mod road;
 mod series;

@@ -11,6 +11,7 @@ mod family;
 mod mbconv;
 mod mlp;
 mod mobilenet;
+mod names;
 mod resnet;
 mod spec;
 
@@ -19,13 +20,15 @@ pub(crate) mod tests;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use hema_core::error::{Error, Result, suggest};
+use hema_core::error::{Error, Result};
 
 use self::family::Family;
 use crate::nn::{Init, Pass};
 
 pub use family::Architecture;
 pub(crate) use family::Parts;
+pub(crate) use names::is_of_hub;
+pub use names::{suggest, suggest_among};
 pub use spec::ModelSpec;
 
 /// Makes the enum [`Network`] and all that depends on its variants out of one list, a row a family:
@@ -105,8 +108,7 @@ pub(crate) fn parts_of(architecture: &str) -> Result<&'static Parts> {
 }
 
 fn unknown(architecture: &str) -> Error {
-    Error::new(format!("there is no model `{architecture}`"))
-        .hint(suggest(architecture, architectures().map(|a| a.name)))
+    Error::new(format!("there is no model `{architecture}`")).hint(suggest(architecture))
 }
 
 impl Network {

@@ -40,7 +40,7 @@ impl Bundle {
             Contents::Model(model) => Ok(model),
             Contents::Ensemble { .. } => Err(Error::new("is an ensemble, expected a single model")
                 .at(path)
-                .hint("name the models that it was made of instead")),
+                .hint("name one of the models that it was made of; `hema soup` makes one model of several")),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hema::Training;
 use hema::train::Start;
 
-use crate::commands::args::{DeviceArg, Memory};
+use crate::commands::args::{DeviceArg, Memory, Overrides};
 use crate::status::stop_flag;
 
 /// The recipe and the data of runs, and the folder they go to.
@@ -25,9 +25,8 @@ pub(crate) struct Inputs {
     /// tune`]
     #[arg(long, value_name = "DIR", required_if_eq("resume", "true"))]
     pub(crate) out: Option<PathBuf>,
-    /// Override a value of the recipe, as in `--set stage.0.epochs=3`
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    overrides: Overrides,
     /// Go on with the run or runs in --out, to the same weights as if it had never stopped
     #[arg(long)]
     pub(crate) resume: bool,
@@ -56,7 +55,7 @@ impl Inputs {
             None => Training::resume(self.out.clone().unwrap_or_default()),
         };
         training = training
-            .set_all(&self.overrides)
+            .set_all(&self.overrides.list)
             .start(self.start())
             .save_every(save_every)
             .memory(self.memory.bytes())

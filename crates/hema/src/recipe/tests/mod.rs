@@ -1,6 +1,7 @@
 //! What a person sees who writes a recipe: defaults, overrides, and an error for every kind of slip.
 
 mod schema;
+mod slips;
 
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::{Crop, Preprocess};
