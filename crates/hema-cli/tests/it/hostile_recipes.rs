@@ -72,7 +72,7 @@ fn slips_in_overrides_are_found() {
     ");
     assert_snapshot!(error("stagee.0.epochs=3"), @r"
     error: --set stagee.0.epochs=3: unknown key `stagee`
-    hint: did you mean `stage`?
+    hint: did you mean `stage.0.epochs`?
     ");
     assert_snapshot!(error("stage.7.epochs=3"), @r"
     error: --set stage.7.epochs=3: found `7`, expected the number of an entry or `all`

@@ -320,6 +320,11 @@ impl Kind {
         }
     }
 
+    /// Whether a value is a table or a list of them.
+    pub(super) fn holds_tables(&self) -> bool {
+        matches!(self, Self::Tables(..) | Self::List { of: Self::Tables(..), .. })
+    }
+
     /// The ends that a number is outside of, in few words.
     pub(super) fn describe_ends(&self) -> String {
         match self {

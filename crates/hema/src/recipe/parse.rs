@@ -177,7 +177,7 @@ fn no_entry(name: &str, count: usize, place: &Place) -> Problem {
     });
     match name.parse::<usize>() {
         Ok(_) => problem,
-        Err(_) => Problem { siblings: vec![EVERY.into()], ..problem },
+        Err(_) => Problem { siblings: vec!["0".into()], ..problem },
     }
 }
 

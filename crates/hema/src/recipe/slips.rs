@@ -7,7 +7,7 @@ use hema_core::error::{nearest, squashed};
 use toml::Value;
 
 use super::key::{Table, join_or, value_of};
-use super::places::places;
+use super::places::{KeyAt, PlacedTable, places};
 use super::read::Problem;
 
 /// Names that keys have elsewhere (timm, torch, Keras, Lightning), with the path of the key here.
@@ -62,9 +62,12 @@ const MOST_ENTRIES: usize = 3;
 
 /// The problem with a key of a file, with a hint to where such a key stands.
 pub(super) fn in_file(problem: Problem, top: Table) -> Problem {
+    if problem.siblings.is_empty() {
+        return problem;
+    }
     let name = last(&problem.key).to_owned();
-    let found = elsewhere(&problem, &name, top);
-    propose(problem, found.iter().map(|path| under_header(path)).collect())
+    let places = elsewhere(&problem, &name, top).iter().map(|path| under_header(path)).collect();
+    propose(problem, kin_here, places)
 }
 
 /// The problem with an override of a recipe, with a hint to the key or the spelling that was meant. `tree` is
@@ -77,48 +80,83 @@ pub(super) fn in_override(
     top: Table,
 ) -> Problem {
     if problem.siblings.is_empty() {
-        let key = path.join(".");
-        return match unreadable_value(&key, value) {
+        return match unreadable_value(&path.join("."), value) {
             Some(hint) => Problem { hint: Some(hint), ..problem },
             None => problem,
         };
     }
+    let (Some(first), Some(name)) = (path.first(), path.last()) else { return problem };
     let unknown = last(&problem.key).to_owned();
-    let name = path.last().copied().unwrap_or_default();
-    // a slip in a table's name is not one in the key's
-    if name != unknown && nearest(&unknown, problem.siblings.iter().map(String::as_str)).is_some() {
-        return problem;
-    }
     let mut found = elsewhere(&problem, name, top);
-    if found.is_empty() {
-        found = elsewhere(&problem, &unknown, top);
+    if unknown == **name {
+        keep_those_of(&mut found, first);
+        return propose(problem, kin_here, as_overrides(&found, tree));
     }
-    let is_of_table = |found: &String| found.split('.').next() == path.first().copied();
-    if found.iter().any(is_of_table) {
-        found.retain(is_of_table);
+    // the slip is in a table's name
+    match nearest_here(&problem) {
+        Some(table) => {
+            let table = if problem.key.contains('.') { (*first).to_owned() } else { table };
+            found.retain(|path| is_of(path, &table));
+        }
+        None if found.is_empty() => found = elsewhere(&problem, &unknown, top),
+        None => keep_those_of(&mut found, first),
     }
-    let there: Vec<String> = found.iter().flat_map(|path| entries(path, tree)).collect();
-    let none_there = there.is_empty();
-    propose(problem, if none_there { found.iter().map(|path| under_header(path)).collect() } else { there })
+    propose(problem, |_| None, as_overrides(&found, tree))
 }
 
-/// The problem with these places as its hint, where there are any.
-fn propose(problem: Problem, places: Vec<String>) -> Problem {
-    if places.is_empty() { problem } else { problem.hint(format!("did you mean {}?", join_or(&places))) }
+/// Drops the paths that are not of a table, unless none is.
+fn keep_those_of(paths: &mut Vec<String>, table: &str) {
+    if paths.iter().any(|path| is_of(path, table)) {
+        paths.retain(|path| is_of(path, table));
+    }
+}
+
+fn is_of(path: &str, table: &str) -> bool {
+    path.split('.').next() == Some(table)
+}
+
+/// The name nearest to the unknown one among those that stand where it was found.
+fn nearest_here(problem: &Problem) -> Option<String> {
+    nearest(last(&problem.key), problem.siblings.iter().map(String::as_str)).map(str::to_owned)
+}
+
+/// A name that begins as the unknown one does, or the other way round, as `weight` and `weights`, among those
+/// that stand where it was found.
+fn kin_here(problem: &Problem) -> Option<String> {
+    let name = last(&problem.key);
+    problem.siblings.iter().find(|known| known.starts_with(name) || name.starts_with(*known)).cloned()
+}
+
+/// The problem with these places as its hint, where there are any, after the name that `here` finds.
+fn propose(problem: Problem, here: impl Fn(&Problem) -> Option<String>, places: Vec<String>) -> Problem {
+    if places.is_empty() {
+        return problem;
+    }
+    let here = here(&problem).map(|name| format!("`{name}`"));
+    let all: Vec<String> = here.into_iter().chain(places).collect();
+    Problem { hint: Some(format!("did you mean {}?", join_or(&all))), ..problem }
+}
+
+/// Paths as overrides of a recipe; where it has no such entries, as they stand in a file.
+fn as_overrides(paths: &[String], tree: &toml::Table) -> Vec<String> {
+    let there: Vec<String> = paths.iter().flat_map(|path| entries(path, tree)).collect();
+    let in_file = || paths.iter().map(|path| under_header(path)).collect();
+    if there.is_empty() { in_file() } else { there }
 }
 
 /// Paths of the keys that a name may stand for outside of the table it was looked for in: those called so,
-/// whatever the case; else those that other programs call so; else the nearest. None where the table itself
-/// has a key that is nearer, and none where there are too many.
+/// whatever the case; else those that other programs call so; else, where the table itself has none that is
+/// near, the nearest. None where there are too many.
 fn elsewhere(problem: &Problem, name: &str, top: Table) -> Vec<String> {
     if problem.siblings.iter().any(|sibling| squashed(sibling) == squashed(name)) {
         return Vec::new();
     }
     let mut all: Vec<String> = Vec::new();
-    for key in places(top).iter().flat_map(|place| place.keys()) {
-        // forms of an entry share keys
-        if !all.contains(&key.path) {
-            all.push(key.path);
+    for KeyAt { path, key, .. } in places(top).iter().flat_map(PlacedTable::keys) {
+        // forms of an entry share keys, and tables of the file are not looked for in others
+        let is_table = !path.contains('.') && key.kind.holds_tables();
+        if !is_table && !all.contains(&path) {
+            all.push(path);
         }
     }
     let called = |name: &str| -> Vec<String> {
@@ -129,8 +167,7 @@ fn elsewhere(problem: &Problem, name: &str, top: Table) -> Vec<String> {
         let other = OTHER_NAMES.iter().find(|(other, _)| squashed(other) == squashed(name));
         found.extend(other.map(|(_, path)| (*path).to_owned()).filter(|path| all.contains(path)));
     }
-    let has_near = || nearest(name, problem.siblings.iter().map(String::as_str)).is_some();
-    if found.is_empty() && !has_near() {
+    if found.is_empty() && nearest_here(problem).is_none() {
         found = nearest(name, all.iter().map(|path| last(path))).map(called).unwrap_or_default();
     }
     if found.len() > MOST_PLACES { Vec::new() } else { found }
