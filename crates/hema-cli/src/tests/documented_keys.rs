@@ -22,8 +22,10 @@ fn texts() -> Vec<(String, String)> {
     pages.map(read).chain(shipped).collect()
 }
 
-/// The keys in a text, with `0` for an entry of a list.
+/// The keys in a text, with `0` for an entry of a list. Code in other languages has no keys.
 fn keys(text: &str) -> Vec<String> {
+    let is_code = |block: &&str| block.starts_with("rust") || block.starts_with("python");
+    let text: String = text.split("```").filter(|block| !is_code(block)).collect();
     let words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '/')));
     let is_file = |word: &str| word.rsplit('.').next().is_some_and(|end| FILES.contains(&end));
     let words = words.map(|word| word.trim_matches('.')).filter(|word| !is_file(word));
