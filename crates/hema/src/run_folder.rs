@@ -31,6 +31,9 @@ pub const JOURNAL: &str = "evaluation.partial.jsonl";
 /// Name of the page inside a run or evaluation directory.
 pub const REPORT: &str = "report.html";
 
+/// Most bytes of a record, many times those of an evaluation under every condition there is.
+const MOST_BYTES: u64 = 256 << 20;
+
 /// `run.json`: which data a run reads, so that it can be resumed and reported without being told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -83,8 +86,8 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// # Errors
 /// A file that cannot be opened or holds another kind of value.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let reader = std::io::BufReader::new(file::open(path)?);
-    serde_json::from_reader(reader).map_err(|e| no_record(&e, path))
+    let text = file::read_text(path, MOST_BYTES)?;
+    serde_json::from_str(&text).map_err(|e| no_record(&e, path))
 }
 
 fn no_record(reason: &serde_json::Error, path: &Path) -> Error {
@@ -127,11 +130,16 @@ fn read_evaluation(file: &Path) -> Result<Evaluation> {
 /// Adds to an evaluation the learning curves, the recipe and the model's provenance from its run directory.
 ///
 /// # Errors
-/// A log of epochs that cannot be read.
+/// A log of epochs that cannot be read, a model that the system fails to read.
 pub fn report(folder: &Path, evaluation: Evaluation, model: &Path) -> Result<RunReport> {
     let run = [folder, model].into_iter().find(|f| f.join(METRICS_FILE).is_file());
     let history = run.map(|run| History::read(&run.join(METRICS_FILE))).transpose()?;
-    let manifest = Bundle::read(model).ok().map(|bundle| bundle.manifest);
+    // a model that was moved away or is another's leaves its part of the page out
+    let manifest = match Bundle::read(model) {
+        Ok(bundle) => Some(bundle.manifest),
+        Err(e) if e.kind() == ErrorKind::Io => return Err(e),
+        Err(_) => None,
+    };
     let kept = manifest.as_ref().and_then(|m| m.metrics.get("nll").copied());
     let curves = history.map(|history| curves(&history, kept));
     Ok(RunReport {

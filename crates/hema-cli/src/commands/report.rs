@@ -6,6 +6,7 @@ use hema::error::Result;
 use hema::report::RunReport;
 use hema::run_folder::{read_report, write_page};
 
+use super::args::output;
 use crate::output::Printer;
 use crate::status::Status;
 
@@ -16,11 +17,12 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "RUN_OR_EVAL")]
     inputs: Vec<PathBuf>,
     /// Page to write
-    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    #[arg(long, value_parser = output(), value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
+    printer.leave_stdout_to(&args.out);
     let runs: Vec<RunReport> = args.inputs.iter().map(|input| read_report(input)).collect::<Result<_>>()?;
     write_page(&args.out, &runs)?;
     if printer.is_json() {

@@ -1,5 +1,5 @@
 //! One self-contained HTML page that says how good a model is, where it fails and where the numbers come
-//! from; and one of the findings of an audit (`audit`).
+//! from; one of the findings of an audit (`audit`); and one of the predictions of new images (`gallery`).
 //!
 //! The page needs nothing but itself: no script, no font, no picture and no address outside the file, and its
 //! own content policy forbids the browser to fetch any. Every figure is a table or an inline SVG drawn by a
@@ -12,6 +12,7 @@ mod html;
 mod page;
 mod pictures;
 mod svg;
+mod thumbnails;
 
 mod curves;
 mod plot;
@@ -20,16 +21,20 @@ mod run_report;
 
 mod findings;
 
+mod assumed;
 mod classes;
 mod compare;
+mod kept;
 mod matrix;
 mod reliability;
 mod suites;
+mod unreadable;
 mod verdict;
 
 mod run;
 
 mod audit;
+mod gallery;
 mod preview;
 mod rates;
 mod tuning;
@@ -43,6 +48,7 @@ use self::run::Outline;
 
 pub use audit::{AuditReport, render_audit};
 pub use curves::Curves;
+pub use gallery::{Answer, Gallery, render_gallery};
 pub use pictures::thumbnail_png_base64;
 pub use preview::render_preview;
 pub use rates::{RateTest, render_rates};

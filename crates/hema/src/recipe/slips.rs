@@ -58,7 +58,7 @@ pub(super) const OTHER_NAMES: &[(&str, &str)] = &[
 const MOST_PLACES: usize = 4;
 
 /// Entries of a list that a hint names one by one.
-const MOST_ENTRIES: usize = 3;
+const MOST_NAMED: usize = 3;
 
 /// The problem with a key of a file, with a hint to where such a key stands.
 pub(super) fn in_file(problem: Problem, top: Table) -> Problem {
@@ -183,7 +183,7 @@ fn entries(path: &str, tree: &toml::Table) -> Vec<String> {
     match items.len() {
         0 => Vec::new(),
         1 => vec![format!("`{path}`")],
-        2..=MOST_ENTRIES => {
+        2..=MOST_NAMED => {
             let one = |(index, item): (usize, &Value)| format!("`{list}.{index}.{rest}` ({})", name(item));
             let all = format!("`{list}.all.{rest}`");
             items.iter().enumerate().map(one).chain([all]).collect()

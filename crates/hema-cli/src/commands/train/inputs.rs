@@ -6,7 +6,7 @@ use std::time::Duration;
 use hema::Training;
 use hema::train::Start;
 
-use crate::commands::args::{DeviceArg, Memory, Overrides};
+use crate::commands::args::{DeviceArg, Overrides, output};
 use crate::status::stop_flag;
 
 /// The recipe and the data of runs, and the folder they go to.
@@ -23,7 +23,7 @@ pub(crate) struct Inputs {
     split: Option<PathBuf>,
     /// Run directory, or the folder of several runs [default: runs/RECIPE, and runs/RECIPE-tune for `hema
     /// tune`]
-    #[arg(long, value_name = "DIR", required_if_eq("resume", "true"))]
+    #[arg(long, value_parser = output(), value_name = "DIR", required_if_eq("resume", "true"))]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     overrides: Overrides,
@@ -35,8 +35,6 @@ pub(crate) struct Inputs {
     save_every: f64,
     #[command(flatten)]
     pub(crate) device: DeviceArg,
-    #[command(flatten)]
-    memory: Memory,
 }
 
 impl Inputs {
@@ -58,7 +56,6 @@ impl Inputs {
             .set_all(&self.overrides.list)
             .start(self.start())
             .save_every(save_every)
-            .memory(self.memory.bytes())
             .stop(stop_flag());
         if let Some(data) = &self.data {
             training = training.data(data);

@@ -23,6 +23,7 @@ use super::bars::TrainingBars;
 use super::inputs::Inputs;
 use super::resuming::{check_holds_no_runs, check_same_recipe, stopped};
 use crate::commands::weights::warn_of_weights;
+use crate::next;
 use crate::output::{Bars, Printer, table};
 use crate::status::Status;
 
@@ -86,13 +87,15 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
         Start::Fresh => {
             check_holds_no_runs(&out, SERIES)?;
             let device = inputs.device.open(printer)?;
-            train::check(&recipe, data.source.classes(), &device)?;
+            train::check(&recipe, data.source.classes(), data.source.len(), &device)?;
             training.check_inputs_are_kept(&out)?;
             device
         }
     };
     let out = Claimed::new(&out)?;
     if inputs.start() == Start::Fresh {
+        // another process may have been quicker
+        check_holds_no_runs(&out, SERIES)?;
         data.info.write(&out)?;
         let toml = recipe.to_toml()?;
         file::write_atomic(&out.join(RECIPE), |file| file.write_all(toml.as_bytes()))?;
@@ -115,7 +118,7 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
             let start = Start::of_folder(&folder);
             let plan = training.plan_of(recipe, Arc::clone(&data), split, folder.clone(), start);
             if let Err(error) = plan.run(&mut TrainingBars::new(&member.recipe, printer)) {
-                return stopped(error, "train", &out, printer);
+                return stopped(error, &next::resume("train", &out, &inputs.device.name), printer);
             }
         }
         folders.push(folder);
@@ -168,10 +171,9 @@ fn folds(count: usize, recipe: &Recipe, source: &Source) -> Result<Vec<Split>> {
 /// Writes and prints the mean and spread of the runs' scores, and a page that compares them.
 fn summarize(out: &Path, members: &[Member], folders: &[PathBuf], printer: &Printer) -> Result<()> {
     let reports: Vec<RunReport> = folders.iter().map(|folder| read_report(folder)).collect::<Result<_>>()?;
-    let corrupted: Vec<f64> = folders
-        .iter()
-        .filter_map(|folder| Bundle::read(folder).ok()?.manifest.metrics.get("corrupted_accuracy").copied())
-        .collect();
+    let models: Vec<Bundle> = folders.iter().map(|folder| Bundle::read(folder)).collect::<Result<_>>()?;
+    let corrupted: Vec<f64> =
+        models.iter().filter_map(|model| model.manifest.metrics.get("corrupted_accuracy").copied()).collect();
     let of_clean = |metric: &Metric| -> Vec<f64> {
         let clean = reports.iter().filter_map(|report| report.evaluation.conditions.first());
         clean.filter_map(|clean| clean.scores.value(metric)).collect()

@@ -9,6 +9,7 @@ use crate::metrics::{BRIER, ClassScores, ECE, METRICS, MetricValues, NLL, Reliab
 use crate::provenance::Provenance;
 use crate::record::{ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary};
 
+mod believed;
 mod fixture;
 
 use fixture::BLOOD;
