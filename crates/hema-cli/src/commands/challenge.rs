@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// Folder for everything that is made
     #[arg(long, value_parser = output(), value_name = "DIR", default_value = "runs/challenge")]
     out: PathBuf,
-    /// A shipped recipe (see `hema list recipes`) or a TOML file
+    /// A shipped recipe (see `hema list recipes` and `hema recipe show`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "robust-v2b0")]
     recipe: String,
     #[command(flatten)]

@@ -176,7 +176,11 @@ fn a_row_is_an_images_position_and_a_number_is_the_labels() {
         ("cells --columns Id=number,path", true),
         ("cells --columns path,Target=number", false),
     ] {
-        assert_eq!(place.hema(&format!("predict run {words}")).succeeds().err.contains(hint), hints, "{words}");
+        assert_eq!(
+            place.hema(&format!("predict run {words}")).succeeds().err.contains(hint),
+            hints,
+            "{words}"
+        );
     }
     let said = place.hema("predict run cells.npz --columns Target=number").succeeds();
     assert!(said.err.contains("warning: the column `Target` has the number of the label"), "{said:?}");

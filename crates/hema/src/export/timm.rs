@@ -242,9 +242,13 @@ mod tests {
         manifest.preprocess.enlarge = Some(224);
         manifest.preprocess.white = Some(4095.0);
         let (warnings, notes) = said(&manifest);
-        for expected in
-            ["centred 200 pixels", "enlarged to 224", "takes 4095 for white", "4 views of an image (`flips`)", "drawn cells"]
-        {
+        for expected in [
+            "centred 200 pixels",
+            "enlarged to 224",
+            "takes 4095 for white",
+            "4 views of an image (`flips`)",
+            "drawn cells",
+        ] {
             assert!(warnings.iter().any(|warning| warning.contains(expected)), "{expected}: {warnings:?}");
         }
         assert!(notes.contains("the temperature, 1.25, is in the classifier's weights"), "{notes}");

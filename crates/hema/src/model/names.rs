@@ -78,7 +78,9 @@ mod tests {
             assert_eq!(suggest(name), format!("did you mean `{expected}`?"));
         }
         for name in ["timm/tf_efficientnetv2_b0.in1k", "hf_hub:timm/tf_efficientnetv2_b0.in1k"] {
-            assert!(suggest(name).starts_with("did you mean `tf_efficientnetv2_b0`? `model.weights=imagenet`"));
+            assert!(
+                suggest(name).starts_with("did you mean `tf_efficientnetv2_b0`? `model.weights=imagenet`")
+            );
         }
         assert_eq!(suggest("tf_efficientnetv2_b0.in1k"), "did you mean `tf_efficientnetv2_b0`?");
         assert_eq!(suggest("xyz"), "`hema list models` names all there are");

@@ -47,7 +47,8 @@ impl Table {
         if shown.is_empty() {
             shown.extend(keys.first());
         }
-        let pairs: Vec<String> = shown.iter().map(|key| format!("{} = {}", key.name, key.example())).collect();
+        let pairs: Vec<String> =
+            shown.iter().map(|key| format!("{} = {}", key.name, key.example())).collect();
         format!("{{ {} }}", pairs.join(", "))
     }
 }

@@ -171,7 +171,7 @@ fn assign(tree: &mut Value, path: &[&str], value: &Value, place: &Place) -> Resu
     }
 }
 
-/// The number of an entry that a list does not have. A name in its place is probably one of the entries' keys.
+/// The number of an entry that a list does not have. A name in its place is probably a key of the entries.
 fn no_entry(name: &str, count: usize, place: &Place) -> Problem {
     let message = format!("found `{name}`, expected the number of an entry or `{EVERY}`");
     let problem = Problem::new(&place.key, message);

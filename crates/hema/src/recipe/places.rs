@@ -24,7 +24,8 @@ pub struct KeyAt {
 impl PlacedTable {
     /// Its keys with their paths.
     pub(super) fn keys(&self) -> Vec<KeyAt> {
-        let at = |key: &'static Key| KeyAt { path: below(&self.path, key.name), key, table: self.table.about };
+        let at =
+            |key: &'static Key| KeyAt { path: below(&self.path, key.name), key, table: self.table.about };
         self.table.keys().into_iter().map(at).collect()
     }
 }

@@ -377,7 +377,9 @@ impl<T: Field> Field for Vec<T> {
             (Kind::OneOrSeveral(of), one) => Ok(vec![T::read(one, of, place)?]),
             (Kind::List { of: Kind::Tables(..), .. }, Value::Table(_)) => {
                 let brackets = format!("[[{}]]", place.key);
-                let hint = format!("write `{brackets}` with two brackets a side, or a list `[{{ ... }}]` in one line");
+                let hint = format!(
+                    "write `{brackets}` with two brackets a side, or a list `[{{ ... }}]` in one line"
+                );
                 Err(unlike(value, &kind.describe(), place).hint(hint))
             }
             _ => Err(unlike(value, &kind.describe(), place)),

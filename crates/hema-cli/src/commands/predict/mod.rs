@@ -219,8 +219,7 @@ fn columns(wanted: &[String], model: &Classifier) -> Result<Vec<(String, Cell)>>
     if wanted.is_empty() {
         return Ok(usual);
     }
-    let more =
-        [("file", Cell::File), ("stem", Cell::Stem), ("row", Cell::Row), ("number", Cell::Number)];
+    let more = [("file", Cell::File), ("stem", Cell::Stem), ("row", Cell::Row), ("number", Cell::Number)];
     let known: Vec<(String, Cell)> =
         usual.into_iter().chain(more.map(|(name, cell)| (name.to_owned(), cell))).collect();
     let column = |word: &String| {
@@ -246,7 +245,8 @@ fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Prin
     let mut paths: HashMap<Vec<String>, &str> = HashMap::new();
     let (mut same_id, mut same_path) = (Vec::new(), 0);
     for (position, entry) in source.entries().iter().enumerate() {
-        let id: Vec<String> = ids.iter().filter_map(|(_, cell)| cell.of_image(position, entry.path)).collect();
+        let id: Vec<String> =
+            ids.iter().filter_map(|(_, cell)| cell.of_image(position, entry.path)).collect();
         match paths.insert(id.clone(), entry.path) {
             Some(before) if before == entry.path => same_path += 1,
             Some(before) => same_id.push((id.join(","), before, entry.path)),

@@ -12,7 +12,7 @@ use crate::status::stop_flag;
 /// The recipe and the data of runs, and the folder they go to.
 #[derive(clap::Args)]
 pub(crate) struct Inputs {
-    /// A shipped recipe (see `hema list recipes`) or a TOML file
+    /// A shipped recipe (see `hema list recipes` and `hema recipe show`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", required_unless_present = "resume")]
     recipe: Option<String>,
     /// Image folder with labels, or any other form of `hema list readers`

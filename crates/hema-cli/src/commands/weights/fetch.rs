@@ -66,11 +66,12 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
 
 fn find(name: &str) -> Result<&'static Published> {
     Published::of_model(name).ok_or_else(|| {
-        Error::new(format!("no weights of `{name}` are published"))
-            .hint(match model::architectures().find(|known| known.name == name) {
+        Error::new(format!("no weights of `{name}` are published")).hint(
+            match model::architectures().find(|known| known.name == name) {
                 Some(_) => "`model.weights=none` trains it from random weights".to_owned(),
                 None => model::suggest_among(name, PUBLISHED.iter().map(|published| published.model)),
-            })
+            },
+        )
     })
 }
 
