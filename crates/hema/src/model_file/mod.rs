@@ -90,14 +90,14 @@ fn read_single(path: &Path) -> Result<(Bundle, u32)> {
 fn read(path: &Path) -> Result<Contents> {
     let file = find(path)?;
     let header = Header::read(&file)?;
-    let Some(json) = header.metadata.get(KEY) else { return read_timms(&file, header) };
-    read_ours(path, json.clone(), header).map_err(|e| e.at(&file))
+    let Some(json) = header.metadata.get(KEY).cloned() else { return read_timms(&file, header) };
+    read_ours(path, &json, header).map_err(|e| e.at(&file))
 }
 
 /// Reads a bundle or an ensemble, whose document is `json`. Its tensors are held against it before they are
 /// read.
-fn read_ours(path: &Path, json: String, header: Header) -> Result<Contents> {
-    let value: serde_json::Value = serde_json::from_str(&json).map_err(|e| bundle::unreadable(&e))?;
+fn read_ours(path: &Path, json: &str, header: Header) -> Result<Contents> {
+    let value: serde_json::Value = serde_json::from_str(json).map_err(|e| bundle::unreadable(&e))?;
     let (kind, needs_checksum) = bundle::format(&value)?;
     let read_tensors = |header: Header| {
         let file = header.read_tensors()?;
@@ -108,7 +108,7 @@ fn read_ours(path: &Path, json: String, header: Header) -> Result<Contents> {
         Ok(file)
     };
     if kind == Kind::Ensemble {
-        let mut ensemble = ensemble::parse(&json, path)?;
+        let mut ensemble = ensemble::parse(json, path)?;
         ensemble.check_shapes(header.shapes())?;
         ensemble.fill(read_tensors(header)?);
         return Ok(Contents::Ensemble(ensemble));

@@ -72,7 +72,7 @@ impl Position {
         let possible = self.stage <= recipe.stages.len()
             && self.epoch <= epochs
             && self.stage_epoch <= stage.map_or(0, |stage| stage.epochs)
-            && [self.batch, self.images].iter().all(|count| *count <= u64::from(u32::MAX))
+            && [self.batch, self.images].iter().all(|count| u32::try_from(*count).is_ok())
             && numbers.iter().all(|number| number.is_finite());
         if possible { Ok(()) } else { Err(Error::new("its position is none of a run by its recipe")) }
     }
