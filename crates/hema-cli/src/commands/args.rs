@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use clap::ValueEnum;
 use clap::builder::{PathBufValueParser, TypedValueParser};
-use hema::error::Result;
+use hema::error::{Error, Result};
 use hema::evaluate::labels;
 use hema::model_file::Manifest;
 use hema::predict::{Images, Predictor};
@@ -103,18 +103,20 @@ fn parse_white(text: &str) -> Result<f64, String> {
 pub(crate) struct Overrides {
     /// Override a value of the recipe, as in `--set stage.0.epochs=3` (see `hema recipe keys`); values with
     /// text in them stand in quotes: `--set 'augment.mix=[{ name = "mixup" }]'`
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_override)]
+    #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) list: Vec<String>,
 }
 
-/// Refuses the part of an override before a space, which a shell has parted.
-fn parse_override(text: &str) -> Result<String, String> {
-    match text.split_once('=') {
-        Some((_, value)) if !value.trim().is_empty() => Ok(text.to_owned()),
-        _ => Err("expected KEY=VALUE in one word, without spaces around the `=` or in quotes, as in `--set \
-                  stage.0.lr=1e-4`"
-            .into()),
-    }
+/// The error for an override that a shell has parted at spaces, where there is one among the words of a
+/// command line: the words behind it then fit nothing.
+pub(crate) fn parted_override(words: &[String]) -> Option<Error> {
+    let parted = words.windows(2).find(|pair| {
+        pair[0] == "--set" && pair[1].split_once('=').is_none_or(|(_, value)| value.trim().is_empty())
+    });
+    parted.map(|pair| {
+        Error::new(format!("--set {}: expected KEY=VALUE in one word", pair[1]))
+            .hint("leave out the spaces, as in `--set stage.0.lr=1e-4`, or put it in single quotes")
+    })
 }
 
 /// A model that is asked about images, and how.

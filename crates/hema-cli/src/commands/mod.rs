@@ -25,6 +25,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 use hema::error::{Error, Result};
 
+pub(crate) use self::args::parted_override;
 use crate::output::Printer;
 use crate::status::Status;
 

@@ -90,10 +90,17 @@ fn slips_in_overrides_are_found() {
     error: --set model.name=efficientnet_v2_s: unknown model `efficientnet_v2_s`
     hint: did you mean `tf_efficientnetv2_s`?
     ");
+    assert_snapshot!(error("stage.all.epochs"), @r"
+    error: --set stage.all.epochs: found no `=`, expected key=value
+    hint: for example --set stage.0.lr=1e-4
+    ");
     // a shell has parted what belongs together
-    for words in ["stage.all.epochs", "stage.all.epochs = 3", "stage.all.epochs= 3", "stage.all.epochs =3"] {
-        let error = error(words);
-        assert!(error.contains("expected KEY=VALUE in one word, without spaces around the `=`"), "{error}");
+    assert_snapshot!(error("stage.all.epochs = 3"), @r"
+    error: --set stage.all.epochs: expected KEY=VALUE in one word
+    hint: leave out the spaces, as in `--set stage.0.lr=1e-4`, or put it in single quotes
+    ");
+    for words in ["stage.all.epochs= 3", "stage.all.epochs =3", "stage.all.epochs 3"] {
+        assert!(error(words).contains("expected KEY=VALUE in one word"), "{}", error(words));
     }
     assert_snapshot!(error("stage.all.epochs=many"), @r#"error: --set stage.all.epochs=many: found `"many"`, expected a whole number from 1 to 1000000"#);
     assert_snapshot!(error("stage.all.lr=-1"), @"error: --set stage.all.lr=-1: found `-1`, expected a number above 0");

@@ -28,10 +28,13 @@ fn a_shipped_recipe_is_shown_as_it_is_and_runs_from_a_file() {
     let json = place.hema("recipe show cnn --json").succeeds().json();
     assert_eq!((&json["name"], &json["recipe"]["model"]["drop_path"]), (&"cnn".into(), &0.0.into()));
     assert_eq!(json["text"], Shipped::find("cnn").unwrap().text);
-    assert_snapshot!(place.hema("recipe show cells").error(), @r"
-    error: cells/recipe.toml: No such file or directory (os error 2)
-    hint: a run directory has a recipe.toml
-    ");
+    assert_snapshot!(place.hema("recipe show cells").error(), @"error: cells: a folder without a recipe.toml, expected a run directory");
+    assert!(
+        place
+            .hema("recipe show cnn --set epochs=2")
+            .error()
+            .starts_with("error: --set epochs=2: unknown key")
+    );
     assert!(place.hema("recipe show v2b").error().ends_with("hint: did you mean `v2b0`?"));
 }
 

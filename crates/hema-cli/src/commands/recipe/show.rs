@@ -26,10 +26,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
-    let recipe = read(&args.recipe)?.with(&args.overrides.list)?;
+    let overrides = &args.overrides.list;
+    let recipe = read(&args.recipe, overrides)?;
     let full = recipe.to_toml()?;
     let text = match Shipped::find(&args.recipe) {
-        Some(shipped) if !args.full && args.overrides.list.is_empty() => shipped.text,
+        Some(shipped) if !args.full && overrides.is_empty() => shipped.text,
         _ => &full,
     };
     if printer.is_json() {
@@ -42,22 +43,25 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
 }
 
 /// The recipe that is meant: a shipped one, that of a run or of a model, or a file.
-fn read(name: &str) -> Result<Recipe> {
+fn read(name: &str, overrides: &[String]) -> Result<Recipe> {
     let path = Path::new(name);
     if Shipped::find(name).is_some() {
-        return Recipe::load(name, &[] as &[&str]);
+        return Recipe::load(name, overrides);
     }
     if path.is_dir() {
         let file = path.join(train::RECIPE);
-        let hint = format!("a run directory has a {}", train::RECIPE);
-        return Recipe::load_saved(&file, &[] as &[&str]).map_err(|e| e.hint(hint));
+        if !file.is_file() {
+            let expected = format!("a folder without a {}, expected a run directory", train::RECIPE);
+            return Err(Error::new(expected).at(path));
+        }
+        return Recipe::load_saved(&file, overrides);
     }
     if path.extension().is_some_and(|end| end == "safetensors") {
         let text = Bundle::read(path)?.manifest.recipe;
         if text.is_empty() {
             return Err(Error::new("carries no recipe, as models that were not trained here").at(path));
         }
-        return Recipe::parse_saved(&text, path);
+        return Recipe::parse_saved(&text, path)?.with(overrides);
     }
-    Recipe::load(name, &[] as &[&str])
+    Recipe::load(name, overrides)
 }
