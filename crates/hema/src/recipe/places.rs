@@ -37,7 +37,7 @@ pub(super) fn places(top: Table) -> Vec<PlacedTable> {
     while let Some(place) = places.get(next) {
         let keys = place.keys();
         for KeyAt { path, key, .. } in keys {
-            for (path, table) in tables_of(&key.kind, path) {
+            for (path, table) in tables_of(&key.kind, &path) {
                 if places.iter().all(|known| known.table.about != table.about) {
                     places.push(PlacedTable { path, table });
                 }
@@ -49,11 +49,11 @@ pub(super) fn places(top: Table) -> Vec<PlacedTable> {
 }
 
 /// The tables that a value of a kind may be, or hold, with their paths below the key's.
-fn tables_of(kind: &Kind, path: String) -> Vec<(String, Table)> {
+fn tables_of(kind: &Kind, path: &str) -> Vec<(String, Table)> {
     match kind {
-        Kind::Tables(_, tables) => tables().into_iter().map(|table| (path.clone(), table)).collect(),
-        Kind::List { of, .. } | Kind::OneOrSeveral(of) => tables_of(of, below(&path, "0")),
-        Kind::AnyOf(kinds) => kinds.iter().flat_map(|kind| tables_of(kind, path.clone())).collect(),
+        Kind::Tables(_, tables) => tables().into_iter().map(|table| (path.to_owned(), table)).collect(),
+        Kind::List { of, .. } | Kind::OneOrSeveral(of) => tables_of(of, &below(path, "0")),
+        Kind::AnyOf(kinds) => kinds.iter().flat_map(|kind| tables_of(kind, path)).collect(),
         _ => Vec::new(),
     }
 }

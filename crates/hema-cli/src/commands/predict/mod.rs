@@ -196,8 +196,7 @@ impl Cell {
             Self::File => Some(part(Path::new(path).file_name())),
             Self::Stem => Some(part(Path::new(path).file_stem())),
             Self::Row => Some(position.to_string()),
-            Self::Label | Self::Number | Self::Probability | Self::Class(_) => None,
-            Self::Refer | Self::Reason | Self::Excluded => None,
+            _ => None,
         }
     }
 }

@@ -67,16 +67,12 @@ fn in_words(text: &str) -> String {
 
 /// The keys by table, as text.
 fn text(keys: &[KeyAt]) -> String {
-    let mut text = String::new();
-    let mut table = "";
-    for at in keys {
-        if at.table != table {
-            table = at.table;
-            text.push_str(&format!("{}\n\n", wrapped(table, 0, WIDTH)));
-        }
-        text.push_str(&format!("{}\n\n", entry(at)));
-    }
-    text.trim_end().to_owned()
+    let tables = keys.chunk_by(|one, next| one.table == next.table);
+    let section = |keys: &[KeyAt]| {
+        let head = keys.iter().take(1).map(|at| wrapped(at.table, 0, WIDTH));
+        head.chain(keys.iter().map(entry)).collect::<Vec<_>>().join("\n\n")
+    };
+    tables.map(section).collect::<Vec<_>>().join("\n\n")
 }
 
 /// A key with its values, what holds without it, and its meaning.
