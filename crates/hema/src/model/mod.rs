@@ -28,7 +28,7 @@ use crate::nn::{Extent, Init, Pass};
 pub use family::Architecture;
 pub(crate) use family::Parts;
 pub(crate) use names::is_of_hub;
-pub use names::{suggest, suggest_among};
+pub use names::suggest_among;
 pub use spec::ModelSpec;
 pub(crate) use spec::{MOST_CLASSES, MOST_UNITS};
 
@@ -111,6 +111,11 @@ pub(crate) struct Outline {
 /// Every architecture of the zoo, by family.
 pub fn architectures() -> impl Iterator<Item = &'static Architecture> {
     rows().map(|(architecture, _)| architecture)
+}
+
+/// A hint for a name that no architecture has, as [`suggest_among`] gives it.
+pub fn suggest(name: &str) -> String {
+    suggest_among(name, architectures().map(|architecture| architecture.name))
 }
 
 /// The parts of an architecture's networks by the names of their parameters.

@@ -2,18 +2,11 @@
 
 use hema_core::error::{nearest, squashed};
 
-use super::architectures;
-
 /// Libraries whose module paths stand before a name: `torchvision.models.resnet18`.
 const LIBRARIES: &[&str] = &["timm", "torchvision", "keras", "tf", "tensorflow"];
 
-/// A hint for a name that no architecture has: the architecture that torchvision, Keras or the hub call so,
+/// A hint for a name that none of some architectures has: the one that torchvision, Keras or the hub call so,
 /// or the nearest name.
-pub fn suggest(name: &str) -> String {
-    suggest_among(name, architectures().map(|architecture| architecture.name))
-}
-
-/// A hint as [`suggest`] gives it, to one of some architectures.
 pub fn suggest_among(name: &str, known: impl IntoIterator<Item = &'static str>) -> String {
     let known: Vec<&'static str> = known.into_iter().collect();
     let Some(found) = find(name, &known) else { return "`hema list models` names all there are".into() };
@@ -57,7 +50,7 @@ fn bare(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::model::suggest;
 
     #[test]
     fn names_of_other_libraries_lead_to_those_here() {
