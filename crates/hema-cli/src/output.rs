@@ -284,6 +284,21 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Text in lines of at most `width` columns, where its words are no longer, set in by `indent`.
+pub(crate) fn wrapped(text: &str, indent: usize, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{:indent$}{word}", "")),
+        }
+    }
+    lines.join("\n")
+}
+
 /// A path as one word of a command line, quoted where the shell would divide or change it, or where it would
 /// not print.
 pub(crate) fn shell_word(path: &Path) -> String {

@@ -14,7 +14,7 @@ use hema::train::{CHECKPOINT, Claimed};
 use hema::tta;
 use serde::{Deserialize, Serialize};
 
-use super::args::{DeviceArg, output};
+use super::args::{DeviceArg, Overrides, output};
 use crate::output::{Printer, table};
 use crate::status::Status;
 
@@ -29,12 +29,11 @@ pub(crate) struct Args {
     /// Folder for everything that is made
     #[arg(long, value_parser = output(), value_name = "DIR", default_value = "runs/challenge")]
     out: PathBuf,
-    /// A shipped recipe (see `hema list recipes`) or a TOML file
+    /// A shipped recipe (see `hema list recipes` and `hema recipe show`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "robust-v2b0")]
     recipe: String,
-    /// Override a value of the recipe, as in `--set stage.0.epochs=3`
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    overrides: Overrides,
     /// Views of each image that the submission averages over (see `hema list tta`)
     #[arg(long, value_name = "VIEWS", default_value = "dihedral")]
     tta: String,
@@ -67,7 +66,7 @@ pub(crate) type RunWords = dyn Fn(Vec<OsString>, &Printer) -> Result<Status>;
 
 pub(crate) fn run(args: &Args, run_words: &RunWords, printer: &Printer) -> Result<Status> {
     tta::find(&args.tta)?;
-    let recipe = Recipe::load(&args.recipe, &args.overrides)?;
+    let recipe = Recipe::load(&args.recipe, &args.overrides.list)?;
     let _held = Claimed::new(&args.out)?;
     begin(args, &recipe)?;
     // the results of the steps are for people; machines get the whole at the end
@@ -107,7 +106,7 @@ fn begin(args: &Args, recipe: &Recipe) -> Result<()> {
     let asked = Asked {
         data: std::path::absolute(&args.data).map_err(|e| Error::io(&args.data, &e))?,
         recipe: args.recipe.clone(),
-        overrides: args.overrides.clone(),
+        overrides: args.overrides.list.clone(),
         tta: args.tta.clone(),
         recipe_text: recipe.to_toml()?,
     };
@@ -140,7 +139,7 @@ fn steps(args: &Args) -> Vec<Step> {
     let train: Vec<OsString> = if run.join(CHECKPOINT).exists() {
         [word("train"), word("--resume")].into_iter().chain(to(&run)).collect()
     } else {
-        let set = args.overrides.iter().flat_map(|value| [word("--set"), word(value)]);
+        let set = args.overrides.list.iter().flat_map(|value| [word("--set"), word(value)]);
         let recipe = [word("train"), word("--recipe"), word(&args.recipe)].into_iter().chain(set);
         recipe.chain(parts.clone()).chain(to(&run)).collect()
     };

@@ -12,7 +12,7 @@ use hema::record::Scores;
 use hema::{command_line, device, file, tta};
 use serde::Serialize;
 
-use super::args::{Unseen, output};
+use super::args::{Unseen, output, warn_of_lost_views};
 use crate::output::{Printer, percent, table};
 use crate::status::Status;
 
@@ -59,6 +59,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     file::prepare(&args.out)?;
     let device = args.images.device.open(printer)?;
     let mut ensemble = Ensemble::of_files(&args.models)?;
+    if tta.name == tta::NONE.name {
+        warn_of_lost_views(ensemble.members.iter().map(|member| &member.model.manifest), printer);
+    }
     let predictor = Predictor::of_ensemble(&ensemble, &device)?.with_tta(tta);
     let (images, labels, part) = args.images.load(&predictor, &args.models[0], printer)?;
     let data = images.first();

@@ -76,6 +76,10 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     augmentations.sort();
     augmentations.dedup();
     let mut manifest = chosen[0].clone();
+    if let Some(other) = chosen.iter().find(|model| model.tta != manifest.tta) {
+        let (own, other) = (&manifest.tta, &other.tta);
+        printer.warn(&format!("the soup has the views `{own}` of its first model; another has `{other}`"));
+    }
     manifest.format = model_file::FORMAT;
     manifest.temperature = calibrate::temperature(&predictions);
     manifest.augmentations = augmentations;

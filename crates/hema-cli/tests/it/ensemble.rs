@@ -201,7 +201,7 @@ fn commands_that_predict_take_an_ensemble() {
     place.hema("report judged").succeeds();
     assert_snapshot!(place.hema("export both.safetensors --to timm --out both").error(), @r"
     error: both.safetensors: is an ensemble, expected a single model
-    hint: name the models that it was made of instead
+    hint: name one of the models that it was made of; `hema soup` makes one model of several
     ");
 }
 
@@ -266,7 +266,7 @@ fn a_soup_has_the_mean_of_its_members_weights() {
 fn ensembles_are_made_of_single_models_for_the_same_classes() {
     let place = with_ensemble();
     let expected = "error: both.safetensors: is an ensemble, expected a single model\n\
-                    hint: name the models that it was made of instead";
+                    hint: name one of the models that it was made of; `hema soup` makes one model of several";
     for words in [
         "predict run cells --with both.safetensors",
         "ensemble run both.safetensors --data cells --out x.safetensors",

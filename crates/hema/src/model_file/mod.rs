@@ -82,7 +82,7 @@ fn read_single(path: &Path) -> Result<(Bundle, u32)> {
         Contents::Model(model, checksum) => Ok((model, checksum)),
         Contents::Ensemble(_) => Err(Error::new("is an ensemble, expected a single model")
             .at(path)
-            .hint("name the models that it was made of instead")),
+            .hint("name one of the models that it was made of; `hema soup` makes one model of several")),
     }
 }
 

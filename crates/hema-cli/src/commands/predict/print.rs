@@ -83,6 +83,7 @@ fn json_row(model: &Classifier, row: &Row, sure: Option<f64>) -> Option<serde_js
         model.classes().iter().cloned().zip(answer.probabilities().iter().map(|&p| p.into())).collect();
     let mut object = serde_json::json!({
         "path": row.path,
+        "row": row.image,
         "label": answer.label(),
         "probability": answer.probability(),
         "probabilities": probabilities,
