@@ -121,7 +121,8 @@ fn read_evaluation(file: &Path) -> Result<Evaluation> {
             .hint("it was written by a newer hema; update")
             .with_kind(ErrorKind::Unsupported));
     }
-    serde_json::from_value(value).map_err(|e| no_record(&e, file).hint(hint))
+    let evaluation: Evaluation = serde_json::from_value(value).map_err(|e| no_record(&e, file).hint(hint))?;
+    Ok(evaluation.upgraded())
 }
 
 /// Adds to an evaluation the learning curves, the recipe and the model's provenance from its run directory.
@@ -181,7 +182,25 @@ pub fn write_evaluation(folder: &Path, evaluation: &Evaluation, model: &Path) ->
     Ok(page)
 }
 
-/// Title of a page: the name of a folder or file, without an extension.
+/// Title of a page: the name of a folder, or that of a file without an extension.
 pub fn title(path: &Path) -> String {
-    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    // `.` has a name too
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let name = if whole.is_dir() { whole.file_name() } else { whole.file_stem() };
+    name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_called_after_its_folder_even_if_that_is_called_dot() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("v2b0-lr0.5");
+        std::fs::create_dir(&folder).unwrap();
+        assert_eq!(title(&folder), "v2b0-lr0.5");
+        assert_eq!(title(&folder.join(".")), "v2b0-lr0.5");
+        assert_eq!(title(&folder.join("cells.tar")), "cells");
+    }
 }

@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Err(error) = training::fit(&task, &mut TrainingBars::new(&recipe, printer), stop_flag()) {
         return stopped(error, "train", &out, printer);
     }
-    printer.note("judging it on clean and on degraded images it has never seen");
+    printer.note("judging it on unchanged and on degraded images it has never seen");
     let model = Classifier::open(&*out)?;
     let evaluation = hema::evaluate_dataset(&model, &test, "synthetic cells")
         .part("test")

@@ -18,8 +18,6 @@ pub(super) struct Judged {
     /// The condition in every detail.
     pub(super) identity: String,
     pub(super) condition: ConditionScores,
-    /// Whether each image was named rightly.
-    pub(super) right: Vec<bool>,
 }
 
 /// The conditions judged so far.
@@ -94,7 +92,7 @@ fn key_line(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hema_core::metrics::{Predictions, score};
+    use hema_core::metrics::{Outcomes, Predictions, score};
 
     use super::*;
 
@@ -110,8 +108,9 @@ mod tests {
             trained_on: Vec::new(),
             thumbnail: String::new(),
             scores: scores.unwrap(),
+            right: Outcomes::new(&[0, 1], &[0, 0]),
         };
-        Judged { identity: identity.into(), condition, right: vec![true, false] }
+        Judged { identity: identity.into(), condition }
     }
 
     #[test]
@@ -125,7 +124,7 @@ mod tests {
         drop(journal);
         let journal = Journal::open(&path, "a\nkey").unwrap();
         assert_eq!(journal.len(), 2);
-        assert_eq!(journal.find("jpeg 2").unwrap().right, [true, false]);
+        assert_eq!(journal.find("jpeg 2").unwrap().condition.right, Outcomes::new(&[0, 1], &[0, 0]));
         assert!(journal.find("jpeg 3").is_none());
         assert_eq!(Journal::open(&path, "another").unwrap().len(), 0);
         assert_eq!(Journal::open(&path, "a\nkey").unwrap().len(), 0, "the other one began anew");

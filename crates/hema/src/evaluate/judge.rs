@@ -1,9 +1,9 @@
-//! The scores of a model on labelled images, clean and under every condition of the suites asked for.
+//! The scores of a model on labelled images, unchanged and under every condition of the suites asked for.
 
 use hema_core::Image;
 use hema_core::data::{Dataset, Notice};
 use hema_core::error::{Error, Result};
-use hema_core::metrics::{self, Predictions, argmax};
+use hema_core::metrics::{self, Outcomes, Predictions, argmax};
 use hema_core::provenance::Provenance;
 use hema_core::record::{
     ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Scores, SuiteScores,
@@ -27,6 +27,8 @@ pub(super) struct Subject {
     pub(super) data: String,
     /// Part judged.
     pub(super) part: String,
+    /// Hash of the images, see [`Dataset::hash`].
+    pub(super) hash: String,
     /// The cells are drawn.
     pub(super) synthetic: bool,
     /// What of the data was not used, and what was assumed of it.
@@ -44,7 +46,7 @@ pub(super) struct Trial<'a> {
     pub(super) images: &'a Images,
 }
 
-/// Judges a model on labelled images. The clean images always come first, whatever the trials. Conditions
+/// Judges a model on labelled images. The unchanged images always come first, whatever the trials. Conditions
 /// that the journal knows are not judged again; `progress` hears a condition's name and how many images of it
 /// are done.
 ///
@@ -61,10 +63,11 @@ pub(super) fn judge(
     let data = images.first();
     let labels = labels(data)?;
     check_possible(predictor, data, &labels)?;
-    let clean = predictor.predict(images, None, &mut |done| progress("clean", done))?;
+    let clean = predictor.predict(images, None, &mut |done| progress("unchanged images", done))?;
     let mistakes = mistakes(data, &labels, &clean)?;
     let training = &subject.model.augmentations;
     let mut judge = Judge { predictor, labels, training, journal, progress };
+    let (scores, right) = judge.score(clean)?;
     let clean = ConditionScores {
         suite: "clean".into(),
         corruption: None,
@@ -72,7 +75,8 @@ pub(super) fn judge(
         operators: 0,
         trained_on: Vec::new(),
         thumbnail: String::new(),
-        scores: judge.score(clean)?.0,
+        scores,
+        right,
     };
     let mut suites = Vec::new();
     let mut conditions = Vec::new();
@@ -90,7 +94,8 @@ pub(super) fn judge(
         data: DataSummary {
             path: subject.data,
             part: subject.part,
-            hash: data.hash()?,
+            hash: subject.hash,
+            listing: data.listing_hash(),
             classes: predictor.classes().to_vec(),
             counts: data.counts(),
             skipped: data.skipped().len() as u64,
@@ -145,20 +150,20 @@ impl Judge<'_> {
             trained_on: operators.into_iter().filter(|op| suite::trained_on(op, self.training)).collect(),
             thumbnail: report::thumbnail_png_base64(&example)?,
             scores,
+            right,
         };
-        let judged = Judged { identity, condition, right };
+        let judged = Judged { identity, condition };
         if let Some(journal) = &mut self.journal {
             journal.add(&judged)?;
         }
         Ok(judged)
     }
 
-    /// The scores of all images' probabilities, and whether each image is named rightly.
-    fn score(&self, probabilities: Vec<f32>) -> Result<(Scores, Vec<bool>)> {
+    /// The scores of all images' probabilities, and which images are named rightly.
+    fn score(&self, probabilities: Vec<f32>) -> Result<(Scores, Outcomes)> {
         let classes = self.predictor.classes().to_vec();
         let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
-        let named = predictions.predicted();
-        let right = named.iter().zip(&self.labels).map(|(found, label)| found == label).collect();
+        let right = Outcomes::new(&self.labels, &predictions.predicted());
         Ok((metrics::score(&predictions)?, right))
     }
 }

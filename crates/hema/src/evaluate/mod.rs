@@ -1,4 +1,4 @@
-//! The door to evaluation: how good a model is on labelled images, clean and under the conditions of suites.
+//! The door to evaluation: how good a model is on labelled images, unchanged and under the conditions of suites.
 
 mod journal;
 mod judge;
@@ -12,7 +12,7 @@ use hema_core::data::{self, Dataset, Notice, Unknown};
 use hema_core::error::{Error, Result};
 use hema_core::file;
 use hema_core::provenance::Provenance;
-use hema_core::record::Evaluation;
+use hema_core::record::{Evaluation, ModelSummary};
 use hema_core::suite::{self, Suite};
 
 use crate::classifier::Classifier;
@@ -133,7 +133,7 @@ impl<'a> Evaluating<'a> {
         Self { notices, ..self }
     }
 
-    /// Judges the model. The record holds the scores of every condition, the clean images first.
+    /// Judges the model. The record holds the scores of every condition, the unchanged images first.
     ///
     /// # Errors
     /// An unknown suite or part; a split for images in memory, which have none; images without labels, or
@@ -198,17 +198,19 @@ impl<'a> Evaluating<'a> {
         let trials: Vec<Trial> =
             suites.iter().map(|suite| Trial { suite, images: of_suite(suite) }).collect();
         let provenance = Provenance::now(command_line(), device::name(model.predictor().device()));
+        let hash = images.first().hash()?;
         let mut journal = match &self.out {
-            Some(out) => Some(Journal::open(&out.join(JOURNAL), &key(model, images, &provenance)?)?),
+            Some(out) => Some(Journal::open(&out.join(JOURNAL), &key(model, &hash, &provenance)?)?),
             None => None,
         };
         if let Some(judged) = journal.as_ref().map(Journal::len).filter(|judged| *judged > 0) {
             watch.note(&format!("going on with an evaluation that has judged {judged} conditions"));
         }
         let subject = Subject {
-            model: model.summary(),
+            model: ModelSummary { fitted_here: model.predictor().fitted_on(&hash), ..model.summary() },
             data: data.to_owned(),
             part: part.to_owned(),
+            hash,
             synthetic: model.manifests().iter().any(|m| m.synthetic),
             notices: notices(),
             provenance,
@@ -235,7 +237,7 @@ impl<'a> Evaluating<'a> {
 }
 
 /// Everything that decides the scores of a condition, beside the condition.
-fn key(model: &Classifier, images: &Images, provenance: &Provenance) -> Result<String> {
+fn key(model: &Classifier, images: &str, provenance: &Provenance) -> Result<String> {
     let Provenance { version, commit, dirty, .. } = provenance;
-    Ok(format!("{version} {commit} {dirty} {}", model.identity(&images.first().hash()?)?))
+    Ok(format!("{version} {commit} {dirty} {}", model.identity(images)?))
 }
