@@ -12,8 +12,8 @@ use crate::tta;
 
 pub use crate::metrics::{ClassScores, Outcomes, ReliabilityBin, Scores};
 
-/// Format number of [`Evaluation`]; raised when a field changes its meaning. Up to format 1, macro F1 counted a
-/// class without images as 0 where something was predicted to be of it.
+/// Format number of [`Evaluation`]; raised when a field changes its meaning. Up to format 1, macro F1 counted
+/// a class without images as 0 where something was predicted to be of it.
 pub const EVALUATION_FORMAT: u32 = 2;
 
 /// One model judged on one part of one data set, clean and under every degradation asked for.
@@ -94,8 +94,9 @@ pub struct ModelSummary {
     /// The classes that the model was told to choose among; empty where these are all it knows.
     #[serde(default)]
     pub among: Vec<String>,
-    /// What of the model was chosen or fitted on the very images that it is judged on: `epoch`, `temperature`,
-    /// `weights`, `members`. The scores flatter it then. `None` in a record that does not know.
+    /// What of the model was chosen or fitted on the very images that it is judged on: `epoch`,
+    /// `temperature`, `weights`, `members`. The scores flatter it then. `None` in a record that does not
+    /// know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fitted_here: Option<Vec<String>>,
 }

@@ -470,8 +470,8 @@ pub fn describe(data: &Dataset) -> String {
     format!("{} images of {width}x{height} pixels ({megabytes:.0} MB {place})", data.len())
 }
 
-/// Which classes have no validation image, so that nothing that is chosen by them heeds these; nothing where all
-/// have.
+/// Which classes have no validation image, so that nothing that is chosen by them heeds these; nothing where
+/// all have.
 fn missing_classes(val: &Dataset) -> Option<String> {
     let missing: Vec<&str> = val
         .classes()

@@ -91,8 +91,8 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
     Ok(())
 }
 
-/// A metric on the unchanged images, with the classes that it is a mean over where some have no image, and its
-/// interval where it has one.
+/// A metric on the unchanged images, with the classes that it is a mean over where some have no image, and
+/// its interval where it has one.
 fn metric_row(metric: &Metric, unchanged: &Scores) -> Vec<String> {
     // accuracy also stands in the rows of the suites
     let of_images = if metric.name == ACCURACY.name { ", unchanged images" } else { "" };

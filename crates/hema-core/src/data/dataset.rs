@@ -258,8 +258,8 @@ impl Dataset {
         Self { shared: Arc::clone(&self.shared), rows: indices.iter().map(|i| self.rows[*i]).collect() }
     }
 
-    /// SHA-256 over the paths and labels, in order, as hexadecimal digits. It is the same at every size of the
-    /// images.
+    /// SHA-256 over the paths and labels, in order, as hexadecimal digits. It is the same at every size of
+    /// the images.
     pub fn listing_hash(&self) -> String {
         let mut hasher = Sha256::new();
         for i in 0..self.len() {

@@ -7,8 +7,8 @@
 //! Means over classes ([`Over::Classes`]) are taken over the classes that have images, in every metric and
 //! place alike. A class without an image has nothing that could be found: counting it as 0 would let the list
 //! of classes decide the score, and counting it only where something was predicted to be of it would let two
-//! models be scored over different classes. Predictions of such a class lower the scores of the classes that the
-//! images are of.
+//! models be scored over different classes. Predictions of such a class lower the scores of the classes that
+//! the images are of.
 //!
 //! Left out on purpose: anything that needs more than labels and probabilities, and averages weighted by
 //! class size, which hide the rare classes.

@@ -16,8 +16,8 @@ pub fn share_in_percent(share: f64) -> Option<String> {
     }
 }
 
-/// A probability in percent with one decimal. Nothing is certain: it never reads as 100 or 0, even where it was
-/// rounded to that. `None` for what is no number.
+/// A probability in percent with one decimal. Nothing is certain: it never reads as 100 or 0, even where it
+/// was rounded to that. `None` for what is no number.
 pub fn probability_in_percent(p: f64) -> Option<String> {
     share_in_percent(p.clamp(2.0 * ROUNDING, 1.0 - 2.0 * ROUNDING))
 }

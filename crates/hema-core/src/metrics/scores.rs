@@ -54,16 +54,16 @@ impl Scores {
         self.metrics.interval(&ACCURACY).unwrap_or([f64::NAN; 2])
     }
 
-    /// Which classes a mean over classes is taken over, `over 5 of 8 classes`, where some have no image; `None`
-    /// for other metrics, and where all classes have images.
+    /// Which classes a mean over classes is taken over, `over 5 of 8 classes`, where some have no image;
+    /// `None` for other metrics, and where all classes have images.
     pub fn coverage(&self, metric: &Metric) -> Option<String> {
         let (with_images, all) = (self.classes_with_images(), self.per_class.len());
         (metric.over == Over::Classes && with_images < all)
             .then(|| format!("over {with_images} of {all} classes"))
     }
 
-    /// Computes macro F1 from the scores of the classes, for records from before it was a mean over the classes
-    /// that have images.
+    /// Computes macro F1 from the scores of the classes, for records from before it was a mean over the
+    /// classes that have images.
     pub(crate) fn average_f1_anew(&mut self) {
         let of_classes = self.per_class.iter().filter(|class| class.has_images()).map(|class| class.f1);
         self.metrics.set(&MACRO_F1, mean(of_classes), None);

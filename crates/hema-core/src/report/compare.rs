@@ -110,8 +110,8 @@ fn are_same_conditions(findings: &[Findings]) -> bool {
     findings.windows(2).all(|pair| conditions(&pair[0]) == conditions(&pair[1]))
 }
 
-/// Which run is the best when the images get worse, or else on unchanged images, and whether that is more than
-/// chance.
+/// Which run is the best when the images get worse, or else on unchanged images, and whether that is more
+/// than chance.
 fn leader(runs: &[RunReport], findings: &[Findings]) -> String {
     let degraded = findings.iter().all(|f| f.degraded_accuracy().is_some());
     let (column, when) = if degraded {

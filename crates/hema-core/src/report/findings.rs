@@ -51,7 +51,8 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// The condition whose classes, confusion and mistakes are shown: that of unchanged images when there is one.
+    /// The condition whose classes, confusion and mistakes are shown: that of unchanged images when there is
+    /// one.
     pub(super) fn shown(&self) -> Option<&'a ConditionScores> {
         self.clean.or(self.degraded.first().copied())
     }

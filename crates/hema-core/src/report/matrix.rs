@@ -48,8 +48,8 @@ pub(super) fn legend(blue: bool) -> String {
     format!("<p class=\"steps\"><span>wrong, %</span>{wrong}{right}</p>")
 }
 
-/// The confusion matrix `counts[truth][prediction]` of the named classes. Classes without an image have no row,
-/// and no column unless images were taken for them.
+/// The confusion matrix `counts[truth][prediction]` of the named classes. Classes without an image have no
+/// row, and no column unless images were taken for them.
 pub(super) fn confusion(label: &str, classes: &[String], counts: &[Vec<u64>]) -> String {
     let dense = classes.len() > ROOMY;
     let longest = classes.iter().map(|c| c.chars().count()).max().unwrap_or(0);

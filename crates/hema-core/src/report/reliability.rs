@@ -17,7 +17,8 @@ const BOTTOM: f64 = 234.0;
 const COUNTS_TOP: f64 = 250.0;
 const COUNTS_BOTTOM: f64 = 300.0;
 
-/// The diagrams of the unchanged images and of all degraded ones together, with the scores of the probabilities.
+/// The diagrams of the unchanged images and of all degraded ones together, with the scores of the
+/// probabilities.
 pub(super) fn draw(findings: &Findings) -> String {
     let clean = findings.clean.map(|c| ("Unchanged images", c.scores.reliability.clone()));
     let degraded = (!findings.degraded.is_empty())

@@ -64,7 +64,11 @@ pub(super) fn draw(run: &RunReport, outline: &Outline) -> String {
         ("provenance", "Where these numbers come from".into(), provenance(run, outline.level + 1)),
     ];
     let drawn = each(&sections, |(slug, title, content)| outline.section(slug, title, content));
-    outline.contents(&sections) + &verdict::warnings(&findings) + &verdict::draw(&findings) + &drawn
+    subject(run)
+        + &outline.contents(&sections)
+        + &verdict::warnings(&findings)
+        + &verdict::draw(&findings)
+        + &drawn
 }
 
 /// Links to the articles of several runs.
@@ -82,6 +86,20 @@ pub(super) fn articles(runs: &[RunReport]) -> String {
         let (title, content) = (escape(&run.title), draw(run, &outline));
         format!("<article id=\"run-{}\"><h2>{title}</h2>{content}</article>", i + 1)
     })
+}
+
+/// Which model was judged on what, and when.
+fn subject(run: &RunReport) -> String {
+    let (model, data) = (&run.evaluation.model, &run.evaluation.data);
+    let day: String = run.evaluation.provenance.time.chars().take("2026-11-30".len()).collect();
+    format!(
+        "<p class=\"subject\">{} judged on {} of {}, part {}, on {}</p>",
+        code(&model.path),
+        counted(data.counts.iter().sum(), "image"),
+        code(&data.path),
+        escape(&data.part),
+        escape(&day)
+    )
 }
 
 pub(super) fn facts(rows: &[(&str, String)]) -> String {

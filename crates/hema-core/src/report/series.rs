@@ -1,8 +1,8 @@
 //! The page of several runs of one recipe, with other seeds or on the folds of the data: what they come to
 //! together first, then each in full.
 //!
-//! Runs of a series are repetitions and no rivals: none is called the best, and that folds validate on different
-//! images is how it should be.
+//! Runs of a series are repetitions and no rivals: none is called the best, and that folds validate on
+//! different images is how it should be.
 
 use serde::Serialize;
 

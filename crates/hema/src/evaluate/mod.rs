@@ -1,4 +1,5 @@
-//! The door to evaluation: how good a model is on labelled images, unchanged and under the conditions of suites.
+//! The door to evaluation: how good a model is on labelled images, unchanged and under the conditions of
+//! suites.
 
 mod journal;
 mod judge;

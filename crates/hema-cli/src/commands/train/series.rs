@@ -1,8 +1,8 @@
 //! Several runs of one recipe, with other seeds or on the folds of the data, and what they come to together.
 //!
 //! The folder of a series holds a run directory for each, `series.json` with what was asked for,
-//! `summary.json` and a page with mean and spread first and then each run. A series that was interrupted goes on with the run it
-//! was at.
+//! `summary.json` and a page with mean and spread first and then each run. A series that was interrupted goes
+//! on with the run it was at.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -20,11 +20,11 @@ pub(crate) const CHECK: Check = Check {
 
 /// The distance to the so-many-th neighbour counts: a few copies of an odd picture do not hide it.
 const NEIGHBOURS: usize = 5;
-/// Classes of fewer images are not judged: nearly every image is a neighbour of every other, and what is usual
-/// there rests on a handful of distances.
+/// Classes of fewer images are not judged: nearly every image is a neighbour of every other, and what is
+/// usual there rests on a handful of distances.
 const FEWEST: usize = 3 * NEIGHBOURS;
-/// The least spread of distances, as a share of the usual one, for classes whose images are all equally far from
-/// each other.
+/// The least spread of distances, as a share of the usual one, for classes whose images are all equally far
+/// from each other.
 const LEAST_SPREAD: f64 = 0.05;
 /// Neighbours are sought among so many images of a class at most, evenly spaced, so that the time grows with
 /// the number of images and not with its square.
