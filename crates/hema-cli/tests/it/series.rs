@@ -68,6 +68,8 @@ fn every_image_outside_the_test_part_validates_once_over_the_folds() {
         page.contains("mean of 3 runs; standard deviation ") && page.contains("judged on different images")
     );
     assert!(!page.contains("Not the same images"), "folds are different images by design");
+    place.hema("report folds --out again.html").succeeds();
+    assert!(place.read("again.html").contains("mean of 3 runs; standard deviation "));
     assert_eq!(summary(&place, "folds")["runs"], serde_json::json!(["fold-1", "fold-2", "fold-3"]));
 
     let error =

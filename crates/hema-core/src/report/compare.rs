@@ -11,7 +11,7 @@ use super::run::Outline;
 use super::run_report::RunReport;
 use super::verdict;
 use crate::metrics::{BALANCED_ACCURACY, ECE};
-use crate::record::DataSummary;
+use crate::record::Evaluation;
 
 /// One column of the comparison: how to read it from a run.
 struct Column {
@@ -88,16 +88,11 @@ fn warnings(findings: &[Findings]) -> String {
 /// Whether the runs were judged on the same images, so that they can be paired. Models that see images at
 /// different sizes have different pixels, and the same list of paths and labels.
 fn are_same_images(findings: &[Findings]) -> bool {
-    let same = |a: &Findings, b: &Findings| {
-        let ((a, a_model), (b, b_model)) = (parts(a), parts(b));
-        let at_other_size = a_model != b_model && !a.listing.is_empty() && a.listing == b.listing;
-        a.hash == b.hash || at_other_size
+    let same = |a: &Evaluation, b: &Evaluation| {
+        let is_same_listing = !a.data.listing.is_empty() && a.data.listing == b.data.listing;
+        a.data.hash == b.data.hash || (a.model.size != b.model.size && is_same_listing)
     };
-    findings.windows(2).all(|pair| same(&pair[0], &pair[1]))
-}
-
-fn parts<'a>(findings: &Findings<'a>) -> (&'a DataSummary, usize) {
-    (&findings.evaluation.data, findings.evaluation.model.size)
+    findings.windows(2).all(|pair| same(pair[0].evaluation, pair[1].evaluation))
 }
 
 fn are_same_conditions(findings: &[Findings]) -> bool {

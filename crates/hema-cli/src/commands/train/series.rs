@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hema::data::Source;
-use hema::error::Result;
+use hema::error::{Error, Result};
 use hema::metrics::{self, ACCURACY, Metric, Notation, Place};
 use hema::model_file::Bundle;
 use hema::provenance::Provenance;
@@ -50,9 +50,7 @@ impl Series {
         }
         Ok((self.seeds.is_some() || self.folds.is_some()).then_some(self))
     }
-}
 
-impl Series {
     /// What differs between the runs, in a sentence.
     fn about(self) -> String {
         match (self.seeds, self.folds) {
@@ -111,7 +109,6 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
     }
 
     let training = training.device(&device);
-    let mut folders = Vec::new();
     for (number, member) in members.iter().enumerate() {
         let folder = out.join(&member.name);
         printer.note(&format!("run {} of {}: {}", number + 1, members.len(), folder.display()));
@@ -125,14 +122,10 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
                 return stopped(error, "train", &out, printer);
             }
         }
-        folders.push(folder);
     }
-    let origin = Origin {
-        inputs: vec![("Data", data.info.data.display().to_string())],
-        files: vec![("Recipe", recipe.to_toml()?)],
-        ..Origin::new(Provenance::now(command_line(), device::name(&device)))
-    };
-    summarize(&out, series, &members, &folders, origin, printer)?;
+    let names: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
+    let made_by = Provenance::now(command_line(), device::name(&device));
+    summarize(&out, series, &names, made_by, printer)?;
     Ok(Status::Done)
 }
 
@@ -181,11 +174,50 @@ fn folds(count: usize, recipe: &Recipe, source: &Source) -> Result<Vec<Split>> {
 fn summarize(
     out: &Path,
     series: Series,
-    members: &[Member],
-    folders: &[PathBuf],
-    origin: Origin,
+    names: &[String],
+    made_by: Provenance,
     printer: &Printer,
 ) -> Result<()> {
+    let page = page_of(out, series, names, made_by)?;
+    let summary = serde_json::json!({ "runs": names, "scores": page.scores });
+    write_json(&out.join(SUMMARY), &summary)?;
+    write_series(&out.join(REPORT), out, &page)?;
+    printer.note(&format!("report: {}", out.join(REPORT).display()));
+    if printer.is_json() {
+        printer.result(&summary.to_string());
+        return Ok(());
+    }
+    let header =
+        [format!("{} runs", names.len()), "mean".into(), "deviation".into(), "lowest to highest".into()];
+    let rows: Vec<Vec<String>> =
+        std::iter::once(header.to_vec()).chain(page.scores.iter().map(row)).collect();
+    printer.result(&table(&rows));
+    Ok(())
+}
+
+/// Reads the folder of a series that is done; nothing for another folder.
+pub(crate) fn read_series(folder: &Path, made_by: Provenance) -> Result<Option<SeriesReport>> {
+    #[derive(Deserialize)]
+    struct Summary {
+        runs: Vec<String>,
+    }
+    let [series, summary] = [SERIES, SUMMARY].map(|name| folder.join(name));
+    if !series.exists() || !summary.exists() {
+        return Ok(None);
+    }
+    let Summary { runs } = read_json(&summary)?;
+    page_of(folder, read_json(&series)?, &runs, made_by).map(Some)
+}
+
+/// Writes the page of a series.
+pub(crate) fn write_series(path: &Path, folder: &Path, series: &SeriesReport) -> Result<()> {
+    let page = report::render_series(&title(folder), series);
+    file::write_atomic(path, |file| file.write_all(page.as_bytes()))
+}
+
+/// What the page of a series shows: the runs of these names, and their scores.
+fn page_of(folder: &Path, series: Series, names: &[String], made_by: Provenance) -> Result<SeriesReport> {
+    let folders: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     let runs: Vec<RunReport> = folders.iter().map(|folder| read_report(folder)).collect::<Result<_>>()?;
     let corrupted: Vec<f64> = folders
         .iter()
@@ -196,27 +228,18 @@ fn summarize(
         let values = unchanged().filter_map(|scores| scores.value(metric)).collect();
         SeriesScore::new(metric, metric.label, values).over(metric, unchanged())
     };
-    let scores: Vec<SeriesScore> = metrics::shown_in(Place::Series)
+    let scores = metrics::shown_in(Place::Series)
         .map(of_unchanged)
         .chain([SeriesScore::new(&ACCURACY, format!("{}, corrupted", ACCURACY.label), corrupted)])
-        .filter(|score| score.values.len() == members.len())
+        .filter(|score| score.values.len() == names.len())
         .collect();
-    let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
-    let summary = serde_json::json!({ "runs": names, "scores": scores });
-    write_json(&out.join(SUMMARY), &summary)?;
-    let header =
-        [format!("{} runs", members.len()), "mean".into(), "deviation".into(), "lowest to highest".into()];
-    let rows: Vec<Vec<String>> = std::iter::once(header.to_vec()).chain(scores.iter().map(row)).collect();
-    let page = SeriesReport { about: series.about(), scores, runs, origin };
-    let page = report::render_series(&title(out), &page);
-    file::write_atomic(&out.join(REPORT), |file| file.write_all(page.as_bytes()))?;
-    printer.note(&format!("report: {}", out.join(REPORT).display()));
-    if printer.is_json() {
-        printer.result(&summary.to_string());
-        return Ok(());
-    }
-    printer.result(&table(&rows));
-    Ok(())
+    let recipe = folder.join(RECIPE);
+    let origin = Origin {
+        inputs: runs.first().map(|run| ("Data", run.evaluation.data.path.clone())).into_iter().collect(),
+        files: vec![("Recipe", std::fs::read_to_string(&recipe).map_err(|e| Error::io(&recipe, &e))?)],
+        ..Origin::new(made_by)
+    };
+    Ok(SeriesReport { about: series.about(), scores, runs, origin })
 }
 
 /// A score for people: mean, standard deviation, the lowest and the highest.
