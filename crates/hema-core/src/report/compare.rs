@@ -18,6 +18,8 @@ struct Column {
     head: &'static str,
     value: fn(&Findings) -> Option<f64>,
     show: fn(f64) -> String,
+    /// 95 % interval of the value, where there is one.
+    interval: fn(&Findings) -> Option<[f64; 2]>,
     /// What of the images is named rightly, where that decides the column.
     right: fn(&Findings) -> Option<Right>,
 }
@@ -27,38 +29,49 @@ const COLUMNS: &[Column] = &[
         head: "Under degradation",
         value: |f| f.degraded_accuracy(),
         show: percent,
+        interval: |f| f.degraded_interval(),
         right: |f| paired::right(f.degraded.iter().copied()),
     },
     Column {
         head: "Unchanged",
         value: |f| f.clean_accuracy(),
         show: percent,
+        interval: |f| Some(f.clean?.scores.accuracy_interval()),
         right: |f| paired::right(f.clean),
     },
     Column {
         head: "Worst condition",
         value: |f| f.worst_condition().map(|c| c.scores.accuracy()),
         show: percent,
+        interval: |_| None,
         right: |_| None,
     },
     Column {
         head: "Unchanged, balanced",
         value: |f| f.clean?.scores.value(&BALANCED_ACCURACY),
         show: percent,
+        interval: |_| None,
         right: |_| None,
     },
-    Column { head: "Unchanged, ECE", value: |f| f.clean?.scores.value(&ECE), show: decimal, right: |_| None },
+    Column {
+        head: "Unchanged, ECE",
+        value: |f| f.clean?.scores.value(&ECE),
+        show: decimal,
+        interval: |_| None,
+        right: |_| None,
+    },
     Column {
         head: "Degraded, ECE",
         value: |f| f.degraded_mean(|c| c.scores.number(&ECE)),
         show: decimal,
+        interval: |_| None,
         right: |_| None,
     },
 ];
 
 /// What bold means in the coloured tables.
-const BOLD: &str = "Bold is a best that a paired test over the images tells from every other run, stricter the more rows \
-                    there are.";
+const BOLD: &str = "Bold is a best that a paired test over the images tells from every other run; the more rows, the \
+                    larger a difference must be.";
 
 /// The comparison of all runs, with links to each.
 pub(super) fn draw(runs: &[RunReport]) -> String {
@@ -153,10 +166,9 @@ fn overview(runs: &[RunReport], findings: &[Findings]) -> String {
         let cells = each(COLUMNS.iter().zip(&best), |(column, best)| column.cell(f, *best == Some(i)));
         let model = &f.evaluation.model;
         let enlarged = model.enlarged.map(|side| format!(" enlarged to {side}")).unwrap_or_default();
-        let clean = f.clean.and_then(|c| interval(c.scores.accuracy_interval())).unwrap_or(UNKNOWN.into());
         format!(
             "<tr><th scope=\"row\"><a href=\"#run-{}\">{}</a><small>{}, {} parameters, {} px{enlarged}</small></th>\
-             {cells}<td class=\"n\">{clean}</td><td class=\"strip\">{}</td></tr>",
+             {cells}<td class=\"strip\">{}</td></tr>",
             i + 1,
             escape(&run.title),
             escape(&model.architecture),
@@ -168,11 +180,11 @@ fn overview(runs: &[RunReport], findings: &[Findings]) -> String {
     let heads = each(COLUMNS, |c| format!("<th scope=\"col\" class=\"n\">{}</th>", c.head));
     let table = format!(
         "<table class=\"overview\"><thead><tr><th scope=\"col\">Run</th>{heads}\
-         <th scope=\"col\" class=\"n\">Unchanged, 95\u{202f}% interval</th><th scope=\"col\">0–100\u{202f}%</th></tr></thead><tbody>{rows}</tbody></table>"
+         <th scope=\"col\">0–100\u{202f}%</th></tr></thead><tbody>{rows}</tbody></table>"
     );
     scroll_box("Runs side by side", &table)
         + &aid(
-            "Accuracy of every run. Bold is a best that a paired test over the images tells from every other run; \
+            "Accuracy of every run, with its 95\u{202f}% interval below. Bold is a best that a paired test over the images tells from every other run; \
              columns without such a test have no bold. In the small picture each dot is one degraded condition, the \
              plain bar their mean, the blue bar the accuracy on unchanged images.",
         )
@@ -196,7 +208,12 @@ impl Column {
 
     fn cell(&self, findings: &Findings, is_best: bool) -> String {
         let class = if is_best { "n best" } else { "n" };
-        format!("<td class=\"{class}\">{}</td>", self.finite(findings).map_or(UNKNOWN.into(), self.show))
+        let range = (self.interval)(findings).and_then(interval);
+        let range = range.map_or(String::new(), |range| format!("<small>{range}</small>"));
+        format!(
+            "<td class=\"{class}\">{}{range}</td>",
+            self.finite(findings).map_or(UNKNOWN.into(), self.show)
+        )
     }
 }
 

@@ -66,6 +66,14 @@ impl<'a> Findings<'a> {
         self.degraded_mean(|c| c.scores.accuracy())
     }
 
+    /// 95 % interval of the mean accuracy over all degraded conditions, where they are of one suite.
+    pub(super) fn degraded_interval(&self) -> Option<[f64; 2]> {
+        match self.evaluation.suites.as_slice() {
+            [only] => Some(only.accuracy_interval),
+            _ => None,
+        }
+    }
+
     /// The mean of a score over all degraded conditions.
     pub(super) fn degraded_mean(&self, score: impl Fn(&ConditionScores) -> f64) -> Option<f64> {
         mean(self.degraded.iter().map(|c| score(c)))

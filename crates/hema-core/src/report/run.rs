@@ -140,14 +140,19 @@ fn summary(run: &RunReport) -> String {
         ("Assumed mix of classes", mix.into()),
         ("Data", code(&data.path)),
         ("Part", escape(&data.part)),
-        ("Images", format!("{} in {}", count(images), classes_in_words(data.classes.len()))),
+        ("Images", format!("{} in {}", count(images), classes_in_words(&data.counts))),
         ("Unreadable", count(data.skipped)),
     ]);
     format!("<div class=\"columns\">{facts}{}</div>", class_bars(&data.classes, &data.counts))
 }
 
-fn classes_in_words(n: usize) -> String {
-    if n == 1 { "1 class".into() } else { format!("{n} classes") }
+/// How many classes have images, of how many.
+fn classes_in_words(counts: &[u64]) -> String {
+    match (counts.iter().filter(|n| **n > 0).count(), counts.len()) {
+        (some, all) if some < all => format!("{some} of {all} classes"),
+        (_, 1) => "1 class".into(),
+        (_, all) => format!("{all} classes"),
+    }
 }
 
 /// Images per class as a table whose last column is a bar.

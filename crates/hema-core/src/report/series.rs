@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::findings::{Findings, mean};
 use super::html::{
-    UNKNOWN, aid, capital, decimal, each, escape, interval, percent, percent_bare, points_bare, scroll_box,
-    words,
+    aid, capital, decimal, each, escape, interval, percent, percent_bare, points_bare, scroll_box, words,
 };
 use super::origin::Origin;
 use super::page::page;
@@ -147,7 +146,10 @@ fn scores(series: &SeriesReport) -> String {
     });
     let rows = each(&series.scores, |score| {
         let [low, high] = score.range().map(|value| score.text(value));
-        let values = each(&score.values, |value| format!("<td class=\"n\">{}</td>", score.text(*value)));
+        let values = each(score.values.iter().zip(&series.runs), |(value, run)| {
+            let range = if score.name == ACCURACY.label { own_interval(run) } else { String::new() };
+            format!("<td class=\"n\">{}{range}</td>", score.text(*value))
+        });
         format!(
             "<tr><th scope=\"row\">{}</th><td class=\"n\"><strong>{}</strong></td><td class=\"n\">{}</td>\
              <td class=\"n\">{low}</td><td class=\"n\">{high}</td>{values}</tr>",
@@ -156,24 +158,23 @@ fn scores(series: &SeriesReport) -> String {
             score.deviation_text()
         )
     });
-    let intervals = each(&series.runs, |run| {
-        let clean = Findings::of(&run.evaluation).clean;
-        let range = clean.and_then(|c| interval(c.scores.accuracy_interval())).unwrap_or(UNKNOWN.into());
-        format!("<td class=\"n\">{range}</td>")
-    });
     let table = format!(
         "<table><thead><tr><th scope=\"col\">Score</th><th scope=\"col\" class=\"n\">Mean</th>\
          <th scope=\"col\" class=\"n\">Standard deviation</th><th scope=\"col\" class=\"n\">Lowest</th>\
-         <th scope=\"col\" class=\"n\">Highest</th>{runs}</tr></thead><tbody>{rows}\
-         <tr><th scope=\"row\">{}, 95\u{202f}% interval of the run</th><td colspan=\"4\"></td>{intervals}</tr></tbody></table>",
-        ACCURACY.title
+         <th scope=\"col\" class=\"n\">Highest</th>{runs}</tr></thead><tbody>{rows}</tbody></table>"
     );
     scroll_box("Scores of all runs", &table)
         + &aid(
             "The standard deviation is that of the runs (n − 1 in its denominator): another run of the recipe would land \
-             about so far from the mean. The interval of a single run is another thing: it says how much its few images \
-             leave open. The standard deviation of percentages is in percentage points.",
+             about so far from the mean. The 95\u{202f}% interval below the accuracy of a single run is another thing: it \
+             says how much its few images leave open. The standard deviation of percentages is in percentage points.",
         )
+}
+
+/// The interval of a run's accuracy, below the number.
+fn own_interval(run: &RunReport) -> String {
+    let range = Findings::of(&run.evaluation).clean.map(|c| c.scores.accuracy_interval());
+    range.and_then(interval).map_or(String::new(), |range| format!("<small>{range}</small>"))
 }
 
 /// Mean and spread of the recall of every class that has images.

@@ -59,12 +59,11 @@ impl Tuning {
     fn ranking(&self) -> String {
         let heads =
             each(&self.keys, |(key, _)| format!("<th scope=\"col\" class=\"n\">{}</th>", escape(key)));
-        let rows = each(self.trials.iter().enumerate(), |(rank, trial)| {
+        let rows = each(&self.trials, |trial| {
             let values = each(&trial.values, |value| format!("<td class=\"n\">{}</td>", escape(value)));
             let metric = trial.metric.map_or("diverged".into(), metric_text);
-            let class = if rank == 0 { "n best" } else { "n" };
             format!(
-                "<tr><th scope=\"row\">{}</th><td class=\"{class}\">{metric}</td><td class=\"n\">{}</td>{values}</tr>",
+                "<tr><th scope=\"row\">{}</th><td class=\"n\">{metric}</td><td class=\"n\">{}</td>{values}</tr>",
                 escape(&trial.name),
                 trial.epochs
             )

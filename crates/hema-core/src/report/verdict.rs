@@ -47,10 +47,7 @@ fn degraded_note(findings: &Findings) -> String {
     let range =
         svg::range(accuracies).map(|[low, high]| format!(", from {} to {}", percent(low), percent(high)));
     let conditions = counted(findings.degraded.len() as u64, "condition");
-    let of_suite = match findings.evaluation.suites.as_slice() {
-        [only] => interval(only.accuracy_interval),
-        _ => None,
-    };
+    let of_suite = findings.degraded_interval().and_then(interval);
     let of_suite = of_suite.map_or(String::new(), |i| format!("95\u{202f}% interval {i}; "));
     format!("{of_suite}mean of {conditions}{}", range.unwrap_or_default())
 }
