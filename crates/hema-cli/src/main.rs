@@ -4,7 +4,9 @@
 //! data or model was found wanting; 2 an error; 130 interrupted by Ctrl-C, with everything saved.
 
 mod commands;
+mod next;
 mod output;
+mod size;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,7 @@ use clap::Parser;
 
 use crate::commands::Command;
 use crate::output::Printer;
+use crate::size::parse_size;
 use crate::status::Status;
 
 #[global_allocator]
@@ -27,6 +30,12 @@ struct Cli {
     /// Print the result as JSON
     #[arg(long, global = true)]
     json: bool,
+    /// Most memory for images, as `2G` or `512M`, in gigabytes without a letter: for those kept, beyond which
+    /// they go to a temporary file, and as much for those being decoded; a picture that takes more to decode
+    /// cannot be read
+    /// [default: 4G, or a quarter of the machine's memory, and an eighth of it for decoding]
+    #[arg(long, value_name = "SIZE", global = true, value_parser = parse_size)]
+    memory: Option<u64>,
     #[command(subcommand)]
     command: Command,
 }
@@ -34,6 +43,7 @@ struct Cli {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let printer = Printer::new(cli.json);
+    cli.memory.into_iter().for_each(hema::data::set_memory);
     let result = cli.command.run(&printer);
     match result.and_then(|status| printer.finish().map(|()| status)) {
         Ok(Status::Done) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hema::data::{Notice, Skipped};
@@ -10,7 +11,7 @@ pub(crate) use hema::error::printable;
 use hema::error::{Error, Result};
 use hema::metrics::{Metric, Notation, share_in_percent};
 use hema::watch::skipped_images;
-use hema::{Phase, Watch};
+use hema::{Phase, Watch, file};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Seconds between two plain progress lines when stderr is no terminal.
@@ -21,6 +22,8 @@ pub(crate) struct Printer {
     json: bool,
     /// Results go nowhere.
     silent: bool,
+    /// Stdout carries the file that the command writes, and results go to stderr.
+    stdout_is_taken: AtomicBool,
     /// Why the result could not be written, if it could not.
     lost: Mutex<Option<io::Error>>,
 }
@@ -28,7 +31,7 @@ pub(crate) struct Printer {
 #[allow(clippy::unused_self)] // only who was handed a printer may print
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, silent: false, lost: Mutex::new(None) }
+        Self { json, silent: false, stdout_is_taken: AtomicBool::new(false), lost: Mutex::new(None) }
     }
 
     /// A printer that says what is going on, and no results.
@@ -36,7 +39,14 @@ impl Printer {
         Self { silent: true, ..Self::new(false) }
     }
 
-    /// Whether stdout carries JSON.
+    /// From here on results go to stderr, if a command writes its file to stdout (`--out -`).
+    pub(crate) fn leave_stdout_to(&self, out: &Path) {
+        if file::is_stdout(out) {
+            self.stdout_is_taken.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether results are JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
@@ -51,6 +61,11 @@ impl Printer {
     pub(crate) fn write_result(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if self.silent {
             return;
+        }
+        if self.stdout_is_taken.load(Ordering::Relaxed) {
+            let mut text = Vec::new();
+            let _ = write(&mut text);
+            return say(String::from_utf8_lossy(&text).trim_end_matches('\n'));
         }
         let mut out = io::stdout().lock();
         let written = if out.is_terminal() {

@@ -7,46 +7,111 @@
 //! Neural Computation 14, 2002).
 //!
 //! Left out on purpose: other differences between two populations. The method takes the images of a class to
-//! look alike in both.
+//! look alike in both. Where they do not, as in the pictures of another laboratory, the estimate can be far
+//! from how common the classes are: it is a weight by which predictions are changed, and no count of cells.
+
+use rand::RngExt;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::rng::{self, Purpose};
 
 /// Number of images with the training's distribution that are counted in: a few images alone must not make
 /// their own prior.
 const PSEUDO_COUNT: f64 = 10.0;
-/// The largest change of a share after which the estimate is final.
+/// The largest change of a weight after which the estimate is final.
 const TOLERANCE: f64 = 1e-7;
+/// The same for an estimate from a resample, whose spread is far wider.
+const TOLERANCE_OF_RESAMPLE: f64 = 1e-4;
 const MOST_ROUNDS: usize = 1000;
+/// Resamples behind an interval.
+const RESAMPLES: usize = 200;
+/// Resamples beyond either end of a 95 % interval.
+const BEYOND: usize = RESAMPLES / 40;
 
-/// Changes probabilities, rows of one value a class, to those for the class shares that the rows themselves
-/// make likeliest, and gives these shares. `training` has the shares that the probabilities were made for,
-/// all above 0. A class of probability 0 keeps it.
+/// The weight of a class, by which predictions are moved towards it or away from it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassWeight {
+    /// Name of the class.
+    pub name: String,
+    /// Share of the training images, 0 to 1: the weight without any adaptation.
+    pub training: f64,
+    /// Weight that the predictions themselves make likeliest; the weights of all classes sum to 1.
+    pub weight: f64,
+    /// 95 % interval of the weight by a bootstrap over the images (Efron, 1979). It knows how few the images
+    /// are, and nothing of how wrong the model is about them.
+    pub interval: [f64; 2],
+}
+
+/// Changes probabilities, rows of one value a class, by the class weights that the rows themselves make
+/// likeliest, and gives these weights. `training` has the shares that the probabilities were made for, all
+/// above 0. A class of probability 0 keeps it.
 pub fn adapt(rows: &mut [f32], training: &[f64]) -> Vec<f64> {
-    let classes = training.len();
-    let images = (rows.len() / classes) as f64;
-    let mut shares = training.to_vec();
-    for _ in 0..MOST_ROUNDS {
-        let factors = ratios(&shares, training);
-        let mut sums: Vec<f64> = training.iter().map(|share| PSEUDO_COUNT * share).collect();
-        for row in rows.chunks_exact(classes) {
-            let total = total(row, &factors);
-            for (sum, (value, factor)) in sums.iter_mut().zip(row.iter().zip(&factors)) {
-                *sum += f64::from(*value) * factor / total;
-            }
-        }
-        let next: Vec<f64> = sums.iter().map(|sum| sum / (images + PSEUDO_COUNT)).collect();
-        let change = next.iter().zip(&shares).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        shares = next;
-        if change < TOLERANCE {
-            break;
-        }
-    }
-    let factors = ratios(&shares, training);
-    for row in rows.chunks_exact_mut(classes) {
+    let once = vec![1; rows.len() / training.len()];
+    let weights = estimate(rows, &once, training, training.to_vec(), TOLERANCE);
+    let factors = ratios(&weights, training);
+    for row in rows.chunks_exact_mut(training.len()) {
         let total = total(row, &factors);
         for (value, factor) in row.iter_mut().zip(&factors) {
             *value = (f64::from(*value) * factor / total) as f32;
         }
     }
-    shares
+    weights
+}
+
+/// The weights that [`adapt`] has found for rows, which are as they were before, with their 95 % intervals.
+/// `names` are the classes.
+pub fn with_intervals(rows: &[f32], training: &[f64], weights: &[f64], names: &[String]) -> Vec<ClassWeight> {
+    let images = rows.len() / training.len();
+    let resample = |number: usize| {
+        let mut rng = rng::stream(0, Purpose::Bootstrap, 0, number as u64);
+        let mut times = vec![0; images];
+        (0..images).for_each(|_| times[rng.random_range(0..images)] += 1);
+        estimate(rows, &times, training, weights.to_vec(), TOLERANCE_OF_RESAMPLE)
+    };
+    let resampled: Vec<Vec<f64>> = (0..RESAMPLES).into_par_iter().map(resample).collect();
+    let interval = |class: usize| {
+        let mut found: Vec<f64> = resampled.iter().map(|weights| weights[class]).collect();
+        found.sort_by(f64::total_cmp);
+        // the estimate itself is always inside
+        [found[BEYOND].min(weights[class]), found[RESAMPLES - 1 - BEYOND].max(weights[class])]
+    };
+    let weight = |(class, name): (usize, &String)| ClassWeight {
+        name: name.clone(),
+        training: training[class],
+        weight: weights[class],
+        interval: interval(class),
+    };
+    names.iter().enumerate().map(weight).collect()
+}
+
+/// The weights that rows make likeliest, each of which counts so many times, by expectation maximisation
+/// that begins at `weights`.
+fn estimate(
+    rows: &[f32],
+    times: &[u32],
+    training: &[f64],
+    mut weights: Vec<f64>,
+    tolerance: f64,
+) -> Vec<f64> {
+    let images = times.len() as f64;
+    for _ in 0..MOST_ROUNDS {
+        let factors = ratios(&weights, training);
+        let mut sums: Vec<f64> = training.iter().map(|share| PSEUDO_COUNT * share).collect();
+        for (row, times) in rows.chunks_exact(training.len()).zip(times).filter(|(_, times)| **times > 0) {
+            let scale = f64::from(*times) / total(row, &factors);
+            for (sum, (value, factor)) in sums.iter_mut().zip(row.iter().zip(&factors)) {
+                *sum += f64::from(*value) * factor * scale;
+            }
+        }
+        let next: Vec<f64> = sums.iter().map(|sum| sum / (images + PSEUDO_COUNT)).collect();
+        let change = next.iter().zip(&weights).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        weights = next;
+        if change < tolerance {
+            break;
+        }
+    }
+    weights
 }
 
 /// The sum of the values of a row, each times its factor.
@@ -54,17 +119,14 @@ fn total(row: &[f32], factors: &[f64]) -> f64 {
     row.iter().zip(factors).map(|(value, factor)| f64::from(*value) * factor).sum()
 }
 
-fn ratios(shares: &[f64], training: &[f64]) -> Vec<f64> {
-    shares.iter().zip(training).map(|(share, training)| share / training).collect()
+fn ratios(weights: &[f64], training: &[f64]) -> Vec<f64> {
+    weights.iter().zip(training).map(|(weight, training)| weight / training).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use rand::RngExt;
-
     use super::*;
     use crate::metrics::argmax;
-    use crate::rng::{self, Purpose};
 
     /// Images that a number describes, normally distributed about -1 in class 0 and about 1 in class 1, so
     /// many of each, and their exact probabilities for classes that are equally common.
@@ -120,5 +182,27 @@ mod tests {
         let shares = adapt(&mut rows, &[0.4, 0.3, 0.3]);
         assert!(rows.chunks_exact(3).all(|row| row[0] == 0.0 && (row[1] + row[2] - 1.0).abs() < 1e-6));
         assert!(shares[0] < 0.04, "{shares:?}");
+    }
+
+    #[test]
+    fn intervals_hold_the_weight_and_narrow_with_more_images() {
+        let names = ["a", "b"].map(String::from);
+        let found = |counts| {
+            let (before, _) = rows(counts);
+            let weights = adapt(&mut before.clone(), &[0.5, 0.5]);
+            let weights = with_intervals(&before, &[0.5, 0.5], &weights, &names);
+            let ClassWeight { weight, interval: [low, high], .. } = weights[0];
+            assert!(
+                low < weight
+                    && weight < high
+                    && (weights[0].training, weights[0].name.as_str()) == (0.5, "a")
+            );
+            assert!(low < 0.9 && 0.9 < high, "{weights:?}");
+            high - low
+        };
+        let (few, many) = (found([90, 10]), found([2700, 300]));
+        assert!(many < 0.5 * few && many > 0.01, "{few} {many}");
+        let alone = with_intervals(&[], &[0.5, 0.5], &[0.5, 0.5], &names);
+        assert_eq!(alone[1].interval, [0.5, 0.5]);
     }
 }

@@ -5,12 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Notice;
+use crate::data::{Notice, Skipped};
+use crate::prevalence::ClassWeight;
 use crate::provenance::Provenance;
 use crate::suite::RelativeErrors;
 use crate::tta;
 
-pub use crate::metrics::{ClassScores, Outcomes, ReliabilityBin, Scores};
+pub use crate::metrics::{ClassScores, Excluded, Kept, Outcomes, ReliabilityBin, Scores};
 
 /// Format number of [`Evaluation`]; raised when a field changes its meaning. Up to format 1, macro F1 counted
 /// a class without images as 0 where something was predicted to be of it.
@@ -37,6 +38,29 @@ pub struct Evaluation {
     /// What of the data was not used, and what was assumed of it.
     #[serde(default)]
     pub notices: Vec<Notice>,
+    /// The clean images of at least some probability, and how often they are named rightly, by rising
+    /// thresholds.
+    #[serde(default)]
+    pub kept: Vec<Kept>,
+    /// Clean images that look most like a class that the model was told not to choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excluded: Option<Excluded>,
+    /// What weighing the classes changed on the clean images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptation: Option<Adaptation>,
+    /// Images that could not be read and were left out, with the reason; for a run those of training too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Skipped>,
+}
+
+/// The weights of classes that a model estimated from the images (see [`crate::prevalence`]), and its scores
+/// without them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adaptation {
+    /// Weight of every class, in class order.
+    pub classes: Vec<ClassWeight>,
+    /// Scores on the clean images without the weights.
+    pub before: Scores,
 }
 
 impl Evaluation {
@@ -88,7 +112,7 @@ pub struct ModelSummary {
     /// Views of each image that were averaged over, see [`crate::tta`].
     #[serde(default = "no_tta")]
     pub tta: String,
-    /// Whether the model estimated from the images how common each class is, see [`crate::prevalence`].
+    /// Whether the model weighed its classes by the images themselves, see [`crate::prevalence`].
     #[serde(default)]
     pub adapted: bool,
     /// The classes that the model was told to choose among; empty where these are all it knows.

@@ -48,6 +48,8 @@ pub enum Purpose {
     Tune = 20,
     /// A random view of one image while predicting.
     TestTime = 21,
+    /// Images of one resample of a bootstrap.
+    Bootstrap = 22,
 }
 
 /// The stream of random numbers for one purpose, epoch and index under a seed.

@@ -1,6 +1,6 @@
 //! One request for the missing part of a file, which is appended to the bytes that are there.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read as _};
 use std::time::Duration;
 
 use hema_core::error::{Error, Result};
@@ -11,6 +11,11 @@ use ureq::{Agent, Body, Timeout};
 
 use crate::partial::{Partial, Version};
 use crate::request::{Event, Options, Request};
+
+/// Most redirections that are followed.
+const MOST_REDIRECTIONS: u32 = 10;
+/// Largest file of certificates, in bytes.
+const MOST_CERTIFICATES: u64 = 16 << 20;
 
 /// Why an attempt did not bring the whole file.
 pub(crate) enum Failure {
@@ -52,6 +57,7 @@ pub(crate) fn agent(options: &Options) -> Result<Agent> {
     let config = Agent::config_builder()
         .user_agent(concat!("hema/", env!("CARGO_PKG_VERSION")))
         .http_status_as_error(false)
+        .max_redirects(MOST_REDIRECTIONS)
         .timeout_resolve(Some(options.connect))
         .timeout_connect(Some(options.connect))
         .timeout_per_read(Some(options.stall))
@@ -66,8 +72,7 @@ fn authorities() -> Result<RootCerts> {
     let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else {
         return Ok(RootCerts::WebPki);
     };
-    let mut text = Vec::new();
-    file::open(path.as_ref())?.read_to_end(&mut text).map_err(|e| Error::io(&path, &e))?;
+    let text = file::read(path.as_ref(), MOST_CERTIFICATES)?;
     let certificates: Vec<Certificate> = parse_pem(&text)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),
@@ -126,7 +131,7 @@ pub(crate) fn attempt(
         }
         status => return Err(refused(status, headers)),
     };
-    receive(response.into_body(), total.or(request.size), partial, report)
+    receive(response.into_body(), total.or(request.size), request.limit(), partial, report)
 }
 
 /// Asks for the head of the answer that a GET of `url` would have, a redirection's where it is one.
@@ -177,10 +182,11 @@ fn ask(
     get.call().map_err(|e| failure(&e, proxy(agent, url).as_deref()))
 }
 
-/// Appends the body to the bytes that are there.
+/// Appends the body to the bytes that are there: no more than its total, and no more than `most` in all.
 fn receive(
     body: Body,
     total: Option<u64>,
+    most: u64,
     partial: &mut Partial,
     report: &mut dyn FnMut(Event),
 ) -> Result<(), Failure> {
@@ -190,7 +196,19 @@ fn receive(
     loop {
         match reader.read(&mut buffer) {
             Ok(0) => break,
-            Ok(read) => partial.append(&buffer[..read])?,
+            Ok(read) => {
+                let (arrived, most) = (partial.len() + read as u64, total.unwrap_or(most));
+                if arrived > most {
+                    partial.restart(None)?;
+                    let why = match total {
+                        Some(total) => format!("it sent {arrived} bytes and more of a file of {total}"),
+                        None => format!("it sent {arrived} bytes and more, at most {most} are expected"),
+                    };
+                    // it would do so again
+                    return Err(Failure::Final(why));
+                }
+                partial.append(&buffer[..read])?;
+            }
             Err(e) => return Err(failure(&e.into(), None)),
         }
         report(Event::Bytes { done: partial.len(), total });
@@ -198,10 +216,6 @@ fn receive(
     let done = partial.len();
     match total {
         Some(total) if done < total => Err(passing(&format!("the line broke after {done} of {total} bytes"))),
-        Some(total) if done > total => {
-            partial.restart(None)?;
-            Err(passing(&format!("it sent {done} bytes of a file of {total}")))
-        }
         _ => Ok(()),
     }
 }
@@ -215,6 +229,10 @@ fn check_size(total: Option<u64>, request: &Request) -> Result<(), Failure> {
     match (total, request.size) {
         (Some(total), Some(size)) if total != size => {
             Err(Failure::Final(format!("its file has {total} bytes, expected {size}")))
+        }
+        (Some(total), None) if total > request.most => {
+            let most = request.most;
+            Err(Failure::Final(format!("its file has {total} bytes, at most {most} are expected")))
         }
         _ => Ok(()),
     }

@@ -65,6 +65,9 @@ fn from(
     partial: &mut Partial,
     report: &mut dyn FnMut(Event),
 ) -> Result<(), Failure> {
+    if partial.len() > request.limit() {
+        partial.restart(None)?;
+    }
     let before = partial.len();
     let (mut furthest, mut in_vain, mut spoiled) = (before, 0, false);
     loop {

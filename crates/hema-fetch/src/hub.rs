@@ -21,6 +21,9 @@ use crate::request::{Event, Options, Outcome, Proof, Request};
 /// The hub's own address.
 const HOME: &str = "https://huggingface.co";
 
+/// Most bytes that are taken of a file: the largest that a network of the zoo has are 2.7 GB.
+const MOST: u64 = 4 << 30;
+
 /// A hub.
 #[derive(Clone)]
 pub struct Hub {
@@ -141,10 +144,14 @@ impl Hub {
                        something before it wants a login";
             return Err(answers(why));
         };
+        let size = text("x-linked-size").and_then(|size| size.parse().ok());
+        if let Some(size) = size.filter(|size| *size > MOST) {
+            return Err(Failure::Final(format!("its file has {size} bytes, at most {MOST} are expected")));
+        }
         Ok(Remote {
             commit: commit.to_owned(),
             sha256: sha256.to_lowercase(),
-            size: text("x-linked-size").and_then(|size| size.parse().ok()),
+            size,
             url: self.url_at(repository, commit, file),
         })
     }
@@ -164,6 +171,7 @@ impl Hub {
         let request = Request {
             urls: from_ref(url),
             size: *size,
+            most: MOST,
             proof: Proof::Sha256(sha256),
             token: self.token.as_deref(),
         };

@@ -1,12 +1,15 @@
 //! A file on its way: `NAME.part` beside its place, locked while it is written, kept when the download is
 //! interrupted.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use hema_core::error::{Error, Result};
 use hema_core::file;
+
+/// Longest text of a version, in bytes.
+const MOST_VERSION: u64 = 64 << 10;
 
 /// The bytes of a file that have arrived so far.
 pub(crate) struct Partial {
@@ -29,12 +32,13 @@ impl Partial {
     /// Opens the part that is there of the file `target`, or begins one. The lock lasts as long as the value.
     ///
     /// # Errors
-    /// Another process downloads the same file; the folder cannot be written.
+    /// Another process downloads the same file; the folder cannot be written; another user put something
+    /// under the part's name.
     pub(crate) fn open(target: &Path) -> Result<Self> {
         file::prepare(target)?;
         let path = beside(target, ".part");
         let fail = |e: io::Error| write_error(&path, &e);
-        let file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(fail)?;
+        let file = file::open_own(&path)?;
         match file.try_lock() {
             // not every network file system knows locks: go on without
             Ok(()) | Err(TryLockError::Error(_)) => {}
@@ -59,7 +63,8 @@ impl Partial {
 
     /// The version that the bytes are of, if that is known.
     pub(crate) fn version(&self) -> Option<Version> {
-        let text = fs::read_to_string(self.version_path()).ok()?;
+        // one that cannot be read is of no version: the bytes are fetched again
+        let text = file::read_text(&self.version_path(), MOST_VERSION).ok()?;
         let (url, validator) = text.trim_end().split_once('\n')?;
         Some(Version { url: url.to_owned(), validator: validator.to_owned() })
     }
@@ -75,7 +80,7 @@ impl Partial {
             None => remove(&self.version_path()),
             Some(version) => {
                 let text = format!("{}\n{}\n", version.url, version.validator);
-                file::write_atomic(&self.version_path(), |w| w.write_all(text.as_bytes()))
+                file::replace(&self.version_path(), |w| w.write_all(text.as_bytes()))
             }
         }
     }
@@ -91,6 +96,7 @@ impl Partial {
     pub(crate) fn finish(self, target: &Path) -> Result<()> {
         self.file.sync_all().map_err(|e| write_error(&self.path, &e))?;
         fs::rename(&self.path, target).map_err(|e| write_error(target, &e))?;
+        file::sync_folder_of(target);
         remove(&self.version_path())
     }
 

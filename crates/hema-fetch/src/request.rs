@@ -14,10 +14,19 @@ pub struct Request<'a> {
     /// The file's size in bytes, when it is known for certain: a server with another one is not asked
     /// further.
     pub size: Option<u64>,
+    /// Most bytes that it can have: of a server that tells no size, no more are taken.
+    pub most: u64,
     /// The proof that it is the file.
     pub proof: Proof<'a>,
     /// A bearer token for the addresses; where they redirect to, it is not sent.
     pub token: Option<&'a str>,
+}
+
+impl Request<'_> {
+    /// Most bytes that are taken.
+    pub(crate) fn limit(&self) -> u64 {
+        self.size.unwrap_or(self.most)
+    }
 }
 
 /// The proof that a file is the one that was asked for. Checksums are in hexadecimal.

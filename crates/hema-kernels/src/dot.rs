@@ -3,6 +3,8 @@
 /// The sum of the products of the values of two vectors; values beyond the shorter one are left out.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 16;
+    let n = a.len().min(b.len());
+    let (a, b) = (&a[..n], &b[..n]);
     let mut sums = [0.0; LANES];
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     for (a, b) in a.iter().zip(b) {
@@ -25,6 +27,14 @@ mod tests {
             let expected: f64 = a.iter().zip(&b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
             // whole numbers this small are added without rounding
             assert_eq!(f64::from(dot(&a, &b)), expected, "{length}");
+        }
+    }
+
+    #[test]
+    fn values_beyond_the_shorter_vector_are_all_that_is_left_out() {
+        let ones = [1.0; 70];
+        for (a, b) in (0..70).flat_map(|a| (0..70).map(move |b| (a, b))) {
+            assert_eq!(dot(&ones[..a], &ones[..b]), a.min(b) as f32, "{a} {b}");
         }
     }
 }

@@ -8,8 +8,9 @@
 //! `layers`, `blocks`; `images`, `optim` and `dot` stand beside the upper three.
 //!
 //! Work is cut into tasks by the shape of the problem alone and partial sums are added in a fixed order, so
-//! results do not depend on the number of threads. Buffers of the wrong length are errors of the calling
-//! program and panic.
+//! results do not depend on the number of threads. Buffers of the wrong length, and shapes, kept maps and
+//! folded parameters that do not fit each other, are errors of the calling program and panic: no safe
+//! function reads or writes beyond its buffers, whatever its arguments.
 
 // explicit SIMD and tasks that write disjoint parts of one buffer need it; no other crate of the workspace
 // may

@@ -102,7 +102,8 @@ impl Auditing {
         self
     }
 
-    /// Keeps at most this many bytes of decoded images in memory for the model, by default 4 GiB.
+    /// Keeps at most this many bytes of decoded images in memory for the model, by default 4 GiB, or what
+    /// [`set_memory`](crate::data::set_memory) says.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = self.memory.memory_budget(bytes);
         self

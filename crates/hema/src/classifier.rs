@@ -8,12 +8,13 @@ use hema_core::Image;
 use hema_core::data::{self, LoadOptions, OnBadImage, Source, Unknown};
 use hema_core::error::{Error, Result};
 use hema_core::metrics::argmax;
+use hema_core::prevalence::ClassWeight;
 use hema_core::record::ModelSummary;
 use hema_core::tta;
 use rayon::prelude::*;
 
 use crate::device;
-use crate::model_file::{self, Manifest};
+use crate::model_file::Manifest;
 use crate::nn::Precision;
 use crate::predict::{Images, Predictor};
 use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
@@ -64,6 +65,8 @@ pub struct Prediction {
     classes: Arc<[String]>,
     class: usize,
     probabilities: Vec<f32>,
+    excluded: f32,
+    excluded_class: Option<usize>,
 }
 
 impl ClassifierOptions {
@@ -82,8 +85,8 @@ impl ClassifierOptions {
         Self { among: classes.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// Estimates how common each class is among all images of a call, and predicts with these shares in place
-    /// of the training data's, see [`hema_core::prevalence`].
+    /// Weighs each class by how often it seems to occur among all images of a call, in place of how common it
+    /// was in training, see [`hema_core::prevalence`].
     pub fn adapt_prevalence(self, adapts: bool) -> Self {
         Self { adapts, ..self }
     }
@@ -106,8 +109,8 @@ impl ClassifierOptions {
         Self { white, ..self }
     }
 
-    /// Keeps at most this many bytes of decoded images in memory, by default 4 GiB; a data set that takes
-    /// more goes to a temporary file.
+    /// Keeps at most this many bytes of decoded images in memory, by default 4 GiB, or what
+    /// [`set_memory`](crate::data::set_memory) says; a data set that takes more goes to a temporary file.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.loading.memory_budget = bytes;
         self
@@ -268,7 +271,7 @@ impl Classifier {
     /// bounded, and a caller can count, show or stop. Where prevalence is adapted, all images are classified
     /// first.
     pub fn predict<'a>(&'a self, images: &'a Images) -> Predictions<'a> {
-        Predictions { classifier: self, images, next: 0, ready: Vec::new().into_iter() }
+        Predictions { classifier: self, images, next: 0, ready: Vec::new().into_iter(), weights: None }
     }
 
     /// Summary of the model for the record of an evaluation.
@@ -303,8 +306,8 @@ impl Classifier {
     /// weights, manifests.
     pub(crate) fn identity(&self, images: &str) -> Result<String> {
         let manifests = serde_json::to_string(&self.manifests).map_err(|e| Error::new(e.to_string()))?;
-        let weights: Vec<u32> =
-            self.paths.iter().map(|model| model_file::checksum(model)).collect::<Result<_>>()?;
+        // of what was read: the file may be another by now
+        let weights = self.predictor.checksums();
         let precision = self.predictor.precision().name();
         let tta = self.predictor.tta().name;
         let among = self.predictor.possible().join(",");
@@ -321,6 +324,8 @@ pub struct Predictions<'a> {
     next: usize,
     /// Predictions that wait to be handed out.
     ready: std::vec::IntoIter<Prediction>,
+    /// Weights of the classes, where they were adapted.
+    weights: Option<Vec<ClassWeight>>,
 }
 
 impl Iterator for Predictions<'_> {
@@ -346,6 +351,12 @@ impl Iterator for Predictions<'_> {
 }
 
 impl Predictions<'_> {
+    /// Weights of the classes, once the first prediction was handed out; `None` where they are not
+    /// [adapted](ClassifierOptions::adapt_prevalence).
+    pub fn class_weights(&self) -> Option<&[ClassWeight]> {
+        self.weights.as_deref()
+    }
+
     /// Classifies the next images.
     fn classify_some(&mut self) -> Result<Vec<Prediction>> {
         let Classifier { predictor, classes, .. } = self.classifier;
@@ -353,13 +364,23 @@ impl Predictions<'_> {
         let count = if predictor.adapts() { data.len() } else { AT_ONCE.min(data.len() - self.next) };
         let positions: Vec<usize> = (self.next..self.next + count).collect();
         self.next += count;
-        let probabilities = predictor.predict(&self.images.subset(&positions), None, &mut |_| ())?;
-        let rows = probabilities.chunks_exact(classes.len());
-        let prediction = |(position, row): (&usize, &[f32])| Prediction {
-            path: data.entry(*position).path.to_owned(),
-            classes: Arc::clone(classes),
-            class: argmax(row),
-            probabilities: row.to_vec(),
+        let own = predictor.predict_unassumed(&self.images.subset(&positions), None, &mut |_| ())?;
+        let mut probabilities = own.clone();
+        predictor.restrict(&mut probabilities);
+        let before = if predictor.adapts() { probabilities.clone() } else { Vec::new() };
+        let weights = predictor.weigh(&mut probabilities);
+        self.weights = weights.map(|weights| predictor.class_weights(&before, &weights));
+        let rows = probabilities.chunks_exact(classes.len()).zip(own.chunks_exact(classes.len()));
+        let prediction = |(position, (row, own)): (&usize, (&[f32], &[f32]))| {
+            let (excluded, excluded_class) = predictor.excluded(own);
+            Prediction {
+                path: data.entry(*position).path.to_owned(),
+                classes: Arc::clone(classes),
+                class: argmax(row),
+                probabilities: row.to_vec(),
+                excluded,
+                excluded_class,
+            }
         };
         Ok(positions.iter().zip(rows).map(prediction).collect())
     }
@@ -390,5 +411,17 @@ impl Prediction {
     /// Probability of every class, in the order of [`Classifier::classes`]; they sum to 1.
     pub fn probabilities(&self) -> &[f32] {
         &self.probabilities
+    }
+
+    /// Probability, 0 to 1, that the model gives to the classes that it was told not to choose, see
+    /// [`ClassifierOptions::among`].
+    pub fn excluded(&self) -> f32 {
+        self.excluded
+    }
+
+    /// Name of the likeliest class of all that the model knows, where that is one that it was told not to
+    /// choose.
+    pub fn excluded_label(&self) -> Option<&str> {
+        self.excluded_class.map(|class| self.classes[class].as_str())
     }
 }

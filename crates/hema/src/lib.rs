@@ -56,6 +56,8 @@
 //! `hema-core`, which needs no tensors, data sets, splits, augmentations, corruptions, metrics and reports.
 //! Tensors are [`burn`]'s.
 
+mod memory;
+
 pub mod device;
 pub mod device_check;
 pub mod nn;

@@ -14,6 +14,8 @@ use rayon::prelude::*;
 
 /// Batches that may wait for the network: enough to hide the making of one, few enough to hold little memory.
 const AHEAD: usize = 2;
+/// Batches that are there at once: those that wait, the one that is being made and the one in the network.
+pub(crate) const MADE_AHEAD: usize = AHEAD + 2;
 
 /// Normalised images ready for a network.
 #[derive(Debug)]

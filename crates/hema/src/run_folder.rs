@@ -31,6 +31,12 @@ pub const JOURNAL: &str = "evaluation.partial.jsonl";
 /// Name of the page inside a run or evaluation directory.
 pub const REPORT: &str = "report.html";
 
+/// Most bytes of a record, many times those of an evaluation under every condition there is.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// Most of anything that a record counts, as images or parameters: sums of such numbers do not wrap.
+const MOST_COUNTED: u64 = 1 << 40;
+
 /// `run.json`: which data a run reads, so that it can be resumed and reported without being told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -83,8 +89,8 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// # Errors
 /// A file that cannot be opened or holds another kind of value.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let reader = std::io::BufReader::new(file::open(path)?);
-    serde_json::from_reader(reader).map_err(|e| no_record(&e, path))
+    let text = file::read_text(path, MOST_BYTES)?;
+    serde_json::from_str(&text).map_err(|e| no_record(&e, path))
 }
 
 fn no_record(reason: &serde_json::Error, path: &Path) -> Error {
@@ -121,18 +127,37 @@ fn read_evaluation(file: &Path) -> Result<Evaluation> {
             .hint("it was written by a newer hema; update")
             .with_kind(ErrorKind::Unsupported));
     }
+    if let Some(count) = absurd_count(&value) {
+        let found = format!("is no record of hema: it counts {count}, expected at most {MOST_COUNTED}");
+        return Err(Error::new(found).at(file).hint(hint));
+    }
     let evaluation: Evaluation = serde_json::from_value(value).map_err(|e| no_record(&e, file).hint(hint))?;
     Ok(evaluation.upgraded())
+}
+
+/// A whole number in a record that is too large to be counted with.
+fn absurd_count(value: &serde_json::Value) -> Option<u64> {
+    match value {
+        serde_json::Value::Number(number) => number.as_u64().filter(|count| *count > MOST_COUNTED),
+        serde_json::Value::Array(values) => values.iter().find_map(absurd_count),
+        serde_json::Value::Object(fields) => fields.values().find_map(absurd_count),
+        _ => None,
+    }
 }
 
 /// Adds to an evaluation the learning curves, the recipe and the model's provenance from its run directory.
 ///
 /// # Errors
-/// A log of epochs that cannot be read.
+/// A log of epochs that cannot be read, a model that the system fails to read.
 pub fn report(folder: &Path, evaluation: Evaluation, model: &Path) -> Result<RunReport> {
     let run = [folder, model].into_iter().find(|f| f.join(METRICS_FILE).is_file());
     let history = run.map(|run| History::read(&run.join(METRICS_FILE))).transpose()?;
-    let manifest = Bundle::read(model).ok().map(|bundle| bundle.manifest);
+    // a model that was moved away or is another's leaves its part of the page out
+    let manifest = match Bundle::read(model) {
+        Ok(bundle) => Some(bundle.manifest),
+        Err(e) if e.kind() == ErrorKind::Io => return Err(e),
+        Err(_) => None,
+    };
     let kept = manifest.as_ref().and_then(|m| m.metrics.get("nll").copied());
     let curves = history.map(|history| curves(&history, kept));
     Ok(RunReport {
@@ -202,5 +227,14 @@ mod tests {
         assert_eq!(title(&folder), "v2b0-lr0.5");
         assert_eq!(title(&folder.join(".")), "v2b0-lr0.5");
         assert_eq!(title(&folder.join("cells.tar")), "cells");
+    }
+
+    #[test]
+    fn a_record_that_counts_more_than_there_can_be_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(EVALUATION);
+        std::fs::write(&path, r#"{"format":1,"data":{"counts":[3,9223372036854775807]}}"#).unwrap();
+        let error = read_report(&path).unwrap_err().to_string();
+        assert!(error.contains("it counts 9223372036854775807, expected at most 1099511627776"), "{error}");
     }
 }

@@ -185,8 +185,8 @@ impl Training {
         self
     }
 
-    /// Keeps at most this many bytes of each part's decoded images in memory, by default 4 GiB; more go to a
-    /// temporary file.
+    /// Keeps at most this many bytes of each part's decoded images in memory, by default 4 GiB, or what
+    /// [`set_memory`](crate::data::set_memory) says; more go to a temporary file.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
         self
@@ -354,7 +354,8 @@ impl Plan {
             None => device::open("cpu")?,
         };
         if self.start == Start::Fresh {
-            train::check(&self.recipe, self.data.source.classes(), &device)?;
+            let images = self.split.counts()[Part::Train as usize] as usize;
+            train::check(&self.recipe, self.data.source.classes(), images, &device)?;
         }
         let folder = Claimed::for_run(&self.folder, self.start)?;
         let (training, val) = self.load_parts(observer)?;
@@ -383,6 +384,7 @@ impl Plan {
         let evaluation = evaluate_cropped(&model, &val, data)
             .part("val")
             .notices(self.data.source.all_notices())
+            .unreadable(training.skipped().to_vec())
             .run(observer)?;
         let page = run_folder::write_evaluation(&self.folder, &evaluation, &self.folder)?;
         observer.note(&format!("report: {}", page.display()));

@@ -65,13 +65,23 @@ pub(crate) fn tell(notices: &[Notice], watch: &mut dyn Watch) {
     }
 }
 
-/// Warning for people that counts the images that were left out and names the first; `None` if there are
-/// none.
+/// Most files that a warning names.
+const NAMED: usize = 10;
+
+/// Warning for people that counts the images that were left out and names the first ten, each on a line with
+/// its reason; `None` if there are none.
 pub fn skipped_images(skipped: &[Skipped]) -> Option<String> {
-    let first = skipped.first()?;
-    let (path, reason) = (printable(&first.path.display().to_string()), &first.reason);
-    Some(match skipped.len() {
-        1 => format!("1 unreadable image was skipped: {path}: {reason}"),
-        count => format!("{count} unreadable images were skipped, first {path}: {reason}"),
-    })
+    let one = |skipped: &Skipped| {
+        format!("{}: {}", printable(&skipped.path.display().to_string()), printable(&skipped.reason))
+    };
+    let mut lines = match skipped {
+        [] => return None,
+        [only] => return Some(format!("1 unreadable image was skipped: {}", one(only))),
+        all => vec![format!("{} unreadable images were skipped:", all.len())],
+    };
+    lines.extend(skipped.iter().take(NAMED).map(one));
+    if skipped.len() > NAMED {
+        lines.push(format!("and {} more", skipped.len() - NAMED));
+    }
+    Some(lines.join("\n"))
 }

@@ -4,12 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use clap::ValueEnum;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use hema::error::Result;
 use hema::evaluate::labels;
 use hema::predict::{Images, Predictor};
-use hema::{Classifier, Device, data, device, device_check, split_choice};
+use hema::{Classifier, Device, data, device, device_check, file, split_choice};
 
 use crate::output::Printer;
+
+/// Where a command writes: a path, or `-` for the standard output.
+pub(crate) fn output() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(|path| if path.as_os_str() == "-" { file::STDOUT.into() } else { path })
+}
 
 /// `--on-bad-image`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,21 +83,6 @@ impl DeviceArg {
     }
 }
 
-/// `--memory`.
-#[derive(clap::Args)]
-pub(crate) struct Memory {
-    /// Gigabytes of decoded images kept in memory; a data set that takes more goes to a temporary file
-    #[arg(long = "memory", value_name = "GB", default_value_t = 4.0)]
-    gigabytes: f64,
-}
-
-impl Memory {
-    /// The budget for decoded images.
-    pub(crate) fn bytes(&self) -> u64 {
-        (self.gigabytes.max(0.0) * 1e9) as u64
-    }
-}
-
 /// `--white`.
 #[derive(clap::Args)]
 pub(crate) struct White {
@@ -124,21 +115,20 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "VIEWS")]
     tta: Option<String>,
     /// Classes that can occur in these images, as of a laboratory that reports white cells alone; the model
-    /// chooses among them
+    /// chooses among them, and images that look most like another class are counted
     /// [default: all it knows]
     #[arg(long, value_name = "CLASS", value_delimiter = ',')]
     among: Vec<String>,
-    /// Estimate from all images together how common each class is among them, and predict with that in place
-    /// of how common it was in training: for many images of one patient or laboratory, of which none needs a
-    /// label
+    /// Weigh each class by how often the model seems to see it among all images together, in place of how
+    /// common it was in training: for many images of one patient or laboratory, of which none needs a label.
+    /// The weights are no differential, and a class can be found less often for them: `hema evaluate` shows
+    /// what they change
     #[arg(long)]
     adapt_prevalence: bool,
     #[command(flatten)]
     white: White,
     #[command(flatten)]
     device: DeviceArg,
-    #[command(flatten)]
-    memory: Memory,
 }
 
 impl ModelArgs {
@@ -151,8 +141,7 @@ impl ModelArgs {
             .precision(self.precision.into())
             .adapt_prevalence(self.adapt_prevalence)
             .on_bad_image(self.on_bad_image.into())
-            .white(self.white.number)
-            .memory(self.memory.bytes());
+            .white(self.white.number);
         if let Some(views) = &self.tta {
             options = options.tta(views);
         }
@@ -176,8 +165,6 @@ pub(crate) struct Unseen {
     on_bad_image: OnBadImage,
     #[command(flatten)]
     pub(crate) device: DeviceArg,
-    #[command(flatten)]
-    memory: Memory,
 }
 
 impl Unseen {
@@ -192,9 +179,7 @@ impl Unseen {
         let source = data::open(&self.data)?.with_classes(predictor.classes(), data::Unknown::Fail)?;
         printer.warn_of_notices(source.notices());
         let (part, indices) = split_choice::choose_part(&source, model, self.split.as_deref(), None)?;
-        let options = data::LoadOptions::default()
-            .on_bad_image(self.on_bad_image.into())
-            .memory_budget(self.memory.bytes());
+        let options = data::LoadOptions::default().on_bad_image(self.on_bad_image.into());
         let count = indices.as_ref().map_or(source.len(), Vec::len);
         let progress = printer.progress("decoding", count as u64);
         let images = predictor.load(&source, indices.as_deref(), None, &options, &|done| {

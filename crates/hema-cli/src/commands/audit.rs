@@ -16,7 +16,7 @@ use hema::split::Part;
 use hema::spreadsheet::defused;
 use hema::{Audited, Auditing, file};
 
-use super::args::{DeviceArg, Memory, White};
+use super::args::{DeviceArg, White, output};
 use crate::output::{Bars, Printer, printable, table};
 use crate::status::Status;
 
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     /// Image folder, or any other form of `hema list readers`
     data: PathBuf,
     /// Folder for findings.csv, audit.json and audit.html
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_parser = output(), value_name = "DIR")]
     out: Option<PathBuf>,
     /// Data set to write with the images that stay, in the form of `hema list forms` that its name tells
     #[arg(long, value_name = "CLEAN")]
@@ -67,8 +67,6 @@ pub(crate) struct Args {
     white: White,
     #[command(flatten)]
     device: DeviceArg,
-    #[command(flatten)]
-    memory: Memory,
     /// Exit with status 1 if an image should go or be looked at
     #[arg(long)]
     strict: bool,
@@ -122,7 +120,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
 
 /// The audit that the arguments ask for.
 fn auditing(args: &Args) -> Auditing {
-    let mut auditing = hema::audit(&args.data).memory(args.memory.bytes()).white(args.white.number);
+    let mut auditing = hema::audit(&args.data).white(args.white.number);
     for CheckThreshold(Threshold { check, value }) in &args.threshold {
         auditing = auditing.threshold(check, *value);
     }
@@ -206,10 +204,7 @@ fn write_clean(path: &Path, mut writer: Box<dyn Writer>, audited: &Audited, prin
     progress.clear();
     let skipped = copied?;
     writer.finish()?;
-    if let Some(first) = skipped.first() {
-        let (path, reason) = (printable(&first.path.display().to_string()), &first.reason);
-        printer.warn(&format!("{} unreadable images were left out, first {path}: {reason}", skipped.len()));
-    }
+    printer.warn_of_skipped(&skipped);
     printer.note(&format!("{} images that stay: {}", stay.len() - skipped.len(), path.display()));
     Ok(())
 }

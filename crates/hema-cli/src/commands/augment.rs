@@ -17,6 +17,7 @@ use hema::synthetic;
 use hema::train;
 use hema::{command_line, device};
 
+use super::args::output;
 use crate::output::Printer;
 use crate::status::Status;
 
@@ -54,15 +55,17 @@ struct Preview {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// What to write: a page with names (.html), or a sheet of pictures whose rows are listed (.png)
-    #[arg(long, value_name = "FILE", default_value = "preview.html")]
+    #[arg(long, value_parser = output(), value_name = "FILE", default_value = "preview.html")]
     out: PathBuf,
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let Command::Preview(args) = &args.command;
+    printer.leave_stdout_to(&args.out);
     let is_page = match args.out.extension().and_then(|end| end.to_str()) {
         Some("html") => true,
         Some("png") => false,
+        _ if file::is_stdout(&args.out) => true,
         _ => return Err(Error::new("its name ends in neither .html nor .png").at(&args.out)),
     };
     let cells = cells(args, printer)?;

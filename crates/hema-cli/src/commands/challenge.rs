@@ -10,11 +10,11 @@ use std::time::Instant;
 use hema::error::{Error, Result};
 use hema::recipe::Recipe;
 use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json, write_json};
-use hema::train::CHECKPOINT;
-use hema::{file, tta};
+use hema::train::{CHECKPOINT, Claimed};
+use hema::tta;
 use serde::{Deserialize, Serialize};
 
-use super::args::DeviceArg;
+use super::args::{DeviceArg, output};
 use crate::output::{Printer, table};
 use crate::status::Status;
 
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// Image folder with labels, or any other form of `hema list readers`
     data: PathBuf,
     /// Folder for everything that is made
-    #[arg(long, value_name = "DIR", default_value = "runs/challenge")]
+    #[arg(long, value_parser = output(), value_name = "DIR", default_value = "runs/challenge")]
     out: PathBuf,
     /// A shipped recipe (see `hema list recipes`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "robust-v2b0")]
@@ -49,6 +49,9 @@ struct Asked {
     recipe: String,
     overrides: Vec<String>,
     tta: String,
+    /// The recipe itself, whose file may change; empty in folders from before it was kept.
+    #[serde(default)]
+    recipe_text: String,
 }
 
 /// One command on the way.
@@ -64,8 +67,9 @@ pub(crate) type RunWords = dyn Fn(Vec<OsString>, &Printer) -> Result<Status>;
 
 pub(crate) fn run(args: &Args, run_words: &RunWords, printer: &Printer) -> Result<Status> {
     tta::find(&args.tta)?;
-    Recipe::load(&args.recipe, &args.overrides)?;
-    begin(args)?;
+    let recipe = Recipe::load(&args.recipe, &args.overrides)?;
+    let _held = Claimed::new(&args.out)?;
+    begin(args, &recipe)?;
     // the results of the steps are for people; machines get the whole at the end
     let of_steps = if printer.is_json() { Printer::silent() } else { Printer::new(false) };
     let mut rows = vec![["step", "seconds", "leaves"].map(String::from).to_vec()];
@@ -99,19 +103,23 @@ pub(crate) fn run(args: &Args, run_words: &RunWords, printer: &Printer) -> Resul
 }
 
 /// Begins the folder, or finds that it was begun with the same arguments.
-fn begin(args: &Args) -> Result<()> {
+fn begin(args: &Args, recipe: &Recipe) -> Result<()> {
     let asked = Asked {
         data: std::path::absolute(&args.data).map_err(|e| Error::io(&args.data, &e))?,
         recipe: args.recipe.clone(),
         overrides: args.overrides.clone(),
         tta: args.tta.clone(),
+        recipe_text: recipe.to_toml()?,
     };
-    file::create_folder(&args.out)?;
     let path = args.out.join(ASKED);
     if !path.exists() {
         return write_json(&path, &asked);
     }
-    if read_json::<Asked>(&path)? == asked {
+    let mut before = read_json::<Asked>(&path)?;
+    if before.recipe_text.is_empty() {
+        before.recipe_text.clone_from(&asked.recipe_text);
+    }
+    if before == asked {
         return Ok(());
     }
     Err(Error::new("was begun with other data, another recipe or other views")

@@ -12,7 +12,7 @@ use hema::record::Scores;
 use hema::{command_line, device, file, tta};
 use serde::Serialize;
 
-use super::args::Unseen;
+use super::args::{Unseen, output};
 use crate::output::{Printer, percent, table};
 use crate::status::Status;
 
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     images: Unseen,
     /// Model file to write
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_parser = output(), value_name = "FILE")]
     out: PathBuf,
     /// How the models, and their views, are weighted
     #[arg(long, value_enum, default_value = "equal")]
@@ -55,6 +55,7 @@ impl From<Weights> for Weighting {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let tta = tta::find(&args.tta)?;
+    printer.leave_stdout_to(&args.out);
     file::prepare(&args.out)?;
     let device = args.images.device.open(printer)?;
     let mut ensemble = Ensemble::of_files(&args.models)?;

@@ -6,6 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use hema::error::Result;
 use hema::export::{self, EXPORTS, Written};
 
+use super::args::output;
 use crate::output::Printer;
 use crate::status::Status;
 
@@ -18,7 +19,7 @@ pub(crate) struct Args {
     #[arg(long, value_parser = names())]
     to: String,
     /// Folder (timm) or zip file (codabench) to write
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_parser = output(), value_name = "PATH")]
     out: PathBuf,
 }
 
@@ -28,6 +29,7 @@ fn names() -> PossibleValuesParser {
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
+    printer.leave_stdout_to(&args.out);
     let Written { warnings, usage, .. } = (export::find(&args.to)?.write)(&args.model, &args.out)?;
     for warning in &warnings {
         printer.warn(warning);

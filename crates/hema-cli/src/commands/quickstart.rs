@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hema::data::Dataset;
-use hema::error::Result;
+use hema::error::{ErrorKind, Result};
 use hema::recipe::Recipe;
 use hema::run_folder::REPORT;
 use hema::train::{Claimed, Start, Task};
 use hema::{Classifier, Device, command_line, file, synthetic, training};
 
+use super::args::output;
 use super::evaluate;
-use super::train::{TrainingBars, stopped};
+use super::train::TrainingBars;
+use crate::next::{self, CommandLine};
 use crate::output::{Bars, Printer, shell_word};
 use crate::status::{Status, stop_flag};
 
@@ -19,7 +21,7 @@ use crate::status::{Status, stop_flag};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Run directory [default: runs/quickstart, or the next free name]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_parser = output(), value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
@@ -51,7 +53,13 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         device: &device,
     };
     if let Err(error) = training::fit(&task, &mut TrainingBars::new(&recipe, printer), stop_flag()) {
-        return stopped(error, "train", &out, printer);
+        if error.kind() != ErrorKind::Interrupted {
+            return Err(error);
+        }
+        // drawn cells are on no disk, from where a run could go on
+        printer.note("interrupted; a quickstart begins anew");
+        printer.next(&CommandLine::new("quickstart"));
+        return Ok(Status::Interrupted);
     }
     printer.note("judging it on unchanged and on degraded images it has never seen");
     let model = Classifier::open(&*out)?;
@@ -62,10 +70,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         .run(&mut Bars::new(printer))?;
     write_samples(&test, &out.join("cells"))?;
     evaluate::print(&evaluation, printer)?;
-    let run = shell_word(&out);
-    printer.note(&format!(
-        "open {run}/{REPORT} in a browser, or classify images: hema predict {run} {run}/cells"
-    ));
+    printer.note(&format!("open {} in a browser", shell_word(&out.join(REPORT))));
+    printer.next(&next::predict(&out, &out.join("cells")));
     Ok(Status::Done)
 }
 

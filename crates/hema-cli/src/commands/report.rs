@@ -8,6 +8,7 @@ use hema::report::RunReport;
 use hema::run_folder::{read_report, write_page};
 use hema::{command_line, device};
 
+use super::args::output;
 use super::train::{read_series, write_series};
 use crate::output::Printer;
 use crate::status::Status;
@@ -19,11 +20,12 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "RUN_OR_EVAL")]
     inputs: Vec<PathBuf>,
     /// Page to write
-    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    #[arg(long, value_parser = output(), value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
+    printer.leave_stdout_to(&args.out);
     let made_by = Provenance::now(command_line(), device::name(&device::open("cpu")?));
     let series = match &args.inputs[..] {
         [folder] => read_series(folder, made_by)?.map(|series| (folder, series)),

@@ -11,7 +11,7 @@ use hema::weights::StateDict;
 use hema::{Device, calibrate, command_line, device, file, soup};
 use serde::Serialize;
 
-use super::args::Unseen;
+use super::args::{Unseen, output};
 use crate::output::{Printer, percent, table};
 use crate::status::Status;
 
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     images: Unseen,
     /// Model file to write
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_parser = output(), value_name = "FILE")]
     out: PathBuf,
     /// Average all models; otherwise one after the other, from good to bad, is kept if the accuracy does not
     /// drop
@@ -33,6 +33,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
+    printer.leave_stdout_to(&args.out);
     file::prepare(&args.out)?;
     let device = args.images.device.open(printer)?;
     let models: Vec<Bundle> = args.models.iter().map(|path| Bundle::read(path)).collect::<Result<_>>()?;

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use hema::audit;
-use hema::data::{self, Notice, Source};
+use hema::data::{self, Notice, Skipped, Source};
 use hema::error::{Error, Result};
 use hema::file;
 use hema::split::{Fractions, GroupPattern, Part, Split, SplitPlan, redundant_copies};
 use serde::Serialize;
 
+use super::args::output;
 use crate::output::{Printer, printable, table};
 use crate::status::Status;
 
@@ -23,7 +24,7 @@ pub(crate) struct Args {
     /// Image folder with labels, or any other form of `hema list readers`
     data: PathBuf,
     /// CSV to write, or with --folds or --repeats a new folder of them; without it the counts are only shown
-    #[arg(long, value_name = "FILE|DIR")]
+    #[arg(long, value_parser = output(), value_name = "FILE|DIR")]
     out: Option<PathBuf>,
     /// Share of the images for validation
     #[arg(long, value_name = "SHARE", default_value_t = 0.15)]
@@ -35,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "K", conflicts_with = "val")]
     folds: Option<usize>,
     /// Draw validation, or the folds, so many times; the test part is the same in all
-    #[arg(long, value_name = "R", default_value_t = 1)]
+    #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1000))]
     repeats: u64,
     /// Decides every random choice
     #[arg(long, default_value_t = 0)]
@@ -81,7 +82,7 @@ struct Seen {
     /// Sets of images that show the same picture.
     copies: Vec<Vec<usize>>,
     /// Images that cannot be read, with the reason.
-    unreadable: Vec<(usize, String)>,
+    unreadable: Vec<Skipped>,
 }
 
 fn look(args: &Args, source: &Source, printer: &Printer) -> Result<Seen> {
@@ -94,7 +95,8 @@ fn look(args: &Args, source: &Source, printer: &Printer) -> Result<Seen> {
     let measured = measured?;
     printer.warn_of_notices(&source.picture_notices());
     let copies = audit::copies(source, &measured)?;
-    let unreadable = measured.unreadable().iter().map(|(i, reason)| (*i, reason.clone())).collect();
+    let unreadable =
+        measured.unreadable().iter().map(|(i, reason)| Skipped::new(source, *i, reason)).collect();
     Ok(Seen { copies, unreadable })
 }
 
@@ -119,7 +121,10 @@ fn make(args: &Args, source: &Source, printer: &Printer) -> Result<()> {
     let is_folder = args.folds.is_some() || args.repeats > 1;
     match &args.out {
         Some(folder) if is_folder => refuse_used_folder(folder)?,
-        Some(file) => drop(file::prepare(file)?),
+        Some(file) => {
+            printer.leave_stdout_to(file);
+            file::prepare(file)?;
+        }
         None => {}
     }
     let seen = look(args, source, printer)?;
@@ -156,7 +161,7 @@ fn refuse_used_folder(folder: &Path) -> Result<()> {
 }
 
 fn plan<'a>(args: &Args, source: &'a Source, seen: &Seen) -> SplitPlan<'a> {
-    let mut left_out: Vec<usize> = seen.unreadable.iter().map(|(i, _)| *i).collect();
+    let mut left_out: Vec<usize> = seen.unreadable.iter().map(|skipped| skipped.index).collect();
     let mut copies = seen.copies.clone();
     if args.duplicates == Duplicates::Drop {
         left_out.extend(redundant_copies(source.entries(), &copies));
@@ -268,7 +273,7 @@ fn print(counts: &Counts, printer: &Printer) {
 
 /// The result that `--json` prints.
 #[derive(Serialize)]
-struct Summary {
+struct Summary<'a> {
     splits: Vec<Counts>,
     /// Groups of more than one image, and their images.
     groups: [usize; 2],
@@ -276,6 +281,8 @@ struct Summary {
     copies: [usize; 2],
     /// Images in no part, as they cannot be read or are copies of others.
     left_out: usize,
+    /// Images that cannot be read.
+    skipped: &'a [Skipped],
     /// What of the data is not used, and what was assumed of it.
     notices: Vec<Notice>,
 }
@@ -302,6 +309,7 @@ fn report(
         groups: groups(source),
         copies: [seen.copies.len(), seen.copies.iter().map(Vec::len).sum()],
         left_out: plan.left_out.len(),
+        skipped: &seen.unreadable,
         notices: source.all_notices(),
     };
     if printer.is_json() {
@@ -358,14 +366,7 @@ fn account(args: &Args, summary: &Summary) -> Vec<String> {
 /// Names unreadable images, copies whose labels differ, and pictures that are there too often to be cells.
 fn warn(source: &Source, seen: &Seen, printer: &Printer) {
     let path = |i: usize| printable(source.entry(i).path);
-    if let Some((first, reason)) = seen.unreadable.first() {
-        let count = seen.unreadable.len();
-        printer.warn(&format!(
-            "{count} images cannot be read and are left out, first {}: {}",
-            path(*first),
-            printable(reason)
-        ));
-    }
+    printer.warn_of_skipped(&seen.unreadable);
     let label = |i: usize| source.entry(i).label;
     let conflict = |set: &&Vec<usize>| set.iter().any(|i| label(*i) != label(set[0]));
     let conflicts: Vec<&Vec<usize>> = seen.copies.iter().filter(conflict).collect();

@@ -22,7 +22,8 @@ use hema::{Training, command_line, device};
 use serde::{Deserialize, Serialize};
 
 use super::train::{Inputs, TrainingBars, check_holds_no_runs, check_same_recipe, stopped};
-use crate::output::{Bars, Printer, shell_word, table};
+use crate::next::{self, Found};
+use crate::output::{Bars, Printer, table};
 use crate::status::Status;
 
 /// Name of the file that says what was asked for, inside the folder of a search.
@@ -33,6 +34,8 @@ const SPACE: &str = "space.toml";
 const TRIALS: [&str; 2] = ["trials.csv", "trials.json"];
 /// The recipe of the best trial, with all its epochs.
 const BEST: &str = "best.toml";
+/// Folder that is proposed for runs by the best recipe.
+const BEST_RUNS: &str = "best";
 /// One of how many trials goes on, with how many times its epochs.
 const ETA: u64 = 3;
 /// Rows that are printed.
@@ -97,7 +100,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         Start::Fresh => Search { trials: args.trials, halving: args.halving },
     };
     let space_file = args.space.clone().unwrap_or_else(|| out.join(SPACE));
-    let space = Space::read(&space_file)?;
+    let (space, space_text) = Space::read(&space_file)?;
     space.check(&recipe).map_err(|e| e.at(&space_file))?;
     let trials = draw(&space, search, &recipe).map_err(|e| e.at(&space_file))?;
     let data = training.open_data(&recipe, &out, &mut Bars::new(printer))?;
@@ -108,25 +111,30 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         Start::Fresh => {
             check_holds_no_runs(&out, SEARCH)?;
             let device = inputs.device.open(printer)?;
+            let (classes, images) = (data.source.classes(), data.source.len());
             for trial in &trials {
-                train::check(&trial.recipe, data.source.classes(), &device).map_err(|e| e.at(&space_file))?;
+                train::check(&trial.recipe, classes, images, &device).map_err(|e| e.at(&space_file))?;
             }
             training.check_inputs_are_kept(&out)?;
         }
     }
     let out = Claimed::new(&out)?;
     if inputs.start() == Start::Fresh {
+        // another process may have been quicker
+        check_holds_no_runs(&out, SEARCH)?;
         data.info.write(&out)?;
         split.write(&out.join(SPLIT))?;
         write_text(&out.join(train::RECIPE), &recipe.to_toml()?)?;
-        file::write_atomic(&out.join(SPACE), |w| w.write_all(&std::fs::read(&space_file)?))?;
+        write_text(&out.join(SPACE), &space_text)?;
         // last: what has it can be resumed
         write_json(&out.join(SEARCH), &search)?;
     }
     let device = inputs.device.open(printer)?;
     let training = training.device(&device);
-    let device = device::name(&device);
-    Tuner { training, recipe, space, search, trials, data: Arc::new(data), split, out, device }.run(printer)
+    let made_by = Provenance::now(command_line(), device::name(&device));
+    let device = inputs.device.name.clone();
+    Tuner { training, recipe, space, search, trials, data: Arc::new(data), split, out, device, made_by }
+        .run(printer)
 }
 
 /// The trials of a space, their recipes checked.
@@ -162,6 +170,8 @@ struct Tuner {
     out: Claimed,
     /// Name of the device.
     device: String,
+    /// What makes the page.
+    made_by: Provenance,
 }
 
 impl Tuner {
@@ -178,7 +188,10 @@ impl Tuner {
                 printer.note(&format!("trial {} of {}: {name}", place + 1, left.len()));
                 match self.train(*index, &name, *divisor, printer) {
                     Ok(row) => rows.push(row),
-                    Err(error) => return stopped(error, "tune", &self.out, printer),
+                    Err(error) => {
+                        let go_on = next::resume("tune", &self.out, &self.device);
+                        return stopped(error, &go_on, printer);
+                    }
                 }
             }
             self.rank(&mut rows);
@@ -256,7 +269,7 @@ impl Tuner {
                 ),
                 ("Recipe that trials begin with", self.recipe.to_toml()?),
             ],
-            ..Origin::new(Provenance::now(command_line(), &self.device))
+            ..Origin::new(self.made_by.clone())
         })
     }
 
@@ -317,12 +330,13 @@ impl Tuner {
             printer.result(&table(&std::iter::once(header).chain(rows).collect::<Vec<_>>()));
         }
         printer.note(&format!("report: {}", self.out.join(REPORT).display()));
-        printer.note(&format!(
-            "next: hema train --recipe {} --data {} --split {} --seeds 3",
-            shell_word(&self.out.join(BEST)),
-            shell_word(&self.data.info.data),
-            shell_word(&self.out.join(SPLIT))
-        ));
+        printer.next(&next::train_found(&Found {
+            recipe: self.out.join(BEST),
+            data: &self.data.info.data,
+            split: self.out.join(SPLIT),
+            out: self.out.join(BEST_RUNS),
+            device: &self.device,
+        }));
         Ok(Status::Done)
     }
 }

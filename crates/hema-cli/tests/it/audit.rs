@@ -130,7 +130,7 @@ fn a_person_has_the_last_word() {
     // what cannot be read cannot be kept
     findings(&place, "ig/0000.png,unreadable,keep\n");
     let said = place.hema("audit cells --apply findings.csv --write kept").succeeds();
-    let warning = "warning: 1 unreadable images were left out, first cells/ig/0000.png: ";
+    let warning = "warning: 1 unreadable image was skipped: cells/ig/0000.png: ";
     assert!(said.err.starts_with(warning) && said.err.ends_with("63 images that stay: kept\n"), "{said:?}");
 }
 

@@ -31,7 +31,6 @@ fn an_evaluation_that_was_killed_goes_on_to_the_same_record() {
     let mut first =
         place.command(&words("judged")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let journal = place.path("judged/evaluation.partial.jsonl");
-    // its first line says what is judged
     while std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count()) < 3 {
         assert!(first.try_wait().unwrap().is_none(), "ended before it was killed");
         std::thread::sleep(Duration::from_millis(1));
@@ -49,6 +48,40 @@ fn an_evaluation_that_was_killed_goes_on_to_the_same_record() {
 
     let said = place.hema(&words("judged")).succeeds();
     assert!(said.err.contains("going on with an evaluation that has judged "), "{said:?}");
+    assert_eq!(scores(&place, "judged/evaluation.json"), scores(&place, "whole/evaluation.json"));
+    assert!(!journal.exists());
+}
+
+#[test]
+fn evaluations_of_two_models_in_one_folder_never_take_each_others_numbers() {
+    let place = with_few_cells();
+    place.train("--data cells --set seed=1 --out other").succeeds();
+    let words = |model: &str, out: &str| format!("evaluate {model} --data few --suite blood-c --out {out}");
+    place.hema(&words("run", "whole")).succeeds();
+    let journal = place.path("judged/evaluation.partial.jsonl");
+    let lines = || std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
+    let begin = |model: &str, until: usize| {
+        let mut begun = place.command(&words(model, "judged"));
+        let mut begun = begun.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while lines() < until {
+            assert!(begun.try_wait().unwrap().is_none(), "ended before it was killed");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        begun
+    };
+    let mut first = begin("run", 2);
+    // meanwhile nobody else judges there
+    let refused = place.hema(&words("other", "judged")).error();
+    assert!(refused.starts_with("error: judged: another hema is judging a model there\nhint: "), "{refused}");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let mut second = begin("other", lines() + 2);
+    second.kill().unwrap();
+    second.wait().unwrap();
+
+    let said = place.hema(&words("run", "judged")).succeeds();
+    assert!(said.err.contains("going on with an evaluation that has judged "), "{said:?}");
+    assert!(said.err.contains(" conditions that were judged there are of another model, "), "{said:?}");
     assert_eq!(scores(&place, "judged/evaluation.json"), scores(&place, "whole/evaluation.json"));
     assert!(!journal.exists());
 }

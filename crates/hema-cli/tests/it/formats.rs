@@ -32,7 +32,7 @@ struct Reader {
 const MODEL: Option<Reader> = Some(Reader {
     command: "predict FILE cells",
     name: "bundle",
-    newest: 2,
+    newest: 4,
     hint: "this model was written by a newer hema; update",
 });
 
@@ -44,12 +44,12 @@ const EVALUATION: Option<Reader> = Some(Reader {
 });
 
 const ARTEFACTS: [Artefact; 7] = [
-    Artefact { file: "run/best.safetensors", format: 1, reader: MODEL },
-    Artefact { file: "run/last.safetensors", format: 1, reader: MODEL },
+    Artefact { file: "run/best.safetensors", format: 3, reader: MODEL },
+    Artefact { file: "run/last.safetensors", format: 3, reader: MODEL },
     Artefact { file: "run/evaluation.json", format: 1, reader: EVALUATION },
     Artefact { file: "judged/evaluation.json", format: 1, reader: EVALUATION },
-    Artefact { file: "made/ensemble.safetensors", format: 2, reader: MODEL },
-    Artefact { file: "made/soup.safetensors", format: 1, reader: MODEL },
+    Artefact { file: "made/ensemble.safetensors", format: 4, reader: MODEL },
+    Artefact { file: "made/soup.safetensors", format: 3, reader: MODEL },
     Artefact { file: "found/audit.json", format: 1, reader: None },
 ];
 

@@ -68,8 +68,8 @@ fn a_model_that_was_tampered_with_is_refused() {
     error: edited.safetensors: there is no model `cnn_gpa`
     hint: did you mean `cnn_gap`?
     ");
-    assert_snapshot!(error(br#"format\":1"#, br#"format\":9"#), @r"
-    error: edited.safetensors: bundle format 9, expected at most 2
+    assert_snapshot!(error(br#"format\":3"#, br#"format\":9"#), @r"
+    error: edited.safetensors: bundle format 9, expected at most 4
     hint: this model was written by a newer hema; update
     ");
     assert_snapshot!(error(b"classifier.bias", b"classifier.bjas"), @"error: edited.safetensors: its tensors do not fit its architecture, first `classifier.bias`");
@@ -78,6 +78,54 @@ fn a_model_that_was_tampered_with_is_refused() {
         error(last, &[&last[..8], &f32::NAN.to_le_bytes()].concat()),
         @"error: edited.safetensors: tensor `stages.2.conv.weight` holds NaN at index 73727, expected finite values"
     );
+}
+
+#[test]
+fn bytes_that_were_flipped_are_found() {
+    let place = Place::with_run();
+    let whole = std::fs::read(place.path("run/best.safetensors")).unwrap();
+    let mut flipped = whole.clone();
+    for share in [2, 3, 5] {
+        let at = whole.len() - whole.len() / share;
+        flipped[at] ^= 1;
+    }
+    place.write("flipped.safetensors", flipped);
+    for words in
+        ["predict flipped.safetensors cells", "evaluate flipped.safetensors --data cells --suite clean"]
+    {
+        let expected = "error: flipped.safetensors: its contents do not match their checksum\n\
+                        hint: it was damaged or edited after it was written: copy it again, or make it anew";
+        assert_eq!(place.hema(words).error(), expected, "{words}");
+    }
+    let classes = whole.windows(8).position(|bytes| bytes == b"basophil").unwrap();
+    let mut renamed = whole;
+    renamed[classes] = b'B';
+    place.write("renamed.safetensors", renamed);
+    let error = place.hema("predict renamed.safetensors cells").error();
+    assert!(error.contains("its contents do not match their checksum"), "{error}");
+}
+
+#[test]
+fn a_manifest_of_an_absurd_network_is_refused_before_it_is_built() {
+    let place = Place::with_run();
+    let file = hema::weights::read(&place.path("run/best.safetensors")).unwrap();
+    let error = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut document: serde_json::Value = serde_json::from_str(&file.metadata["hema"]).unwrap();
+        change(&mut document);
+        let metadata = [("hema".to_owned(), document.to_string())].into();
+        hema::weights::write(&place.path("absurd.safetensors"), &file.tensors, &metadata).unwrap();
+        place.hema("predict absurd.safetensors cells").error()
+    };
+    assert_snapshot!(error(&|d| d["model"]["head"] = serde_json::json!([1_000_000_000])), @"error: absurd.safetensors: `head` of the network is 1000000000, expected 1 to 65536");
+    let wide = error(&|d| {
+        d["model"]["name"] = "mlp".into();
+        d["model"]["head"] = serde_json::json!([4096]);
+        d["model"]["size"] = 4096.into();
+        d["preprocess"]["size"] = 4096.into();
+    });
+    let expected = "error: absurd.safetensors: `mlp` for 4096 pixels with the head [4096] has 2061584";
+    assert!(wide.starts_with(expected), "{wide}");
+    assert!(wide.contains(" parameters, expected at most 2000000000\nhint: "), "{wide}");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn slips_in_a_recipe_are_found_before_anything_is_read() {
     error: mine.toml: line 7: model.name: unknown model `cnn_gpa`
     hint: did you mean `cnn_gap`?
     ");
-    assert_snapshot!(error("epochs = 1", "epochs = \"many\""), @r#"error: mine.toml: line 14: stage.0.epochs: found `"many"`, expected a whole number of at least 1"#);
+    assert_snapshot!(error("epochs = 1", "epochs = \"many\""), @r#"error: mine.toml: line 14: stage.0.epochs: found `"many"`, expected a whole number from 1 to 1000000"#);
     assert_snapshot!(error("1e-3", "-1"), @"error: mine.toml: line 16: stage.0.lr: found `-1`, expected a number above 0");
     assert_snapshot!(error("size = 24", "size = 8"), @"error: `cnn_gap` cannot take images of 8 pixels: expected at least 22");
     assert_snapshot!(error("lr = 1e-3", "lr = 1e-3\ntrain = { from = \"blocks.9\" }"), @r"
@@ -82,7 +82,7 @@ fn slips_in_overrides_are_found() {
     error: --set stage.all.epochs: found no `=`, expected key=value
     hint: for example --set stage.0.lr=1e-4
     ");
-    assert_snapshot!(error("stage.all.epochs=many"), @r#"error: --set stage.all.epochs=many: found `"many"`, expected a whole number of at least 1"#);
+    assert_snapshot!(error("stage.all.epochs=many"), @r#"error: --set stage.all.epochs=many: found `"many"`, expected a whole number from 1 to 1000000"#);
     assert_snapshot!(error("stage.all.lr=-1"), @"error: --set stage.all.lr=-1: found `-1`, expected a number above 0");
     assert_snapshot!(error("select.metric=acuracy"), @r"
     error: --set select.metric=acuracy: unknown metric `acuracy`
@@ -103,10 +103,26 @@ fn slips_in_overrides_are_found() {
 }
 
 #[test]
+fn recipes_of_absurd_sizes_are_refused_before_anything_is_read() {
+    let place = Place::with_cells();
+    let error = |overrides: &str| {
+        let error = place.train(&format!("--data cells --out new {overrides}")).error();
+        assert!(place.list("new").is_empty());
+        error
+    };
+    assert_snapshot!(error("--set model.head=[1000000000]"), @"error: --set model.head=[1000000000]: model.head.0: found `1000000000`, expected 1 to 65536 units");
+    let wide = error("--set model.name=mlp --set data.size=2048 --set model.head=[60000]");
+    assert!(wide.starts_with("error: `mlp` for 2048 pixels with the head [60000] has 75497"), "{wide}");
+    assert!(wide.contains(" parameters, expected at most 2000000000\nhint: give smaller images "), "{wide}");
+    assert_snapshot!(error("--set stage.all.batch_size=1000000000"), @"error: --set stage.all.batch_size=1000000000: found `1000000000`, expected 1 to 65536 images");
+    assert_snapshot!(error("--set stage.all.epochs=1000000000000"), @"error: --set stage.all.epochs=1000000000000: found `1000000000000`, expected 1 to 1000000");
+}
+
+#[test]
 fn unknown_names_suggest_known_ones() {
     let place = Place::with_run();
     assert_snapshot!(place.hema("train --recipe cnnn --data cells").error(), @r"
-    error: cnnn: neither a shipped recipe nor a readable file: No such file or directory (os error 2)
+    error: cnnn: neither a shipped recipe nor a readable file: cannot be opened: No such file or directory (os error 2)
     hint: did you mean `cnn`?
     ");
     assert_snapshot!(place.hema("evaluate run --data cells --suite degrade").error(), @r"

@@ -150,7 +150,7 @@ fn two_processes_do_not_train_into_one_folder() {
     // the first checkpoint is there
     while !stderr.next().unwrap().unwrap().starts_with("train epoch 1 ") {}
     assert_snapshot!(beside(&place, "train --resume --out run").error(), @r"
-    error: run: another hema is training there
+    error: run: another hema is at work there
     hint: wait until it is done, or choose another --out
     ");
     first.kill().unwrap();
@@ -162,7 +162,7 @@ fn two_processes_do_not_train_into_one_folder() {
     while !stderr.next().unwrap().unwrap().starts_with("train epoch 1 ") {}
     for out in ["series", "series/seed-0"] {
         let said = beside(&place, &format!("train --resume --out {out}")).error();
-        assert!(said.starts_with(&format!("error: {out}: another hema is training there\n")), "{said}");
+        assert!(said.starts_with(&format!("error: {out}: another hema is at work there\n")), "{said}");
     }
     series.kill().unwrap();
     series.wait().unwrap();

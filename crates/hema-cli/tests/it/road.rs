@@ -30,7 +30,9 @@ fn a_run_says_how_it_goes_and_leaves_everything_behind() {
     next: hema evaluate run --data cells --part test --suite degraded
     ");
     // which classes a model of one epoch ever names is beside the point; those it does not have no precision
-    let table = shape(&said.out).replace("% -", "% # %");
+    let (scores, kept) = said.out.split_once("\n\nprobability at least  ").unwrap();
+    assert_eq!(kept.lines().count(), 6, "{said:?}");
+    let table = shape(scores).replace("% -", "% # %");
     assert_snapshot!(table, @r"
     # images of cells (val)
     The epoch and temperature of this model were chosen on these very images: the scores flatter it.

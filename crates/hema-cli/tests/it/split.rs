@@ -224,7 +224,7 @@ fn shares_that_leave_a_part_empty_and_unreadable_images_are_named() {
 
     place.write("cells/platelet/0003.png", files::truncated_jpeg());
     let said = place.hema("split cells --out split.csv").succeeds();
-    let warning = "warning: 1 images cannot be read and are left out, first platelet/0003.png: ";
+    let warning = "warning: 1 unreadable image was skipped: cells/platelet/0003.png: ";
     assert!(said.err.contains(warning), "{said:?}");
     assert!(!parts(&place, "split.csv").contains_key("platelet/0003.png"));
 }

@@ -54,6 +54,9 @@ impl<'a> FindingRecord<'a> {
     }
 }
 
+/// Largest table of findings that is read, in bytes.
+const MOST_BYTES: u64 = 4 << 30;
+
 /// Writes findings, one row each. A finding about the data set as a whole has an empty path.
 ///
 /// # Errors
@@ -80,7 +83,7 @@ pub fn write_findings(path: &Path, findings: &[Finding], source: &Source) -> Res
 /// score or cluster that is no number; each with its row as a spreadsheet numbers them.
 pub fn read_findings(path: &Path, source: &Source) -> Result<Vec<Finding>> {
     let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}")).at(path);
-    let mut reader = csv::Reader::from_reader(file::open(path)?);
+    let mut reader = csv::Reader::from_reader(file::open_within(path, MOST_BYTES)?);
     let header = reader.headers().map_err(bad)?.clone();
     let column = |name: &str| header.iter().position(|c| c.trim_start_matches('\u{feff}').trim() == name);
     let required = |name: &str| {

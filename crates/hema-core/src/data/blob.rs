@@ -7,14 +7,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use super::scattered::Scattered;
 use crate::file::{read_at, read_exact_at};
 
 /// A run of bytes that many entries lie in. Offsets count unpacked bytes.
 pub(super) enum Blob {
     /// A file, as it is.
     File(Arc<File>),
-    /// Bytes already at hand.
-    Memory(Vec<u8>),
+    /// Images of an array in Fortran order.
+    Scattered(Scattered),
     /// Bytes that can only be read from the start.
     Stream(Arc<dyn Stream>),
 }
@@ -28,10 +29,7 @@ impl Blob {
                 read_exact_at(file, &mut bytes, offset)?;
                 Ok(bytes)
             }
-            Self::Memory(bytes) => {
-                let span = bytes.get(offset as usize..).and_then(|rest| rest.get(..len));
-                span.map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-            }
+            Self::Scattered(images) => images.read(offset, len),
             Self::Stream(stream) => Cursor::new(stream).read(offset, len),
         }
     }
@@ -67,8 +65,11 @@ impl Cursor {
             *self = Self::new(&self.stream);
         }
         io::copy(&mut (&mut self.reader).take(offset - self.position), &mut io::sink())?;
-        let mut bytes = vec![0; len];
-        self.reader.read_exact(&mut bytes)?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(len)?;
+        if (&mut self.reader).take(len as u64).read_to_end(&mut bytes)? < len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         self.position = offset + len as u64;
         Ok(bytes)
     }

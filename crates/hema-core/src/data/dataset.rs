@@ -1,13 +1,14 @@
 //! Decoded images, cropped and resized, as compact bytes, for training and evaluation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::entries::{Entries, Entry};
+use super::memory::most_kept;
 use super::source::{Source, count_labels};
 use super::store::{Filling, Store};
 use crate::error::{Error, Result};
@@ -38,13 +39,14 @@ const BATCH_BYTES: usize = 64 << 20;
 pub struct LoadOptions {
     /// The treatment of an image that cannot be read.
     pub on_bad_image: OnBadImage,
-    /// Most bytes of decoded pixels kept in memory; more go to a temporary file.
+    /// Most bytes of decoded pixels kept in memory; more go to a temporary file. By default what
+    /// [`set_memory`](super::set_memory) says.
     pub memory_budget: u64,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { on_bad_image: OnBadImage::Fail, memory_budget: 4 << 30 }
+        Self { on_bad_image: OnBadImage::Fail, memory_budget: most_kept() }
     }
 }
 
@@ -65,13 +67,29 @@ impl LoadOptions {
 }
 
 /// An image that was left out.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Skipped {
     /// Where the image is.
+    #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
     /// Why the image could not be read.
     pub reason: String,
+    /// Position of the image in the source that it was read from.
+    #[serde(skip)]
+    pub index: usize,
+}
+
+impl Skipped {
+    /// Image `index` of a source, which could not be read for this reason.
+    pub fn new(source: &Source, index: usize, reason: impl Into<String>) -> Self {
+        Self { path: source.location(index), reason: reason.into(), index }
+    }
+}
+
+/// Writes a path as text, also one that is no Unicode.
+fn as_text<S: Serializer>(path: &Path, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 /// Decoded images of one size, with their entries. Clones and subsets share the pixels.
@@ -133,7 +151,7 @@ impl Dataset {
                     pixels.push(image.pixels())
                 }
                 (Err(e), OnBadImage::Skip) => {
-                    skipped.push(Skipped { path: source.location(i), reason: e.message().to_owned() });
+                    skipped.push(Skipped::new(source, i, e.message()));
                     Ok(())
                 }
                 (Err(e), OnBadImage::Fail) => Err(e.at(source.location(i)).hint(SKIP_HINT)),

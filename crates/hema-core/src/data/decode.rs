@@ -13,7 +13,8 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use super::deep::{Deep, Range, White};
 use super::deep_tiff::DeepTiff;
 use super::frames::has_further_frames;
-use super::{jpeg_scan, png_scan, tiff, tiff_scan};
+use super::memory::Reservation;
+use super::{jpeg_scan, needs, png_scan, tiff, tiff_scan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Image;
 
@@ -21,8 +22,8 @@ use crate::sample::Image;
 pub(super) const MAX_SIDE: u64 = 16_384;
 /// Largest area accepted, in pixels (256 megapixels: the longest side squared).
 pub(super) const MAX_AREA: u64 = 1 << 28;
-/// Most memory a decoder may take: the largest area at 16-bit RGBA.
-const MAX_ALLOCATION: u64 = MAX_AREA * 8;
+/// Most memory that a decoder may take for what is no pixel, in bytes: text, colour profiles, tables.
+const MAX_METADATA: u64 = 16 << 20;
 
 /// Every format that is read, by its name.
 const FORMATS: [(ImageFormat, &str); 7] = [
@@ -126,9 +127,10 @@ pub(super) fn may_be_deep(name: &str) -> bool {
 ///
 /// # Errors
 /// Empty, unknown, damaged or truncated files, of the kind [`ErrorKind::Unreadable`]; pictures over
-/// 16,384 pixels a side, before memory is taken for them.
+/// 16,384 pixels a side and those that take more than [`set_memory`](super::set_memory) allows, before memory
+/// is taken for them.
 pub fn decode(bytes: &[u8]) -> Result<Image> {
-    decode_to(bytes, White::OfType).map(|decoded| decoded.image)
+    decode_to(bytes, White::OfType, &mut Reservation::new()).map(|decoded| decoded.image)
 }
 
 /// Decodes a file as [`decode`] does, with `white` for white where it has more than 8 bits.
@@ -136,12 +138,13 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
 /// # Errors
 /// The errors of [`decode`]; numbers above `white`.
 pub fn decode_as(bytes: &[u8], white: f64) -> Result<Image> {
-    decode_to(bytes, White::At(white)).map(|decoded| decoded.image)
+    decode_to(bytes, White::At(white), &mut Reservation::new()).map(|decoded| decoded.image)
 }
 
-/// Decodes a file whose data set has this white, and says what of it the image does not show.
-pub(super) fn decode_to(bytes: &[u8], white: White) -> Result<Decoded> {
-    decode_known(bytes, white).map_err(|e| e.with_kind(ErrorKind::Unreadable))
+/// Decodes a file whose data set has this white, and says what of it the image does not show. The memory that
+/// this takes is added to `room`.
+pub(super) fn decode_to(bytes: &[u8], white: White, room: &mut Reservation) -> Result<Decoded> {
+    decode_known(bytes, white, room).map_err(|e| e.with_kind(ErrorKind::Unreadable))
 }
 
 /// First bytes of a PNG file, with the depth.
@@ -153,8 +156,8 @@ pub(super) fn is_shallow_png(start: &[u8]) -> bool {
 }
 
 /// The numbers that a file of more than 8 bits uses; `None` for any other, and for one that cannot be read.
-pub(super) fn range(bytes: &[u8]) -> Option<Range> {
-    match read(bytes, recognise(bytes).ok()?).ok()?.0 {
+pub(super) fn range(bytes: &[u8], room: &mut Reservation) -> Option<Range> {
+    match read(bytes, recognise(bytes).ok()?, room).ok()?.0 {
         Raw::Shallow(_) => None,
         Raw::Deep(deep) => deep.range().ok(),
     }
@@ -166,9 +169,9 @@ enum Raw {
     Deep(Deep),
 }
 
-fn decode_known(bytes: &[u8], white: White) -> Result<Decoded> {
+fn decode_known(bytes: &[u8], white: White, room: &mut Reservation) -> Result<Decoded> {
     let format = recognise(bytes)?;
-    let (raw, orientation) = read(bytes, format)?;
+    let (raw, orientation) = read(bytes, format, room)?;
     let (mut picture, alpha) = match raw {
         Raw::Shallow(picture) => {
             let alpha = is_transparent(&picture);
@@ -186,58 +189,87 @@ fn decode_known(bytes: &[u8], white: White) -> Result<Decoded> {
 }
 
 /// Decodes a file of a known format, and tells how the camera was held.
-fn read(bytes: &[u8], format: ImageFormat) -> Result<(Raw, Option<Orientation>)> {
+fn read(bytes: &[u8], format: ImageFormat, room: &mut Reservation) -> Result<(Raw, Option<Orientation>)> {
     if format == ImageFormat::Tiff {
-        if let Some(coloured) = read_coloured_tiff(bytes)? {
+        if let Some(coloured) = read_coloured_tiff(bytes, room)? {
             return Ok(coloured);
         }
-        if let Some(deep) = read_deep_tiff(bytes)? {
+        if let Some(deep) = read_deep_tiff(bytes, room)? {
             return Ok(deep);
         }
     }
     if format == ImageFormat::Jpeg {
+        // the scans are gone through before the decoder is asked for the size
+        if let Some(announced) = jpeg_scan::announced(bytes) {
+            check_size(announced.size)?;
+            reserve(room, announced.size, needs::of_jpeg(&announced, bytes.len()))?;
+        }
         jpeg_scan::check(bytes)?;
     }
     let damaged = |e: image::ImageError| Error::new(format!("is not a readable {} image: {e}", name(format)));
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_ALLOCATION);
-    reader.limits(limits);
+    reader.limits(limits(0));
     let mut decoder = reader.into_decoder().map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
-    check_size(u64::from(width), u64::from(height))?;
+    // a picture with a broken EXIF block is still a picture
+    let orientation = decoder.orientation().ok();
+    let size = wide(decoder.dimensions());
+    check_size(size)?;
+    let needed = needs::of_picture(format, bytes, size, decoder.color_type(), orientation);
+    reserve(room, size, needed)?;
+    decoder.set_limits(limits(needed)).map_err(damaged)?;
     match format {
         ImageFormat::Png => png_scan::check(bytes)?,
         ImageFormat::Tiff => tiff_scan::check(bytes)?,
         _ => {}
     }
-    // a picture with a broken EXIF block is still a picture
-    let orientation = decoder.orientation().ok();
     let picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     Ok((Deep::of(&picture).map_or(Raw::Shallow(picture), Raw::Deep), orientation))
 }
 
+/// The limits of a decoder whose picture takes this much memory.
+fn limits(needed: u64) -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(needed + MAX_METADATA);
+    limits
+}
+
 /// Decodes a TIFF file of more than 8 bits; `None` for any other.
-fn read_deep_tiff(bytes: &[u8]) -> Result<Option<(Raw, Option<Orientation>)>> {
+fn read_deep_tiff(bytes: &[u8], room: &mut Reservation) -> Result<Option<(Raw, Option<Orientation>)>> {
     let damaged = |e: ::tiff::TiffError| Error::new(format!("is not a readable TIFF image: {e}"));
-    let Some(mut file) = DeepTiff::open(bytes, MAX_ALLOCATION).map_err(damaged)? else { return Ok(None) };
-    let (width, height) = file.dimensions().map_err(damaged)?;
-    check_size(u64::from(width), u64::from(height))?;
+    let Some(mut file) = DeepTiff::open(bytes).map_err(damaged)? else { return Ok(None) };
+    let size = wide(file.dimensions().map_err(damaged)?);
+    check_size(size)?;
+    let copies = file.copies().map_err(damaged)?;
+    let needed = needs::of_deep_tiff(size, file.color_type(), copies);
+    reserve(room, size, needed)?;
     tiff_scan::check(bytes)?;
     let orientation = file.orientation();
-    Ok(Some((Raw::Deep(file.read().map_err(damaged)?), orientation)))
+    Ok(Some((Raw::Deep(file.read(needed + MAX_METADATA).map_err(damaged)?), orientation)))
 }
 
 /// A TIFF picture of a palette or in YCbCr, and its orientation; `None` for any other.
-fn read_coloured_tiff(bytes: &[u8]) -> Result<Option<(Raw, Option<Orientation>)>> {
+fn read_coloured_tiff(bytes: &[u8], room: &mut Reservation) -> Result<Option<(Raw, Option<Orientation>)>> {
     let damaged = |e: ::tiff::TiffError| Error::new(format!("is not a readable TIFF image: {e}"));
-    let Some(coloured) = tiff::Coloured::open(bytes, MAX_ALLOCATION) else { return Ok(None) };
+    let Some(coloured) = tiff::Coloured::open(bytes) else { return Ok(None) };
     let mut coloured = coloured.map_err(damaged)?;
-    let (width, height) = coloured.dimensions().map_err(damaged)?;
-    check_size(u64::from(width), u64::from(height))?;
+    let size = wide(coloured.dimensions().map_err(damaged)?);
+    check_size(size)?;
+    let needed = needs::of_coloured_tiff(size, coloured.color_type().map_err(damaged)?);
+    reserve(room, size, needed)?;
     tiff_scan::check(bytes)?;
     let orientation = coloured.orientation().and_then(Orientation::from_exif);
-    Ok(Some((Raw::Shallow(DynamicImage::from(coloured.read().map_err(damaged)?)), orientation)))
+    let picture = coloured.read(needed + MAX_METADATA).map_err(damaged)?;
+    Ok(Some((Raw::Shallow(DynamicImage::from(picture)), orientation)))
+}
+
+/// Width and height, to reckon with.
+fn wide((width, height): (u32, u32)) -> (u64, u64) {
+    (u64::from(width), u64::from(height))
+}
+
+/// Reserves the memory that a picture of this size needs.
+fn reserve(room: &mut Reservation, (width, height): (u64, u64), needed: u64) -> Result<()> {
+    room.add(needed, format_args!("is {width}x{height} pixels"))
 }
 
 /// Whether some pixel is not opaque.
@@ -250,7 +282,7 @@ fn is_transparent(picture: &DynamicImage) -> bool {
 }
 
 /// Refuses pictures too large to be a blood cell or a smear frame.
-pub(super) fn check_size(width: u64, height: u64) -> Result<()> {
+pub(super) fn check_size((width, height): (u64, u64)) -> Result<()> {
     if width <= MAX_SIDE && height <= MAX_SIDE && width * height <= MAX_AREA {
         return Ok(());
     }

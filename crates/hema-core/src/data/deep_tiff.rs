@@ -14,30 +14,47 @@ use super::tiff::limits;
 
 /// Bits of numbers that are no deep ones.
 const SHALLOW: u8 = 8;
+/// The layout in which the channels lie in planes of their own.
+const PLANAR: u16 = 2;
 
 /// A TIFF file of deep numbers, opened.
 pub(super) struct DeepTiff<'a> {
     decoder: Decoder<Cursor<&'a [u8]>>,
+    color_type: ColorType,
     channels: usize,
 }
 
 impl<'a> DeepTiff<'a> {
     /// Opens a file; `None` for one of 8 bits or less, or of colours that are not red, green and blue.
-    pub(super) fn open(bytes: &'a [u8], memory: u64) -> TiffResult<Option<Self>> {
-        let mut decoder = Decoder::new(Cursor::new(bytes))?.with_limits(limits(memory));
-        let channels = match decoder.colortype()? {
+    pub(super) fn open(bytes: &'a [u8]) -> TiffResult<Option<Self>> {
+        let mut decoder = Decoder::new(Cursor::new(bytes))?;
+        let color_type = decoder.colortype()?;
+        let channels = match color_type {
             ColorType::Gray(bits) if bits > SHALLOW => 1,
             ColorType::GrayA(bits) if bits > SHALLOW => 2,
             ColorType::RGB(bits) if bits > SHALLOW => 3,
             ColorType::RGBA(bits) if bits > SHALLOW => 4,
             _ => return Ok(None),
         };
-        Ok(Some(Self { decoder, channels }))
+        Ok(Some(Self { decoder, color_type, channels }))
+    }
+
+    /// The kind of its numbers.
+    pub(super) fn color_type(&self) -> ColorType {
+        self.color_type
     }
 
     /// Width and height in pixels.
     pub(super) fn dimensions(&mut self) -> TiffResult<(u32, u32)> {
         self.decoder.dimensions()
+    }
+
+    /// Copies that are made of the numbers: to turn them round, and to bring planes together.
+    pub(super) fn copies(&mut self) -> TiffResult<u64> {
+        let photometric = self.decoder.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation)?;
+        let inverted = photometric == Some(PhotometricInterpretation::WhiteIsZero as u16);
+        let planar = self.decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration)? == Some(PLANAR);
+        Ok(u64::from(inverted) + u64::from(planar))
     }
 
     /// How the camera was held, where the file says so.
@@ -46,8 +63,9 @@ impl<'a> DeepTiff<'a> {
         Orientation::from_exif(number)
     }
 
-    /// Decodes the image.
-    pub(super) fn read(mut self) -> TiffResult<Deep> {
+    /// Decodes the image, with a limit on the memory that it takes, in bytes.
+    pub(super) fn read(mut self, memory: u64) -> TiffResult<Deep> {
+        self.decoder = self.decoder.with_limits(limits(memory));
         let size = self.decoder.dimensions()?;
         let named = self.named();
         let photometric = self.decoder.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation)?;

@@ -7,7 +7,7 @@ use super::decode;
 use super::deep::{HINT, Range};
 use super::notice::{Notice, Subject};
 use super::page_name::file_of_page;
-use super::place::Place;
+use super::place::Fetched;
 use super::source::Source;
 use crate::error::{Error, Result};
 
@@ -27,7 +27,7 @@ const BLACK: f64 = 1.0 / 64.0;
 /// Numbers that fit no rule, or not the white that is given.
 pub(super) fn decide(mut source: Source, given: Option<f64>) -> Result<Source> {
     (source.white, source.white_is_given) = (given, given.is_some());
-    let Some(range) = Range::union_of(source.arrays, look(&source)) else { return Ok(source) };
+    let Some(range) = Range::union_of(source.arrays, look(&source)?) else { return Ok(source) };
     let Range { low, high, .. } = range;
     if let Some(white) = given {
         let error = |message: String| Err(Error::new(message).at(source.path()).hint(HINT));
@@ -54,8 +54,11 @@ pub(super) fn decide(mut source: Source, given: Option<f64>) -> Result<Source> {
 }
 
 /// The numbers that images use, by some of those whose names may stand for more than 8 bits. Those that
-/// cannot be read, or that no white fits, say nothing of the others.
-fn look(source: &Source) -> Option<Range> {
+/// are no pictures, or that no white fits, say nothing of the others.
+///
+/// # Errors
+/// What the system cannot read.
+fn look(source: &Source) -> Result<Option<Range>> {
     let is_candidate = |path: &str| decode::may_be_deep(file_of_page(path).unwrap_or(path));
     let candidates = || (0..source.len()).filter(|i| is_candidate(source.entry(*i).path));
     let place = |i: usize| source.places.get(i);
@@ -64,17 +67,19 @@ fn look(source: &Source) -> Option<Range> {
     let step = if is_streamed { 1 } else { candidates().count().div_ceil(LOOKED_AT).max(1) };
     let chosen = candidates().step_by(step).take(LOOKED_AT);
     let (mut cursor, mut held): (Option<Cursor>, usize) = (None, 0);
-    let fetched: Vec<_> = chosen
-        .map(place)
-        .filter_map(|place| Some((place.fetch(&mut cursor).ok()?, place)))
-        .take_while(|(fetched, _)| {
-            held += fetched.len();
-            held <= MOST_HELD
-        })
-        .collect();
-    let range = |(fetched, place): (_, Place)| {
-        let range = place.range(fetched)?;
-        (range.low >= 0.0).then_some(range)
+    let mut fetched = Vec::new();
+    for i in chosen {
+        let bytes = place(i).fetch(&mut cursor).map_err(|e| e.at(source.location(i)))?;
+        held += bytes.len();
+        if held > MOST_HELD {
+            break;
+        }
+        fetched.push((i, bytes));
+    }
+    let range = |(i, fetched): (usize, Fetched)| {
+        let range = place(i).range(fetched).map_err(|e| e.at(source.location(i)))?;
+        Ok(range.filter(|range| range.low >= 0.0))
     };
-    fetched.into_par_iter().filter_map(range).reduce_with(Range::union)
+    let ranges: Vec<Option<Range>> = fetched.into_par_iter().map(range).collect::<Result<_>>()?;
+    Ok(ranges.into_iter().flatten().reduce(Range::union))
 }

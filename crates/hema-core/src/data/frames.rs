@@ -16,29 +16,34 @@ pub(super) fn has_further_frames(bytes: &[u8], format: ImageFormat) -> bool {
     }
 }
 
-/// Goes over the blocks of a GIF file; `None` where it ends before its second frame.
+/// Whether a GIF file has a second frame; `None` where it ends before.
 fn has_several_gif_frames(bytes: &[u8]) -> Option<bool> {
-    /// Bytes of a table of colours, by the flags that tell whether there is one.
-    fn table(flags: u8) -> usize {
-        if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) }
-    }
-    let mut frames = 0;
-    let mut rest = bytes.get(13 + table(*bytes.get(10)?)..)?;
+    let first = first_gif_frame(bytes)?;
+    // the colours of the frame, and the length of its codes
+    let behind = after_blocks(first.get(10 + gif_colours(*first.get(8)?)..)?)?;
+    next_gif_frame(behind).map(|frame| frame.is_some())
+}
+
+/// The first frame of a GIF file and all behind it, from its place and size on; `None` where there is none.
+pub(super) fn first_gif_frame(bytes: &[u8]) -> Option<&[u8]> {
+    next_gif_frame(bytes.get(13 + gif_colours(*bytes.get(10)?)..)?)?
+}
+
+/// The next frame among the blocks of a GIF file, or none before its end.
+fn next_gif_frame(mut rest: &[u8]) -> Option<Option<&[u8]>> {
     loop {
         rest = match rest.first()? {
             // an extension, and its kind
             0x21 => after_blocks(rest.get(2..)?)?,
-            0x2c => {
-                frames += 1;
-                if frames > 1 {
-                    return Some(true);
-                }
-                // the place and size of the frame, its colours, and the length of its codes
-                after_blocks(rest.get(11 + table(*rest.get(9)?)..)?)?
-            }
-            _ => return Some(false),
+            0x2c => return Some(rest.get(1..)),
+            _ => return Some(None),
         };
     }
+}
+
+/// Bytes of a table of colours, by the flags that tell whether there is one.
+fn gif_colours(flags: u8) -> usize {
+    if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) }
 }
 
 /// The bytes behind a run of blocks, each with its length before it, and an empty one at the end.

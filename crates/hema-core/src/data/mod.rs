@@ -3,11 +3,12 @@
 //!
 //! `read` holds a file for each form that is read, listed in [`READERS`], and `write` one for each that is
 //! written, listed in [`write::FORMS`]. Both know the modules beside them, which know no form: `entries` and
-//! `texts` keep the list of images in little memory; `place`, `place_table` and `blob` know where the bytes
-//! of each lie; `classes` orders and compares class names; `decode` makes pixels of a picture file, with
-//! `frames` and `tiff` for files of several pictures, `jpeg_scan`, `png_scan` and `tiff_scan` to find damage,
-//! and `deep` and `depth` to bring more than 8 bits to 8; `visit` goes over many images of a source; `notice`
-//! says what was not used or was assumed, `remarks` what the images decoded so far turned out to be.
+//! `texts` keep the list of images in little memory; `place`, `place_table`, `blob` and `scattered` know
+//! where the bytes of each lie; `classes` orders and compares class names; `decode` makes pixels of a picture
+//! file, with `frames` and `tiff` for files of several pictures, `jpeg_scan`, `png_scan` and `tiff_scan` to
+//! find damage, and `deep` and `depth` to bring more than 8 bits to 8; `memory` lends each picture what
+//! `needs` says that it takes; `visit` goes over many images of a source; `notice` says what was not used or
+//! was assumed, `remarks` what the images decoded so far turned out to be.
 //!
 //! Left out on purpose: downloading, and formats with boxes or masks.
 
@@ -22,6 +23,8 @@ mod entries;
 mod frames;
 pub mod info;
 mod jpeg_scan;
+mod memory;
+mod needs;
 mod notice;
 mod npy;
 mod page_name;
@@ -31,6 +34,7 @@ mod place_table;
 mod png_scan;
 mod read;
 mod remarks;
+mod scattered;
 mod source;
 mod store;
 mod texts;
@@ -43,6 +47,7 @@ pub use self::classes::{are_same_classes, match_classes, standard_classes};
 pub use self::dataset::{Dataset, LoadOptions, OnBadImage, Skipped};
 pub use self::decode::{decode, decode_as};
 pub use self::entries::{Entries, Entry};
+pub use self::memory::set_memory;
 pub use self::notice::{Notice, Subject};
 pub(crate) use self::page_name::file_of_page;
 pub use self::part::Part;

@@ -63,6 +63,8 @@ pub enum Subject {
     FoldersNoClasses,
     /// Rows of a manifest whose files are not there.
     MissingFile,
+    /// Images that were written under other names than they had.
+    Renamed,
 }
 
 impl Subject {

@@ -3,7 +3,7 @@
 //! Left out on purpose: object arrays (they are Python programs in disguise), structured, text, complex and
 //! half-precision arrays.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use crate::error::{Error, Result};
 
@@ -68,7 +68,10 @@ impl Header {
 
 /// Reads the Python dictionary that a header is, and its length with all before it.
 fn read_dictionary(reader: &mut dyn Read) -> Result<(String, u64)> {
-    let short = |_| Error::new("ends within its header");
+    let short = |e: io::Error| match e.kind() {
+        io::ErrorKind::UnexpectedEof => Error::new("ends within its header"),
+        kind => Error::new(format!("cannot be read: {e}")).with_kind(kind.into()),
+    };
     let mut start = [0; 8];
     reader.read_exact(&mut start).map_err(short)?;
     if &start[..6] != b"\x93NUMPY" {
@@ -225,24 +228,4 @@ pub(super) fn shape_text(shape: &[usize]) -> String {
         [one] => format!("({one},)"),
         sides => format!("({})", sides.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     }
-}
-
-/// The bytes of a Fortran-ordered array in C order.
-pub(super) fn to_c_order(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
-    let count = bytes.len() / size;
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut index = vec![0_usize; shape.len()];
-    for _ in 0..count {
-        let position = index.iter().zip(shape).rev().fold(0, |position, (i, side)| position * side + i);
-        out.extend_from_slice(&bytes[position * size..][..size]);
-        // the next index in C order: the last axis runs fastest
-        for axis in (0..shape.len()).rev() {
-            index[axis] += 1;
-            if index[axis] < shape[axis] {
-                break;
-            }
-            index[axis] = 0;
-        }
-    }
-    out
 }

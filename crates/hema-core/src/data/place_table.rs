@@ -39,6 +39,8 @@ enum Home {
     Folder(PathBuf),
     /// One file, whose path is not a folder and a text.
     File(PathBuf),
+    /// One file that is not there.
+    Missing(PathBuf),
     /// A shared file with pictures: offset and length.
     Pictures(Arc<Blob>),
     /// A shared file with deflated pictures: number among the deflated, and length as it lies there.
@@ -70,8 +72,16 @@ impl PlaceTable {
         self.rows.push(packed);
     }
 
+    /// Says of a file of its own that it is not there.
+    pub(super) fn set_missing(&mut self, i: usize) {
+        if let Place::File(path) = self.get(i) {
+            self.rows[i] = self.pack(Place::Missing(path));
+        }
+    }
+
     fn pack(&mut self, place: Place) -> Packed {
         let (home, at, len) = match place {
+            Place::Missing(path) => (Home::Missing(path), 0, 0),
             Place::File(path) => match folder_and_name(&path) {
                 Some((folder, name)) => {
                     let at = self.names.len();
@@ -118,6 +128,7 @@ impl PlaceTable {
         match &self.homes[home as usize] {
             Home::Folder(folder) => Place::File(folder.join(&self.names[at as usize..][..len as usize])),
             Home::File(path) => Place::File(path.clone()),
+            Home::Missing(path) => Place::Missing(path.clone()),
             Home::Pictures(blob) => span(blob, at, len as usize, Coding::Picture),
             Home::Deflated(blob) => {
                 let Deflated { offset, size, crc } = self.deflated[at as usize];
@@ -139,7 +150,7 @@ impl PlaceTable {
 
     fn shared(&self, Packed { home, at, .. }: Packed) -> Option<(usize, u64)> {
         let (blob, offset) = match &self.homes[home as usize] {
-            Home::Folder(_) | Home::File(_) => return None,
+            Home::Folder(_) | Home::File(_) | Home::Missing(_) => return None,
             Home::Pages => return self.shared(self.pages[at as usize].file),
             Home::Deflated(blob) => (blob, self.deflated[at as usize].offset),
             Home::Pictures(blob) | Home::Pixels(blob, _) => (blob, at),
@@ -193,6 +204,7 @@ mod tests {
     fn described(place: Place) -> String {
         match place {
             Place::File(path) => format!("{path:?}"),
+            Place::Missing(path) => format!("missing {path:?}"),
             Place::Page { file, directory } => format!("page at {directory} of {}", described(*file)),
             Place::Span { blob, offset, len, coding } => {
                 let coding = match coding {
@@ -207,7 +219,7 @@ mod tests {
 
     #[test]
     fn places_come_back_as_they_went_in() {
-        let blobs = [(); 2].map(|()| Arc::new(Blob::Memory(Vec::new())));
+        let blobs = [(); 2].map(|()| Arc::new(Blob::File(Arc::new(tempfile::tempfile().unwrap()))));
         let span = |blob: usize, offset, len, coding| Place::Span {
             blob: Arc::clone(&blobs[blob]),
             offset,
@@ -248,8 +260,10 @@ mod tests {
         assert_eq!(places.in_shared_file(0), None);
         assert_eq!(places.in_shared_file(11).map(|shared| shared.1), Some(900));
         assert_eq!(places.in_shared_file(9), places.in_shared_file(6).map(|(blob, _)| (blob, 5)));
+        places.set_missing(1);
+        assert_eq!(described(places.get(1)), "missing \"a/2.png\"");
 
         let chosen = places.select(&[8, 1]);
-        assert_eq!(chosen.iter().map(described).collect::<Vec<_>>(), [&*expected[8], &*expected[1]]);
+        assert_eq!(chosen.iter().map(described).collect::<Vec<_>>(), [&*expected[8], "missing \"a/2.png\""]);
     }
 }

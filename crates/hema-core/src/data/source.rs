@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::classes::{self, ClassList, match_classes, number_of};
 use super::deep::{Range, White};
 use super::entries::{Entries, Entry};
+use super::memory::Reservation;
 use super::notice::{Notice, Subject, counted};
 use super::part::Part;
 use super::place::{Fetched, Place};
@@ -334,7 +335,7 @@ impl Source {
     pub fn image(&self, index: usize) -> Result<Image> {
         self.places
             .get(index)
-            .picture(Fetched::Later, self.white.map_or(White::Unknown, White::At))
+            .picture(Fetched::Later, self.white.map_or(White::Unknown, White::At), &mut Reservation::new())
             .map(|(picture, _)| picture.image)
             .map_err(|e| e.at(self.location(index)))
     }
@@ -342,7 +343,7 @@ impl Source {
     /// Path of an entry that is a file of its own; `None` for one inside an archive or an array.
     pub fn file(&self, index: usize) -> Option<PathBuf> {
         match self.places.get(index) {
-            Place::File(path) => Some(path),
+            Place::File(path) | Place::Missing(path) => Some(path),
             Place::Span { .. } | Place::Page { .. } => None,
         }
     }
@@ -351,7 +352,7 @@ impl Source {
     pub(super) fn location(&self, index: usize) -> PathBuf {
         let entry = self.entry(index);
         match self.places.get(index) {
-            Place::File(path) => path,
+            Place::File(path) | Place::Missing(path) => path,
             Place::Page { file, .. } if matches!(*file, Place::File(_)) && self.form == SINGLE_IMAGE => {
                 self.path.with_file_name(entry.path)
             }

@@ -76,5 +76,6 @@ impl Store {
 fn disk_error(error: &std::io::Error) -> Error {
     Error::new(format!("the temporary file for decoded images failed: {error}"))
         .at(std::env::temp_dir())
+        .with_kind(error.kind().into())
         .hint("free some space there, point TMPDIR to a larger disk, or allow more memory")
 }

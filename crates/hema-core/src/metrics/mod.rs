@@ -27,6 +27,9 @@ mod confusion;
 mod one_vs_rest;
 mod reliability;
 
+mod excluded;
+mod kept;
+
 mod tally;
 
 mod metric;
@@ -54,7 +57,9 @@ pub use balanced_accuracy::BALANCED_ACCURACY;
 pub use brier::BRIER;
 pub use confusion::ClassScores;
 pub use ece::ECE;
+pub use excluded::{Excluded, ExcludedClass};
 pub use interval::{of_mean as interval_of_mean, wilson};
+pub use kept::{Kept, THRESHOLDS, is_sure, kept_by_threshold};
 pub use macro_f1::MACRO_F1;
 pub use mean::mean;
 pub use metric::{Metric, Notation, Over, Place};

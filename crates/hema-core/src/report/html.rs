@@ -112,6 +112,11 @@ pub(super) fn words(name: &str) -> String {
     escape(&name.replace('_', " "))
 }
 
+/// A path that may break between its folders. Escaped.
+pub(super) fn breakable(path: &str) -> String {
+    escape(path).replace('/', "/<wbr>")
+}
+
 /// The text with its first letter in upper case.
 pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();

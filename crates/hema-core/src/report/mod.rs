@@ -1,5 +1,5 @@
 //! One self-contained HTML page that says how good a model is, where it fails and where the numbers come
-//! from; and one of the findings of an audit (`audit`).
+//! from; one of the findings of an audit (`audit`); and one of the predictions of new images (`gallery`).
 //!
 //! The page needs nothing but itself: no script, no font, no picture and no address outside the file, and its
 //! own content policy forbids the browser to fetch any. Every figure is a table or an inline SVG drawn by a
@@ -14,6 +14,7 @@ mod glossary;
 mod page;
 mod pictures;
 mod svg;
+mod thumbnails;
 
 mod curves;
 mod plot;
@@ -24,11 +25,14 @@ mod paired;
 
 mod findings;
 
+mod assumed;
 mod classes;
 mod compare;
+mod kept;
 mod matrix;
 mod reliability;
 mod suites;
+mod unreadable;
 mod verdict;
 
 mod run;
@@ -36,6 +40,7 @@ mod run;
 mod origin;
 
 mod audit;
+mod gallery;
 mod preview;
 mod rates;
 mod series;
@@ -49,6 +54,7 @@ use self::run::Outline;
 
 pub use audit::{AuditReport, render_audit};
 pub use curves::Curves;
+pub use gallery::{Answer, Gallery, render_gallery};
 pub use origin::Origin;
 pub use pictures::thumbnail_png_base64;
 pub use preview::render_preview;

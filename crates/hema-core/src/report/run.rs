@@ -6,7 +6,7 @@ use super::html::{
     short_count, words,
 };
 use super::run_report::RunReport;
-use super::{classes, curves, matrix, reliability, suites, verdict};
+use super::{assumed, classes, curves, kept, matrix, reliability, suites, unreadable, verdict};
 use crate::metrics::{METRICS, Metric, Notation, Scores};
 use crate::provenance::Provenance;
 use crate::record::{ConditionScores, Mistake};
@@ -52,7 +52,9 @@ pub(super) fn draw(run: &RunReport, outline: &Outline) -> String {
     let sections = [
         ("summary", "Model and data".into(), summary(run)),
         ("degraded", "Degraded images".into(), degraded(&findings)),
+        ("kept", "How many images can be left to it?".into(), kept::draw(&run.evaluation.kept)),
         ("classes", format!("Classes{on}"), of_shown(&|c| classes::table(&findings, &c.scores))),
+        ("weights", "What the class weights changed".into(), assumed::weights(&findings)),
         ("confusion", format!("Confusion{on}"), confusions(&findings)),
         ("mistakes", "Most confident mistakes".into(), gallery(&findings)),
         (
@@ -61,6 +63,11 @@ pub(super) fn draw(run: &RunReport, outline: &Outline) -> String {
             of_shown(&|_| reliability::draw(&findings)),
         ),
         ("curves", "Learning curves".into(), learning),
+        (
+            "unreadable",
+            "Files that could not be read".into(),
+            unreadable::draw(&run.evaluation.unreadable, "<code>evaluation.json</code>"),
+        ),
         ("provenance", "Where these numbers come from".into(), provenance(run, outline.level + 1)),
     ];
     let drawn = each(&sections, |(slug, title, content)| outline.section(slug, title, content));

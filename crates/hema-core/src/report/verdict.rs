@@ -1,5 +1,6 @@
 //! The headline of a run in numbers, one picture and a few plain sentences.
 
+use super::assumed;
 use super::findings::{Findings, condition_name, overconfidence};
 use super::html::{capital, counted, each, escape, interval, percent, points, words};
 use super::svg::{self, Scale};
@@ -210,6 +211,7 @@ pub(super) fn warnings(findings: &Findings) -> String {
             if data.skipped == 1 { "is" } else { "are" }
         ));
     }
+    warnings.extend(findings.evaluation.excluded.as_ref().and_then(assumed::excluded));
     warnings
         .extend(findings.evaluation.notices.iter().map(|notice| format!("{}.", escape(&notice.to_string()))));
     warnings.extend(fitted(findings));

@@ -12,6 +12,8 @@ use crate::table::{Column, Table, fit};
 
 /// A right header.
 const HEADER: &str = "path,label,split";
+/// Largest split that is read, in bytes.
+const MOST_BYTES: u64 = 4 << 30;
 
 impl Split {
     /// Reads a CSV file with the columns `path` and `split`, and `label` and `group` if they are there, under
@@ -20,7 +22,7 @@ impl Split {
     /// # Errors
     /// A file that cannot be read, a missing column, an unknown part, a path named twice; each with its line.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::parse(file::open(path)?, path)
+        Self::parse(file::open_within(path, MOST_BYTES)?, path)
     }
 
     /// Reads CSV text; `origin` names it in errors.

@@ -7,16 +7,18 @@
 
 mod column;
 mod fit;
+mod metered;
 mod text;
 
 use std::collections::HashMap;
-use std::io::{BufRead, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 
 pub(crate) use self::column::Column;
 pub(crate) use self::fit::fit;
+use self::metered::{Allowance, Metered};
 use crate::error::{Error, Result};
 use crate::spreadsheet::restored;
 
@@ -34,7 +36,7 @@ pub(crate) struct Table {
 }
 
 enum Rows {
-    Separated(Box<csv::Reader<Box<dyn BufRead>>>),
+    Separated(Box<csv::Reader<Metered<Box<dyn BufRead>>>>, Allowance),
     Objects(std::vec::IntoIter<Row>),
 }
 
@@ -43,13 +45,26 @@ enum Rows {
 pub(crate) struct Row {
     /// The line that it begins on, from 1.
     pub(crate) line: u64,
-    cells: StringRecord,
+    cells: Cells,
+}
+
+#[derive(Debug)]
+enum Cells {
+    /// Of every column.
+    All(StringRecord),
+    /// By their columns: objects have a few of many.
+    Some(Vec<(usize, String)>),
 }
 
 impl Row {
     /// The text in a column; `None` where there is none.
     pub(crate) fn cell(&self, column: Option<usize>) -> Option<&str> {
-        self.cells.get(column?).filter(|text| !text.is_empty())
+        let column = column?;
+        let text = match &self.cells {
+            Cells::All(cells) => cells.get(column),
+            Cells::Some(cells) => cells.iter().find(|(own, _)| *own == column).map(|(_, text)| text.as_str()),
+        };
+        text.filter(|text| !text.is_empty())
     }
 }
 
@@ -72,6 +87,7 @@ impl Table {
         let separator = named
             .map_or_else(|| text.fill_buf().map(separator), |(separator, _)| Ok(separator))
             .map_err(io)?;
+        let (text, allowance) = Metered::new(text);
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(separator)
             .trim(csv::Trim::All)
@@ -82,33 +98,42 @@ impl Table {
         Ok(Self {
             origin: origin.to_path_buf(),
             header,
-            rows: Rows::Separated(Box::new(reader)),
+            rows: Rows::Separated(Box::new(reader), allowance),
             lines_before,
         })
     }
 
-    /// A table of JSON objects, one a line; their keys are the columns.
+    /// A table of JSON objects, one a line; their keys are the columns. Cells of other columns than are read
+    /// are not kept.
     fn of_objects(text: Box<dyn BufRead>, origin: &Path) -> Result<Self> {
         let mut header: Vec<String> = Vec::new();
         let mut column_of: HashMap<String, usize> = HashMap::new();
         let mut rows = Vec::new();
-        for (line, text) in (1..).zip(text.lines()) {
+        let (text, allowance) = Metered::new(text);
+        for (line, text) in (1..).zip(BufReader::new(text).lines()) {
             let text = text.map_err(|e| Error::io(origin, &e))?;
+            allowance.renew();
             if text.trim().is_empty() {
                 continue;
             }
             let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text)
                 .map_err(|e| Error::new(format!("line {line} is no JSON object: {e}")).at(origin))?;
-            let mut cells: Vec<String> = Vec::new();
+            if object.is_empty() {
+                continue;
+            }
+            let mut cells = Vec::new();
             for (key, value) in object {
+                let is_known = Column::of(&key).is_some();
                 let column = *column_of.entry(key).or_insert_with_key(|key| {
                     header.push(key.clone());
                     header.len() - 1
                 });
-                cells.resize(cells.len().max(column + 1), String::new());
-                cells[column] = plain(&value);
+                if is_known {
+                    cells.push((column, plain(&value)));
+                }
             }
-            rows.push(Row { line, cells: cells.into() });
+            cells.shrink_to_fit();
+            rows.push(Row { line, cells: Cells::Some(cells) });
         }
         let rows = Rows::Objects(rows.into_iter());
         Ok(Self { origin: origin.to_path_buf(), header: header.into(), rows, lines_before: 0 })
@@ -119,13 +144,15 @@ impl Table {
     /// # Errors
     /// A row that is no text, or has more or fewer cells than the header.
     pub(crate) fn next_row(&mut self) -> Result<Option<Row>> {
-        let reader = match &mut self.rows {
+        let (reader, allowance) = match &mut self.rows {
             Rows::Objects(rows) => return Ok(rows.next()),
-            Rows::Separated(reader) => reader,
+            Rows::Separated(reader, allowance) => (reader, allowance),
         };
         let mut cells = StringRecord::new();
+        allowance.renew();
         while reader.read_record(&mut cells).map_err(|e| bad_csv(&e, &self.origin))? {
             let line = self.lines_before + cells.position().map_or(0, csv::Position::line);
+            allowance.renew();
             if cells.iter().all(str::is_empty) {
                 continue;
             }
@@ -137,7 +164,7 @@ impl Table {
                 .at(&self.origin)
                 .hint("put text that holds the separator into double quotes"));
             }
-            let cells = cells.iter().map(restored).collect();
+            let cells = Cells::All(cells.iter().map(restored).collect());
             return Ok(Some(Row { line, cells }));
         }
         Ok(None)

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 /// Bytes of a table that are looked at before anything is read: its header must end in them.
 const START: usize = 64 << 10;
 /// Largest table in UTF-16, in bytes: it is decoded as a whole.
-const LARGEST_UTF16: u64 = 1 << 30;
+const LARGEST_UTF16: u64 = 64 << 20;
 
 /// The orders of two bytes.
 #[derive(Clone, Copy)]
@@ -36,7 +36,11 @@ pub(super) fn decoded(bytes: impl Read + 'static) -> Result<Box<dyn BufRead>> {
         None => Box::new(bytes),
         Some(order) => {
             let mut utf16 = Vec::new();
-            bytes.take(LARGEST_UTF16).read_to_end(&mut utf16).map_err(io)?;
+            bytes.take(LARGEST_UTF16 + 1).read_to_end(&mut utf16).map_err(io)?;
+            if utf16.len() as u64 > LARGEST_UTF16 {
+                let message = format!("has more than {} MiB in UTF-16", LARGEST_UTF16 >> 20);
+                return Err(Error::new(message).hint("save the table in UTF-8"));
+            }
             Box::new(Cursor::new(from_utf16(&utf16, order)?))
         }
     };

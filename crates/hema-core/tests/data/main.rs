@@ -2,6 +2,7 @@
 
 mod damage;
 mod depth;
+mod failing;
 mod foreign;
 mod forms;
 mod fuzz;

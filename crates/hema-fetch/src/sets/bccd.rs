@@ -57,7 +57,7 @@ pub(super) fn checksum(members: &Members) -> String {
 /// the byte.
 pub(super) fn pack(repository: &Path, packed: &Path) -> Result<PathBuf> {
     let members = read(repository)?;
-    file::write_atomic(packed, |w| {
+    file::replace(packed, |w| {
         let mut archive = tar::Builder::new(w);
         for (name, bytes) in &members {
             let name = name.strip_prefix(CELLS).unwrap_or(name);

@@ -22,6 +22,8 @@ pub struct PublicSet {
     pub contents: &'static str,
     /// How much there is to download, in words.
     pub size: &'static str,
+    /// Most bytes that the file can have: somewhat more than its pixels, or than what was seen.
+    pub(super) most: u64,
     /// The page it is published on.
     pub home: &'static str,
     /// Licence of the set.
@@ -90,7 +92,8 @@ impl PublicSet {
             None => self.url.to_owned(),
         };
         let check = |path: &Path| self.known.check(path);
-        let request = Request { urls: &[url], size: None, proof: self.known.proof(&check), token: None };
+        let (proof, most) = (self.known.proof(&check), self.most);
+        let request = Request { urls: &[url], size: None, most, proof, token: None };
         let outcome = download(&request, &path, options, report).map_err(|e| e.hint(self.by_hand(&path)))?;
         let data = match self.preparation {
             Preparation::None => path.clone(),
@@ -116,7 +119,7 @@ impl PublicSet {
     fn write_readme(&self, folder: &Path, fetched: &Fetched) -> Result<()> {
         let Self { name, about, contents, home, licence, citation, .. } = self;
         let (file, Fetched { sha256, proof, .. }) = (self.file, fetched);
-        file::write_atomic(&folder.join("README.txt"), |w| {
+        file::replace(&folder.join("README.txt"), |w| {
             write!(
                 w,
                 "{name}: {about}\n\n{contents}\n\nHome: {home}\nLicence: {licence}\nCite: {citation}\n\n\

@@ -17,6 +17,7 @@ pub const SETS: &[PublicSet] = &[
                    May Gruenwald-Giemsa stain, CellaVision DM96, Hospital Clinic of Barcelona; people without disease. \
                    There are no patient or slide identifiers, and a few duplicates: run `hema audit` before splitting.",
         size: "about 0.3 GB",
+        most: 1_000_000_000,
         home: "https://data.mendeley.com/datasets/snkd93bnjr/1",
         licence: "CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/)",
         citation: ACEVEDO,
@@ -39,6 +40,7 @@ pub const SETS: &[PublicSet] = &[
         name: "bloodmnist",
         about: "BloodMNIST: the cells of PBC at 28x28, split into train, val and test",
         size: "at most 40 MB",
+        most: 45_000_000,
         url: "https://zenodo.org/records/10519652/files/bloodmnist.npz?download=1",
         file: "bloodmnist.npz",
         known: Known::Md5("7053d0359d879ad8a5505303e11de1dc"),
@@ -48,6 +50,7 @@ pub const SETS: &[PublicSet] = &[
         name: "bloodmnist-64",
         about: "BloodMNIST at 64x64",
         size: "at most 0.2 GB",
+        most: 220_000_000,
         url: "https://zenodo.org/records/10519652/files/bloodmnist_64.npz?download=1",
         file: "bloodmnist_64.npz",
         known: Known::Md5("2b94928a2ae4916078ca51e05b6b800b"),
@@ -57,6 +60,7 @@ pub const SETS: &[PublicSet] = &[
         name: "bloodmnist-128",
         about: "BloodMNIST at 128x128",
         size: "at most 0.9 GB",
+        most: 900_000_000,
         url: "https://zenodo.org/records/10519652/files/bloodmnist_128.npz?download=1",
         file: "bloodmnist_128.npz",
         known: Known::Md5("adace1e0ed228fccda1f39692059dd4c"),
@@ -66,6 +70,7 @@ pub const SETS: &[PublicSet] = &[
         name: "bloodmnist-224",
         about: "BloodMNIST at 224x224 (enlarged from 200x200)",
         size: "at most 2.6 GB",
+        most: 2_700_000_000,
         url: "https://zenodo.org/records/10519652/files/bloodmnist_224.npz?download=1",
         file: "bloodmnist_224.npz",
         known: Known::Md5("b718ff6835fcbdb22ba9eacccd7b2601"),
@@ -79,6 +84,7 @@ pub const SETS: &[PublicSet] = &[
                    around the segmented nuclei; frames labelled with more than one type were left out. The file \
                    `labels.csv` in the archive has the types of all frames.",
         size: "1.6 MB",
+        most: 10_000_000,
         home: "https://github.com/apple2373/BCCD",
         licence: "MIT for the frames (https://github.com/Shenggan/BCCD_Dataset); the repository of the cut-out cells \
                   names no licence of its own",
@@ -103,6 +109,7 @@ const BLOODMNIST: PublicSet = PublicSet {
     contents: "The 17,092 cells of PBC (Acevedo et al. 2020), their middle 200x200 pixels scaled, of the same eight classes: \
                11,959 to train on, 1,712 to validate, 3,421 to test. Not for clinical use.",
     size: "",
+    most: 0,
     home: "https://zenodo.org/records/10519652",
     licence: "CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/)",
     citation: "J. Yang, R. Shi, D. Wei, Z. Liu, L. Zhao, B. Ke, H. Pfister, B. Ni: MedMNIST v2 - A large-scale lightweight \
@@ -115,3 +122,15 @@ const BLOODMNIST: PublicSet = PublicSet {
     known: Known::Md5(""),
     preparation: Preparation::None,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_download_is_without_a_limit() {
+        for set in SETS {
+            assert!((1_000_000..3_000_000_000).contains(&set.most), "{}", set.name);
+        }
+    }
+}

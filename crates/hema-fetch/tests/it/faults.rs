@@ -16,6 +16,8 @@ use crate::server::{Answer, Server};
 
 /// Longer than the buffers of the client and of the system's sockets.
 const SIZE: usize = 300_000;
+/// Most bytes that are taken where no size is known.
+const MOST: u64 = 400_000;
 
 fn file() -> Vec<u8> {
     (0..SIZE as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
@@ -42,6 +44,8 @@ struct Ended {
     retries: Vec<(String, Duration)>,
     /// Bytes that were there when the first answer came.
     resumed_at: Option<u64>,
+    /// Most bytes that ever were there.
+    most_seen: u64,
 }
 
 impl Place {
@@ -68,15 +72,16 @@ impl Place {
     }
 
     fn fetch(&self, urls: &[String], size: Option<u64>, proof: Proof) -> Ended {
-        let (mut retries, mut resumed_at) = (Vec::new(), None);
-        let request = Request { urls, size, proof, token: None };
+        let (mut retries, mut resumed_at, mut most_seen) = (Vec::new(), None, 0);
+        let request = Request { urls, size, most: MOST, proof, token: None };
         let result = download(&request, &self.path("x.bin"), &OPTIONS, &mut |event| match event {
             Event::Bytes { done, .. } => {
                 resumed_at.get_or_insert(done);
+                most_seen = done.max(most_seen);
             }
             Event::Retry { why, wait } => retries.push((why.to_owned(), wait)),
         });
-        Ended { result, retries, resumed_at }
+        Ended { result, retries, resumed_at, most_seen }
     }
 
     /// Downloads with a checksum.
@@ -326,6 +331,87 @@ fn a_length_that_lies_is_found_out() {
     place.has_file();
 }
 
+/// A server that sends far more than the file, and says nothing of it.
+fn endless() -> Answer {
+    Answer { file: file().repeat(20), tells_no_length: true, ..fine() }
+}
+
+#[test]
+fn no_more_is_taken_than_the_file_has_and_the_server_is_not_asked_again() {
+    // by the size that is known, and where none is, by the most that such a file can have
+    for (size, expected) in [
+        (Some(SIZE as u64), " bytes and more of a file of 300000"),
+        (None, " bytes and more, at most 400000 are expected"),
+    ] {
+        let (place, server) = (Place::new(), Server::start(vec![endless()]));
+        let ended = place.fetch(from_ref(&server.address), size, Proof::Sha256(&place.sha256));
+        assert!(ended.most_seen <= MOST, "{}", ended.most_seen);
+        let error = ended.badly();
+        assert!(error.contains(&format!("{}: it sent ", server.address)), "{error}");
+        assert!(error.ends_with(expected), "{error}");
+        assert_eq!((server.requests().len(), place.names()), (1, vec![]));
+    }
+
+    // nor of the rest of a file, whose part is then of no use
+    let rest = Answer { claims_total: Some(2000), ..fine() };
+    let (place, server) = (Place::new(), Server::start(vec![rest]));
+    fs::write(place.path("x.bin.part"), &file()[..1000]).unwrap();
+    let error = place.fetch(from_ref(&server.address), None, Proof::Sha256(&place.sha256)).badly();
+    assert!(error.ends_with(" bytes and more of a file of 2000"), "{error}");
+    assert_eq!((server.requests().len(), place.names()), (1, vec![]));
+
+    // another address may do better
+    let place = Place::new();
+    let urls = [Server::start(vec![endless()]).address, Server::start(vec![fine()]).address];
+    place.fetch(&urls, Some(SIZE as u64), Proof::Sha256(&place.sha256)).well();
+    place.has_file();
+}
+
+#[test]
+fn a_file_that_is_said_to_be_larger_than_it_can_be_is_not_begun() {
+    let (place, server) = (Place::new(), Server::start(vec![Answer { file: vec![1; 400_001], ..fine() }]));
+    let ended = place.checked(&server);
+    assert_eq!(ended.resumed_at, None);
+    let error = ended.badly();
+    assert!(error.ends_with("its file has 400001 bytes, at most 400000 are expected"), "{error}");
+    assert_eq!((server.requests().len(), place.names()), (1, vec![]));
+}
+
+#[test]
+fn a_part_that_is_longer_than_the_file_can_be_is_not_continued() {
+    let (place, server) = (Place::new(), Server::start(vec![fine()]));
+    fs::write(place.path("x.bin.part"), vec![1; 400_001]).unwrap();
+    place.checked(&server).well();
+    place.has_file();
+    assert_eq!(ranges(&server), [None]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_somebody_put_under_the_name_of_a_part_is_not_written_through() {
+    let (place, server) = (Place::new(), Server::start(vec![fine()]));
+    let secret = place.path("secret");
+    fs::write(&secret, "mine").unwrap();
+    for plant in [
+        |from: &std::path::Path, to: &std::path::Path| std::os::unix::fs::symlink(from, to),
+        |from: &std::path::Path, to: &std::path::Path| fs::hard_link(from, to),
+    ] {
+        plant(&secret, &place.path("x.bin.part")).unwrap();
+        let error = place.checked(&server).badly();
+        assert!(error.contains("x.bin.part: is a "), "{error}");
+        fs::remove_file(place.path("x.bin.part")).unwrap();
+    }
+    assert!(server.requests().is_empty());
+
+    // nor through one under the name of its version
+    std::os::unix::fs::symlink(&secret, place.path("x.bin.part.version")).unwrap();
+    let tagged = Answer { etag: Some("\"1\""), ..fine() };
+    place.unchecked(&Server::start(vec![tagged])).well();
+    assert_eq!(fs::read(&secret).unwrap(), b"mine");
+    fs::remove_file(secret).unwrap();
+    place.has_file();
+}
+
 #[test]
 fn a_server_that_tells_no_length_is_read_to_the_end() {
     let untold = Answer { tells_no_length: true, ..fine() };
@@ -502,6 +588,7 @@ fn two_downloads_of_one_file_do_not_meet() {
             let request = Request {
                 urls: from_ref(&server.address),
                 size: None,
+                most: MOST,
                 proof: Proof::Sha256(&place.sha256),
                 token: None,
             };
@@ -526,6 +613,7 @@ fn a_folder_that_cannot_be_written_is_named() {
     let request = Request {
         urls: from_ref(&server.address),
         size: None,
+        most: MOST,
         proof: Proof::Sha256(&place.sha256),
         token: None,
     };

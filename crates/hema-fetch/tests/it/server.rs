@@ -25,6 +25,8 @@ pub(crate) struct Answer {
     pub(crate) ignores_range: bool,
     /// Sends a part as if it began at the first byte.
     pub(crate) sends_first_part: bool,
+    /// The length it claims for the whole file where it sends a part.
+    pub(crate) claims_total: Option<u64>,
     /// The length it claims for the body, instead of the true one.
     pub(crate) length: Option<u64>,
     /// It claims no length.
@@ -104,7 +106,11 @@ impl Answer {
             (None, Some(_)) => (
                 "206 Partial Content",
                 &self.file[first..],
-                format!("Content-Range: bytes {first}-{}/{total}\r\n", total - 1),
+                format!(
+                    "Content-Range: bytes {first}-{}/{}\r\n",
+                    total - 1,
+                    self.claims_total.unwrap_or(total as u64)
+                ),
             ),
             (None, None) => ("200 OK", &self.file[..], String::new()),
         };

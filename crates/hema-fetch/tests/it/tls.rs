@@ -74,6 +74,7 @@ fn ask() {
     let request = Request {
         urls: from_ref(&url),
         size: Some(BODY.len() as u64),
+        most: 1 << 20,
         proof: Proof::Contents(&|_| Ok(())),
         token: None,
     };

@@ -4,8 +4,8 @@
 //! one pass normalises and activates. The backward pass needs the convolution's output and the statistics;
 //! the input is the caller's to keep.
 
-use crate::layers::{Conv2d, Depthwise, Norm, NormGrads, PackedConv, Stats};
-use crate::parallel::{Workspace, scratch};
+use crate::layers::{Conv2d, Depthwise, Norm, NormGrads, PackedConv, PackedDepthwise, Stats};
+use crate::parallel::{Workspace, check_len, scratch};
 use crate::simd::{Act, Element};
 
 /// A convolution of either kind.
@@ -19,6 +19,10 @@ pub enum Filter {
 
 impl Filter {
     /// Values in the input.
+    ///
+    /// # Panics
+    /// If no buffer has so many.
+    #[track_caller]
     pub fn in_len(&self) -> usize {
         match self {
             Self::Dense(c) => c.in_len(),
@@ -27,6 +31,10 @@ impl Filter {
     }
 
     /// Values in the output.
+    ///
+    /// # Panics
+    /// If the filter does not fit, or no buffer has so many.
+    #[track_caller]
     pub fn out_len(&self) -> usize {
         match self {
             Self::Dense(c) => c.out_len(),
@@ -35,6 +43,10 @@ impl Filter {
     }
 
     /// Values in the weights.
+    ///
+    /// # Panics
+    /// If no buffer has so many.
+    #[track_caller]
     pub fn weight_len(&self) -> usize {
         match self {
             Self::Dense(c) => c.weight_len(),
@@ -56,6 +68,41 @@ impl Filter {
             Self::Dense(c) => c.outputs,
             Self::Depthwise(d) => d.channels,
         }
+    }
+
+    /// Images, rows, columns and channels of the input.
+    pub(super) fn in_shape(&self) -> [usize; 4] {
+        match self {
+            Self::Dense(c) => [c.batch, c.height, c.width, c.inputs],
+            Self::Depthwise(d) => [d.batch, d.height, d.width, d.channels],
+        }
+    }
+
+    /// Images, rows, columns and channels of the output.
+    pub(super) fn out_shape(&self) -> [usize; 4] {
+        match self {
+            Self::Dense(c) => [c.batch, c.out_height(), c.out_width(), c.outputs],
+            Self::Depthwise(d) => [d.batch, d.out_height(), d.out_width(), d.channels],
+        }
+    }
+
+    /// Checks that there is a kernel for the shape, on maps that memory can have.
+    #[track_caller]
+    pub(super) fn check_shape(&self) {
+        match self {
+            Self::Dense(c) => c.check(),
+            Self::Depthwise(d) => d.check(),
+        }
+        // these panic where it cannot
+        let _lengths = [self.in_len(), self.out_len(), self.weight_len()];
+    }
+
+    /// Checks the shape, and the input's and the weights' lengths against it.
+    #[track_caller]
+    fn check<E>(&self, x: &[E], weight: &[f32]) {
+        self.check_shape();
+        check_len("x", x.len(), self.in_len());
+        check_len("weight", weight.len(), self.weight_len());
     }
 
     fn forward<E: Element>(&self, x: &[E], weight: &[f32], bias: Option<&[f32]>, act: Act, y: &mut [E]) {
@@ -165,11 +212,17 @@ pub(crate) struct FoldedConvBnAct<E> {
 
 enum FoldedWeight<E> {
     Dense(PackedConv<E>),
-    Depthwise(Vec<f32>),
+    Depthwise(PackedDepthwise),
 }
 
 impl ConvBnAct {
+    /// The normalisation of the convolution's output.
+    ///
+    /// # Panics
+    /// If it has not as many channels.
+    #[track_caller]
     pub(crate) fn norm<'a>(&self, params: &ConvBnActParams<'a>) -> Norm<'a> {
+        check_len("gamma", params.gamma.len(), self.filter.outputs());
         Norm {
             gamma: params.gamma,
             beta: params.beta,
@@ -190,6 +243,7 @@ impl ConvBnAct {
         params: &ConvBnActParams,
         workspace: &Workspace,
     ) -> ConvBnActSaved<E> {
+        self.filter.check(x, params.weight);
         let mut pre = workspace.take(self.filter.out_len());
         let stats = match params.fixed {
             None => self.filter.forward_stats(x, params.weight, &mut pre),
@@ -238,6 +292,7 @@ impl ConvBnAct {
         dx: InputGrad<E>,
         workspace: &Workspace,
     ) -> ConvBnActGrads {
+        self.filter.check(x, params.weight);
         let mut weight = workspace.take(self.filter.weight_len());
         self.filter.grad_weight(x, d, &mut weight);
         match dx {
@@ -253,6 +308,8 @@ impl ConvBnAct {
     /// # Panics
     /// If a length does not match the shape.
     pub(crate) fn fold<E: Element>(&self, params: &ConvBnActParams, stats: &Stats) -> FoldedConvBnAct<E> {
+        self.filter.check_shape();
+        check_len("weight", params.weight.len(), self.filter.weight_len());
         let (scale, bias) = self.norm(params).fold(stats);
         let per_output = self.filter.weight_len() / self.filter.outputs();
         let weight: Vec<f32> =
@@ -275,7 +332,7 @@ impl ConvBnAct {
             (Filter::Depthwise(d), FoldedWeight::Depthwise(weight)) => {
                 d.forward_packed(x, weight, bias, self.act, y);
             }
-            _ => panic!("folded from layers with the other kind of filter"),
+            _ => panic!("folded from layers with another kind of filter than expected"),
         }
     }
 }

@@ -8,7 +8,8 @@
 //! costs less than reading them would.
 
 use crate::layers::{
-    Conv2d, Depthwise, LayerNorm, Map, PackedConv, Pad, ResponseNorm, RowStats, add_scaled_rows,
+    Conv2d, Depthwise, LayerNorm, Map, PackedConv, PackedDepthwise, Pad, ResponseNorm, RowStats,
+    add_scaled_rows,
 };
 use crate::parallel;
 use crate::parallel::{Workspace, check_len};
@@ -113,7 +114,9 @@ struct FoldedResponse {
 
 /// A [`ConvNextBlock`]'s layers for predictions: the factors folded into the second dense layer.
 pub struct FoldedConvNext<E> {
-    depthwise_weight: Vec<f32>,
+    /// Channels, hidden channels and depthwise kernel.
+    sizes: [usize; 3],
+    depthwise_weight: PackedDepthwise,
     depthwise_bias: Vec<f32>,
     norm_weight: Vec<f32>,
     norm_bias: Vec<f32>,
@@ -126,6 +129,10 @@ pub struct FoldedConvNext<E> {
 
 impl ConvNextBlock {
     /// Values in the input, and in the output.
+    ///
+    /// # Panics
+    /// If no buffer has so many.
+    #[track_caller]
     pub fn len(&self) -> usize {
         self.depthwise.in_len()
     }
@@ -158,6 +165,54 @@ impl ConvNextBlock {
         LayerNorm { weight: params.norm_weight, bias: params.norm_bias, eps: self.eps }
     }
 
+    fn sizes(&self) -> [usize; 3] {
+        [self.depthwise.channels, self.hidden, self.depthwise.kernel]
+    }
+
+    /// Checks that there is a kernel for the depthwise convolution, and the input's length against it.
+    #[track_caller]
+    fn check_shape<E>(&self, x: &[E]) {
+        let depthwise = self.depthwise;
+        depthwise.check();
+        assert!(
+            [depthwise.out_height(), depthwise.out_width()] == [depthwise.height, depthwise.width],
+            "found {depthwise:?}, expected a convolution that keeps height and width"
+        );
+        check_len("x", x.len(), self.len());
+    }
+
+    /// Checks that there are kernels for the dense layers, and the parameters' lengths against the shape.
+    #[track_caller]
+    fn check_params(&self, params: &ConvNextParams) {
+        self.expand().check();
+        let (channels, dense) = (self.depthwise.channels, self.expand().weight_len());
+        for (name, values, expected) in [
+            ("depthwise_weight", params.depthwise_weight, self.depthwise.weight_len()),
+            ("depthwise_bias", params.depthwise_bias, channels),
+            ("norm_weight", params.norm_weight, channels),
+            ("norm_bias", params.norm_bias, channels),
+            ("expand_weight", params.expand_weight, dense),
+            ("expand_bias", params.expand_bias, self.hidden),
+            ("project_weight", params.project_weight, dense),
+            ("project_bias", params.project_bias, channels),
+        ] {
+            check_len(name, values.len(), expected);
+        }
+        if let Some(response) = params.response {
+            check_len("weight of the response", response.weight.len(), self.hidden);
+            check_len("bias of the response", response.bias.len(), self.hidden);
+        }
+        params.scale.inspect(|scale| check_len("scale", scale.len(), channels));
+    }
+
+    /// Checks what both passes read.
+    #[track_caller]
+    fn check<E>(&self, input: &ConvNextInput<E>) {
+        self.check_shape(input.x);
+        self.check_params(input.params);
+        input.drop_path_mask.inspect(|mask| check_len("drop_path_mask", mask.len(), self.depthwise.batch));
+    }
+
     /// The factors of an image: the block's, times that of stochastic depth.
     fn factors(&self, scale: Option<&[f32]>, mask: Option<&[f32]>, image: usize) -> Vec<f32> {
         let by = mask.map_or(1.0, |mask| mask[image]);
@@ -174,7 +229,7 @@ impl ConvNextBlock {
     /// If a length does not match the shape.
     pub fn forward<E: Element>(&self, input: &ConvNextInput<E>, y: &mut [E]) -> ConvNextSaved<E> {
         let ConvNextInput { x, params, drop_path_mask, workspace } = *input;
-        check_len("x", x.len(), self.len());
+        self.check(input);
         check_len("y", y.len(), self.len());
         let mut spread = workspace.take(self.len());
         let bias = Some(params.depthwise_bias);
@@ -213,9 +268,16 @@ impl ConvNextBlock {
     /// # Panics
     /// If a length does not match the shape.
     pub fn backward<E: Element>(&self, given: ConvNextBackward<E>) -> ConvNextGrads {
-        let ConvNextBackward { input: ConvNextInput { x, params, drop_path_mask, workspace }, saved, dy, dx } =
-            given;
+        let ConvNextBackward { input, saved, dy, dx } = given;
+        let ConvNextInput { x, params, drop_path_mask, workspace } = input;
         let ConvNextSaved { spread, stats, hidden, norms, projected } = saved;
+        self.check(&input);
+        assert!(
+            (norms.is_some(), projected.is_some()) == (params.response.is_some(), params.scale.is_some()),
+            "the kept maps are of a block with other parameters"
+        );
+        check_len("hidden", hidden.len(), self.expand().out_len());
+        check_len("dy", dy.len(), self.len());
         let map = self.map(self.depthwise.channels);
 
         let scale = projected.as_ref().map(|projected| self.grad_scale(dy, projected, drop_path_mask));
@@ -314,6 +376,7 @@ impl ConvNextBlock {
     /// # Panics
     /// If a length does not match the shape.
     pub fn fold<E: Element>(&self, params: &ConvNextParams) -> FoldedConvNext<E> {
+        self.check_params(params);
         let (mut weight, mut bias) = (params.project_weight.to_vec(), params.project_bias.to_vec());
         let rows = weight.chunks_exact_mut(self.hidden).zip(&mut bias);
         for ((row, bias), scale) in rows.zip(self.factors(params.scale, None, 0)) {
@@ -325,7 +388,8 @@ impl ConvNextBlock {
             eps: norm.eps,
         };
         FoldedConvNext {
-            depthwise_weight: params.depthwise_weight.to_vec(),
+            sizes: self.sizes(),
+            depthwise_weight: self.depthwise.pack(params.depthwise_weight),
             depthwise_bias: params.depthwise_bias.to_vec(),
             norm_weight: params.norm_weight.to_vec(),
             norm_bias: params.norm_bias.to_vec(),
@@ -342,10 +406,11 @@ impl ConvNextBlock {
     /// # Panics
     /// If a length does not match the shape.
     pub fn infer<E: Element>(&self, x: &[E], folded: &FoldedConvNext<E>, workspace: &Workspace, y: &mut [E]) {
-        check_len("x", x.len(), self.len());
+        self.check_shape(x);
         check_len("y", y.len(), self.len());
+        assert_eq!(folded.sizes, self.sizes(), "channels, hidden channels and kernel of folded parameters");
         let bias = Some(folded.depthwise_bias.as_slice());
-        self.depthwise.forward(x, &folded.depthwise_weight, bias, Act::Identity, y);
+        self.depthwise.forward_packed(x, &folded.depthwise_weight, bias, Act::Identity, y);
         let mut normal = workspace.take(self.len());
         let norm = LayerNorm { weight: &folded.norm_weight, bias: &folded.norm_bias, eps: self.eps };
         norm.forward(y, &mut normal);

@@ -5,7 +5,7 @@
 //!
 //! Left out on purpose: max pooling and windows.
 
-use crate::parallel::{self, check_len, par_chunks};
+use crate::parallel::{self, check_len, extents, par_chunks};
 use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors};
 
 /// An NHWC map as images of `pixels` rows of `channels` values.
@@ -21,20 +21,28 @@ pub struct Map {
 
 impl Map {
     /// Values in the map.
+    ///
+    /// # Panics
+    /// If no buffer has so many.
+    #[track_caller]
     pub fn numel(&self) -> usize {
-        self.batch * self.pixels * self.channels
+        extents::values("map", [self.batch, self.pixels, self.channels])
     }
 
+    /// Values of an image, of a map that has been checked.
     pub(crate) fn image(&self) -> usize {
         self.pixels * self.channels
     }
 
-    fn check_map<E>(&self, name: &str, x: &[E]) {
+    #[track_caller]
+    pub(super) fn check_map<E>(&self, name: &str, x: &[E]) {
         assert!(self.numel() > 0, "an empty map: {self:?}");
         check_len(name, x.len(), self.numel());
     }
 
-    fn check_vectors(&self, name: &str, v: &[f32]) {
+    /// Checks the length of one value for each image and channel, of a map that has been checked.
+    #[track_caller]
+    pub(super) fn check_vectors(&self, name: &str, v: &[f32]) {
         check_len(name, v.len(), self.batch * self.channels);
     }
 
@@ -54,6 +62,7 @@ impl Map {
     /// # Panics
     /// If the length does not match the map.
     pub fn sums<E: Element>(&self, x: &[E]) -> Vec<f32> {
+        self.check_map("x", x);
         let mut means = vec![0.0; self.batch * self.channels];
         self.mean(x, &mut means);
         let mut sums = vec![0.0_f64; self.channels];
@@ -68,8 +77,8 @@ impl Map {
     /// # Panics
     /// If lengths do not match the map.
     pub fn mean_backward<E: Element>(&self, dy: &[f32], dx: &mut [E]) {
-        self.check_vectors("dy", dy);
         self.check_map("dx", dx);
+        self.check_vectors("dy", dy);
         let share = 1.0 / self.pixels as f32;
         par_chunks(dx, self.image(), |i, dx| {
             let dy = &dy[i * self.channels..][..self.channels];

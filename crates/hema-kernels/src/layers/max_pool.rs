@@ -8,7 +8,7 @@
 
 use super::Pad;
 use super::window::Window;
-use crate::parallel::{self, check_len, par_chunks};
+use crate::parallel::{self, check_len, extents, par_chunks};
 use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors};
 
 /// The shape of a max pooling.
@@ -37,23 +37,39 @@ impl MaxPool {
     }
 
     /// Rows of the output.
+    ///
+    /// # Panics
+    /// If the window does not fit.
+    #[track_caller]
     pub fn out_height(&self) -> usize {
         self.window().rows()
     }
 
     /// Columns of the output.
+    ///
+    /// # Panics
+    /// If the window does not fit.
+    #[track_caller]
     pub fn out_width(&self) -> usize {
         self.window().columns()
     }
 
     /// Values in the input (batch, height, width, channels).
+    ///
+    /// # Panics
+    /// If no buffer has so many.
+    #[track_caller]
     pub fn in_len(&self) -> usize {
-        self.batch * self.height * self.width * self.channels
+        extents::values("input", [self.batch, self.height, self.width, self.channels])
     }
 
     /// Values in the output (batch, `out_height`, `out_width`, channels).
+    ///
+    /// # Panics
+    /// If the window does not fit, or no buffer has so many.
+    #[track_caller]
     pub fn out_len(&self) -> usize {
-        self.batch * self.out_height() * self.out_width() * self.channels
+        extents::values("output", [self.batch, self.out_height(), self.out_width(), self.channels])
     }
 
     #[track_caller]
@@ -121,7 +137,7 @@ impl MaxPool {
     /// Gradient of the input: `dx` like `x`, from `dy` and the winners of the forward pass.
     ///
     /// # Panics
-    /// If a length does not match the shape.
+    /// If a length does not match the shape, or a winner is no tap of the window.
     pub fn backward<E: Element>(&self, dy: &[E], winners: &[u8], dx: &mut [E]) {
         self.check();
         check_len("dy", dy.len(), self.out_len());
@@ -138,7 +154,8 @@ impl MaxPool {
                 sources.clear();
                 sources.extend((0..self.kernel * self.kernel).map(|tap| self.pixel(row, column, tap)));
                 for (channel, (dy, winner)) in dy.iter().zip(winners).enumerate() {
-                    if let Some(source) = sources[usize::from(*winner)] {
+                    let source = sources.get(usize::from(*winner));
+                    if let Some(source) = source.expect("a winner is the number of a tap of the window") {
                         sums[source * c + channel] += dy.to_f32();
                     }
                 }

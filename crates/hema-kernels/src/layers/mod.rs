@@ -17,6 +17,7 @@ mod window;
 pub use conv::Conv2d;
 pub(crate) use conv::PackedConv;
 pub use depthwise::Depthwise;
+pub(crate) use depthwise::PackedDepthwise;
 pub use layer_norm::{LayerNorm, LayerNormGrads, RowStats};
 pub use map::Map;
 pub(crate) use map::{add_scaled, add_scaled_rows, mean_image, scale_add_image, scale_image};

@@ -108,8 +108,9 @@ impl Norm<'_> {
     /// # Panics
     /// If lengths do not match.
     pub fn backward<E: Element>(&self, x: &[E], stats: &Stats, d: &mut [E]) -> NormGrads {
-        let size = chunk(self.check(stats));
-        self.backward_chunks(x, stats, size, d, |_, _| ())
+        let channels = self.check(stats);
+        check_rows("x", x, channels);
+        self.backward_chunks(x, stats, chunk(channels), d, |_, _| ())
     }
 
     /// [`Norm::backward`] with chunks of `size` values (whole rows); `first` is called with each chunk's

@@ -31,10 +31,9 @@ pub struct ResponseNormGrads {
 
 impl ResponseNorm<'_> {
     fn check<E>(&self, map: &Map, x: &[E]) {
+        map.check_map("x", x);
         check_len("weight", self.weight.len(), map.channels);
         check_len("bias", self.bias.len(), map.channels);
-        assert!(map.numel() > 0, "an empty map: {map:?}");
-        check_len("x", x.len(), map.numel());
     }
 
     /// Normalises `x` in its place; returns the norms (batch, channels).
@@ -61,7 +60,7 @@ impl ResponseNorm<'_> {
     /// If a length does not match the map.
     pub fn apply<E: Element>(&self, map: &Map, norms: &[f32], x: &mut [E]) {
         self.check(map, x);
-        check_len("norms", norms.len(), map.batch * map.channels);
+        map.check_vectors("norms", norms);
         let images = x.chunks_mut(map.image()).zip(norms.chunks(map.channels));
         parallel::for_each(images, |(x, norms)| scale_add_image(x, &self.factors(norms), self.bias));
     }
@@ -73,7 +72,7 @@ impl ResponseNorm<'_> {
     pub fn backward<E: Element>(&self, map: &Map, x: &[E], norms: &[f32], d: &mut [E]) -> ResponseNormGrads {
         self.check(map, x);
         check_len("d", d.len(), x.len());
-        check_len("norms", norms.len(), map.batch * map.channels);
+        map.check_vectors("norms", norms);
         let channels = map.channels;
         let images = d.chunks_mut(map.image()).zip(x.chunks(map.image())).zip(norms.chunks(channels));
         let of_images: Vec<Vec<f32>> = parallel::map(images, |((d, x), norms)| {

@@ -6,6 +6,7 @@
 //! before.
 
 use super::{Conv2d, Map, PackedConv, Pad};
+use crate::parallel::check_len;
 use crate::simd::{Act, Element};
 
 /// The shape of a squeeze-and-excitation layer (Hu et al., 2018).
@@ -128,23 +129,31 @@ impl SqueezeExcite {
         self.layer(self.reduced, self.map.channels)
     }
 
+    /// Checks the shape, and the parameters' lengths against it.
+    #[track_caller]
+    pub(crate) fn check(&self, params: &SqueezeParams) {
+        let (reduce, expand) = (self.reduce(), self.expand());
+        reduce.check();
+        check_len("reduce_weight", params.reduce_weight.len(), reduce.weight_len());
+        check_len("reduce_bias", params.reduce_bias.len(), self.reduced);
+        check_len("expand_weight", params.expand_weight.len(), expand.weight_len());
+        check_len("expand_bias", params.expand_bias.len(), self.map.channels);
+    }
+
     /// The gates, from the averages (batch, channels) of the map.
     ///
     /// # Panics
     /// If a length does not match the shape.
     pub fn forward(&self, mean: Vec<f32>, params: &SqueezeParams) -> SqueezeSaved {
-        let mut pre = vec![0.0; self.map.batch * self.reduced];
+        let (reduce, expand) = (self.reduce(), self.expand());
+        self.check(params);
+        check_len("mean", mean.len(), reduce.in_len());
+        let mut pre = vec![0.0; reduce.out_len()];
         let mut hidden = pre.clone();
-        self.reduce().forward(&mean, params.reduce_weight, Some(params.reduce_bias), Act::Identity, &mut pre);
+        reduce.forward(&mean, params.reduce_weight, Some(params.reduce_bias), Act::Identity, &mut pre);
         self.act.forward(&pre, &mut hidden);
         let mut gate = vec![0.0; mean.len()];
-        self.expand().forward(
-            &hidden,
-            params.expand_weight,
-            Some(params.expand_bias),
-            self.gate.act(),
-            &mut gate,
-        );
+        expand.forward(&hidden, params.expand_weight, Some(params.expand_bias), self.gate.act(), &mut gate);
         self.gate.finish(&mut gate);
         SqueezeSaved { mean, pre, hidden, gate }
     }
@@ -162,6 +171,7 @@ impl SqueezeExcite {
         d: &[E],
     ) -> (SqueezeGrads, Vec<f32>) {
         let (reduce, expand) = (self.reduce(), self.expand());
+        self.check(params);
         // of the gates before their function: sum(d * x) times its slope, and x * gate is y
         let mut dgate = vec![0.0; saved.gate.len()];
         self.map.dot(y, d, &mut dgate);
@@ -194,6 +204,7 @@ impl SqueezeExcite {
     /// # Panics
     /// If a length does not match the shape.
     pub(crate) fn fold(&self, params: &SqueezeParams) -> FoldedSqueeze {
+        self.check(params);
         FoldedSqueeze {
             reduce: self.reduce().pack(params.reduce_weight),
             reduce_bias: params.reduce_bias.to_vec(),

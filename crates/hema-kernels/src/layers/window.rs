@@ -21,8 +21,16 @@ impl Pad {
 
     /// TensorFlow's SAME padding: the output has `ceil(input / stride)` pixels and an odd pixel goes to the
     /// bottom and right.
+    ///
+    /// # Panics
+    /// If the map is empty or the stride 0.
     pub fn same(height: usize, width: usize, kernel: usize, stride: usize) -> Self {
-        let total = |size: usize| ((size.div_ceil(stride) - 1) * stride + kernel).saturating_sub(size);
+        assert!(
+            height > 0 && width > 0 && stride > 0,
+            "same padding: found a map of {height} x {width} and stride {stride}, expected positive sizes"
+        );
+        // the last step begins less than one stride before the end
+        let total = |size: usize| kernel.saturating_sub((size - 1) % stride + 1);
         let (h, w) = (total(height), total(width));
         Self { top: h / 2, left: w / 2, bottom: h - h / 2, right: w - w / 2 }
     }
@@ -33,6 +41,7 @@ impl Pad {
 }
 
 /// A square window on its way over a padded map.
+#[derive(Debug)]
 pub(super) struct Window {
     pub(super) height: usize,
     pub(super) width: usize,
@@ -43,20 +52,39 @@ pub(super) struct Window {
 
 impl Window {
     /// Rows of positions.
+    ///
+    /// # Panics
+    /// If it does not fit.
+    #[track_caller]
     pub(super) fn rows(&self) -> usize {
-        (self.height + self.pad.top + self.pad.bottom - self.kernel) / self.stride + 1
+        self.positions(self.height, [self.pad.top, self.pad.bottom]).unwrap_or_else(|| self.refuse())
     }
 
     /// Columns of positions.
+    ///
+    /// # Panics
+    /// If it does not fit.
+    #[track_caller]
     pub(super) fn columns(&self) -> usize {
-        (self.width + self.pad.left + self.pad.right - self.kernel) / self.stride + 1
+        self.positions(self.width, [self.pad.left, self.pad.right]).unwrap_or_else(|| self.refuse())
     }
 
     /// Whether the sizes are positive and the window is no larger than the padded map.
     pub(super) fn fits(&self) -> bool {
-        let Self { height, width, kernel, stride, pad } = self;
-        [*height, *width, *kernel, *stride].into_iter().all(|n| n > 0)
-            && height + pad.top + pad.bottom >= *kernel
-            && width + pad.left + pad.right >= *kernel
+        self.positions(self.height, [self.pad.top, self.pad.bottom]).is_some()
+            && self.positions(self.width, [self.pad.left, self.pad.right]).is_some()
+    }
+
+    /// Positions along a side of so many pixels, whose padded length must be a distance between addresses.
+    fn positions(&self, size: usize, pad: [usize; 2]) -> Option<usize> {
+        let padded = isize::try_from(size.checked_add(pad[0])?.checked_add(pad[1])?).ok()? as usize;
+        let is_possible =
+            size > 0 && self.kernel > 0 && self.stride > 0 && isize::try_from(self.stride).is_ok();
+        Some(padded.checked_sub(self.kernel).filter(|_| is_possible)? / self.stride + 1)
+    }
+
+    #[track_caller]
+    fn refuse(&self) -> ! {
+        panic!("found {self:?}, expected positive sizes and a padded map no smaller than the window")
     }
 }

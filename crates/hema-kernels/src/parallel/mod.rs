@@ -2,6 +2,7 @@
 
 mod buffers;
 mod cache_lines;
+pub(crate) mod extents;
 mod step_pool;
 mod workspace;
 

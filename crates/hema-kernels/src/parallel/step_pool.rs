@@ -459,6 +459,30 @@ mod tests {
     }
 
     #[test]
+    fn a_loop_that_panics_ends_with_all_its_tasks_ended() {
+        for threads in [2, 4] {
+            on_threads(threads, || {
+                for bad in 0..4 {
+                    let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+                    let pass = || {
+                        for_each(0..64, |i| {
+                            assert!(i % 4 != bad, "found {i}");
+                            begun.fetch_add(1, Ordering::Relaxed);
+                            thread::sleep(PATIENCE / 4);
+                            ended.fetch_add(1, Ordering::Relaxed);
+                        });
+                    };
+                    assert!(catch_unwind(AssertUnwindSafe(pass)).is_err());
+                    // what the tasks borrow may go now
+                    let ended = ended.into_inner();
+                    thread::sleep(PATIENCE);
+                    assert_eq!(begun.into_inner(), ended);
+                }
+            });
+        }
+    }
+
+    #[test]
     fn something_is_made_by_each_thread_at_most_once_in_a_pass() {
         on_threads(4, || {
             let made = AtomicUsize::new(0);

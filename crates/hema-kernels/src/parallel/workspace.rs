@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use half::bf16;
 
+use super::extents;
+
 /// Buffers of one type, by length.
 pub(crate) type Shelf<E> = Mutex<BTreeMap<usize, Stack<E>>>;
 
@@ -51,7 +53,12 @@ pub struct Workspace {
 #[allow(private_bounds)] // sealed: there are shelves for two types
 impl Workspace {
     /// A buffer of `len` values, whatever they are: one given back before, or a new one.
+    ///
+    /// # Panics
+    /// If no buffer has so many.
+    #[track_caller]
     pub fn take<E: Shelved>(&self, len: usize) -> Vec<E> {
+        extents::values("buffer", [len]);
         let mut shelf = E::shelf(self).lock().unwrap_or_else(PoisonError::into_inner);
         let stack = shelf.entry(len).or_default();
         stack.out += 1;

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::{AMX_ROW_VALUES, AMX_ROWS, copy_rows, padded_rows, uses_amx};
-use crate::parallel::check_len;
+use crate::parallel::{check_len, extents};
 use crate::simd::Element;
 
 /// The most input channels that are gathered by copying.
@@ -37,9 +37,18 @@ pub(crate) struct Axis {
     pub(crate) source: usize,
 }
 
+/// Pixels along an axis as a signed number, of which a few can be added.
+#[track_caller]
+fn signed(pixels: usize) -> isize {
+    let most = usize::MAX >> 4;
+    assert!(pixels <= most, "found {pixels} pixels along an axis, expected no more than fit into memory");
+    pixels as isize
+}
+
 impl Axis {
     pub(crate) fn forward(input: usize, output: usize, kernel: usize, stride: usize, pad: usize) -> Self {
-        let taps = (0..kernel).map(|k| (k, k as isize - pad as isize)).collect();
+        let pad = signed(pad);
+        let taps = (0..kernel).map(|k| (k, k as isize - pad)).collect();
         Self { count: output, first: 0, step: 1, mul: stride, taps, source: input }
     }
 
@@ -52,13 +61,22 @@ impl Axis {
         pad: usize,
         class: usize,
     ) -> Self {
+        let from = signed(class) + signed(pad);
         let taps = (0..kernel)
-            .map(|k| (k, (class + pad) as isize - k as isize))
+            .map(|k| (k, from - k as isize))
             .filter(|(_, distance)| distance % stride as isize == 0)
             .map(|(k, distance)| (k, distance / stride as isize))
             .collect();
         let count = input.saturating_sub(class).div_ceil(stride);
         Self { count, first: class, step: stride, mul: 1, taps, source: output }
+    }
+
+    /// Panics if a place of a source or a destination is no signed number.
+    #[track_caller]
+    fn check(&self) {
+        signed(self.source);
+        signed(self.mul.saturating_mul(self.count));
+        signed(self.step.saturating_mul(self.count).saturating_add(self.first));
     }
 
     /// Where destination `i` takes from, which may lie beyond the map.
@@ -125,8 +143,16 @@ pub(crate) struct Gather<'a, E> {
 }
 
 impl<'a, E: Element> Gather<'a, E> {
+    /// # Panics
+    /// If the map's length is not that of the sizes, or they are more than there can be.
+    #[track_caller]
     pub(crate) fn new(map: &'a [E], channels: usize, batch: usize, rows: Axis, columns: Axis) -> Self {
-        check_len("map", map.len(), batch * rows.source * columns.source * channels);
+        rows.check();
+        columns.check();
+        check_len("map", map.len(), extents::values("map", [batch, rows.source, columns.source, channels]));
+        // addresses and copies of rows are counted by these
+        extents::values("destination", [batch, rows.count, columns.count]);
+        extents::values("taps of a pixel", [rows.taps.len(), columns.taps.len(), channels]);
         Self { map, channels, batch, rows, columns, zeros: vec![E::default(); channels] }
     }
 
@@ -145,6 +171,16 @@ impl<'a, E: Element> Gather<'a, E> {
     pub(crate) fn split(&self, i: usize) -> (usize, usize, usize) {
         let (row, column) = (i / self.columns.count, i % self.columns.count);
         (row / self.rows.count, row % self.rows.count, column)
+    }
+
+    /// Panics unless there are destination pixels `start..start + m`.
+    #[track_caller]
+    fn check_pixels(&self, start: usize, m: usize) {
+        let pixels = self.pixels();
+        assert!(
+            m > 0 && m <= pixels && start <= pixels - m,
+            "found {m} pixels from {start} on, expected some of {pixels}"
+        );
     }
 
     /// The lines that destination pixels `start..start + m` lie in.
@@ -175,6 +211,7 @@ impl<'a, E: Element> Gather<'a, E> {
     /// Fills `table` with the source addresses of destination pixels `start..start + m`, tap by tap, each tap
     /// padded to whole tiles with the row of zeros. An address is of `channels` values.
     pub(crate) fn fill(&self, start: usize, m: usize, table: &mut Vec<*const E>) {
+        self.check_pixels(start, m);
         table.clear();
         let zeros = |count: usize| std::iter::repeat_n(self.zeros.as_ptr(), count);
         for &(_, row_offset) in &self.rows.taps {
@@ -229,6 +266,7 @@ impl<'a, E: Element> Gather<'a, E> {
         of: &mut Vec<Option<usize>>,
         buffer: &mut Vec<E>,
     ) {
+        self.check_pixels(start, m);
         let Self { rows, columns, .. } = self;
         let ((above, more_rows), (before, more_columns)) = (rows.reach(), columns.reach());
         let (pitch, c) = (columns.count + more_columns, self.channels);
@@ -278,6 +316,7 @@ impl<'a, E: Element> Gather<'a, E> {
         table: &mut Vec<*const E>,
         buffer: &mut Vec<E>,
     ) {
+        self.check_pixels(start, m);
         let (c, taps) = (self.channels, self.columns.taps.len());
         let width = row_of::<E>(self.rows.taps.len() * taps * c);
         // the end of each row, which no task writes, stays zero

@@ -20,6 +20,8 @@ mod outer;
 mod pack;
 mod product;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod tiling;
 
 pub(crate) use epilogue::Epilogue;

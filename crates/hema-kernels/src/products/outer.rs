@@ -9,12 +9,15 @@ use std::marker::PhantomData;
 #[cfg(target_arch = "x86_64")]
 use super::amx;
 use super::{JoinRows, in_memory, outer_widest, panels};
+use crate::parallel::extents;
 use crate::simd::{Element, Kernel, Simd, dispatch};
 
 /// One side of an [`outer`] product: rows of words, each a value or, of a narrow type, the pair of it and its
 /// neighbour in the next row.
 pub(crate) struct OuterRows {
     rows: Vec<*const f32>,
+    /// Words of each row.
+    words: usize,
     joined: Vec<f32>,
     /// The transposition of a left-hand side that was multiplied by AMX tiles, for further products.
     #[cfg(target_arch = "x86_64")]
@@ -25,15 +28,17 @@ impl OuterRows {
     pub(crate) fn new() -> Self {
         Self {
             rows: Vec::new(),
+            words: 0,
             joined: Vec::new(),
             #[cfg(target_arch = "x86_64")]
             tiles: Vec::new(),
         }
     }
 
-    /// Forgets the rows.
-    fn clear(&mut self) {
+    /// Forgets the rows, for others of `n` words.
+    fn clear(&mut self, n: usize) {
         self.rows.clear();
+        self.words = n;
         #[cfg(target_arch = "x86_64")]
         self.tiles.clear();
     }
@@ -43,22 +48,23 @@ impl OuterRows {
     /// # Safety
     /// Every address has `from + n` readable values for as long as the rows are used.
     pub(crate) unsafe fn set<E: Element>(&mut self, rows: &[*const E], from: usize, n: usize) {
-        self.clear();
+        self.clear(n);
         if E::PER_WORD == 1 {
             self.rows.extend(rows.iter().map(|row| row.cast::<f32>().wrapping_add(from)));
             return;
         }
-        self.joined.resize(rows.len().div_ceil(2) * n, 0.0);
+        self.joined.resize(extents::values("joined rows", [rows.len().div_ceil(2), n]), 0.0);
         // SAFETY: the caller's condition; the buffer was just given room for every two rows.
         unsafe { dispatch(JoinRows { rows, from, n, out: self.joined.as_mut_ptr() }) };
         self.rows.extend(self.joined.chunks_exact(n).map(<[f32]>::as_ptr));
     }
-}
 
-impl OuterRows {
-    /// Rows of `n` words joined before, which must outlive their use.
-    pub(crate) fn set_joined(&mut self, words: &[f32], n: usize) {
-        self.clear();
+    /// Rows of `n` words joined before.
+    ///
+    /// # Safety
+    /// The words stay where they are for as long as the rows are used.
+    pub(crate) unsafe fn set_joined(&mut self, words: &[f32], n: usize) {
+        self.clear(n);
         self.rows.extend(words.chunks_exact(n).map(<[f32]>::as_ptr));
     }
 }
@@ -67,8 +73,8 @@ impl OuterRows {
 /// `out` if `add`; `out` has rows of `sizes[1]` values.
 ///
 /// # Safety
-/// `a` and `b` were set from equally many rows of `E`, of as many values as the sizes say; `out` has values
-/// for both that only this call touches.
+/// `a` and `b` were set from rows of `E` that are still readable; `out` has values for both sizes that only
+/// this call touches.
 pub(crate) unsafe fn outer<E: Element>(
     a: &mut OuterRows,
     b: &OuterRows,
@@ -76,7 +82,12 @@ pub(crate) unsafe fn outer<E: Element>(
     out: *mut f32,
     add: bool,
 ) {
-    assert_eq!(a.rows.len(), b.rows.len());
+    assert!(a.rows.len() == b.rows.len(), "found {} and {} rows", a.rows.len(), b.rows.len());
+    let words = [a.words, b.words];
+    assert!(
+        sizes[0] <= words[0] && sizes[1] <= words[1],
+        "found rows of {words:?} words, expected {sizes:?}"
+    );
     #[cfg(target_arch = "x86_64")]
     if amx::takes::<E>(sizes[0], a.rows.len()) {
         // SAFETY: the caller's conditions.

@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 
 use super::{panels, widest};
-use crate::parallel::{self, check_len, scratch};
+use crate::parallel::{self, check_len, extents, scratch};
 use crate::simd::{Element, Kernel, Simd, dispatch, for_vectors, lanes};
 
 /// The order of a right-hand side's axes in the buffer it is packed from.
@@ -46,10 +46,10 @@ pub(crate) struct Sizes {
 /// A right-hand side in the order the kernel reads it: panel, tap, word of k, column; columns past `n` are 0.
 /// `k` is a whole number of words.
 pub(crate) struct Packed<E> {
-    pub(crate) words: Vec<f32>,
+    pub(super) words: Vec<f32>,
     pub(crate) sizes: Sizes,
     /// Values in a vector of the level it is packed for.
-    pub(crate) lanes: usize,
+    lanes: usize,
     /// Vectors in a full panel.
     widest: usize,
     of: PhantomData<E>,
@@ -60,15 +60,18 @@ impl<E: Element> Packed<E> {
     ///
     /// # Panics
     /// If its length is not that of the sizes, or `k` not a whole number of words.
+    #[track_caller]
     pub(crate) fn new(b: &[f32], sizes: Sizes, order: Order) -> Self {
         /// Right-hand sides smaller than this are packed by one thread.
         const SERIAL: usize = 1 << 14;
         let Sizes { taps, k, n } = sizes;
-        check_len("right-hand side", b.len(), taps * k * n);
+        check_len("right-hand side", b.len(), extents::values("right-hand side", [taps, k, n]));
         assert!(k.is_multiple_of(E::PER_WORD), "{k} rows are not whole words");
         let (lanes, depth) = (lanes(), k / E::PER_WORD);
         let widest = widest::<E>();
-        let mut words = scratch().take(n.div_ceil(lanes) * lanes * taps * depth);
+        // all that is computed of the sizes from here on is no more than this
+        let padded = extents::values("packed right-hand side", [n.div_ceil(lanes), lanes, taps, depth]);
+        let mut words = scratch().take(padded);
         let (mut first, mut rest) = (0, words.as_mut_slice());
         let mut tasks = Vec::new();
         for width in panels(n, lanes, widest).map(|v| v * lanes) {

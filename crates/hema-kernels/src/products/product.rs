@@ -14,6 +14,7 @@ use std::ops::Range;
 #[cfg(target_arch = "x86_64")]
 use super::amx;
 use super::{Epilogue, Packed, REGISTER_ROWS, Sizes, in_memory, padded_rows};
+use crate::parallel::check_len;
 use crate::simd::{Act, Activation, Element, Kernel, Simd, dispatch, with_activation};
 
 /// For the columns of the given panels, `out[i][..n] = epilogue(sum over t, j of rows[t * padded_rows(m) +
@@ -31,9 +32,13 @@ pub(crate) unsafe fn product<E: Element>(
     epilogue: Epilogue,
 ) {
     assert!(b.fits(), "packed for another instruction set");
-    assert!(rows.len() == taps.len() * padded_rows(out.len()) && taps.iter().all(|&t| t < b.sizes.taps));
-    assert!(!epilogue.add || epilogue.act == Act::Identity);
-    assert!(epilogue.bias.is_none_or(|bias| bias.len() == b.sizes.n));
+    assert!(
+        taps.len().checked_mul(padded_rows(out.len())) == Some(rows.len()),
+        "rows of whole tiles, of each tap"
+    );
+    assert!(taps.iter().all(|&tap| tap < b.sizes.taps), "found taps {taps:?} of {}", b.sizes.taps);
+    assert!(!epilogue.add || epilogue.act == Act::Identity, "an activation of sums that are added");
+    epilogue.bias.inspect(|bias| check_len("bias", bias.len(), b.sizes.n));
     #[cfg(target_arch = "x86_64")]
     if amx::takes::<E>(out.len(), b.sizes.k / E::PER_WORD) {
         // SAFETY: the caller's conditions; the tables' sizes were just checked.

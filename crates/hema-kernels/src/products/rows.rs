@@ -14,7 +14,14 @@ pub(crate) fn copy_rows<E: Element>(
     to: &mut [E],
     width: usize,
 ) {
-    assert!(rows > 0 && (rows - 1) * step + n <= from.len() && (rows - 1) * width + n <= to.len());
+    // the end of the last row
+    let end = |step: usize| rows.checked_sub(1)?.checked_mul(step)?.checked_add(n);
+    assert!(
+        end(step).is_some_and(|end| end <= from.len()) && end(width).is_some_and(|end| end <= to.len()),
+        "found {rows} rows of {n} values {step} apart in {} values, and {width} apart in {}",
+        from.len(),
+        to.len()
+    );
     // SAFETY: every row lies within the slices, as was just checked.
     unsafe { dispatch(CopyRows { from: from.as_ptr(), step, n, rows, to: to.as_mut_ptr(), width }) }
 }

@@ -1,7 +1,7 @@
 //! The scores of a model on labelled images, unchanged and under every condition of the suites asked for.
 
 use hema_core::Image;
-use hema_core::data::{Dataset, Notice};
+use hema_core::data::{Dataset, Notice, Skipped};
 use hema_core::error::{Error, Result};
 use hema_core::metrics::{self, Outcomes, Predictions, argmax};
 use hema_core::provenance::Provenance;
@@ -11,6 +11,7 @@ use hema_core::record::{
 use hema_core::report;
 use hema_core::suite::{self, Suite};
 
+use super::assumed::{Assumed, assume};
 use super::journal::{Journal, Judged};
 use super::suites::{self, SEED};
 use crate::predict::{Edit, Images, Predictor};
@@ -33,17 +34,20 @@ pub(super) struct Subject {
     pub(super) synthetic: bool,
     /// What of the data was not used, and what was assumed of it.
     pub(super) notices: Vec<Notice>,
+    /// Images beside those judged that could not be read, as of training.
+    pub(super) unreadable: Vec<Skipped>,
     /// Who evaluates.
     pub(super) provenance: Provenance,
 }
 
 /// A suite, and the images that it damages: loaded at its own size where it has one.
-#[derive(Clone, Copy)]
 pub(super) struct Trial<'a> {
     /// The conditions.
     pub(super) suite: &'a Suite,
     /// The images.
     pub(super) images: &'a Images,
+    /// Hash of the images, see [`Images::hash`].
+    pub(super) hash: String,
 }
 
 /// Judges a model on labelled images. The unchanged images always come first, whatever the trials. Conditions
@@ -63,11 +67,13 @@ pub(super) fn judge(
     let data = images.first();
     let labels = labels(data)?;
     check_possible(predictor, data, &labels)?;
-    let clean = predictor.predict(images, None, &mut |done| progress("unchanged images", done))?;
+    let own = predictor.predict_unassumed(images, None, &mut |done| progress("unchanged images", done))?;
+    let Assumed { probabilities: clean, excluded, adaptation } = assume(predictor, &labels, own)?;
     let mistakes = mistakes(data, &labels, &clean)?;
     let training = &subject.model.augmentations;
+    let predictions =
+        Predictions { classes: predictor.classes().to_vec(), labels: labels.clone(), probabilities: clean };
     let mut judge = Judge { predictor, labels, training, journal, progress };
-    let (scores, right) = judge.score(clean)?;
     let clean = ConditionScores {
         suite: "clean".into(),
         corruption: None,
@@ -75,8 +81,8 @@ pub(super) fn judge(
         operators: 0,
         trained_on: Vec::new(),
         thumbnail: String::new(),
-        scores,
-        right,
+        scores: metrics::score(&predictions)?,
+        right: Outcomes::new(&predictions.labels, &predictions.predicted()),
     };
     let mut suites = Vec::new();
     let mut conditions = Vec::new();
@@ -105,6 +111,10 @@ pub(super) fn judge(
         suites,
         mistakes,
         notices: subject.notices,
+        kept: metrics::kept_by_threshold(&predictions),
+        excluded,
+        adaptation,
+        unreadable: [subject.unreadable, data.skipped().to_vec()].concat(),
     })
 }
 
@@ -126,12 +136,13 @@ impl Judge<'_> {
 
     fn condition(&mut self, trial: &Trial, condition: &suite::Condition) -> Result<Judged> {
         let suite = trial.suite;
-        let identity = format!("{} {:?} {condition:?}", suite.name, suite.size);
+        let identity = format!("{} {:?} {} {condition:?}", suite.name, suite.size, trial.hash);
         let name = match condition.severity() {
             Some(severity) => format!("{} {severity}", condition.name()),
             None => condition.name().to_owned(),
         };
-        if let Some(known) = self.journal.as_ref().and_then(|journal| journal.find(&identity)) {
+        let known = self.journal.as_ref().and_then(|journal| journal.find(&identity));
+        if let Some(known) = known.filter(|known| known.condition.right.of(self.labels.len()).is_some()) {
             (self.progress)(&name, self.labels.len());
             return Ok(known.clone());
         }

@@ -1,6 +1,7 @@
 //! The door to evaluation: how good a model is on labelled images, unchanged and under the conditions of
 //! suites.
 
+mod assumed;
 mod journal;
 mod judge;
 mod suites;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
-use hema_core::data::{self, Dataset, Notice, Unknown};
+use hema_core::data::{self, Dataset, Notice, Skipped, Unknown};
 use hema_core::error::{Error, Result};
 use hema_core::file;
 use hema_core::provenance::Provenance;
@@ -42,6 +43,7 @@ pub struct Evaluating<'a> {
     part: Option<String>,
     out: Option<PathBuf>,
     notices: Vec<Notice>,
+    unreadable: Vec<Skipped>,
 }
 
 /// Where labelled images come from.
@@ -98,7 +100,16 @@ pub fn find_suite(name: &str) -> Result<Suite> {
 
 impl<'a> Evaluating<'a> {
     fn of(model: &'a Classifier, data: Data<'a>) -> Self {
-        Self { model, data, suites: Vec::new(), split: None, part: None, out: None, notices: Vec::new() }
+        Self {
+            model,
+            data,
+            suites: Vec::new(),
+            split: None,
+            part: None,
+            out: None,
+            notices: Vec::new(),
+            unreadable: Vec::new(),
+        }
     }
 
     /// Judges under the conditions of this suite too: a name (see [`suite::SUITES`]) or a TOML file. Call it
@@ -123,7 +134,7 @@ impl<'a> Evaluating<'a> {
     }
 
     /// Writes `evaluation.json` and `report.html` into this folder, and goes on with an evaluation of the
-    /// same model and images that was interrupted there.
+    /// same model and images that was interrupted there. Meanwhile no other may judge there.
     pub fn out(mut self, folder: impl Into<PathBuf>) -> Self {
         self.out = Some(folder.into());
         self
@@ -132,6 +143,11 @@ impl<'a> Evaluating<'a> {
     /// Puts these notices into the record, of data that is in memory.
     pub(crate) fn notices(self, notices: Vec<Notice>) -> Self {
         Self { notices, ..self }
+    }
+
+    /// Puts these images into the record that could not be read, beside those of the data that is judged.
+    pub(crate) fn unreadable(self, unreadable: Vec<Skipped>) -> Self {
+        Self { unreadable, ..self }
     }
 
     /// Judges the model. The record holds the scores of every condition, the unchanged images first.
@@ -196,10 +212,15 @@ impl<'a> Evaluating<'a> {
             }
         }
         let of_suite = |suite: &Suite| suite.size.and_then(|size| at_size.get(&size)).unwrap_or(images);
-        let trials: Vec<Trial> =
-            suites.iter().map(|suite| Trial { suite, images: of_suite(suite) }).collect();
+        let hash = images.hash()?;
+        let trial = |suite| -> Result<Trial> {
+            let own = of_suite(suite);
+            let hash = if std::ptr::eq(own, images) { hash.clone() } else { own.hash()? };
+            Ok(Trial { suite, images: own, hash })
+        };
+        let trials: Vec<Trial> = suites.iter().map(trial).collect::<Result<_>>()?;
         let provenance = Provenance::now(command_line(), device::name(model.predictor().device()));
-        let hash = images.first().hash()?;
+        let first = images.first().hash()?;
         let mut journal = match &self.out {
             Some(out) => Some(Journal::open(&out.join(JOURNAL), &key(model, &hash, &provenance)?)?),
             None => None,
@@ -207,13 +228,20 @@ impl<'a> Evaluating<'a> {
         if let Some(judged) = journal.as_ref().map(Journal::len).filter(|judged| *judged > 0) {
             watch.note(&format!("going on with an evaluation that has judged {judged} conditions"));
         }
+        if let Some(foreign) = journal.as_ref().map(Journal::foreign).filter(|foreign| *foreign > 0) {
+            watch.note(&format!(
+                "{foreign} conditions that were judged there are of another model, other images or another build, and \
+                 are not used"
+            ));
+        }
         let subject = Subject {
-            model: ModelSummary { fitted_here: model.predictor().fitted_on(&hash), ..model.summary() },
+            model: ModelSummary { fitted_here: model.predictor().fitted_on(&first), ..model.summary() },
             data: data.to_owned(),
             part: part.to_owned(),
-            hash,
+            hash: first,
             synthetic: model.manifests().iter().any(|m| m.synthetic),
             notices: notices(),
+            unreadable: self.unreadable.clone(),
             provenance,
         };
         let conditions = 1 + trials.iter().map(|trial| trial.suite.conditions.len()).sum::<usize>();
@@ -239,6 +267,6 @@ impl<'a> Evaluating<'a> {
 
 /// Everything that decides the scores of a condition, beside the condition.
 fn key(model: &Classifier, images: &str, provenance: &Provenance) -> Result<String> {
-    let Provenance { version, commit, dirty, .. } = provenance;
-    Ok(format!("{version} {commit} {dirty} {}", model.identity(images)?))
+    let Provenance { version, commit, dirty, device, .. } = provenance;
+    Ok(format!("{version} {commit} {dirty} {device} {}", model.identity(images)?))
 }

@@ -2,7 +2,6 @@
 //!
 //! `model.py` needs NumPy alone and asks the program, see `docs/decisions/0006-ensembles-and-exports.md`.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -55,8 +54,7 @@ fn write_zip(w: &mut dyn Write, files: &[(&str, PathBuf)]) -> io::Result<()> {
     zip.start_file("model.py", SimpleFileOptions::default())?;
     zip.write_all(MODEL_PY.as_bytes())?;
     for (name, path) in files {
-        let mut source =
-            File::open(path).map_err(|e| io::Error::other(format!("{}: {e}", path.display())))?;
+        let mut source = file::open(path).map_err(|e| io::Error::other(e.to_string()))?;
         let large = source.metadata()?.len() >= u64::from(u32::MAX);
         zip.start_file(*name, SimpleFileOptions::default().unix_permissions(0o755).large_file(large))?;
         io::copy(&mut source, &mut zip)?;

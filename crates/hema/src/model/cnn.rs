@@ -71,6 +71,7 @@ impl Cnn {
                 init.conv_with_bias(channels, width, 3, 1, Padding::Valid)
             };
             stages.push(Stage { conv, bn: normalised.then(|| init.batch_norm(width)) });
+            init.pool(2, 2, Padding::Valid);
             channels = width;
             side = side.saturating_sub(2) / 2;
         }

@@ -22,11 +22,12 @@ use burn::tensor::{Device, Tensor};
 use hema_core::error::{Error, Result, suggest};
 
 use self::family::Family;
-use crate::nn::{Init, Pass};
+use crate::nn::{Extent, Init, Pass};
 
 pub use family::Architecture;
 pub(crate) use family::Parts;
 pub use spec::ModelSpec;
+pub(crate) use spec::{MOST_CLASSES, MOST_UNITS};
 
 /// Makes the enum [`Network`] and all that depends on its variants out of one list, a row a family:
 /// `MODULE::TYPE`. The module also has the family's table `ARCHITECTURES` and the names `PARTS`.
@@ -90,6 +91,20 @@ families! {
     convnext::ConvNeXt,
 }
 
+/// A network before it is built, made by the code that builds networks: it takes no memory, and cannot be
+/// computed with.
+#[derive(Debug)]
+pub(crate) struct Outline {
+    /// Its layers, whose parameters have their shapes and no values.
+    pub(crate) network: Network,
+    /// Values of all parameters and running statistics.
+    pub(crate) parameters: u64,
+    /// Values of an image and of all feature maps that are made of it.
+    pub(crate) maps: u64,
+    /// Values of the largest of them.
+    pub(crate) largest_map: u64,
+}
+
 /// Every architecture of the zoo, by family.
 pub fn architectures() -> impl Iterator<Item = &'static Architecture> {
     rows().map(|(architecture, _)| architecture)
@@ -113,15 +128,36 @@ impl Network {
     /// Builds a network with fresh weights that depend on the seed alone.
     ///
     /// # Errors
-    /// An unknown name, or values the architecture cannot take.
+    /// An unknown name, values the architecture cannot take, or more parameters than any network should have.
     pub fn new(spec: &ModelSpec, seed: u64, device: &Device) -> Result<Self> {
         Self::with(spec, &mut Init::new(seed, device))
     }
 
     /// Builds a network with the weights that `init` makes.
     fn with(spec: &ModelSpec, init: &mut Init) -> Result<Self> {
-        spec.check()?;
+        Self::outline(spec)?;
         Self::build(spec, init).unwrap_or_else(|| Err(unknown(&spec.name)))
+    }
+
+    /// The outline of a network.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub(crate) fn outline(spec: &ModelSpec) -> Result<Outline> {
+        spec.check()?;
+        let device = Device::flex();
+        let mut init = Init::outline(spec.size, &device);
+        let network = Self::build(spec, &mut init).unwrap_or_else(|| Err(unknown(&spec.name)))?;
+        let Extent { parameters, maps, largest_map, .. } = init.extent();
+        if parameters > Init::MOST_PARAMETERS {
+            let what = format!("`{}` for {} pixels with the head {:?}", spec.name, spec.size, spec.head);
+            let expected = format!("expected at most {}", Init::MOST_PARAMETERS);
+            return Err(Error::new(format!("{what} has {parameters} parameters, {expected}"))
+                .hint("give smaller images or fewer units in `head`, or a network that pools its maps"));
+        }
+        let image = (spec.size * spec.size * 3) as u64;
+        let (maps, largest_map) = (maps.saturating_add(image), largest_map.max(image));
+        Ok(Outline { network, parameters, maps, largest_map })
     }
 
     /// Logits `[batch, classes]` of normalised images `[batch, size, size, 3]`.

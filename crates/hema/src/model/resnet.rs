@@ -88,6 +88,7 @@ impl ResNet {
         let mut channels = WIDTHS[0];
         let conv1 = init.conv(3, channels, 7, 2, Padding::Symmetric, 1);
         let bn1 = init.batch_norm(channels);
+        init.pool(3, 2, Padding::Symmetric);
 
         let last = repeats.iter().sum::<usize>() - 1;
         let mut index = 0;
@@ -139,7 +140,7 @@ impl Block {
             conv3: (!is_basic).then(|| init.conv(inside, out, 1, 1, padding, 1)),
             bn3: (!is_basic).then(|| init.batch_norm(out)),
             downsample: (stride > 1 || input != out)
-                .then(|| (init.conv(input, out, 1, stride, padding, 1), init.batch_norm(out))),
+                .then(|| (init.shortcut(input, out, stride), init.batch_norm(out))),
             drop_path,
         }
     }

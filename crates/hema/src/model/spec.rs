@@ -8,6 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::nn::{Activation, Hidden, Init, Linear};
 
+/// Most classes of a network, several times those of `ImageNet`'s largest form.
+pub(crate) const MOST_CLASSES: usize = 100_000;
+/// Largest side of a network's input, in pixels.
+pub(crate) const MOST_PIXELS: usize = 4096;
+/// Most units of a hidden layer of the head, several times those of the widest published classifiers.
+pub(crate) const MOST_UNITS: usize = 65_536;
+
 /// Everything it takes to build a network; stored in the bundle beside its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,16 +61,25 @@ impl ModelSpec {
     /// Checks the values that no architecture can take.
     ///
     /// # Errors
-    /// Fewer than two classes, or a number of dropout rates that does not fit the head.
+    /// The first number that is out of its range, by its field; a number of dropout rates that does not fit
+    /// the head.
     pub(super) fn check(&self) -> Result<()> {
+        check_range("classes", self.classes, 2, MOST_CLASSES)?;
+        check_range("size", self.size, 1, MOST_PIXELS)?;
+        self.head.iter().try_for_each(|width| check_range("head", *width, 1, MOST_UNITS))?;
         let (found, layers) = (self.dropout.len(), self.head.len() + 1);
         if found != 1 && found != layers {
             let expected =
                 format!("one or {layers}: one for each layer of the head and one for the classifier");
             return Err(Error::new(format!("{found} dropout rates, expected {expected}")));
         }
-        if self.classes < 2 {
-            return Err(Error::new(format!("a classifier needs at least 2 classes, found {}", self.classes)));
+        for (field, rate) in
+            self.dropout.iter().map(|rate| ("dropout", rate)).chain([("drop_path", &self.drop_path)])
+        {
+            if !(0.0..1.0).contains(rate) {
+                let expected = "0 or more and less than 1";
+                return Err(Error::new(format!("`{field}` of the network is {rate}, expected {expected}")));
+            }
         }
         Ok(())
     }
@@ -99,6 +115,13 @@ impl ModelSpec {
         let classifier = init.linear(self.head.last().copied().unwrap_or(features), self.classes);
         (hidden, classifier)
     }
+}
+
+fn check_range(field: &str, found: usize, least: usize, most: usize) -> Result<()> {
+    if (least..=most).contains(&found) {
+        return Ok(());
+    }
+    Err(Error::new(format!("`{field}` of the network is {found}, expected {least} to {most}")))
 }
 
 /// Reads a number or a list of numbers.

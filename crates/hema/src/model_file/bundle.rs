@@ -12,15 +12,20 @@ use hema_core::preprocess::Preprocess;
 use hema_core::provenance::Provenance;
 use serde::{Deserialize, Serialize};
 
-use crate::model::ModelSpec;
-use crate::weights::{self, StateDict};
+use crate::model::{ModelSpec, Network};
+use crate::weights::{self, Shapes, StateDict};
 
-/// Format number of [`Manifest`]; raised when an older reader would misunderstand the file. The next number
-/// is taken by [`ENSEMBLE_FORMAT`].
-pub const FORMAT: u32 = 1;
+/// Format number of a file with a single model, and of its [`Manifest`]; raised when an older reader would
+/// misunderstand the file. The next number is taken by [`ENSEMBLE_FORMAT`].
+///
+/// From this format on files carry a checksum, and are refused without one. Format 1 is the same without.
+pub const FORMAT: u32 = 3;
 
-/// Format number of a file that holds an ensemble.
-pub const ENSEMBLE_FORMAT: u32 = 2;
+/// Format number of a file that holds an ensemble; format 2 is the same without a checksum.
+pub const ENSEMBLE_FORMAT: u32 = 4;
+
+/// Formats of ensembles.
+const OF_ENSEMBLES: [u32; 2] = [2, ENSEMBLE_FORMAT];
 
 /// Metadata key that the manifest stands under.
 pub(super) const KEY: &str = "hema";
@@ -99,7 +104,8 @@ impl Bundle {
     /// # Errors
     /// The path and the system's reason.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let json = serde_json::to_string(&self.manifest)
+        let manifest = Manifest { format: FORMAT, ..self.manifest.clone() };
+        let json = serde_json::to_string(&manifest)
             .map_err(|e| Error::new(format!("manifest cannot be written: {e}")).at(path))?;
         write(path, &json, &self.tensors)
     }
@@ -110,24 +116,42 @@ pub(super) fn write(path: &Path, document: &str, tensors: &StateDict) -> Result<
     weights::write(path, tensors, &[(KEY.to_owned(), document.to_owned())].into())
 }
 
-/// The manifest of a single model.
-pub(super) fn parse(value: serde_json::Value) -> Result<Manifest> {
+/// The kind of a model file, by the format number of its document.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Model,
+    Ensemble,
+}
+
+/// Format of a document: the kind of the file, and whether such a file must carry a checksum.
+///
+/// # Errors
+/// A newer format, or none.
+pub(super) fn format(value: &serde_json::Value) -> Result<(Kind, bool)> {
     #[derive(Deserialize)]
     struct Head {
         format: u32,
     }
-    let unreadable = |e: serde_json::Error| Error::new(format!("its `hema` manifest cannot be read: {e}"));
-    let head = Head::deserialize(&value).map_err(unreadable)?;
-    if head.format == ENSEMBLE_FORMAT {
-        return Err(Error::new("is an ensemble itself, expected a single model"));
-    }
-    if head.format > ENSEMBLE_FORMAT {
-        let newest = ENSEMBLE_FORMAT;
-        return Err(Error::new(format!("bundle format {}, expected at most {newest}", head.format))
+    let Head { format } = Head::deserialize(value).map_err(|e| unreadable(&e))?;
+    if format > ENSEMBLE_FORMAT {
+        return Err(Error::new(format!("bundle format {format}, expected at most {ENSEMBLE_FORMAT}"))
             .hint("this model was written by a newer hema; update")
             .with_kind(ErrorKind::Unsupported));
     }
-    let manifest: Manifest = serde_json::from_value(value).map_err(unreadable)?;
+    let kind = if OF_ENSEMBLES.contains(&format) { Kind::Ensemble } else { Kind::Model };
+    Ok((kind, format >= FORMAT))
+}
+
+pub(super) fn unreadable(reason: &serde_json::Error) -> Error {
+    Error::new(format!("its `hema` manifest cannot be read: {reason}"))
+}
+
+/// The manifest of a single model.
+pub(super) fn parse(value: serde_json::Value) -> Result<Manifest> {
+    if format(&value)?.0 == Kind::Ensemble {
+        return Err(Error::new("is an ensemble itself, expected a single model"));
+    }
+    let manifest: Manifest = serde_json::from_value(value).map_err(|e| unreadable(&e))?;
     manifest.preprocess.validate()?;
     check_temperature(manifest.temperature)?;
     check_prevalence(&manifest)?;
@@ -137,6 +161,12 @@ pub(super) fn parse(value: serde_json::Value) -> Result<Manifest> {
         return Err(Error::new("its `hema` manifest contradicts itself about classes or input size"));
     }
     Ok(manifest)
+}
+
+/// Checks that tensors of these shapes are those of the manifest's network, before they are read.
+pub(super) fn check_shapes(manifest: &Manifest, shapes: &Shapes) -> Result<()> {
+    let outline = Network::outline(&manifest.model)?;
+    weights::check_shapes(shapes, &weights::shapes(&outline.network))
 }
 
 fn check_prevalence(manifest: &Manifest) -> Result<()> {

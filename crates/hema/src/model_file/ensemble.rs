@@ -1,8 +1,8 @@
 //! Several models that predict together, over one or several views of each image, as one file.
 //!
-//! The file is a bundle of format 2: the members' tensors stand under `members.0.`, `members.1.`, ...; the
-//! `hema` document holds every member's own manifest, its weights (one a view) and the temperature of the
-//! mixture. A single model is an ensemble of one.
+//! The file is a bundle of format 4 (older ones of format 2): the members' tensors stand under `members.0.`,
+//! `members.1.`, ...; the `hema` document holds every member's own manifest, its weights (one a view) and the
+//! temperature of the mixture. A single model is an ensemble of one.
 //!
 //! Left out on purpose: ensembles within ensembles.
 
@@ -19,7 +19,7 @@ use hema_core::tta::{self, ViewSet};
 use serde::{Deserialize, Serialize};
 
 use super::bundle::{self, Bundle, ENSEMBLE_FORMAT, FittedOn};
-use crate::weights::StateDict;
+use crate::weights::{Shapes, StateDict, TensorFile};
 
 /// How far from 1 the weights may sum.
 const SUM_TOLERANCE: f64 = 1e-4;
@@ -46,6 +46,8 @@ pub struct Member {
     pub weights: Vec<f64>,
     /// The model.
     pub model: Bundle,
+    /// Checksum of the file's contents, to tell models apart; nothing for a model that was not read.
+    pub checksum: Option<u32>,
 }
 
 /// How members and views are weighted.
@@ -98,7 +100,7 @@ impl Ensemble {
     pub fn of_one(path: &Path, model: Bundle) -> Result<Self> {
         let tta = tta::find(&model.manifest.tta).map_err(|e| e.at(path))?;
         let weights = vec![1.0 / tta.len() as f64; tta.len()];
-        let member = Member { path: path.to_owned(), weights, model };
+        let member = Member { path: path.to_owned(), weights, model, checksum: None };
         Ok(Self { members: vec![member], tta, temperature: 1.0, fitted_on: None })
     }
 
@@ -211,7 +213,8 @@ fn mixture(components: &[Vec<f32>], weights: &[f64]) -> Vec<f32> {
     mean
 }
 
-pub(super) fn parse(document: &str, mut tensors: StateDict, path: &Path) -> Result<Ensemble> {
+/// Reads the document of an ensemble, whose members have no tensors yet.
+pub(super) fn parse(document: &str, path: &Path) -> Result<Ensemble> {
     let document: Document = serde_json::from_str(document)
         .map_err(|e| Error::new(format!("its description of an ensemble cannot be read: {e}")))?;
     let tta = tta::find(&document.tta)?;
@@ -219,28 +222,52 @@ pub(super) fn parse(document: &str, mut tensors: StateDict, path: &Path) -> Resu
     check_weights(&document.members, tta)?;
     let mut members = Vec::new();
     for (number, member) in document.members.into_iter().enumerate() {
-        let of_member =
-            |e: Error| Error::new(format!("member {number}: {}", e.message())).with_kind(e.kind());
-        let manifest = bundle::parse(member.model).map_err(of_member)?;
-        let prefix = prefix(number);
-        let own: StateDict = tensors
-            .extract_if(.., |name, _| name.starts_with(&prefix))
-            .map(|(name, array)| (name[prefix.len()..].to_owned(), array))
-            .collect();
+        let manifest = bundle::parse(member.model).map_err(|e| of_member(number, &e))?;
         members.push(Member {
             path: path.to_owned(),
             weights: member.weights,
-            model: Bundle { manifest, tensors: own },
+            model: Bundle { manifest, tensors: StateDict::new() },
+            checksum: None,
         });
-    }
-    if let Some(name) = tensors.keys().next() {
-        return Err(Error::new(format!(
-            "its tensor `{name}` belongs to none of its {} members",
-            members.len()
-        )));
     }
     check_classes(&members)?;
     Ok(Ensemble { members, tta, temperature: document.temperature, fitted_on: document.fitted_on })
+}
+
+impl Ensemble {
+    /// Checks that tensors of these shapes are those of the members' networks.
+    pub(super) fn check_shapes(&self, mut shapes: Shapes) -> Result<()> {
+        for (number, member) in self.members.iter().enumerate() {
+            let own = take(&mut shapes, number);
+            bundle::check_shapes(&member.model.manifest, &own).map_err(|e| of_member(number, &e))?;
+        }
+        match shapes.keys().next() {
+            None => Ok(()),
+            Some(name) => {
+                let members = self.members.len();
+                Err(Error::new(format!("its tensor `{name}` belongs to none of its {members} members")))
+            }
+        }
+    }
+
+    /// Gives each member its own of a file's tensors.
+    pub(super) fn fill(&mut self, mut file: TensorFile) {
+        for (number, member) in self.members.iter_mut().enumerate() {
+            member.model.tensors = take(&mut file.tensors, number);
+            member.checksum = Some(file.checksum);
+        }
+    }
+}
+
+/// Takes a member's own out of what is named by tensors; its names lose their prefix.
+fn take<T>(all: &mut BTreeMap<String, T>, number: usize) -> BTreeMap<String, T> {
+    let prefix = prefix(number);
+    let own = all.extract_if(.., |name, _| name.starts_with(&prefix));
+    own.map(|(name, thing)| (name[prefix.len()..].to_owned(), thing)).collect()
+}
+
+fn of_member(number: usize, error: &Error) -> Error {
+    Error::new(format!("member {number}: {}", error.message())).with_kind(error.kind())
 }
 
 fn check_weights(members: &[MemberDocument], tta: &ViewSet) -> Result<()> {

@@ -8,13 +8,16 @@ mod bundle;
 mod ensemble;
 pub(crate) mod timm;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 
 use hema_core::error::{Error, ErrorKind, Result};
-use hema_core::tta;
+use hema_core::{file, tta};
 
-use crate::weights::{self, StateDict};
-use bundle::KEY;
+use crate::weights::{self, Header};
+use bundle::{KEY, Kind};
 
 pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, FittedOn, Manifest};
 pub use ensemble::{Ensemble, Fitted, Member, Weighting};
@@ -25,8 +28,8 @@ pub const BEST: &str = "best.safetensors";
 /// The contents of a model file.
 #[allow(clippy::large_enum_variant)] // there is one at a time
 enum Contents {
-    Model(Bundle),
-    Ensemble { document: String, tensors: StateDict },
+    Model(Bundle, u32),
+    Ensemble(Ensemble),
 }
 
 impl Bundle {
@@ -34,14 +37,9 @@ impl Bundle {
     ///
     /// # Errors
     /// A path that is none of these, an ensemble, a file of a newer format, a manifest that does not make
-    /// sense.
+    /// sense, tensors of another network, contents that do not match their checksum.
     pub fn read(path: &Path) -> Result<Self> {
-        match read(path)? {
-            Contents::Model(model) => Ok(model),
-            Contents::Ensemble { .. } => Err(Error::new("is an ensemble, expected a single model")
-                .at(path)
-                .hint("name the models that it was made of instead")),
-        }
+        read_single(path).map(|(model, _)| model)
     }
 }
 
@@ -49,13 +47,16 @@ impl Ensemble {
     /// Reads a model file: an ensemble, or a model alone.
     ///
     /// # Errors
-    /// A path that is neither, a file of a newer format, a document that does not make sense.
+    /// A path that is neither, a file of a newer format, a document that does not make sense, tensors of
+    /// another network, contents that do not match their checksum.
     pub fn read(path: &Path) -> Result<Self> {
         match read(path)? {
-            Contents::Model(model) => Self::of_one(path, model),
-            Contents::Ensemble { document, tensors } => {
-                ensemble::parse(&document, tensors, path).map_err(|e| e.at(path))
+            Contents::Model(model, checksum) => {
+                let mut ensemble = Self::of_one(path, model)?;
+                ensemble.members[0].checksum = Some(checksum);
+                Ok(ensemble)
             }
+            Contents::Ensemble(ensemble) => Ok(ensemble),
         }
     }
 
@@ -66,8 +67,8 @@ impl Ensemble {
     pub fn of_files(paths: &[PathBuf]) -> Result<Self> {
         let weight = 1.0 / paths.len() as f64;
         let member = |path: &PathBuf| {
-            let model = Bundle::read(path)?;
-            Ok(Member { path: path.clone(), weights: vec![weight], model })
+            let (model, checksum) = read_single(path)?;
+            Ok(Member { path: path.clone(), weights: vec![weight], model, checksum: Some(checksum) })
         };
         let members: Vec<Member> = paths.iter().map(member).collect::<Result<_>>()?;
         ensemble::check_classes(&members)?;
@@ -75,27 +76,61 @@ impl Ensemble {
     }
 }
 
+/// Reads a single model, with the checksum of its file's contents.
+fn read_single(path: &Path) -> Result<(Bundle, u32)> {
+    match read(path)? {
+        Contents::Model(model, checksum) => Ok((model, checksum)),
+        Contents::Ensemble(_) => Err(Error::new("is an ensemble, expected a single model")
+            .at(path)
+            .hint("name the models that it was made of instead")),
+    }
+}
+
 /// Reads the model file that a path means.
 fn read(path: &Path) -> Result<Contents> {
-    let path = find(path)?;
-    let file = weights::read(&path)?;
-    let Some(json) = file.metadata.get(KEY) else {
-        if let Some(manifest) = timm::manifest_beside(&path)? {
-            return Ok(Contents::Model(Bundle { manifest, tensors: file.tensors }));
+    let file = find(path)?;
+    let header = Header::read(&file)?;
+    let Some(json) = header.metadata.get(KEY).cloned() else { return read_timms(&file, header) };
+    read_ours(path, &json, header).map_err(|e| e.at(&file))
+}
+
+/// Reads a bundle or an ensemble, whose document is `json`. Its tensors are held against it before they are
+/// read.
+fn read_ours(path: &Path, json: &str, header: Header) -> Result<Contents> {
+    let value: serde_json::Value = serde_json::from_str(json).map_err(|e| bundle::unreadable(&e))?;
+    let (kind, needs_checksum) = bundle::format(&value)?;
+    let read_tensors = |header: Header| {
+        let file = header.read_tensors()?;
+        if needs_checksum && !file.is_checked {
+            return Err(Error::new("its checksum is missing, which every model of its format has")
+                .hint("it was damaged or edited after it was written: copy it again, or make it anew"));
         }
+        Ok(file)
+    };
+    if kind == Kind::Ensemble {
+        let mut ensemble = ensemble::parse(json, path)?;
+        ensemble.check_shapes(header.shapes())?;
+        ensemble.fill(read_tensors(header)?);
+        return Ok(Contents::Ensemble(ensemble));
+    }
+    let manifest = bundle::parse(value)?;
+    bundle::check_shapes(&manifest, &header.shapes())?;
+    let file = read_tensors(header)?;
+    Ok(Contents::Model(Bundle { manifest, tensors: file.tensors }, file.checksum))
+}
+
+/// Reads weights without a manifest of ours, which timm's may lie beside.
+fn read_timms(path: &Path, header: Header) -> Result<Contents> {
+    let Some(manifest) = timm::manifest_beside(path)? else {
         return Err(Error::new(
             "a safetensors file without a `hema` manifest, expected a model trained by hema",
         )
-        .at(&path)
+        .at(path)
         .hint(format!("a run's model is its {BEST}; plain weights are for `model.weights` in a recipe")));
     };
-    let unreadable = |e: serde_json::Error| Error::new(format!("its `hema` manifest cannot be read: {e}"));
-    let value: serde_json::Value = serde_json::from_str(json).map_err(|e| unreadable(e).at(&path))?;
-    if value["format"] == ENSEMBLE_FORMAT {
-        return Ok(Contents::Ensemble { document: json.clone(), tensors: file.tensors });
-    }
-    let manifest = bundle::parse(value).map_err(|e| e.at(&path))?;
-    Ok(Contents::Model(Bundle { manifest, tensors: file.tensors }))
+    bundle::check_shapes(&manifest, &header.shapes()).map_err(|e| e.at(path))?;
+    let file = header.read_tensors()?;
+    Ok(Contents::Model(Bundle { manifest, tensors: file.tensors }, file.checksum))
 }
 
 /// The model file that a path means: itself, the best model of a run directory, or the weights of a folder of
@@ -125,6 +160,6 @@ pub fn find(path: &Path) -> Result<PathBuf> {
 /// # Errors
 /// A path that is no model; a file that cannot be read.
 pub fn checksum(path: &Path) -> Result<u32> {
-    let file = find(path)?;
-    std::fs::read(&file).map(|bytes| crc32c::crc32c(&bytes)).map_err(|e| Error::io(&file, &e))
+    let found = find(path)?;
+    file::read(&found, weights::MAX_BYTES).map(|bytes| crc32c::crc32c(&bytes))
 }

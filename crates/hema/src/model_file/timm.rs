@@ -12,7 +12,7 @@ use hema_core::provenance::Provenance;
 use serde::{Deserialize, Serialize};
 
 use super::bundle::{self, Manifest};
-use crate::model::ModelSpec;
+use crate::model::{MOST_CLASSES, ModelSpec};
 
 /// Name of the weights in the folder.
 pub(crate) const WEIGHTS: &str = "model.safetensors";
@@ -20,8 +20,8 @@ pub(crate) const WEIGHTS: &str = "model.safetensors";
 /// Name of the description in the folder.
 pub(crate) const CONFIG: &str = "config.json";
 
-/// Classes of a network, several times those of `ImageNet`'s largest form.
-const MOST_CLASSES: usize = 100_000;
+/// Most bytes of the description, those of the names of as many classes as there may be.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// `config.json`, as far as it decides what a model computes.
 #[derive(Serialize, Deserialize)]
@@ -82,8 +82,7 @@ pub(crate) fn manifest_beside(weights: &Path) -> Result<Option<Manifest>> {
     if !path.is_file() {
         return Ok(None);
     }
-    let reader = std::io::BufReader::new(file::open(&path)?);
-    let config: Config = serde_json::from_reader(reader)
+    let config: Config = serde_json::from_str(&file::read_text(&path, MOST_BYTES)?)
         .map_err(|e| Error::new(format!("is no description of a model of timm's: {e}")).at(&path))?;
     manifest(config).map(Some).map_err(|e| e.at(&path))
 }

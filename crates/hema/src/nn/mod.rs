@@ -25,7 +25,7 @@ pub(crate) use activation::Gate;
 pub(crate) use blocks::{ConvBnAct, ConvNextBlock, Residual};
 pub(crate) use cpu::{Buffer, Parameter, Plain, Stored, recycle};
 pub use cpu::{on_pool, predicting};
-pub(crate) use init::Init;
+pub(crate) use init::{Extent, Init};
 pub(crate) use layers::{
     BatchNorm, Conv2d, Dense, Hidden, LayerNorm, Linear, Padding, ResponseNorm, SqueezeExcite,
 };

@@ -25,6 +25,14 @@ impl Precision {
         }
     }
 
+    /// Bytes of a number.
+    pub(crate) fn bytes(self) -> u64 {
+        match self {
+            Self::Fp32 => 4,
+            Self::Bf16 => 2,
+        }
+    }
+
     /// The faster one on a device.
     pub fn fastest(device: &Device) -> Self {
         let narrow = if device::is_cpu(device) {

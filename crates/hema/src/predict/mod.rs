@@ -8,19 +8,23 @@ use burn::module::Module;
 use burn::tensor::{Device, activation};
 use hema_core::data::{Dataset, LoadOptions, Source, match_classes};
 use hema_core::error::{Error, Result, suggest};
+use hema_core::metrics::argmax;
 use hema_core::preprocess::{Preprocess, resize};
+use hema_core::prevalence::{self, ClassWeight};
 use hema_core::tta::{self, ViewSet};
-use hema_core::{Image, calibrate, prevalence};
+use hema_core::{Image, calibrate};
 use rayon::prelude::*;
 
 use crate::loader::{self, Flow};
+use crate::memory;
 use crate::model::Network;
 use crate::model_file::{self, Bundle, Ensemble, FittedOn, Manifest};
 use crate::nn::{Pass, Precision, Prepared, predicting};
 use crate::weights;
 
-/// Images, or views of them, that a forward pass takes at once.
+/// Images, or views of them, that a forward pass takes at once, and no more pixels of them than this.
 const BATCH: usize = 64;
+const BATCH_PIXELS: usize = BATCH * 384 * 384;
 
 /// Changes one image before it is normalised, given its index in the data set.
 pub type Edit<'a> = &'a (dyn Fn(usize, &mut Image) + Sync);
@@ -62,6 +66,8 @@ struct Member {
     /// A weight for each view; the weights of all members sum to 1.
     weights: Vec<f32>,
     prepared: Prepared,
+    /// Checksum of its file, where it was read from one.
+    checksum: Option<u32>,
 }
 
 /// Images as the members of a predictor see them: decoded once for each distinct size, crop and filter.
@@ -76,6 +82,15 @@ impl Images {
     /// The images as the first member sees them.
     pub fn first(&self) -> &Dataset {
         &self.datasets[0]
+    }
+
+    /// A hash of the pixels and labels that the members see.
+    ///
+    /// # Errors
+    /// An image that cannot be read.
+    pub(crate) fn hash(&self) -> Result<String> {
+        let hashes: Vec<String> = self.datasets.iter().map(Dataset::hash).collect::<Result<_>>()?;
+        Ok(format!("{} {:?}", hashes.join(" "), self.of_member))
     }
 
     /// Some of the images, by their positions; pixels are shared, not copied.
@@ -99,6 +114,7 @@ impl Predictor {
             temperature: 1.0,
             weights: vec![1.0],
             prepared: Prepared::default(),
+            checksum: None,
         };
         Self {
             members: vec![member],
@@ -206,8 +222,8 @@ impl Predictor {
         pairs.filter(|(_, possible)| **possible).map(|(class, _)| class.clone()).collect()
     }
 
-    /// The predictor for a population in which classes may be more or less common than in training. Their
-    /// shares are estimated from all images of a call of [`predict`](Self::predict), see [`prevalence`].
+    /// The predictor for a population in which classes may be more or less common than in training. They are
+    /// weighed by all images of a call of [`predict`](Self::predict), see [`prevalence`].
     ///
     /// # Errors
     /// A model without the class shares of its training data, or trained without any image of some class.
@@ -225,7 +241,7 @@ impl Predictor {
         Ok(Self { adapts: true, ..self })
     }
 
-    /// Whether it estimates how common classes are.
+    /// Whether it weighs the classes by the images.
     pub fn adapts(&self) -> bool {
         self.adapts
     }
@@ -248,6 +264,11 @@ impl Predictor {
     /// Class names in the order of the probabilities.
     pub fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    /// Checksum of each member's file, as it was when it was read.
+    pub(crate) fn checksums(&self) -> Vec<Option<u32>> {
+        self.members.iter().map(|member| member.checksum).collect()
     }
 
     /// Trainable parameters of all members together.
@@ -345,6 +366,23 @@ impl Predictor {
         edit: Option<Edit>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<f32>> {
+        let mut rows = self.predict_unassumed(images, edit, progress)?;
+        self.restrict(&mut rows);
+        self.weigh(&mut rows);
+        Ok(rows)
+    }
+
+    /// Probabilities as [`predict`](Self::predict) gives them, before anything is assumed of the images: over
+    /// all classes that the model knows, whichever can [occur](Self::among), and as common as in training.
+    ///
+    /// # Errors
+    /// The errors of [`predict`](Self::predict).
+    pub fn predict_unassumed(
+        &self,
+        images: &Images,
+        edit: Option<Edit>,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<f32>> {
         let classes = self.classes.len();
         let mut mean = vec![0.0; images.first().len() * classes];
         let weights: Vec<f32> = self.members.iter().flat_map(|member| member.weights.clone()).collect();
@@ -357,13 +395,34 @@ impl Predictor {
         if self.temperature != 1.0 {
             mean.chunks_exact_mut(classes).for_each(|row| calibrate::apply(self.temperature, row));
         }
-        if self.possible.contains(&false) {
-            mean.chunks_exact_mut(classes).for_each(|row| restrict(row, &self.possible));
-        }
-        if self.adapts {
-            prevalence::adapt(&mut mean, &self.trained_for);
-        }
         Ok(mean)
+    }
+
+    /// Limits rows of probabilities to the classes that can occur, see [`among`](Self::among).
+    pub fn restrict(&self, rows: &mut [f32]) {
+        if self.possible.contains(&false) {
+            rows.chunks_exact_mut(self.classes.len()).for_each(|row| restrict(row, &self.possible));
+        }
+    }
+
+    /// Weighs the classes in the rows of all images by the rows themselves, see
+    /// [`adapting`](Self::adapting), and gives the weights; `None` for a predictor that does not adapt.
+    pub fn weigh(&self, rows: &mut [f32]) -> Option<Vec<f64>> {
+        self.adapts.then(|| prevalence::adapt(rows, &self.trained_for))
+    }
+
+    /// The weights that [`weigh`](Self::weigh) has found for rows, which are as they were before, with their
+    /// intervals.
+    pub fn class_weights(&self, rows: &[f32], weights: &[f64]) -> Vec<ClassWeight> {
+        prevalence::with_intervals(rows, &self.trained_for, weights, &self.classes)
+    }
+
+    /// Probability that a row gives to the classes that cannot occur, before it is
+    /// [restricted](Self::restrict), and the likeliest class of all where that is one of them.
+    pub fn excluded(&self, row: &[f32]) -> (f32, Option<usize>) {
+        let out = row.iter().zip(&self.possible).filter(|(_, possible)| !**possible);
+        let likeliest = argmax(row);
+        (out.map(|(value, _)| value).sum(), (!self.possible[likeliest]).then_some(likeliest))
     }
 
     /// Probabilities before they are averaged: a list for each view of each member, member by member, with
@@ -412,7 +471,7 @@ impl Predictor {
                 let made: Vec<_> = images.par_iter().map(views_of).collect::<Result<_>>()?;
                 Ok(made.into_iter().flatten().collect())
             };
-            let at_once = (BATCH / count).max(1);
+            let at_once = (member.batch() / count).max(1);
             loader::for_each_made_batch(&order, at_once, &member.preprocess, &make, |batch| {
                 let shown = batch.samples.clone();
                 let probabilities = predicting(&self.device, shown.len(), || {
@@ -443,7 +502,7 @@ impl Predictor {
         let order: Vec<usize> = (0..data.len()).collect();
         let mut embedded = Embedded { features: Vec::new(), probabilities: Vec::new() };
         let read = |&i: &usize| data.image(i);
-        loader::for_each_batch(&order, BATCH, &member.preprocess, &read, |batch| {
+        loader::for_each_batch(&order, member.batch(), &member.preprocess, &read, |batch| {
             let (features, probabilities) = predicting(&self.device, batch.samples.len(), || {
                 let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
                 let features = member.network.features(batch.into_tensor(&self.device), &pass);
@@ -464,6 +523,9 @@ impl Predictor {
 impl Member {
     fn new(member: &model_file::Member, device: &Device) -> Result<Self> {
         let Bundle { manifest, tensors } = &member.model;
+        let outline = Network::outline(&manifest.model)?;
+        let values = outline.parameters.saturating_add(2 * outline.largest_map);
+        memory::check(values.saturating_mul(4), "an image and the network that classifies it")?;
         let (network, report) = weights::load(Network::new(&manifest.model, 0, device)?, tensors)?;
         if let Some(name) = report.missing.first().or(report.unexpected.first()) {
             return Err(Error::new(format!("its tensors do not fit its architecture, first `{name}`")));
@@ -474,7 +536,14 @@ impl Member {
             temperature: manifest.temperature,
             weights: member.weights.iter().map(|weight| *weight as f32).collect(),
             prepared: Prepared::default(),
+            checksum: member.checksum,
         })
+    }
+
+    /// Images, or views of them, that the network takes at once.
+    fn batch(&self) -> usize {
+        let side = self.preprocess.network_size().max(1);
+        (BATCH_PIXELS / (side * side)).clamp(1, BATCH)
     }
 }
 

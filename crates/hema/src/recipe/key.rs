@@ -134,8 +134,12 @@ pub struct Range {
 
 /// A whole number of at least 0.
 pub(super) const COUNT: Kind = at_least(0);
-/// A whole number of at least 1.
-pub(super) const ONE_OR_MORE: Kind = at_least(1);
+/// A number of epochs.
+pub(super) const EPOCHS: Kind = Kind::Whole { least: 1, most: 1_000_000, unit: "" };
+/// A number of images that go through the network together.
+pub(super) const BATCH: Kind = Kind::Whole { least: 1, most: 65_536, unit: "images" };
+/// Most entries of a list whose number is not fixed.
+pub(super) const MOST_ENTRIES: usize = 1000;
 /// A side of an image.
 pub(super) const SIDE: Kind = Kind::Whole { least: 1, most: 2048, unit: "pixels" };
 /// Any number but infinity and not-a-number.

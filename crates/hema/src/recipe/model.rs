@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use toml::Value;
 
-use super::key::{FRACTION, Kind, ONE_OR_MORE, Word};
+use super::key::{FRACTION, Kind, Word};
 use super::names::Named;
 use super::read::{Field, Place, Problem, read_text};
 use super::table::{table, words};
-use crate::model::Architecture;
+use crate::model::{Architecture, MOST_UNITS};
 use crate::nn::Activation;
 
 table! {
@@ -21,7 +21,7 @@ table! {
         #[key(default = "none", before = "none")]
         pub weights: Weights,
         /// How many stages of the backbone are kept, from the first on, for a smaller network.
-        #[key(unset = "all are kept", in ONE_OR_MORE)]
+        #[key(unset = "all are kept", in STAGES)]
         pub stages: Option<usize>,
         /// Widths of dense layers between the pooled features and the classifier; empty for the classifier
         /// alone.
@@ -45,7 +45,9 @@ table! {
 }
 
 /// Width of a dense layer.
-const WIDTH: Kind = Kind::Whole { least: 1, most: u64::MAX, unit: "units" };
+const WIDTH: Kind = Kind::Whole { least: 1, most: MOST_UNITS as u64, unit: "units" };
+/// Stages of a backbone, of which an architecture has fewer.
+const STAGES: Kind = Kind::Whole { least: 1, most: 100, unit: "" };
 
 /// Where weights start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

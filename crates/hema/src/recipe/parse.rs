@@ -4,16 +4,19 @@
 //! An override is applied to the recipe with its defaults written out, one at a time, so that whatever fails
 //! is the fault of that override. Rules across keys are checked once all overrides are applied.
 
-use std::fs;
 use std::path::Path;
 
 use hema_core::error::{Error, Result, suggest};
+use hema_core::file;
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 
 use super::read::{Author, Keys, Place, Problem, read_table, value_of, write_table};
 use super::shipped::Shipped;
 use super::top::Recipe;
+
+/// Most bytes of a file that people write, hundreds of times those of the longest recipe shipped.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// Names every entry of a list in the path of an override: `stage.all.batch_size=32`.
 const EVERY: &str = "all";
@@ -29,9 +32,10 @@ impl Recipe {
             return Self::parse(shipped.text, name_or_path, overrides);
         }
         let path = Path::new(name_or_path);
-        let text = fs::read_to_string(path).map_err(|e| {
+        let text = read_text(path).map_err(|e| {
+            let message = format!("neither a shipped recipe nor a readable file: {}", e.message());
             let hint = suggest(name_or_path, Shipped::names());
-            Error::new(format!("neither a shipped recipe nor a readable file: {e}")).at(path).hint(hint)
+            Error::new(message).at(path).hint(hint).with_kind(e.kind())
         })?;
         Self::parse(&text, name_or_path, overrides)
     }
@@ -42,7 +46,7 @@ impl Recipe {
     /// # Errors
     /// A file that cannot be read, and everything [`Recipe::parse`] refuses.
     pub fn load_saved(path: &Path, overrides: &[impl AsRef<str>]) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|e| Error::io(path, &e))?;
+        let text = read_text(path)?;
         Self::parse_by(Author::Run, &text, path, overrides)
     }
 
@@ -159,6 +163,11 @@ fn assign(tree: &mut Value, path: &[&str], value: &Value) -> Result<(), (String,
         }
         _ => Err((format!("`{first}` stands below a plain value"), "remove it from the key".into())),
     }
+}
+
+/// Reads the text of a file that people write.
+pub(super) fn read_text(path: &Path) -> Result<String> {
+    file::read_text(path, MOST_BYTES)
 }
 
 /// Reads a file whose keys are those of a struct.

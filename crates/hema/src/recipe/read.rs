@@ -10,7 +10,7 @@ use hema_core::error::{Error, suggest};
 use hema_core::image_op::Fill;
 use toml::Value;
 
-use super::key::{Absent, COUNT, FINITE, Key, Kind, Table, Word};
+use super::key::{Absent, COUNT, FINITE, Key, Kind, MOST_ENTRIES, Table, Word};
 
 /// What is wrong with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -397,6 +397,10 @@ impl<T: Field, const N: usize> Field for [T; N] {
 
 /// Reads every entry of a list.
 pub(super) fn read_entries<T: Field>(items: &[Value], of: &Kind, place: &Place) -> Result<Vec<T>, Problem> {
+    if items.len() > MOST_ENTRIES {
+        let found = format!("found a list of {} entries, expected at most {MOST_ENTRIES}", items.len());
+        return Err(Problem::new(&place.key, found));
+    }
     items.iter().enumerate().map(|(index, item)| T::read(item, of, &place.below(index))).collect()
 }
 

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::key::{Absent, Key, Kind, Range, Table, Word};
+use super::key::{Absent, Key, Kind, MOST_ENTRIES, Range, Table, Word};
 use super::read::{Keys, value_of};
 use super::suite;
 use super::top::Recipe;
@@ -133,12 +133,12 @@ fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Map<String, Val
             say("items", of_kind(of, definitions).into());
             if let Some(count) = count {
                 say("minItems", (*count).into());
-                say("maxItems", (*count).into());
             }
+            say("maxItems", count.unwrap_or(MOST_ENTRIES).into());
         }
         Kind::OneOrSeveral(of) => {
             let one = of_kind(of, definitions);
-            let several = json!({"type": "array", "items": one});
+            let several = json!({"type": "array", "items": one, "maxItems": MOST_ENTRIES});
             say("anyOf", vec![one.into(), several].into());
         }
         Kind::AnyOf(kinds) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hema_core::metrics::Metric;
 
-use super::key::{FRACTION, ONE_OR_MORE};
+use super::key::{EPOCHS, FRACTION};
 use super::names::Named;
 use super::operator::Operator;
 use super::read::defaults;
@@ -22,7 +22,7 @@ table! {
         #[key(default = "0.999", before = "0.999", in FRACTION)]
         pub decay: f64,
         /// For `kind = "uniform"`: at the end of how many of a stage's last epochs the weights are taken.
-        #[key(default = "5", before = "5", in ONE_OR_MORE)]
+        #[key(default = "5", before = "5", in EPOCHS)]
         pub epochs: u64,
         /// Where the running statistics of the mean come from.
         #[key(default = "averaged", before = "averaged")]

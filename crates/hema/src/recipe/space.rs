@@ -7,7 +7,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use hema_core::error::{Error, Result};
@@ -15,8 +14,8 @@ use hema_core::rng::{Purpose, Rng, stream};
 use rand::RngExt as _;
 use toml::Value;
 
-use super::key::{FINITE, Kind};
-use super::parse::{locate_at, parse_toml};
+use super::key::{FINITE, Kind, MOST_ENTRIES};
+use super::parse::{locate_at, parse_toml, read_text};
 use super::read::{Author, Field, Place, Problem, unknown, unlike};
 use super::top::Recipe;
 
@@ -52,13 +51,13 @@ const FIXED: &[(&str, &str)] = &[
 ];
 
 impl Space {
-    /// Reads a space from a file.
+    /// Reads a space from a file; also gives the file's text.
     ///
     /// # Errors
     /// A file that cannot be read, and everything [`Space::parse`] refuses.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|e| Error::io(path, &e).hint("check the path"))?;
-        Self::parse(&text, path)
+    pub fn read(path: &Path) -> Result<(Self, String)> {
+        let text = read_text(path)?;
+        Ok((Self::parse(&text, path)?, text))
     }
 
     /// Reads a space from TOML text. `origin` stands for the text in errors.
@@ -74,6 +73,10 @@ impl Space {
             let values = Values::read(key, value)
                 .map_err(|problem| locate_at(text, &[key], problem).at(&origin).hint(hint))?;
             keys.insert(key.clone(), values);
+        }
+        if keys.len() > MOST_ENTRIES {
+            let found = format!("names {} keys to search, expected at most {MOST_ENTRIES}", keys.len());
+            return Err(Error::new(found).at(&origin));
         }
         if keys.is_empty() {
             return Err(Error::new("names no key to search").at(&origin).hint(hint));
@@ -141,8 +144,8 @@ impl Values {
             "log" => Ok(Self::Log(ends()?)),
             "uniform" => Ok(Self::Uniform(ends()?)),
             "choice" => match values {
-                Value::Array(all) => Ok(Self::Choice(all.clone())),
-                other => Err(unlike(other, "a list of values", &place)),
+                Value::Array(all) if all.len() <= MOST_ENTRIES => Ok(Self::Choice(all.clone())),
+                other => Err(unlike(other, &format!("a list of at most {MOST_ENTRIES} values"), &place)),
             },
             other => Err(unknown("value", other, ["log", "uniform", "choice"], &place)),
         }
@@ -156,6 +159,10 @@ impl Values {
             }
             Self::Log([low, _]) if *low <= 0.0 => {
                 Err(format!("a logarithmic range starts at {low}, expected a number above 0"))
+            }
+            // a range of which no number is left in between
+            Self::Log([low, high]) if low.ln() >= high.ln() => {
+                Err(format!("found {low} to {high}, expected numbers further apart"))
             }
             Self::Choice(all) if all.is_empty() => Err("found no choice, expected at least one value".into()),
             Self::Choice(all) => {
@@ -235,6 +242,7 @@ mod tests {
             ("", "names no key to search"),
             (r#""stage.0.lr" = { log = [0, 1] }"#, "stage.0.lr: a logarithmic range starts at 0"),
             (r#""stage.0.lr" = { log = [-1, 1] }"#, "stage.0.lr: a logarithmic range starts at -1"),
+            (r#""stage.0.lr" = { log = [1e300, 1.0000000000000002e300] }"#, "expected numbers further apart"),
             (r#""stage.0.lr" = { log = [1, 0.1] }"#, "stage.0.lr: found 1 to 0.1"),
             (r#""stage.0.lr" = { uniform = [1, 1] }"#, "stage.0.lr: found 1 to 1"),
             (

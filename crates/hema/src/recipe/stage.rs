@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use super::key::{FRACTION, Kind, NOT_NEGATIVE, ONE_OR_MORE, PART, POSITIVE, SHARE, Word};
+use super::key::{BATCH, EPOCHS, FRACTION, Kind, NOT_NEGATIVE, PART, POSITIVE, SHARE, SIDE, Word};
 use super::loss::ClassWeights;
 use super::names::Named;
 use super::read::{Field, Keys, Place, Problem, read_table, unknown, unlike};
@@ -20,19 +20,19 @@ table! {
         #[key(required, in Kind::Name)]
         pub name: String,
         /// Passes over the training images.
-        #[key(required, in ONE_OR_MORE)]
+        #[key(required, in EPOCHS)]
         pub epochs: u64,
         /// Images per step.
-        #[key(default = "64", before = "64", in ONE_OR_MORE)]
+        #[key(default = "64", before = "64", in BATCH)]
         pub batch_size: usize,
         /// Side in pixels that training images are shrunk to once they are augmented, at most `data.size`;
         /// they are not enlarged then. Validation and the finished model have `data.size` and `data.enlarge`.
         /// Small images first train faster (Tan and Le, 2021).
-        #[key(unset = "`data.size` and `data.enlarge`", in ONE_OR_MORE)]
+        #[key(unset = "`data.size` and `data.enlarge`", in SIDE)]
         pub size: Option<usize>,
         /// Images that go through the network at once, to save memory: a step's gradients are summed over its
         /// parts. Batch normalisation sees a part at a time.
-        #[key(unset = "all of a step", in ONE_OR_MORE)]
+        #[key(unset = "all of a step", in BATCH)]
         pub micro_batch: Option<usize>,
         /// Keep of every block its input alone and compute the rest again in the backward pass (Chen et al.,
         /// 2016): the same result for less memory and more time.
@@ -77,7 +77,7 @@ table! {
         #[key(unset = "gradients are not clipped", in POSITIVE)]
         pub clip_norm: Option<f64>,
         /// Epochs without a better `select.metric` after which the stage ends early.
-        #[key(unset = "all epochs are trained", in ONE_OR_MORE)]
+        #[key(unset = "all epochs are trained", in EPOCHS)]
         pub patience: Option<u64>,
     }
 }

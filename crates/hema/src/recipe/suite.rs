@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use hema_core::augment;
-use hema_core::error::{Error, Result};
+use hema_core::error::Result;
 use hema_core::suite::{Condition, SEVERITIES, Suite};
 
 use super::key::{Kind, SIDE};
 use super::operator::{AllOf, One, Operator, SomeOf};
-use super::parse::{locate, read_document};
+use super::parse::{locate, read_document, read_text};
 use super::read::{Author, Problem, require};
 use super::steps::build_steps;
 use super::table::table;
@@ -53,7 +53,7 @@ table! {
 /// A file that cannot be read, text that is not TOML, unknown or missing keys, values that make no sense;
 /// with the path, the line or the key.
 pub fn read_suite(path: &Path) -> Result<Suite> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, &e))?;
+    let text = read_text(path)?;
     parse(&text).map_err(|e| e.at(path))
 }
 

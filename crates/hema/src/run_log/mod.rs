@@ -11,11 +11,11 @@
 //! does.
 
 use std::fmt::Display;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use hema_core::error::{Error, Result};
-use hema_core::file::{create_folder, csv_error, write_atomic};
+use hema_core::file::{create_folder, csv_error, read_text, write_atomic};
 use hema_core::metrics::{self, Place};
 
 mod epoch;
@@ -28,6 +28,9 @@ pub use epoch::{Epoch, Validation};
 
 /// File of a run folder that holds one row per epoch.
 pub const METRICS_FILE: &str = "metrics.csv";
+
+/// Most bytes of `metrics.csv`, those of a hundred thousand epochs and more.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// The log of a run that is under way.
 #[derive(Debug)]
@@ -115,7 +118,7 @@ impl History {
     /// # Errors
     /// A file that cannot be read, or a row that is not an [`Epoch`].
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|e| Error::io(path, &e))?;
+        let text = read_text(path, MOST_BYTES)?;
         let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
         let is_no_log = |e: &dyn Display| Error::new(format!("not the log of a run: {e}")).at(path);
         let mut table = csv::Reader::from_reader(whole.as_bytes());
@@ -136,6 +139,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::fs;
     use std::io::Write;
 
     use hema_core::metrics::{ACCURACY, MACRO_F1, METRICS};

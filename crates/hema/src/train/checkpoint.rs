@@ -1,21 +1,31 @@
 //! Everything a run needs to go on as if it had never stopped, in one file that is whole or absent.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use hema_core::error::{Error, Result};
+use hema_core::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::average::Average;
 use super::folder::CHECKPOINT;
+use super::setup::model_spec;
 use super::task::Task;
 use crate::model::Network;
 use crate::model_file;
 use crate::optim::Optimizer;
 use crate::recipe::Recipe;
-use crate::weights::{self, StateDict};
+use crate::weights::{self, Header, Shapes, StateDict};
 
 /// Metadata key that the state stands under.
 const KEY: &str = "hema-checkpoint";
+
+/// Format number of a checkpoint. From 1 on it carries a checksum, and is refused without one.
+const FORMAT: u32 = 1;
+
+/// The parts of a run, before the names of their tensors.
+const NETWORK: &str = "network";
+const AVERAGE: &str = "average";
+const OPTIMIZER: &str = "optimizer";
 
 /// Where a run stands. Randomness needs no place here: it follows from the seed and these counts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -54,6 +64,19 @@ pub(super) struct Position {
 }
 
 impl Position {
+    /// Checks that a run by this recipe can be there.
+    fn check(&self, recipe: &Recipe) -> Result<()> {
+        let stage = recipe.stages.get(self.stage);
+        let epochs = recipe.stages.iter().map(|stage| stage.epochs).sum();
+        let numbers = [self.lr, self.loss_sum, self.train_seconds, self.waited_seconds];
+        let possible = self.stage <= recipe.stages.len()
+            && self.epoch <= epochs
+            && self.stage_epoch <= stage.map_or(0, |stage| stage.epochs)
+            && [self.batch, self.images].iter().all(|count| u32::try_from(*count).is_ok())
+            && numbers.iter().all(|number| number.is_finite());
+        if possible { Ok(()) } else { Err(Error::new("its position is none of a run by its recipe")) }
+    }
+
     /// Moves on to the start of the next stage.
     pub(super) fn next_stage(&mut self) {
         self.stage += 1;
@@ -83,6 +106,9 @@ pub(super) struct Saved {
 
 #[derive(Serialize, Deserialize)]
 struct Document {
+    /// See [`FORMAT`]; 0 in files from before there were formats.
+    #[serde(default)]
+    format: u32,
     position: Position,
     #[serde(flatten)]
     inputs: Inputs,
@@ -115,56 +141,108 @@ impl Inputs {
 /// Saves a run.
 pub(super) fn save(task: &Task, inputs: &Inputs, state: &State) -> Result<()> {
     let path = path(task);
-    let document = Document { position: state.position.clone(), inputs: inputs.clone() };
+    let document = Document { format: FORMAT, position: state.position.clone(), inputs: inputs.clone() };
     let json = serde_json::to_string(&document)
         .map_err(|e| Error::new(format!("checkpoint cannot be written: {e}")).at(&path))?;
     let named = |prefix: &'static str, state: StateDict| {
         state.into_iter().map(move |(name, array)| (format!("{prefix}/{name}"), array))
     };
     let optimizer = state.optimizer.map(Optimizer::state_dict).unwrap_or_default();
-    let tensors = named("network", weights::state_dict(state.network))
-        .chain(named("average", state.average.state_dict()))
-        .chain(named("optimizer", optimizer))
+    let tensors = named(NETWORK, weights::state_dict(state.network))
+        .chain(named(AVERAGE, state.average.state_dict()))
+        .chain(named(OPTIMIZER, optimizer))
         .collect();
     weights::write(&path, &tensors, &[(KEY.to_owned(), json)].into())
 }
 
-/// The checkpoint to resume from.
+/// The checkpoint to resume from. Everything is held against the run before its tensors are read.
 pub(super) fn read(task: &Task, inputs: &Inputs) -> Result<Saved> {
     let path = path(task);
-    let file = weights::read(&path)?;
-    let json = file.metadata.get(KEY).ok_or_else(|| Error::new("not a checkpoint of hema").at(&path))?;
+    let header = Header::read(&path)?;
+    let json = header.metadata.get(KEY).ok_or_else(|| Error::new("not a checkpoint of hema").at(&path))?;
     let document: Document = serde_json::from_str(json)
         .map_err(|e| Error::new(format!("its state cannot be read: {e}")).at(&path))?;
-    let differs = |what: &str, hint: &str| {
-        Err(Error::new(format!("was made with another {what}")).at(&path).hint(hint))
-    };
-    let before = &document.inputs;
+    check_inputs(&document.inputs, inputs, task.recipe, &path)?;
+    check_state(&document, task, &header.shapes()).map_err(|e| e.at(&path))?;
+    let file = header.read_tensors()?;
+    if document.format >= FORMAT && !file.is_checked {
+        return Err(Error::new("its checksum is missing, which every checkpoint of its format has").at(&path));
+    }
+    let mut tensors = file.tensors;
+    Ok(Saved {
+        position: document.position,
+        network: take(&mut tensors, NETWORK),
+        average: take(&mut tensors, AVERAGE),
+        optimizer: take(&mut tensors, OPTIMIZER),
+    })
+}
+
+/// Checks that a run goes on with what it was begun with.
+fn check_inputs(before: &Inputs, now: &Inputs, recipe: &Recipe, path: &Path) -> Result<()> {
+    let differs =
+        |what: &str, hint: &str| Err(Error::new(format!("was made with another {what}")).at(path).hint(hint));
     // read rather than compared as text: the program that saved it may have known fewer keys
-    if before.recipe != inputs.recipe && Recipe::parse_saved(&before.recipe, &path)? != *task.recipe {
+    if before.recipe != now.recipe && Recipe::parse_saved(&before.recipe, path)? != *recipe {
         return differs("recipe", "resume without --recipe and --set: the run keeps its own");
     }
-    if before.train != inputs.train || before.val != inputs.val {
+    if before.train != now.train || before.val != now.val {
         return differs("data set or split", "resume with the same --data and --split");
     }
-    if before.teachers != inputs.teachers {
+    if before.teachers != now.teachers {
         return differs(
             "model to learn from",
             "put back the files that `distill.teachers` of the recipe named",
         );
     }
-    let part = |prefix: &str| {
-        let of = |(name, array): (&String, &weights::Array)| {
-            Some((name.strip_prefix(prefix)?.strip_prefix('/')?.to_owned(), array.clone()))
-        };
-        file.tensors.iter().filter_map(of).collect()
-    };
-    Ok(Saved {
-        position: document.position,
-        network: part("network"),
-        average: part("average"),
-        optimizer: part("optimizer"),
-    })
+    Ok(())
+}
+
+/// Checks a position, and that tensors of these shapes are those of the run there: its network's, those of
+/// the mean of its weights, and those of its optimizer.
+fn check_state(document: &Document, task: &Task, shapes: &Shapes) -> Result<()> {
+    if document.format > FORMAT {
+        let found = format!("checkpoint format {}, expected at most {FORMAT}", document.format);
+        return Err(Error::new(found)
+            .hint("this run was saved by a newer hema; update")
+            .with_kind(ErrorKind::Unsupported));
+    }
+    document.position.check(task.recipe)?;
+    let spec = model_spec(task.recipe, task.train.classes().len());
+    let expected = weights::shapes(&Network::outline(&spec)?.network);
+    let mut left = shapes.clone();
+    weights::check_shapes(&take(&mut left, NETWORK), &expected)?;
+    let average: Shapes = take(&mut left, AVERAGE);
+    if !average.is_empty() {
+        weights::check_shapes(&average, &expected)?;
+    }
+    let slots = task.recipe.stages.get(document.position.stage).map(|stage| stage.optimizer.row().slots());
+    check_optimizer(&take(&mut left, OPTIMIZER), slots.unwrap_or_default(), &expected)?;
+    match left.keys().next() {
+        None => Ok(()),
+        Some(name) => Err(Error::new(format!("its tensor `{name}` is none of a run's"))),
+    }
+}
+
+/// Checks that every weight with a state has one in each of the optimizer's slots, as long as itself.
+fn check_optimizer(found: &Shapes, slots: &[&str], expected: &Shapes) -> Result<()> {
+    for (name, shape) in found {
+        let (slot, weight) = name.split_once('/').unwrap_or_default();
+        let whole = slots.iter().all(|slot| found.contains_key(&format!("{slot}/{weight}")));
+        let length = expected.get(weight).map(|shape| shape.iter().product::<usize>());
+        if !slots.contains(&slot) || !whole || length.is_none_or(|length| *shape != [length]) {
+            return Err(Error::new(format!(
+                "its state `{name}` of shape {shape:?} is none of its optimizer's"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Takes what is named under a part of the run out of what is named by tensors; names lose the part's.
+fn take<T>(all: &mut BTreeMap<String, T>, part: &str) -> BTreeMap<String, T> {
+    let own = |name: &str| name.strip_prefix(part)?.strip_prefix('/').map(str::to_owned);
+    let taken = all.extract_if(.., |name, _| own(name).is_some());
+    taken.filter_map(|(name, thing)| Some((own(&name)?, thing))).collect()
 }
 
 fn path(task: &Task) -> PathBuf {

@@ -41,7 +41,7 @@ impl Start {
     }
 }
 
-/// A folder that no other process trains into while this value lives.
+/// A folder that no other process trains or works into while this value lives.
 #[derive(Debug)]
 pub struct Claimed {
     folder: PathBuf,
@@ -54,12 +54,12 @@ impl Claimed {
     /// half-written in it.
     ///
     /// # Errors
-    /// Another process trains there; the folder cannot be written.
+    /// Another process works there; the folder cannot be written.
     pub fn new(folder: &Path) -> Result<Self> {
         file::create_folder(folder)?;
         let lock = lockable(folder).ok();
         if let Some(Err(TryLockError::WouldBlock)) = lock.as_ref().map(File::try_lock) {
-            return Err(Error::new("another hema is training there")
+            return Err(Error::new("another hema is at work there")
                 .at(folder)
                 .hint("wait until it is done, or choose another --out")
                 .with_kind(ErrorKind::AlreadyExists));
@@ -141,7 +141,7 @@ mod tests {
         let folder = place.path().join("deep/run");
         let first = Claimed::new(&folder).unwrap();
         let error = Claimed::new(&folder).unwrap_err();
-        assert!(error.to_string().ends_with("run: another hema is training there"), "{error}");
+        assert!(error.to_string().ends_with("run: another hema is at work there"), "{error}");
         drop(first);
         fs::write(folder.join(".hema-abc"), "half").unwrap();
         fs::write(folder.join("notes.txt"), "mine").unwrap();

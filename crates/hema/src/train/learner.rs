@@ -8,7 +8,7 @@ use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 
-use super::setup::{check_sizes, model_spec, preprocess};
+use super::setup::{check_memory, check_sizes, model_spec, preprocess};
 use super::teachers::{Distilled, Teachers};
 use super::training_images::TrainingImages;
 use super::{freeze, settings};
@@ -41,8 +41,9 @@ impl<'a> Learner<'a> {
         let teachers = Teachers::open(recipe, data.classes(), device)?;
         let device = device.clone().autodiff();
         let spec = model_spec(recipe, data.classes().len());
+        check_sizes(recipe, &spec)?;
+        check_memory(recipe, &spec, data.len(), &device)?;
         let network = Network::new(&spec, recipe.seed, &device)?;
-        check_sizes(recipe, &spec, &network, &device)?;
         let images = TrainingImages::new(recipe, data)?;
         Ok(Self {
             recipe,

@@ -43,7 +43,7 @@ use crate::weights;
 use average::Average;
 use checkpoint::Position;
 use learner::Learner;
-use setup::{check_labelled, check_sizes, start_weights};
+use setup::{check_labelled, check_memory, check_sizes, start_weights};
 use teachers::Teachers;
 use validate::{Judge, Validated};
 
@@ -80,17 +80,18 @@ pub fn fit(task: &Task, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
 }
 
 /// Checks in a moment, before any image is read, that a new run can start: its network can be built for these
-/// classes, finds its first weights, and has the modules that stages name; its teachers know the same
-/// classes.
+/// classes, finds its first weights, and has the modules that stages name; the machine has the memory for its
+/// steps, with so many `images` to train on; its teachers know the same classes.
 ///
 /// # Errors
 /// The first of these that fails.
-pub fn check(recipe: &Recipe, classes: &[String], device: &Device) -> Result<()> {
+pub fn check(recipe: &Recipe, classes: &[String], images: usize, device: &Device) -> Result<()> {
     recipe.precision.on(device).check(device)?;
     Teachers::open(recipe, classes, device)?;
     let spec = model_spec(recipe, classes.len());
+    check_sizes(recipe, &spec)?;
+    check_memory(recipe, &spec, images, device)?;
     let network = Network::new(&spec, recipe.seed, &device.clone().autodiff())?;
-    check_sizes(recipe, &spec, &network, device)?;
     let network = start_weights(network, &spec, &recipe.model.weights)?;
     recipe.stages.iter().try_for_each(|stage| freeze::prepare(network.clone(), stage).map(drop))
 }

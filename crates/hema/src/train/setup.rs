@@ -7,8 +7,12 @@ use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 
+use crate::device;
+use crate::loader::MADE_AHEAD;
+use crate::loss::VIEWS;
+use crate::memory;
 use crate::model::{ModelSpec, Network};
-use crate::recipe::{Recipe, Weights};
+use crate::recipe::{Averaging, Recipe, Stage, Weights};
 use crate::weights;
 
 pub(super) fn check_labelled(data: &Dataset) -> Result<()> {
@@ -52,18 +56,14 @@ pub fn model_spec(recipe: &Recipe, classes: usize) -> ModelSpec {
 }
 
 /// Checks that a network, of this specification, takes images of the size of every stage.
-pub(super) fn check_sizes(
-    recipe: &Recipe,
-    spec: &ModelSpec,
-    network: &Network,
-    device: &Device,
-) -> Result<()> {
+pub(super) fn check_sizes(recipe: &Recipe, spec: &ModelSpec) -> Result<()> {
+    let parameters = Network::outline(spec)?.parameters;
     for stage in &recipe.stages {
         let Some(size) = stage.size else { continue };
         let fail = |found: String| Error::new(format!("stage `{}`: size is {size}, but {found}", stage.name));
-        let other = Network::new(&ModelSpec { size, ..spec.clone() }, recipe.seed, device);
+        let other = Network::outline(&ModelSpec { size, ..spec.clone() });
         let other = other.map_err(|e| fail(e.to_string()))?;
-        if weights::count_trainable(&other) != weights::count_trainable(network) {
+        if other.parameters != parameters {
             let found = format!("`{}` takes images of one size alone", spec.name);
             return Err(
                 fail(found).hint("leave out the stage's `size`, or choose a network that pools its maps")
@@ -71,6 +71,61 @@ pub(super) fn check_sizes(
         }
     }
     Ok(())
+}
+
+/// Checks that the machine has the memory for a step of every stage: for the weights with their gradients,
+/// the optimizer's state and the mean of the weights, for the batches that are made ahead, and for the
+/// feature maps of what goes through the network at once. There are so many `images` to train on. Nothing is
+/// asked of a graphics card, whose memory nobody tells.
+///
+/// # Errors
+/// The first stage that needs more.
+pub(super) fn check_memory(recipe: &Recipe, spec: &ModelSpec, images: usize, device: &Device) -> Result<()> {
+    if !device::is_cpu(device) {
+        return Ok(());
+    }
+    for (index, stage) in recipe.stages.iter().enumerate() {
+        let size = stage.size.unwrap_or(spec.size);
+        let bytes = bytes_of_step(recipe, stage, &ModelSpec { size, ..spec.clone() }, images, device)?;
+        let batch = batch_of(recipe, stage, images);
+        let what = format!(
+            "stage.{index}.batch_size: a step of {batch} images of {size} pixels through `{}`",
+            spec.name
+        );
+        memory::check(bytes, &what).map_err(|e| {
+            e.hint("lower it or the size of the images, or set the stage's `micro_batch` or `recompute`")
+        })?;
+    }
+    Ok(())
+}
+
+/// Images of a step, of which an epoch may not have as many as the recipe asks for.
+fn batch_of(recipe: &Recipe, stage: &Stage, images: usize) -> usize {
+    stage.batch_size.min(images.saturating_mul(recipe.augment.copies.max(1) as usize))
+}
+
+/// Bytes that a step of a stage takes, which shows its network images of the size in `spec`.
+fn bytes_of_step(
+    recipe: &Recipe,
+    stage: &Stage,
+    spec: &ModelSpec,
+    images: usize,
+    device: &Device,
+) -> Result<u64> {
+    let outline = Network::outline(spec)?;
+    let views = if recipe.loss.consistency > 0.0 { VIEWS } else { 1 };
+    let batch = batch_of(recipe, stage, images);
+    let at_once = stage.micro_batch.unwrap_or(batch).min(batch);
+    let [batch, at_once] = [batch, at_once].map(|images| (images * views) as u64);
+
+    let averaged = u64::from(recipe.average.kind != Averaging::None);
+    let copies = 2 + stage.optimizer.row().slots().len() as u64 + averaged;
+    let weights = outline.parameters.saturating_mul(4 * copies);
+    let waiting = batch.saturating_mul((MADE_AHEAD * spec.size * spec.size * 3 * 4) as u64);
+    // backwards, the gradients of a map and of the one before it
+    let maps = if stage.recompute { 0 } else { outline.maps }.saturating_add(2 * outline.largest_map);
+    let width = recipe.precision.on(device).bytes();
+    Ok(weights.saturating_add(waiting).saturating_add(at_once.saturating_mul(maps).saturating_mul(width)))
 }
 
 pub(super) fn start_weights(network: Network, spec: &ModelSpec, start: &Weights) -> Result<Network> {

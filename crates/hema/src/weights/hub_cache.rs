@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use hema_core::error::{Error, Result};
 use hema_core::file;
 
+/// Most bytes of a file that names a commit.
+const MOST_OF_REF: u64 = 4096;
+
 /// A cache in a folder.
 #[derive(Clone, Debug)]
 pub struct HubCache(PathBuf);
@@ -38,7 +41,7 @@ impl HubCache {
     pub fn find(&self, repository: &str, file: &str) -> Option<PathBuf> {
         let folder = self.repository(repository);
         let snapshots = folder.join("snapshots");
-        let newest = fs::read_to_string(folder.join("refs/main")).ok();
+        let newest = file::read_text(&folder.join("refs/main"), MOST_OF_REF).ok();
         let newest =
             newest.map(|commit| snapshots.join(commit.trim()).join(file)).filter(|path| path.is_file());
         newest.or_else(|| {
@@ -74,7 +77,7 @@ impl HubCache {
                 .or_else(|_| fs::rename(&blob, &path))
                 .map_err(|e| Error::io(&path, &e))?;
         }
-        file::write_atomic(&folder.join("refs/main"), |w| w.write_all(commit.as_bytes()))?;
+        file::replace(&folder.join("refs/main"), |w| w.write_all(commit.as_bytes()))?;
         Ok(path)
     }
 
@@ -110,6 +113,23 @@ fn sorted(folder: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_under_the_name_of_the_newest_commit_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cache, secret) = (HubCache::new(folder.path().join("hub")), folder.path().join("secret"));
+        fs::write(&secret, "mine").unwrap();
+        let blob = cache.blob("timm/a.b", "aa");
+        fs::create_dir_all(blob.parent().unwrap()).unwrap();
+        fs::write(&blob, "aa").unwrap();
+        let newest = folder.path().join("hub/models--timm--a.b/refs/main");
+        fs::create_dir_all(newest.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&secret, &newest).unwrap();
+        cache.link("timm/a.b", "1", "x", "aa").unwrap();
+        assert_eq!(fs::read_to_string(&newest).unwrap(), "1");
+        assert_eq!(fs::read_to_string(&secret).unwrap(), "mine");
+    }
 
     #[test]
     fn a_linked_file_is_found_and_the_newest_commit_first() {

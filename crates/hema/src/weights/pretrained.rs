@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use hema_core::error::{Error, Result};
 
-use super::file;
+use super::file::Header;
 use super::hub_cache::HubCache;
 use super::published::Published;
-use super::state::{load, state_dict};
+use super::state::{Shapes, load, shapes, wrong_shape};
 use crate::model::{ModelSpec, Network};
 
 /// Folders to look in, as `PATH` lists them.
@@ -30,8 +30,10 @@ pub fn find_pretrained(name: &str) -> Result<PathBuf> {
     let mut folders: Vec<PathBuf> =
         env::var_os(WEIGHTS_VARIABLE).map(|v| env::split_paths(&v).collect()).unwrap_or_default();
     folders.push("weights".into());
-    if let Some(found) = folders.iter().find_map(|folder| file_for(folder, name)) {
-        return Ok(found);
+    for folder in &folders {
+        if let Some(found) = file_for(folder, name)? {
+            return Ok(found);
+        }
     }
     let cache = HubCache::from_environment();
     if let Some(found) = cache.as_ref().and_then(|cache| in_hub_cache(cache, name)) {
@@ -52,19 +54,17 @@ pub fn find_pretrained(name: &str) -> Result<PathBuf> {
 }
 
 /// `NAME.safetensors` or `NAME.<tag>.safetensors`, the first in name order.
-fn file_for(folder: &Path, name: &str) -> Option<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let file = path.file_name().and_then(|f| f.to_str()).unwrap_or_default();
-            file.strip_prefix(name)
-                .and_then(|rest| rest.strip_suffix(".safetensors"))
-                .is_some_and(|tag| !tag.contains("reference") && (tag.is_empty() || tag.starts_with('.')))
-        })
-        .collect();
-    found.sort();
-    found.into_iter().next()
+///
+/// # Errors
+/// A folder that is there and cannot be listed.
+fn file_for(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let is_wanted = |path: &PathBuf| {
+        let file = path.file_name().and_then(|f| f.to_str()).unwrap_or_default();
+        file.strip_prefix(name)
+            .and_then(|rest| rest.strip_suffix(".safetensors"))
+            .is_some_and(|tag| !tag.contains("reference") && (tag.is_empty() || tag.starts_with('.')))
+    };
+    Ok(hema_core::file::list(folder)?.into_iter().find(is_wanted))
 }
 
 /// The published repository's file, else that of any repository `timm/NAME.<tag>`.
@@ -91,27 +91,45 @@ pub fn check_fits(name: &str, path: &Path) -> Result<()> {
 /// the network knows.
 pub fn start_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<Network> {
     let parts = network.parts();
-    let mut state = file::read(path)?.tensors;
-    // a classifier for other classes (ImageNet's) is not wanted
-    state.retain(|name, _| !parts.is_head(name));
+    let header = Header::read(path)?;
+    let own = shapes(&network);
     let is_fresh = |name: &str| parts.is_head(name) || (spec.stages.is_some() && parts.is_after_stages(name));
-    if spec.stages.is_some() {
-        let own = state_dict(&network);
-        state.retain(|name, _| own.contains_key(name) && !parts.is_after_stages(name));
+    // a classifier for other classes (ImageNet's) is not wanted, and of stages that are left out nothing
+    let is_wanted = |name: &str| !is_fresh(name) && (spec.stages.is_none() || own.contains_key(name));
+    let mut found = header.shapes();
+    found.retain(|name, _| is_wanted(name));
+    let expected: Shapes = own
+        .iter()
+        .filter(|(name, _)| !is_fresh(name))
+        .map(|(name, shape)| (name.clone(), shape.clone()))
+        .collect();
+    check_backbone(&found, &expected, &spec.name).map_err(|e| e.at(path))?;
+
+    let mut state = header.read_tensors()?.tensors;
+    state.retain(|name, _| is_wanted(name));
+    load(network, &state).map(|(network, _)| network).map_err(|e| e.at(path))
+}
+
+/// Checks the backbone in a file, by the names and shapes of its tensors.
+fn check_backbone(found: &Shapes, expected: &Shapes, model: &str) -> Result<()> {
+    let foreign = |what: String| Err(Error::new(what).hint("the file belongs to another architecture"));
+    let misshaped =
+        |(name, shape): &(&String, &Vec<usize>)| expected.get(*name).is_some_and(|own| own != *shape);
+    if let Some((name, shape)) = found.iter().find(misshaped) {
+        return Err(wrong_shape(name, shape, &expected[name]));
     }
-    let (network, report) = load(network, &state).map_err(|e| e.at(path))?;
-    let missing: Vec<&String> = report.missing.iter().filter(|name| !is_fresh(name)).collect();
+    let missing: Vec<&String> = expected.keys().filter(|name| !found.contains_key(*name)).collect();
     if let Some(first) = missing.first() {
-        let found =
-            format!("{} of the tensors of `{}` are missing, first `{first}`", missing.len(), spec.name);
-        return Err(Error::new(found).at(path).hint("the file belongs to another architecture"));
+        return foreign(format!(
+            "{} of the tensors of `{model}` are missing, first `{first}`",
+            missing.len()
+        ));
     }
-    if let Some(first) = report.unexpected.first() {
-        let found =
-            format!("{} tensors do not belong to `{}`, first `{first}`", report.unexpected.len(), spec.name);
-        return Err(Error::new(found).at(path).hint("the file belongs to another architecture"));
+    let unexpected: Vec<&String> = found.keys().filter(|name| !expected.contains_key(*name)).collect();
+    if let Some(first) = unexpected.first() {
+        return foreign(format!("{} tensors do not belong to `{model}`, first `{first}`", unexpected.len()));
     }
-    Ok(network)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -155,8 +173,8 @@ mod tests {
         let other = spec("tf_efficientnetv2_b0");
         let error = start_from(Network::new(&other, 2, &device).unwrap(), &other, &path).unwrap_err();
         assert!(error.to_string().contains("tensors of `tf_efficientnetv2_b0` are missing"), "{error}");
-        assert_eq!(file_for(folder.path(), "cnn_gap"), Some(path));
-        assert_eq!(file_for(folder.path(), "cnn"), None);
+        assert_eq!(file_for(folder.path(), "cnn_gap"), Ok(Some(path)));
+        assert_eq!(file_for(folder.path(), "cnn"), Ok(None));
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub struct Array {
 /// Arrays by name, in name order.
 pub type StateDict = BTreeMap<String, Array>;
 
+/// Shapes by name, in name order.
+pub(crate) type Shapes = BTreeMap<String, Vec<usize>>;
+
 /// Follows a traversal and knows the PyTorch name of the parameter in hand.
 #[derive(Debug, Default)]
 pub(crate) struct Names(Vec<String>);
@@ -76,6 +79,51 @@ pub fn state_dict(network: &Network) -> StateDict {
     collect.state
 }
 
+/// The shape of every parameter and running statistic of a network, which may be an outline.
+pub(crate) fn shapes(network: &Network) -> Shapes {
+    #[derive(Default)]
+    struct Collect {
+        names: Names,
+        shapes: Shapes,
+    }
+    impl ModuleVisitor for Collect {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.names.enter(name, container);
+        }
+        fn exit_module(&mut self, _: &str, container: &str) {
+            self.names.exit(container);
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.shapes.insert(self.names.current(), param.dims().to_vec());
+        }
+    }
+    let mut collect = Collect::default();
+    network.visit(&mut collect);
+    collect.shapes
+}
+
+/// Checks that tensors are those of a network, by their names and shapes.
+///
+/// # Errors
+/// The first name that only one side has, or the first shape that differs.
+pub(crate) fn check_shapes(found: &Shapes, expected: &Shapes) -> Result<()> {
+    let missing = expected.keys().find(|name| !found.contains_key(*name));
+    let unexpected = found.keys().find(|name| !expected.contains_key(*name));
+    if let Some(name) = missing.or(unexpected) {
+        return Err(Error::new(format!("its tensors do not fit its architecture, first `{name}`")));
+    }
+    match found.iter().find(|(name, shape)| expected[*name] != **shape) {
+        None => Ok(()),
+        Some((name, shape)) => Err(wrong_shape(name, shape, &expected[name])),
+    }
+}
+
+/// A tensor of another shape than the network's.
+pub(super) fn wrong_shape(name: &str, found: &[usize], expected: &[usize]) -> Error {
+    Error::new(format!("tensor `{name}` has shape {found:?}, expected {expected:?}"))
+        .hint("the file belongs to another architecture, head or number of classes")
+}
+
 /// The names that loading left over on either side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
@@ -112,10 +160,7 @@ pub fn load(network: Network, state: &StateDict) -> Result<(Network, LoadReport)
             };
             let expected = param.dims().to_vec();
             if array.shape != expected {
-                self.wrong.get_or_insert(Error::new(format!(
-                    "tensor `{name}` has shape {:?}, expected {expected:?}",
-                    array.shape
-                )));
+                self.wrong.get_or_insert(wrong_shape(&name, &array.shape, &expected));
                 return param;
             }
             self.seen.push(name);
@@ -134,7 +179,7 @@ pub fn load(network: Network, state: &StateDict) -> Result<(Network, LoadReport)
     let mut apply = Apply { names: Names::default(), state, seen: vec![], missing: vec![], wrong: None };
     let network = network.map(&mut apply);
     if let Some(error) = apply.wrong {
-        return Err(error.hint("the file belongs to another architecture, head or number of classes"));
+        return Err(error);
     }
     let mut seen = apply.seen;
     seen.sort_unstable();
@@ -144,11 +189,8 @@ pub fn load(network: Network, state: &StateDict) -> Result<(Network, LoadReport)
 
 /// Number of values that training can change: parameters without running statistics.
 pub fn count_trainable(network: &Network) -> usize {
-    state_dict(network)
-        .iter()
-        .filter(|(name, _)| !is_statistic(name))
-        .map(|(_, array)| array.values.len())
-        .sum()
+    let trainable = shapes(network).into_iter().filter(|(name, _)| !is_statistic(name));
+    trainable.map(|(_, shape)| shape.iter().product::<usize>()).sum()
 }
 
 /// The norm of every parameter's gradient; zero for one that the backward pass did not reach.

@@ -4,4 +4,5 @@
 mod doors;
 mod examples;
 mod floors;
+mod fuzz;
 mod support;

@@ -9,6 +9,7 @@ use hema::recipe::Recipe;
 use hema::split::Part;
 
 use super::writing::{Writing, with_parts, write_images};
+use crate::commands::args::output;
 use crate::output::{Printer, printable};
 use crate::status::Status;
 
@@ -21,6 +22,7 @@ pub(crate) struct Args {
     /// Image folder, or any other form of `hema list readers`
     input: PathBuf,
     /// What to write; must not exist
+    #[arg(value_parser = output())]
     output: PathBuf,
     #[command(flatten)]
     writing: Writing,
@@ -62,7 +64,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if training.is_empty() {
         return Err(Error::new("there is no training image to augment").at(source.path()));
     }
-    let writer = args.writing.create(&args.output, form, &source)?;
+    let writer = args.writing.create(&args.output, form, &source, printer)?;
 
     let copies = Copies { augment, count: args.copies, keep_originals: args.keep_originals, seed: args.seed };
     let of_each = args.copies as usize + usize::from(args.keep_originals);
@@ -76,14 +78,12 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         })
     })?;
     printer.warn_of_notices(&source.picture_notices());
-    if skipped.is_none() {
-        return Ok(Status::Interrupted);
-    }
+    let Some(skipped) = skipped else { return Ok(Status::Interrupted) };
     let out = args.output.display().to_string();
     printer.result(&if printer.is_json() {
         serde_json::json!({
             "out": out, "form": form.name, "images": written, "training": training.len(), "unchanged": rest.len(),
-            "copies": args.copies,
+            "copies": args.copies, "skipped": skipped,
         })
         .to_string()
     } else {

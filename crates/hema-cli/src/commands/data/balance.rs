@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use hema::data::write;
-use hema::data::{self, Source};
+use hema::data::{self, Skipped, Source};
 use hema::error::{Error, Result};
 use hema::sampler::{self, Draw, Sampler};
 use hema::split::Part;
 
 use super::writing::{Writing, choose, with_parts, write_images};
+use crate::commands::args::output;
 use crate::output::{Printer, printable, table};
 use crate::status::Status;
 
@@ -22,6 +23,7 @@ pub(crate) struct Args {
     /// Image folder with labels, or any other form of `hema list readers`
     input: PathBuf,
     /// What to write; must not exist
+    #[arg(value_parser = output())]
     output: PathBuf,
     #[command(flatten)]
     writing: Writing,
@@ -56,7 +58,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let Chosen { training, rest } = divide(&source, &chosen, printer)?;
     let (counts, quotas) = quotas(args, sampler, &training);
     let draws = sampler.draw(&training, &quotas, args.seed, 0);
-    let writer = args.writing.create(&args.output, form, &source)?;
+    let writer = args.writing.create(&args.output, form, &source, printer)?;
 
     let mut written = 0;
     let images = draws.len() + rest.len();
@@ -67,10 +69,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         })
     })?;
     printer.warn_of_notices(&source.picture_notices());
-    if skipped.is_none() {
-        return Ok(Status::Interrupted);
-    }
-    report(args, &source, &Report { counts, quotas, draws, rest: rest.len(), written }, printer)?;
+    let Some(skipped) = skipped else { return Ok(Status::Interrupted) };
+    report(args, &source, &Report { counts, quotas, draws, rest: rest.len(), written, skipped }, printer)?;
     Ok(Status::Done)
 }
 
@@ -126,6 +126,7 @@ struct Report {
     draws: Vec<Draw>,
     rest: usize,
     written: usize,
+    skipped: Vec<Skipped>,
 }
 
 fn report(args: &Args, source: &Source, report: &Report, printer: &Printer) -> Result<()> {
@@ -136,6 +137,7 @@ fn report(args: &Args, source: &Source, report: &Report, printer: &Printer) -> R
         let result = serde_json::json!({
             "out": args.output, "images": report.written, "classes": source.classes(), "before": report.counts,
             "after": report.quotas, "repeated": repeated, "mixed": mixed, "unchanged": report.rest,
+            "skipped": report.skipped,
         });
         printer.result(&serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))?);
         return Ok(());

@@ -9,6 +9,7 @@ use hema::preprocess::{Crop, Filter};
 use hema::split::Part;
 
 use super::writing::{Writing, choose, with_parts, write_images};
+use crate::commands::args::output;
 use crate::output::Printer;
 use crate::status::Status;
 
@@ -18,6 +19,7 @@ pub(crate) struct Args {
     /// Image folder, or any other form of `hema list readers`
     input: PathBuf,
     /// What to write; must not exist
+    #[arg(value_parser = output())]
     output: PathBuf,
     #[command(flatten)]
     writing: Writing,
@@ -48,7 +50,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let source = with_parts(data::open_as(&args.input, args.writing.white.number)?, args.split.as_deref())?;
     printer.warn_of_notices(source.notices());
     let (source, chosen) = choose(source, &args.part)?;
-    let writer = args.writing.create(&args.output, form, &source)?;
+    let writer = args.writing.create(&args.output, form, &source, printer)?;
 
     let order = source.reading_order(Some(&chosen))?;
     let skipped = write_images(printer, "converting", order.len(), writer, |writer, progress| {
@@ -86,8 +88,6 @@ fn report(args: &Args, written: &Written, printer: &Printer) -> Result<()> {
         printer.result(&format!("{images} images: {out} ({})", form.name));
         return Ok(());
     }
-    let skipped: Vec<_> =
-        skipped.iter().map(|s| serde_json::json!({"path": s.path, "reason": s.reason})).collect();
     let result = serde_json::json!({"out": out.to_string(), "form": form.name, "images": images, "skipped": skipped,
         "notices": notices});
     printer.result(&serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))?);

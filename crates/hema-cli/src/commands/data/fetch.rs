@@ -6,6 +6,7 @@ use hema::error::{Error, Result};
 use hema_fetch::sets::{self, Fetched, PublicSet, SETS};
 use hema_fetch::{Options, Outcome};
 
+use crate::commands::args::output;
 use crate::commands::download::Watch;
 use crate::output::Printer;
 use crate::status::Status;
@@ -20,7 +21,7 @@ pub(crate) struct Args {
     #[arg(required_unless_present = "list", value_name = "NAME")]
     names: Vec<String>,
     /// Folder to put them in, a folder each
-    #[arg(long, value_name = "DIR", default_value = "data")]
+    #[arg(long, value_parser = output(), value_name = "DIR", default_value = "data")]
     out: PathBuf,
     /// List what there is, with licences
     #[arg(long, conflicts_with = "names")]

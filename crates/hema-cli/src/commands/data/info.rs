@@ -8,7 +8,7 @@ use hema::error::{Error, Result};
 use hema::file;
 use hema::split::Part;
 
-use crate::commands::args::White;
+use crate::commands::args::{White, output};
 use crate::output::{Printer, printable, table};
 use crate::status::Status;
 
@@ -18,7 +18,7 @@ pub(crate) struct Args {
     /// Image folder, or any other form of `hema list readers`
     data: PathBuf,
     /// PNG file for a contact sheet: a row of images for every class
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_parser = output(), value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
     white: White,
@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let info = describe(&source, args.seed)?;
     printer.warn_of_notices(&source.picture_notices());
     if let Some(out) = &args.out {
+        printer.leave_stdout_to(out);
         let png = contact_sheet(&source, args.seed)?.to_png()?;
         file::write_atomic(out, |w| w.write_all(&png))?;
         printer.note(&format!("contact sheet: {}", out.display()));

@@ -37,7 +37,14 @@ impl Writing {
     }
 
     /// Begins a data set of images of a source.
-    pub(super) fn create(&self, output: &Path, form: &Form, source: &Source) -> Result<Box<dyn Writer>> {
+    pub(super) fn create(
+        &self,
+        output: &Path,
+        form: &Form,
+        source: &Source,
+        printer: &Printer,
+    ) -> Result<Box<dyn Writer>> {
+        printer.leave_stdout_to(output);
         let options = Options::default().compress(self.compress).has_groups(source.has_groups());
         write::create(output, form, source.classes(), &options)
     }
@@ -65,6 +72,7 @@ pub(super) fn write_images(
         return Ok(None);
     }
     let skipped = written?;
+    printer.warn_of_notices(writer.notice().as_slice());
     writer.finish()?;
     printer.warn_of_skipped(&skipped);
     Ok(Some(skipped))

@@ -33,7 +33,7 @@ pub(super) fn run(inputs: &Inputs, printer: &Printer) -> Result<Status> {
     let data = training.open_data(&recipe, &out, &mut Bars::new(printer))?;
     let split = training.find_split(&recipe, &data.source, &out)?;
     let device = inputs.device.open(printer)?;
-    train::check(&recipe, data.source.classes(), &device)?;
+    train::check(&recipe, data.source.classes(), data.source.len(), &device)?;
     let plan = training.plan_of(recipe, data.into(), split, out, Start::Fresh);
     let images = plan.load(Part::Train, &mut Bars::new(printer))?;
     printer.note(&format!("train: {}", describe(&images)));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hema::Training;
 use hema::train::Start;
 
-use crate::commands::args::{DeviceArg, Memory};
+use crate::commands::args::{DeviceArg, output};
 use crate::status::stop_flag;
 
 /// The recipe and the data of runs, and the folder they go to.
@@ -23,7 +23,7 @@ pub(crate) struct Inputs {
     split: Option<PathBuf>,
     /// Run directory, or the folder of several runs [default: runs/RECIPE, and runs/RECIPE-tune for `hema
     /// tune`]
-    #[arg(long, value_name = "DIR", required_if_eq("resume", "true"))]
+    #[arg(long, value_parser = output(), value_name = "DIR", required_if_eq("resume", "true"))]
     pub(crate) out: Option<PathBuf>,
     /// Override a value of the recipe, as in `--set stage.0.epochs=3`
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -36,8 +36,6 @@ pub(crate) struct Inputs {
     save_every: f64,
     #[command(flatten)]
     pub(crate) device: DeviceArg,
-    #[command(flatten)]
-    memory: Memory,
 }
 
 impl Inputs {
@@ -55,12 +53,8 @@ impl Inputs {
             Some(recipe) => Training::recipe(recipe),
             None => Training::resume(self.out.clone().unwrap_or_default()),
         };
-        training = training
-            .set_all(&self.overrides)
-            .start(self.start())
-            .save_every(save_every)
-            .memory(self.memory.bytes())
-            .stop(stop_flag());
+        training =
+            training.set_all(&self.overrides).start(self.start()).save_every(save_every).stop(stop_flag());
         if let Some(data) = &self.data {
             training = training.data(data);
         }

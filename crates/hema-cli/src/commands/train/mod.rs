@@ -6,14 +6,11 @@ mod inputs;
 mod resuming;
 mod series;
 
-use std::path::Path;
-
 use hema::error::Result;
-use hema::split::Part;
-use hema::training::Plan;
 
 use super::{evaluate, weights};
-use crate::output::{Bars, Printer, shell_word};
+use crate::next;
+use crate::output::{Bars, Printer};
 use crate::status::Status;
 use series::Series;
 
@@ -60,21 +57,9 @@ fn single(inputs: &Inputs, printer: &Printer) -> Result<Status> {
     match plan.run(&mut TrainingBars::new(&plan.recipe, printer)) {
         Ok(run) => {
             evaluate::print(&run.evaluation, printer)?;
-            printer.note(&format!("next: {}", next(&plan, &run.folder)));
+            printer.next(&next::evaluate_run(&plan, &inputs.device.name));
             Ok(Status::Done)
         }
-        Err(error) => stopped(error, "train", &plan.folder, printer),
+        Err(error) => stopped(error, &next::resume("train", &plan.folder, &inputs.device.name), printer),
     }
-}
-
-/// The command to judge a run by: on the test part where all of it is labelled, else on the validation part.
-fn next(plan: &Plan, run: &Path) -> String {
-    let source = &plan.data.source;
-    let parts = plan.split.parts(source);
-    let mut test =
-        source.entries().iter().zip(parts).filter(|(_, part)| *part == Some(Part::Test)).peekable();
-    let can_test = test.peek().is_some() && test.all(|(entry, _)| entry.label.is_some());
-    let part = if can_test { Part::Test } else { Part::Val };
-    let (run, data) = (shell_word(run), shell_word(&plan.data.info.data));
-    format!("hema evaluate {run} --data {data} --part {part} --suite degraded")
 }

@@ -6,19 +6,21 @@ use hema::error::{Error, ErrorKind, Result};
 use hema::recipe::Recipe;
 use hema::train::{CHECKPOINT, RECIPE};
 
+use crate::next::CommandLine;
 use crate::output::Printer;
 use crate::status::Status;
 
-/// Ends a command whose training has ended in an error. Where Ctrl-C has stopped it, says how to go on.
+/// Ends a command whose training has ended in an error. Where Ctrl-C has stopped it, says the command by
+/// which to go on.
 ///
 /// # Errors
 /// Every other error.
-pub(crate) fn stopped(error: Error, command: &str, out: &Path, printer: &Printer) -> Result<Status> {
+pub(crate) fn stopped(error: Error, go_on: &CommandLine, printer: &Printer) -> Result<Status> {
     if error.kind() != ErrorKind::Interrupted {
         return Err(error);
     }
     printer.note(error.message());
-    printer.note(&format!("continue with: hema {command} --resume --out {}", out.display()));
+    printer.note(&format!("continue with: {go_on}"));
     Ok(Status::Interrupted)
 }
 

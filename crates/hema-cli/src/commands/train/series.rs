@@ -24,6 +24,7 @@ use super::bars::TrainingBars;
 use super::inputs::Inputs;
 use super::resuming::{check_holds_no_runs, check_same_recipe, stopped};
 use crate::commands::weights::warn_of_weights;
+use crate::next;
 use crate::output::{Bars, Printer, table};
 use crate::status::Status;
 
@@ -91,13 +92,15 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
         Start::Fresh => {
             check_holds_no_runs(&out, SERIES)?;
             let device = inputs.device.open(printer)?;
-            train::check(&recipe, data.source.classes(), &device)?;
+            train::check(&recipe, data.source.classes(), data.source.len(), &device)?;
             training.check_inputs_are_kept(&out)?;
             device
         }
     };
     let out = Claimed::new(&out)?;
     if inputs.start() == Start::Fresh {
+        // another process may have been quicker
+        check_holds_no_runs(&out, SERIES)?;
         data.info.write(&out)?;
         let toml = recipe.to_toml()?;
         file::write_atomic(&out.join(RECIPE), |file| file.write_all(toml.as_bytes()))?;
@@ -119,7 +122,7 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
             let start = Start::of_folder(&folder);
             let plan = training.plan_of(recipe, Arc::clone(&data), split, folder.clone(), start);
             if let Err(error) = plan.run(&mut TrainingBars::new(&member.recipe, printer)) {
-                return stopped(error, "train", &out, printer);
+                return stopped(error, &next::resume("train", &out, &inputs.device.name), printer);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use hema::error::{Error, Result};
 use hema::weights::{self, Imported};
 
+use crate::commands::args::output;
 use crate::output::Printer;
 use crate::status::Status;
 
@@ -20,7 +21,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     model: String,
     /// File to write [default: weights/NAME.imported.safetensors]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_parser = output(), value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
@@ -28,6 +29,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let model = &args.model;
     let default = || Path::new("weights").join(format!("{model}.imported.safetensors"));
     let out = args.out.clone().unwrap_or_else(default);
+    printer.leave_stdout_to(&out);
     let tensors = weights::read(&args.file)?.tensors;
     let Imported { naming, tensors, notes } =
         weights::import(tensors, model).map_err(|e| e.at(&args.file))?;

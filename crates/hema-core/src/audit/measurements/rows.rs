@@ -58,6 +58,7 @@ impl<const N: usize> Rows<N> {
 fn disk_error(error: &io::Error) -> Error {
     Error::new(format!("the temporary file for measurements failed: {error}"))
         .at(std::env::temp_dir())
+        .with_kind(error.kind().into())
         .hint("free some space there, or point TMPDIR to a larger disk")
 }
 

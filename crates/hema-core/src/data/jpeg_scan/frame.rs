@@ -110,6 +110,12 @@ impl Frame {
         self.components.iter().map(|component| component.blocks).sum()
     }
 
+    /// Coefficients of all components, with those that fill up the last units.
+    pub(super) fn coefficients(&self) -> u64 {
+        let in_unit: usize = self.components.iter().map(|component| component.blocks_in_unit).sum();
+        (self.units * in_unit * COEFFICIENTS) as u64
+    }
+
     /// Takes note of what a scan is going to bring.
     pub(super) fn announce(&mut self, parameters: &Parameters) -> Result<(), Fault> {
         let Parameters { components, band, refines, lowest_bit } = parameters;

@@ -66,6 +66,40 @@ pub(super) fn check(bytes: &[u8]) -> Result<()> {
     }
 }
 
+/// The size of a picture, and what decoding it takes beside its pixels.
+pub(super) struct Announced {
+    /// Width and height in pixels.
+    pub(super) size: (u64, u64),
+    /// 1 for grey.
+    pub(super) components: u64,
+    /// Coefficients that are kept until the last scan.
+    pub(super) coefficients: u64,
+}
+
+/// What the headers before the first scan say; `None` where they end early or are of a kind that is not
+/// decoded.
+pub(super) fn announced(bytes: &[u8]) -> Option<Announced> {
+    let mut rest = bytes.get(2..)?;
+    let mut found: Option<(Frame, [u8; 4])> = None;
+    loop {
+        let (marker, after) = next_marker(rest)?;
+        let (segment, behind) = segment(after)?;
+        if FRAMES.contains(&marker) {
+            found = Some((Frame::read(segment, marker == PROGRESSIVE)?, *segment.get(1..)?.first_chunk()?));
+        } else if marker == START_OF_SCAN {
+            let (frame, [h0, h1, w0, w1]) = found?;
+            let side = |bytes| u64::from(u16::from_be_bytes(bytes));
+            let is_one_scan = !frame.progressive && usize::from(*segment.first()?) == frame.components.len();
+            return Some(Announced {
+                size: (side([w0, w1]), side([h0, h1])),
+                components: frame.components.len() as u64,
+                coefficients: if is_one_scan { 0 } else { frame.coefficients() },
+            });
+        }
+        rest = behind;
+    }
+}
+
 /// What the headers so far have said.
 #[derive(Default)]
 struct State {

@@ -6,11 +6,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::leftovers;
-use super::listing::{Listing, is_ignored, is_table};
+use super::listing::{Listing, MAX_TABLE, is_ignored, is_table};
 use crate::data::decode::has_picture_name;
 use crate::data::notice::{Notice, Subject, Tally, counted};
 use crate::data::place::Place;
 use crate::error::{Error, Result};
+use crate::file;
 
 /// Most folders visited through links: a few links that lead to each other's folders make any number.
 const MOST_LINKED_FOLDERS: usize = 100_000;
@@ -78,31 +79,36 @@ impl Walk {
     fn add(&mut self, file: &DirEntry, name: &str, linked: bool) -> Result<()> {
         let io = |e: std::io::Error| Error::io(file.path(), &e);
         let kind = file.file_type().map_err(io)?;
-        let is_folder = if kind.is_symlink() { self.follow(file, name) } else { kind.is_dir() };
-        if is_folder {
+        let target = if kind.is_symlink() { self.follow(file, name)? } else { Some(file.path()) };
+        if target.as_ref().is_some_and(|target| target.is_dir()) {
             self.visit(&file.path(), &format!("{name}/"), linked || kind.is_symlink())?;
         } else if has_picture_name(name) {
-            self.listing.add(name, Place::File(file.path()));
+            let place = if target.is_some() { Place::File } else { Place::Missing };
+            self.listing.add(name, place(file.path()));
+        } else if target.is_none() {
+            self.listing.leftovers.add(name, || Ok(Vec::new()))?;
         } else if is_table(name) {
             let size = fs::metadata(file.path()).map_err(io)?.len();
-            let read = || fs::read(file.path()).map_err(io);
+            let read = || file::read(&file.path(), MAX_TABLE);
             self.listing.add_table(name, size, read).map_err(|e| e.at(file.path()))?;
         } else {
-            self.listing.leftovers.add(name, || start(&file.path()));
+            self.listing.leftovers.add(name, || start(&file.path()))?;
         }
         Ok(())
     }
 
-    /// Whether a link leads to a folder. Counts links whose target is gone, or lies outside the root.
-    fn follow(&mut self, link: &DirEntry, name: &str) -> bool {
-        let Ok(target) = link.path().canonicalize() else {
+    /// The path that a link leads to, if something is there. Counts links to nothing, and to what lies
+    /// outside the root.
+    fn follow(&mut self, link: &DirEntry, name: &str) -> Result<Option<PathBuf>> {
+        if !file::exists(&link.path())? {
             self.links.dangling.add(name);
-            return false;
-        };
+            return Ok(None);
+        }
+        let target = link.path().canonicalize().map_err(|e| Error::io(link.path(), &e))?;
         if self.above.first().is_some_and(|root| !target.starts_with(root)) {
             self.links.outward.add(name);
         }
-        target.is_dir()
+        Ok(Some(target))
     }
 }
 
@@ -123,12 +129,12 @@ impl Links {
     }
 }
 
-/// The first bytes of a file, as far as they can be read.
-fn start(path: &Path) -> Vec<u8> {
+/// The first bytes of a file; none of a pipe or a device.
+fn start(path: &Path) -> Result<Vec<u8>> {
     let mut start = Vec::new();
-    // a pipe would wait for its other end
-    if let (true, Ok(file)) = (path.is_file(), fs::File::open(path)) {
-        let _ = file.take(leftovers::START as u64).read_to_end(&mut start);
+    if path.is_file() {
+        let read = file::open(path)?.take(leftovers::START as u64).read_to_end(&mut start);
+        read.map_err(|e| Error::io(path, &e))?;
     }
-    start
+    Ok(start)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::data::decode;
 use crate::data::notice::{Notice, Subject, Tally, counted};
+use crate::error::Result;
 
 /// Endings of files that go along with data sets and are no images: nobody misses them.
 const COMPANIONS: [&str; 60] = [
@@ -67,12 +68,16 @@ enum Holding {
 impl Leftovers {
     /// Counts a file that no reader takes, unless it is of a kind that goes along with data sets. `start`
     /// gives the first [`START`] bytes of one whose name tells nothing.
-    pub(super) fn add(&mut self, name: &str, start: impl FnOnce() -> Vec<u8>) {
-        let kind = kind(name, start);
+    ///
+    /// # Errors
+    /// What `start` returns.
+    pub(super) fn add(&mut self, name: &str, start: impl FnOnce() -> Result<Vec<u8>>) -> Result<()> {
+        let kind = kind(name, start)?;
         self.hold(folder_of(name), if kind.is_some() { Holding::Leftovers } else { Holding::Companions });
         if let Some(kind) = kind {
             self.tally(kind).add(name);
         }
+        Ok(())
     }
 
     /// The tally of a kind, or of further ones when there are many.
@@ -83,7 +88,7 @@ impl Leftovers {
 
     /// Counts a link inside an archive, unless it is one to a file that nobody misses.
     pub(super) fn add_link(&mut self, name: &str) {
-        if decode::has_picture_name(name) || kind(name, Vec::new).is_some() || ending(name).is_none() {
+        if decode::has_picture_name(name) || ending(name).is_none_or(|ending| !is_companion(&ending)) {
             self.hold(folder_of(name), Holding::Leftovers);
             self.links.add(name);
         }
@@ -177,15 +182,20 @@ impl Kind {
 }
 
 /// The kind of a file that is not read; `None` for one that nobody misses.
-fn kind(name: &str, start: impl FnOnce() -> Vec<u8>) -> Option<Kind> {
+fn kind(name: &str, start: impl FnOnce() -> Result<Vec<u8>>) -> Result<Option<Kind>> {
     if let Some(ending) = ending(name) {
-        return (!COMPANIONS.contains(&ending.as_str())).then_some(Kind::Ending(ending));
+        return Ok((!is_companion(&ending)).then_some(Kind::Ending(ending)));
     }
-    let start = start();
+    let start = start()?;
     let is_unread =
         |(at, known, _): &&(usize, &[u8], &str)| start.get(*at..).is_some_and(|s| s.starts_with(known));
     let unread = || UNREAD_STARTS.iter().find(is_unread).map(|(_, _, format)| *format);
-    decode::format_name(&start).or_else(unread).map(Kind::Unnamed)
+    Ok(decode::format_name(&start).or_else(unread).map(Kind::Unnamed))
+}
+
+/// Whether nobody misses files with this ending.
+fn is_companion(ending: &str) -> bool {
+    COMPANIONS.contains(&ending)
 }
 
 /// The ending of a file's name, if it tells a kind: not a number, as in names that are identifiers.

@@ -12,6 +12,11 @@ use crate::error::{Error, Result};
 /// Largest table beside the images, and most of all of them together, in bytes.
 pub(super) const MAX_TABLE: u64 = 64 << 20;
 
+/// Images that any file may hold, and bytes that each takes of one that holds more: a few kilobytes can
+/// unpack to any number of images that are all the same.
+const FEW_IMAGES: u64 = 1 << 20;
+const BYTES_OF_IMAGE: u64 = 16;
+
 /// Names of the tables that are looked for beside pictures, whatever their case. `metadata` is the layout
 /// that Hugging Face calls `ImageFolder`.
 pub(super) const TABLES: [&str; 5] =
@@ -69,6 +74,22 @@ impl Listing {
     pub(super) fn is_empty(&self) -> bool {
         self.names.len() == 0
     }
+}
+
+/// Most images of a file of this many bytes: the list of them takes memory too.
+pub(super) fn most_images(bytes: u64) -> u64 {
+    FEW_IMAGES.max(bytes / BYTES_OF_IMAGE)
+}
+
+/// Refuses more images than a file can hold.
+pub(super) fn check_count(images: u64, bytes: u64) -> Result<()> {
+    if images <= most_images(bytes) {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "claims {images} images in {bytes} bytes (at most {} are read)",
+        most_images(bytes)
+    )))
 }
 
 /// Whether a file is not worth a look: hidden, or a by-product of packing on a Mac.

@@ -74,7 +74,7 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
     drop(seen);
     notices.append(&mut labels.tidy());
     notices.append(&mut notices_on_groups(&entries));
-    notices.extend(missing_files(&entries, &places));
+    notices.extend(missing_files(&entries, &mut places)?);
 
     let found: BTreeSet<String> = labels.names().map(str::to_owned).collect();
     let classes::Found { classes, labels: label_of, notices: of_classes } = classes::order(&found);
@@ -99,16 +99,23 @@ fn no_label_column(table: &Table, label: Option<usize>) -> Option<Notice> {
     })
 }
 
-/// A notice of rows whose files are not there.
-fn missing_files(entries: &Entries, places: &PlaceTable) -> Option<Notice> {
-    let is_missing = |i: &usize| matches!(places.get(*i), Place::File(path) if !path.exists());
-    let missing: Vec<usize> = (0..entries.len()).into_par_iter().filter(is_missing).collect();
-    (!missing.is_empty()).then(|| {
+/// Finds the rows whose files are not there, and gives a notice of them.
+fn missing_files(entries: &Entries, places: &mut PlaceTable) -> Result<Option<Notice>> {
+    let missing = |i: usize| match places.get(i) {
+        Place::File(path) => Ok((!file::exists(&path)?).then_some(i)),
+        Place::Missing(_) | Place::Span { .. } | Place::Page { .. } => Ok(None),
+    };
+    let missing: Vec<usize> =
+        (0..entries.len()).into_par_iter().filter_map(|i| missing(i).transpose()).collect::<Result<_>>()?;
+    for i in &missing {
+        places.set_missing(*i);
+    }
+    Ok((!missing.is_empty()).then(|| {
         let count = missing.len();
         let text = format!("{count} of {} rows name files that are not there", entries.len());
         let first = missing.into_iter().take(3).map(|i| entries.get(i).path.to_owned());
         Notice::new(Subject::MissingFile, count as u64, text, first)
-    })
+    }))
 }
 
 /// How the paths of a manifest are written.

@@ -1,8 +1,9 @@
 //! Numpy archives: `images` with or without `labels`, or `MedMNIST`'s `train_images`, `train_labels`,
 //! `val_images`, ... `class_names`, an array of texts, names the labels.
 //!
-//! Images are read from the archive one by one when they are needed; only arrays in Fortran order, whose
-//! images lie scattered, are held in memory.
+//! Images are read from the archive one by one when they are needed. Those of arrays in Fortran order, which
+//! lie scattered, are gathered where they lie; a packed array of that kind is unpacked to a temporary file
+//! first.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use flate2::read::DeflateDecoder;
 
 use super::input::{Input, Packing};
+use super::listing::check_count;
 use super::zip::{Member, Members};
 use crate::data::blob::{Blob, FilePart, Stream};
 use crate::data::classes::{self, ClassList, MAX_LABEL, standard_classes};
@@ -19,16 +21,21 @@ use crate::data::decode;
 use crate::data::deep::{Numbers, Range, White};
 use crate::data::entries::Entry;
 use crate::data::notice::{Notice, Subject, Tally, counted};
-use crate::data::npy::{self, Header, NumberKind, shape_text, to_c_order};
+use crate::data::npy::{self, Header, NumberKind, shape_text};
 use crate::data::part::Part;
 use crate::data::place::{Coding, PixelLayout, Place};
+use crate::data::scattered::{self, Scattered};
 use crate::data::source::Contents;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::sample::Image;
 
-/// Largest array in Fortran order accepted, in bytes.
-const MAX_FORTRAN: u64 = 2 << 30;
+/// Largest packed array in Fortran order accepted, in bytes as it is unpacked.
+const MAX_FORTRAN: u64 = 8 << 30;
+/// Largest image of an array, in bytes.
+const MAX_IMAGE: usize = 3 * decode::MAX_AREA as usize;
+/// Bytes of an array that are looked at at once.
+const CHUNK: u64 = 1 << 20;
 
 /// A numpy archive: a zip archive that holds an array.
 pub(super) fn recognises(input: &Input) -> bool {
@@ -53,6 +60,12 @@ struct ArrayLayout {
 impl PixelLayout for ArrayLayout {
     fn bytes(&self) -> usize {
         self.width * self.height * self.channels * self.dtype.size
+    }
+
+    fn needed(&self) -> u64 {
+        let numbers = (self.width * self.height * self.channels) as u64;
+        let scaled = if self.dtype.is_u8() { 0 } else { numbers };
+        scaled + if self.channels == 1 { 3 * numbers } else { 0 }
     }
 
     fn image(&self, bytes: Vec<u8>, white: White) -> Result<Image> {
@@ -175,11 +188,12 @@ impl Archive<'_> {
             Some(member) => {
                 self.labels(member, array.count, images).map_err(|e| e.at(self.path.join(labels)))?
             }
-            None => vec![None; array.count],
+            None => Vec::new(),
         };
         found.arrays = Range::union_of(found.arrays, array.range);
         let layout: Arc<dyn PixelLayout> = Arc::new(array.layout);
-        for (index, label) in labels.into_iter().enumerate() {
+        for index in 0..array.count {
+            let label = labels.get(index).map(|label| *label as usize);
             found.entries.push(Entry { path: &format!("{images}[{index}]"), label, part, group: None });
             found.places.push(Place::Span {
                 blob: Arc::clone(&array.blob),
@@ -194,18 +208,44 @@ impl Archive<'_> {
     fn images(&self, member: &Member) -> Result<ImageArray> {
         let header = self.header(member)?;
         let (count, layout) = layout(&header)?;
-        let mut blob = self.blob(member);
-        let mut start = header.len + if member.deflated { 0 } else { member.offset };
-        if header.fortran_order {
-            blob = Blob::Memory(self.fortran(member, &header)?);
-            start = 0;
-        }
+        check_count(count as u64, member.packed)?;
+        let (blob, start) = if header.fortran_order {
+            (Blob::Scattered(self.scattered(member, &header, &layout, count)?), 0)
+        } else if member.deflated {
+            (Blob::Stream(Arc::new(self.stream(member))), header.len)
+        } else {
+            (Blob::File(Arc::clone(&self.file)), header.len + member.offset)
+        };
         let range =
             if layout.dtype.is_u8() { None } else { look(&mut *self.data(member, &header)?, &header)? };
         Ok(ImageArray { blob: Arc::new(blob), start, count, layout, range })
     }
 
-    fn labels(&self, member: &Member, count: usize, images: &str) -> Result<Vec<Option<usize>>> {
+    /// The images of an array in Fortran order.
+    fn scattered(
+        &self,
+        member: &Member,
+        header: &Header,
+        layout: &ArrayLayout,
+        count: usize,
+    ) -> Result<Scattered> {
+        let (file, start) = if member.deflated {
+            let len = header.data_len()?;
+            if len > MAX_FORTRAN {
+                let message =
+                    format!("is packed, and {len} bytes in Fortran order (at most {MAX_FORTRAN} are read)");
+                return Err(Error::new(message).hint("save it in C order: `np.ascontiguousarray(images)`"));
+            }
+            (Arc::new(scattered::unpack(&mut *self.data(member, header)?, len)?), 0)
+        } else {
+            (Arc::clone(&self.file), header.len + member.offset)
+        };
+        let sides = [layout.height, layout.width, layout.channels];
+        Ok(Scattered::new(file, start, count, sides, layout.dtype.size))
+    }
+
+    /// The label of every image.
+    fn labels(&self, member: &Member, count: usize, images: &str) -> Result<Vec<u32>> {
         let header = self.header(member)?;
         let shape = shape_text(&header.shape);
         match header.shape[..] {
@@ -222,25 +262,32 @@ impl Archive<'_> {
         if header.dtype.kind == NumberKind::Float {
             return Err(Error::new("holds floating-point numbers (expected integer labels)"));
         }
-        let mut bytes = Vec::new();
-        self.data(member, &header)?.read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
-        let mut labels = Vec::with_capacity(count);
-        header.dtype.numbers(&bytes, |label| labels.push(label));
-        if labels.len() != count {
-            return Err(Error::new(format!("ends after {} of {count} labels", labels.len())));
-        }
+        let (mut data, mut labels) = (self.data(member, &header)?, Vec::with_capacity(count));
         let valid = 0.0..=MAX_LABEL as f64;
-        if let Some(index) = labels.iter().position(|label| !valid.contains(label)) {
-            let message = format!("holds the label {} at index {index}", labels[index]);
-            return Err(Error::new(format!("{message} (expected 0 to {MAX_LABEL})")));
+        while labels.len() < count {
+            let (chunk, mut bad) = (next_chunk(&mut *data)?, None);
+            header.dtype.numbers(&chunk, |label| {
+                if !valid.contains(&label) && bad.is_none() {
+                    bad = Some((labels.len(), label));
+                }
+                labels.push(label as u32);
+            });
+            if let Some((index, label)) = bad {
+                let message = format!("holds the label {label} at index {index}");
+                return Err(Error::new(format!("{message} (expected 0 to {MAX_LABEL})")));
+            }
+            if chunk.is_empty() {
+                return Err(Error::new(format!("ends after {} of {count} labels", labels.len())));
+            }
         }
-        Ok(labels.into_iter().map(|label| Some(label as usize)).collect())
+        Ok(labels)
     }
 
     /// Reads an array's header and checks that the archive holds as many numbers as it claims.
     fn header(&self, member: &Member) -> Result<Header> {
         let header = Header::read(&mut *self.reader(member))?;
-        let (claimed, held) = (header.data_len()?, member.size.checked_sub(header.len));
+        let size = if member.deflated { member.size } else { member.size.min(member.packed) };
+        let (claimed, held) = (header.data_len()?, size.checked_sub(header.len));
         if held != Some(claimed) {
             let shape = shape_text(&header.shape);
             let held = held.unwrap_or(0);
@@ -255,29 +302,6 @@ impl Archive<'_> {
         std::io::copy(&mut (&mut reader).take(header.len), &mut std::io::sink())
             .map_err(|e| unreadable(&e))?;
         Ok(Box::new(reader.take(header.data_len()?)))
-    }
-
-    fn fortran(&self, member: &Member, header: &Header) -> Result<Vec<u8>> {
-        let len = header.data_len()?;
-        if len > MAX_FORTRAN {
-            let message = format!("is {len} bytes in Fortran order (at most {MAX_FORTRAN} are read)");
-            return Err(Error::new(message).hint("save it in C order: `np.ascontiguousarray(images)`"));
-        }
-        let mut bytes = Vec::new();
-        self.data(member, header)?.read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
-        if bytes.len() as u64 != len {
-            return Err(Error::new(format!("ends after {} of {len} bytes", bytes.len())));
-        }
-        Ok(to_c_order(&bytes, &header.shape, header.dtype.size))
-    }
-
-    /// The bytes that a member's images are read from.
-    fn blob(&self, member: &Member) -> Blob {
-        if member.deflated {
-            Blob::Stream(Arc::new(self.stream(member)))
-        } else {
-            Blob::File(Arc::clone(&self.file))
-        }
     }
 
     /// A member's bytes, from its first.
@@ -335,19 +359,22 @@ fn layout(header: &Header) -> Result<(usize, ArrayLayout)> {
     if width == 0 || height == 0 {
         return Err(Error::new(format!("has images of {width}x{height} pixels")));
     }
-    decode::check_size(width as u64, height as u64)?;
-    Ok((count, ArrayLayout { dtype: header.dtype, width, height, channels }))
+    decode::check_size((width as u64, height as u64))?;
+    let layout = ArrayLayout { dtype: header.dtype, width, height, channels };
+    if layout.bytes() > MAX_IMAGE {
+        let message = format!("has images of {} bytes each (at most {MAX_IMAGE} are read)", layout.bytes());
+        return Err(Error::new(message).hint("save them in 8 or 16 bits"));
+    }
+    Ok((count, layout))
 }
 
 /// Goes over all numbers of an array to tell which they use; `None` of an empty one. One image alone cannot
 /// tell: a dark one of a 0 to 255 array may lie below 1.
 fn look(data: &mut dyn Read, header: &Header) -> Result<Option<Range>> {
-    const CHUNK: u64 = 1 << 20;
     let in_image = header.shape[1..].iter().product::<usize>();
     let (mut found, mut seen): (Option<Range>, usize) = (None, 0);
     loop {
-        let mut bytes = Vec::with_capacity(CHUNK as usize);
-        data.take(CHUNK).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
+        let bytes = next_chunk(data)?;
         if bytes.is_empty() {
             return Ok(found);
         }
@@ -369,6 +396,13 @@ fn look(data: &mut dyn Read, header: &Header) -> Result<Option<Range>> {
     }
 }
 
+/// The next bytes of an array; none at its end.
+fn next_chunk(data: &mut dyn Read) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(CHUNK as usize);
+    data.take(CHUNK).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
+    Ok(bytes)
+}
+
 /// The range of numbers.
 fn range(dtype: npy::Dtype, bytes: &[u8]) -> Range {
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -378,5 +412,5 @@ fn range(dtype: npy::Dtype, bytes: &[u8]) -> Range {
 }
 
 fn unreadable(error: &std::io::Error) -> Error {
-    Error::new(format!("cannot be read: {error}"))
+    Error::new(format!("cannot be read: {error}")).with_kind(error.kind().into())
 }

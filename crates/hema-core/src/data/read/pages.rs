@@ -13,10 +13,10 @@ use crate::data::tiff::{Pages, has_tiff_name};
 use crate::error::Result;
 
 /// Puts the pages of TIFF files into the place of the files. Only directories are read, of files that are
-/// named like TIFF files; where a file cannot be read, decoding will say so.
+/// named like TIFF files; where a file is no picture, decoding will say so.
 ///
 /// # Errors
-/// A shared file that cannot be read.
+/// A file that the system cannot read.
 pub(super) fn expand(contents: Contents) -> Result<Contents> {
     let named: Vec<usize> =
         (0..contents.entries.len()).filter(|i| has_tiff_name(contents.entries.get(*i).path)).collect();
@@ -48,21 +48,21 @@ pub(super) fn expand(contents: Contents) -> Result<Contents> {
 /// The pages of some files, in their order, without those of which nothing is to be said.
 fn find(places: &PlaceTable, files: &[usize]) -> Result<Vec<(usize, Pages)>> {
     let is_worth_saying = |pages: &Pages| !pages.is_plain() || pages.left_out > 0;
-    let pages = |i: usize, fetched| {
-        let pages = places.get(i).pages(fetched).unwrap_or_default();
-        is_worth_saying(&pages).then_some((i, pages))
+    let pages = |i: usize, fetched| -> Result<Option<(usize, Pages)>> {
+        let pages = places.get(i).pages(fetched)?;
+        Ok(is_worth_saying(&pages).then_some((i, pages)))
     };
     // packed files are read in turn, the others where they lie
     let (own, shared): (Vec<usize>, Vec<usize>) =
         files.iter().partition(|i| places.in_shared_file(**i).is_none());
     let mut found: Vec<(usize, Pages)> =
-        own.into_par_iter().filter_map(|i| pages(i, Fetched::Later)).collect();
+        own.into_par_iter().filter_map(|i| pages(i, Fetched::Later).transpose()).collect::<Result<_>>()?;
     let mut cursor = None;
     let mut shared = shared;
     shared.sort_by_key(|i| places.in_shared_file(*i));
     for i in shared {
         let fetched = places.get(i).fetch(&mut cursor)?;
-        found.extend(pages(i, fetched));
+        found.extend(pages(i, fetched)?);
     }
     found.sort_by_key(|(i, _)| *i);
     Ok(found)

@@ -1,11 +1,12 @@
 //! Data sets that come as several files: the shards in a folder, or a pattern of shard names.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::leftovers::Leftovers;
 use super::listing::is_ignored;
 use crate::data::part::Part;
+use crate::error::Result;
+use crate::file;
 
 /// Most shards of a pattern.
 const MAX_SHARDS: usize = 100_000;
@@ -15,33 +16,36 @@ const ENDINGS: [&str; 2] = [".parquet", ".tar"];
 
 /// The shards in a folder, or else those in its folder `data`, whose names end in `ending`, by their names;
 /// hidden files do not count.
-pub(super) fn in_folder(path: &Path, ending: &str) -> Vec<PathBuf> {
-    let shards = |folder: &Path| -> Vec<PathBuf> {
-        let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
-        let is_shard = |file: &PathBuf| {
-            let name = file_name(file);
-            !name.starts_with('.') && ENDINGS.iter().any(|ending| name.ends_with(ending))
-        };
-        files.flatten().map(|file| file.path()).filter(is_shard).collect()
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub(super) fn in_folder(path: &Path, ending: &str) -> Result<Vec<PathBuf>> {
+    let is_shard = |file: &PathBuf| {
+        let name = file_name(file);
+        !name.starts_with('.') && ENDINGS.iter().any(|ending| name.ends_with(ending))
     };
-    let own = shards(path);
-    let mut files = if own.is_empty() { shards(&path.join("data")) } else { own };
+    let shards = |folder: &Path| -> Result<Vec<PathBuf>> {
+        Ok(file::list(folder)?.into_iter().filter(is_shard).collect())
+    };
+    let own = shards(path)?;
+    let mut files = if own.is_empty() { shards(&path.join("data"))? } else { own };
     files.retain(|file| file_name(file).ends_with(ending));
-    files.sort();
-    files
+    Ok(files)
 }
 
 /// The files of a folder of shards, and of its folder `data`, that are no shards of this ending.
-pub(super) fn beside(path: &Path, ending: &str) -> Leftovers {
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub(super) fn beside(path: &Path, ending: &str) -> Result<Leftovers> {
     let mut leftovers = Leftovers::default();
-    let folders = [path.to_path_buf(), path.join("data")];
-    for file in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flat_map(Iterator::flatten) {
-        let name = file.file_name().to_string_lossy().into_owned();
-        if file.path().is_file() && !is_ignored(&name) && !name.ends_with(ending) {
-            leftovers.add(&name, Vec::new);
+    for file in [file::list(path)?, file::list(&path.join("data"))?].concat() {
+        let name = file_name(&file);
+        if file.is_file() && !is_ignored(&name) && !name.ends_with(ending) {
+            leftovers.add(&name, || Ok(Vec::new()))?;
         }
     }
-    leftovers
+    Ok(leftovers)
 }
 
 /// The shards that a pattern such as `x-{000000..000003}.tar` names; `None` when it is none.

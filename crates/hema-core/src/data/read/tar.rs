@@ -13,7 +13,7 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 
 use super::leftovers;
-use super::listing::{Listing, is_ignored, is_table};
+use super::listing::{Listing, is_ignored, is_table, most_images};
 use super::member_name;
 use super::sidecar::{MAX_SIDECAR, Sidecar, is_sidecar};
 use crate::data::blob::{Blob, FilePart, Stream};
@@ -24,8 +24,8 @@ use crate::file;
 
 /// Most bytes of tar headers between two members; a longer run would be read into memory.
 const MAX_HEADERS: u64 = 1 << 20;
-/// Most members of a tar archive: a few kilobytes can unpack to any number of empty ones.
-const MAX_MEMBERS: usize = 20_000_000;
+/// Most members of a tar archive.
+const MAX_MEMBERS: u64 = 20_000_000;
 
 /// The pictures of a tar archive, plain or gzipped. A gzipped one is read through once.
 pub(super) fn list(path: &Path, gzip: bool) -> Result<Listing> {
@@ -33,17 +33,18 @@ pub(super) fn list(path: &Path, gzip: bool) -> Result<Listing> {
     let length = file.metadata().map_err(|e| Error::io(path, &e))?.len();
     let meter = Rc::new(Meter { left: Cell::new(MAX_HEADERS), at_end: Cell::new(false) });
     let damaged = |e: io::Error| damaged_tar(path, &e);
+    let most = MAX_MEMBERS.min(most_images(length));
     if gzip {
         let stream = Arc::new(Gzip(FilePart::whole(&file)));
         let mut archive = ::tar::Archive::new(Metered { inner: stream.reader(), meter: Rc::clone(&meter) });
         let entries = archive.entries().map_err(damaged)?;
         let blob = Arc::new(Blob::Stream(stream));
-        Walk { path, blob, meter, length: None }.list(entries)
+        Walk { path, blob, meter, length: None, most }.list(entries)
     } else {
         let mut archive = ::tar::Archive::new(Metered { inner: file::open(path)?, meter: Rc::clone(&meter) });
         let entries = archive.entries_with_seek().map_err(damaged)?;
         let blob = Arc::new(Blob::File(file));
-        Walk { path, blob, meter, length: Some(length) }.list(entries)
+        Walk { path, blob, meter, length: Some(length), most }.list(entries)
     }
 }
 
@@ -53,14 +54,16 @@ struct Walk<'a> {
     meter: Rc<Meter>,
     /// Length of the archive, where members can be skipped by seeking.
     length: Option<u64>,
+    /// Most members that it may have.
+    most: u64,
 }
 
 impl Walk<'_> {
     fn list<R: Read>(&self, entries: ::tar::Entries<'_, R>) -> Result<Listing> {
         let mut listing = Listing::default();
-        for (number, entry) in entries.enumerate() {
-            if number == MAX_MEMBERS {
-                let message = format!("holds more than {MAX_MEMBERS} files");
+        for (number, entry) in (0..).zip(entries) {
+            if number == self.most {
+                let message = format!("holds more than {} files", self.most);
                 return Err(Error::new(message).at(self.path));
             }
             let mut entry = entry.map_err(|e| damaged_tar(self.path, &e))?;
@@ -122,9 +125,10 @@ impl Walk<'_> {
         } else {
             listing.leftovers.add(&name, || {
                 let mut start = Vec::new();
-                let _ = entry.take(leftovers::START as u64).read_to_end(&mut start);
-                start
-            });
+                let read = entry.take(leftovers::START as u64).read_to_end(&mut start);
+                read.map_err(|e| damaged_tar(self.path, &e))?;
+                Ok(start)
+            })?;
         }
         Ok(())
     }
@@ -133,6 +137,7 @@ impl Walk<'_> {
 fn damaged_tar(path: &Path, error: &io::Error) -> Error {
     Error::new(format!("is not a readable tar archive: {error}"))
         .at(path)
+        .with_kind(error.kind().into())
         .hint("it may be truncated; copy or download it again")
 }
 

@@ -29,7 +29,8 @@ struct Shard {
 
 /// Whether it is a shard, a folder of tar archives, or a pattern of their names.
 pub(super) fn recognises(input: &Input) -> bool {
-    if is_tar(input) { input.listing().is_ok_and(is_shard) } else { files(input).is_some() }
+    // a folder that cannot be listed is taken before
+    if is_tar(input) { input.listing().is_ok_and(is_shard) } else { files(input).is_ok_and(|f| f.is_some()) }
 }
 
 fn is_tar(input: &Input) -> bool {
@@ -38,7 +39,7 @@ fn is_tar(input: &Input) -> bool {
 
 /// The images of one shard or of several.
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
-    if let Some(files) = files(input) {
+    if let Some(files) = files(input)? {
         return open_several(input.path(), &files);
     }
     let shard = Shard { name: shards::file_name(input.path()), listing: input.take_listing()? };
@@ -46,14 +47,14 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
 }
 
 /// The shards of a data set of several files.
-fn files(input: &Input) -> Option<Vec<PathBuf>> {
-    if input.is_folder() {
-        Some(shards::in_folder(input.path(), ".tar")).filter(|files| !files.is_empty())
+fn files(input: &Input) -> Result<Option<Vec<PathBuf>>> {
+    Ok(if input.is_folder() {
+        Some(shards::in_folder(input.path(), ".tar")?).filter(|files| !files.is_empty())
     } else if input.exists() {
         None
     } else {
         shards::of_pattern(input.path())
-    }
+    })
 }
 
 fn open_several(path: &Path, files: &[PathBuf]) -> Result<Contents> {
@@ -74,7 +75,7 @@ fn open_several(path: &Path, files: &[PathBuf]) -> Result<Contents> {
         .hint("open a single archive of an image folder by its own name"));
     }
     let mut contents = arrange(path, all)?;
-    contents.notices.extend(shards::beside(path, ".tar").notices());
+    contents.notices.extend(shards::beside(path, ".tar")?.notices());
     Ok(contents)
 }
 

@@ -42,11 +42,13 @@ impl Member {
         Place::Span { blob: Arc::clone(file), offset: self.offset, len: self.packed as usize, coding }
     }
 
-    /// Its first bytes, as far as they can be read.
-    fn start(&self, file: &Blob) -> Vec<u8> {
+    /// Its first bytes, as far as they are not damaged.
+    fn start(&self, file: &Blob) -> Result<Vec<u8>> {
         // packed, they hardly take more
-        let packed =
-            file.read(self.offset, self.packed.min(4 * leftovers::START as u64) as usize).unwrap_or_default();
+        let len = self.packed.min(4 * leftovers::START as u64) as usize;
+        let packed = file
+            .read(self.offset, len)
+            .map_err(|e| Error::new(format!("cannot be read: {e}")).with_kind(e.kind().into()))?;
         let mut start = Vec::new();
         let wanted = leftovers::START as u64;
         let _ = if self.deflated {
@@ -54,7 +56,7 @@ impl Member {
         } else {
             packed.as_slice().take(wanted).read_to_end(&mut start)
         };
-        start
+        Ok(start)
     }
 }
 
@@ -116,7 +118,7 @@ pub(super) fn list(path: &Path, members: &Members) -> Result<Listing> {
             let size = member.size.max(member.packed);
             listing.add_table(&member.name, size, || member.place(&blob).read_file()).map_err(at)?;
         } else {
-            listing.leftovers.add(&member.name, || member.start(&blob));
+            listing.leftovers.add(&member.name, || member.start(&blob)).map_err(at)?;
         }
     }
     Ok(listing)

@@ -1,12 +1,12 @@
 //! TIFF pictures whose numbers are no red, green and blue: positions in a palette, or brightness and two
 //! differences of colour (YCbCr). The decoder gives the numbers as they are.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use image::RgbImage;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
-use tiff::{TiffError, TiffResult};
+use tiff::{ColorType, TiffError, TiffResult};
 
 use super::directory::{Directory, Layout, tag};
 
@@ -18,9 +18,36 @@ const YCBCR: u64 = 6;
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
 /// A picture whose numbers are to be turned into colours.
-pub(crate) struct Coloured {
-    decoder: Decoder<Cursor<Vec<u8>>>,
+pub(crate) struct Coloured<'a> {
+    decoder: Decoder<Patched<'a>>,
     is_palette: bool,
+}
+
+/// A file of which two bytes are read as others.
+struct Patched<'a> {
+    file: Cursor<&'a [u8]>,
+    /// Where they are, and what is read there; `None` where all is read as it is.
+    patch: Option<(u64, [u8; 2])>,
+}
+
+impl Read for Patched<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let start = self.file.position();
+        let read = self.file.read(out)?;
+        if let Some((at, bytes)) = self.patch {
+            for (at, byte) in [at, at + 1].into_iter().zip(bytes) {
+                let place = at.checked_sub(start).and_then(|place| out[..read].get_mut(place as usize));
+                place.into_iter().for_each(|place| *place = byte);
+            }
+        }
+        Ok(read)
+    }
+}
+
+impl Seek for Patched<'_> {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.file.seek(position)
+    }
 }
 
 /// The decoder's limits for a picture of this many bytes at most.
@@ -31,23 +58,22 @@ pub(crate) fn limits(memory: u64) -> Limits {
     limits
 }
 
-impl Coloured {
-    /// Opens a file of this kind, with a limit on the memory of its pixels, in bytes; `None` for any other.
-    pub(crate) fn open(bytes: &[u8], memory: u64) -> Option<TiffResult<Self>> {
+impl<'a> Coloured<'a> {
+    /// Opens a file of this kind; `None` for any other.
+    pub(crate) fn open(bytes: &'a [u8]) -> Option<TiffResult<Self>> {
         let (layout, first) = Layout::of(&bytes).ok()??;
         let directory = Directory::read(&bytes, layout, first).ok()?;
         let photometric = directory.number(tag::PHOTOMETRIC, layout)?;
         if photometric != PALETTE && photometric != YCBCR {
             return None;
         }
-        let mut bytes = bytes.to_vec();
+        let mut file = Patched { file: Cursor::new(bytes), patch: None };
         if photometric == PALETTE {
             // the decoder refuses palettes, yet reads positions as if they were levels of grey
-            let at = directory.find(tag::PHOTOMETRIC)?.cell_at as usize;
-            bytes.get_mut(at..at + 2)?.copy_from_slice(&layout.written(BLACK_IS_ZERO, 2));
+            let grey = layout.written(BLACK_IS_ZERO, 2).first_chunk().copied()?;
+            file.patch = Some((directory.find(tag::PHOTOMETRIC)?.cell_at, grey));
         }
-        let decoder = Decoder::new(Cursor::new(bytes)).map(|decoder| decoder.with_limits(limits(memory)));
-        Some(decoder.map(|decoder| Self { decoder, is_palette: photometric == PALETTE }))
+        Some(Decoder::new(file).map(|decoder| Self { decoder, is_palette: photometric == PALETTE }))
     }
 
     /// Width and height in pixels.
@@ -60,8 +86,14 @@ impl Coloured {
         self.decoder.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten()
     }
 
-    /// The picture in red, green and blue.
-    pub(crate) fn read(mut self) -> TiffResult<RgbImage> {
+    /// The kind of its numbers.
+    pub(crate) fn color_type(&mut self) -> TiffResult<ColorType> {
+        self.decoder.colortype()
+    }
+
+    /// The picture in red, green and blue, with a limit on the memory that it takes, in bytes.
+    pub(crate) fn read(mut self, memory: u64) -> TiffResult<RgbImage> {
+        self.decoder = self.decoder.with_limits(limits(memory));
         let (width, height) = self.dimensions()?;
         let pixels = if self.is_palette { self.palette(width as usize)? } else { self.ycbcr()? };
         RgbImage::from_raw(width, height, pixels).ok_or_else(|| unexpected("has another size than it says"))

@@ -9,8 +9,8 @@ use super::read_at::ReadAt;
 const STARTS: [&[u8; 4]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
 /// Most fields of a directory.
 const MAX_FIELDS: u64 = 4096;
-/// Most bytes of the numbers of a field.
-const MAX_NUMBERS: u64 = 16 << 20;
+/// Most numbers of a field that are looked at: tiles of 16 pixels a side in the largest picture.
+const MAX_NUMBERS: u64 = 1 << 20;
 /// Bytes that are read of a directory at once: it is hardly ever longer.
 const USUAL: u64 = 512;
 
@@ -138,7 +138,7 @@ impl Field {
         if !matches!(self.kind, 1 | 3 | 4 | 13 | 16 | 18) {
             return Err(io::Error::other(format!("field {} has no whole numbers", self.tag)));
         }
-        if self.len() > MAX_NUMBERS {
+        if self.count > MAX_NUMBERS {
             return Err(io::Error::other(format!("field {} has {} numbers", self.tag, self.count)));
         }
         let raw = self.raw(file, layout)?;

@@ -9,10 +9,13 @@ use std::io;
 
 use super::directory::{Directory, Layout, Values, tag};
 use super::read_at::ReadAt;
+use crate::data::memory::Reservation;
 use crate::error::{Error, Result};
 
 /// Most pages of a file that are looked at; those behind them count as one that is left out.
 const MAX_PAGES: u32 = 1 << 20;
+/// Fewest bytes of a file for each of its pages: directories that lie over each other make any number.
+const SMALLEST_PAGE: u64 = 64;
 /// Largest field and largest page accepted, in bytes.
 const MAX_FIELD: u64 = 16 << 20;
 const MAX_PAGE: u64 = 256 << 20;
@@ -68,7 +71,7 @@ pub(crate) fn pages(file: &dyn ReadAt) -> io::Result<Pages> {
     let (mut found, mut seen, mut left_out) = (Vec::new(), HashSet::new(), 0);
     while at != 0 && seen.insert(at) {
         let page = Page { number: found.len() as u32 + 1, directory: at };
-        if page.number > MAX_PAGES {
+        if page.number > MAX_PAGES || u64::from(page.number - 1) * SMALLEST_PAGE > file.size() {
             left_out += 1;
             break;
         }
@@ -109,71 +112,98 @@ fn is_smaller_copy(own: (u64, u64), largest: (u64, u64)) -> bool {
     factor >= 1.9 && (full_h / factor - h).abs() <= 1.0
 }
 
-/// Makes a file of one page, as it lies in a file of several: nothing is decoded.
+/// Makes a file of one page, as it lies in a file of several: nothing is decoded. The memory that it takes is
+/// added to `room`.
 ///
 /// # Errors
 /// A page that is damaged, or larger than any picture.
-pub(crate) fn page_file(file: &dyn ReadAt, directory: u64) -> Result<Vec<u8>> {
-    read_page(file, directory).map_err(|e| Error::new(format!("is a damaged page of a TIFF image: {e}")))
+pub(crate) fn page_file(file: &dyn ReadAt, directory: u64, room: &mut Reservation) -> Result<Vec<u8>> {
+    let damaged = |e: io::Error| Error::new(format!("is a damaged page of a TIFF image: {e}"));
+    let page = PageFile::find(file, directory).map_err(damaged)?;
+    room.add(page.len, format_args!("is a page of {} bytes", page.len))?;
+    page.read(file).map_err(damaged)
 }
 
-fn read_page(file: &dyn ReadAt, at: u64) -> io::Result<Vec<u8>> {
-    let (layout, _) = Layout::of(file)?.ok_or_else(|| io::Error::other("the file is no TIFF image"))?;
-    let directory = Directory::read(file, layout, at)?;
-    // the header, the pixels, then the directory: where it begins is filled in at the end
-    let mut out = file.bytes(0, layout.header_len() as u64)?;
-    let mut fields = Vec::new();
-    for field in &directory.fields {
-        let lengths = match field.tag {
-            tag::STRIP_OFFSETS => directory.find(tag::STRIP_LENGTHS),
-            tag::TILE_OFFSETS => directory.find(tag::TILE_LENGTHS),
-            _ => None,
-        };
-        match lengths {
-            Some(lengths) => {
-                let (offsets, lengths) = (field.numbers(file, layout)?, lengths.numbers(file, layout)?);
-                fields.push(Values::offsets(
-                    field.tag,
-                    layout,
-                    &move_pixels(file, &offsets, &lengths, &mut out)?,
-                ));
-            }
-            None if KEPT.contains(&field.tag) && field.len() <= MAX_FIELD => {
-                fields.push(field.values(file, layout)?);
-            }
-            None => {}
+/// The pieces that a page is made of.
+struct PageFile {
+    layout: Layout,
+    directory: Directory,
+    /// Offset and length of each strip or tile, of the fields that name some.
+    chunks: Vec<(u16, Vec<(u64, u64)>)>,
+    /// Bytes of all pieces together.
+    len: u64,
+}
+
+impl PageFile {
+    fn find(file: &dyn ReadAt, at: u64) -> io::Result<Self> {
+        let (layout, _) = Layout::of(file)?.ok_or_else(|| io::Error::other("the file is no TIFF image"))?;
+        let mut directory = Directory::read(file, layout, at)?;
+        let kept = |tag, len| lengths_of(tag).is_some() || (KEPT.contains(&tag) && len <= MAX_FIELD);
+        let mut seen = HashSet::new();
+        directory.fields.retain(|field| kept(field.tag, field.len()) && seen.insert(field.tag));
+        let (mut chunks, mut len) = (Vec::new(), 0_u64);
+        for field in &directory.fields {
+            let Some(lengths) = lengths_of(field.tag).and_then(|tag| directory.find(tag)) else {
+                len = len.saturating_add(field.len());
+                continue;
+            };
+            let (offsets, lengths) = (field.numbers(file, layout)?, lengths.numbers(file, layout)?);
+            // what a file lacks at its end, the decoder misses
+            let held =
+                |(offset, len): (&u64, &u64)| (*offset, (*len).min(file.size().saturating_sub(*offset)));
+            let own: Vec<(u64, u64)> = offsets.iter().zip(&lengths).map(held).collect();
+            len = own.iter().fold(len, |sum, (_, len)| sum.saturating_add(*len));
+            chunks.push((field.tag, own));
         }
+        if len > MAX_PAGE {
+            return Err(io::Error::other(format!("it is larger than {} MiB", MAX_PAGE >> 20)));
+        }
+        Ok(Self { layout, directory, chunks, len })
     }
-    let mut directory = layout.written(fields.len() as u64, layout.count_len());
-    for field in fields {
-        directory.extend(field.written(layout, &mut out));
+
+    fn read(self, file: &dyn ReadAt) -> io::Result<Vec<u8>> {
+        let layout = self.layout;
+        // the header, the pixels, then the directory: where it begins is filled in at the end
+        let mut out = file.bytes(0, layout.header_len() as u64)?;
+        let mut fields = Vec::new();
+        for field in &self.directory.fields {
+            match self.chunks.iter().find(|(tag, _)| *tag == field.tag) {
+                Some((tag, chunks)) => {
+                    let moved = move_pixels(file, chunks, &mut out)?;
+                    fields.push(Values::offsets(*tag, layout, &moved));
+                }
+                None => fields.push(field.values(file, layout)?),
+            }
+        }
+        let mut directory = layout.written(fields.len() as u64, layout.count_len());
+        for field in fields {
+            directory.extend(field.written(layout, &mut out));
+        }
+        directory.extend(layout.written(0, layout.offset_len()));
+        let (first, at) = (layout.header_len() - layout.offset_len(), out.len() as u64);
+        out[first..layout.header_len()].copy_from_slice(&layout.written(at, layout.offset_len()));
+        out.extend(directory);
+        Ok(out)
     }
-    directory.extend(layout.written(0, layout.offset_len()));
-    let (first, at) = (layout.header_len() - layout.offset_len(), out.len() as u64);
-    out[first..layout.header_len()].copy_from_slice(&layout.written(at, layout.offset_len()));
-    out.extend(directory);
-    Ok(out)
+}
+
+/// The field with the lengths of the strips or tiles that another says the offsets of.
+fn lengths_of(offsets: u16) -> Option<u16> {
+    match offsets {
+        tag::STRIP_OFFSETS => Some(tag::STRIP_LENGTHS),
+        tag::TILE_OFFSETS => Some(tag::TILE_LENGTHS),
+        _ => None,
+    }
 }
 
 /// Copies the strips or tiles of a page to the end of `out`. Gives where they lie there.
-fn move_pixels(
-    file: &dyn ReadAt,
-    offsets: &[u64],
-    lengths: &[u64],
-    out: &mut Vec<u8>,
-) -> io::Result<Vec<u64>> {
-    // what a file lacks at its end, the decoder misses
-    let held = |(offset, len): (&u64, &u64)| (*offset, (*len).min(file.size().saturating_sub(*offset)));
-    let chunks: Vec<(u64, u64)> = offsets.iter().zip(lengths).map(held).collect();
-    if chunks.iter().fold(0, |sum: u64, (_, len)| sum.saturating_add(*len)) > MAX_PAGE {
-        return Err(io::Error::other(format!("it is larger than {} MiB", MAX_PAGE >> 20)));
-    }
+fn move_pixels(file: &dyn ReadAt, chunks: &[(u64, u64)], out: &mut Vec<u8>) -> io::Result<Vec<u64>> {
     let (mut moved, mut run) = (Vec::new(), 0..0);
     for (offset, len) in chunks {
         // chunks that lie one behind the other are read at once
-        if offset != run.end {
+        if *offset != run.end {
             out.extend(file.bytes(run.start, run.end - run.start)?);
-            run = offset..offset;
+            run = *offset..*offset;
         }
         moved.push(out.len() as u64 + (run.end - run.start));
         run.end += len;

@@ -51,12 +51,18 @@ pub fn augment(
             (picture, copies)
         })
     };
+    let weigh = |made: &Result<(Picture, Vec<Image>)>| {
+        made.as_ref().map_or(0, |(picture, copies)| {
+            picture.bytes() + copies.iter().map(|copy| copy.pixels().len()).sum::<usize>()
+        })
+    };
     let (mut skipped, mut written) = (Vec::new(), 0);
-    source.visit(&source.reading_order(Some(&[training, rest].concat()))?, IN_FLIGHT, work, |i, made| {
+    let order = source.reading_order(Some(&[training, rest].concat()))?;
+    source.visit_keeping(&order, IN_FLIGHT, weigh, work, |i, made| {
         let (picture, made) = match (made, on_bad_image) {
             (Ok(made), _) => made,
             (Err(e), OnBadImage::Skip) => {
-                skipped.push(Skipped { path: source.location(i), reason: e.to_string() });
+                skipped.push(Skipped::new(source, i, e.message()));
                 return Ok(());
             }
             (Err(e), OnBadImage::Fail) => return Err(e.at(source.location(i)).hint(super::copy::SKIP_HINT)),

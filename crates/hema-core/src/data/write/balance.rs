@@ -47,7 +47,7 @@ pub fn balance(
     let images: Vec<usize> = draws_of.keys().copied().collect();
     let (mut skipped, mut written) = (Vec::new(), 0);
     let work = |_, picture: Result<Picture>| picture;
-    source.visit(&source.reading_order(Some(&images))?, IN_FLIGHT, work, |i, picture| {
+    source.visit_keeping(&source.reading_order(Some(&images))?, IN_FLIGHT, weigh, work, |i, picture| {
         match (picture, on_bad_image) {
             (Ok(picture), _) => {
                 for draw in &draws_of[&i] {
@@ -58,7 +58,7 @@ pub fn balance(
                 }
             }
             (Err(e), OnBadImage::Skip) => {
-                skipped.push(Skipped { path: source.location(i), reason: e.to_string() });
+                skipped.push(Skipped::new(source, i, e.message()));
             }
             (Err(e), OnBadImage::Fail) => return Err(e.at(source.location(i)).hint(super::copy::SKIP_HINT)),
         }
@@ -68,6 +68,11 @@ pub fn balance(
         return Err(Error::new("none of the images can be read").at(source.path()));
     }
     Ok(skipped)
+}
+
+/// Bytes that a picture holds.
+fn weigh(picture: &Result<Picture>) -> usize {
+    picture.as_ref().map_or(0, Picture::bytes)
 }
 
 /// Writes one draw, unless its partner in a mixture could not be read.
@@ -119,9 +124,10 @@ impl Spool {
         let mut out = BufWriter::new(tempfile::tempfile().map_err(|e| disk_error(&e))?);
         let (mut spans, mut offset) = (HashMap::new(), 0);
         let order = source.reading_order(Some(&wanted.into_iter().collect::<Vec<_>>()))?;
-        source.visit(
+        source.visit_keeping(
             &order,
             IN_FLIGHT,
+            weigh,
             |_, picture| picture,
             |i, picture| {
                 if let Ok(Picture { image, .. }) = picture {
@@ -147,5 +153,6 @@ impl Spool {
 fn disk_error(error: &std::io::Error) -> Error {
     Error::new(format!("the temporary file for images to be mixed failed: {error}"))
         .at(std::env::temp_dir())
+        .with_kind(error.kind().into())
         .hint("free some space there, or point TMPDIR to a larger disk")
 }

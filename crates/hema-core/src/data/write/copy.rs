@@ -67,9 +67,10 @@ pub fn copy(
     let mut skipped = Vec::new();
     let mut done = 0;
     let wants_files = writer.wants_files();
-    source.visit(
+    source.visit_keeping(
         order,
         IN_FLIGHT,
+        |ready: &Result<Ready>| ready.as_ref().map_or(0, Ready::bytes),
         |_, picture| picture.and_then(|picture| Ready::new(picture, change, wants_files)),
         |i, ready| {
             match (ready, on_bad_image) {
@@ -80,7 +81,7 @@ pub fn copy(
                     location: source.file(i).filter(|_| ready.is_original).as_deref(),
                 })?,
                 (Err(e), OnBadImage::Skip) => {
-                    skipped.push(Skipped { path: source.location(i), reason: e.message().to_owned() });
+                    skipped.push(Skipped::new(source, i, e.message()));
                 }
                 (Err(e), OnBadImage::Fail) => return Err(e.at(source.location(i)).hint(SKIP_HINT)),
             }
@@ -109,6 +110,11 @@ struct Ready {
 }
 
 impl Ready {
+    /// Bytes that it holds.
+    fn bytes(&self) -> usize {
+        self.image.pixels().len() + self.file.as_ref().map_or(0, Vec::len)
+    }
+
     fn new(picture: Picture, change: &Change, wants_file: bool) -> Result<Self> {
         let changed = change.apply(&picture.image)?;
         let is_changed = changed.is_some();

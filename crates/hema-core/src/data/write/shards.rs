@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::target::NewFolder;
 use super::writer::{Record, Writer};
+use crate::data::notice::Notice;
 use crate::data::part::Part;
 use crate::error::Result;
 use crate::file;
@@ -25,6 +26,8 @@ pub(super) struct ShardFormat<S> {
     pub(super) begin: Box<dyn Fn(BufWriter<File>) -> io::Result<S>>,
     /// The name of shard `number` of `count`, of a part.
     pub(super) name: fn(part: Option<Part>, number: usize, count: usize) -> String,
+    /// Images that got other names than they had.
+    pub(super) notice: Box<dyn Fn() -> Option<Notice>>,
 }
 
 /// A data set of shards being written.
@@ -99,6 +102,10 @@ impl<S: ShardWriter> Writer for Sharded<S> {
     fn push(&mut self, record: &Record) -> Result<()> {
         let bytes = record.picture_file()?;
         self.add(record, &bytes).map_err(|e| file::write_error(&self.path, &e))
+    }
+
+    fn notice(&self) -> Option<Notice> {
+        (self.format.notice)()
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {

@@ -15,6 +15,7 @@ use super::names::Names;
 use super::target::{self, NewFolder};
 use super::writer::{Options, Record, Writer};
 use crate::data::decode;
+use crate::data::notice::Notice;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::spreadsheet::defused;
@@ -84,6 +85,10 @@ impl<S: Sink> Writer for Tree<S> {
             self.groups.add(&[&name, group])?;
         }
         self.sink.add(&name, &bytes).map_err(|e| file::write_error(&self.path, &e))
+    }
+
+    fn notice(&self) -> Option<Notice> {
+        self.names.notice()
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {

@@ -17,13 +17,15 @@ use crate::error::Result;
 pub(super) fn create(path: &Path, classes: &[String], options: &Options) -> Result<Box<dyn Writer>> {
     let names = Rc::new(RefCell::new(Names::new(classes).map_err(|e| e.at(path))?));
     let classes: Rc<[String]> = classes.into();
+    let given = Rc::clone(&names);
     let begin = move |out| {
         Ok(Tar { out: tar::Builder::new(out), names: Rc::clone(&names), classes: Rc::clone(&classes) })
     };
     let name = |part: Option<_>, number, _| {
         part.map_or(format!("data-{number:06}.tar"), |part| format!("{part}-{number:06}.tar"))
     };
-    let format = ShardFormat { begin: Box::new(begin), name };
+    let notice = move || given.borrow().notice();
+    let format = ShardFormat { begin: Box::new(begin), name, notice: Box::new(notice) };
     Ok(Box::new(Sharded::new(path, format, options.shard_bytes)?))
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use crate::data::entries::Entry;
+use crate::data::notice::Notice;
 use crate::error::Result;
 use crate::sample::Image;
 
@@ -43,6 +44,11 @@ pub trait Writer {
     /// Whether it has any use for picture files; else pixels are enough.
     fn wants_files(&self) -> bool {
         true
+    }
+
+    /// Images that got other names than they had, where there are any.
+    fn notice(&self) -> Option<Notice> {
+        None
     }
 
     /// Completes the data set and puts it in its place.

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::subject::{Subject, breakable};
-use super::thumbnails::Thumbnails;
+use super::subject::Subject;
 use crate::audit::{Action, CHECKS, Check, CheckSummary, Finding};
-use crate::report::html::{capital, count, counted, each, escape, words};
+use crate::report::html::{breakable, capital, count, counted, each, escape, words};
+use crate::report::thumbnails::Thumbnails;
 
 /// Most pictures of one check; a card that is begun is completed.
 const PICTURES: usize = 56;

@@ -13,15 +13,14 @@ mod sheets;
 mod subject;
 #[cfg(test)]
 mod tests;
-mod thumbnails;
 
 use self::cards::CheckSection;
 use self::sheets::Sheets;
 use self::subject::Subject;
-use self::thumbnails::Thumbnails;
 use super::html::{counted, each, escape};
 use super::page::page;
 use super::run::{Outline, code, facts, stamp};
+use super::thumbnails::Thumbnails;
 use crate::audit::kept;
 use crate::error::Result;
 

@@ -3,8 +3,8 @@
 use rand::seq::SliceRandom as _;
 
 use super::subject::Subject;
-use super::thumbnails::Thumbnails;
 use crate::report::html::{aid, capital, counted, each, words};
+use crate::report::thumbnails::Thumbnails;
 use crate::rng::{Purpose, stream};
 
 /// Most pictures of one class.

@@ -2,7 +2,6 @@
 
 use crate::audit::{Audit, AuditRecord};
 use crate::data::Source;
-use crate::report::html::escape;
 
 /// An audit to report.
 pub struct AuditReport<'a> {
@@ -35,9 +34,4 @@ impl Subject<'_> {
     pub(super) fn path(&self, image: usize) -> &str {
         self.report.source.entry(image).path
     }
-}
-
-/// A path that may break between its folders. Escaped.
-pub(super) fn breakable(path: &str) -> String {
-    escape(path).replace('/', "/<wbr>")
 }

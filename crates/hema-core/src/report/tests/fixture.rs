@@ -66,6 +66,10 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
         suites: Vec::new(),
         mistakes: Vec::new(),
         notices: Vec::new(),
+        kept: Vec::new(),
+        excluded: None,
+        adaptation: None,
+        unreadable: Vec::new(),
     };
     RunReport {
         title: title.into(),

@@ -14,6 +14,7 @@ use crate::metrics::{
 use crate::provenance::Provenance;
 use crate::record::{ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary};
 
+mod believed;
 mod fixture;
 
 use fixture::BLOOD;

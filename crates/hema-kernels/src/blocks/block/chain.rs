@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::gated::Gated;
-use crate::blocks::{ConvBnAct, ConvBnActGrads, ConvBnActParams, ConvBnActSaved, FoldedConvBnAct, InputGrad};
+use crate::blocks::{
+    ConvBnAct, ConvBnActGrads, ConvBnActParams, ConvBnActSaved, Filter, FoldedConvBnAct, InputGrad,
+};
 use crate::layers::{
     FoldedSqueeze, Gate, Map, SqueezeExcite, SqueezeGrads, SqueezeParams, SqueezeSaved, Stats, add_scaled,
 };
@@ -102,7 +104,7 @@ pub struct BlockGrads {
 }
 
 /// A [`Block`]'s parameters for predictions on maps of `E`: normalisations folded into the convolutions,
-/// weights in the kernels' order. It fits blocks of any batch and map.
+/// weights in the kernels' order. It fits blocks of any batch and map with the same layers; others refuse it.
 pub struct FoldedBlock<E> {
     convs: Vec<FoldedConvBnAct<E>>,
     squeeze: Option<FoldedSqueeze>,
@@ -119,26 +121,35 @@ impl Block {
     /// where that is not 0.
     ///
     /// # Panics
-    /// If there is no convolution, one does not fit the next, or input and output are added and differ in
-    /// shape.
+    /// If there is no convolution, or one only where a gate stands between two, there is no kernel for one or
+    /// it does not fit the next, or input and output are added and differ in shape.
     pub fn chain(convs: Vec<ConvBnAct>, reduced: usize, act: Act, residual: Residual) -> Self {
-        let last = convs.last().expect("a convolution").filter;
+        let least = if reduced > 0 { 2 } else { 1 };
+        assert!(convs.len() >= least, "found {} convolutions, expected {least} or more", convs.len());
+        for conv in &convs {
+            conv.filter.check_shape();
+        }
         for pair in convs.windows(2) {
-            let (out, input) = (pair[0].filter.out_len(), pair[1].filter.in_len());
+            let (out, input) = (pair[0].filter.out_shape(), pair[1].filter.in_shape());
             assert_eq!(out, input, "a convolution does not fit the next");
         }
-        let (first, skip) = (convs[0].filter, residual == Residual::Input);
-        assert!(!skip || first.in_len() == last.out_len(), "input and output differ in shape");
-        let map_of = |len: usize, channels: usize| {
-            let batch = last.batch();
-            Map { batch, pixels: len / (batch * channels), channels }
+        let (first, last) = (convs[0].filter, convs[convs.len() - 1].filter);
+        if residual == Residual::Input {
+            assert_eq!(
+                first.in_shape(),
+                last.out_shape(),
+                "input and output, which are added, differ in shape"
+            );
+        }
+        let output_of = |filter: Filter| {
+            let [batch, height, width, channels] = filter.out_shape();
+            Map { batch, pixels: height * width, channels }
         };
         let squeeze = (reduced > 0).then(|| {
-            let before = convs[convs.len() - 2].filter;
-            let map = map_of(before.out_len(), before.outputs());
+            let map = output_of(convs[convs.len() - 2].filter);
             SqueezeExcite { map, reduced, act, gate: Gate::default() }
         });
-        Self { map: map_of(last.out_len(), last.outputs()), convs, squeeze, residual, relu: false }
+        Self { map: output_of(last), convs, squeeze, residual, relu: false }
     }
 
     /// The block with this function for the gates of its squeeze-excite.
@@ -238,7 +249,7 @@ impl Block {
             Residual::None => None,
             Residual::Input => Some(x),
             Residual::Other => {
-                let other = other.expect("the block adds another map to its output");
+                let other = other.expect("a shortcut is expected: the block adds another map to its output");
                 check_len("shortcut", other.len(), self.out_len());
                 Some(other)
             }
@@ -252,6 +263,7 @@ impl Block {
 
     pub(super) fn run_backward<E: Element>(&self, mut given: BlockBackward<E>) -> BlockGrads {
         self.check(given.input.params);
+        self.check_made_of(given.saved.convs.len(), given.saved.squeeze.is_some(), "kept maps");
         let dx = self.backward_residual(&mut given);
         let BlockBackward { input: BlockInput { x, params, workspace, .. }, saved, d, .. } = given;
         let last = self.convs.len() - 1;
@@ -334,6 +346,7 @@ impl Block {
         workspace: &Workspace,
         y: &mut [E],
     ) {
+        self.check_made_of(folded.convs.len(), folded.squeeze.is_some(), "folded parameters");
         let last = self.convs.len() - 1;
         let mut current: Option<Vec<E>> = None;
         for (conv, folded) in self.convs[..last].iter().zip(&folded.convs) {
@@ -355,7 +368,16 @@ impl Block {
 
     #[track_caller]
     fn check(&self, params: &BlockParams) {
-        assert_eq!(params.convs.len(), self.convs.len(), "parameters of each convolution expected");
-        assert_eq!(params.squeeze.is_some(), self.squeeze.is_some(), "parameters of squeeze-excite");
+        self.check_made_of(params.convs.len(), params.squeeze.is_some(), "parameters");
+        if let Some((layer, params)) = self.squeeze.as_ref().zip(params.squeeze.as_ref()) {
+            layer.check(params);
+        }
+    }
+
+    /// Checks that something, by its name, is of a block with the same layers.
+    #[track_caller]
+    fn check_made_of(&self, convs: usize, squeeze: bool, name: &str) {
+        let (found, expected) = ((convs, squeeze), (self.convs.len(), self.squeeze.is_some()));
+        assert_eq!(found, expected, "convolutions, and whether there is a gate, that {name} are of");
     }
 }

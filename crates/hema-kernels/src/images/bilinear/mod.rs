@@ -31,7 +31,7 @@ pub fn bilinear(
 ) {
     check_len("positions", positions.len(), colours.len());
     assert!(
-        width >= 2 && picture.len() >= 2 * width && picture.len().is_multiple_of(width),
+        width >= 2 && picture.len() / width >= 2 && picture.len().is_multiple_of(width),
         "picture: found {} pixels in rows of {width}, expected two or more whole rows of two or more",
         picture.len()
     );

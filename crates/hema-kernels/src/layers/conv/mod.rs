@@ -26,7 +26,7 @@ use winograd::Winograd;
 
 use crate::layers::window::Window;
 use crate::layers::{Pad, Partial, Stats};
-use crate::parallel::{self, SharedMut, check_len};
+use crate::parallel::{self, SharedMut, check_len, extents};
 use crate::products::{Axis, Epilogue, Gather, Order, Packed, Sizes, copies, product, row_of, uses_amx};
 use crate::simd::{Act, Element};
 
@@ -56,6 +56,8 @@ pub(crate) struct PackedConv<E> {
     packed: Packed<E>,
     /// Its taps to be used, in the order of the table.
     used: Vec<usize>,
+    /// Inputs, outputs, kernel and stride of the convolution.
+    filters: [usize; 4],
     /// Whether they are transformed, for [`winograd`].
     winograd: bool,
 }
@@ -67,37 +69,63 @@ impl Conv2d {
     }
 
     /// Rows of the output.
+    ///
+    /// # Panics
+    /// If the filter does not fit.
+    #[track_caller]
     pub fn out_height(&self) -> usize {
         self.window().rows()
     }
 
     /// Columns of the output.
+    ///
+    /// # Panics
+    /// If the filter does not fit.
+    #[track_caller]
     pub fn out_width(&self) -> usize {
         self.window().columns()
     }
 
     /// Values in the input (batch, height, width, inputs).
+    ///
+    /// # Panics
+    /// If no buffer has so many.
+    #[track_caller]
     pub fn in_len(&self) -> usize {
-        self.batch * self.height * self.width * self.inputs
+        extents::values("input", [self.batch, self.height, self.width, self.inputs])
     }
 
     /// Values in the output (batch, `out_height`, `out_width`, outputs).
+    ///
+    /// # Panics
+    /// If the filter does not fit, or no buffer has so many.
+    #[track_caller]
     pub fn out_len(&self) -> usize {
-        self.batch * self.out_height() * self.out_width() * self.outputs
+        extents::values("output", [self.batch, self.out_height(), self.out_width(), self.outputs])
     }
 
     /// Values in the weights (outputs, inputs, kernel, kernel).
-    pub fn weight_len(&self) -> usize {
-        self.outputs * self.inputs * self.kernel * self.kernel
-    }
-
-    /// Multiply-adds of the forward pass.
-    pub fn macs(&self) -> usize {
-        self.out_len() * self.inputs * self.kernel * self.kernel
-    }
-
+    ///
+    /// # Panics
+    /// If no buffer has so many.
     #[track_caller]
-    fn check(&self) {
+    pub fn weight_len(&self) -> usize {
+        extents::values("weight", [self.outputs, self.inputs, self.kernel, self.kernel])
+    }
+
+    /// Multiply-adds of the forward pass, or the largest number where they are more.
+    ///
+    /// # Panics
+    /// If the filter does not fit, or no buffer has the output's values.
+    #[track_caller]
+    pub fn macs(&self) -> usize {
+        [self.inputs, self.kernel, self.kernel].into_iter().fold(self.out_len(), usize::saturating_mul)
+    }
+
+    /// # Panics
+    /// If there is no kernel for the shape.
+    #[track_caller]
+    pub(crate) fn check(&self) {
         let Self { batch, inputs, outputs, .. } = *self;
         assert!(
             [batch, inputs, outputs].into_iter().all(|n| n > 0) && self.window().fits(),
@@ -135,29 +163,40 @@ impl Conv2d {
         Gather::new(x, self.inputs, self.batch, rows, columns)
     }
 
+    fn filters(&self) -> [usize; 4] {
+        [self.inputs, self.outputs, self.kernel, self.stride]
+    }
+
     /// The weights in the order the kernel reads them, for any batch and map.
+    ///
+    /// # Panics
+    /// If there is no kernel for the shape, or the length is not its.
     pub(crate) fn pack<E: Element>(&self, weight: &[f32]) -> PackedConv<E> {
+        self.check();
         check_len("weight", weight.len(), self.weight_len());
-        let (taps, c) = (self.taps(), self.inputs);
+        let (taps, c, filters) = (self.taps(), self.inputs, self.filters());
         let (sizes, order) = (Sizes { taps, k: c, n: self.outputs }, Order::ColumnsFirst);
         let all: Vec<usize> = (0..taps).collect();
         if copies::<E>(c) {
-            PackedConv { packed: side_by_side(weight, &all, sizes, order), used: vec![0], winograd: false }
+            let packed = side_by_side(weight, &all, sizes, order);
+            PackedConv { packed, used: vec![0], filters, winograd: false }
         } else {
-            PackedConv { packed: Packed::new(weight, sizes, order), used: all, winograd: false }
+            PackedConv { packed: Packed::new(weight, sizes, order), used: all, filters, winograd: false }
         }
     }
 
     /// [`Conv2d::pack`] for predictions, whose roundings no gradient goes through: by [`winograd`]'s tiles
     /// where they pay.
     pub(crate) fn pack_to_predict<E: Element>(&self, weight: &[f32]) -> PackedConv<E> {
+        self.check();
+        check_len("weight", weight.len(), self.weight_len());
         let Self { inputs, outputs, kernel, stride, .. } = *self;
         if (kernel, stride) != (3, 1) || !winograd::pays::<E>(inputs, outputs) {
             return self.pack(weight);
         }
-        check_len("weight", weight.len(), self.weight_len());
         let sizes = Sizes { taps: self.taps(), k: inputs, n: outputs };
-        PackedConv { packed: winograd::pack(weight, sizes), used: Vec::new(), winograd: true }
+        let packed = winograd::pack(weight, sizes);
+        PackedConv { packed, used: Vec::new(), filters: self.filters(), winograd: true }
     }
 
     /// `y = x * weight (+ bias)`, then `act`. `x` is (batch, height, width, inputs), `y` (batch,
@@ -180,6 +219,8 @@ impl Conv2d {
         y: &mut [E],
     ) {
         self.check_forward(x, y);
+        let (found, expected) = (weight.filters, self.filters());
+        assert_eq!(found, expected, "inputs, outputs, kernel and stride of packed weights");
         bias.inspect(|bias| check_len("bias", bias.len(), self.outputs));
         let epilogue = Epilogue { bias, act, add: false };
         if weight.winograd {
@@ -268,9 +309,12 @@ impl Conv2d {
         let base = SharedMut::new(dx.as_mut_ptr());
         let (k, s) = (self.kernel, self.stride);
         let epilogue = Epilogue { add, ..Epilogue::default() };
-        for class in 0..s * s {
-            let rows = Axis::backward(self.height, self.out_height(), k, s, self.pad.top, class / s);
-            let columns = Axis::backward(self.width, self.out_width(), k, s, self.pad.left, class % s);
+        // a stride may be longer than the map, which then has fewer classes
+        let classes = [self.height.min(s), self.width.min(s)];
+        for class in 0..classes[0] * classes[1] {
+            let (row, column) = (class / classes[1], class % classes[1]);
+            let rows = Axis::backward(self.height, self.out_height(), k, s, self.pad.top, row);
+            let columns = Axis::backward(self.width, self.out_width(), k, s, self.pad.left, column);
             let gather = Gather::new(dy, self.outputs, self.batch, rows, columns);
             let mut used = gather.taps(k);
             let own = copied.then(|| side_by_side(weight, &used, sizes, order));

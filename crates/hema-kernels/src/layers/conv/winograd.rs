@@ -42,9 +42,9 @@ pub(super) fn pays<E: Element>(inputs: usize, outputs: usize) -> bool {
     const TRANSFORMATION: usize = 100;
     const MOST_FILTERS: usize = 1 << 16;
     let products = |positions: usize| positions * inputs * outputs / E::PER_WORD;
-    let tiled = products(POSITIONS) + TRANSFORMATION * (inputs + outputs);
+    let tiled = || products(POSITIONS) + TRANSFORMATION * (inputs + outputs);
     let possible = E::PER_WORD > 1 && !copies::<E>(inputs) && !uses_amx::<E>();
-    possible && inputs * outputs <= MOST_FILTERS && 5 * tiled < 4 * products(4 * TAPS)
+    possible && inputs * outputs <= MOST_FILTERS && 5 * tiled() < 4 * products(4 * TAPS)
 }
 
 /// Filters (outputs, inputs, 9), transformed and packed. `sizes` are those of the product, its taps those of

@@ -19,7 +19,7 @@ use tile::{LONG, SHORT, TileForward, TileGrad, TileShape, WeightedSum};
 
 use super::window::Window;
 use super::{Map, Pad, Partial, Stats};
-use crate::parallel::{self, check_len, par_chunks};
+use crate::parallel::{self, check_len, extents, par_chunks};
 use crate::products::Epilogue;
 use crate::simd::{Act, Element, dispatch};
 
@@ -40,6 +40,14 @@ pub struct Depthwise {
     pub stride: usize,
     /// Zero padding of the input.
     pub pad: Pad,
+}
+
+/// Weights of a [`Depthwise`]'s forward pass in the order the kernel reads them.
+pub(crate) struct PackedDepthwise {
+    /// (kernel, kernel, channels)
+    taps: Vec<f32>,
+    /// Channels, kernel and stride of the convolution.
+    filters: [usize; 3],
 }
 
 /// Groups of images that the gradient of the weights is summed in.
@@ -64,28 +72,48 @@ impl Depthwise {
     }
 
     /// Rows of the output.
+    ///
+    /// # Panics
+    /// If the window does not fit.
+    #[track_caller]
     pub fn out_height(&self) -> usize {
         self.window().rows()
     }
 
     /// Columns of the output.
+    ///
+    /// # Panics
+    /// If the window does not fit.
+    #[track_caller]
     pub fn out_width(&self) -> usize {
         self.window().columns()
     }
 
     /// Values in the input (batch, height, width, channels).
+    ///
+    /// # Panics
+    /// If no buffer has so many.
+    #[track_caller]
     pub fn in_len(&self) -> usize {
-        self.batch * self.height * self.width * self.channels
+        extents::values("input", [self.batch, self.height, self.width, self.channels])
     }
 
     /// Values in the output (batch, `out_height`, `out_width`, channels).
+    ///
+    /// # Panics
+    /// If the window does not fit, or no buffer has so many.
+    #[track_caller]
     pub fn out_len(&self) -> usize {
-        self.batch * self.out_height() * self.out_width() * self.channels
+        extents::values("output", [self.batch, self.out_height(), self.out_width(), self.channels])
     }
 
     /// Values in the weights.
+    ///
+    /// # Panics
+    /// If no buffer has so many.
+    #[track_caller]
     pub fn weight_len(&self) -> usize {
-        self.channels * self.kernel * self.kernel
+        extents::values("weight", [self.channels, self.kernel, self.kernel])
     }
 
     /// The input as images.
@@ -97,8 +125,10 @@ impl Depthwise {
         TileShape { kernel: self.kernel, stride: self.stride, pixels, channels: self.channels }
     }
 
+    /// # Panics
+    /// If there is no kernel for the shape.
     #[track_caller]
-    fn check(&self) {
+    pub(crate) fn check(&self) {
         assert!(
             matches!(self.kernel, 3 | 5 | 7) && matches!(self.stride, 1 | 2),
             "depthwise convolution: found kernel {} and stride {}, expected 3, 5 or 7 and 1 or 2",
@@ -132,25 +162,34 @@ impl Depthwise {
         self.forward_packed(x, &self.pack(weight), bias, act, y);
     }
 
+    fn filters(&self) -> [usize; 3] {
+        [self.channels, self.kernel, self.stride]
+    }
+
     /// The weights in the order the kernel reads them, for any batch and map.
-    pub(crate) fn pack(&self, weight: &[f32]) -> Vec<f32> {
+    ///
+    /// # Panics
+    /// If there is no kernel for the shape, or the length is not its.
+    pub(crate) fn pack(&self, weight: &[f32]) -> PackedDepthwise {
+        self.check();
         check_len("weight", weight.len(), self.weight_len());
-        self.taps_first(weight, false)
+        PackedDepthwise { taps: self.taps_first(weight, false), filters: self.filters() }
     }
 
     /// [`Depthwise::forward`] with weights packed before.
     pub(crate) fn forward_packed<E: Element>(
         &self,
         x: &[E],
-        weight: &[f32],
+        weight: &PackedDepthwise,
         bias: Option<&[f32]>,
         act: Act,
         y: &mut [E],
     ) {
         self.check();
-        check_len("weight", weight.len(), self.weight_len());
+        let (found, expected) = (weight.filters, self.filters());
+        assert_eq!(found, expected, "channels, kernel and stride of packed weights");
         bias.inspect(|bias| check_len("bias", bias.len(), self.channels));
-        self.run(x, weight, Epilogue { bias, act, add: false }, y, |_| ());
+        self.run(x, &weight.taps, Epilogue { bias, act, add: false }, y, |_| ());
     }
 
     /// [`Depthwise::forward`] that also returns the statistics of each output channel.

@@ -76,6 +76,77 @@ fn check_shapes(wanted: impl Fn(&Architecture) -> bool) {
 }
 
 #[test]
+fn an_outline_has_the_shapes_of_the_network_and_the_published_parameter_count() {
+    let device = Device::flex();
+    for architecture in architectures() {
+        let spec = ModelSpec { head: vec![12], head_batch_norm: true, ..spec(architecture.name) };
+        let outline = Network::outline(&spec).unwrap();
+        let shapes = weights::shapes(&outline.network);
+        let values: usize = shapes.values().map(|shape| shape.iter().product::<usize>()).sum();
+        assert_eq!(outline.parameters, values as u64, "{}", architecture.name);
+        if is_light(architecture.name) {
+            let network = Network::new(&spec, 0, &device).unwrap();
+            assert_eq!(shapes, weights::shapes(&network), "{}", architecture.name);
+        }
+        if let Some(parameters) = architecture.parameters {
+            let published = Network::outline(&ModelSpec::bare(architecture.name, 1000, 64)).unwrap();
+            assert_eq!(weights::count_trainable(&published.network), parameters, "{}", architecture.name);
+        }
+    }
+}
+
+#[test]
+fn an_outline_counts_the_feature_maps() {
+    let maps = |name: &str, size: usize| {
+        let outline = Network::outline(&ModelSpec { size, ..spec(name) }).unwrap();
+        (outline.maps, outline.largest_map)
+    };
+    let image = 32 * 32 * 3;
+    assert_eq!(maps("mlp", 32), (image, image));
+    // 3 x 3 without padding, then half the side: 32 -> 30 -> 15 -> 13 -> 6 -> 4
+    let convolutions = [30 * 30 * 32, 13 * 13 * 64, 4 * 4 * 128];
+    assert_eq!(maps("cnn", 32), (image + convolutions.iter().sum::<u64>(), convolutions[0]));
+    // the stem, its maximum, two blocks of two convolutions each, and in later stages a shortcut
+    let stage = |side: u64, channels: u64, maps: u64| side * side * channels * maps;
+    let stages = stage(8, 64, 4) + stage(4, 128, 5) + stage(2, 256, 5) + stage(1, 512, 5);
+    assert_eq!(maps("resnet18", 32), (image + stage(16, 64, 1) + stages, stage(16, 64, 1)));
+    for architecture in architectures() {
+        let (small, large) = (maps(architecture.name, 64).0, maps(architecture.name, 256).0);
+        assert!((small * 12..=small * 20).contains(&large), "{}: {small}, {large}", architecture.name);
+    }
+}
+
+#[test]
+fn networks_of_absurd_sizes_are_refused_before_they_are_built() {
+    let device = Device::flex();
+    let usual = || spec("mlp");
+    for (spec, expected) in [
+        (ModelSpec { head: vec![1_000_000_000], ..usual() }, "`head` of the network is 1000000000"),
+        (ModelSpec { head: vec![usize::MAX, 2], ..usual() }, "`head` of the network is 18446744073709551615"),
+        (ModelSpec { head: vec![0], ..usual() }, "`head` of the network is 0, expected 1 to 65536"),
+        (ModelSpec { head: vec![65_536; 3], ..spec("cnn_gap") }, "expected at most 2000000000"),
+        (
+            ModelSpec { head: vec![65_536; 3], head_batch_norm: true, ..usual() },
+            "parameters, expected at most",
+        ),
+        (
+            ModelSpec { head: vec![1024], size: 4096, ..usual() },
+            "`mlp` for 4096 pixels with the head [1024] has",
+        ),
+        (ModelSpec { size: 1_000_000_000, ..usual() }, "`size` of the network is 1000000000"),
+        (ModelSpec { size: 0, ..usual() }, "`size` of the network is 0, expected 1 to 4096"),
+        (ModelSpec { classes: 1_000_000_000, ..usual() }, "`classes` of the network is 1000000000"),
+        (ModelSpec { classes: 1, ..usual() }, "`classes` of the network is 1, expected 2 to 100000"),
+        (ModelSpec { dropout: vec![f64::NAN], ..usual() }, "`dropout` of the network is NaN"),
+        (ModelSpec { drop_path: 1.0, ..spec("resnet18") }, "`drop_path` of the network is 1"),
+        (ModelSpec { stages: Some(usize::MAX), ..spec("resnet18") }, "stages of resnet18, expected 1 to 4"),
+    ] {
+        let error = Network::new(&spec, 0, &device).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn the_reports_networks_have_the_reports_sizes() {
     let device = Device::flex();
     let count = |s: ModelSpec| {

@@ -246,12 +246,11 @@ impl ConvNextParts {
     /// normalisation.
     fn new(is_second: bool, device: &Device) -> Self {
         let mut init = Init::new(7, device);
-        let response = || ResponseNorm {
+        let response = is_second.then(|| ResponseNorm {
             weight: init.scales(24, 0.8),
             bias: init.scales(24, 0.3),
             ..init.response_norm(24)
-        };
-        let response = is_second.then(response);
+        });
         Self {
             stem: init.patches(3, 6, 2),
             stem_norm: init.layer_norm(6),
@@ -352,7 +351,7 @@ fn compare_convnext_blocks(is_second: bool) {
 #[test]
 fn a_channel_that_shows_nothing_has_a_gradient() {
     let device = Device::flex().autodiff();
-    let init = Init::new(7, &device);
+    let mut init = Init::new(7, &device);
     let norm = ResponseNorm { weight: init.scales(2, 1.0), ..init.response_norm(2) };
     let x = Param::from_tensor(Tensor::<4>::from_data([[[[3.0, 0.0], [4.0, 0.0]]]], &device));
     let y = norm.forward(x.val());

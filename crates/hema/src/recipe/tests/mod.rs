@@ -187,7 +187,7 @@ fn a_slip_in_the_file_is_named_with_its_line_and_key() {
         (
             "epochs = 2",
             "epochs = \"two\"",
-            "line 10: stage.1.epochs: found `\"two\"`, expected a whole number of at least 1",
+            "line 10: stage.1.epochs: found `\"two\"`, expected a whole number from 1 to 1000000",
         ),
         (
             "epochs = 2",
@@ -213,7 +213,7 @@ fn a_slip_in_the_file_is_named_with_its_line_and_key() {
 #[test]
 fn values_that_make_no_sense_are_refused() {
     for (from, to, expected) in [
-        ("epochs = 2", "epochs = 0", "line 10: stage.1.epochs: found `0`, expected at least 1"),
+        ("epochs = 2", "epochs = 0", "line 10: stage.1.epochs: found `0`, expected 1 to 1000000"),
         ("lr = 1e-4", "lr = nan", "line 11: stage.1.lr: found `NaN`, expected a number above 0"),
         (
             "name = \"b\"",
@@ -223,7 +223,7 @@ fn values_that_make_no_sense_are_refused() {
         (
             "lr = 1e-4",
             "lr = 1e-4\nbatch_size = 0",
-            "line 12: stage.1.batch_size: found `0`, expected at least 1",
+            "line 12: stage.1.batch_size: found `0`, expected 1 to 65536 images",
         ),
         ("lr = 1e-4", "lr = 1e-4\nwarmup = 1.5", "line 12: stage.1.warmup: found `1.5`, expected 0 to 1"),
         (
@@ -276,7 +276,11 @@ fn values_that_make_no_sense_are_refused() {
             "select.metric = \"acuracy\"\n[model]",
             "line 2: select.metric: unknown metric `acuracy` | did you mean `accuracy`?",
         ),
-        ("[model]", "average.epochs = 0\n[model]", "line 2: average.epochs: found `0`, expected at least 1"),
+        (
+            "[model]",
+            "average.epochs = 0\n[model]",
+            "line 2: average.epochs: found `0`, expected 1 to 1000000",
+        ),
         (
             "[model]",
             "select.on = \"both\"\n[model]",
@@ -299,6 +303,84 @@ fn values_that_make_no_sense_are_refused() {
     let no_stage = &MINIMAL[..MINIMAL.find("[[stage]]").unwrap()];
     let error = Recipe::parse(no_stage, "r.toml", &NONE).unwrap_err();
     assert!(error.to_string().starts_with("r.toml: there is no stage") && error.hint_text().is_some());
+}
+
+#[test]
+fn absurd_numbers_are_refused_by_their_keys() {
+    let long = format!("[{}]", "1,".repeat(1001));
+    let operators = format!("[{}]", "{name=\"jpeg\"},".repeat(1001));
+    for (key, value, expected) in [
+        ("model.head", "[1000000000]", "model.head.0: found `1000000000`, expected 1 to 65536 units"),
+        ("model.head", "[9223372036854775807]", "model.head.0: found `9223372036854775807`"),
+        ("model.head", &*long, "model.head: found a list of 1001 entries, expected at most 1000"),
+        ("model.stages", "1000000000", "model.stages: found `1000000000`, expected 1 to 100"),
+        ("data.size", "1000000000", "data.size: found `1000000000`, expected 1 to 2048 pixels"),
+        ("data.enlarge", "1000000000", "data.enlarge: found `1000000000`, expected 1 to 2048 pixels"),
+        ("stage.0.size", "1000000000", "stage.0.size: found `1000000000`, expected 1 to 2048 pixels"),
+        (
+            "stage.0.batch_size",
+            "1000000000",
+            "stage.0.batch_size: found `1000000000`, expected 1 to 65536 images",
+        ),
+        ("stage.0.micro_batch", "1000000000", "stage.0.micro_batch: found `1000000000`"),
+        ("stage.0.epochs", "1000000000000", "stage.0.epochs: found `1000000000000`, expected 1 to 1000000"),
+        ("stage.0.patience", "1000000000000", "stage.0.patience: found `1000000000000`"),
+        ("average.epochs", "1000000000000", "average.epochs: found `1000000000000`"),
+        ("augment.copies", "1000000000", "augment.copies: found `1000000000`, expected 0 to 100"),
+        ("augment.operators", &*operators, "augment.operators: found a list of 1001 entries"),
+        ("augment.operators", "[{name=\"rand-m9-n1000000000\"}]", "n is `1000000000`"),
+        ("augment.operators", "[{name=\"augmix-w1000000000\"}]", "w is `1000000000`"),
+        (
+            "augment.operators",
+            "[{some_of=[{name=\"jpeg\"}],count=[0,1000000000]}]",
+            "augment.operators.0.count: found [0, 1000000000]",
+        ),
+        ("model.dropout", &*long, "model.dropout: found a list of 1001 entries"),
+        (
+            "distill.teachers",
+            &*format!("[{}]", "\"a.b\",".repeat(1001)),
+            "distill.teachers: found a list of 1001",
+        ),
+    ] {
+        let error = with(&[&format!("{key}={value}")]).unwrap_err().to_string();
+        // the override names its key itself
+        let expected = expected.strip_prefix(&format!("{key}: ")).unwrap_or(expected);
+        assert!(error.contains(expected), "{key}: {}", &error[error.len().saturating_sub(200)..]);
+    }
+}
+
+#[test]
+fn text_that_is_deep_or_long_is_an_error() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+    let dotted = "a.".repeat(100_000) + "a";
+    for text in [
+        format!("a = {}", deep("[", "]")),
+        format!("a = {}", deep("{a = ", "}")),
+        format!("{dotted} = 1"),
+        format!("[{dotted}]"),
+        format!("[[{dotted}]]"),
+        format!("[augment]\noperators = {}", deep("[{some_of = ", "}]")),
+        "[[augment.operators]]\n[[augment.operators.all_of]]\n".repeat(1000),
+        "[".repeat(1_000_000),
+    ] {
+        Recipe::parse(&text, "r.toml", &NONE).unwrap_err();
+        Space::parse(&text, "s.toml").unwrap_err();
+        Recipe::parse(MINIMAL, "r.toml", &[&format!("augment.operators={text}")]).unwrap_err();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.toml");
+    std::fs::write(&path, format!("{MINIMAL}#{}", "x".repeat(1 << 20))).unwrap();
+    let name = path.to_str().unwrap();
+    for error in [
+        Recipe::load(name, &NONE).unwrap_err(),
+        Recipe::load_saved(&path, &NONE).unwrap_err(),
+        read_suite(&path).unwrap_err(),
+        Space::read(&path).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("has more than 1048576 bytes"), "{error}");
+    }
+    #[cfg(unix)]
+    assert!(Recipe::load("/dev/zero", &NONE).unwrap_err().to_string().contains("expected a file"));
 }
 
 #[test]

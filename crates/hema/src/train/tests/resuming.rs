@@ -92,6 +92,80 @@ fn checkpoints_within_an_epoch_change_nothing_and_lose_nothing() {
 }
 
 #[test]
+fn a_checkpoint_that_was_damaged_or_edited_is_refused() {
+    let fixture = Fixture::new();
+    let recipe = recipe(&["precision=fp32", "average.kind=ema"]);
+    fixture.run("run", &recipe, Start::Fresh, 2).unwrap();
+    let path = fixture.out("run").join(CHECKPOINT);
+    let whole = std::fs::read(&path).unwrap();
+    let error = || fixture.run("run", &recipe, Start::Resume, 1).unwrap_err().to_string();
+    for share in [2, 3, 5, 7] {
+        let mut flipped = whole.clone();
+        let at = whole.len() - whole.len() / share;
+        flipped[at] ^= 1;
+        std::fs::write(&path, flipped).unwrap();
+        assert!(error().ends_with("its contents do not match their checksum"));
+    }
+    std::fs::write(&path, &whole).unwrap();
+    let file = weights::read(&path).unwrap();
+    let written = |change: &dyn Fn(&mut weights::TensorFile)| {
+        let mut edited = file.clone();
+        change(&mut edited);
+        weights::write(&path, &edited.tensors, &edited.metadata).unwrap();
+        error()
+    };
+    let name_of = |start: &str| file.tensors.keys().find(|name| name.starts_with(start)).unwrap().clone();
+    for part in ["network/", "average/", "optimizer/"] {
+        let name = name_of(part);
+        let missing = written(&|file| drop(file.tensors.remove(&name)));
+        assert!(
+            missing.contains("do not fit its architecture") || missing.contains("its state"),
+            "{missing}"
+        );
+        let longer = written(&|file| {
+            let array = file.tensors.get_mut(&name).unwrap();
+            array.shape = vec![array.values.len() + 1];
+            array.values.push(0.0);
+        });
+        assert!(longer.contains("has shape") || longer.contains("its state"), "{longer}");
+    }
+    let stranger = written(&|file| {
+        let array = file.tensors[&name_of("network/")].clone();
+        file.tensors.insert("other/x".into(), array);
+    });
+    assert!(stranger.ends_with("its tensor `other/x` is none of a run's"), "{stranger}");
+    let position = |key: &str, value: serde_json::Value| {
+        written(&|file| {
+            let json = file.metadata.get_mut("hema-checkpoint").unwrap();
+            let mut document: serde_json::Value = serde_json::from_str(json).unwrap();
+            document["position"][key] = value.clone();
+            *json = document.to_string();
+        })
+    };
+    for (key, value) in [("stage", 9), ("stage_epoch", 1 << 40), ("epoch", 1 << 40), ("batch", 1_u64 << 60)] {
+        let error = position(key, value.into());
+        assert!(error.ends_with("its position is none of a run by its recipe"), "{key}: {error}");
+    }
+    // a run that goes on all the same
+    weights::write(&path, &file.tensors, &file.metadata).unwrap();
+    assert_eq!(fixture.run("run", &recipe, Start::Resume, 1).unwrap(), Outcome::Interrupted { step: 3 });
+}
+
+#[test]
+fn a_step_that_the_machine_has_no_memory_for_is_refused_before_anything_is_built() {
+    let classes = synthetic::CLASSES.map(String::from);
+    let check = |overrides: &[&str], images: usize| {
+        check(&recipe(overrides), &classes, images, &Device::flex()).map_err(|e| e.to_string())
+    };
+    let huge = ["model.name=tf_efficientnetv2_b0", "data.size=2048", "stage.all.batch_size=65536"];
+    let error = check(&huge, 1_000_000).unwrap_err();
+    let expected = "stage.0.batch_size: a step of 65536 images of 2048 pixels through `tf_efficientnetv2_b0` would take ";
+    assert!(error.starts_with(expected), "{error}");
+    // a data set of a few images has no larger steps
+    check(&huge[..2], 1).unwrap();
+}
+
+#[test]
 fn a_directory_holds_one_run() {
     let fixture = Fixture::new();
     let recipe = recipe(&["stage.all.epochs=1"]);

@@ -170,8 +170,9 @@ fn stages_of_growing_size_resume_to_the_bit_and_end_at_full_size() {
         ("cnn_gap", 16, "`cnn_gap` cannot take images of 16 pixels: expected at least 22"),
     ] {
         let recipe = recipe(&[&format!("model.name={model}"), &format!("stage.1.size={size}")]);
-        let error =
-            check(&recipe, &synthetic::CLASSES.map(String::from), &Device::flex()).unwrap_err().to_string();
+        let error = check(&recipe, &synthetic::CLASSES.map(String::from), 64, &Device::flex())
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, format!("stage `all`: size is {size}, but {found}"));
     }
 }

@@ -69,14 +69,14 @@ fn teachers_for_other_classes_are_refused() {
     fixture.run("teacher", &recipe(&["stage.all.epochs=1"]), Start::Fresh, FOREVER).unwrap();
     let student = recipe(&[&taught_by(&fixture, &["teacher"])]);
     let device = Device::flex();
-    check(&student, fixture.train.classes(), &device).unwrap();
+    check(&student, fixture.train.classes(), 64, &device).unwrap();
     let mut classes = fixture.train.classes().to_vec();
     classes.swap(0, 1);
-    let error = check(&student, &classes, &device).unwrap_err().to_string();
+    let error = check(&student, &classes, 64, &device).unwrap_err().to_string();
     assert!(
         error.contains("a model for the classes basophil, eosinophil") && error.contains("teacher"),
         "{error}"
     );
-    let error = check(&recipe(&[&taught_by(&fixture, &["nowhere"])]), &classes, &device).unwrap_err();
+    let error = check(&recipe(&[&taught_by(&fixture, &["nowhere"])]), &classes, 64, &device).unwrap_err();
     assert!(error.to_string().contains("nowhere"), "{error}");
 }

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 
-use super::naming::{Naming, Shapes, pads_like_tensorflow};
-use crate::weights::state::{Array, StateDict};
+use super::naming::{Naming, pads_like_tensorflow};
+use crate::weights::state::{Array, Shapes, StateDict};
 
 pub(super) const NAMING: Naming = Naming { name: "Keras", is, rename, note };
 

@@ -11,11 +11,10 @@ mod torchvision;
 #[cfg(test)]
 mod tests;
 
-use burn::tensor::Device;
 use hema_core::error::{Error, Result};
 
-use self::naming::{Naming, Shapes};
-use super::state::{Array, StateDict, state_dict};
+use self::naming::Naming;
+use super::state::{self, Array, Shapes, StateDict};
 use crate::model::{ModelSpec, Network, Parts, parts_of};
 
 /// Weights that were taken in.
@@ -58,8 +57,7 @@ pub fn import(tensors: StateDict, model: &str) -> Result<Imported> {
 
 /// The names of an architecture's tensors, and their shapes.
 fn shapes(model: &str) -> Result<Shapes> {
-    let network = Network::new(&ModelSpec::bare(model, 2, 64), 0, &Device::flex())?;
-    Ok(state_dict(&network).into_iter().map(|(name, array)| (name, array.shape)).collect())
+    Ok(state::shapes(&Network::outline(&ModelSpec::bare(model, 2, 64))?.network))
 }
 
 /// Compares tensors with those of an architecture, whatever the number of its classes. The error says which

@@ -1,11 +1,6 @@
 //! The contract of a naming: how one piece of software names the weights of the zoo's networks.
 
-use std::collections::BTreeMap;
-
-use crate::weights::state::StateDict;
-
-/// Shapes by name.
-pub(super) type Shapes = BTreeMap<String, Vec<usize>>;
+use crate::weights::state::{Shapes, StateDict};
 
 /// How one piece of software names weights.
 pub(super) struct Naming {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::*;
 use crate::model::tests::parity::uniform;
 use crate::nn::Pass;
-use crate::weights::{LoadReport, load};
+use crate::weights::{LoadReport, load, state_dict};
 
 /// Images of one batch.
 const IMAGES: usize = 2;

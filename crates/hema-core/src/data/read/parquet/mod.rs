@@ -29,6 +29,7 @@ use bytes::Bytes;
 
 use self::chunks::Chunks;
 use super::input::Input;
+use super::listing::check_count;
 use super::shards;
 use crate::data::blob::{Blob, Stream};
 use crate::data::classes::{self, ClassList, MAX_LABEL};
@@ -41,30 +42,34 @@ use crate::error::{Error, Result};
 
 /// Values read at a time.
 const BATCH: usize = 256;
+/// Bytes of texts that any file may hold: a text that is the same in every row takes next to no bytes.
+const FEW_TEXTS: u64 = 64 << 20;
+/// Bytes of a text beside its own.
+const OF_TEXT: u64 = 32;
 
 /// Whether it is a Parquet file, or a folder of them.
 pub(super) fn recognises(input: &Input) -> bool {
-    input.start().starts_with(b"PAR1") || (input.is_folder() && !files(input).is_empty())
+    input.start().starts_with(b"PAR1") || (input.is_folder() && files(input).is_ok_and(|f| !f.is_empty()))
 }
 
 /// The images of one file or of several.
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
     let mut rows = Rows::default();
-    for file in files(input) {
+    for file in files(input)? {
         rows.add_file(&file).map_err(|e| e.at(&file))?;
     }
     let mut contents = rows.finish().map_err(|e| e.at(input.path()))?;
     if input.is_folder() {
-        contents.notices.extend(shards::beside(input.path(), ".parquet").notices());
+        contents.notices.extend(shards::beside(input.path(), ".parquet")?.notices());
     }
     Ok(contents)
 }
 
-fn files(input: &Input) -> Vec<PathBuf> {
+fn files(input: &Input) -> Result<Vec<PathBuf>> {
     if input.is_folder() {
         shards::in_folder(input.path(), ".parquet")
     } else {
-        vec![input.path().to_path_buf()]
+        Ok(vec![input.path().to_path_buf()])
     }
 }
 
@@ -77,6 +82,8 @@ struct Rows {
     /// Names of numeric labels.
     names: Option<Vec<String>>,
     paths: HashSet<String>,
+    /// Bytes of texts that the file being read may still hold.
+    texts_left: u64,
     /// Columns that are not read, with their types.
     unused: BTreeSet<String>,
 }
@@ -104,6 +111,7 @@ impl Rows {
             self.names = Some(names);
         }
         let name = shards::file_name(path);
+        self.texts_left = FEW_TEXTS + chunks.len();
         let mut row = 0;
         for group in metadata.row_groups() {
             let count = group.num_rows();
@@ -111,6 +119,7 @@ impl Rows {
             if u64::try_from(count).ok().is_none_or(|count| row + count > chunks.len()) {
                 return Err(Error::new(format!("claims {count} images in a file of {} bytes", chunks.len())));
             }
+            check_count(row + count as u64, chunks.len())?;
             let column = |index: usize| -> Result<Column> {
                 let metadata =
                     group.columns().get(index).ok_or_else(|| Error::new("lacks a column it declares"))?;
@@ -132,12 +141,13 @@ impl Rows {
         let images = column(columns.image)?;
         let mut lengths = Vec::new();
         images.values::<ByteArrayType>(|bytes| lengths.push(bytes.map_or(0, ByteArray::len)))?;
-        let mut paths =
-            columns.path.map(&column).transpose()?.map_or(Ok(Vec::new()), |c| c.texts())?.into_iter();
-        let mut groups =
-            columns.group.map(&column).transpose()?.map_or(Ok(Vec::new()), |c| c.texts())?.into_iter();
-        let mut labels =
-            columns.label.map(&column).transpose()?.map_or(Ok(Vec::new()), |c| c.labels())?.into_iter();
+        let left = &mut self.texts_left;
+        let mut texts = |index: Option<usize>| -> Result<Vec<Option<String>>> {
+            index.map(&column).transpose()?.map_or(Ok(Vec::new()), |column| column.texts(left))
+        };
+        let (paths, groups) = (texts(columns.path)?, texts(columns.group)?);
+        let labels = columns.label.map(&column).transpose()?.map_or(Ok(Vec::new()), |c| c.labels(left))?;
+        let (mut paths, mut groups, mut labels) = (paths.into_iter(), groups.into_iter(), labels.into_iter());
         let blob = Arc::new(Blob::Stream(Arc::new(ImageColumn(images))));
         let part = shards::part_of(file);
         let mut offset = 0;
@@ -266,6 +276,8 @@ struct Column {
     chunks: Chunks,
     metadata: ColumnChunkMetaData,
     rows: usize,
+    /// Values read at a time.
+    batch: usize,
 }
 
 impl Column {
@@ -278,8 +290,8 @@ impl Column {
             return Err(Error::new(format!("is compressed with {codec} (expected snappy, zstd or none)"))
                 .hint("write it anew with `compression=\"zstd\"`"));
         }
-        pages::check(chunks, metadata)?;
-        Ok(Self { chunks: chunks.clone(), metadata: metadata.clone(), rows })
+        let batch = if pages::check(chunks, metadata)? { 1 } else { BATCH };
+        Ok(Self { chunks: chunks.clone(), metadata: metadata.clone(), rows, batch })
     }
 
     fn reader<T: DataType>(&self) -> ParquetResult<ColumnReaderImpl<T>> {
@@ -295,7 +307,7 @@ impl Column {
         let mut left = self.rows;
         while left > 0 {
             let (mut levels, mut values) = (Vec::new(), Vec::new());
-            let batch = left.min(BATCH);
+            let batch = left.min(self.batch);
             let rows = read_rows(&mut reader, batch, &mut levels, &mut values).map_err(|e| bad(&e))?;
             if rows == 0 {
                 return Err(Error::new(format!("ends {left} rows before the end of a row group")));
@@ -309,21 +321,31 @@ impl Column {
         Ok(())
     }
 
-    fn texts(&self) -> Result<Vec<Option<String>>> {
-        let mut texts = Vec::new();
-        let text = |value: &ByteArray| String::from_utf8_lossy(value.data()).into_owned();
-        self.values::<ByteArrayType>(|value| texts.push(value.map(text)))?;
+    /// The texts of all rows, which take no more than the bytes that are `left`.
+    fn texts(&self, left: &mut u64) -> Result<Vec<Option<String>>> {
+        let (mut texts, mut is_too_long) = (Vec::new(), false);
+        self.values::<ByteArrayType>(|value| {
+            let needed = value.map_or(0, |value| value.len() as u64 + OF_TEXT);
+            is_too_long |= needed > *left;
+            let text = value.filter(|_| !is_too_long).map(|v| String::from_utf8_lossy(v.data()).into_owned());
+            *left = left.saturating_sub(needed);
+            texts.push(text);
+        })?;
+        if is_too_long {
+            let message = format!("holds more texts than its {} bytes should", self.chunks.len());
+            return Err(Error::new(message));
+        }
         Ok(texts)
     }
 
-    fn labels(&self) -> Result<Vec<Option<Label>>> {
+    fn labels(&self, left: &mut u64) -> Result<Vec<Option<Label>>> {
         let mut labels = Vec::new();
         match self.metadata.column_type() {
             Type::INT32 => {
                 self.values::<Int32Type>(|v| labels.push(v.map(|v| Label::Number(i64::from(*v)))))?;
             }
             Type::INT64 => self.values::<Int64Type>(|v| labels.push(v.map(|v| Label::Number(*v))))?,
-            _ => labels = self.texts()?.into_iter().map(|name| name.map(Label::Name)).collect(),
+            _ => labels = self.texts(left)?.into_iter().map(|name| name.map(Label::Name)).collect(),
         }
         Ok(labels)
     }
@@ -336,8 +358,17 @@ impl Stream for ImageColumn {
     fn reader(&self) -> Box<dyn Read + Send> {
         match self.0.reader::<ByteArrayType>() {
             Ok(reader) => Box::new(ImageBytes { reader, rest: Bytes::new() }),
-            Err(_) => Box::new(io::empty()),
+            Err(error) => Box::new(Broken(error.to_string())),
         }
+    }
+}
+
+/// Pages that cannot be read, for this reason.
+struct Broken(String);
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other(self.0.clone()))
     }
 }
 

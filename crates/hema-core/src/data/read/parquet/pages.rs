@@ -24,11 +24,14 @@ const MAX_PAGE: u64 = 512 << 20;
 /// `RLE_DICTIONARY`).
 const DICTIONARY_PAGE: u64 = 2;
 const DICTIONARY_ENCODINGS: [u64; 2] = [2, 8];
+/// The encoding whose values begin like those before them (`DELTA_BYTE_ARRAY`), so that each can be long and
+/// take a few bytes.
+const PREFIXES: u64 = 7;
 /// Deepest nesting of a header.
 const MAX_DEPTH: usize = 8;
 
-/// Walks over the page headers of a column.
-pub(super) fn check(chunks: &Chunks, column: &ColumnChunkMetaData) -> Result<()> {
+/// Walks over the page headers of a column. Tells whether its values may be far longer than the pages.
+pub(super) fn check(chunks: &Chunks, column: &ColumnChunkMetaData) -> Result<bool> {
     let invalid = || Error::new("is not a readable Parquet file: a column lies beyond its end");
     let offset = |offset: i64| u64::try_from(offset).map_err(|_| invalid());
     let start = offset(column.dictionary_page_offset().unwrap_or(column.data_page_offset()))?;
@@ -37,7 +40,7 @@ pub(super) fn check(chunks: &Chunks, column: &ColumnChunkMetaData) -> Result<()>
     if end > chunks.len() || column.num_values() < 0 {
         return Err(invalid());
     }
-    let mut has_dictionary = false;
+    let (mut has_dictionary, mut has_prefixes) = (false, false);
     let mut position = start;
     while position < end {
         let header = chunks
@@ -48,6 +51,7 @@ pub(super) fn check(chunks: &Chunks, column: &ColumnChunkMetaData) -> Result<()>
             .map_err(|e| Error::new(format!("is not a readable Parquet file: a page's header: {e}")))?;
         header.check()?;
         has_dictionary |= header.kind == DICTIONARY_PAGE;
+        has_prefixes |= header.encoding == PREFIXES;
         if DICTIONARY_ENCODINGS.contains(&header.encoding) && !has_dictionary {
             return Err(Error::new(
                 "is not a readable Parquet file: a page refers to a dictionary that is not there",
@@ -58,7 +62,7 @@ pub(super) fn check(chunks: &Chunks, column: &ColumnChunkMetaData) -> Result<()>
     if position > end {
         return Err(invalid());
     }
-    Ok(())
+    Ok(has_prefixes)
 }
 
 /// The header of a page.

@@ -1,5 +1,8 @@
 //! `hema evaluate`: how good a model is, on unchanged and on degraded images.
 
+mod adapted;
+mod kept;
+
 use std::path::PathBuf;
 
 use hema::error::{Error, Result};
@@ -8,7 +11,7 @@ use hema::file;
 use hema::metrics::{self, ACCURACY, Metric, Place};
 use hema::record::{ClassScores, Evaluation, Scores, SuiteScores};
 
-use super::args::ModelArgs;
+use super::args::{ModelArgs, output};
 use crate::output::{Bars, Printer, metric_text, percent, table};
 use crate::status::Status;
 
@@ -30,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', default_value = "clean,degraded")]
     suite: Vec<String>,
     /// Folder for evaluation.json and report.html
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_parser = output(), value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
@@ -88,7 +91,33 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
     if let Some(line) = absent_classes(unchanged) {
         printer.result(&line);
     }
+    if !evaluation.kept.is_empty() {
+        printer.result("");
+        printer.result(&table(&kept::rows(&evaluation.kept)));
+    }
+    tell_what_was_assumed(evaluation, unchanged, printer);
     Ok(())
+}
+
+/// Says what became of the unchanged images by `--among` and `--adapt-prevalence`.
+fn tell_what_was_assumed(evaluation: &Evaluation, unchanged: &Scores, printer: &Printer) {
+    if let Some(adaptation) = &evaluation.adaptation {
+        printer.result("");
+        printer.result(
+            "class weights (no differential: they repeat the model's mistakes), and what they change",
+        );
+        printer.result(&table(&adapted::rows(adaptation, unchanged)));
+        if let Some(losses) = adapted::losses(adaptation, unchanged) {
+            printer.warn(&losses);
+        }
+    }
+    match &evaluation.excluded {
+        Some(excluded) if excluded.is_large() => {
+            printer.warn(&format!("{excluded}: judge without --among too"));
+        }
+        Some(excluded) => printer.note(&excluded.to_string()),
+        None => {}
+    }
 }
 
 /// A metric on the unchanged images, with the classes that it is a mean over where some have no image, and

@@ -1,11 +1,11 @@
-//! The pictures that the page shows, read in one pass and made small.
+//! The pictures that a page shows of a data set, read in one pass and made small.
 
 use std::collections::HashMap;
 
+use super::html::escape;
+use super::pictures::{base64, shrink};
 use crate::data::Source;
 use crate::error::Result;
-use crate::report::html::escape;
-use crate::report::pictures::{base64, shrink};
 use crate::sample::Image;
 
 /// Longest side in pixels. With the quality below, four to six kilobytes of page each.

@@ -1,17 +1,24 @@
 //! `hema predict`: classes and probabilities of new images, as a table.
 
+mod gallery;
+mod print;
+mod rows;
+
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use hema::data::{Notice, Source};
+use hema::data::{Notice, Skipped, Source};
 use hema::error::{Error, Result, suggest};
+use hema::prevalence::ClassWeight;
 use hema::spreadsheet::defused;
 use hema::{Classifier, Prediction, file};
 
-use super::args::{ModelArgs, OnBadImage};
-use crate::output::{Bars, Printer, percent, table};
+use super::args::{ModelArgs, OnBadImage, output};
+use crate::output::{Bars, Printer};
 use crate::status::Status;
+use print::{counts, json, limits, tell_what_was_assumed};
+use rows::Row;
 
 /// Classify new images
 #[derive(clap::Args)]
@@ -22,54 +29,86 @@ pub(crate) struct Args {
     #[arg(required = true)]
     input: Vec<PathBuf>,
     /// CSV file to write [default: stdout]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_parser = output(), value_name = "FILE")]
     out: Option<PathBuf>,
     /// Columns of the CSV, as a challenge asks for them: NAME=COLUMN, or COLUMN alone, where COLUMN is one of
     /// the usual table, or `file` (the path's last part), `stem` (that without its ending) or `number` (of
     /// the label, from 0)
     #[arg(long, value_name = "NAME=COLUMN", value_delimiter = ',')]
     columns: Vec<String>,
+    /// Lowest probability that is believed, as in 0.9 (`hema evaluate` says how often a model is right above
+    /// it): the columns `refer` and `reason` name the images for a person
+    #[arg(long, value_name = "PROBABILITY", value_parser = parse_sure)]
+    sure: Option<f64>,
+    /// Page of pictures to write, the images that the model is unsure of first
+    #[arg(long, value_parser = output(), value_name = "FILE")]
+    page: Option<PathBuf>,
+}
+
+fn parse_sure(text: &str) -> Result<f64, String> {
+    let sure = text.parse().ok().filter(|sure: &f64| *sure > 0.0 && *sure <= 1.0);
+    sure.ok_or_else(|| "expected a probability above 0 and at most 1, as in 0.9".to_owned())
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     // the table alone goes to stdout, however it is called
-    let out =
-        args.out.as_ref().filter(|out| ![Path::new("-"), Path::new("/dev/stdout")].contains(&out.as_path()));
-    if let Some(out) = out {
-        file::prepare(out)?;
+    let out = args.out.as_ref().filter(|out| !file::is_stdout(out));
+    for path in out.into_iter().chain(&args.page) {
+        file::prepare(path)?;
     }
     let model = args.model.open(printer)?;
-    let columns = columns(&args.columns, model.classes())?;
-    let (rows, notices) = classify(&model, args, &columns, printer)?;
+    let columns = columns(&args.columns, &model)?;
+    let classified = classify(&model, args, &columns, printer)?;
 
-    let classes = model.classes();
-    if model.predictor().adapts() && !rows.is_empty() {
-        printer.note(&format!("estimated shares: {}", shares(classes, &rows)));
+    let (classes, rows) = (model.classes(), &classified.rows);
+    tell_what_was_assumed(&model, &classified, printer);
+    if let Some(sure) = args.sure {
+        printer.note(&rows::split_in_words(rows, sure));
+    }
+    if let Some(page) = &args.page {
+        let Classified { source, skipped, .. } = &classified;
+        let table = out.map(PathBuf::as_path);
+        let subject = gallery::Subject { model: &model, source, skipped, sure: args.sure, table };
+        gallery::write(page, &subject, rows)?;
+        printer.note(&format!("page: {}", page.display()));
     }
     match out {
         Some(path) => {
-            file::write_atomic(path, |w| write_csv(w, &columns, &rows))?;
-            printer.note(&format!("{} predictions: {}", rows.len(), path.display()));
+            file::write_atomic(path, |w| write_csv(w, &columns, rows, args.sure))?;
+            let answers = rows.iter().filter(|row| row.answer.is_some()).count();
+            printer.note(&format!("{answers} predictions: {}", path.display()));
             if !printer.is_json() {
-                printer.result(&counts(classes, &rows));
+                printer.result(&counts(classes, rows, args.sure));
             }
         }
-        None if !printer.is_json() => printer.write_result(|out| write_csv(out, &columns, &rows)),
+        None if !printer.is_json() => {
+            printer.write_result(|out| write_csv(out, &columns, rows, args.sure));
+        }
         None => {}
     }
     if printer.is_json() {
-        printer.result(&json(classes, &rows, &notices)?);
+        printer.result(&json(&model, &classified, args.sure)?);
     }
     Ok(Status::Done)
 }
 
-/// Classifies the inputs with a bar for each phase. Gives what of them is not used, too.
+/// The answers for the inputs, and what of them is not used.
+struct Classified {
+    source: Source,
+    rows: Vec<Row>,
+    skipped: Vec<Skipped>,
+    notices: Vec<Notice>,
+    /// Weights of the classes, where they were adapted.
+    weights: Vec<ClassWeight>,
+}
+
+/// Classifies the inputs with a bar for each phase.
 fn classify(
     model: &Classifier,
     args: &Args,
     columns: &[(String, Cell)],
     printer: &Printer,
-) -> Result<(Vec<Prediction>, Vec<Notice>)> {
+) -> Result<Classified> {
     let source = model.open_data(&args.input)?;
     if args.model.on_bad_image == OnBadImage::Fail {
         refuse_missing_rows(&source)?;
@@ -77,13 +116,18 @@ fn classify(
     refuse_double_ids(columns, &source, printer)?;
     let images = model.load(&source, None, &mut Bars::new(printer))?;
     let progress = printer.progress("predicting", images.first().len() as u64);
-    let mut rows = Vec::new();
-    for prediction in model.predict(&images) {
-        rows.push(prediction?);
-        progress.set(rows.len() as u64, "images");
-    }
+    let mut predictions = model.predict(&images);
+    let mut done = 0;
+    let shown = predictions.by_ref().inspect(|_| {
+        done += 1;
+        progress.set(done, "images");
+    });
+    let skipped = images.first().skipped().to_vec();
+    let rows = rows::rows(&source, &skipped, args.sure, shown)?;
     progress.clear();
-    Ok((rows, source.all_notices()))
+    let weights = predictions.class_weights().unwrap_or_default().to_vec();
+    let notices = source.all_notices();
+    Ok(Classified { source, rows, skipped, notices, weights })
 }
 
 /// Refuses inputs with files that would have no row in the table, unless those are skipped on purpose.
@@ -108,8 +152,12 @@ enum Cell {
     Number,
     Probability,
     Class(usize),
-    /// Empty: reserved for cells that are referred to a person, which no model does yet.
-    Empty,
+    /// Whether a person should look at it, where that was asked.
+    Refer,
+    /// Why a person should.
+    Reason,
+    /// Probability of the classes that the model was told not to choose.
+    Excluded,
 }
 
 impl Cell {
@@ -125,24 +173,26 @@ impl Cell {
             Self::Path => Some(path.to_owned()),
             Self::File => Some(part(Path::new(path).file_name())),
             Self::Stem => Some(part(Path::new(path).file_stem())),
-            Self::Label | Self::Number | Self::Probability | Self::Class(_) | Self::Empty => None,
+            Self::Label | Self::Number | Self::Probability | Self::Class(_) => None,
+            Self::Refer | Self::Reason | Self::Excluded => None,
         }
     }
 }
 
-/// The table's usual columns: `path,label,probability,<one a class>,refer,reason`. The last two are part of
-/// the file's format.
-fn usual_columns(classes: &[String]) -> Vec<(String, Cell)> {
+/// The table's usual columns: `path,label,probability,<one a class>,refer,reason`, and behind them `excluded`
+/// where the model chooses among some of its classes only.
+fn usual_columns(model: &Classifier) -> Vec<(String, Cell)> {
     let fixed = [("path", Cell::Path), ("label", Cell::Label), ("probability", Cell::Probability)];
     let named = |(name, cell): (&str, Cell)| (name.to_owned(), cell);
-    let classes = classes.iter().enumerate().map(|(class, name)| (name.clone(), Cell::Class(class)));
-    let last = [("refer", Cell::Empty), ("reason", Cell::Empty)];
-    fixed.map(named).into_iter().chain(classes).chain(last.map(named)).collect()
+    let classes = model.classes().iter().enumerate().map(|(class, name)| (name.clone(), Cell::Class(class)));
+    let last = [("refer", Cell::Refer), ("reason", Cell::Reason)];
+    let excluded = limits(model).then_some(("excluded", Cell::Excluded));
+    fixed.map(named).into_iter().chain(classes).chain(last.map(named)).chain(excluded.map(named)).collect()
 }
 
 /// The columns that were asked for, by name; the usual ones when none were.
-fn columns(wanted: &[String], classes: &[String]) -> Result<Vec<(String, Cell)>> {
-    let usual = usual_columns(classes);
+fn columns(wanted: &[String], model: &Classifier) -> Result<Vec<(String, Cell)>> {
+    let usual = usual_columns(model);
     if wanted.is_empty() {
         return Ok(usual);
     }
@@ -192,51 +242,37 @@ fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Prin
     .hint("add the column `path` or take it in place of this one, or predict one folder at a time"))
 }
 
-fn write_csv(w: &mut dyn Write, columns: &[(String, Cell)], rows: &[Prediction]) -> io::Result<()> {
+fn write_csv(
+    w: &mut dyn Write,
+    columns: &[(String, Cell)],
+    rows: &[Row],
+    sure: Option<f64>,
+) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
-    let text = |text: &str| defused(text).into_owned();
-    csv.write_record(columns.iter().map(|(name, _)| text(name))).map_err(file::csv_error)?;
+    csv.write_record(columns.iter().map(|(name, _)| defused(name).into_owned())).map_err(file::csv_error)?;
     for row in rows {
-        let record = columns.iter().map(|(_, cell)| match cell {
-            Cell::Path | Cell::File | Cell::Stem => text(&cell.of_path(row.path()).unwrap_or_default()),
-            Cell::Label => text(row.label()),
-            Cell::Number => row.class().to_string(),
-            Cell::Probability => row.probability().to_string(),
-            Cell::Class(class) => row.probabilities()[*class].to_string(),
-            Cell::Empty => String::new(),
-        });
+        let record = columns.iter().map(|(_, cell)| cell_text(*cell, row, sure));
         csv.write_record(record).map_err(file::csv_error)?;
     }
     csv.flush()
 }
 
-/// How common each class is among the images, by the mean of its probability.
-fn shares(classes: &[String], rows: &[Prediction]) -> String {
-    let share = |class: usize| {
-        rows.iter().map(|row| f64::from(row.probabilities()[class])).sum::<f64>() / rows.len() as f64
-    };
-    let named = classes.iter().enumerate().map(|(i, name)| format!("{name} {}", percent(share(i))));
-    named.collect::<Vec<_>>().join(", ")
-}
-
-/// How many images each class got.
-fn counts(classes: &[String], rows: &[Prediction]) -> String {
-    let count = |class: usize| rows.iter().filter(|row| row.class() == class).count().to_string();
-    table(&classes.iter().enumerate().map(|(i, name)| vec![name.clone(), count(i)]).collect::<Vec<_>>())
-}
-
-fn json(classes: &[String], rows: &[Prediction], notices: &[Notice]) -> Result<String> {
-    let object = |row: &Prediction| {
-        let probabilities: serde_json::Map<String, serde_json::Value> =
-            classes.iter().cloned().zip(row.probabilities().iter().map(|&p| p.into())).collect();
-        serde_json::json!({
-            "path": row.path(),
-            "label": row.label(),
-            "probability": row.probability(),
-            "probabilities": probabilities,
-        })
-    };
-    let rows: Vec<_> = rows.iter().map(object).collect();
-    let result = serde_json::json!({"predictions": rows, "notices": notices});
-    serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))
+/// The text of a cell. What only an answer has is empty for an image that could not be read.
+fn cell_text(cell: Cell, row: &Row, sure: Option<f64>) -> String {
+    let text = |text: &str| defused(text).into_owned();
+    let of_answer = |read: &dyn Fn(&Prediction) -> String| row.answer.as_ref().map_or(String::new(), read);
+    match cell {
+        Cell::Path | Cell::File | Cell::Stem => text(&cell.of_path(&row.path).unwrap_or_default()),
+        Cell::Label => of_answer(&|answer| text(answer.label())),
+        Cell::Number => of_answer(&|answer| answer.class().to_string()),
+        Cell::Probability => of_answer(&|answer| answer.probability().to_string()),
+        Cell::Class(class) => of_answer(&|answer| answer.probabilities()[class].to_string()),
+        Cell::Excluded => of_answer(&|answer| answer.excluded().to_string()),
+        Cell::Reason => row.doubt.as_ref().map_or(String::new(), |doubt| text(&doubt.to_string())),
+        Cell::Refer => match (&row.doubt, sure) {
+            (Some(_), _) => "yes".into(),
+            (None, Some(_)) => "no".into(),
+            (None, None) => String::new(),
+        },
+    }
 }

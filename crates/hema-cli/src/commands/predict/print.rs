@@ -1,0 +1,98 @@
+//! What a prediction says beside its table: what became of the probabilities, counts, and the whole as JSON.
+
+use hema::prevalence::ClassWeight;
+use hema::{Classifier, Error, Result};
+
+use super::Classified;
+use super::rows::{self, Doubt, Row};
+use crate::output::{Printer, percent, table};
+
+/// Says what became of the probabilities by `--among` and `--adapt-prevalence`.
+pub(super) fn tell_what_was_assumed(model: &Classifier, classified: &Classified, printer: &Printer) {
+    if limits(model) {
+        let excluded = rows::excluded(&classified.rows);
+        if excluded.is_large() {
+            printer.warn(&format!(
+                "{excluded}: can these classes really not occur? the column `excluded` has their probability"
+            ));
+        } else {
+            printer.note(&excluded.to_string());
+        }
+    }
+    if !classified.weights.is_empty() {
+        printer.note(&format!(
+            "class weights with 95 % intervals (no differential: they repeat the model's mistakes): {}",
+            weights(&classified.weights)
+        ));
+    }
+}
+
+/// Whether the model chooses among some of its classes only.
+pub(super) fn limits(model: &Classifier) -> bool {
+    model.predictor().possible().len() < model.classes().len()
+}
+
+/// The weight of each class with its interval.
+fn weights(weights: &[ClassWeight]) -> String {
+    let named = weights.iter().map(|class| {
+        let [low, high] = class.interval;
+        format!("{} {} ({} to {})", class.name, percent(class.weight), percent(low), percent(high))
+    });
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// How many images each class got, and how many of them the model is sure of where that was asked.
+pub(super) fn counts(classes: &[String], rows: &[Row], sure: Option<f64>) -> String {
+    let named = |class: usize| {
+        rows.iter().filter(move |row| row.answer.as_ref().is_some_and(|answer| answer.class() == class))
+    };
+    let line = |(class, name): (usize, &String)| {
+        let mut line = vec![name.clone(), named(class).count().to_string()];
+        if sure.is_some() {
+            let doubtful = named(class).filter(|row| row.doubt.is_some()).count();
+            line.extend([named(class).count() - doubtful, doubtful].map(|count| count.to_string()));
+        }
+        line
+    };
+    let header = sure.map(|_| ["class", "images", "sure", "to look at"].map(String::from).to_vec());
+    table(&header.into_iter().chain(classes.iter().enumerate().map(line)).collect::<Vec<_>>())
+}
+
+pub(super) fn json(model: &Classifier, classified: &Classified, sure: Option<f64>) -> Result<String> {
+    let Classified { rows, skipped, notices, weights, .. } = classified;
+    let of_rows: Vec<_> = rows.iter().filter_map(|row| json_row(model, row, sure)).collect();
+    let mut result = serde_json::json!({"predictions": of_rows, "notices": notices, "skipped": skipped});
+    if let Some(sure) = sure {
+        let to_look_at = rows.iter().filter(|row| row.doubt.is_some()).count();
+        let counts = [rows.len() - to_look_at, to_look_at];
+        result["sure"] = serde_json::json!({"threshold": sure, "sure": counts[0], "to_look_at": counts[1]});
+    }
+    if limits(model) {
+        result["excluded"] = serde_json::json!(rows::excluded(rows));
+    }
+    if !weights.is_empty() {
+        result["class_weights"] = serde_json::json!(weights);
+    }
+    serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))
+}
+
+/// An answer; nothing for an image that could not be read.
+fn json_row(model: &Classifier, row: &Row, sure: Option<f64>) -> Option<serde_json::Value> {
+    let answer = row.answer.as_ref()?;
+    let probabilities: serde_json::Map<String, serde_json::Value> =
+        model.classes().iter().cloned().zip(answer.probabilities().iter().map(|&p| p.into())).collect();
+    let mut object = serde_json::json!({
+        "path": row.path,
+        "label": answer.label(),
+        "probability": answer.probability(),
+        "probabilities": probabilities,
+    });
+    if sure.is_some() {
+        object["refer"] = row.doubt.is_some().into();
+        object["reason"] = row.doubt.as_ref().map(Doubt::to_string).into();
+    }
+    if limits(model) {
+        object["excluded"] = answer.excluded().into();
+    }
+    Some(object)
+}

@@ -1,0 +1,115 @@
+//! A row of the table of predictions for every image of the inputs: an answer, or why there is none; and
+//! which of them a person should look at.
+
+use std::fmt;
+
+use hema::data::{Skipped, Source};
+use hema::metrics::{Excluded, is_sure};
+use hema::{Prediction, Result};
+
+/// One image of the inputs.
+pub(super) struct Row {
+    /// Position of the image in the inputs.
+    pub(super) image: usize,
+    /// Its path.
+    pub(super) path: String,
+    /// The model's answer; `None` for an image that could not be read.
+    pub(super) answer: Option<Prediction>,
+    /// Why a person should look at it.
+    pub(super) doubt: Option<Doubt>,
+}
+
+/// Why a person should look at an image. As text it is what the column `reason` holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Doubt {
+    /// Its probability is below the lowest that is believed.
+    LowProbability,
+    /// It looks most like a class that the model was told not to choose.
+    ExcludedClass,
+    /// It could not be read.
+    Unreadable(String),
+}
+
+impl Doubt {
+    /// In words, for people.
+    pub(super) fn words(&self) -> &'static str {
+        match self {
+            Self::LowProbability => "low probability",
+            Self::ExcludedClass => "excluded class",
+            Self::Unreadable(_) => "unreadable",
+        }
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LowProbability => f.write_str("low-probability"),
+            Self::ExcludedClass => f.write_str("excluded-class"),
+            Self::Unreadable(reason) => write!(f, "unreadable: {reason}"),
+        }
+    }
+}
+
+/// The rows of all images, in the order of the inputs: `predictions` of those that could be read, in that
+/// order, and `skipped` ones. With a lowest probability that is believed, `sure`, answers are doubted by it.
+///
+/// # Errors
+/// The first prediction that failed.
+pub(super) fn rows(
+    source: &Source,
+    skipped: &[Skipped],
+    sure: Option<f64>,
+    predictions: impl Iterator<Item = Result<Prediction>>,
+) -> Result<Vec<Row>> {
+    let path = |image: usize| source.entry(image).path.to_owned();
+    let unreadable = |skipped: &Skipped| Row {
+        image: skipped.index,
+        path: path(skipped.index),
+        answer: None,
+        doubt: Some(Doubt::Unreadable(skipped.reason.clone())),
+    };
+    let mut rows: Vec<Row> = skipped.iter().map(unreadable).collect();
+    rows.sort_by_key(|row| row.image);
+    let mut readable = (0..source.len()).collect::<Vec<_>>();
+    readable.retain(|image| rows.binary_search_by_key(image, |row| row.image).is_err());
+    for (image, prediction) in readable.into_iter().zip(predictions) {
+        let prediction = prediction?;
+        let doubt = sure.and_then(|sure| doubt(&prediction, sure));
+        rows.push(Row { image, path: path(image), answer: Some(prediction), doubt });
+    }
+    rows.sort_by_key(|row| row.image);
+    Ok(rows)
+}
+
+/// Why a person should look at an image of this answer.
+fn doubt(prediction: &Prediction, sure: f64) -> Option<Doubt> {
+    match prediction.excluded_label() {
+        Some(_) => Some(Doubt::ExcludedClass),
+        None => (!is_sure(prediction.probability(), sure)).then_some(Doubt::LowProbability),
+    }
+}
+
+/// How many images look most like a class that the model was told not to choose.
+pub(super) fn excluded(rows: &[Row]) -> Excluded {
+    let answers = rows.iter().filter_map(|row| row.answer.as_ref());
+    Excluded::count(answers.map(|answer| (answer.excluded(), answer.excluded_label())))
+}
+
+/// How many images the model is sure of, and how many a person should look at, by reason, in words.
+pub(super) fn split_in_words(rows: &[Row], sure: f64) -> String {
+    let doubtful: Vec<&Doubt> = rows.iter().filter_map(|row| row.doubt.as_ref()).collect();
+    let of = |words: &str| doubtful.iter().filter(|doubt| doubt.words() == words).count();
+    let reasons: Vec<String> = ["low probability", "excluded class", "unreadable"]
+        .into_iter()
+        .filter(|words| of(words) > 0)
+        .map(|words| format!("{words} {}", of(words)))
+        .collect();
+    let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+    format!(
+        "sure, with a probability of at least {sure}: {} of {} images; to look at: {}{reasons}",
+        rows.len() - doubtful.len(),
+        rows.len(),
+        doubtful.len()
+    )
+}

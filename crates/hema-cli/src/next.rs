@@ -1,0 +1,131 @@
+//! The commands that the program proposes, as after `next:`. They are built here alone, from what is on
+//! record of the run that they go on from, so that each can be typed as it stands.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use hema::data::OnBadImage;
+use hema::split::Part;
+use hema::training::Plan;
+
+use crate::output::{Printer, shell_word};
+
+/// The device that commands compute on where none is named.
+const USUAL_DEVICE: &str = "cpu";
+
+/// A command of `hema`, quoted for the shell where it must be.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CommandLine(String);
+
+impl CommandLine {
+    /// The command of this name, which may have several words, as yet without arguments.
+    pub(crate) fn new(command: &str) -> Self {
+        Self(format!("hema {command}"))
+    }
+
+    /// With a path as its next argument.
+    pub(crate) fn path(self, path: &Path) -> Self {
+        // what begins with a hyphen would be an option
+        let safe = if path.as_os_str().as_encoded_bytes().starts_with(b"-") {
+            Path::new(".").join(path)
+        } else {
+            path.to_owned()
+        };
+        Self(format!("{self} {}", shell_word(&safe)))
+    }
+
+    /// With an option and its value, which is a path or a word.
+    pub(crate) fn option(self, name: &str, value: impl AsRef<Path>) -> Self {
+        Self(format!("{self} --{name}")).path(value.as_ref())
+    }
+
+    /// With the device to compute on, where it is not the usual one.
+    pub(crate) fn device(self, name: &str) -> Self {
+        if name == USUAL_DEVICE { self } else { self.option("device", name) }
+    }
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Printer {
+    /// Tells the command that leads on.
+    pub(crate) fn next(&self, command: &CommandLine) {
+        self.note(&format!("next: {command}"));
+    }
+}
+
+/// Judges the model of a run on the test part where all of it is labelled, else on the validation part. The
+/// split is the run's own, which `evaluate` finds in its folder; the views are in the model.
+pub(crate) fn evaluate_run(plan: &Plan, device: &str) -> CommandLine {
+    let source = &plan.data.source;
+    let parts = plan.split.parts(source);
+    let mut test =
+        source.entries().iter().zip(parts).filter(|(_, part)| *part == Some(Part::Test)).peekable();
+    let can_test = test.peek().is_some() && test.all(|(entry, _)| entry.label.is_some());
+    let part = if can_test { Part::Test } else { Part::Val };
+    let command = CommandLine::new("evaluate")
+        .path(&plan.folder)
+        .option("data", &plan.data.info.data)
+        .option("part", part.to_string())
+        .option("suite", "degraded");
+    match plan.recipe.data.on_bad_image {
+        OnBadImage::Skip => command.option("on-bad-image", "skip"),
+        OnBadImage::Fail => command,
+    }
+    .device(device)
+}
+
+/// What a search has found, to be trained anew.
+pub(crate) struct Found<'a> {
+    /// The recipe of the best trial.
+    pub(crate) recipe: PathBuf,
+    /// The data of the trials.
+    pub(crate) data: &'a Path,
+    /// Their split.
+    pub(crate) split: PathBuf,
+    /// A folder for the runs that holds none.
+    pub(crate) out: PathBuf,
+    /// The device of the trials.
+    pub(crate) device: &'a str,
+}
+
+/// Trains the recipe that a search has found, with several seeds, on the split of its trials.
+pub(crate) fn train_found(found: &Found) -> CommandLine {
+    CommandLine::new("train")
+        .option("recipe", &found.recipe)
+        .option("data", found.data)
+        .option("split", &found.split)
+        .option("seeds", "3")
+        .option("out", &found.out)
+        .device(found.device)
+}
+
+/// Classifies images by the model of a run.
+pub(crate) fn predict(run: &Path, images: &Path) -> CommandLine {
+    CommandLine::new("predict").path(run).path(images)
+}
+
+/// Goes on with the run or runs in a folder, by the command that began them.
+pub(crate) fn resume(command: &str, out: &Path, device: &str) -> CommandLine {
+    CommandLine::new(&format!("{command} --resume")).option("out", out).device(device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_quoted_and_are_no_options() {
+        let command = predict(Path::new("-run"), Path::new("my cells"));
+        assert_eq!(command.to_string(), "hema predict ./-run 'my cells'");
+        assert_eq!(
+            resume("train", Path::new("it's"), "gpu:1").to_string(),
+            r"hema train --resume --out 'it'\''s' --device gpu:1"
+        );
+        assert_eq!(resume("tune", Path::new("a"), "cpu").to_string(), "hema tune --resume --out a");
+    }
+}

@@ -1,0 +1,118 @@
+//! Every command that the program proposes can be typed as it stands.
+#![cfg(unix)]
+
+use std::path::Path;
+
+use crate::files;
+use crate::resume::interrupt;
+use crate::support::{Place, QUICK, Said};
+
+/// The commands that a command has proposed.
+fn proposed(said: &Said) -> Vec<String> {
+    let starts = ["next: ", "continue with: "];
+    let found = said.err.lines().filter_map(|line| starts.iter().find_map(|start| line.strip_prefix(start)));
+    found.map(str::to_owned).collect()
+}
+
+/// The one command that a command has proposed.
+#[track_caller]
+fn the_next(said: &Said) -> String {
+    match proposed(said).as_slice() {
+        [one] => one.clone(),
+        found => panic!("{found:?}: {said:?}"),
+    }
+}
+
+/// A split of cells in which no image is where a new split would put it.
+fn write_split(place: &Place, data: &str) {
+    let mut rows = "path,split\n".to_owned();
+    for (i, (name, _)) in files::cells(8, 24).iter().enumerate() {
+        rows += &format!("{name},{}\n", ["test", "val", "train", "train"][i % 4]);
+    }
+    place.write(&format!("{data}.csv"), rows);
+}
+
+/// The parts of a split file.
+fn parts(place: &Place, file: &str) -> Vec<(String, String)> {
+    let text = place.read(file);
+    let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    let column = |name: &str| header.iter().position(|head| *head == name).unwrap();
+    let (path, part) = (column("path"), column("split"));
+    let cells = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        (cells[path].to_owned(), cells[part].to_owned())
+    };
+    let mut parts: Vec<_> = text.lines().skip(1).map(cells).collect();
+    parts.sort();
+    parts
+}
+
+#[test]
+fn a_run_is_judged_by_the_command_that_it_proposes() {
+    let place = Place::empty();
+    files::write_cells(&place.path("my cells"), 8, 24);
+    write_split(&place, "my");
+    // one of the test part: what training leaves out is left out here too
+    place.write("my cells/basophil/0000.png", files::truncated_jpeg());
+    let line = format!(
+        "hema train {QUICK} --set data.on_bad_image=skip --data 'my cells' --split my.csv --out 'a run'"
+    );
+    let said = place.bash(&line).succeeds();
+    let next = the_next(&said);
+    assert_eq!(
+        next,
+        "hema evaluate 'a run' --data 'my cells' --part test --suite degraded --on-bad-image skip"
+    );
+    let said = place.bash(&next.replace("degraded", "clean")).succeeds();
+    assert!(said.out.starts_with("15 images of my cells (test)\n"), "{said:?}");
+}
+
+#[test]
+fn what_a_search_proposes_keeps_its_split() {
+    let place = Place::with_cells();
+    write_split(&place, "own");
+    place.write("space.toml", "\"stage.0.lr\" = { log = [1e-4, 1e-1] }");
+    let words =
+        format!("tune {QUICK} --data cells --split own.csv --space space.toml --trials 2 --out found");
+    let next = the_next(&place.hema(&words).succeeds());
+    place.bash(&next).succeeds();
+    let expected = parts(&place, "own.csv");
+    let runs = place.list("found/best");
+    let runs: Vec<&String> = runs.iter().filter(|name| name.starts_with("seed-")).collect();
+    assert_eq!(runs.len(), 3, "{next}");
+    for run in runs {
+        assert_eq!(parts(&place, &format!("found/best/{run}/split.csv")), expected, "{next}");
+    }
+}
+
+#[test]
+fn what_was_interrupted_goes_on_by_the_command_that_it_proposes() {
+    let place = Place::empty();
+    files::write_cells(&place.path("cells"), 8, 24);
+    let long = QUICK.replace("stage.all.epochs=1", "stage.all.epochs=20");
+    let said = interrupt(&place, &format!("train {long} --data cells --out run"), "training ");
+    place.bash(&the_next(&said)).succeeds();
+    let said = interrupt(&place, &format!("train {long} --data cells --seeds 2 --out both"), "training ");
+    place.bash(&the_next(&said)).succeeds();
+    // drawn cells are on no disk: a quickstart can only begin anew
+    let said = interrupt(&place, "quickstart --out drawn", "training ");
+    assert_eq!((said.status, the_next(&said).as_str()), (Some(130), "hema quickstart"), "{said:?}");
+}
+
+#[test]
+fn commands_are_proposed_from_one_place() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![source.clone()];
+    while let Some(folder) = folders.pop() {
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let proposes = text.contains("\"next: ");
+            assert!(!proposes || path == source.join("next.rs"), "{}: use `Printer::next`", path.display());
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Files: read only where they are regular and no longer than they should be, written whole or not at all.
+//!
+//! Every artefact is written beside its place (`temporary`) and renamed into it (`write`). Left out on
+//! purpose: the meaning of what files hold.
+
+mod own;
+mod place;
+mod read;
+mod temporary;
+mod write;
+
+pub use own::open_own;
+pub(crate) use place::write_error;
+pub use place::{create_folder, prepare, sync_folder_of};
+pub(crate) use read::{exists, open_regular, open_within, read_at, read_exact_at};
+pub use read::{list, open, read, read_text};
+pub use temporary::remove_temporary;
+pub(crate) use temporary::{TemporaryFolder, temporary_file, temporary_folder};
+pub use write::{STDOUT, csv_error, is_stdout, replace, write_atomic};
+pub(crate) use write::{is_stream, sync_tree, write_all_at, write_stream};

@@ -1,0 +1,201 @@
+//! The page about predictions of new images: what the model is unsure of first, each with its picture.
+//!
+//! Only the images that are shown are read, and they are bounded in number and size: whatever is predicted,
+//! the page stays below about two megabytes, and says how many images are not on it.
+
+#[cfg(test)]
+mod tests;
+
+use super::html::{
+    aid, breakable, capital, count, counted, each, escape, percent, probability as probability_text,
+    scroll_box, words,
+};
+use super::page::page;
+use super::run::{Outline, code, facts, stamp};
+use super::thumbnails::Thumbnails;
+use super::unreadable;
+use super::verdict::number;
+use crate::data::{Skipped, Source};
+use crate::error::Result;
+use crate::provenance::Provenance;
+
+/// Most pictures of images that a person should look at.
+const TO_LOOK_AT: usize = 240;
+/// Most pictures of images that the model is sure of, the least sure first.
+const SURE: usize = 80;
+
+/// The predictions of new images, for people who look at them.
+pub struct Gallery<'a> {
+    /// Title of the page, as readers should see it.
+    pub title: String,
+    /// The images.
+    pub source: &'a Source,
+    /// Path of the model.
+    pub model: String,
+    /// Names of the classes.
+    pub classes: &'a [String],
+    /// The answers, in any order.
+    pub answers: &'a [Answer],
+    /// Images that could not be read.
+    pub unreadable: &'a [Skipped],
+    /// Lowest probability that is believed, where one was chosen.
+    pub sure: Option<f64>,
+    /// File with all predictions, as readers should see it; `None` where there is none.
+    pub table: Option<String>,
+    /// Who predicted.
+    pub provenance: Provenance,
+}
+
+/// The answer of a model for one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Position of the image in the source.
+    pub image: usize,
+    /// Class named.
+    pub class: usize,
+    /// Probability of the class, 0 to 1.
+    pub probability: f64,
+    /// The likeliest of the other classes and its probability.
+    pub second: (usize, f64),
+    /// Probability that the model gives to classes that it was told not to choose, 0 to 1.
+    pub excluded: f64,
+    /// Why a person should look at it, in a word or two; `None` for an image that the model is sure of.
+    pub doubt: Option<&'static str>,
+}
+
+/// The page. Reads the pictures it shows, and no others, from the source.
+///
+/// # Errors
+/// A shared file of the source that cannot be read any further.
+pub fn render_gallery(gallery: &Gallery) -> Result<String> {
+    let mut answers: Vec<&Answer> = gallery.answers.iter().collect();
+    answers.sort_by(|a, b| a.probability.total_cmp(&b.probability).then(a.image.cmp(&b.image)));
+    let (doubtful, sure): (Vec<&Answer>, Vec<&Answer>) =
+        answers.into_iter().partition(|answer| gallery.sure.is_none() || answer.doubt.is_some());
+    let shown = [&doubtful[..doubtful.len().min(TO_LOOK_AT)], &sure[..sure.len().min(SURE)]];
+    let images: Vec<usize> = shown.concat().iter().map(|answer| answer.image).collect();
+    let thumbnails = Thumbnails::read(gallery.source, &images)?;
+
+    let draw = |shown: &[&Answer], all: usize| pictures(gallery, shown, all, &thumbnails);
+    let (slug, first) = match gallery.sure {
+        Some(_) => ("unsure", "Look at these: the model is unsure"),
+        None => ("images", "All images, the least sure first"),
+    };
+    let sections = [
+        (slug, first.to_owned(), draw(shown[0], doubtful.len())),
+        ("sure", "The model is sure of these, the least sure first".into(), draw(shown[1], sure.len())),
+        (
+            "unreadable",
+            "Files that could not be read".into(),
+            unreadable::draw(gallery.unreadable, &elsewhere(gallery)),
+        ),
+        ("classes", "Classes".into(), classes(gallery)),
+        ("provenance", "Where these predictions come from".into(), provenance(gallery)),
+    ];
+    let outline = Outline { prefix: String::new(), level: 2 };
+    let drawn = each(&sections, |(slug, title, content)| outline.section(slug, title, content));
+    Ok(page("predictions", &gallery.title, &(outline.contents(&sections) + &headline(gallery) + &drawn)))
+}
+
+/// Where the images stand that the page does not show.
+fn elsewhere(gallery: &Gallery) -> String {
+    gallery.table.as_ref().map_or("the table of predictions".into(), |table| code(table))
+}
+
+fn headline(gallery: &Gallery) -> String {
+    let all = gallery.answers.len() as u64;
+    let doubtful = gallery.answers.iter().filter(|answer| answer.doubt.is_some()).count() as u64;
+    let of_all = |n: u64| format!("of {} ({})", count(all), percent(n as f64 / all.max(1) as f64));
+    let numbers = match gallery.sure {
+        Some(sure) => {
+            number("To look at", &count(doubtful), &of_all(doubtful))
+                + &number(
+                    "Sure",
+                    &count(all - doubtful),
+                    &format!("probability of at least {}", percent(sure)),
+                )
+        }
+        None => number("Images", &count(all), "of all probabilities; --sure splits them"),
+    };
+    let lost = gallery.unreadable.len() as u64;
+    let lost = if lost > 0 { number("Not read", &count(lost), "and not named") } else { String::new() };
+    format!(
+        "<div class=\"headline\"><div class=\"numbers\">{numbers}{lost}</div></div><ul class=\"verdict\"><li>A model \
+         named these cells, and nobody has checked it. How often it is right about images of a probability, \
+         <code>hema evaluate</code> says on labelled ones.</li></ul>"
+    )
+}
+
+/// Cards of the answers that are shown, of so many in all; nothing without any.
+fn pictures(gallery: &Gallery, shown: &[&Answer], all: usize, thumbnails: &Thumbnails) -> String {
+    if shown.is_empty() {
+        return String::new();
+    }
+    let cards = each(shown, |answer| card(gallery, answer, thumbnails));
+    let beyond = match all - shown.len() {
+        0 => String::new(),
+        more => {
+            let more = counted(more as u64, "more image");
+            format!("<p class=\"beyond\">{more} not shown here; all are in {}</p>", elsewhere(gallery))
+        }
+    };
+    format!("<ul class=\"gallery\">{cards}</ul>{beyond}")
+}
+
+fn card(gallery: &Gallery, answer: &Answer, thumbnails: &Thumbnails) -> String {
+    let name = |class: usize| gallery.classes.get(class).map_or("?", String::as_str);
+    let path = gallery.source.entry(answer.image).path;
+    let picture = thumbnails.draw(answer.image, &format!("{path}: {}", name(answer.class)));
+    let (second, probability) = answer.second;
+    let or = format!("or {} {}", words(name(second)), probability_text(probability));
+    let excluded = if answer.excluded > 0.0 {
+        format!("<p>excluded classes {}</p>", probability_text(answer.excluded))
+    } else {
+        String::new()
+    };
+    let doubt = answer
+        .doubt
+        .map_or(String::new(), |doubt| format!("<p><span class=\"tag drop\">{}</span></p>", escape(doubt)));
+    format!(
+        "<li>{picture}<p><b>{}</b> {}</p><p>{or}</p>{excluded}{doubt}<p class=\"path\">{}</p></li>",
+        words(name(answer.class)),
+        probability_text(answer.probability),
+        breakable(path)
+    )
+}
+
+/// How many images each class got, and how many of them the model is unsure of.
+fn classes(gallery: &Gallery) -> String {
+    let rows = each(gallery.classes.iter().enumerate(), |(class, name)| {
+        let named = || gallery.answers.iter().filter(|answer| answer.class == class);
+        let unsure = named().filter(|answer| answer.doubt.is_some()).count() as u64;
+        let unsure = gallery.sure.map(|_| format!("<td class=\"n\">{}</td>", count(unsure)));
+        format!(
+            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td>{}</tr>",
+            words(name),
+            count(named().count() as u64),
+            unsure.unwrap_or_default()
+        )
+    });
+    let unsure = gallery.sure.map_or("", |_| "<th scope=\"col\" class=\"n\">To look at</th>");
+    let table = format!(
+        "<table><thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Images named so</th>{unsure}</tr>\
+         </thead><tbody>{rows}</tbody></table>"
+    );
+    scroll_box("Images named after each class", &table)
+        + &aid("Counts of names that a model gave, its mistakes among them: no differential count.")
+}
+
+fn provenance(gallery: &Gallery) -> String {
+    let table = gallery.table.as_ref().map(|table| ("All predictions", code(table)));
+    let rows: Vec<(&str, String)> = [
+        ("Model", code(&gallery.model)),
+        ("Data", code(&gallery.source.path().display().to_string())),
+        ("Images", capital(&counted(gallery.answers.len() as u64, "image"))),
+    ]
+    .into_iter()
+    .chain(table)
+    .collect();
+    let predicted = stamp("Prediction", 3, &gallery.provenance);
+    format!("<div class=\"stamps\">{predicted}<div><h3>Inputs</h3>{}</div></div>", facts(&rows))
+}

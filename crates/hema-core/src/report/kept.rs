@@ -1,0 +1,81 @@
+//! How many images can be left to the model: the share that is kept against the accuracy of what is kept.
+
+use super::html::{aid, count, each, interval, percent, percent_bare, scroll_box};
+use super::plot::{Axis, Plot};
+use super::svg;
+use crate::metrics::Kept;
+
+/// The table and its curve; nothing for a record from before there were any.
+pub(super) fn draw(kept: &[Kept]) -> String {
+    if kept.is_empty() {
+        return String::new();
+    }
+    let curve = curve(kept).unwrap_or_default();
+    format!("<div class=\"kept\">{}{curve}</div>", table(kept))
+        + &aid(
+            "Each row keeps the images whose name has at least that probability and leaves the others to a person \
+             (<code>hema predict --sure 0.9</code> splits new images so). Right: of the kept images, the share that is \
+             named rightly, with its 95\u{202f}% interval (Wilson). Choose the row whose errors you can bear, and look \
+             at the lower end of its interval: it holds for images like these alone.",
+        )
+}
+
+/// The lowest probability of a row, in words.
+fn threshold(kept: &Kept) -> String {
+    if kept.threshold > 0.0 { format!("{:.0}\u{202f}%", kept.threshold * 100.0) } else { "any".into() }
+}
+
+fn table(kept: &[Kept]) -> String {
+    let rows = each(kept, |row| {
+        let range = row.accuracy.and_then(|_| interval(row.accuracy_interval));
+        let range = range.map_or(String::new(), |range| format!("<small>{range}</small>"));
+        format!(
+            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}<small>{}</small></td><td class=\"n\">{}{range}</td>\
+             <td class=\"n\">{}</td></tr>",
+            threshold(row),
+            percent(row.share),
+            count(row.images),
+            percent(row.accuracy.unwrap_or(f64::NAN)),
+            count(row.errors)
+        )
+    });
+    let table = format!(
+        "<table><thead><tr><th scope=\"col\">Probability at least</th><th scope=\"col\" class=\"n\">Images kept</th>\
+         <th scope=\"col\" class=\"n\">Right of these</th><th scope=\"col\" class=\"n\">Errors left</th></tr></thead>\
+         <tbody>{rows}</tbody></table>"
+    );
+    scroll_box("Images kept and their accuracy, by the lowest probability", &table)
+}
+
+/// Accuracy over the share that is kept, with the interval of every point.
+fn curve(kept: &[Kept]) -> Option<String> {
+    let points: Vec<(&Kept, f64)> = kept.iter().filter_map(|row| Some((row, row.accuracy?))).collect();
+    let shares = points.iter().map(|(row, _)| row.share * 100.0).chain([0.0, 100.0]);
+    let ends = points.iter().flat_map(|(row, _)| row.accuracy_interval);
+    let plot = Plot::new(Axis::Linear, shares, ends, "share of the images kept, %", percent_tick)?;
+    let at = |row: &Kept, accuracy: f64| plot.at(row.share * 100.0, accuracy);
+    let whiskers = each(&points, |(row, _)| {
+        let [low, high] = row.accuracy_interval;
+        svg::line("whisker", at(row, low), at(row, high))
+    });
+    let line: Vec<[f64; 2]> = points.iter().map(|(row, accuracy)| at(row, *accuracy)).collect();
+    let dots = each(&points, |(row, accuracy)| {
+        let tip =
+            format!("at least {}: {} % kept, {} % right", threshold(row), tip(row.share), tip(*accuracy));
+        svg::dot("mean", at(row, *accuracy), 3.5, &tip)
+    });
+    let finding = points.iter().map(|(row, accuracy)| {
+        format!("at least {}: {} % kept, {} % right", threshold(row), tip(row.share), tip(*accuracy))
+    });
+    let finding = finding.collect::<Vec<_>>().join("; ");
+    let body = whiskers + &svg::polyline("curve val", &line) + &dots;
+    Some(plot.draw("Right of the kept images, %, with 95 % intervals", &finding, &body))
+}
+
+fn tip(share: f64) -> String {
+    percent_bare(share).replace("&gt;", "over ").replace("&lt;", "under ")
+}
+
+fn percent_tick(share: f64) -> String {
+    svg::short(share * 100.0)
+}
