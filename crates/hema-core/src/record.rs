@@ -76,7 +76,6 @@ impl Evaluation {
     /// chosen or fitted on the very images that it is judged on.
     pub fn flattered(&self) -> Option<String> {
         match self.model.fitted_here.as_deref() {
-            Some([]) => None,
             Some([only]) => Some(format!(
                 "The {only} of this model was chosen on these very images: the scores flatter it."
             )),
@@ -88,7 +87,7 @@ impl Evaluation {
                 "If these are the images that the model was chosen or calibrated by, the scores flatter it."
                     .into(),
             ),
-            None => None,
+            Some([]) | None => None,
         }
     }
 }

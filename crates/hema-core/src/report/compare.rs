@@ -1,6 +1,6 @@
 //! Several runs side by side.
 
-use super::findings::Findings;
+use super::findings::{Corruption, Findings};
 use super::html::{
     UNKNOWN, aid, beside, counted, decimal, each, escape, interval, percent, percent_bare, scroll_box,
     short_count, words,
@@ -267,7 +267,7 @@ fn by_corruption(runs: &[RunReport], findings: &[Findings]) -> String {
         let corruption = corruptions[run].iter().find(|c| c.suite == suite && c.name == name);
         let right = corruption.filter(|_| are_pairs);
         let right = right.and_then(|corruption| paired::right(corruption.conditions.iter().copied()));
-        (corruption.and_then(|corruption| corruption.accuracy()), right)
+        (corruption.and_then(Corruption::accuracy), right)
     };
     let one_suite = names.iter().all(|n| n.0 == names[0].0);
     let label = |(suite, name): &(&str, &str)| {
