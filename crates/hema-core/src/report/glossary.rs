@@ -24,12 +24,12 @@ const TERMS: &[Term] = &[
         "range that holds the true value for 95 of 100 samples of images; the fewer images, the wider.",
     ),
     term("Accuracy", &["accuracy"], "share of the images whose most probable class is the true one."),
+    term("Augmentation", &["augmentation"], "random changes that training makes to its images."),
     term(
         "AUROC",
         &["auroc"],
         "how well the probability of a class puts its images before all others: 1 is perfect, 0.5 is chance.",
     ),
-    term("Augmentation", &["augmentation"], "random changes that training makes to its images."),
     term(
         "Balanced accuracy",
         &["balanced accuracy", "balanced"],
