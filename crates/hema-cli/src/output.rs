@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hema::data::{Notice, Skipped};
 pub(crate) use hema::error::printable;
 use hema::error::{Error, Result};
-use hema::metrics::{Metric, Notation};
+use hema::metrics::{Metric, Notation, share_in_percent};
 use hema::watch::skipped_images;
 use hema::{Phase, Watch, file};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -250,9 +250,9 @@ impl Drop for Bars<'_> {
     }
 }
 
-/// A share in percent with one decimal.
+/// A share in percent with one decimal; one that is not quite all or nothing does not read as such.
 pub(crate) fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
+    share_in_percent(share).map_or("-".into(), |digits| format!("{digits} %"))
 }
 
 /// The value of a metric, as its row says that the terminal writes it.

@@ -69,11 +69,12 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let progress = printer.progress("predicting", (data.len() * args.models.len()) as u64);
     let components = predictor.components(&images, &mut |done| progress.set(done as u64, "images"));
     progress.clear();
-    let fitted = ensemble.fit(tta, args.weights.into(), &labels, &components?)?;
+    let fitted = ensemble.fit(tta, args.weights.into(), &data.hash()?, &labels, &components?)?;
     let provenance = Provenance::now(command_line(), device::name(&device));
     ensemble.write(&args.out, &fitted.ensemble, provenance)?;
 
     printer.note(&format!("weighed on {} images of {} ({part})", data.len(), args.images.data.display()));
+    printer.note("the scores are on these very images, so they flatter the ensemble: judge it on others");
     let row = |path: &Path, weight: f64, scores: &Scores| Row {
         model: path.display().to_string(),
         weight,

@@ -19,7 +19,7 @@ use hema_core::{file, tta};
 use crate::weights::{self, Header};
 use bundle::{KEY, Kind};
 
-pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, Manifest};
+pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, FittedOn, Manifest};
 pub use ensemble::{Ensemble, Fitted, Member, Weighting};
 
 /// Name of the chosen model inside a run directory.
@@ -72,7 +72,7 @@ impl Ensemble {
         };
         let members: Vec<Member> = paths.iter().map(member).collect::<Result<_>>()?;
         ensemble::check_classes(&members)?;
-        Ok(Self { members, tta: tta::NONE, temperature: 1.0 })
+        Ok(Self { members, tta: tta::NONE, temperature: 1.0, fitted_on: None })
     }
 }
 
