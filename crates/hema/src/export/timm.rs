@@ -45,6 +45,7 @@ fn left_out(manifest: &Manifest) -> Result<Written> {
         recipe: _,
         metrics: _,
         augmentations: _,
+        fitted_on: _,
         provenance: _,
         format: _,
         model: _,
