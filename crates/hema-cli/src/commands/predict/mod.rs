@@ -8,9 +8,8 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use hema::data::{Notice, Skipped, Source};
+use hema::data::{Notice, Source};
 use hema::error::{Error, Result, squashed, suggest};
-use hema::prevalence::ClassWeight;
 use hema::spreadsheet::defused;
 use hema::{Classifier, Prediction, file};
 
@@ -18,7 +17,7 @@ use super::args::{ModelArgs, OnBadImage, output};
 use crate::output::{Bars, Printer};
 use crate::status::Status;
 use print::{counts, json, limits, tell_what_was_assumed};
-use rows::Row;
+use rows::{Classified, Row};
 
 /// Classify new images
 #[derive(clap::Args)]
@@ -94,16 +93,6 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.result(&json(&model, &classified, args.sure)?);
     }
     Ok(Status::Done)
-}
-
-/// The answers for the inputs, and what of them is not used.
-struct Classified {
-    source: Source,
-    rows: Vec<Row>,
-    skipped: Vec<Skipped>,
-    notices: Vec<Notice>,
-    /// Weights of the classes, where they were adapted.
-    weights: Vec<ClassWeight>,
 }
 
 /// Classifies the inputs with a bar for each phase.

@@ -3,8 +3,7 @@
 use hema::prevalence::ClassWeight;
 use hema::{Classifier, Error, Result};
 
-use super::Classified;
-use super::rows::{self, Doubt, Row};
+use super::rows::{self, Classified, Doubt, Row};
 use crate::output::{Printer, percent, table};
 
 /// Says what became of the probabilities by `--among` and `--adapt-prevalence`.
