@@ -70,7 +70,7 @@ fn a_picture_beyond_the_memory_for_images_cannot_be_read() {
 fn a_picture_that_the_system_has_no_memory_for_does_not_end_the_command() {
     let place = Place::with_run();
     place.write("cells/ig/huge.webp", HUGE);
-    let words = "ulimit -v 3000000; hema predict run cells --on-bad-image skip";
+    let words = "ulimit -v 2000000; hema predict run cells --on-bad-image skip";
     for more in ["", " --memory 8G"] {
         let said = place.bash(&format!("{words}{more}")).succeeds();
         assert!(

@@ -95,7 +95,7 @@ fn checkpoints_within_an_epoch_change_nothing_and_lose_nothing() {
 fn a_checkpoint_that_was_damaged_or_edited_is_refused() {
     let fixture = Fixture::new();
     // a weight with half of its state is found, which takes an optimizer with two slots
-    let recipe = recipe(&["precision=fp32", "average.kind=ema", "stage.head.optimizer=adamw"]);
+    let recipe = recipe(&["precision=fp32", "average.kind=ema", "stage.0.optimizer=adamw"]);
     fixture.run("run", &recipe, Start::Fresh, 2).unwrap();
     let path = fixture.out("run").join(CHECKPOINT);
     let whole = std::fs::read(&path).unwrap();
