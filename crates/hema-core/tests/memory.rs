@@ -166,7 +166,10 @@ fn of_every_format(side: u32) -> Vec<(String, Vec<u8>)> {
     all.push(("lossy WebP".into(), lossy));
     let mut clear = rgba.to_rgba8();
     clear.pixels_mut().for_each(|pixel| pixel[3] = pixel[0]);
-    all.push(("lossy WebP, alpha".into(), webp::Encoder::from_rgba(clear.as_raw(), side, side).encode(80.0).to_vec()));
+    all.push((
+        "lossy WebP, alpha".into(),
+        webp::Encoder::from_rgba(clear.as_raw(), side, side).encode(80.0).to_vec(),
+    ));
     all
 }
 

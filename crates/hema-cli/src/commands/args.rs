@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use hema::error::Result;
 use hema::evaluate::labels;
+use hema::model_file::series;
 use hema::predict::{Images, Predictor};
 use hema::{Classifier, Device, data, device, device_check, file, split_choice};
 
@@ -100,7 +101,7 @@ fn parse_white(text: &str) -> Result<f64, String> {
 /// A model that is asked about images, and how.
 #[derive(clap::Args)]
 pub(crate) struct ModelArgs {
-    /// Model file or run directory
+    /// Model file, run directory, or folder of `hema train --seeds` or `--folds`, whose runs answer together
     pub(crate) model: PathBuf,
     /// More models, for an ensemble by mean probability
     #[arg(long = "with", value_name = "MODEL")]
@@ -144,6 +145,11 @@ impl ModelArgs {
             .white(self.white.number);
         if let Some(views) = &self.tta {
             options = options.tta(views);
+        }
+        for path in &models {
+            if let Some(runs) = series(path)? {
+                printer.note(&format!("{}: its {} runs answer together", path.display(), runs.len()));
+            }
         }
         options.open_all(&models)
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use hema::error::Result;
 use hema::report::RunReport;
 use hema::run_folder::{read_report, write_page};
+use hema::{distinct_names, model_file};
 
 use super::args::output;
 use crate::output::Printer;
@@ -13,7 +14,8 @@ use crate::status::Status;
 /// Write a self-contained page about runs or evaluations
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Run directories, evaluation directories or evaluation.json files; several are compared
+    /// Run directories, folders of `hema train --seeds` or `--folds`, evaluation directories or
+    /// evaluation.json files; several are compared
     #[arg(required = true, value_name = "RUN_OR_EVAL")]
     inputs: Vec<PathBuf>,
     /// Page to write
@@ -23,7 +25,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     printer.leave_stdout_to(&args.out);
-    let runs: Vec<RunReport> = args.inputs.iter().map(|input| read_report(input)).collect::<Result<_>>()?;
+    let inputs = model_file::expand(&args.inputs)?;
+    let mut runs: Vec<RunReport> = inputs.iter().map(|input| read_report(input)).collect::<Result<_>>()?;
+    tell_apart(&mut runs, &inputs);
     write_page(&args.out, &runs)?;
     if printer.is_json() {
         printer.result(&serde_json::json!({ "report": args.out }).to_string());
@@ -31,4 +35,15 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.note(&format!("report: {}", args.out.display()));
     }
     Ok(Status::Done)
+}
+
+/// Calls runs of one name by the shortest ends of their paths that differ.
+fn tell_apart(runs: &mut [RunReport], inputs: &[PathBuf]) {
+    let titles: Vec<String> = runs.iter().map(|run| run.title.clone()).collect();
+    let is_clear = |title: &String| titles.iter().filter(|other| *other == title).count() == 1;
+    for (run, name) in runs.iter_mut().zip(distinct_names(inputs)) {
+        if !is_clear(&run.title) {
+            run.title = name;
+        }
+    }
 }

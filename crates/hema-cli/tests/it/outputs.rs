@@ -20,7 +20,12 @@ fn stdout_gets_the_file_alone_and_stderr_everything_else() {
     // words, how the file begins and ends, and a word of the result that people read
     let cases: [(&str, &[u8], &[u8], &str); 9] = [
         ("split cells --duplicates ignore --out -", b"path,label,split\n", b"\n", "platelet "),
-        ("split cells --duplicates ignore --out /dev/stdout --json", b"path,label,split\n", b"\n", "\"splits\""),
+        (
+            "split cells --duplicates ignore --out /dev/stdout --json",
+            b"path,label,split\n",
+            b"\n",
+            "\"splits\"",
+        ),
         ("report run --out -", b"<!doctype html>", b"</html>\n", "report: "),
         ("augment preview --images 2 --size 32 --out -", b"<!doctype html>", b"</html>\n", "preview: "),
         ("data info cells --out -", b"\x89PNG", b"IEND\xaeB`\x82", "64 images"),
