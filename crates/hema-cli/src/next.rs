@@ -1,5 +1,5 @@
-//! The commands that the program proposes, as after `next:`. They are built here alone, from what is on record
-//! of the run that they go on from, so that each can be typed as it stands.
+//! The commands that the program proposes, as after `next:`. They are built here alone, from what is on
+//! record of the run that they go on from, so that each can be typed as it stands.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

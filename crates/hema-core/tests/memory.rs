@@ -85,12 +85,12 @@ fn folder(pictures: &[Vec<u8>]) -> TempDir {
 #[test]
 fn a_picture_that_takes_more_than_all_are_lent_cannot_be_read() {
     let _turn = turn(512);
-    let dir = folder(&[webp(16_384), webp(64), webp(16_384)]);
-    assert_eq!(webp(16_384).len(), 34);
+    let dir = folder(&[webp(16_383), webp(64), webp(16_383)]);
+    assert_eq!(webp(16_383).len(), 34);
     let source = open(dir.path()).unwrap();
     let (data, peak) = peak_of(|| load(&source));
     assert_eq!((data.len(), data.skipped().len()), (1, 2));
-    let said = "is 16384x16384 pixels, which takes 1793 MiB of memory to decode (at most 512 MiB are lent to images)";
+    let said = "is 16383x16383 pixels, which takes 1792 MiB of memory to decode (at most 512 MiB are lent to images)";
     assert_eq!(data.skipped()[0].reason, said);
     assert!(peak < 64, "{peak} MiB");
     let error = source.image(0).unwrap_err();
@@ -102,13 +102,13 @@ fn a_picture_that_takes_more_than_all_are_lent_cannot_be_read() {
 
 #[test]
 fn many_large_pictures_share_what_is_lent_and_come_out_the_same() {
-    let _turn = turn(160);
-    // 112 MiB each
-    let dir = folder(&vec![webp(4096); 12]);
+    let _turn = turn(40);
+    // 28 MiB each
+    let dir = folder(&vec![webp(2048); 12]);
     let source = open(dir.path()).unwrap();
     let (little, peak) = peak_of(|| load(&source));
     assert_eq!(little.len(), 12);
-    assert!(peak < 320, "{peak} MiB");
+    assert!(peak < 110, "{peak} MiB");
     set_memory(4096 * MIB);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     assert_eq!(pool.install(|| load(&source)).hash().unwrap(), little.hash().unwrap());
@@ -116,8 +116,8 @@ fn many_large_pictures_share_what_is_lent_and_come_out_the_same() {
 
 #[test]
 fn copies_of_large_pictures_wait_for_those_before_them_to_be_written() {
-    let _turn = turn(160);
-    let dir = folder(&vec![webp(4096); 12]);
+    let _turn = turn(40);
+    let dir = folder(&vec![webp(2048); 12]);
     let source = open(dir.path()).unwrap();
     let out = tempfile::tempdir().unwrap();
     let ((), peak) = peak_of(|| {
@@ -128,7 +128,7 @@ fn copies_of_large_pictures_wait_for_those_before_them_to_be_written() {
         copy(&source, &order, &Change::default(), OnBadImage::Fail, writer.as_mut(), |_| Ok(())).unwrap();
         writer.finish().unwrap();
     });
-    assert!(peak < 400, "{peak} MiB");
+    assert!(peak < 120, "{peak} MiB");
     assert_eq!(open(&out.path().join("copy")).unwrap().len(), 12);
 }
 
@@ -176,7 +176,7 @@ fn of_every_format(side: u32) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn no_format_takes_more_than_it_reserves() {
     let _turn = turn(0);
-    for (name, bytes) in of_every_format(1600) {
+    for (name, bytes) in of_every_format(1800) {
         set_memory(0);
         // the least that is lent
         let reserved = match hema_core::data::decode(&bytes) {
@@ -270,13 +270,14 @@ fn an_array_in_fortran_order_is_never_in_memory_as_a_whole() {
     let dir = tempfile::tempdir().unwrap();
     for is_deflated in [false, true] {
         let path = dir.path().join(format!("{is_deflated}.npz"));
-        npz(&path, is_deflated, npy("True", "(800, 200, 200, 3)", 800 * 200 * 200 * 3));
+        npz(&path, is_deflated, npy("True", "(1300, 180, 180, 3)", 1300 * 180 * 180 * 3));
         let ((), peak) = peak_of(|| {
             let source = open(&path).unwrap();
-            assert_eq!(load(&source).len(), 800);
-            assert_eq!(source.image(799).unwrap().rgb(199, 199), [7; 3]);
+            assert_eq!(load(&source).len(), 1300);
+            assert_eq!(source.image(1299).unwrap().rgb(179, 179), [7; 3]);
         });
-        assert!(peak < 64, "deflated {is_deflated}: {peak} MiB");
+        // as much is read ahead as of any packed file
+        assert!(peak < 110, "deflated {is_deflated}: {peak} MiB");
     }
 }
 

@@ -37,6 +37,9 @@ pub const REPORT: &str = "report.html";
 /// Most bytes of a record, many times those of an evaluation under every condition there is.
 const MOST_BYTES: u64 = 256 << 20;
 
+/// Most of anything that a record counts, as images or parameters: sums of such numbers do not wrap.
+const MOST_COUNTED: u64 = 1 << 40;
+
 /// `run.json`: which data a run reads, so that it can be resumed and reported without being told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -128,7 +131,21 @@ fn read_evaluation(file: &Path) -> Result<Evaluation> {
             .hint("it was written by a newer hema; update")
             .with_kind(ErrorKind::Unsupported));
     }
+    if let Some(count) = absurd_count(&value) {
+        let found = format!("is no record of hema: it counts {count}, expected at most {MOST_COUNTED}");
+        return Err(Error::new(found).at(file).hint(hint));
+    }
     serde_json::from_value(value).map_err(|e| no_record(&e, file).hint(hint))
+}
+
+/// A whole number in a record that is too large to be counted with.
+fn absurd_count(value: &serde_json::Value) -> Option<u64> {
+    match value {
+        serde_json::Value::Number(number) => number.as_u64().filter(|count| *count > MOST_COUNTED),
+        serde_json::Value::Array(values) => values.iter().find_map(absurd_count),
+        serde_json::Value::Object(fields) => fields.values().find_map(absurd_count),
+        _ => None,
+    }
 }
 
 /// Adds to an evaluation the learning curves, the recipe and the model's provenance from its run directory.
@@ -199,4 +216,18 @@ pub fn write_evaluation(folder: &Path, evaluation: &Evaluation, model: &Path) ->
 /// Title of a page: the name of a folder or file, without an extension.
 pub fn title(path: &Path) -> String {
     path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_counts_more_than_there_can_be_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(EVALUATION);
+        std::fs::write(&path, r#"{"format":1,"data":{"counts":[3,9223372036854775807]}}"#).unwrap();
+        let error = read_report(&path).unwrap_err().to_string();
+        assert!(error.contains("it counts 9223372036854775807, expected at most 1099511627776"), "{error}");
+    }
 }

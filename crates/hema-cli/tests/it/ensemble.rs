@@ -170,7 +170,7 @@ fn a_population_tells_how_common_its_classes_are() {
 fn an_ensemble_in_one_file_predicts_as_its_members_do() {
     let place = with_ensemble();
     let (_, document) = read(&place, "both.safetensors");
-    assert_eq!((&document["format"], &document["tta"]), (&json!(2), &json!("flips")));
+    assert_eq!((&document["format"], &document["tta"]), (&json!(4), &json!("flips")));
     assert_eq!(document["members"][1]["weights"], json!([0.125, 0.125, 0.125, 0.125]));
 
     let predict = |words: &str| probabilities(&place.hema(&format!("predict {words}")).succeeds().out);

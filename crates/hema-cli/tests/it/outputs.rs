@@ -67,7 +67,6 @@ fn a_folder_is_not_written_to_stdout() {
         "split cells --duplicates ignore --folds 2 --out -",
         "data convert cells -",
         "data convert cells - --to webdataset",
-        "export run --to timm --out -",
         &train,
     ] {
         let error = place.hema(words).error();

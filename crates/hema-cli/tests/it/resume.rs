@@ -55,7 +55,7 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
     val: # images of # pixels (# MB in memory)
     classes: # training images of each: basophil # eosinophil # erythroblast # ig # lymphocyte # monocyte # neutrophil # platelet #
     network: cnn_gap, # parameters, from scratch, images of # pixels
-    stage train: STAGE
+    stage train: # epochs, each of # steps of # images, adamw, learning rate # falling along a cosine, rising in the first # % of the steps, ends early after # epochs without a better one
     training cnn_gap in fp32 into run
     interrupted after step # everything is saved
     continue with: hema train --resume --out run

@@ -72,7 +72,7 @@ fn runs_of_one_name_are_told_apart_by_their_paths() {
 #[test]
 fn a_finished_run_says_the_road_to_more_epochs_and_the_new_one_what_it_took() {
     let place = Place::with_run();
-    let road = "--set model.weights=run --out NEW";
+    let road = "--set model.weights=run/best.safetensors --out NEW";
     for words in [
         "train --resume --out run --set stage.all.epochs=3".into(),
         format!("train {QUICK} --data cells --out run"),
@@ -80,13 +80,13 @@ fn a_finished_run_says_the_road_to_more_epochs_and_the_new_one_what_it_took() {
         let error = place.hema(&words).err;
         assert!(error.contains(road), "{words}: {error}");
     }
-    let said = place.train("--data cells --set model.weights=run --out more").succeeds();
+    let said = place.train("--data cells --set model.weights=run/best.safetensors --out more").succeeds();
     assert!(
         said.err.contains("tensors loaded from run/best.safetensors, none is new, 0 of the file left out; its classes are the same\n"),
         "{said:?}"
     );
     std::fs::remove_dir_all(place.path("cells/ig")).unwrap();
-    let said = place.train("--data cells --set model.weights=run --out other").succeeds();
+    let said = place.train("--data cells --set model.weights=run/best.safetensors --out other").succeeds();
     let line = said.err.lines().find(|line| line.starts_with("weights: ")).unwrap();
     assert!(line.contains(" new (first `") && line.contains("its classes are others (basophil, "), "{line}");
 }

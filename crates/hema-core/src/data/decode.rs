@@ -201,7 +201,8 @@ fn read(bytes: &[u8], format: ImageFormat, room: &mut Reservation) -> Result<(Ra
     if format == ImageFormat::Jpeg {
         // the scans are gone through before the decoder is asked for the size
         if let Some(announced) = jpeg_scan::announced(bytes) {
-            reserve(room, (announced.width, announced.height), needs::of_jpeg(&announced, bytes.len()))?;
+            check_size(announced.size)?;
+            reserve(room, announced.size, needs::of_jpeg(&announced, bytes.len()))?;
         }
         jpeg_scan::check(bytes)?;
     }
@@ -211,9 +212,10 @@ fn read(bytes: &[u8], format: ImageFormat, room: &mut Reservation) -> Result<(Ra
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     // a picture with a broken EXIF block is still a picture
     let orientation = decoder.orientation().ok();
-    let (width, height) = decoder.dimensions();
-    let needed = needs::of_picture(format, bytes, (width, height), decoder.color_type(), orientation);
-    reserve(room, (u64::from(width), u64::from(height)), needed)?;
+    let size = wide(decoder.dimensions());
+    check_size(size)?;
+    let needed = needs::of_picture(format, bytes, size, decoder.color_type(), orientation);
+    reserve(room, size, needed)?;
     decoder.set_limits(limits(needed)).map_err(damaged)?;
     match format {
         ImageFormat::Png => png_scan::check(bytes)?,
@@ -235,9 +237,11 @@ fn limits(needed: u64) -> Limits {
 fn read_deep_tiff(bytes: &[u8], room: &mut Reservation) -> Result<Option<(Raw, Option<Orientation>)>> {
     let damaged = |e: ::tiff::TiffError| Error::new(format!("is not a readable TIFF image: {e}"));
     let Some(mut file) = DeepTiff::open(bytes).map_err(damaged)? else { return Ok(None) };
-    let (width, height) = file.dimensions().map_err(damaged)?;
-    let needed = needs::of_deep_tiff(u64::from(width), u64::from(height), file.color_type());
-    reserve(room, (u64::from(width), u64::from(height)), needed)?;
+    let size = wide(file.dimensions().map_err(damaged)?);
+    check_size(size)?;
+    let copies = file.copies().map_err(damaged)?;
+    let needed = needs::of_deep_tiff(size, file.color_type(), copies);
+    reserve(room, size, needed)?;
     tiff_scan::check(bytes)?;
     let orientation = file.orientation();
     Ok(Some((Raw::Deep(file.read(needed + MAX_METADATA).map_err(damaged)?), orientation)))
@@ -248,19 +252,23 @@ fn read_coloured_tiff(bytes: &[u8], room: &mut Reservation) -> Result<Option<(Ra
     let damaged = |e: ::tiff::TiffError| Error::new(format!("is not a readable TIFF image: {e}"));
     let Some(coloured) = tiff::Coloured::open(bytes) else { return Ok(None) };
     let mut coloured = coloured.map_err(damaged)?;
-    let (width, height) = coloured.dimensions().map_err(damaged)?;
-    let colours = coloured.color_type().map_err(damaged)?;
-    let needed = needs::of_coloured_tiff(u64::from(width), u64::from(height), colours);
-    reserve(room, (u64::from(width), u64::from(height)), needed)?;
+    let size = wide(coloured.dimensions().map_err(damaged)?);
+    check_size(size)?;
+    let needed = needs::of_coloured_tiff(size, coloured.color_type().map_err(damaged)?);
+    reserve(room, size, needed)?;
     tiff_scan::check(bytes)?;
     let orientation = coloured.orientation().and_then(Orientation::from_exif);
     let picture = coloured.read(needed + MAX_METADATA).map_err(damaged)?;
     Ok(Some((Raw::Shallow(DynamicImage::from(picture)), orientation)))
 }
 
-/// Reserves the memory that a picture of this size needs, unless it is too large anyway.
+/// Width and height, to reckon with.
+fn wide((width, height): (u32, u32)) -> (u64, u64) {
+    (u64::from(width), u64::from(height))
+}
+
+/// Reserves the memory that a picture of this size needs.
 fn reserve(room: &mut Reservation, (width, height): (u64, u64), needed: u64) -> Result<()> {
-    check_size(width, height)?;
     room.add(needed, format_args!("is {width}x{height} pixels"))
 }
 
@@ -274,7 +282,7 @@ fn is_transparent(picture: &DynamicImage) -> bool {
 }
 
 /// Refuses pictures too large to be a blood cell or a smear frame.
-pub(super) fn check_size(width: u64, height: u64) -> Result<()> {
+pub(super) fn check_size((width, height): (u64, u64)) -> Result<()> {
     if width <= MAX_SIDE && height <= MAX_SIDE && width * height <= MAX_AREA {
         return Ok(());
     }

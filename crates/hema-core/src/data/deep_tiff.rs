@@ -14,6 +14,8 @@ use super::tiff::limits;
 
 /// Bits of numbers that are no deep ones.
 const SHALLOW: u8 = 8;
+/// The layout in which the channels lie in planes of their own.
+const PLANAR: u16 = 2;
 
 /// A TIFF file of deep numbers, opened.
 pub(super) struct DeepTiff<'a> {
@@ -45,6 +47,14 @@ impl<'a> DeepTiff<'a> {
     /// Width and height in pixels.
     pub(super) fn dimensions(&mut self) -> TiffResult<(u32, u32)> {
         self.decoder.dimensions()
+    }
+
+    /// Copies that are made of the numbers: to turn them round, and to bring planes together.
+    pub(super) fn copies(&mut self) -> TiffResult<u64> {
+        let photometric = self.decoder.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation)?;
+        let inverted = photometric == Some(PhotometricInterpretation::WhiteIsZero as u16);
+        let planar = self.decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration)? == Some(PLANAR);
+        Ok(u64::from(inverted) + u64::from(planar))
     }
 
     /// How the camera was held, where the file says so.

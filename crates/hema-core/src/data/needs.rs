@@ -1,5 +1,6 @@
 //! Memory that decoding a picture takes at most, told by its header before any is taken: pixels, the planes
-//! and coefficients that a decoder keeps beside them, and the copies that bring them to 8-bit RGB.
+//! and coefficients that a decoder keeps beside them, and the copies that bring them to 8-bit RGB. Sizes are
+//! those that are accepted at most, so that no product is too large.
 
 use image::metadata::Orientation;
 use image::{ColorType, ImageFormat};
@@ -19,7 +20,7 @@ const FLOAT: u64 = 4;
 
 /// The bytes that a JPEG file of this length takes.
 pub(super) fn of_jpeg(announced: &jpeg_scan::Announced, length: usize) -> u64 {
-    let pixels = announced.width * announced.height;
+    let pixels = announced.size.0 * announced.size.1;
     let decoded = if announced.components == 1 { 1 } else { RGB };
     // the decoder takes a copy of the file, in a buffer that grows
     2 * length as u64 + pixels * (decoded + RGB) + announced.coefficients * COEFFICIENT
@@ -29,11 +30,11 @@ pub(super) fn of_jpeg(announced: &jpeg_scan::Announced, length: usize) -> u64 {
 pub(super) fn of_picture(
     format: ImageFormat,
     bytes: &[u8],
-    (width, height): (u32, u32),
+    (width, height): (u64, u64),
     colour: ColorType,
     orientation: Option<Orientation>,
 ) -> u64 {
-    let pixels = u64::from(width) * u64::from(height);
+    let pixels = width * height;
     let decoded = pixels * u64::from(colour.bytes_per_pixel());
     let beside = match format {
         ImageFormat::Jpeg => return 0,
@@ -68,21 +69,19 @@ fn is_turned(orientation: Option<Orientation>) -> bool {
     !matches!(orientation, None | Some(Orientation::NoTransforms))
 }
 
-/// The bytes that a TIFF picture of more than 8 bits takes.
-pub(super) fn of_deep_tiff(width: u64, height: u64, colour: tiff::ColorType) -> u64 {
+/// The bytes that a TIFF picture of more than 8 bits takes, of whose numbers so many copies are made.
+pub(super) fn of_deep_tiff((width, height): (u64, u64), colour: tiff::ColorType, copies: u64) -> u64 {
     let channels = u64::from(colour.num_samples());
     let number = u64::from(colour.bit_depth()).div_ceil(8);
-    // white may be 0, and planes may lie apart: each makes another copy
-    let copies = 3;
-    (width * height).saturating_mul(channels * (2 * number + copies * FLOAT) + deep(channels))
+    width * height * (channels * (2 * number + copies * FLOAT) + deep(channels))
 }
 
 /// The bytes that a TIFF picture of a palette or in YCbCr takes.
-pub(super) fn of_coloured_tiff(width: u64, height: u64, colour: tiff::ColorType) -> u64 {
+pub(super) fn of_coloured_tiff((width, height): (u64, u64), colour: tiff::ColorType) -> u64 {
     let samples = u64::from(colour.num_samples());
     let number = u64::from(colour.bit_depth()).div_ceil(8);
     let position = 2;
-    (width * height).saturating_mul(2 * samples * number + position + 2 * RGB)
+    width * height * (2 * samples * number + position + 2 * RGB)
 }
 
 /// Pixels of the first frame of a GIF file, which may be larger than the picture.

@@ -94,14 +94,22 @@ impl Fetched {
 }
 
 impl Place {
-    /// Reads the bytes if they can only be read in turn. Errors here concern the shared file, not the entry.
+    /// Reads the bytes if they can only be read in turn, or quickly so alone. Errors here concern the shared
+    /// file, not the entry.
     pub(super) fn fetch(&self, cursor: &mut Option<Cursor>) -> Result<Fetched> {
         let (blob, offset, len) = match self {
             Self::Span { blob, offset, len, .. } => (blob, offset, len),
             Self::Page { file, .. } => return file.fetch(cursor),
             Self::File(_) | Self::Missing(_) => return Ok(Fetched::Later),
         };
-        let Blob::Stream(stream) = blob.as_ref() else { return Ok(Fetched::Later) };
+        let stream = match blob.as_ref() {
+            Blob::Stream(stream) => stream,
+            // a few that follow each other are gathered at once
+            Blob::Scattered(images) => {
+                return images.read(*offset, *len).map(Fetched::Bytes).map_err(|e| failed(&e));
+            }
+            Blob::File(_) => return Ok(Fetched::Later),
+        };
         let cursor = match cursor {
             Some(open) if open.is_on(stream) => open,
             other => other.insert(Cursor::new(stream)),
@@ -208,7 +216,10 @@ impl Place {
     ) -> Result<T> {
         match (self, fetched) {
             (Self::File(path), Fetched::Later) => {
-                Watched::look(&open_picture(path)?, |file| look(file, room)).map_err(|e| e.at(path))
+                Watched::look(&open_picture(path)?, |file| look(file, room)).map_err(|e| match e.kind() {
+                    ErrorKind::Unreadable => e,
+                    _ => e.at(path),
+                })
             }
             (Self::Span { blob, offset, len, coding: Coding::Picture }, Fetched::Later)
                 if !matches!(**blob, Blob::Stream(_)) =>

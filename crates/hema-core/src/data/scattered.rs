@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::file::read_exact_at;
 
 /// Bytes of the images that are gathered at once: those that follow each other lie side by side.
-const BLOCK: usize = 32 << 20;
+const BLOCK: usize = 8 << 20;
 
 /// Images of an array in Fortran order, of at least one number each.
 pub(super) struct Scattered {
@@ -19,7 +19,7 @@ pub(super) struct Scattered {
     images: usize,
     /// Height, width and channels of an image.
     sides: [usize; 3],
-    /// Bytes of a number.
+    /// Bytes of a number: 1, 2, 4 or 8.
     number: usize,
     /// The images gathered last.
     block: Mutex<Block>,
@@ -69,22 +69,46 @@ impl Scattered {
         images.try_reserve_exact(count * bytes)?;
         images.resize(count * bytes, 0);
         let [height, width, channels] = self.sides;
-        let mut run = vec![0; count * self.number];
         let mut at = self.start + (first * self.number) as u64;
-        // the places of an image in the order of the file: the row runs fastest
-        for channel in 0..channels {
-            for column in 0..width {
-                for row in 0..height {
-                    read_exact_at(&self.file, &mut run, at)?;
-                    let place = ((row * width + column) * channels + channel) * self.number;
-                    for (image, number) in run.chunks_exact(self.number).enumerate() {
-                        images[image * bytes + place..][..self.number].copy_from_slice(number);
-                    }
-                    at += (self.images * self.number) as u64;
-                }
+        let mut runs = vec![0; height * count * self.number];
+        // the columns of an image in the order of the file, in which the row runs fastest
+        for (channel, column) in (0..channels).flat_map(|channel| (0..width).map(move |c| (channel, c))) {
+            for run in runs.chunks_exact_mut(count * self.number) {
+                read_exact_at(&self.file, run, at)?;
+                at += (self.images * self.number) as u64;
+            }
+            let column = Column { first: column * channels + channel, step: width * channels, height };
+            match self.number {
+                1 => column.fill::<1>(&mut images, &runs),
+                2 => column.fill::<2>(&mut images, &runs),
+                4 => column.fill::<4>(&mut images, &runs),
+                _ => column.fill::<8>(&mut images, &runs),
             }
         }
         Ok(Block { first, images })
+    }
+}
+
+/// A column of one channel, by the places of its numbers in an image.
+struct Column {
+    first: usize,
+    step: usize,
+    height: usize,
+}
+
+impl Column {
+    /// Puts the column into every image. `runs` have its rows, and each row a number of every image; numbers
+    /// take `N` bytes.
+    fn fill<const N: usize>(&self, images: &mut [u8], runs: &[u8]) {
+        let (runs, _) = runs.as_chunks::<N>();
+        let (images, _) = images.as_chunks_mut::<N>();
+        let count = runs.len() / self.height;
+        for (number, image) in images.chunks_exact_mut(images.len() / count).enumerate() {
+            let places = image[self.first..].iter_mut().step_by(self.step);
+            for (place, value) in places.zip(runs[number..].iter().step_by(count)) {
+                *place = *value;
+            }
+        }
     }
 }
 

@@ -17,8 +17,10 @@ use crate::helper::{
 };
 use crate::pages::stack;
 
+type Read = fn(&Source) -> Result<()>;
+
 /// Everything that goes over the images of a source, where it may leave out those that cannot be read.
-const READERS: [(&str, fn(&Source) -> Result<()>); 7] = [
+const READERS: [(&str, Read); 7] = [
     ("load", |source| load(source).map(drop)),
     ("load, skipping", |source| load_skipping(source).map(drop)),
     ("audit", |source| measure_all(source, &|_| ()).map(drop)),

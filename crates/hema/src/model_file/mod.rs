@@ -96,24 +96,25 @@ fn read_single(path: &Path) -> Result<(Bundle, u32)> {
 fn read(path: &Path) -> Result<Contents> {
     let file = find(path)?;
     let header = Header::read(&file).map_err(|e| of_run(e, &file))?;
-    let Some(json) = header.metadata.get(KEY) else { return read_timms(&file, header) };
-    read_ours(path, json.clone(), header).map_err(|e| e.at(&file))
+    let Some(json) = header.metadata.get(KEY).cloned() else { return read_timms(&file, header) };
+    read_ours(path, &json, header).map_err(|e| e.at(&file))
 }
 
 /// The error of a file that is no model, which may lie in the folder of a run that has one.
 fn of_run(error: Error, file: &Path) -> Error {
     match file.with_file_name(BEST) {
-        best if best.is_file() && best != file => {
-            error.hint(format!("the model of this run is {}", best.display()))
-        }
+        best if best.is_file() && best != file => Error::new(error.message())
+            .at(file)
+            .hint(format!("the model of this run is {}", best.display()))
+            .with_kind(error.kind()),
         _ => error,
     }
 }
 
 /// Reads a bundle or an ensemble, whose document is `json`. Its tensors are held against it before they are
 /// read.
-fn read_ours(path: &Path, json: String, header: Header) -> Result<Contents> {
-    let value: serde_json::Value = serde_json::from_str(&json).map_err(|e| bundle::unreadable(&e))?;
+fn read_ours(path: &Path, json: &str, header: Header) -> Result<Contents> {
+    let value: serde_json::Value = serde_json::from_str(json).map_err(|e| bundle::unreadable(&e))?;
     let (kind, needs_checksum) = bundle::format(&value)?;
     let read_tensors = |header: Header| {
         let file = header.read_tensors()?;
@@ -124,7 +125,7 @@ fn read_ours(path: &Path, json: String, header: Header) -> Result<Contents> {
         Ok(file)
     };
     if kind == Kind::Ensemble {
-        let mut ensemble = ensemble::parse(&json, path)?;
+        let mut ensemble = ensemble::parse(json, path)?;
         ensemble.check_shapes(header.shapes())?;
         ensemble.fill(read_tensors(header)?);
         return Ok(Contents::Ensemble(ensemble));

@@ -1,7 +1,7 @@
 //! Folders of several runs, such as those of `hema train --seeds`, where a model is expected.
 //!
-//! A series of runs is an ensemble of them. Other folders with runs inside, such as a search's, are none: they
-//! are refused with the names of the runs.
+//! A series of runs is an ensemble of them. Other folders with runs inside, such as a search's, are none:
+//! they are refused with the names of the runs.
 
 use std::path::{Path, PathBuf};
 

@@ -43,6 +43,7 @@ pub(crate) struct Extent {
 }
 
 /// The first value of every number of a parameter.
+#[derive(Clone, Copy)]
 enum Start {
     /// Normal with mean zero and this deviation.
     Normal(f64),
@@ -169,8 +170,8 @@ impl<'a> Init<'a> {
         BatchNorm {
             weight: self.scales(channels, 1.0),
             bias: self.scales(channels, 0.0),
-            running_mean: RunningState::new(self.tensor([channels], &Start::Same(0.0))),
-            running_var: RunningState::new(self.tensor([channels], &Start::Same(1.0))),
+            running_mean: RunningState::new(self.tensor([channels], Start::Same(0.0))),
+            running_var: RunningState::new(self.tensor([channels], Start::Same(1.0))),
             training: Param::<Flag>::from_bool(true),
             eps: self.batch_norm_eps,
             momentum: self.batch_norm_momentum,
@@ -247,13 +248,13 @@ impl<'a> Init<'a> {
     }
 
     fn parameter<const D: usize>(&mut self, shape: [usize; D], start: Start) -> Param<Tensor<D>> {
-        Param::from_tensor(self.tensor(shape, &start))
+        Param::from_tensor(self.tensor(shape, start))
     }
 
-    fn tensor<const D: usize>(&mut self, shape: [usize; D], start: &Start) -> Tensor<D> {
+    fn tensor<const D: usize>(&mut self, shape: [usize; D], start: Start) -> Tensor<D> {
         let Some(rng) = &mut self.rng else { return self.outline_of(shape) };
         let count = shape.iter().product();
-        let values = match *start {
+        let values = match start {
             Start::Normal(std) => (0..count).map(|_| normal(rng, std)).collect(),
             Start::Uniform(bound) => (0..count).map(|_| rng.random_range(-bound..bound) as f32).collect(),
             Start::Same(value) => vec![value; count],

@@ -72,7 +72,7 @@ impl Position {
         let possible = self.stage <= recipe.stages.len()
             && self.epoch <= epochs
             && self.stage_epoch <= stage.map_or(0, |stage| stage.epochs)
-            && [self.batch, self.images].iter().all(|count| *count <= u64::from(u32::MAX))
+            && [self.batch, self.images].iter().all(|count| u32::try_from(*count).is_ok())
             && numbers.iter().all(|number| number.is_finite());
         if possible { Ok(()) } else { Err(Error::new("its position is none of a run by its recipe")) }
     }
@@ -202,8 +202,8 @@ fn check_inputs(before: &Inputs, now: &Inputs, recipe: &Recipe, path: &Path) -> 
 
 /// The road from a run to one that goes on from its weights; `path` is the run's checkpoint.
 fn new_run_from(path: &Path) -> String {
-    let run = path.parent().unwrap_or(path).display();
-    format!("begin a new run from its weights: --set model.weights={run} --out NEW")
+    let model = path.with_file_name(model_file::BEST);
+    format!("begin a new run from its weights: --set model.weights={} --out NEW", model.display())
 }
 
 /// Checks a position, and that tensors of these shapes are those of the run there: its network's, those of

@@ -12,7 +12,7 @@ use hema_core::error::{Error, Result};
 use super::file::Header;
 use super::hub_cache::HubCache;
 use super::published::Published;
-use super::state::{Shapes, check_shapes, load, shapes};
+use super::state::{Shapes, load, shapes, wrong_shape};
 use crate::model::{ModelSpec, Network};
 
 /// Folders to look in, as `PATH` lists them.
@@ -151,6 +151,11 @@ pub(crate) fn begin_from(network: Network, spec: &ModelSpec, path: &Path) -> Res
 /// Checks the backbone in a file, by the names and shapes of its tensors.
 fn check_backbone(found: &Shapes, expected: &Shapes, model: &str) -> Result<()> {
     let foreign = |what: String| Err(Error::new(what).hint("the file belongs to another architecture"));
+    let misshaped =
+        |(name, shape): &(&String, &Vec<usize>)| expected.get(*name).is_some_and(|own| own != *shape);
+    if let Some((name, shape)) = found.iter().find(misshaped) {
+        return Err(wrong_shape(name, shape, &expected[name]));
+    }
     let missing: Vec<&String> = expected.keys().filter(|name| !found.contains_key(*name)).collect();
     if let Some(first) = missing.first() {
         return foreign(format!(
@@ -162,7 +167,7 @@ fn check_backbone(found: &Shapes, expected: &Shapes, model: &str) -> Result<()> 
     if let Some(first) = unexpected.first() {
         return foreign(format!("{} tensors do not belong to `{model}`, first `{first}`", unexpected.len()));
     }
-    check_shapes(found, expected)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -75,8 +75,8 @@ struct Seed {
     name: &'static str,
     bytes: Vec<u8>,
     read: fn(&Path, &Stage),
-    /// Writes damaged documents into files whose checksums are right.
-    rewrite: Option<fn(&Path, &mut dyn FnMut(&mut Vec<u8>))>,
+    /// Its document alone is damaged, and stands in a file whose checksum is right.
+    is_checked: bool,
 }
 
 /// What readers need beside the file.
@@ -234,8 +234,8 @@ fn prepare(dir: &Path) -> (Stage, Vec<Seed>) {
     timm_folder(dir);
 
     let text = |name: &str| fs::read(done.join(name)).unwrap();
-    let seed = |name, bytes, read| Seed { name, bytes, read, rewrite: None };
-    let checked = |name, bytes, read| Seed { name, bytes, read, rewrite: Some(rewrite) };
+    let seed = |name, bytes, read| Seed { name, bytes, read, is_checked: false };
+    let checked = |name, bytes, read| Seed { name, bytes, read, is_checked: true };
     let seeds = vec![
         seed("single.safetensors", single, read_model),
         seed("ensemble.safetensors", ensemble, read_model),
@@ -250,10 +250,10 @@ fn prepare(dir: &Path) -> (Stage, Vec<Seed>) {
         seed("metrics.csv", text("metrics.csv"), |path, _| drop(History::read(path))),
         seed("evaluation.json", text("evaluation.json"), read_record),
         seed("run.json", br#"{"data":"/cells"}"#.to_vec(), |path, _| {
-            drop(RunInfo::read(path.parent().unwrap()))
+            drop(RunInfo::read(path.parent().unwrap()));
         }),
         seed("split.csv", b"path,split\na.png,train\nb.png,val\n".to_vec(), |path, _| {
-            drop(Split::read(path))
+            drop(Split::read(path));
         }),
         seed("journal", journal(&model, &data, dir), read_journal),
     ];
@@ -346,15 +346,12 @@ fn one_round(round: u64, (stage, seeds): &(Stage, Vec<Seed>), dir: &Path) -> Opt
     let seed = &seeds[below(&mut rng, seeds.len())];
     let path = dir.join(seed.name);
     let mut bytes = seed.bytes.clone();
-    match seed.rewrite {
-        Some(rewrite) => {
-            fs::write(&path, &bytes).unwrap();
-            rewrite(&path, &mut |document| damage(document, &mut rng));
-        }
-        None => {
-            damage(&mut bytes, &mut rng);
-            fs::write(&path, bytes).unwrap();
-        }
+    if seed.is_checked {
+        fs::write(&path, &bytes).unwrap();
+        rewrite(&path, &mut |document| damage(document, &mut rng));
+    } else {
+        damage(&mut bytes, &mut rng);
+        fs::write(&path, bytes).unwrap();
     }
     let read = catch_unwind(AssertUnwindSafe(|| (seed.read)(&path, stage)));
     let _ = Ensemble::read(&path);

@@ -1,8 +1,8 @@
 //! `hema challenge`: from the data of a challenge to its submission, step by step as a person would type it.
 //!
 //! Every step is a command of its own, shown before it is done, and is skipped when what it leaves is there
-//! already: what was interrupted goes on when it is called again. When other arguments are given, what depends
-//! on them is put aside and done again, and nothing else.
+//! already: what was interrupted goes on when it is called again. When other arguments are given, what
+//! depends on them is put aside and done again, and nothing else.
 
 mod asked;
 

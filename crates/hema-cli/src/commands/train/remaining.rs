@@ -8,8 +8,8 @@ const KNOWN_FROM: u64 = 4;
 /// Seconds of a stage from which its pace is known: the first steps are slower than the others.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// The pace of a run. A stage has its own, as one that trains less of the network is quicker; until it is known,
-/// that of the stage before holds.
+/// The pace of a run. A stage has its own, as one that trains less of the network is quicker; until it is
+/// known, that of the stage before holds.
 #[derive(Default)]
 pub(super) struct Remaining {
     /// The stage under way, when its first step was done, and how many steps the run had left then.

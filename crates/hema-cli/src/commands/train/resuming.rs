@@ -10,8 +10,8 @@ use crate::next::CommandLine;
 use crate::output::Printer;
 use crate::status::Status;
 
-/// Ends a command whose training has ended in an error. Where Ctrl-C has stopped it, says the command by which
-/// to go on.
+/// Ends a command whose training has ended in an error. Where Ctrl-C has stopped it, says the command by
+/// which to go on.
 ///
 /// # Errors
 /// Every other error.

@@ -68,8 +68,8 @@ pub(super) fn check(bytes: &[u8]) -> Result<()> {
 
 /// The size of a picture, and what decoding it takes beside its pixels.
 pub(super) struct Announced {
-    pub(super) width: u64,
-    pub(super) height: u64,
+    /// Width and height in pixels.
+    pub(super) size: (u64, u64),
     /// 1 for grey.
     pub(super) components: u64,
     /// Coefficients that are kept until the last scan.
@@ -91,8 +91,7 @@ pub(super) fn announced(bytes: &[u8]) -> Option<Announced> {
             let side = |bytes| u64::from(u16::from_be_bytes(bytes));
             let is_one_scan = !frame.progressive && usize::from(*segment.first()?) == frame.components.len();
             return Some(Announced {
-                width: side([w0, w1]),
-                height: side([h0, h1]),
+                size: (side([w0, w1]), side([h0, h1])),
                 components: frame.components.len() as u64,
                 coefficients: if is_one_scan { 0 } else { frame.coefficients() },
             });

@@ -107,7 +107,9 @@ fn missing_files(entries: &Entries, places: &mut PlaceTable) -> Result<Option<No
     };
     let missing: Vec<usize> =
         (0..entries.len()).into_par_iter().filter_map(|i| missing(i).transpose()).collect::<Result<_>>()?;
-    missing.iter().for_each(|i| places.set_missing(*i));
+    for i in &missing {
+        places.set_missing(*i);
+    }
     Ok((!missing.is_empty()).then(|| {
         let count = missing.len();
         let text = format!("{count} of {} rows name files that are not there", entries.len());

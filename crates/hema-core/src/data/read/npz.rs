@@ -359,7 +359,7 @@ fn layout(header: &Header) -> Result<(usize, ArrayLayout)> {
     if width == 0 || height == 0 {
         return Err(Error::new(format!("has images of {width}x{height} pixels")));
     }
-    decode::check_size(width as u64, height as u64)?;
+    decode::check_size((width as u64, height as u64))?;
     let layout = ArrayLayout { dtype: header.dtype, width, height, channels };
     if layout.bytes() > MAX_IMAGE {
         let message = format!("has images of {} bytes each (at most {MAX_IMAGE} are read)", layout.bytes());

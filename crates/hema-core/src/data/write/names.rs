@@ -29,7 +29,8 @@ impl Names {
     /// Checks that every class can be a folder.
     pub(super) fn new(classes: &[String]) -> Result<Self> {
         for name in classes {
-            if name.is_empty() || portable(name) != *name || name.parse::<Part>().is_ok() {
+            let is_odd = name.trim() != name || portable(name) != *name;
+            if is_odd || name.is_empty() || name.parse::<Part>().is_ok() {
                 return Err(Error::new(format!("class `{}` cannot be a folder's name", name.escape_debug()))
                     .hint("rename the class, or write an array or Parquet"));
             }
@@ -171,9 +172,6 @@ fn portable(part: &str) -> String {
     }
     let kept = name.trim_end_matches(['.', ' ']).len();
     name = format!("{}{}", &name[..kept], "_".repeat(name.len() - kept));
-    if let Some(rest) = name.strip_prefix(char::is_whitespace) {
-        name = format!("_{rest}");
-    }
     if is_device(&name) {
         name.insert(0, '_');
     }

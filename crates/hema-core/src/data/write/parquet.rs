@@ -33,7 +33,8 @@ const GROUP_BYTES: usize = 32 << 20;
 
 pub(super) fn create(path: &Path, classes: &[String], options: &Options) -> Result<Box<dyn Writer>> {
     let columns = Columns { classes: classes.to_vec(), has_groups: options.has_groups };
-    if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet")) {
+    let is_file = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"));
+    if is_file || file::is_stream(path) {
         let target = target::new_file(path)?;
         let fail = |e: io::Error| file::write_error(path, &e);
         let file = ParquetFile::new(target.reopen().map_err(fail)?, columns).map_err(fail)?;

@@ -352,12 +352,13 @@ fn absurd_numbers_are_refused_by_their_keys() {
 #[test]
 fn text_that_is_deep_or_long_is_an_error() {
     let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+    let dotted = "a.".repeat(100_000) + "a";
     for text in [
         format!("a = {}", deep("[", "]")),
         format!("a = {}", deep("{a = ", "}")),
-        format!("{} = 1", ["a"; 100_000].join(".")),
-        format!("[{}]", ["a"; 100_000].join(".")),
-        format!("[[{}]]", ["a"; 100_000].join(".")),
+        format!("{dotted} = 1"),
+        format!("[{dotted}]"),
+        format!("[[{dotted}]]"),
         format!("[augment]\noperators = {}", deep("[{some_of = ", "}]")),
         "[[augment.operators]]\n[[augment.operators.all_of]]\n".repeat(1000),
         "[".repeat(1_000_000),
