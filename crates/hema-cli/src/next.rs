@@ -109,6 +109,55 @@ pub(crate) fn predict(run: &Path, images: &Path) -> CommandLine {
     CommandLine::new("predict").path(run).path(images)
 }
 
+/// Data that were audited, and how they were read.
+pub(crate) struct AuditedData<'a> {
+    /// The data.
+    pub(crate) data: &'a Path,
+    /// The split that was given.
+    pub(crate) split: Option<&'a Path>,
+    /// Whether the images have parts.
+    pub(crate) is_split: bool,
+    /// The number for white that was given.
+    pub(crate) white: Option<f64>,
+}
+
+impl AuditedData<'_> {
+    /// Audits them again, as they were.
+    fn audit(&self) -> CommandLine {
+        let mut command = CommandLine::new("audit").path(self.data);
+        if let Some(split) = self.split {
+            command = command.option("split", split);
+        }
+        match self.white {
+            Some(white) => command.option("white", white.to_string()),
+            None => command,
+        }
+    }
+
+    /// The name of the data, with something behind.
+    fn named(&self, behind: &str) -> PathBuf {
+        let name = self.data.file_stem().unwrap_or_default().to_string_lossy();
+        PathBuf::from(format!("{name}{behind}"))
+    }
+
+    /// Keeps the findings, for a person to look at.
+    pub(crate) fn keep_findings(&self) -> CommandLine {
+        self.audit().option("out", self.named("-audit"))
+    }
+
+    /// Writes what stays by a table of findings.
+    pub(crate) fn clean(&self, table: &Path) -> CommandLine {
+        self.audit().option("apply", table).option("write", self.named("-clean.tar"))
+    }
+
+    /// Splits what stays, or nothing where it is split already.
+    pub(crate) fn split(&self, clean: &Path) -> Option<CommandLine> {
+        let out = clean
+            .with_file_name(format!("{}-split.csv", clean.file_stem().unwrap_or_default().to_string_lossy()));
+        (!self.is_split).then(|| CommandLine::new("split").path(clean).option("out", out))
+    }
+}
+
 /// Goes on with the run or runs in a folder, by the command that began them.
 pub(crate) fn resume(command: &str, out: &Path, device: &str) -> CommandLine {
     CommandLine::new(&format!("{command} --resume")).option("out", out).device(device)

@@ -14,7 +14,7 @@ use hema_core::tta;
 use rayon::prelude::*;
 
 use crate::device;
-use crate::model_file::Manifest;
+use crate::model_file::{self, Manifest};
 use crate::nn::Precision;
 use crate::predict::{Images, Predictor};
 use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
@@ -125,7 +125,8 @@ impl ClassifierOptions {
         self.open_all(&[model.as_ref().to_path_buf()])
     }
 
-    /// Opens several models as an ensemble with equal weights.
+    /// Opens several models as an ensemble with equal weights. The folder of a series of runs stands for all
+    /// of them.
     ///
     /// # Errors
     /// The errors of [`open`](Self::open), and models for different classes.
@@ -135,6 +136,7 @@ impl ClassifierOptions {
             None => device::open("cpu")?,
         };
         self.precision.check(&device)?;
+        let models = &model_file::expand(models)?;
         let (mut predictor, manifests) = Predictor::open(models, &device)?;
         if let Some(views) = &self.tta {
             predictor = predictor.with_tta(tta::find(views)?);

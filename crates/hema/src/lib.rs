@@ -84,6 +84,7 @@ pub mod train;
 
 mod audit_model;
 mod command_line;
+mod distinct;
 mod logistic;
 
 mod auditing;
@@ -105,6 +106,7 @@ pub use hema_kernels::CacheLines;
 pub use auditing::{Audited, Auditing, audit};
 pub use classifier::{Classifier, ClassifierOptions, Prediction, Predictions};
 pub use command_line::command_line;
+pub use distinct::distinct_names;
 pub use evaluate::{Evaluating, evaluate, evaluate_dataset};
 pub use training::{FinishedRun, Training};
 pub use watch::{Phase, Watch};

@@ -13,7 +13,7 @@ use hema_core::report::{self, Curves, RunReport};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::model_file::Bundle;
+use crate::model_file::{self, Bundle};
 use crate::run_log::{Epoch, History, METRICS_FILE};
 
 /// Name of the file that says which data a run reads.
@@ -27,6 +27,9 @@ pub const EVALUATION: &str = "evaluation.json";
 
 /// Name of the record of an evaluation that is not finished.
 pub const JOURNAL: &str = "evaluation.partial.jsonl";
+
+/// Name of the record of what a run was trained on, inside its directory.
+pub const TRAINING: &str = "training.json";
 
 /// Name of the page inside a run or evaluation directory.
 pub const REPORT: &str = "report.html";
@@ -103,6 +106,7 @@ fn no_record(reason: &serde_json::Error, path: &Path) -> Error {
 /// # Errors
 /// A path without an evaluation, or with one of a newer format.
 pub fn read_report(input: &Path) -> Result<RunReport> {
+    let input = model_file::run_of(input);
     let file = if input.is_dir() { input.join(EVALUATION) } else { input.to_path_buf() };
     if !file.exists() {
         return Err(Error::new(format!("no {EVALUATION} here, expected a finished run or an evaluation"))
@@ -150,8 +154,10 @@ fn absurd_count(value: &serde_json::Value) -> Option<u64> {
 /// # Errors
 /// A log of epochs that cannot be read, a model that the system fails to read.
 pub fn report(folder: &Path, evaluation: Evaluation, model: &Path) -> Result<RunReport> {
-    let run = [folder, model].into_iter().find(|f| f.join(METRICS_FILE).is_file());
+    let run = [folder, model_file::run_of(model)].into_iter().find(|f| f.join(METRICS_FILE).is_file());
     let history = run.map(|run| History::read(&run.join(METRICS_FILE))).transpose()?;
+    let training_data = run.map(|run| run.join(TRAINING)).filter(|path| path.is_file());
+    let training_data = training_data.map(|path| read_json(&path)).transpose()?;
     // a model that was moved away or is another's leaves its part of the page out
     let manifest = match Bundle::read(model) {
         Ok(bundle) => Some(bundle.manifest),
@@ -166,6 +172,7 @@ pub fn report(folder: &Path, evaluation: Evaluation, model: &Path) -> Result<Run
         curves,
         recipe_toml: manifest.as_ref().map(|m| m.recipe.clone()),
         training: manifest.map(|m| m.provenance),
+        training_data,
     })
 }
 

@@ -6,6 +6,7 @@ use hema_core::data::Source;
 use hema_core::error::{Error, ErrorKind, Result};
 use hema_core::split::{Part, Split};
 
+use crate::model_file;
 use crate::run_folder::SPLIT;
 
 /// The split that a run keeps in its folder, and when it is taken.
@@ -28,6 +29,10 @@ pub(crate) fn find(source: &Source, given: Option<&Path>, run: OfRun) -> Result<
     if let Some(path) = given {
         return Split::read(path)?.fitted(source).map(Some);
     }
+    let run = match run {
+        OfRun::IfItFits(model) => OfRun::IfItFits(model_file::run_of(model)),
+        other => other,
+    };
     match run {
         OfRun::Must(run) => return Split::read(&run.join(SPLIT))?.fitted(source).map(Some),
         OfRun::IfItFits(run) if run.join(SPLIT).is_file() => {

@@ -20,7 +20,7 @@ use crate::command_line::command_line;
 use crate::device;
 use crate::evaluate::evaluate_cropped;
 use crate::recipe::Recipe;
-use crate::run_folder::{self, RunInfo, SPLIT};
+use crate::run_folder::{self, RunInfo, SPLIT, TRAINING};
 use crate::split_choice::{self, OfRun};
 use crate::train::{self, Claimed, Observer, Outcome, RECIPE, Start, Task};
 use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
@@ -444,12 +444,9 @@ pub fn fit(task: &Task, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
     observer.starts();
     let recipe = task.recipe;
     let precision = recipe.precision.on(task.device).name();
-    let on = if device::is_cpu(task.device) {
-        String::new()
-    } else {
-        format!(" on {}", device::name(task.device))
-    };
-    observer.note(&format!("training {} in {precision}{on} into {}", recipe.model.name, task.out.display()));
+    train::outlook(task)?.iter().for_each(|line| observer.note(line));
+    run_folder::write_json(&task.out.join(TRAINING), &train::training_data(task)?)?;
+    observer.note(&format!("training {} in {precision} into {}", recipe.model.name, task.out.display()));
     match train::fit(task, observer, stop)? {
         Outcome::Finished { best_epoch, best } => {
             let metric = recipe.select.describe();

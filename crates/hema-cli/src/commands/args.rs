@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use hema::error::{Error, Result};
 use hema::evaluate::labels;
-use hema::model_file::Manifest;
+use hema::model_file::{Manifest, series};
 use hema::predict::{Images, Predictor};
 use hema::{Classifier, Device, data, device, device_check, file, split_choice, tta};
 
@@ -122,7 +122,7 @@ pub(crate) fn parted_override(words: &[String]) -> Option<Error> {
 /// A model that is asked about images, and how.
 #[derive(clap::Args)]
 pub(crate) struct ModelArgs {
-    /// Model file or run directory
+    /// Model file, run directory, or folder of `hema train --seeds` or `--folds`, whose runs answer together
     pub(crate) model: PathBuf,
     /// More models, for an ensemble by mean probability
     #[arg(long = "with", value_name = "MODEL")]
@@ -167,8 +167,13 @@ impl ModelArgs {
         if let Some(views) = &self.tta {
             options = options.tta(views);
         }
+        for path in &models {
+            if let Some(runs) = series(path)? {
+                printer.note(&format!("{}: its {} runs answer together", path.display(), runs.len()));
+            }
+        }
         let model = options.open_all(&models)?;
-        if self.tta.is_none() && !self.with.is_empty() {
+        if self.tta.is_none() && model.manifests().len() > 1 {
             warn_of_lost_views(model.manifests(), printer);
         }
         Ok(model)

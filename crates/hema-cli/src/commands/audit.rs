@@ -17,6 +17,7 @@ use hema::spreadsheet::defused;
 use hema::{Audited, Auditing, file};
 
 use super::args::{DeviceArg, White, output};
+use crate::next;
 use crate::output::{Bars, Printer, printable, table};
 use crate::status::Status;
 
@@ -114,8 +115,37 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let (Some(path), Some(writer)) = (&args.write, writer) {
         write_clean(path, writer, &audited, printer)?;
     }
+    lead_on(args, &audited, &record, printer);
     let wanting = audited.audit.findings.iter().any(|finding| finding.action != Action::Keep);
     Ok(if args.strict && wanting { Status::FoundWanting } else { Status::Done })
+}
+
+/// Says what a person does with the findings, and the command that goes on.
+fn lead_on(args: &Args, audited: &Audited, record: &AuditRecord, printer: &Printer) {
+    let found = record.summary.drop + record.summary.review > 0;
+    let table = args.apply.clone().or_else(|| args.out.as_ref().map(|out| out.join(FINDINGS)));
+    if let (Some(table), true, None) = (&table, found, &args.write) {
+        printer.note(&format!(
+            "in the column `action` of {} may stand drop (left out of the cleaned set), keep, or review (stays until \
+             somebody has looked)",
+            table.display()
+        ));
+    }
+    let data = next::AuditedData {
+        data: &args.data,
+        split: args.split.as_deref(),
+        is_split: audited.source.entries().iter().any(|entry| entry.part.is_some()),
+        white: args.white.number,
+    };
+    let command = match (&args.write, table) {
+        (Some(clean), _) => data.split(clean),
+        (None, Some(table)) if found => Some(data.clean(&table)),
+        (None, None) if found => Some(data.keep_findings()),
+        _ => data.split(&args.data),
+    };
+    if let Some(command) = command {
+        printer.next(&command);
+    }
 }
 
 /// The audit that the arguments ask for.
@@ -224,6 +254,11 @@ fn print(record: &AuditRecord, printer: &Printer) -> Result<()> {
     ));
     printer.result("");
     printer.result(&checks_table(record));
+    if record.summary.checks.iter().any(CheckSummary::found) {
+        printer.result(
+            "scores say how sound an image is, 0 (bad) to 1 (fine); see `hema list checks` for thresholds",
+        );
+    }
     printer.result("");
     printer.result(&class_table(&record.summary));
     Ok(())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use hema::error::{Error, Result};
 use hema::metrics::NLL;
-use hema::model_file::{Ensemble, Weighting};
+use hema::model_file::{self, Ensemble, Weighting};
 use hema::predict::Predictor;
 use hema::provenance::Provenance;
 use hema::record::Scores;
@@ -19,7 +19,7 @@ use crate::status::Status;
 /// Make one model file of several models, or of views of each image
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Model files or run directories, for the same classes
+    /// Model files, run directories or folders of `hema train --seeds` or `--folds`, for the same classes
     #[arg(required = true)]
     models: Vec<PathBuf>,
     #[command(flatten)]
@@ -58,15 +58,16 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     printer.leave_stdout_to(&args.out);
     file::prepare(&args.out)?;
     let device = args.images.device.open(printer)?;
-    let mut ensemble = Ensemble::of_files(&args.models)?;
+    let models = model_file::expand(&args.models)?;
+    let mut ensemble = Ensemble::of_files(&models)?;
     if tta.name == tta::NONE.name {
         warn_of_lost_views(ensemble.members.iter().map(|member| &member.model.manifest), printer);
     }
     let predictor = Predictor::of_ensemble(&ensemble, &device)?.with_tta(tta);
-    let (images, labels, part) = args.images.load(&predictor, &args.models[0], printer)?;
+    let (images, labels, part) = args.images.load(&predictor, &models[0], printer)?;
     let data = images.first();
 
-    let progress = printer.progress("predicting", (data.len() * args.models.len()) as u64);
+    let progress = printer.progress("predicting", (data.len() * models.len()) as u64);
     let components = predictor.components(&images, &mut |done| progress.set(done as u64, "images"));
     progress.clear();
     let fitted = ensemble.fit(tta, args.weights.into(), &data.hash()?, &labels, &components?)?;

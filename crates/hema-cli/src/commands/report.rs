@@ -6,7 +6,7 @@ use hema::error::Result;
 use hema::provenance::Provenance;
 use hema::report::RunReport;
 use hema::run_folder::{read_report, write_page};
-use hema::{command_line, device};
+use hema::{command_line, device, distinct_names, model_file};
 
 use super::args::output;
 use super::train::{read_series, write_series};
@@ -34,8 +34,10 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some((folder, series)) = series {
         write_series(&args.out, folder, &series)?;
     } else {
-        let runs: Vec<RunReport> =
-            args.inputs.iter().map(|input| read_report(input)).collect::<Result<_>>()?;
+        let inputs = model_file::expand(&args.inputs)?;
+        let mut runs: Vec<RunReport> =
+            inputs.iter().map(|input| read_report(input)).collect::<Result<_>>()?;
+        tell_apart(&mut runs, &inputs);
         write_page(&args.out, &runs)?;
     }
     if printer.is_json() {
@@ -44,4 +46,15 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.note(&format!("report: {}", args.out.display()));
     }
     Ok(Status::Done)
+}
+
+/// Calls runs of one name by the shortest ends of their paths that differ.
+fn tell_apart(runs: &mut [RunReport], inputs: &[PathBuf]) {
+    let titles: Vec<String> = runs.iter().map(|run| run.title.clone()).collect();
+    let is_clear = |title: &String| titles.iter().filter(|other| *other == title).count() == 1;
+    for (run, name) in runs.iter_mut().zip(distinct_names(inputs)) {
+        if !is_clear(&run.title) {
+            run.title = name;
+        }
+    }
 }

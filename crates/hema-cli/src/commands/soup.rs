@@ -36,12 +36,13 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     printer.leave_stdout_to(&args.out);
     file::prepare(&args.out)?;
     let device = args.images.device.open(printer)?;
-    let models: Vec<Bundle> = args.models.iter().map(|path| Bundle::read(path)).collect::<Result<_>>()?;
-    soup::check(&models).map_err(|(number, error)| error.at(&args.models[number]))?;
+    let paths = model_file::expand(&args.models)?;
+    let models: Vec<Bundle> = paths.iter().map(|path| Bundle::read(path)).collect::<Result<_>>()?;
+    soup::check(&models).map_err(|(number, error)| error.at(&paths[number]))?;
 
-    let first = Predictor::of_ensemble(&Ensemble::of_one(&args.models[0], models[0].clone())?, &device)?;
-    let (images, labels, part) = args.images.load(&first, &args.models[0], printer)?;
-    let jury = Jury { args, manifest: &models[0].manifest, labels, images, device };
+    let first = Predictor::of_ensemble(&Ensemble::of_one(&paths[0], models[0].clone())?, &device)?;
+    let (images, labels, part) = args.images.load(&first, &paths[0], printer)?;
+    let jury = Jury { first: &paths[0], manifest: &models[0].manifest, labels, images, device };
 
     let mut passes = 0;
     // every model alone, all further but one with those kept so far, and the result
@@ -101,7 +102,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         accuracy,
         kept: soup.members.contains(&number),
     };
-    let members: Vec<Row> = args.models.iter().zip(alone).enumerate().map(row).collect();
+    let members: Vec<Row> = paths.iter().zip(alone).enumerate().map(row).collect();
     print(&members, &args.out, scores.accuracy(), printer)?;
     Ok(Status::Done)
 }
@@ -134,7 +135,8 @@ fn print(members: &[Row], out: &Path, accuracy: f64, printer: &Printer) -> Resul
 
 /// Judges weights on the validation images.
 struct Jury<'a> {
-    args: &'a Args,
+    /// Path of the first model.
+    first: &'a Path,
     manifest: &'a Manifest,
     images: Images,
     labels: Vec<usize>,
@@ -147,8 +149,7 @@ impl Jury<'_> {
         let mut manifest = self.manifest.clone();
         manifest.temperature = 1.0;
         let model = Bundle { manifest, tensors: tensors.clone() };
-        let predictor =
-            Predictor::of_ensemble(&Ensemble::of_one(&self.args.models[0], model)?, &self.device)?;
+        let predictor = Predictor::of_ensemble(&Ensemble::of_one(self.first, model)?, &self.device)?;
         let probabilities = predictor.predict(&self.images, None, &mut |_| ())?;
         Ok(Predictions { classes: self.manifest.classes.clone(), labels: self.labels.clone(), probabilities })
     }

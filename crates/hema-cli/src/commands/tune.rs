@@ -38,6 +38,8 @@ const BEST: &str = "best.toml";
 const BEST_RUNS: &str = "best";
 /// One of how many trials goes on, with how many times its epochs.
 const ETA: u64 = 3;
+/// Trials that are drawn where no number is given.
+const TRIALS_DRAWN: u64 = 20;
 /// Rows that are printed.
 const SHOWN: usize = 10;
 
@@ -50,10 +52,9 @@ pub(crate) struct Args {
     /// `uniform` with two ends, or `choice` with a list
     #[arg(long, value_name = "FILE", required_unless_present = "resume", conflicts_with = "resume")]
     space: Option<PathBuf>,
-    /// Trials to draw
-    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "resume",
-          value_parser = clap::value_parser!(u64).range(2..=999))]
-    trials: u64,
+    /// Trials to draw [default: 20]; with --resume the search in --out goes on to so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=999))]
+    trials: Option<u64>,
     /// Give all trials a fraction of the epochs, the best third three times as many from the start, and so on
     /// up to the recipe's
     #[arg(long, conflicts_with = "resume")]
@@ -95,9 +96,14 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let out = training.folder(&recipe, "-tune");
     let search = match inputs.start() {
         Start::Resume => {
-            read_json(&out.join(SEARCH)).map_err(|e| e.hint("give the folder of a search as --out"))?
+            let kept: Search =
+                read_json(&out.join(SEARCH)).map_err(|e| e.hint("give the folder of a search as --out"))?;
+            match args.trials {
+                Some(trials) => kept.extended(trials, &recipe).map_err(|e| e.at(&out))?,
+                None => kept,
+            }
         }
-        Start::Fresh => Search { trials: args.trials, halving: args.halving },
+        Start::Fresh => Search { trials: args.trials.unwrap_or(TRIALS_DRAWN), halving: args.halving },
     };
     let space_file = args.space.clone().unwrap_or_else(|| out.join(SPACE));
     let (space, space_text) = Space::read(&space_file)?;
@@ -109,7 +115,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     match inputs.start() {
         Start::Resume => check_same_recipe(&recipe, &out)?,
         Start::Fresh => {
-            check_holds_no_runs(&out, SEARCH)?;
+            check_begins_anew(&out)?;
             let device = inputs.device.open(printer)?;
             let (classes, images) = (data.source.classes(), data.source.len());
             for trial in &trials {
@@ -121,14 +127,14 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let out = Claimed::new(&out)?;
     if inputs.start() == Start::Fresh {
         // another process may have been quicker
-        check_holds_no_runs(&out, SEARCH)?;
+        check_begins_anew(&out)?;
         data.info.write(&out)?;
         split.write(&out.join(SPLIT))?;
         write_text(&out.join(train::RECIPE), &recipe.to_toml()?)?;
         write_text(&out.join(SPACE), &space_text)?;
-        // last: what has it can be resumed
-        write_json(&out.join(SEARCH), &search)?;
     }
+    // last: what has it can be resumed
+    write_json(&out.join(SEARCH), &search)?;
     let device = inputs.device.open(printer)?;
     let training = training.device(&device);
     let made_by = Provenance::now(command_line(), device::name(&device));
@@ -147,7 +153,45 @@ fn draw(space: &Space, search: Search, recipe: &Recipe) -> Result<Vec<Trial>> {
     (1..=search.trials).map(trial).collect()
 }
 
+/// Refuses to begin a search in a folder that holds runs.
+fn check_begins_anew(out: &Path) -> Result<()> {
+    if !out.join(SEARCH).exists() {
+        return check_holds_no_runs(out, SEARCH);
+    }
+    Err(Error::new("already holds runs")
+        .at(out)
+        .hint(format!(
+            "choose another --out, or go on with `hema tune --resume --out {}`, for more trials with --trials N",
+            out.display()
+        ))
+        .with_kind(ErrorKind::AlreadyExists))
+}
+
 impl Search {
+    /// The search with more trials, which its first ones stay part of.
+    ///
+    /// # Errors
+    /// Fewer trials than it has; so many more that its halving would give the first trials other epochs.
+    fn extended(self, trials: u64, recipe: &Recipe) -> Result<Self> {
+        if trials < self.trials {
+            return Err(Error::new(format!("holds {} trials, found --trials {trials}", self.trials))
+                .hint("give a larger number, or leave it out"));
+        }
+        let more = Self { trials, ..self };
+        let longest = longest_stage(recipe);
+        if more.divisors(longest) != self.divisors(longest) {
+            let most = (self.trials..trials)
+                .rev()
+                .find(|count| Self { trials: *count, ..self }.divisors(longest) == self.divisors(longest));
+            return Err(Error::new(format!(
+                "with {trials} trials halving would begin with fewer epochs than its {} trials had",
+                self.trials
+            ))
+            .hint(format!("give at most --trials {}, or a new --out", most.unwrap_or(self.trials))));
+        }
+        Ok(more)
+    }
+
     /// The divisors of the number of epochs, rung by rung, when the longest stage has so many.
     fn divisors(self, epochs: u64) -> Vec<u64> {
         let powers = std::iter::successors(Some(1), |power| Some(power * ETA));
@@ -176,8 +220,7 @@ struct Tuner {
 
 impl Tuner {
     fn run(&self, printer: &Printer) -> Result<Status> {
-        let longest = self.recipe.stages.iter().map(|stage| stage.epochs).max().unwrap_or(1);
-        let divisors = self.search.divisors(longest);
+        let divisors = self.search.divisors(longest_stage(&self.recipe));
         let mut left: Vec<usize> = (0..self.trials.len()).collect();
         let mut out_of_it: Vec<Row> = Vec::new();
         for (rung, divisor) in divisors.iter().enumerate() {
@@ -339,6 +382,11 @@ impl Tuner {
         }));
         Ok(Status::Done)
     }
+}
+
+/// Epochs of the recipe's longest stage.
+fn longest_stage(recipe: &Recipe) -> u64 {
+    recipe.stages.iter().map(|stage| stage.epochs).max().unwrap_or(1)
 }
 
 fn write_text(path: &Path, text: &str) -> Result<()> {

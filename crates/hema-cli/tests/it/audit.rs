@@ -59,7 +59,13 @@ fn strict_turns_findings_into_a_status() {
 fn the_folder_holds_a_table_a_record_and_a_page() {
     let place = with_a_bad_picture();
     let said = place.hema("audit cells --out found --json").succeeds();
-    assert_eq!(said.err, "report: found/audit.html\n");
+    assert_eq!(
+        said.err,
+        "report: found/audit.html\n\
+         in the column `action` of found/findings.csv may stand drop (left out of the cleaned set), keep, or review (stays \
+         until somebody has looked)\n\
+         next: hema audit cells --apply found/findings.csv --write cells-clean.tar\n"
+    );
     let files: Vec<String> = place.list("found").into_iter().collect();
     assert_eq!(files, ["audit.html", "audit.json", "findings.csv"]);
     let table = place.read("found/findings.csv");
@@ -75,6 +81,9 @@ fn the_folder_holds_a_table_a_record_and_a_page() {
     assert_eq!(record["provenance"]["command"], "hema audit cells --out found --json");
 
     let page = place.read("found/audit.html");
+    for word in ["<code>drop</code>", "<code>keep</code>", "<code>review</code>", "0 (bad) to 1 (fine)"] {
+        assert!(page.contains(word), "{word}");
+    }
     assert!(page.contains("<h1>Audit of cells</h1>") && page.contains("1 of 64 images should go"));
 }
 
@@ -83,7 +92,9 @@ fn the_cleaned_set_holds_what_stays_in_any_form() {
     let place = with_a_bad_picture();
     for clean in ["clean", "clean.tar", "clean.zip", "clean.npz", "clean.csv"] {
         let said = place.hema(&format!("audit cells --write {clean}")).succeeds();
-        assert_eq!(said.err, format!("63 images that stay: {clean}\n"));
+        let stem = clean.split('.').next().unwrap();
+        let next = format!("next: hema split {clean} --out {stem}-split.csv");
+        assert_eq!(said.err, format!("63 images that stay: {clean}\n{next}\n"));
         assert_eq!(images(&place, clean), 63);
     }
     assert_eq!(place.list("clean/ig").len(), 7);
@@ -131,7 +142,7 @@ fn a_person_has_the_last_word() {
     findings(&place, "ig/0000.png,unreadable,keep\n");
     let said = place.hema("audit cells --apply findings.csv --write kept").succeeds();
     let warning = "warning: 1 unreadable image was skipped: cells/ig/0000.png: ";
-    assert!(said.err.starts_with(warning) && said.err.ends_with("63 images that stay: kept\n"), "{said:?}");
+    assert!(said.err.starts_with(warning) && said.err.contains("\n63 images that stay: kept\n"), "{said:?}");
 }
 
 #[test]
@@ -237,4 +248,25 @@ fn a_model_is_asked_for_a_second_opinion() {
     assert!(error.starts_with("error: nowhere: "), "{error}");
     let error = place.hema("audit cells --model run --folds 65").error();
     assert!(error.contains("65 folds of 64 labelled images"), "{error}");
+}
+
+#[test]
+fn every_audit_leads_on_by_a_command_that_works() {
+    let place = with_a_bad_picture();
+    let next = |said: &Said| {
+        let next = said.err.lines().find_map(|line| line.strip_prefix("next: hema "));
+        next.unwrap_or_else(|| panic!("{said:?}")).to_owned()
+    };
+    let said = place.hema("audit cells").succeeds();
+    assert!(said.out.contains("\nscores say how sound an image is, 0 (bad) to 1 (fine)"), "{said:?}");
+    let mut words = next(&said);
+    for expected in [
+        "audit cells --out cells-audit",
+        "audit cells --apply cells-audit/findings.csv --write cells-clean.tar",
+    ] {
+        assert_eq!(words, expected);
+        words = next(&place.hema(&words).succeeds());
+    }
+    assert_eq!(words, "split cells-clean.tar --out cells-clean-split.csv");
+    place.hema(&words).succeeds();
 }

@@ -1,6 +1,6 @@
 //! `hema challenge`: from data with planted pictures to a submission, in one command.
 
-use crate::support::{Place, QUICK};
+use crate::support::{Place, QUICK, Said};
 
 const WAY: &str = "challenge cells --out way --tta flips";
 
@@ -40,12 +40,48 @@ fn one_command_leads_from_the_data_to_a_submission_and_goes_on_where_it_stopped(
     let whole = place.hema(&format!("{command} --json")).succeeds().json();
     assert_eq!(whole["submission"], "way/submission.zip");
     assert!(whole["evaluation"]["conditions"][0]["scores"]["accuracy"].is_number(), "{whole}");
+}
 
-    let other = place.hema(&command.replace("flips", "dihedral")).error();
-    assert!(
-        other.starts_with("error: way: was begun with other data, another recipe or other views"),
-        "{other}"
-    );
+/// The commands that were shown.
+fn shown(said: &Said) -> Vec<&str> {
+    said.err.lines().filter_map(|line| line.strip_prefix("$ hema ")).collect()
+}
+
+#[test]
+fn the_last_lines_are_the_score_and_what_to_upload_which_learned_from_all_images() {
+    let place = planted();
+    let quick = QUICK.strip_prefix("--recipe cnn").unwrap();
+    let said = place.hema(&format!("{WAY} --recipe cnn {quick}")).succeeds();
+    let last: Vec<&str> = said.out.trim_end().lines().rev().take(2).collect();
+    assert!(last[0].starts_with("upload: way/submission.zip (the final model, "), "{said:?}");
+    assert!(last[1].starts_with("score: accuracy ") && last[1].contains("95 % interval"), "{said:?}");
+    let parts = |split: &str, part: &str| {
+        place.read(split).lines().filter(|line| line.split(',').any(|cell| cell == part)).count()
+    };
+    assert_eq!(parts("way/final-split.csv", "test"), 0);
+    assert!(parts("way/final-split.csv", "train") > parts("way/split.csv", "train"));
+    assert_eq!(parts("way/final-split.csv", "train") + parts("way/final-split.csv", "val"), 64);
+}
+
+#[test]
+fn what_has_changed_is_named_and_only_what_depends_on_it_is_done_again() {
+    let place = planted();
+    let quick = QUICK.strip_prefix("--recipe cnn").unwrap();
+    let command = format!("{WAY} --recipe cnn {quick} --no-final");
+    let said = place.hema(&command).succeeds();
+    assert!(!place.path("way/final").exists() && said.out.contains("(the judged model)"), "{said:?}");
+
+    let said = place.hema(&command.replace("flips", "none")).succeeds();
+    assert!(said.err.contains("the views have changed (flips, now none) since last time\n"), "{said:?}");
+    let names: Vec<&str> = shown(&said).iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["ensemble", "evaluate", "export"], "{said:?}");
+    let aside = place.list("way/earlier-1");
+    assert_eq!(aside, ["model.safetensors", "submission.zip", "test"].map(String::from).into());
+
+    let said = place.hema(&format!("{} --set seed=3", command.replace("flips", "none"))).succeeds();
+    assert!(said.err.contains("values of the recipe cnn have changed since last time\n"), "{said:?}");
+    let names: Vec<&str> = shown(&said).iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["train", "ensemble", "evaluate", "export"], "{said:?}");
 }
 
 #[test]

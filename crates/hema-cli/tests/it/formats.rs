@@ -61,6 +61,7 @@ const OTHERS: [&str; 9] = [
     "run/report.html",
     "run/run.json",
     "run/split.csv",
+    "run/training.json",
     "judged/report.html",
     "found/audit.html",
     "found/findings.csv",

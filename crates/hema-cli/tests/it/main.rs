@@ -30,6 +30,7 @@ mod support;
 mod sure;
 mod tables;
 mod test_part;
+mod together;
 mod tune;
 mod unused;
 mod weights;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use insta::assert_snapshot;
 
-use crate::support::{Place, Said, shape};
+use crate::support::{Place, Said, shape, without_device};
 
 /// A run that takes long enough to be interrupted.
 const LONG: &str = "train --recipe cnn --set model.name=cnn_gap --set precision=fp32 --set data.size=24 --set stage.all.epochs=40 \
@@ -48,16 +48,19 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
     // once right at the start, once in the middle
     let said = interrupt(&place, &format!("{LONG} --out run"), "training ");
     assert_eq!((said.status, said.out.as_str()), (Some(130), ""), "{said:?}");
-    let shape = shape(&said.err);
+    let shape = without_device(&shape(&said.err));
     let lines: Vec<&str> = shape.lines().filter(|line| !line.starts_with("train epoch")).collect();
     assert_snapshot!(lines.join("\n"), @r"
     train: # images of # pixels (# MB in memory)
     val: # images of # pixels (# MB in memory)
+    classes: # training images of each: basophil # eosinophil # erythroblast # ig # lymphocyte # monocyte # neutrophil # platelet #
+    network: cnn_gap, # parameters, from scratch, images of # pixels
+    stage train: # epochs, each of # steps of # images, adamw, learning rate # falling along a cosine, rising in the first # % of the steps, ends early after # epochs without a better one
     training cnn_gap in fp32 into run
     interrupted after step # everything is saved
     continue with: hema train --resume --out run
     ");
-    let said = interrupt(&place, "train --resume --out run", "train epoch 3 ");
+    let said = interrupt(&place, "train --resume --out run", "train epoch 3/");
     assert!(said.err.contains("\ncontinue with: hema train --resume --out run\n"), "{said:?}");
     place.hema("train --resume --out run").succeeds();
 
@@ -148,7 +151,7 @@ fn two_processes_do_not_train_into_one_folder() {
     let mut first = place.command(&format!("{LONG} --out run")).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(first.stderr.take().unwrap()).lines();
     // the first checkpoint is there
-    while !stderr.next().unwrap().unwrap().starts_with("train epoch 1 ") {}
+    while !stderr.next().unwrap().unwrap().starts_with("train epoch 1/") {}
     assert_snapshot!(beside(&place, "train --resume --out run").error(), @r"
     error: run: another hema is at work there
     hint: wait until it is done, or choose another --out
@@ -159,7 +162,7 @@ fn two_processes_do_not_train_into_one_folder() {
     let mut series =
         place.command(&format!("{LONG} --out series --seeds 2")).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(series.stderr.take().unwrap()).lines();
-    while !stderr.next().unwrap().unwrap().starts_with("train epoch 1 ") {}
+    while !stderr.next().unwrap().unwrap().starts_with("train epoch 1/") {}
     for out in ["series", "series/seed-0"] {
         let said = beside(&place, &format!("train --resume --out {out}")).error();
         assert!(said.starts_with(&format!("error: {out}: another hema is at work there\n")), "{said}");
@@ -210,7 +213,7 @@ fn a_run_goes_on_with_its_own_recipe_and_data_only() {
     let place = Place::with_run();
     assert_snapshot!(place.hema("train --resume --out run --set stage.0.lr=0.1").error(), @r"
     error: run/checkpoint.safetensors: was made with another recipe
-    hint: resume without --recipe and --set: the run keeps its own
+    hint: resume without --recipe and --set: the run keeps its own; for more epochs or other values begin a new run from its weights: --set model.weights=run/best.safetensors --out NEW
     ");
     std::fs::remove_dir_all(place.path("cells/ig")).unwrap();
     assert_snapshot!(place.hema("train --resume --out run").error(), @r"
@@ -246,7 +249,7 @@ fn a_folder_holds_one_run() {
     let before = place.read("run/metrics.csv");
     assert_snapshot!(place.train("--data cells --out run").error(), @r"
     error: run: already holds a run
-    hint: choose another --out, or continue it with --resume
+    hint: choose another --out, or continue it with --resume if it was interrupted; for more epochs or new data begin a new run from its weights: --set model.weights=run/best.safetensors --out NEW
     ");
     assert_eq!(place.read("run/metrics.csv"), before);
 }
@@ -266,7 +269,7 @@ fn a_damaged_checkpoint_is_refused() {
 fn a_run_that_a_scheduler_ends_is_saved_as_by_ctrl_c() {
     let place = Place::with_cells();
     for signal in ["-TERM", "-HUP"] {
-        let said = end_by(signal, &place, &format!("{LONG} --out run{signal}"), "train epoch 1 ");
+        let said = end_by(signal, &place, &format!("{LONG} --out run{signal}"), "train epoch 1/");
         assert_eq!(said.status, Some(130), "{said:?}");
         assert!(
             said.err.contains(&format!("continue with: hema train --resume --out run{signal}")),

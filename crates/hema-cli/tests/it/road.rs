@@ -4,7 +4,7 @@ use hema::synthetic::CLASSES;
 use insta::assert_snapshot;
 
 use crate::files;
-use crate::support::{Place, QUICK, Said, numbers, shape};
+use crate::support::{Place, QUICK, Said, numbers, shape, without_device};
 
 #[test]
 fn without_arguments_the_program_explains_itself() {
@@ -19,9 +19,12 @@ fn without_arguments_the_program_explains_itself() {
 fn a_run_says_how_it_goes_and_leaves_everything_behind() {
     let place = Place::with_cells();
     let said = place.train("--data cells --out run").succeeds();
-    assert_snapshot!(shape(&said.err), @r"
+    assert_snapshot!(without_device(&shape(&said.err)), @r"
     train: # images of # pixels (# MB in memory)
     val: # images of # pixels (# MB in memory)
+    classes: # training images of each: basophil # eosinophil # erythroblast # ig # lymphocyte # monocyte # neutrophil # platelet #
+    network: cnn_gap, # parameters, from scratch, images of # pixels
+    stage train: # epoch, each of # steps of # images, adamw, learning rate # falling along a cosine, rising in the first # % of the steps, ends early after # epochs without a better one
     training cnn_gap in fp32 into run
     train epoch # loss # val loss # val accuracy # % # images/s # s best accuracy so far
     done: best validation accuracy # in epoch #
@@ -65,11 +68,12 @@ fn a_run_says_how_it_goes_and_leaves_everything_behind() {
         "run.json",
         "evaluation.json",
         "report.html",
+        "training.json",
     ] {
         assert!(files.contains(name), "{name} is missing: {files:?}");
     }
     assert_eq!(files.iter().filter(|name| name.starts_with("events.out.tfevents.")).count(), 1, "{files:?}");
-    assert_eq!(files.len(), 10, "{files:?}");
+    assert_eq!(files.len(), 11, "{files:?}");
     assert_eq!(place.read("run/metrics.csv").lines().count(), 2);
     assert_eq!(place.read("run/split.csv").lines().count(), 65);
     assert!(place.read("run/recipe.toml").contains("cnn_gap"));

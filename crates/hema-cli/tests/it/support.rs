@@ -168,3 +168,8 @@ pub(crate) fn shape(text: &str) -> String {
 pub(crate) fn numbers(text: &str) -> Vec<f64> {
     text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
+
+/// What training says, without the line about the machine.
+pub(crate) fn without_device(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with("device: ")).collect::<Vec<_>>().join("\n")
+}

@@ -174,3 +174,26 @@ fn a_range_test_suggests_a_learning_rate_and_touches_no_run() {
         place.hema(&format!("train {TINY} --find-lr --resume --out run")).err.contains("cannot be used with")
     );
 }
+
+#[test]
+fn a_search_goes_on_to_more_trials_in_its_folder() {
+    let place = place();
+    let tune = format!("tune {TINY} --space space.toml");
+    place.hema(&format!("{tune} --trials 4 --out whole")).succeeds();
+    place.hema(&format!("{tune} --trials 2 --out parts")).succeeds();
+    let error = place.hema(&format!("{tune} --trials 4 --out parts")).error();
+    assert!(error.contains("`hema tune --resume --out parts`, for more trials with --trials N"), "{error}");
+    let said = place.hema("tune --resume --out parts --trials 4").succeeds();
+    assert_eq!(said.err.matches("already done").count(), 2, "{said:?}");
+    assert_eq!(trials(&place, "parts"), trials(&place, "whole"));
+
+    let error = place.hema("tune --resume --out parts --trials 3").error();
+    assert!(error.starts_with("error: parts: holds 4 trials, found --trials 3"), "{error}");
+    // halving that would begin with fewer epochs is another search
+    place.hema(&format!("{tune} --trials 2 --halving --out halved --set stage.0.epochs=3")).succeeds();
+    let error = place.hema("tune --resume --out halved --trials 3").error();
+    assert!(
+        error.contains("halving would begin with fewer epochs") && error.contains("--trials 2"),
+        "{error}"
+    );
+}

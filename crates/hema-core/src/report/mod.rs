@@ -32,6 +32,7 @@ mod kept;
 mod matrix;
 mod reliability;
 mod suites;
+mod training_data;
 mod unreadable;
 mod verdict;
 
@@ -61,6 +62,7 @@ pub use preview::render_preview;
 pub use rates::{RateTest, render_rates};
 pub use run_report::RunReport;
 pub use series::{SeriesReport, SeriesScore, render_series};
+pub use training_data::{ShownImage, TrainingData};
 pub use tuning::{Trial, Tuning, render_tuning};
 
 /// The page: one run in full, or several side by side first and then each in full.

@@ -6,7 +6,9 @@ use super::html::{
     short_count, words,
 };
 use super::run_report::RunReport;
-use super::{assumed, classes, curves, kept, matrix, reliability, suites, unreadable, verdict};
+use super::{
+    assumed, classes, curves, kept, matrix, reliability, suites, training_data, unreadable, verdict,
+};
 use crate::metrics::{METRICS, Metric, Notation, Scores};
 use crate::provenance::Provenance;
 use crate::record::{ConditionScores, Mistake};
@@ -63,6 +65,7 @@ pub(super) fn draw(run: &RunReport, outline: &Outline) -> String {
             of_shown(&|_| reliability::draw(&findings)),
         ),
         ("curves", "Learning curves".into(), learning),
+        ("training", "What training saw".into(), training_data::draw(run.training_data.as_ref())),
         (
             "unreadable",
             "Files that could not be read".into(),

@@ -1,6 +1,7 @@
 //! A run to report: its scores, and its training as far as it is known.
 
 use super::curves::Curves;
+use super::training_data::TrainingData;
 use crate::provenance::Provenance;
 use crate::record::Evaluation;
 
@@ -17,4 +18,6 @@ pub struct RunReport {
     pub recipe_toml: Option<String>,
     /// Where the model comes from; the evaluation has its own provenance.
     pub training: Option<Provenance>,
+    /// What it was trained on, where its run kept that.
+    pub training_data: Option<TrainingData>,
 }

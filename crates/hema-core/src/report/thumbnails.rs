@@ -27,7 +27,7 @@ impl Thumbnails {
         source.visit(
             &source.reading_order(Some(images))?,
             IN_FLIGHT,
-            |_, picture| picture.and_then(|picture| jpeg(&picture.image)).ok(),
+            |_, picture| picture.and_then(|picture| jpeg_base64(&picture.image)).ok(),
             |image, jpeg| {
                 pictures.insert(image, jpeg);
                 Ok(())
@@ -47,6 +47,7 @@ impl Thumbnails {
     }
 }
 
-fn jpeg(image: &Image) -> Result<String> {
+/// The image made small, as JPEG in base64.
+pub(super) fn jpeg_base64(image: &Image) -> Result<String> {
     Ok(base64(&shrink(image, SIDE)?.to_jpeg(QUALITY)?))
 }

@@ -6,6 +6,7 @@
 
 mod bundle;
 mod ensemble;
+mod several;
 pub(crate) mod timm;
 
 #[cfg(test)]
@@ -13,7 +14,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use hema_core::error::{Error, ErrorKind, Result};
+use hema_core::error::{Error, Result};
 use hema_core::{file, tta};
 
 use crate::weights::{self, Header};
@@ -22,8 +23,13 @@ use bundle::{KEY, Kind};
 pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, FittedOn, Manifest};
 pub use ensemble::{Ensemble, Fitted, Member, Weighting};
 
+pub use several::{SERIES, SUMMARY, expand, run_of, runs_inside, series};
+
 /// Name of the chosen model inside a run directory.
 pub const BEST: &str = "best.safetensors";
+
+/// Name of the last epoch's model inside a run directory.
+pub const LAST: &str = "last.safetensors";
 
 /// The contents of a model file.
 #[allow(clippy::large_enum_variant)] // there is one at a time
@@ -89,9 +95,20 @@ fn read_single(path: &Path) -> Result<(Bundle, u32)> {
 /// Reads the model file that a path means.
 fn read(path: &Path) -> Result<Contents> {
     let file = find(path)?;
-    let header = Header::read(&file)?;
+    let header = Header::read(&file).map_err(|e| of_run(e, &file))?;
     let Some(json) = header.metadata.get(KEY).cloned() else { return read_timms(&file, header) };
     read_ours(path, &json, header).map_err(|e| e.at(&file))
+}
+
+/// The error of a file that is no model, which may lie in the folder of a run that has one.
+fn of_run(error: Error, file: &Path) -> Error {
+    match file.with_file_name(BEST) {
+        best if best.is_file() && best != file => Error::new(error.message())
+            .at(file)
+            .hint(format!("the model of this run is {}", best.display()))
+            .with_kind(error.kind()),
+        _ => error,
+    }
 }
 
 /// Reads a bundle or an ensemble, whose document is `json`. Its tensors are held against it before they are
@@ -149,10 +166,18 @@ pub fn find(path: &Path) -> Result<PathBuf> {
     if path.join(timm::CONFIG).is_file() {
         return Ok(path.join(timm::WEIGHTS));
     }
-    Err(Error::new(format!("a folder without {BEST}, expected a model file or a run directory"))
-        .at(path)
-        .hint("a run directory gets its model at the end of its first epoch")
-        .with_kind(ErrorKind::NotFound))
+    Err(several::no_model(path))
+}
+
+/// The classes that a model file knows, without reading its weights; nothing for plain weights.
+///
+/// # Errors
+/// A file that cannot be read, an ensemble, a manifest that does not make sense.
+pub(crate) fn classes(file: &Path) -> Result<Option<Vec<String>>> {
+    let header = Header::read(file)?;
+    let Some(json) = header.metadata.get(KEY) else { return Ok(None) };
+    let value = serde_json::from_str(json).map_err(|e| bundle::unreadable(&e).at(file))?;
+    bundle::parse(value).map(|manifest| Some(manifest.classes)).map_err(|e| e.at(file))
 }
 
 /// A checksum of the model file that a path means, to tell models apart.

@@ -183,10 +183,13 @@ fn check_inputs(before: &Inputs, now: &Inputs, recipe: &Recipe, path: &Path) -> 
         |what: &str, hint: &str| Err(Error::new(format!("was made with another {what}")).at(path).hint(hint));
     // read rather than compared as text: the program that saved it may have known fewer keys
     if before.recipe != now.recipe && Recipe::parse_saved(&before.recipe, path)? != *recipe {
-        return differs("recipe", "resume without --recipe and --set: the run keeps its own");
+        let hint =
+            "resume without --recipe and --set: the run keeps its own; for more epochs or other values ";
+        return differs("recipe", &format!("{hint}{}", new_run_from(path)));
     }
     if before.train != now.train || before.val != now.val {
-        return differs("data set or split", "resume with the same --data and --split");
+        let hint = format!("resume with the same --data and --split; for new data {}", new_run_from(path));
+        return differs("data set or split", &hint);
     }
     if before.teachers != now.teachers {
         return differs(
@@ -195,6 +198,12 @@ fn check_inputs(before: &Inputs, now: &Inputs, recipe: &Recipe, path: &Path) -> 
         );
     }
     Ok(())
+}
+
+/// The road from a run to one that goes on from its weights; `path` is the run's checkpoint.
+fn new_run_from(path: &Path) -> String {
+    let model = path.with_file_name(model_file::BEST);
+    format!("begin a new run from its weights: --set model.weights={} --out NEW", model.display())
 }
 
 /// Checks a position, and that tensors of these shapes are those of the run there: its network's, those of

@@ -14,8 +14,7 @@ use hema_core::file;
 
 use crate::model_file::BEST;
 
-/// Name of the last epoch's model inside a run directory.
-pub const LAST: &str = "last.safetensors";
+pub use crate::model_file::LAST;
 
 /// Name of the recipe inside a run directory.
 pub const RECIPE: &str = "recipe.toml";
@@ -110,19 +109,28 @@ pub fn check_folder(out: &Path, start: Start) -> Result<()> {
     let (resumable, model) = (out.join(CHECKPOINT).exists(), out.join(BEST).exists());
     let (found, hint, kind) = match (start, resumable, model) {
         (Start::Resume, true, _) | (Start::Fresh, false, false) => return Ok(()),
-        (Start::Fresh, true, _) => (
+        (Start::Fresh, true, true) => (
             "already holds a run",
-            "choose another --out, or continue it with --resume",
+            format!(
+                "choose another --out, or continue it with --resume if it was interrupted; for more epochs or new data \
+                 begin a new run from its weights: --set model.weights={} --out NEW",
+                out.join(BEST).display()
+            ),
+            ErrorKind::AlreadyExists,
+        ),
+        (Start::Fresh, true, false) => (
+            "already holds a run",
+            "choose another --out, or continue it with --resume".into(),
             ErrorKind::AlreadyExists,
         ),
         (Start::Fresh, false, true) => (
             "already holds a run",
-            "choose another --out; this one has no checkpoint to resume from",
+            "choose another --out; this one has no checkpoint to resume from".into(),
             ErrorKind::AlreadyExists,
         ),
         (Start::Resume, false, _) => (
             "nothing to resume: there is no checkpoint",
-            "a run saves its first one in its first epoch, or when it is interrupted; start it anew",
+            "a run saves its first one in its first epoch, or when it is interrupted; start it anew".into(),
             ErrorKind::NotFound,
         ),
     };

@@ -12,9 +12,11 @@ mod checkpoint;
 mod folder;
 mod freeze;
 mod learner;
+mod outlook;
 mod range_test;
 mod settings;
 mod setup;
+mod start;
 mod statistics;
 mod task;
 mod teachers;
@@ -43,7 +45,8 @@ use crate::weights;
 use average::Average;
 use checkpoint::Position;
 use learner::Learner;
-use setup::{check_labelled, check_memory, check_sizes, start_weights};
+use setup::{check_labelled, check_memory, check_sizes};
+use start::start_weights;
 use teachers::Teachers;
 use validate::{Judge, Validated};
 
@@ -53,6 +56,8 @@ pub use setup::{model_spec, preprocess};
 pub use task::{Observer, Outcome, Progress, Task};
 pub use training_images::shown;
 
+pub(crate) use outlook::{outlook, training_data};
+
 pub use crate::run_log::{Epoch, Validation};
 
 /// Trains by a recipe. Set `stop` to end after the current step.
@@ -61,7 +66,7 @@ pub use crate::run_log::{Epoch, Validation};
 /// A recipe that does not fit the data or the model, a directory that already holds a run (or, resuming, none
 /// that fits), or a file that cannot be written.
 pub fn fit(task: &Task, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
-    let mut run = Run::open(task)?;
+    let mut run = Run::open(task, observer)?;
     while let Some(stage) = task.recipe.stages.get(run.position.stage) {
         run.learner.enter(stage)?;
         while run.continues(stage) {
@@ -92,7 +97,7 @@ pub fn check(recipe: &Recipe, classes: &[String], images: usize, device: &Device
     check_sizes(recipe, &spec)?;
     check_memory(recipe, &spec, images, device)?;
     let network = Network::new(&spec, recipe.seed, &device.clone().autodiff())?;
-    let network = start_weights(network, &spec, &recipe.model.weights)?;
+    let (network, _) = start_weights(network, &spec, &recipe.model.weights, classes)?;
     recipe.stages.iter().try_for_each(|stage| freeze::prepare(network.clone(), stage).map(drop))
 }
 
@@ -114,7 +119,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Starts a run in an empty directory, or goes on with the one that is there.
-    fn open(task: &'a Task<'a>) -> Result<Self> {
+    fn open(task: &'a Task<'a>, observer: &mut dyn Observer) -> Result<Self> {
         let recipe = task.recipe;
         check_labelled(task.train)?;
         check_labelled(task.val)?;
@@ -141,7 +146,12 @@ impl<'a> Run<'a> {
                 learner.optimizer = Some(restored);
             }
         } else {
-            learner.network = start_weights(learner.network, &spec, &recipe.model.weights)?;
+            let weights = &recipe.model.weights;
+            let (network, line) = start_weights(learner.network, &spec, weights, task.train.classes())?;
+            learner.network = network;
+            if let Some(line) = line {
+                observer.note(&line);
+            }
             let text = recipe.to_toml()?;
             file::write_atomic(&task.out.join(RECIPE), |w| w.write_all(text.as_bytes()))?;
         }
@@ -235,6 +245,7 @@ impl<'a> Run<'a> {
             epochs: position.epoch + 1 + self.epochs_left(),
             batch: position.batch,
             batches,
+            steps_left: self.steps_left(),
             loss: position.loss_sum / position.images as f64,
             images_per_second: trained as f64 / self.epoch_started.elapsed().as_secs_f64(),
         }
@@ -253,6 +264,14 @@ impl<'a> Run<'a> {
     fn epochs_left(&self) -> u64 {
         let stages = &self.task.recipe.stages[self.position.stage..];
         stages.iter().map(|stage| stage.epochs).sum::<u64>() - self.position.stage_epoch - 1
+    }
+
+    /// Steps that the run still takes, if no stage ends early.
+    fn steps_left(&self) -> u64 {
+        let images = self.learner.images.len();
+        let stages = &self.task.recipe.stages[self.position.stage..];
+        let steps = stages.iter().map(|stage| stage.total_steps(images)).sum::<u64>();
+        steps.saturating_sub(self.position.stage_step)
     }
 
     /// Logs the epoch, keeps its weights if they are the best, and saves a checkpoint.

@@ -12,7 +12,8 @@ use hema_core::error::{Error, Result};
 use hema_core::sampler::Draw;
 
 use super::learner::Learner;
-use super::setup::{check_labelled, model_spec, start_weights};
+use super::setup::{check_labelled, model_spec};
+use super::start::start_weights;
 use crate::loader::{self, Flow};
 use crate::nn::on_pool;
 use crate::recipe::Recipe;
@@ -110,7 +111,7 @@ pub fn test_rates(
     let stage = recipe.stages.first().ok_or_else(|| Error::new("the recipe has no stage"))?;
     let mut learner = Learner::new(recipe, data, device)?;
     let spec = model_spec(recipe, data.classes().len());
-    learner.network = start_weights(learner.network, &spec, &recipe.model.weights)?;
+    learner.network = start_weights(learner.network, &spec, &recipe.model.weights, data.classes())?.0;
     learner.enter(stage)?;
 
     let (images, teachers) = (learner.images.clone(), learner.teachers.clone());

@@ -1,7 +1,5 @@
 //! The parts of a run before its first step: its preprocessing, its network and where the weights start.
 
-use std::path::PathBuf;
-
 use burn::tensor::Device;
 use hema_core::data::Dataset;
 use hema_core::error::{Error, Result};
@@ -12,8 +10,7 @@ use crate::loader::MADE_AHEAD;
 use crate::loss::VIEWS;
 use crate::memory;
 use crate::model::{ModelSpec, Network};
-use crate::recipe::{Averaging, Recipe, Stage, Weights};
-use crate::weights;
+use crate::recipe::{Averaging, Recipe, Stage};
 
 pub(super) fn check_labelled(data: &Dataset) -> Result<()> {
     match (0..data.len()).find(|&i| data.label(i).is_none()) {
@@ -126,13 +123,4 @@ fn bytes_of_step(
     let maps = if stage.recompute { 0 } else { outline.maps }.saturating_add(2 * outline.largest_map);
     let width = recipe.precision.on(device).bytes();
     Ok(weights.saturating_add(waiting).saturating_add(at_once.saturating_mul(maps).saturating_mul(width)))
-}
-
-pub(super) fn start_weights(network: Network, spec: &ModelSpec, start: &Weights) -> Result<Network> {
-    let path: PathBuf = match start {
-        Weights::None => return Ok(network),
-        Weights::Imagenet => weights::find_pretrained(&spec.name)?,
-        Weights::Path(path) => path.clone(),
-    };
-    weights::start_from(network, spec, &path)
 }

@@ -65,6 +65,8 @@ pub struct Progress<'a> {
     pub batch: u64,
     /// Steps of the epoch.
     pub batches: u64,
+    /// Steps that the run still takes, if no stage ends early.
+    pub steps_left: u64,
     /// Mean loss of the epoch so far.
     pub loss: f64,
     /// Training images per second in this epoch.

@@ -15,6 +15,7 @@ pub use file::{TensorFile, read, write};
 pub use hub_cache::HubCache;
 pub use import::{Imported, import};
 pub use pretrained::{HUB_FILE, check_fits, find_pretrained, start_from};
+pub(crate) use pretrained::{Taken, begin_from, go_on_from};
 pub use published::{PUBLISHED, Published};
 pub use state::{Array, LoadReport, StateDict, count_trainable, load, state_dict};
 pub(crate) use state::{Names, Shapes, check_shapes, gradient_norms, shapes};

@@ -90,6 +90,41 @@ pub fn check_fits(name: &str, path: &Path) -> Result<()> {
 /// A file that cannot be read, a backbone tensor that is missing or of another shape, or nothing in it that
 /// the network knows.
 pub fn start_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<Network> {
+    begin_from(network, spec, path).map(|(network, _)| network)
+}
+
+/// What a network has taken from a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Tensors that the network has from the file.
+    pub(crate) loaded: usize,
+    /// Names of the others that it has.
+    pub(crate) new: Vec<String>,
+    /// Tensors of the file that it has not taken.
+    pub(crate) left_out: usize,
+}
+
+/// Loads a whole network from a file that holds the very same, head and all; else its backbone, as
+/// [`start_from`] does.
+///
+/// # Errors
+/// Those of [`start_from`].
+pub(crate) fn go_on_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<(Network, Taken)> {
+    let header = Header::read(path)?;
+    let own = shapes(&network);
+    if header.shapes() != own {
+        return begin_from(network, spec, path);
+    }
+    let state = header.read_tensors()?.tensors;
+    let (network, _) = load(network, &state).map_err(|e| e.at(path))?;
+    Ok((network, Taken { loaded: own.len(), new: Vec::new(), left_out: 0 }))
+}
+
+/// Loads a backbone as [`start_from`] does, and says what was taken.
+///
+/// # Errors
+/// Those of [`start_from`].
+pub(crate) fn begin_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<(Network, Taken)> {
     let parts = network.parts();
     let header = Header::read(path)?;
     let own = shapes(&network);
@@ -106,8 +141,11 @@ pub fn start_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<Net
     check_backbone(&found, &expected, &spec.name).map_err(|e| e.at(path))?;
 
     let mut state = header.read_tensors()?.tensors;
+    let in_file = state.len();
     state.retain(|name, _| is_wanted(name));
-    load(network, &state).map(|(network, _)| network).map_err(|e| e.at(path))
+    let (network, report) = load(network, &state).map_err(|e| e.at(path))?;
+    let taken = Taken { loaded: state.len(), new: report.missing, left_out: in_file - state.len() };
+    Ok((network, taken))
 }
 
 /// Checks the backbone in a file, by the names and shapes of its tensors.

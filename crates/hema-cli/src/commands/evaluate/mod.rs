@@ -1,6 +1,7 @@
 //! `hema evaluate`: how good a model is, on unchanged and on degraded images.
 
 mod adapted;
+mod folds;
 mod kept;
 
 use std::path::PathBuf;
@@ -45,6 +46,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(out) = &args.out {
         file::create_folder(out)?;
     }
+    folds::check(&args.model.model, &args.data, args.part.as_deref())?;
     let model = args.model.open(printer)?;
     let mut evaluating = hema::evaluate(&model, &args.data);
     for name in &args.suite {

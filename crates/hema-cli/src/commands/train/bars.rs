@@ -1,5 +1,7 @@
 //! A run on the terminal: a bar for each epoch, and a line when it is done.
 
+use std::time::{Duration, Instant};
+
 use hema::metrics::{self, Place};
 use hema::recipe::Recipe;
 use hema::train::{Epoch, Observer, Progress, Validation};
@@ -8,8 +10,13 @@ use hema::{Phase, Watch};
 use crate::output::{self, Bars, Printer, metric_text, percent};
 use crate::status::listen_to_ctrl_c;
 
+use super::remaining::{Remaining, in_words};
+
 /// Seconds of an epoch from which it matters what they are spent on.
 const WORTH_A_WORD: f64 = 10.0;
+
+/// Time to the end from which it is told.
+const WORTH_TELLING: Duration = Duration::from_secs(10);
 
 /// Shows a run on the terminal, and has Ctrl-C stop it.
 pub(crate) struct TrainingBars<'a> {
@@ -23,6 +30,11 @@ pub(crate) struct TrainingBars<'a> {
     awaited: &'static str,
     /// Validation metrics of the epoch before, in words.
     validated: Option<String>,
+    /// Most epochs that the run can have.
+    epochs: u64,
+    remaining: Remaining,
+    /// Whether the time to the end was told.
+    told: bool,
 }
 
 impl<'a> TrainingBars<'a> {
@@ -36,6 +48,9 @@ impl<'a> TrainingBars<'a> {
             metric: recipe.select.describe(),
             awaited: if taught { "images and teachers" } else { "images" },
             validated: None,
+            epochs: recipe.stages.iter().map(|stage| stage.epochs).sum(),
+            remaining: Remaining::default(),
+            told: false,
         }
     }
 
@@ -88,10 +103,18 @@ impl Observer for TrainingBars<'_> {
             let name = format!("{} epoch {}/{}", progress.stage.name, progress.epoch, progress.epochs);
             self.bar = Some((progress.epoch, self.printer.progress(&name, progress.batches)));
         }
+        self.epochs = progress.epochs;
+        let left = self.remaining.after_step(&progress.stage.name, progress.steps_left, Instant::now());
+        if let Some(left) = left.filter(|left| !self.told && *left > WORTH_TELLING) {
+            self.told = true;
+            let early = if progress.stage.patience.is_some() { ", less if a stage ends early" } else { "" };
+            self.note(&format!("about {} to the end at this pace{early}", in_words(left)));
+        }
         if let Some((_, bar)) = &self.bar {
             let speed = progress.images_per_second;
             let val = self.validated.as_deref().unwrap_or_default();
-            bar.set(progress.batch, &format!("loss {:.4}  {val}{speed:.0} images/s", progress.loss));
+            let left = left.map_or(String::new(), |left| format!("  run {} left, epoch", in_words(left)));
+            bar.set(progress.batch, &format!("loss {:.4}  {val}{speed:.0} images/s{left}", progress.loss));
         }
     }
 
@@ -108,9 +131,10 @@ impl Observer for TrainingBars<'_> {
             String::new()
         };
         self.printer.note(&format!(
-            "{} epoch {}  loss {:.4}  val loss {:.4}  {validated}  {:.0} images/s{slow}  {:.0} s{best}",
+            "{} epoch {}/{}  loss {:.4}  val loss {:.4}  {validated}  {:.0} images/s{slow}  {:.0} s{best}",
             epoch.stage,
             epoch.epoch,
+            self.epochs,
             epoch.train_loss,
             epoch.val.loss,
             epoch.images_per_second,

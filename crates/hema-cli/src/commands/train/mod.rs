@@ -3,6 +3,7 @@
 mod bars;
 mod find_lr;
 mod inputs;
+mod remaining;
 mod resuming;
 mod series;
 

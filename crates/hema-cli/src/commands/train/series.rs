@@ -10,7 +10,7 @@ use std::sync::Arc;
 use hema::data::Source;
 use hema::error::{Error, Result};
 use hema::metrics::{self, ACCURACY, Metric, Notation, Place};
-use hema::model_file::Bundle;
+use hema::model_file::{Bundle, SERIES, SUMMARY};
 use hema::provenance::Provenance;
 use hema::recipe::Recipe;
 use hema::report::{self, Origin, RunReport, SeriesReport, SeriesScore};
@@ -27,11 +27,6 @@ use crate::commands::weights::warn_of_weights;
 use crate::next;
 use crate::output::{Bars, Printer, table};
 use crate::status::Status;
-
-/// Name of the file that says which runs were asked for.
-const SERIES: &str = "series.json";
-/// Name of the file with the scores of all runs.
-const SUMMARY: &str = "summary.json";
 
 /// The runs of a series.
 #[derive(Clone, Copy, Serialize, Deserialize)]

@@ -9,6 +9,7 @@
 mod balance;
 mod cards;
 mod headline;
+mod next;
 mod sheets;
 mod subject;
 #[cfg(test)]
@@ -40,7 +41,10 @@ pub fn render_audit(report: &AuditReport) -> Result<String> {
     shown.extend(sheets.images());
     let thumbnails = Thumbnails::read(report.source, &shown)?;
 
-    let mut sections = vec![("classes", "Classes".to_owned(), balance::draw(&report.record.summary))];
+    let mut sections = vec![
+        ("next", "What to do next".to_owned(), next::draw(report)),
+        ("classes", "Classes".to_owned(), balance::draw(&report.record.summary)),
+    ];
     sections
         .extend(checks.iter().map(|check| (check.name(), check.title(), check.draw(&subject, &thumbnails))));
     sections.push(("samples", "What the classes look like".to_owned(), sheets.draw(&subject, &thumbnails)));

@@ -79,6 +79,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
             "name = \"blood\"\nseed = 7\n\n[model]\narchitecture = \"tf_efficientnetv2_b0\"\n".into(),
         ),
         training: Some(provenance("hema train --recipe recipes/blood.toml --data pbc.tar --out runs/blood")),
+        training_data: None,
     }
 }
 

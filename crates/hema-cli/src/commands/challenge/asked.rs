@@ -1,0 +1,142 @@
+//! The arguments that a challenge's folder was made with, and what other ones change.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hema::error::{Error, Result};
+use hema::file;
+use hema::run_folder::{read_json, write_json};
+use serde::{Deserialize, Serialize};
+
+/// Name of the record, inside the folder.
+const ASKED: &str = "challenge.json";
+
+/// An argument that decides what steps make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// The data.
+    Data,
+    /// The recipe with its overrides.
+    Recipe,
+    /// The views that are averaged over.
+    Views,
+    /// Whether a final model is fitted.
+    Final,
+}
+
+/// The arguments.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Asked {
+    pub(super) data: PathBuf,
+    pub(super) recipe: String,
+    pub(super) overrides: Vec<String>,
+    pub(super) tta: String,
+    /// The recipe itself, whose file may change; empty in folders from before it was kept.
+    #[serde(default)]
+    pub(super) recipe_text: String,
+    /// The judged model is submitted; folders from before there were final models have none.
+    #[serde(default = "yes")]
+    pub(super) no_final: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Asked {
+    /// What differs from the arguments that the folder was made with, and how, in words; nothing for a new
+    /// folder.
+    ///
+    /// # Errors
+    /// A record that cannot be read.
+    pub(super) fn changes(&self, out: &Path) -> Result<Vec<(What, String)>> {
+        let path = out.join(ASKED);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        Ok(self.differences(&read_json(&path)?))
+    }
+
+    fn differences(&self, before: &Self) -> Vec<(What, String)> {
+        let mut found = Vec::new();
+        if self.data != before.data {
+            let (old, new) = (before.data.display(), self.data.display());
+            found.push((What::Data, format!("the data have changed ({old}, now {new})")));
+        }
+        if !self.has_recipe_of(before) {
+            let change = match (&before.recipe, &self.recipe) {
+                (old, new) if old == new => format!("values of the recipe {new} have changed"),
+                (old, new) => format!("the recipe has changed ({old}, now {new})"),
+            };
+            found.push((What::Recipe, change));
+        }
+        if self.tta != before.tta {
+            found.push((What::Views, format!("the views have changed ({}, now {})", before.tta, self.tta)));
+        }
+        if self.no_final != before.no_final {
+            let what = if self.no_final { "the judged model" } else { "a final model" };
+            found.push((What::Final, format!("the model to submit has changed (now {what})")));
+        }
+        found
+    }
+
+    fn has_recipe_of(&self, before: &Self) -> bool {
+        if before.recipe_text.is_empty() {
+            return (&self.recipe, &self.overrides) == (&before.recipe, &before.overrides);
+        }
+        self.recipe_text == before.recipe_text
+    }
+
+    /// Writes the record.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub(super) fn write(&self, out: &Path) -> Result<()> {
+        write_json(&out.join(ASKED), self)
+    }
+}
+
+/// Moves what was made into a new folder inside, and gives its path.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub(super) fn put_aside(out: &Path, made: &[PathBuf]) -> Result<PathBuf> {
+    let mut numbers = 1_u32..;
+    let aside = loop {
+        let folder = out.join(format!("earlier-{}", numbers.next().unwrap_or(u32::MAX)));
+        if !folder.exists() {
+            break folder;
+        }
+    };
+    file::create_folder(&aside)?;
+    for path in made {
+        let to = aside.join(path.file_name().unwrap_or_default());
+        fs::rename(path, &to).map_err(|e| Error::io(path, &e))?;
+    }
+    Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_changed_is_named_and_a_recipe_is_its_contents() {
+        let before = Asked {
+            data: "cells".into(),
+            recipe: "cnn".into(),
+            overrides: vec![],
+            tta: "flips".into(),
+            recipe_text: "seed = 0".into(),
+            no_final: false,
+        };
+        let changes =
+            |now: Asked| now.differences(&before).into_iter().map(|(what, _)| what).collect::<Vec<_>>();
+        assert_eq!(changes(before.clone()), []);
+        assert_eq!(changes(Asked { recipe: "same.toml".into(), ..before.clone() }), []);
+        let other = Asked { recipe_text: "seed = 1".into(), tta: "none".into(), ..before.clone() };
+        assert_eq!(changes(other), [What::Recipe, What::Views]);
+        let moved = Asked { data: "others".into(), no_final: true, ..before.clone() };
+        assert_eq!(changes(moved), [What::Data, What::Final]);
+    }
+}

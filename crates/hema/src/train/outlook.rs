@@ -1,0 +1,193 @@
+//! What a run is about to do, said before its first step: in lines for people, and in what its page shows of
+//! the images.
+
+use std::collections::BTreeMap;
+
+use hema_core::error::Result;
+use hema_core::report::{ShownImage, TrainingData};
+
+use super::setup::model_spec;
+use super::task::Task;
+use super::training_images::{Labelled, TrainingImages};
+use crate::device;
+use crate::loss::Target;
+use crate::model::Network;
+use crate::recipe::{Recipe, Stage, Train, Weights};
+use crate::schedule::Shape;
+
+/// Most images on the sheet that a run's page shows: about 150 kilobytes.
+const SHOWN: usize = 24;
+
+/// Most classes that are named with their counts.
+const NAMED: usize = 20;
+
+/// The lines: classes with their training images, the network, the device and its precision, and every stage
+/// with its learning rate.
+///
+/// # Errors
+/// A recipe that makes no sense.
+pub(crate) fn outlook(task: &Task) -> Result<Vec<String>> {
+    let recipe = task.recipe;
+    let spec = model_spec(recipe, task.train.classes().len());
+    let parameters = Network::outline(&spec)?.parameters;
+    let images = TrainingImages::new(recipe, task.train)?.len();
+    let precision = recipe.precision.on(task.device).name();
+    let mut lines = vec![
+        classes(task),
+        format!(
+            "network: {}, {} parameters, {}, images of {} pixels",
+            recipe.model.name,
+            thousands(parameters),
+            weights(&recipe.model.weights),
+            spec.size
+        ),
+        format!("device: {}, {precision}", device::name(task.device)),
+    ];
+    lines.extend(recipe.stages.iter().map(|stage| describe(stage, images)));
+    Ok(lines)
+}
+
+/// Where the weights start.
+fn weights(start: &Weights) -> String {
+    match start {
+        Weights::None => "from scratch".into(),
+        Weights::Imagenet => "from ImageNet weights".into(),
+        Weights::Path(path) => format!("from the weights of {}", path.display()),
+    }
+}
+
+/// How many classes there are, and the training images of each.
+fn classes(task: &Task) -> String {
+    let (names, counts) = (task.train.classes(), task.train.counts());
+    let mut named: Vec<String> =
+        names.iter().zip(&counts).take(NAMED).map(|(name, count)| format!("{name} {count}")).collect();
+    if names.len() > NAMED {
+        named.push(format!("and {} more", names.len() - NAMED));
+    }
+    format!("classes: {}, training images of each: {}", names.len(), named.join(", "))
+}
+
+/// A stage: its epochs and steps, what it trains, and its learning rate.
+fn describe(stage: &Stage, images: usize) -> String {
+    let Stage { name, epochs, lr, .. } = stage;
+    let steps = stage.steps_per_epoch(images);
+    let trains = match &stage.train {
+        Train::All => String::new(),
+        Train::Head => " the head alone,".into(),
+        Train::From(module) => format!(" from `{module}` on,"),
+    };
+    let schedule = match stage.schedule {
+        Shape::Constant => "constant",
+        Shape::Cosine => "falling along a cosine",
+        Shape::OneCycle => "one cycle",
+    };
+    let warmup = match stage.warmup {
+        Some(share) if share > 0.0 => format!(", rising in the first {:.0} % of the steps", 100.0 * share),
+        _ => String::new(),
+    };
+    let early = stage.patience.map_or(String::new(), |patience| {
+        format!(", ends early after {patience} epochs without a better one")
+    });
+    format!(
+        "stage {name}:{trains} {}, each of {} of {} images, {}, learning rate {lr}, {schedule}{warmup}{early}",
+        many(*epochs, "epoch"),
+        many(steps, "step"),
+        stage.batch_size,
+        stage.optimizer.row().name()
+    )
+}
+
+fn many(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// A count with a comma between thousands.
+fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| std::str::from_utf8(group).unwrap_or_default())
+        .collect();
+    groups.join(",")
+}
+
+/// The images that training has, and the first of them as it shows them: those of the first step of the first
+/// epoch, whose pictures are mixed with each other as there.
+///
+/// # Errors
+/// A recipe that makes no sense; an image that cannot be read from the data set's store.
+pub(crate) fn training_data(task: &Task) -> Result<TrainingData> {
+    let (recipe, classes) = (task.recipe, task.train.classes());
+    let images = TrainingImages::new(recipe, task.train)?;
+    let shown = first_images(recipe, &images)?;
+    let shown = shown
+        .iter()
+        .map(|(labelled, image)| ShownImage::new(label(&labelled.target, classes), image))
+        .collect::<Result<_>>()?;
+    Ok(TrainingData {
+        classes: classes.to_vec(),
+        training: task.train.counts(),
+        validation: task.val.counts(),
+        epoch: images.quotas().to_vec(),
+        shown,
+    })
+}
+
+fn first_images(recipe: &Recipe, images: &TrainingImages) -> Result<Vec<(Labelled, hema_core::Image)>> {
+    let Some(stage) = recipe.stages.first() else { return Ok(Vec::new()) };
+    let mut draws = images.draw(0, stage.batch_size);
+    draws.truncate(stage.batch_size);
+    let batch = images.batch(&draws, 0)?;
+    // of several views the second has gone through everything
+    let skipped = if recipe.loss.consistency > 0.0 { draws.len() } else { 0 };
+    Ok(batch.into_iter().skip(skipped).take(draws.len().min(SHOWN)).collect())
+}
+
+/// The class of an image, or the shares of those that are mixed in it.
+fn label(target: &Target, classes: &[String]) -> String {
+    let mixed = target.mixed();
+    let mut shares =
+        BTreeMap::from([(target.label(), 1.0 - mixed.iter().map(|(_, share)| share).sum::<f32>())]);
+    for (class, share) in mixed {
+        *shares.entry(*class).or_default() += share;
+    }
+    let name = |class: usize| classes.get(class).map_or("", String::as_str);
+    let percent = |share: f32| (100.0 * share).round();
+    let mut shares: Vec<(usize, f32)> =
+        shares.into_iter().filter(|(_, share)| percent(*share) > 0.0).collect();
+    shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+    match shares.as_slice() {
+        [(only, _)] => name(*only).to_owned(),
+        several => {
+            let parts =
+                several.iter().map(|(class, share)| format!("{} % {}", percent(*share), name(*class)));
+            parts.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_label_of_a_mixture_has_the_shares_of_its_classes() {
+        let classes = ["a", "b", "c"].map(String::from);
+        let mut target = Target::from(0);
+        assert_eq!(label(&target, &classes), "a");
+        target.mix(&Target::from(1), 0.25);
+        assert_eq!(label(&target, &classes), "75 % a, 25 % b");
+        target.mix(&Target::from(1), 0.5);
+        assert_eq!(label(&target, &classes), "63 % b, 38 % a");
+        let mut same = Target::from(2);
+        same.mix(&Target::from(2), 0.4);
+        assert_eq!(label(&same, &classes), "c");
+    }
+
+    #[test]
+    fn counts_have_commas() {
+        assert_eq!([1, 999, 1000, 20_154_832].map(thousands), ["1", "999", "1,000", "20,154,832"]);
+    }
+}
