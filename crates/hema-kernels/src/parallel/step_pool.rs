@@ -499,7 +499,9 @@ mod tests {
             );
             let made = made.into_inner();
             assert!(made <= 4, "{made}");
-            assert_eq!(counts.iter().filter(|count| **count == 1).count(), made);
+            // a thread that comes late has made something and finds no task left
+            let used = counts.iter().filter(|count| **count == 1).count();
+            assert!((1..=made).contains(&used), "{used} of {made}");
         });
     }
 }
