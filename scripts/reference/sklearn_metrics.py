@@ -56,7 +56,7 @@ def case(name, labels, p32):
         "probabilities": [float(x) for x in p.ravel()],
         "accuracy": metrics.accuracy_score(labels, predicted),
         "balanced_accuracy": metrics.balanced_accuracy_score(labels, predicted),
-        "macro_f1": metrics.f1_score(labels, predicted, average="macro"),
+        "macro_f1": metrics.f1_score(labels, predicted, labels=np.unique(labels), average="macro"),
         "auroc": float(np.mean(defined)) if defined else None,
         # metrics.log_loss wants rows that sum to 1 in double precision; this is what it computes for them
         "nll": float(-np.log(clipped[np.arange(len(labels)), labels]).mean()),
@@ -107,6 +107,9 @@ def main():
     labels, _ = drawn(40, 4)
     cases.append(case("perfect", labels, np.eye(4, dtype=np.float32)[labels]))
     cases.append(case("certain and wrong", labels, np.eye(4, dtype=np.float32)[(labels + 1) % 4]))
+
+    labels, p = drawn(50, 8)
+    cases.append(case("three of eight classes do not occur, though they are predicted", labels % 5, p))
 
     print(json.dumps(cases, indent=None, separators=(",", ":")))
 

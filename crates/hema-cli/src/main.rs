@@ -14,8 +14,9 @@ mod tests;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
-use crate::commands::Command;
+use crate::commands::{Command, parted_override};
 use crate::output::Printer;
 use crate::size::parse_size;
 use crate::status::Status;
@@ -41,7 +42,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     let printer = Printer::new(cli.json);
     cli.memory.into_iter().for_each(hema::data::set_memory);
     let result = cli.command.run(&printer);
@@ -54,5 +55,17 @@ fn main() -> ExitCode {
             printer.error(&error);
             ExitCode::from(2)
         }
+    }
+}
+
+/// Ends the program with what is wrong with its arguments.
+fn refuse(error: &clap::Error) -> ! {
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    match parted_override(&words) {
+        Some(parted) if error.kind() == ErrorKind::UnknownArgument => {
+            Printer::new(false).error(&parted);
+            std::process::exit(2)
+        }
+        _ => error.exit(),
     }
 }

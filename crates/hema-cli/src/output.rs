@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hema::data::{Notice, Skipped};
 pub(crate) use hema::error::printable;
 use hema::error::{Error, Result};
-use hema::metrics::{Metric, Notation};
+use hema::metrics::{Metric, Notation, share_in_percent};
 use hema::watch::skipped_images;
 use hema::{Phase, Watch, file};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -250,9 +250,9 @@ impl Drop for Bars<'_> {
     }
 }
 
-/// A share in percent with one decimal.
+/// A share in percent with one decimal; one that is not quite all or nothing does not read as such.
 pub(crate) fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
+    share_in_percent(share).map_or("-".into(), |digits| format!("{digits} %"))
 }
 
 /// The value of a metric, as its row says that the terminal writes it.
@@ -282,6 +282,21 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Text in lines of at most `width` columns, where its words are no longer, set in by `indent`.
+pub(crate) fn wrapped(text: &str, indent: usize, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{:indent$}{word}", "")),
+        }
+    }
+    lines.join("\n")
 }
 
 /// A path as one word of a command line, quoted where the shell would divide or change it, or where it would

@@ -120,23 +120,36 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A "did you mean" hint: the candidate closest to `given`, or the list of candidates when none is close. One
-/// that prints the same as `given` is shown with the characters that differ.
+/// A "did you mean" hint: the candidate [`nearest`] to `given`, or the list of candidates when none is close.
+/// One that prints the same as `given` is shown with the characters that differ.
 pub fn suggest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let candidates: Vec<&str> = candidates.into_iter().collect();
     if let Some(twin) = candidates.iter().find(|candidate| printed(candidate) == printed(given)) {
         let (given, twin) = (quoted(given), quoted(twin));
         return format!("{given} prints like {twin}, but is other characters: type it anew");
     }
-    let closest = candidates
-        .iter()
-        .map(|c| (strsim::jaro_winkler(given, c), *c))
-        .filter(|(score, _)| *score > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match closest {
-        Some((_, name)) => format!("did you mean `{name}`?"),
+    match nearest(given, candidates.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`?"),
         None => format!("known: {}", candidates.join(", ")),
     }
+}
+
+/// The candidate closest to `given`: one that differs in case and separators alone, else one that is spelt
+/// much alike; nothing where none is.
+pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let same = candidates.iter().find(|candidate| squashed(candidate) == squashed(given));
+    let lower = given.to_lowercase();
+    let alike = || {
+        let scored = candidates.iter().map(|c| (strsim::jaro_winkler(&lower, &c.to_lowercase()), c));
+        scored.filter(|(score, _)| *score > 0.75).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+    };
+    same.or_else(alike).copied()
+}
+
+/// A name in lower case without what separates its words: `AdamW` and `adam_w` are one.
+pub fn squashed(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '-' | '_' | '.' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -169,6 +182,15 @@ mod tests {
     fn suggests_the_closest_name_or_lists_all() {
         assert_eq!(suggest("epohcs", ["epochs", "seed"]), "did you mean `epochs`?");
         assert_eq!(suggest("zzz", ["epochs", "seed"]), "known: epochs, seed");
+    }
+
+    #[test]
+    fn case_and_separators_make_no_other_name() {
+        assert_eq!(nearest("SGD", ["adam", "sgd"]), Some("sgd"));
+        assert_eq!(nearest("OneCycle", ["cosine", "one-cycle"]), Some("one-cycle"));
+        assert_eq!(nearest("Cosin", ["constant", "cosine"]), Some("cosine"));
+        // an empty name is near to none
+        assert_eq!((nearest("", ["adam"]), nearest("-", ["adam"])), (None, None));
     }
 
     #[test]

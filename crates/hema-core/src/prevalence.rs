@@ -191,17 +191,14 @@ mod tests {
             let (before, _) = rows(counts);
             let weights = adapt(&mut before.clone(), &[0.5, 0.5]);
             let weights = with_intervals(&before, &[0.5, 0.5], &weights, &names);
-            let ClassWeight { weight, interval: [low, high], .. } = weights[0];
-            assert!(
-                low < weight
-                    && weight < high
-                    && (weights[0].training, weights[0].name.as_str()) == (0.5, "a")
-            );
-            assert!(low < 0.9 && 0.9 < high, "{weights:?}");
-            high - low
+            let ClassWeight { weight, training, interval: [low, high], .. } = weights[0];
+            assert!(low < weight && weight < high, "{weights:?}");
+            assert_eq!((training, weights[0].name.as_str()), (0.5, "a"));
+            [low, high]
         };
-        let (few, many) = (found([90, 10]), found([2700, 300]));
-        assert!(many < 0.5 * few && many > 0.01, "{few} {many}");
+        let ([low, high], [few_low, few_high]) = (found([2700, 300]), found([90, 10]));
+        assert!(low < 0.9 && 0.9 < high, "{low} {high}");
+        assert!(high - low < 0.5 * (few_high - few_low) && high - low > 0.01, "{low} {high}");
         let alone = with_intervals(&[], &[0.5, 0.5], &[0.5, 0.5], &names);
         assert_eq!(alone[1].interval, [0.5, 0.5]);
     }

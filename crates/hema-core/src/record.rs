@@ -11,10 +11,11 @@ use crate::provenance::Provenance;
 use crate::suite::RelativeErrors;
 use crate::tta;
 
-pub use crate::metrics::{ClassScores, Excluded, Kept, ReliabilityBin, Scores};
+pub use crate::metrics::{ClassScores, Excluded, Kept, Outcomes, ReliabilityBin, Scores};
 
-/// Format number of [`Evaluation`]; raised when a field changes its meaning.
-pub const EVALUATION_FORMAT: u32 = 1;
+/// Format number of [`Evaluation`]; raised when a field changes its meaning. Up to format 1, macro F1 counted
+/// a class without images as 0 where something was predicted to be of it.
+pub const EVALUATION_FORMAT: u32 = 2;
 
 /// One model judged on one part of one data set, clean and under every degradation asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,12 +28,12 @@ pub struct Evaluation {
     pub model: ModelSummary,
     /// The images it was judged on.
     pub data: DataSummary,
-    /// Scores, the clean images first, then one row per corruption and severity.
+    /// Scores, the unchanged images first, then one row per corruption and severity.
     pub conditions: Vec<ConditionScores>,
     /// Means over the conditions of each suite.
     #[serde(default)]
     pub suites: Vec<SuiteScores>,
-    /// The most confident mistakes on the clean images, most confident first.
+    /// The most confident mistakes on the unchanged images, most confident first.
     pub mistakes: Vec<Mistake>,
     /// What of the data was not used, and what was assumed of it.
     #[serde(default)]
@@ -62,6 +63,35 @@ pub struct Adaptation {
     pub before: Scores,
 }
 
+impl Evaluation {
+    /// A record of any older format as one of this.
+    pub fn upgraded(mut self) -> Self {
+        if self.format < EVALUATION_FORMAT {
+            self.conditions.iter_mut().for_each(|condition| condition.scores.average_f1_anew());
+        }
+        Self { format: EVALUATION_FORMAT, ..self }
+    }
+
+    /// A sentence that says that the scores flatter the model, where something of it was, or may have been,
+    /// chosen or fitted on the very images that it is judged on.
+    pub fn flattered(&self) -> Option<String> {
+        match self.model.fitted_here.as_deref() {
+            Some([only]) => Some(format!(
+                "The {only} of this model was chosen on these very images: the scores flatter it."
+            )),
+            Some([first @ .., last]) => Some(format!(
+                "The {} and {last} of this model were chosen on these very images: the scores flatter it.",
+                first.join(", ")
+            )),
+            None if self.data.part == "val" => Some(
+                "If these are the images that the model was chosen or calibrated by, the scores flatter it."
+                    .into(),
+            ),
+            Some([]) | None => None,
+        }
+    }
+}
+
 /// Model that was judged, as a report describes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelSummary {
@@ -87,6 +117,11 @@ pub struct ModelSummary {
     /// The classes that the model was told to choose among; empty where these are all it knows.
     #[serde(default)]
     pub among: Vec<String>,
+    /// What of the model was chosen or fitted on the very images that it is judged on: `epoch`,
+    /// `temperature`, `weights`, `members`. The scores flatter it then. `None` in a record that does not
+    /// know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted_here: Option<Vec<String>>,
 }
 
 /// The views of records from before there were any.
@@ -103,6 +138,10 @@ pub struct DataSummary {
     pub part: String,
     /// SHA-256 over the decoded, resized pixels and labels, in order; hexadecimal.
     pub hash: String,
+    /// SHA-256 over the paths and labels of the images, in order; hexadecimal. It tells that two models were
+    /// judged on the same images where they see them at different sizes; empty in older records.
+    #[serde(default)]
+    pub listing: String,
     /// Class names in label order.
     pub classes: Vec<String>,
     /// Images per class.
@@ -133,6 +172,9 @@ pub struct ConditionScores {
     pub thumbnail: String,
     /// The scores.
     pub scores: Scores,
+    /// Which images are named rightly; none in older records.
+    #[serde(default, skip_serializing_if = "Outcomes::is_empty")]
+    pub right: Outcomes,
 }
 
 /// Means over the conditions of one suite.

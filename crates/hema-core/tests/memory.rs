@@ -196,11 +196,11 @@ fn no_format_takes_more_than_it_reserves() {
 }
 
 /// A chunk of a PNG file.
-fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
     let mut sum = flate2::Crc::new();
-    sum.update(name);
+    sum.update(&name);
     sum.update(data);
-    [&(data.len() as u32).to_be_bytes()[..], name, data, &sum.sum().to_be_bytes()].concat()
+    [&(data.len() as u32).to_be_bytes()[..], &name, data, &sum.sum().to_be_bytes()].concat()
 }
 
 fn deflated(mebibytes: u64) -> Vec<u8> {
@@ -217,7 +217,7 @@ fn text_and_colour_profiles_that_inflate_without_end_take_little() {
     let png = png.into_inner();
     let (start, rest) = png.split_at(33);
     for (name, before) in [(b"iCCP", &b"x\0\0"[..]), (b"zTXt", b"x\0\0"), (b"iTXt", b"x\0\x01\0\0\0")] {
-        let bomb = chunk(name, &[before, &deflated(256)].concat());
+        let bomb = chunk(*name, &[before, &deflated(256)].concat());
         let bytes = [start, &bomb, rest].concat();
         let (_, peak) = peak_of(|| hema_core::data::decode(&bytes));
         assert!(peak < 64, "{}: {peak} MiB", String::from_utf8_lossy(name));
@@ -370,7 +370,7 @@ fn tiff_pages_that_repeat_what_they_point_to_take_little() {
         fs::write(&path, tiff(&fields, 16 << 20)).unwrap();
         let source = open(&path).unwrap();
         assert_eq!(source.len(), 2);
-        let (_, peak) = peak_of(|| (0..2).for_each(|page| drop(source.image(page))));
+        let ((), peak) = peak_of(|| (0..2).for_each(|page| drop(source.image(page))));
         assert!(peak < 200, "{name}: {peak} MiB");
     }
 }

@@ -295,6 +295,7 @@ impl Classifier {
             tta: self.predictor.tta().name.to_owned(),
             adapted: self.predictor.adapts(),
             among: if possible.len() < self.classes.len() { possible } else { Vec::new() },
+            fitted_here: None,
         }
     }
 

@@ -27,8 +27,8 @@
 //!
 //! [`Training`] takes a recipe (a shipped name, a TOML file or a [`recipe::Recipe`]) and a data set, and
 //! leaves a run's folder with the best model; it can be interrupted and resumed to the same weights.
-//! [`evaluate()`] gives the accuracy of a model, with intervals, on clean and on degraded images. [`Watch`]
-//! and [`train::Observer`] hear how far they are; `()` hears nothing.
+//! [`evaluate()`] gives the accuracy of a model, with intervals, on unchanged and on degraded images.
+//! [`Watch`] and [`train::Observer`] hear how far they are; `()` hears nothing.
 //!
 //! # Threads and devices
 //!

@@ -135,7 +135,8 @@ fn read_evaluation(file: &Path) -> Result<Evaluation> {
         let found = format!("is no record of hema: it counts {count}, expected at most {MOST_COUNTED}");
         return Err(Error::new(found).at(file).hint(hint));
     }
-    serde_json::from_value(value).map_err(|e| no_record(&e, file).hint(hint))
+    let evaluation: Evaluation = serde_json::from_value(value).map_err(|e| no_record(&e, file).hint(hint))?;
+    Ok(evaluation.upgraded())
 }
 
 /// A whole number in a record that is too large to be counted with.
@@ -213,14 +214,27 @@ pub fn write_evaluation(folder: &Path, evaluation: &Evaluation, model: &Path) ->
     Ok(page)
 }
 
-/// Title of a page: the name of a folder or file, without an extension.
+/// Title of a page: the name of a folder, or that of a file without an extension.
 pub fn title(path: &Path) -> String {
-    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    // `.` has a name too
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let name = if whole.is_dir() { whole.file_name() } else { whole.file_stem() };
+    name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_is_called_after_its_folder_even_if_that_is_called_dot() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("v2b0-lr0.5");
+        std::fs::create_dir(&folder).unwrap();
+        assert_eq!(title(&folder), "v2b0-lr0.5");
+        assert_eq!(title(&folder.join(".")), "v2b0-lr0.5");
+        assert_eq!(title(&folder.join("cells.tar")), "cells");
+    }
 
     #[test]
     fn a_record_that_counts_more_than_there_can_be_is_refused() {

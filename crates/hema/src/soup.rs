@@ -125,6 +125,7 @@ mod tests {
                 tta: "none".into(),
                 augmentations: Vec::new(),
                 synthetic: false,
+                fitted_on: None,
                 metrics: [].into(),
                 recipe: String::new(),
                 provenance: Provenance::now("", ""),

@@ -408,6 +408,9 @@ impl Plan {
         tell(&self.data.source.picture_notices(), watch);
         watch.note(&format!("train: {}", describe(&training)));
         watch.note(&format!("val:   {}", describe(&val)));
+        if let Some(warning) = missing_classes(&val) {
+            watch.warn(&warning);
+        }
         Ok((training, val))
     }
 
@@ -464,6 +467,26 @@ pub fn describe(data: &Dataset) -> String {
     let megabytes = (data.len() * width * height * 3) as f64 / 1e6;
     let place = if data.is_in_memory() { "in memory" } else { "in a temporary file" };
     format!("{} images of {width}x{height} pixels ({megabytes:.0} MB {place})", data.len())
+}
+
+/// Which classes have no validation image, so that nothing that is chosen by them heeds these; nothing where
+/// all have.
+fn missing_classes(val: &Dataset) -> Option<String> {
+    let missing: Vec<&str> = val
+        .classes()
+        .iter()
+        .zip(val.counts())
+        .filter(|(_, images)| *images == 0)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let (all, missing_number) = (val.classes().len(), missing.len());
+    (!missing.is_empty()).then(|| {
+        format!(
+            "no validation image is of {}: means over classes are over {} of {all} classes",
+            missing.join(", "),
+            all - missing_number
+        )
+    })
 }
 
 /// Refuses data that no classifier can learn from, before anything is decoded, and names classes without

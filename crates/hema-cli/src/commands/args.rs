@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 
 use clap::ValueEnum;
 use clap::builder::{PathBufValueParser, TypedValueParser};
-use hema::error::Result;
+use hema::error::{Error, Result};
 use hema::evaluate::labels;
-use hema::model_file::series;
+use hema::model_file::{Manifest, series};
 use hema::predict::{Images, Predictor};
-use hema::{Classifier, Device, data, device, device_check, file, split_choice};
+use hema::{Classifier, Device, data, device, device_check, file, split_choice, tta};
 
 use crate::output::Printer;
 
@@ -98,6 +98,27 @@ fn parse_white(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "expected a number above 0".to_owned())
 }
 
+/// `--set`.
+#[derive(clap::Args)]
+pub(crate) struct Overrides {
+    /// Override a value of the recipe, as in `--set stage.0.epochs=3` (see `hema recipe keys`); values with
+    /// text in them stand in quotes: `--set 'augment.mix=[{ name = "mixup" }]'`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) list: Vec<String>,
+}
+
+/// The error for an override that a shell has parted at spaces, where there is one among the words of a
+/// command line: the words behind it then fit nothing.
+pub(crate) fn parted_override(words: &[String]) -> Option<Error> {
+    let parted = words.windows(2).find(|pair| {
+        pair[0] == "--set" && pair[1].split_once('=').is_none_or(|(_, value)| value.trim().is_empty())
+    });
+    parted.map(|pair| {
+        Error::new(format!("--set {}: expected KEY=VALUE in one word", pair[1]))
+            .hint("leave out the spaces, as in `--set stage.0.lr=1e-4`, or put it in single quotes")
+    })
+}
+
 /// A model that is asked about images, and how.
 #[derive(clap::Args)]
 pub(crate) struct ModelArgs {
@@ -146,12 +167,28 @@ impl ModelArgs {
         if let Some(views) = &self.tta {
             options = options.tta(views);
         }
+        let mut together = !self.with.is_empty();
         for path in &models {
             if let Some(runs) = series(path)? {
+                together = true;
                 printer.note(&format!("{}: its {} runs answer together", path.display(), runs.len()));
             }
         }
-        options.open_all(&models)
+        let model = options.open_all(&models)?;
+        if self.tta.is_none() && together {
+            warn_of_lost_views(model.manifests(), printer);
+        }
+        Ok(model)
+    }
+}
+
+/// Warns where models with views of their own look together at each image once.
+pub(crate) fn warn_of_lost_views<'a>(models: impl IntoIterator<Item = &'a Manifest>, printer: &Printer) {
+    if let Some(Manifest { tta, .. }) = models.into_iter().find(|model| model.tta != tta::NONE.name) {
+        printer.warn(&format!(
+            "a model averages over the views `{tta}` by itself, and the models together look at an image once: `--tta {tta}` \
+             keeps them"
+        ));
     }
 }
 

@@ -1,6 +1,6 @@
 //! `hema augment`: augmentation to look at.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use hema::data::{self, Dataset, info::draw};
@@ -8,12 +8,14 @@ use hema::error::{Error, Result};
 use hema::file;
 use hema::preprocess::{Filter, resize};
 use hema::preview::{self, Section};
+use hema::provenance::Provenance;
 use hema::recipe::Recipe;
-use hema::report;
+use hema::report::{self, Origin};
 use hema::rng::{Purpose, stream};
 use hema::sample::Image;
 use hema::synthetic;
 use hema::train;
+use hema::{command_line, device};
 
 use super::args::output;
 use crate::output::Printer;
@@ -80,7 +82,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         sections.push(preview::mixes(&images, args.seed)?);
         sections
     };
-    write(&args.out, is_page, &sections, args.recipe.as_deref())?;
+    write(args, is_page, &sections)?;
     let rows = || sections.iter().flat_map(|section| &section.rows).map(|row| row.name.as_str());
     if printer.is_json() {
         let rows: Vec<&str> = rows().collect();
@@ -139,14 +141,26 @@ fn training(recipe: &str, mut cells: Cells, seed: u64) -> Result<Section> {
     Ok(preview::training(&images, &epochs))
 }
 
-fn write(out: &Path, is_page: bool, sections: &[Section], recipe: Option<&str>) -> Result<()> {
+fn write(args: &Preview, is_page: bool, sections: &[Section]) -> Result<()> {
     /// Pixels of a picture in a sheet.
     const SIDE: usize = 96;
     let content = if is_page {
+        let recipe = args.recipe.as_deref();
         let title = recipe.map_or("Operators".to_owned(), |recipe| format!("Augmentation of {recipe}"));
-        report::render_preview(&title, sections)?.into_bytes()
+        report::render_preview(&title, sections, &origin(args)?)?.into_bytes()
     } else {
         preview::sheet(sections, SIDE)?.to_png()?
     };
-    file::write_atomic(out, |file| file.write_all(&content))
+    file::write_atomic(&args.out, |file| file.write_all(&content))
+}
+
+/// What makes the page.
+fn origin(args: &Preview) -> Result<Origin> {
+    let data = args.data.as_ref().map_or("synthetic cells".to_owned(), |data| data.display().to_string());
+    let recipe = args.recipe.as_ref().map(|recipe| Recipe::load(recipe, &[] as &[&str])?.to_toml());
+    Ok(Origin {
+        inputs: vec![("Data", data), ("Seed", args.seed.to_string())],
+        files: recipe.transpose()?.into_iter().map(|toml| ("Recipe", toml)).collect(),
+        ..Origin::new(Provenance::now(command_line(), device::name(&device::open("cpu")?)))
+    })
 }

@@ -30,12 +30,12 @@ fn names() -> PossibleValuesParser {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     printer.leave_stdout_to(&args.out);
-    let Written { warnings, usage, .. } = (export::find(&args.to)?.write)(&args.model, &args.out)?;
+    let Written { warnings, notes, usage, .. } = (export::find(&args.to)?.write)(&args.model, &args.out)?;
     for warning in &warnings {
         printer.warn(warning);
     }
-    if let Some(usage) = &usage {
-        printer.note(usage);
+    for note in notes.iter().chain(&usage) {
+        printer.note(note);
     }
     printer.note(&format!("exported: {}", args.out.display()));
     Ok(Status::Done)

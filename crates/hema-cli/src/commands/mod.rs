@@ -12,6 +12,7 @@ mod export;
 pub(crate) mod list;
 mod predict;
 mod quickstart;
+mod recipe;
 mod report;
 mod soup;
 mod split;
@@ -24,6 +25,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 use hema::error::{Error, Result};
 
+pub(crate) use self::args::parted_override;
 use crate::output::Printer;
 use crate::status::Status;
 
@@ -44,6 +46,7 @@ pub(crate) enum Command {
     Export(export::Args),
     Report(report::Args),
     Augment(augment::Args),
+    Recipe(recipe::Args),
     Weights(weights::Args),
     List(list::Args),
 }
@@ -66,6 +69,7 @@ impl Command {
             Self::Export(args) => export::run(args, printer),
             Self::Report(args) => report::run(args, printer),
             Self::Augment(args) => augment::run(args, printer),
+            Self::Recipe(args) => recipe::run(args, printer),
             Self::Weights(args) => weights::run(args, printer),
             Self::List(args) => list::run(args, printer),
         }

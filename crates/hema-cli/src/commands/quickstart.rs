@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.next(&CommandLine::new("quickstart"));
         return Ok(Status::Interrupted);
     }
-    printer.note("judging it on clean and on degraded images it has never seen");
+    printer.note("judging it on unchanged and on degraded images it has never seen");
     let model = Classifier::open(&*out)?;
     let evaluation = hema::evaluate_dataset(&model, &test, "synthetic cells")
         .part("test")

@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 
 use hema::error::Result;
+use hema::provenance::Provenance;
 use hema::report::RunReport;
 use hema::run_folder::{read_report, write_page};
-use hema::{distinct_names, model_file};
+use hema::{command_line, device, distinct_names, model_file};
 
 use super::args::output;
+use super::train::{read_series, write_series};
 use crate::output::Printer;
 use crate::status::Status;
 
 /// Write a self-contained page about runs or evaluations
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Run directories, folders of `hema train --seeds` or `--folds`, evaluation directories or
-    /// evaluation.json files; several are compared
+    /// Runs, folders of `--seeds` or `--folds`, evaluations or their evaluation.json; several are compared
     #[arg(required = true, value_name = "RUN_OR_EVAL")]
     inputs: Vec<PathBuf>,
     /// Page to write
@@ -25,10 +26,20 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     printer.leave_stdout_to(&args.out);
-    let inputs = model_file::expand(&args.inputs)?;
-    let mut runs: Vec<RunReport> = inputs.iter().map(|input| read_report(input)).collect::<Result<_>>()?;
-    tell_apart(&mut runs, &inputs);
-    write_page(&args.out, &runs)?;
+    let made_by = Provenance::now(command_line(), device::name(&device::open("cpu")?));
+    let series = match &args.inputs[..] {
+        [folder] => read_series(folder, made_by)?.map(|series| (folder, series)),
+        _ => None,
+    };
+    if let Some((folder, series)) = series {
+        write_series(&args.out, folder, &series)?;
+    } else {
+        let inputs = model_file::expand(&args.inputs)?;
+        let mut runs: Vec<RunReport> =
+            inputs.iter().map(|input| read_report(input)).collect::<Result<_>>()?;
+        tell_apart(&mut runs, &inputs);
+        write_page(&args.out, &runs)?;
+    }
     if printer.is_json() {
         printer.result(&serde_json::json!({ "report": args.out }).to_string());
     } else {

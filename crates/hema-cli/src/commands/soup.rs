@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hema::error::{Error, Result};
 use hema::metrics::{self, Predictions};
-use hema::model_file::{self, Bundle, Ensemble, Manifest};
+use hema::model_file::{self, Bundle, Ensemble, FittedOn, Manifest};
 use hema::predict::{Images, Predictor};
 use hema::provenance::Provenance;
 use hema::weights::StateDict;
@@ -77,10 +77,16 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     augmentations.sort();
     augmentations.dedup();
     let mut manifest = chosen[0].clone();
+    if let Some(other) = chosen.iter().find(|model| model.tta != manifest.tta) {
+        let (own, other) = (&manifest.tta, &other.tta);
+        printer.warn(&format!("the soup has the views `{own}` of its first model; another has `{other}`"));
+    }
     manifest.format = model_file::FORMAT;
     manifest.temperature = calibrate::temperature(&predictions);
     manifest.augmentations = augmentations;
     manifest.synthetic = chosen.iter().any(|m| m.synthetic);
+    let fitted: &[&str] = if args.uniform { &["temperature"] } else { &["members", "temperature"] };
+    manifest.fitted_on = Some(FittedOn::new(jury.images.first().hash()?, fitted));
     manifest.metrics = metrics::by_name(&scores, "");
     manifest.provenance = Provenance::now(command_line(), device::name(&jury.device));
     Bundle { manifest, tensors: soup.tensors }.write(&args.out)?;
@@ -90,6 +96,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         jury.labels.len(),
         args.images.data.display()
     ));
+    printer.note("the scores are on these very images, so they flatter the soup: judge it on others");
     let row = |(number, (path, accuracy)): (usize, (&PathBuf, f64))| Row {
         model: path.display().to_string(),
         accuracy,

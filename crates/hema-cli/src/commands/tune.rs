@@ -8,16 +8,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hema::Training;
 use hema::error::{Error, ErrorKind, Result};
 use hema::file::{self, csv_error};
 use hema::model_file::Bundle;
+use hema::provenance::Provenance;
 use hema::recipe::{Recipe, Space};
-use hema::report::{self, Tuning};
+use hema::report::{self, Origin, Tuning};
 use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json, write_json};
 use hema::split::Split;
 use hema::train::{self, Claimed, Start};
 use hema::training::RunData;
+use hema::{Training, command_line, device};
 use serde::{Deserialize, Serialize};
 
 use super::train::{Inputs, TrainingBars, check_holds_no_runs, check_same_recipe, stopped};
@@ -134,9 +135,12 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     // last: what has it can be resumed
     write_json(&out.join(SEARCH), &search)?;
-    let training = training.device(&inputs.device.open(printer)?);
+    let device = inputs.device.open(printer)?;
+    let training = training.device(&device);
+    let made_by = Provenance::now(command_line(), device::name(&device));
     let device = inputs.device.name.clone();
-    Tuner { training, recipe, space, search, trials, data: Arc::new(data), split, out, device }.run(printer)
+    Tuner { training, recipe, space, search, trials, data: Arc::new(data), split, out, device, made_by }
+        .run(printer)
 }
 
 /// The trials of a space, their recipes checked.
@@ -210,6 +214,8 @@ struct Tuner {
     out: Claimed,
     /// Name of the device.
     device: String,
+    /// What makes the page.
+    made_by: Provenance,
 }
 
 impl Tuner {
@@ -291,6 +297,25 @@ impl Tuner {
         rows.sort_by(|a, b| badness(a).total_cmp(&badness(b)));
     }
 
+    /// What makes the page.
+    fn origin(&self) -> Result<Origin> {
+        let space = self.out.join(SPACE);
+        Ok(Origin {
+            inputs: vec![
+                ("Data", self.data.info.data.display().to_string()),
+                ("Split", self.out.join(SPLIT).display().to_string()),
+            ],
+            files: vec![
+                (
+                    "Space that was searched",
+                    std::fs::read_to_string(&space).map_err(|e| Error::io(&space, &e))?,
+                ),
+                ("Recipe that trials begin with", self.recipe.to_toml()?),
+            ],
+            ..Origin::new(self.made_by.clone())
+        })
+    }
+
     /// Writes and prints what was found; `rows` are the trials, best first.
     fn conclude(&self, rows: &[Row], printer: &Printer) -> Result<Status> {
         let metric = self.recipe.select.describe();
@@ -325,6 +350,7 @@ impl Tuner {
                     metric: row.metric,
                 })
                 .collect(),
+            origin: self.origin()?,
         };
         let page = report::render_tuning(&format!("Search over {}", self.recipe.name), &page);
         write_text(&self.out.join(REPORT), &page)?;

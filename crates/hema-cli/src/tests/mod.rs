@@ -1,3 +1,4 @@
 //! Tests that need the command's own arguments and tables.
 
+mod documented_keys;
 mod reference;

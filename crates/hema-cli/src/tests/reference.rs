@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use clap::CommandFactory;
-use hema::recipe::{Absent, Key, SCHEMAS};
+use hema::recipe::{Key, SCHEMAS};
 
 use crate::commands::list;
 
@@ -77,25 +77,12 @@ fn files(text: &mut String) {
             write!(text, "\n{}\n\n", table.about).unwrap();
             text.push_str("| key | values | when left out | |\n|---|---|---|---|\n");
             for key in table.keys() {
-                let (values, absent) = (key.kind.describe(), absent(key));
+                let (values, absent) = (key.kind.describe(), key.absent.describe());
                 writeln!(text, "| `{}` | {values} | {absent} | {} |", key.name, key.about).unwrap();
             }
             for key in table.keys() {
                 words(key, text);
             }
-        }
-    }
-}
-
-/// What holds where a key is left out.
-fn absent(key: &Key) -> String {
-    match key.absent {
-        Absent::Required => "not allowed".into(),
-        Absent::Unset(instead) => instead.into(),
-        Absent::Value { default: "", .. } => "empty".into(),
-        Absent::Value { default, before } if default == before => format!("`{default}`"),
-        Absent::Value { default, before } => {
-            format!("`{default}`; `{before}` in a saved run, which was older than the key")
         }
     }
 }

@@ -26,7 +26,10 @@ fn a_preview_shows_every_operator_or_what_a_recipe_does() {
         assert!(page.contains(&format!(">{operator}<")), "{operator}");
     }
     place.hema("augment preview --recipe turned.toml --data cells --images 3 --out turned.html").succeeds();
-    assert!(place.read("turned.html").contains("Augmentation of turned.toml"));
+    let page = place.read("turned.html");
+    for origin in ["Augmentation of turned.toml", "<code>cells</code>", "<span>preview</span>", "Recipe ("] {
+        assert!(page.contains(origin), "{origin}");
+    }
     let said = place.hema("augment preview --recipe turned.toml --images 3 --out turned.png").succeeds();
     assert_eq!(said.out.lines().count(), 3, "{said:?}");
     assert!(std::fs::read(place.path("turned.png")).unwrap().starts_with(b"\x89PNG"));

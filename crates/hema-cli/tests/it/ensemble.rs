@@ -199,9 +199,14 @@ fn commands_that_predict_take_an_ensemble() {
     assert_eq!(record["model"]["architecture"], "cnn_gap + cnn_gap");
     assert_eq!(record["model"]["tta"], "flips");
     place.hema("report judged").succeeds();
+    assert!(!said.out.contains("flatter"), "other images than those that it was fitted on: {said:?}");
+    let said = place.hema("evaluate both.safetensors --data cells --suite clean").succeeds();
+    let sentence =
+        "The temperature and epoch of this model were chosen on these very images: the scores flatter it.";
+    assert!(said.out.contains(sentence), "{said:?}");
     assert_snapshot!(place.hema("export both.safetensors --to timm --out both").error(), @r"
     error: both.safetensors: is an ensemble, expected a single model
-    hint: name the models that it was made of instead
+    hint: name one of the models that it was made of; `hema soup` makes one model of several
     ");
 }
 
@@ -226,7 +231,7 @@ fn fitted_weights_make_the_labels_likelier_than_equal_ones() {
     larger # # % #
     equal.safetensors # # % #
     ");
-    assert!(said.err.ends_with(" images of cells (val)\n"), "{said:?}");
+    assert!(said.err.contains(" images of cells (val)\n") && said.err.contains("flatter"), "{said:?}");
     let json =
         place.hema("ensemble run larger --data cells --out equal.safetensors --json").succeeds().json();
     assert_eq!((json.as_array().unwrap().len(), &json[0]["weight"]), (3, &json!(0.5)));
@@ -266,7 +271,7 @@ fn a_soup_has_the_mean_of_its_members_weights() {
 fn ensembles_are_made_of_single_models_for_the_same_classes() {
     let place = with_ensemble();
     let expected = "error: both.safetensors: is an ensemble, expected a single model\n\
-                    hint: name the models that it was made of instead";
+                    hint: name one of the models that it was made of; `hema soup` makes one model of several";
     for words in [
         "predict run cells --with both.safetensors",
         "ensemble run both.safetensors --data cells --out x.safetensors",

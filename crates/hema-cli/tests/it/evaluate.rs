@@ -118,3 +118,30 @@ fn a_suite_damages_larger_images_than_a_model_enlarges() {
         &place.hema("evaluate run --data cells --suite fine.toml --json").succeeds().json()["suites"];
     assert_eq!(suites[0]["size"], 48, "not the network's 32");
 }
+
+#[test]
+fn classes_without_an_image_stand_apart_and_enter_no_mean_over_classes() {
+    let place = Place::with_run();
+    files::write_cells(&place.path("few"), 8, 24);
+    for class in ["ig", "lymphocyte", "platelet"] {
+        std::fs::remove_dir_all(place.path(&format!("few/{class}"))).unwrap();
+    }
+    let said = place.hema("evaluate run --data few --part all --suite clean --out judged").succeeds();
+    for metric in ["balanced accuracy", "macro F1", "AUROC"] {
+        let line = format!("{metric}, over 5 of 8 classes ");
+        assert!(said.out.lines().any(|found| found.starts_with(&line)), "{metric}: {said:?}");
+    }
+    let absent = said.out.lines().find(|line| line.starts_with("no image is of: ig")).unwrap();
+    assert!(absent.contains("lymphocyte") && absent.contains("platelet"), "{said:?}");
+    assert!(place.read("judged/report.html").contains("Macro F1<small>over 5 of 8 classes</small>"));
+
+    // a record from before this convention has its macro F1 computed anew
+    let mut record: serde_json::Value = serde_json::from_str(&place.read("judged/evaluation.json")).unwrap();
+    let macro_f1 = record["conditions"][0]["scores"]["macro_f1"].as_f64().unwrap();
+    record["format"] = 1.into();
+    record["conditions"][0]["scores"]["macro_f1"] = 0.123.into();
+    place.write("old/evaluation.json", record.to_string());
+    place.hema("report old").succeeds();
+    let page = place.read("report.html");
+    assert!(!page.contains("0.123") && page.contains(&format!("{macro_f1:.3}")));
+}

@@ -16,7 +16,11 @@ use crate::support::{HEMA, Place, Said, numbers};
 fn a_codabench_submission_holds_all_that_it_needs() {
     let place = Place::with_run();
     let said = place.hema("export run --to codabench --out sub/mission.zip").succeeds();
-    assert_eq!((said.out.as_str(), said.err.as_str()), ("", "exported: sub/mission.zip\n"));
+    assert_eq!(said.out, "");
+    assert_snapshot!(said.err, @r"
+    it predicts as `hema predict` does with this model, and gives the numbers of labels alone; options such as `--among` and `--adapt-prevalence` are not in it
+    exported: sub/mission.zip
+    ");
     let mut zip = ZipArchive::new(std::fs::File::open(place.path("sub/mission.zip")).unwrap()).unwrap();
     assert_eq!(zip.file_names().collect::<Vec<_>>(), ["model.py", "hema", "model.safetensors"]);
     let mut bytes = |name: &str| {
@@ -59,6 +63,34 @@ fn what_timm_does_not_have_is_not_written_for_it() {
     hint: `hema export --to codabench` takes any network
     ");
     assert!(!place.path("folder").exists());
+}
+
+#[test]
+fn what_of_a_model_is_not_exported_or_taken_together_is_said() {
+    let place = Place::with_cells();
+    let flips = "--data cells --set tta=flips --set model.name=mobilenetv3_small_100 --set data.size=32";
+    place.train(&format!("{flips} --out run")).succeeds();
+    let said = place.hema("export run --to timm --out folder").succeeds().err;
+    assert!(said.contains("warning: this model averages over 4 views of an image (`flips`)"), "{said}");
+    assert!(said.contains("\nleft out: the classes' shares in training"), "{said}");
+    // what was said: the folder predicts as the model does at one look
+    let table = |words: &str| place.hema(&format!("predict {words} cells")).succeeds().out.replace(',', " ");
+    let (ours, timms) = (numbers(&table("run --tta none")), numbers(&table("folder")));
+    assert_eq!(ours.len(), timms.len());
+    assert!(ours.iter().zip(&timms).all(|(ours, timms)| (ours - timms).abs() < 1e-4), "{ours:?} {timms:?}");
+
+    let lost = "warning: a model averages over the views `flips` by itself";
+    for (words, loses) in [
+        ("predict run cells --with run", true),
+        ("predict run cells --with run --tta flips", false),
+        ("predict run cells", false),
+        ("ensemble run run --data cells --out both.safetensors", true),
+        ("ensemble run run --data cells --tta flips --out both.safetensors", false),
+    ] {
+        assert_eq!(place.hema(words).succeeds().err.contains(lost), loses, "{words}");
+    }
+    let error = place.hema("export both.safetensors --to timm --out other").error();
+    assert!(error.ends_with("`hema soup` makes one model of several"), "{error}");
 }
 
 #[test]
@@ -124,4 +156,38 @@ fn predictions_take_the_columns_that_a_challenge_asks_for() {
     error: there is no column `paht`
     hint: did you mean `path`?
     ");
+}
+
+#[test]
+fn a_row_is_an_images_position_and_a_number_is_the_labels() {
+    let place = Place::with_run();
+    place.write("cells.npz", files::npz(files::images(), None));
+    let said = place.hema("predict run cells.npz --columns Id=row,path,Label=number").succeeds();
+    assert!(!said.err.contains("warning"), "{said:?}");
+    for (row, line) in said.out.lines().skip(1).enumerate() {
+        assert!(line.starts_with(&format!("{row},images[{row}],")), "{line}");
+    }
+    let json = place.hema("predict run cells.npz --json").succeeds().json();
+    assert_eq!(json["predictions"][3]["row"], 3);
+
+    let hint = "warning: the column `Id` has the number of the label; the position of the image in the data, from 0, is `row`";
+    for (words, hints) in [
+        ("cells.npz --columns Id=number", true),
+        ("cells --columns Id=number,path", true),
+        ("cells --columns path,Target=number", false),
+    ] {
+        assert_eq!(
+            place.hema(&format!("predict run {words}")).succeeds().err.contains(hint),
+            hints,
+            "{words}"
+        );
+    }
+    let said = place.hema("predict run cells.npz --columns Target=number").succeeds();
+    assert!(said.err.contains("warning: the column `Target` has the number of the label"), "{said:?}");
+
+    // images that cannot be read have their positions too
+    let first = place.list("cells").into_iter().next().unwrap();
+    place.write(&format!("cells/{first}/000.png"), "no picture");
+    let said = place.hema("predict run cells --on-bad-image skip --columns row,label").succeeds().out;
+    assert!(said.starts_with("row,label\n0,\n1,"), "{said}");
 }

@@ -54,7 +54,7 @@ const ARTEFACTS: [Artefact; 7] = [
 ];
 
 /// Files without provenance or format: those by which a run goes on, tables and pages.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     "run/checkpoint.safetensors",
     "run/metrics.csv",
     "run/recipe.toml",

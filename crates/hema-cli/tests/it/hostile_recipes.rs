@@ -72,16 +72,36 @@ fn slips_in_overrides_are_found() {
     ");
     assert_snapshot!(error("stagee.0.epochs=3"), @r"
     error: --set stagee.0.epochs=3: unknown key `stagee`
-    hint: did you mean `stage`?
+    hint: did you mean `stage.0.epochs`?
     ");
     assert_snapshot!(error("stage.7.epochs=3"), @r"
     error: --set stage.7.epochs=3: found `7`, expected the number of an entry or `all`
-    hint: entries count from 0 and there are 1
+    hint: entries count from 0 and there is 1
+    ");
+    assert_snapshot!(error("epochs=3"), @r"
+    error: --set epochs=3: unknown key `epochs`
+    hint: did you mean `stage.0.epochs` or `average.epochs`?
+    ");
+    assert_snapshot!(error("stage.0.optimizer=SGD"), @r"
+    error: --set stage.0.optimizer=SGD: unknown optimizer `SGD`
+    hint: did you mean `sgd`?
+    ");
+    assert_snapshot!(error("model.name=efficientnet_v2_s"), @r"
+    error: --set model.name=efficientnet_v2_s: unknown model `efficientnet_v2_s`
+    hint: did you mean `tf_efficientnetv2_s`?
     ");
     assert_snapshot!(error("stage.all.epochs"), @r"
     error: --set stage.all.epochs: found no `=`, expected key=value
     hint: for example --set stage.0.lr=1e-4
     ");
+    // a shell has parted what belongs together
+    assert_snapshot!(error("stage.all.epochs = 3"), @r"
+    error: --set stage.all.epochs: expected KEY=VALUE in one word
+    hint: leave out the spaces, as in `--set stage.0.lr=1e-4`, or put it in single quotes
+    ");
+    for words in ["stage.all.epochs= 3", "stage.all.epochs =3", "stage.all.epochs 3"] {
+        assert!(error(words).contains("expected KEY=VALUE in one word"), "{}", error(words));
+    }
     assert_snapshot!(error("stage.all.epochs=many"), @r#"error: --set stage.all.epochs=many: found `"many"`, expected a whole number from 1 to 1000000"#);
     assert_snapshot!(error("stage.all.lr=-1"), @"error: --set stage.all.lr=-1: found `-1`, expected a number above 0");
     assert_snapshot!(error("select.metric=acuracy"), @r"

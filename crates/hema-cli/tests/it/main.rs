@@ -19,6 +19,7 @@ mod hostile_recipes;
 mod metrics;
 mod next;
 mod outputs;
+mod recipes;
 mod resume;
 mod road;
 mod series;

@@ -25,11 +25,11 @@ fn the_next(said: &Said) -> String {
 
 /// A split of cells in which no image is where a new split would put it.
 fn write_split(place: &Place, data: &str) {
-    let mut rows = "path,split\n".to_owned();
-    for (i, (name, _)) in files::cells(8, 24).iter().enumerate() {
-        rows += &format!("{name},{}\n", ["test", "val", "train", "train"][i % 4]);
-    }
-    place.write(&format!("{data}.csv"), rows);
+    let row = |(i, (name, _)): (usize, files::File)| {
+        format!("{name},{}\n", ["test", "val", "train", "train"][i % 4])
+    };
+    let rows: String = files::cells(8, 24).into_iter().enumerate().map(row).collect();
+    place.write(&format!("{data}.csv"), format!("path,split\n{rows}"));
 }
 
 /// The parts of a split file.

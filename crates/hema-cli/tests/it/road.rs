@@ -38,7 +38,9 @@ fn a_run_says_how_it_goes_and_leaves_everything_behind() {
     let table = shape(scores).replace("% -", "% # %");
     assert_snapshot!(table, @r"
     # images of cells (val)
-    accuracy, clean # % # % to # %
+    The epoch and temperature of this model were chosen on these very images: the scores flatter it.
+    score value # % interval
+    accuracy, unchanged images # % # % to # %
     balanced accuracy # %
     macro F1 # %
     AUROC #
@@ -86,14 +88,15 @@ fn the_same_command_gives_the_same_model() {
 }
 
 #[test]
-fn a_model_is_judged_clean_and_degraded() {
+fn a_model_is_judged_unchanged_and_degraded() {
     let place = Place::with_run();
     let said =
         place.hema("evaluate run --data cells --part test --suite clean,degraded --out judged").succeeds();
-    let first: Vec<&str> = said.out.lines().take(3).collect();
+    let first: Vec<&str> = said.out.lines().take(4).collect();
     assert_eq!(first[0], "10 images of cells (test)");
-    assert!(first[1].starts_with("accuracy, degraded") && first[1].contains("worst: "), "{said:?}");
-    assert!(first[2].starts_with("accuracy, clean"), "{said:?}");
+    assert!(first[1].starts_with("score") && first[1].contains("95 % interval"), "{said:?}");
+    assert!(first[2].starts_with("accuracy, degraded") && first[2].contains("worst: "), "{said:?}");
+    assert!(first[3].starts_with("accuracy, unchanged images"), "{said:?}");
     assert_eq!(shape(&said.err), "report: judged/report.html");
     assert_eq!(place.list("judged"), ["evaluation.json", "report.html"].map(String::from).into());
 

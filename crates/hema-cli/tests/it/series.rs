@@ -28,7 +28,11 @@ fn runs_of_several_seeds_are_what_single_runs_are_and_are_summed_up() {
     assert!((accuracy["mean"].as_f64().unwrap() - mean).abs() < 1e-12);
     let deviation = (values[0] - values[1]).abs() / 2.0_f64.sqrt();
     assert!((accuracy["deviation"].as_f64().unwrap() - deviation).abs() < 1e-12);
-    assert!(place.path("series/report.html").is_file());
+    let page = place.read("series/report.html");
+    assert!(
+        page.contains("mean of 2 runs; standard deviation ") && page.contains("differ in their seed alone")
+    );
+    assert!(page.contains("train</span> <span>--recipe</span>") && !page.contains("holds up best"));
 
     let again = place.train("--data cells --out series --seeds 2").error();
     assert!(again.starts_with("error: series: already holds runs"), "{again}");
@@ -59,6 +63,13 @@ fn every_image_outside_the_test_part_validates_once_over_the_folds() {
         }
     }
     assert_eq!(validated, own("train").union(&own("val")).cloned().collect());
+    let page = place.read("folds/report.html");
+    assert!(
+        page.contains("mean of 3 runs; standard deviation ") && page.contains("judged on different images")
+    );
+    assert!(!page.contains("Not the same images"), "folds are different images by design");
+    place.hema("report folds --out again.html").succeeds();
+    assert!(place.read("again.html").contains("mean of 3 runs; standard deviation "));
     assert_eq!(summary(&place, "folds")["runs"], serde_json::json!(["fold-1", "fold-2", "fold-3"]));
 
     let error =

@@ -39,7 +39,13 @@ fn a_search_ranks_its_trials_and_writes_the_best_recipe() {
     values.dedup();
     assert_eq!(values.len(), 4, "every trial has a learning rate of its own");
     assert_eq!(place.read("whole/trials.csv").lines().count(), 5);
-    assert!(place.read("whole/report.html").matches("<circle").count() == 3 * 4);
+    let page = place.read("whole/report.html");
+    assert!(page.matches("<circle").count() == 3 * 4);
+    for origin in
+        ["<span>tune</span>", "<dt>Data</dt>", "<dt>Split</dt>", "<dt>Time</dt>", "Space that was searched ("]
+    {
+        assert!(page.contains(origin), "{origin}");
+    }
 
     // the best recipe makes the best trial again
     let best = rows[0]["run"].as_str().unwrap();
@@ -143,6 +149,10 @@ fn a_range_test_suggests_a_learning_rate_and_touches_no_run() {
     let plain = rate(&said.out);
     assert!((1e-4..1.0).contains(&plain), "{plain}");
     assert_eq!(place.list("lr"), ["lr.csv", "lr.html"].map(String::from).into());
+    let page = place.read("lr/lr.html");
+    for origin in ["<span>--find-lr</span>", "<dt>Data</dt>", "<dt>Commit</dt>", "Recipe ("] {
+        assert!(page.contains(origin), "{origin}");
+    }
     let rows = place.read("lr/lr.csv").lines().count();
     assert!((40..=101).contains(&rows), "{rows}");
     // lion takes steps of one size, however small the gradient

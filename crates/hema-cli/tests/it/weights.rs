@@ -138,7 +138,7 @@ fn what_is_no_weights_of_the_architecture_is_not_kept() {
     let lie = Weights { bytes: b"<html>".to_vec(), sha256: other.sha256.clone() };
     let cases = [
         (&page, "not a complete safetensors file"),
-        (&other, "tensor `bn1.weight` has shape [64], expected [16]"),
+        (&other, "tensor `bn1.bias` has shape [64], expected [16]"),
         (&lie, "the SHA-256 checksum is "),
     ];
     for (weights, expected) in cases {

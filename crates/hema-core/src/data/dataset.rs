@@ -276,6 +276,18 @@ impl Dataset {
         Self { shared: Arc::clone(&self.shared), rows: indices.iter().map(|i| self.rows[*i]).collect() }
     }
 
+    /// SHA-256 over the paths and labels, in order, as hexadecimal digits. It is the same at every size of
+    /// the images.
+    pub fn listing_hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        for i in 0..self.len() {
+            hasher.update(self.entry(i).path);
+            hasher.update([0]);
+            hasher.update(self.label(i).map_or(-1, |label| label as i64).to_le_bytes());
+        }
+        hex(&hasher.finalize())
+    }
+
     /// SHA-256 over the pixels and labels, in order, as hexadecimal digits. File names do not enter: the same
     /// images in a folder and in an archive have the same hash.
     ///

@@ -21,22 +21,26 @@ fn has_several_gif_frames(bytes: &[u8]) -> Option<bool> {
     let first = first_gif_frame(bytes)?;
     // the colours of the frame, and the length of its codes
     let behind = after_blocks(first.get(10 + gif_colours(*first.get(8)?)..)?)?;
-    next_gif_frame(behind).map(|frame| frame.is_some())
+    next_gif_frame(behind).map(|frame| frame != END)
 }
 
 /// The first frame of a GIF file and all behind it, from its place and size on; `None` where there is none.
 pub(super) fn first_gif_frame(bytes: &[u8]) -> Option<&[u8]> {
-    next_gif_frame(bytes.get(13 + gif_colours(*bytes.get(10)?)..)?)?
+    next_gif_frame(bytes.get(13 + gif_colours(*bytes.get(10)?)..)?).filter(|frame| *frame != END)
 }
 
-/// The next frame among the blocks of a GIF file, or none before its end.
-fn next_gif_frame(mut rest: &[u8]) -> Option<Option<&[u8]>> {
+/// No frame.
+const END: &[u8] = &[];
+
+/// The next frame among the blocks of a GIF file, [`END`] where it has no further; `None` where it is cut off
+/// before.
+fn next_gif_frame(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
         rest = match rest.first()? {
             // an extension, and its kind
             0x21 => after_blocks(rest.get(2..)?)?,
-            0x2c => return Some(rest.get(1..)),
-            _ => return Some(None),
+            0x2c => return rest.get(1..).filter(|frame| *frame != END),
+            _ => return Some(END),
         };
     }
 }

@@ -341,9 +341,8 @@ impl ReadAt for Watched<'_> {
     }
 
     fn fill(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.fill(offset, out).map_err(|e| {
+        self.file.fill(offset, out).inspect_err(|e| {
             self.failed.set(Some(io::Error::new(e.kind(), e.to_string())));
-            e
         })
     }
 }

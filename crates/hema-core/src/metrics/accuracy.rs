@@ -1,7 +1,7 @@
 //! Accuracy: how often the most probable class is the true one.
 
 use super::interval::wilson;
-use super::metric::{Metric, Notation, Place};
+use super::metric::{Metric, Notation, Over, Place};
 use super::tally::Tally;
 
 /// Share of images whose most probable class is the true one.
@@ -10,6 +10,7 @@ pub const ACCURACY: Metric = Metric {
     about: "share of images whose most probable class is the true one",
     label: "accuracy",
     title: "Accuracy",
+    over: Over::Images,
     higher_is_better: true,
     terminal: Notation::Percent,
     report: Notation::Percent,

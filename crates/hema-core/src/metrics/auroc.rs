@@ -1,15 +1,16 @@
 //! AUROC: how well each class is told from the rest, whatever the threshold.
 
-use super::mean::mean;
-use super::metric::{Metric, Notation, Place};
+use super::metric::{Metric, Notation, Over, Place};
 use super::tally::Tally;
 
-/// Unweighted mean of the one-vs-rest AUROC over the classes where it is defined.
+/// Unweighted mean of the one-vs-rest AUROC over the classes that have images; it is not defined where only
+/// one has.
 pub const AUROC: Metric = Metric {
     name: "auroc",
-    about: "mean over classes of the area under the one-vs-rest ROC curve",
+    about: "mean over the classes that have images of the area under the one-vs-rest ROC curve",
     label: "AUROC",
     title: "AUROC",
+    over: Over::Classes,
     higher_is_better: true,
     terminal: Notation::Number,
     report: Notation::Number,
@@ -19,5 +20,5 @@ pub const AUROC: Metric = Metric {
 };
 
 fn compute(tally: &Tally) -> Option<f64> {
-    mean(tally.per_class.iter().filter_map(|class| class.auroc))
+    tally.mean_over_classes(|class| class.auroc)
 }

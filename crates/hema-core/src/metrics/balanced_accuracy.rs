@@ -1,15 +1,15 @@
 //! Balanced accuracy: every class counts as much as any other.
 
-use super::mean::mean;
-use super::metric::{Metric, Notation, Place};
+use super::metric::{Metric, Notation, Over, Place};
 use super::tally::Tally;
 
-/// Mean recall over the classes that occur.
+/// Mean recall over the classes that have images.
 pub const BALANCED_ACCURACY: Metric = Metric {
     name: "balanced-accuracy",
-    about: "mean recall over classes, so that a rare class counts as much as a common one",
+    about: "mean recall over the classes that have images, so that a rare class counts as much as a common one",
     label: "balanced accuracy",
     title: "Balanced accuracy",
+    over: Over::Classes,
     higher_is_better: true,
     terminal: Notation::Percent,
     report: Notation::Percent,
@@ -19,6 +19,5 @@ pub const BALANCED_ACCURACY: Metric = Metric {
 };
 
 fn compute(tally: &Tally) -> Option<f64> {
-    let occurring = tally.per_class.iter().filter(|class| class.support > 0);
-    Some(mean(occurring.map(|class| class.recall)).unwrap_or(0.0))
+    tally.mean_over_classes(|class| Some(class.recall))
 }

@@ -1,6 +1,6 @@
 //! Brier score: squared distance of the probabilities from the truth.
 
-use super::metric::{Metric, Notation};
+use super::metric::{Metric, Notation, Over};
 use super::tally::Tally;
 
 /// Mean squared distance between the probabilities and the one-hot truth, over all classes (Brier, 1950): 0
@@ -10,6 +10,7 @@ pub const BRIER: Metric = Metric {
     about: "mean squared distance between probabilities and truth, 0 to 2",
     label: "Brier score",
     title: "Brier",
+    over: Over::Images,
     higher_is_better: false,
     terminal: Notation::Number,
     report: Notation::Number,

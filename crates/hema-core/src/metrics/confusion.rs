@@ -30,6 +30,14 @@ pub struct ClassScores {
     pub auroc: Option<f64>,
 }
 
+impl ClassScores {
+    /// Whether any image is of this class. One without images has no recall and no F1, and enters no mean
+    /// over classes.
+    pub fn has_images(&self) -> bool {
+        self.support > 0
+    }
+}
+
 /// Scores of one class as they stand in a file.
 #[derive(Serialize, Deserialize)]
 struct Written {
@@ -94,11 +102,6 @@ impl Confusion {
     /// Images whose most probable class is the true one.
     pub(super) fn correct(&self) -> u64 {
         (0..self.0.len()).map(|class| self.0[class][class]).sum()
-    }
-
-    /// The classes that occur in truth or prediction.
-    pub(super) fn seen(&self) -> impl Iterator<Item = usize> {
-        (0..self.0.len()).filter(|class| self.support(*class) + self.predicted(*class) > 0)
     }
 
     /// Scores of one class against the rest.

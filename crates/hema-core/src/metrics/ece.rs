@@ -1,6 +1,6 @@
 //! Expected calibration error: how far confidence is from accuracy.
 
-use super::metric::{Metric, Notation, Place};
+use super::metric::{Metric, Notation, Over, Place};
 use super::tally::Tally;
 
 /// Mean distance between confidence and accuracy over 15 bins of equal width, bins weighing by their count.
@@ -9,6 +9,7 @@ pub const ECE: Metric = Metric {
     about: "expected calibration error: mean distance between confidence and accuracy over 15 bins",
     label: "calibration error",
     title: "ECE",
+    over: Over::Images,
     higher_is_better: false,
     terminal: Notation::Percent,
     report: Notation::Number,

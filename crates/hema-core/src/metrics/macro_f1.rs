@@ -1,15 +1,16 @@
 //! Macro F1: precision and recall in one number, every class counting the same.
 
-use super::mean::mean;
-use super::metric::{Metric, Notation, Place};
+use super::metric::{Metric, Notation, Over, Place};
 use super::tally::Tally;
 
-/// Unweighted mean of the F1 of the classes that occur in truth or prediction.
+/// Unweighted mean of the F1 of the classes that have images: scikit-learn's `f1_score` with
+/// `average="macro"` and `labels` the classes of the truth.
 pub const MACRO_F1: Metric = Metric {
     name: "macro-f1",
-    about: "mean over classes of the harmonic mean of precision and recall",
+    about: "mean over the classes that have images of the harmonic mean of precision and recall",
     label: "macro F1",
     title: "Macro F1",
+    over: Over::Classes,
     higher_is_better: true,
     terminal: Notation::Percent,
     report: Notation::Number,
@@ -19,6 +20,5 @@ pub const MACRO_F1: Metric = Metric {
 };
 
 fn compute(tally: &Tally) -> Option<f64> {
-    let seen = tally.confusion.seen();
-    Some(mean(seen.map(|class| tally.per_class[class].f1)).unwrap_or(0.0))
+    tally.mean_over_classes(|class| Some(class.f1))
 }

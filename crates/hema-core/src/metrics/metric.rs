@@ -13,6 +13,8 @@ pub struct Metric {
     pub label: &'static str,
     /// Name at the head of a report's column.
     pub title: &'static str,
+    /// What it is a mean over.
+    pub over: Over,
     /// Whether a larger value means a better model.
     pub higher_is_better: bool,
     /// How the terminal writes a value.
@@ -25,6 +27,16 @@ pub struct Metric {
     pub(super) compute: fn(&Tally) -> Option<f64>,
     /// 95 % interval of the value, `[low, high]`, where there is one.
     pub(super) interval: Option<fn(&Tally) -> [f64; 2]>,
+}
+
+/// What a metric is a mean over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Images, each counting the same.
+    Images,
+    /// Classes that have images, each counting the same. A class without an image is left out, whether or not
+    /// something was predicted to be of it; such a prediction is a mistake of the class that the image is of.
+    Classes,
 }
 
 /// How a value is written for people.

@@ -4,6 +4,12 @@
 //! file here and one row of [`METRICS`]: by that row it is computed, written to files, logged, printed,
 //! chosen by (`select.metric`) and reported.
 //!
+//! Means over classes ([`Over::Classes`]) are taken over the classes that have images, in every metric and
+//! place alike. A class without an image has nothing that could be found: counting it as 0 would let the list
+//! of classes decide the score, and counting it only where something was predicted to be of it would let two
+//! models be scored over different classes. Predictions of such a class lower the scores of the classes that
+//! the images are of.
+//!
 //! Left out on purpose: anything that needs more than labels and probabilities, and averages weighted by
 //! class size, which hide the rare classes.
 
@@ -12,6 +18,9 @@
 
 mod interval;
 mod mean;
+mod outcomes;
+mod paired;
+mod percent;
 mod predictions;
 
 mod confusion;
@@ -53,8 +62,11 @@ pub use interval::{of_mean as interval_of_mean, wilson};
 pub use kept::{Kept, THRESHOLDS, is_sure, kept_by_threshold};
 pub use macro_f1::MACRO_F1;
 pub use mean::mean;
-pub use metric::{Metric, Notation, Place};
+pub use metric::{Metric, Notation, Over, Place};
 pub use nll::NLL;
+pub use outcomes::Outcomes;
+pub use paired::paired_p_value;
+pub use percent::{probability_in_percent, share_in_percent};
 pub use predictions::{Predictions, argmax};
 pub use reliability::ReliabilityBin;
 pub use scores::{Scores, by_name, score};

@@ -1,6 +1,6 @@
 //! Negative log-likelihood: punishes confident mistakes hardest.
 
-use super::metric::{Metric, Notation};
+use super::metric::{Metric, Notation, Over};
 use super::tally::Tally;
 
 /// Mean negative log-likelihood of the true class, in nats; the loss of a validation.
@@ -9,6 +9,7 @@ pub const NLL: Metric = Metric {
     about: "mean negative log-likelihood of the true class, in nats",
     label: "NLL",
     title: "NLL",
+    over: Over::Images,
     higher_is_better: false,
     terminal: Notation::Number,
     report: Notation::Number,

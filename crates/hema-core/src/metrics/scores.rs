@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::accuracy::ACCURACY;
 use super::confusion::ClassScores;
-use super::metric::Metric;
+use super::macro_f1::MACRO_F1;
+use super::mean::mean;
+use super::metric::{Metric, Over};
 use super::predictions::Predictions;
 use super::reliability::ReliabilityBin;
 use super::table::METRICS;
@@ -50,6 +52,26 @@ impl Scores {
     /// The 95 % interval of the accuracy, `[low, high]`.
     pub fn accuracy_interval(&self) -> [f64; 2] {
         self.metrics.interval(&ACCURACY).unwrap_or([f64::NAN; 2])
+    }
+
+    /// Which classes a mean over classes is taken over, `over 5 of 8 classes`, where some have no image;
+    /// `None` for other metrics, and where all classes have images.
+    pub fn coverage(&self, metric: &Metric) -> Option<String> {
+        let (with_images, all) = (self.classes_with_images(), self.per_class.len());
+        (metric.over == Over::Classes && with_images < all)
+            .then(|| format!("over {with_images} of {all} classes"))
+    }
+
+    /// Computes macro F1 from the scores of the classes, for records from before it was a mean over the
+    /// classes that have images.
+    pub(crate) fn average_f1_anew(&mut self) {
+        let of_classes = self.per_class.iter().filter(|class| class.has_images()).map(|class| class.f1);
+        self.metrics.set(&MACRO_F1, mean(of_classes), None);
+    }
+
+    /// Number of classes that have images.
+    pub fn classes_with_images(&self) -> usize {
+        self.per_class.iter().filter(|class| class.has_images()).count()
     }
 
     /// Images that were predicted to be of a class, rightly or wrongly.

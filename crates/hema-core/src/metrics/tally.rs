@@ -1,6 +1,7 @@
 //! Counts that several metrics share, made once for a set of predictions.
 
 use super::confusion::{ClassScores, Confusion};
+use super::mean::mean;
 use super::one_vs_rest;
 use super::predictions::Predictions;
 use super::reliability::{ReliabilityBin, reliability};
@@ -26,6 +27,11 @@ impl<'a> Tally<'a> {
         let per_class =
             classes.map(|(class, (name, area))| confusion.class_scores(class, name, *area)).collect();
         Self { predictions, confusion, per_class, reliability: reliability(predictions) }
+    }
+
+    /// Unweighted mean of a score over the classes that have images.
+    pub(super) fn mean_over_classes(&self, score: impl Fn(&ClassScores) -> Option<f64>) -> Option<f64> {
+        mean(self.per_class.iter().filter(|class| class.has_images()).filter_map(score))
     }
 
     /// Number of images.

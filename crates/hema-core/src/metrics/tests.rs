@@ -46,7 +46,7 @@ fn close_if_defined(found: Option<f64>, expected: Option<f64>, what: &str) {
 #[test]
 fn scores_are_those_of_scikit_learn() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("../../tests/fixtures/metrics.json")).unwrap();
-    assert_eq!(cases.len(), 9);
+    assert_eq!(cases.len(), 10);
     for case in cases {
         let scores = score(&predictions(case.classes, &case.labels, &case.probabilities)).unwrap();
         let what = |metric: &str| format!("{}, {metric}", case.name);
@@ -121,6 +121,29 @@ fn a_class_without_images_has_no_recall_and_no_f1_in_a_file() {
     let old = r#"{"name": "a", "support": 0, "precision": 0.0, "precision_interval": [0.0, 1.0], "recall": 0.0,
                   "recall_interval": [0.0, 1.0], "f1": 0.0, "auroc": null}"#;
     assert_eq!(serde_json::from_str::<ClassScores>(old).unwrap().recall_interval, [0.0, 1.0]);
+}
+
+#[test]
+fn means_over_classes_are_taken_over_the_classes_that_have_images_whatever_is_predicted() {
+    // two of the four classes have images, two of each; one image is taken for a class without any
+    let labels = [0, 0, 1, 1];
+    let row = |class: usize| (0..4).map(move |k| if k == class { 0.7 } else { 0.1 });
+    let of = |named: [usize; 4]| {
+        let probabilities: Vec<f32> = named.into_iter().flat_map(row).collect();
+        score(&predictions(4, &labels, &probabilities)).unwrap()
+    };
+    let scores = of([0, 2, 1, 1]);
+    // the class 0 has precision 1 and recall 1/2, the class 1 both 1, and the class 2 enters nothing
+    close(scores.value(&MACRO_F1).unwrap(), f64::midpoint(2.0 / 3.0, 1.0), "macro F1");
+    close(scores.value(&BALANCED_ACCURACY).unwrap(), 0.75, "balanced accuracy");
+    // the same mistake within the two classes costs the other one precision as well
+    assert!(of([0, 1, 1, 1]).value(&MACRO_F1) < scores.value(&MACRO_F1));
+    for metric in METRICS {
+        let expected = (metric.over == Over::Classes).then(|| "over 2 of 4 classes".to_owned());
+        assert_eq!(scores.coverage(metric), expected, "{}", metric.name);
+    }
+    let all = score(&predictions(2, &[0, 1], &[0.9, 0.1, 0.2, 0.8])).unwrap();
+    assert_eq!(all.coverage(&MACRO_F1), None);
 }
 
 #[test]

@@ -29,10 +29,10 @@ pub(super) fn weights(findings: &Findings) -> String {
         row(weight, class, &adaptation.before, after)
     });
     let table = format!(
-        "<table><thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Images</th>\
-         <th scope=\"col\" class=\"n\">Weight in training</th><th scope=\"col\" class=\"n\">Weight here</th>\
-         <th scope=\"col\" class=\"n\">Recall before</th><th scope=\"col\" class=\"n\">Recall after</th>\
-         <th scope=\"col\" class=\"n\">Change, points</th></tr></thead><tbody>{rows}</tbody></table>"
+        "<table><thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Recall before</th>\
+         <th scope=\"col\" class=\"n\">Recall after</th><th scope=\"col\" class=\"n\">Change, points</th>\
+         <th scope=\"col\" class=\"n\">Weight here</th><th scope=\"col\" class=\"n\">Weight in training</th>\
+         <th scope=\"col\" class=\"n\">Images</th></tr></thead><tbody>{rows}</tbody></table>"
     );
     scroll_box("Class weights, and recall before and after", &table)
         + &scroll_box("Scores before and after", &overall(adaptation, after))
@@ -51,15 +51,15 @@ fn row(weight: &ClassWeight, class: usize, before: &Scores, after: &Scores) -> S
     };
     let range = interval(weight.interval).map_or(String::new(), |range| format!("<small>{range}</small>"));
     format!(
-        "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}{range}</td>\
-         <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+        "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+         <td class=\"n\">{}{range}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
         words(&weight.name),
-        count(after.per_class.get(class).map_or(0, |class| class.support)),
-        percent(weight.training),
-        percent(weight.weight),
         percent(recall(before)),
         percent(recall(after)),
-        points(recall(after) - recall(before))
+        points(recall(after) - recall(before)),
+        percent(weight.weight),
+        percent(weight.training),
+        count(after.per_class.get(class).map_or(0, |class| class.support))
     )
 }
 

@@ -1,7 +1,7 @@
 //! Scores by class, with a small bar for each interval.
 
 use super::findings::Findings;
-use super::html::{aid, count, decimal, each, interval, percent, scroll_box, words};
+use super::html::{aid, count, counted, decimal, each, interval, percent, scroll_box, words};
 use super::svg::{self, Scale};
 use crate::metrics::{ClassScores, Scores};
 
@@ -13,7 +13,8 @@ pub(super) fn table(findings: &Findings, scores: &Scores) -> String {
     let from = format!("{:.0}–100\u{202f}%", floor * 100.0);
     let degraded = !findings.degraded.is_empty() && findings.clean.is_some();
     let head = if degraded { "<th scope=\"col\" class=\"n\">Recall, degraded</th>" } else { "" };
-    let rows = each(scores.per_class.iter().enumerate(), |(class, c)| {
+    let of_images = scores.per_class.iter().enumerate().filter(|(_, c)| c.has_images());
+    let rows = each(of_images, |(class, c)| {
         let under = if degraded {
             format!("<td class=\"n\">{}</td>", percent(findings.degraded_recall(class).unwrap_or(f64::NAN)))
         } else {
@@ -28,6 +29,7 @@ pub(super) fn table(findings: &Findings, scores: &Scores) -> String {
          <th scope=\"col\" class=\"n\">F1</th><th scope=\"col\" class=\"n\">AUROC</th></tr></thead><tbody>{rows}</tbody></table>"
     );
     scroll_box("Scores by class", &table)
+        + &absent(scores)
         + &aid(
             "Recall: of the cells that truly are of this class, the share that is found. Precision: of the cells \
              given this name, the share that deserves it. The small range is the 95\u{202f}% interval (Wilson): the \
@@ -36,8 +38,28 @@ pub(super) fn table(findings: &Findings, scores: &Scores) -> String {
         )
 }
 
-/// A class without images has no recall, one that no image was named after no precision, and one with neither
-/// no F1.
+/// The classes without an image, apart from the others: there is nothing of them that could be found.
+fn absent(scores: &Scores) -> String {
+    let absent = scores.per_class.iter().enumerate().filter(|(_, class)| !class.has_images());
+    let names: Vec<String> = absent
+        .map(|(class, c)| match scores.named(class) {
+            0 => words(&c.name),
+            n => format!("{} (given to {}, wrongly)", words(&c.name), counted(n, "image")),
+        })
+        .collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<p class=\"absent\">No image here is of: {}. Means over classes are taken over the {} of {} classes that have \
+         images.</p>",
+        names.join(", "),
+        scores.classes_with_images(),
+        scores.per_class.len()
+    )
+}
+
+/// A class that no image was named after has no precision.
 fn row(class: &ClassScores, named: u64, floor: f64, under: &str) -> String {
     format!(
         "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td>{}{under}{}<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
@@ -45,7 +67,7 @@ fn row(class: &ClassScores, named: u64, floor: f64, under: &str) -> String {
         count(class.support),
         score(class.recall, class.recall_interval, floor, class.support),
         score(class.precision, class.precision_interval, floor, named),
-        decimal(if class.support + named > 0 { class.f1 } else { f64::NAN }),
+        decimal(class.f1),
         decimal(class.auroc.unwrap_or(f64::NAN)),
     )
 }
@@ -90,9 +112,9 @@ fn bar(value: f64, [low, high]: [f64; 2], floor: f64) -> String {
 fn bar_floor(scores: &Scores) -> f64 {
     let classes = || scores.per_class.iter().enumerate();
     let recalls =
-        classes().filter(|(_, c)| c.support > 0).flat_map(|(_, c)| [c.recall, c.recall_interval[0]]);
+        classes().filter(|(_, c)| c.has_images()).flat_map(|(_, c)| [c.recall, c.recall_interval[0]]);
     let precisions = classes()
-        .filter(|(class, _)| scores.named(*class) > 0)
+        .filter(|(class, c)| c.has_images() && scores.named(*class) > 0)
         .flat_map(|(_, c)| [c.precision, c.precision_interval[0]]);
     let lowest = svg::range(recalls.chain(precisions)).map_or(0.0, |[low, _]| low);
     ((lowest * 10.0).floor() / 10.0).clamp(0.0, 0.9)

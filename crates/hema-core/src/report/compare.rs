@@ -1,22 +1,27 @@
 //! Several runs side by side.
 
-use super::findings::Findings;
+use super::findings::{Corruption, Findings};
 use super::html::{
-    UNKNOWN, aid, beside, decimal, each, escape, interval, percent, percent_bare, scroll_box, short_count,
-    words,
+    UNKNOWN, aid, beside, counted, decimal, each, escape, interval, percent, percent_bare, scroll_box,
+    short_count, words,
 };
 use super::matrix::{error_colour, legend};
+use super::paired::{self, Contest, Right};
 use super::run::Outline;
 use super::run_report::RunReport;
 use super::verdict;
 use crate::metrics::{BALANCED_ACCURACY, ECE};
+use crate::record::Evaluation;
 
-/// One column of the comparison: how to read it from a run, and which end is better.
+/// One column of the comparison: how to read it from a run.
 struct Column {
     head: &'static str,
     value: fn(&Findings) -> Option<f64>,
     show: fn(f64) -> String,
-    higher_is_better: bool,
+    /// 95 % interval of the value, where there is one.
+    interval: fn(&Findings) -> Option<[f64; 2]>,
+    /// What of the images is named rightly, where that decides the column.
+    right: fn(&Findings) -> Option<Right>,
 }
 
 const COLUMNS: &[Column] = &[
@@ -24,34 +29,49 @@ const COLUMNS: &[Column] = &[
         head: "Under degradation",
         value: |f| f.degraded_accuracy(),
         show: percent,
-        higher_is_better: true,
+        interval: |f| f.degraded_interval(),
+        right: |f| paired::right(f.degraded.iter().copied()),
     },
-    Column { head: "Clean", value: |f| f.clean_accuracy(), show: percent, higher_is_better: true },
+    Column {
+        head: "Unchanged",
+        value: |f| f.clean_accuracy(),
+        show: percent,
+        interval: |f| Some(f.clean?.scores.accuracy_interval()),
+        right: |f| paired::right(f.clean),
+    },
     Column {
         head: "Worst condition",
         value: |f| f.worst_condition().map(|c| c.scores.accuracy()),
         show: percent,
-        higher_is_better: true,
+        interval: |_| None,
+        right: |_| None,
     },
     Column {
-        head: "Clean balanced",
+        head: "Unchanged, balanced",
         value: |f| f.clean?.scores.value(&BALANCED_ACCURACY),
         show: percent,
-        higher_is_better: true,
+        interval: |_| None,
+        right: |_| None,
     },
     Column {
-        head: "Clean ECE",
+        head: "Unchanged, ECE",
         value: |f| f.clean?.scores.value(&ECE),
         show: decimal,
-        higher_is_better: false,
+        interval: |_| None,
+        right: |_| None,
     },
     Column {
-        head: "Degraded ECE",
+        head: "Degraded, ECE",
         value: |f| f.degraded_mean(|c| c.scores.number(&ECE)),
         show: decimal,
-        higher_is_better: false,
+        interval: |_| None,
+        right: |_| None,
     },
 ];
+
+/// What bold means in the coloured tables.
+const BOLD: &str = "Bold is a best that a paired test over the images tells from every other run; the more rows, the \
+                    larger a difference must be.";
 
 /// The comparison of all runs, with links to each.
 pub(super) fn draw(runs: &[RunReport]) -> String {
@@ -60,24 +80,16 @@ pub(super) fn draw(runs: &[RunReport]) -> String {
     let overview = warnings(&findings) + &leader(runs, &findings) + &overview(runs, &findings);
     outline.section("comparison", "Side by side", &overview)
         + &outline.section("by-corruption", "By kind of degradation", &by_corruption(runs, &findings))
-        + &outline.section("by-class", "By class: recall on clean images", &by_class(runs, &findings))
+        + &outline.section("by-class", "By class: recall on unchanged images", &by_class(runs, &findings))
 }
 
 /// Why the runs may not be comparable.
 fn warnings(findings: &[Findings]) -> String {
-    let same =
-        |key: &dyn Fn(&Findings) -> String| findings.windows(2).all(|pair| key(&pair[0]) == key(&pair[1]));
-    let conditions = |f: &Findings| {
-        let mut names: Vec<_> =
-            f.degraded.iter().map(|c| format!("{:?}", (&c.suite, &c.corruption, c.severity))).collect();
-        names.sort();
-        names.concat()
-    };
     let mut warnings = Vec::new();
-    if !same(&|f| f.evaluation.data.hash.clone()) {
-        warnings.push("<strong>Not the same images:</strong> the runs were scored on different data, so differences between them may come from the images.");
+    if !are_same_images(findings) {
+        warnings.push("<strong>Not the same images:</strong> the runs were scored on different data, so differences between them may come from the images. No paired test can tell them apart.");
     }
-    if !same(&conditions) {
+    if !are_same_conditions(findings) {
         warnings.push("<strong>Not the same conditions:</strong> the means under degradation are taken over different conditions; compare the rows below instead.");
     }
     if findings.iter().any(|f| f.evaluation.data.synthetic) {
@@ -86,37 +98,77 @@ fn warnings(findings: &[Findings]) -> String {
     each(warnings, |w| format!("<p class=\"warning\" role=\"note\">{w}</p>"))
 }
 
-/// Which run holds up best when the images get worse.
+/// Whether the runs were judged on the same images, so that they can be paired. Models that see images at
+/// different sizes have different pixels, and the same list of paths and labels.
+fn are_same_images(findings: &[Findings]) -> bool {
+    let same = |a: &Evaluation, b: &Evaluation| {
+        let is_same_listing = !a.data.listing.is_empty() && a.data.listing == b.data.listing;
+        a.data.hash == b.data.hash || (a.model.size != b.model.size && is_same_listing)
+    };
+    findings.windows(2).all(|pair| same(pair[0].evaluation, pair[1].evaluation))
+}
+
+fn are_same_conditions(findings: &[Findings]) -> bool {
+    let conditions = |f: &Findings| {
+        let mut names: Vec<_> =
+            f.degraded.iter().map(|c| format!("{:?}", (&c.suite, &c.corruption, c.severity))).collect();
+        names.sort();
+        names
+    };
+    findings.windows(2).all(|pair| conditions(&pair[0]) == conditions(&pair[1]))
+}
+
+/// Which run is the best when the images get worse, or else on unchanged images, and whether that is more
+/// than chance.
 fn leader(runs: &[RunReport], findings: &[Findings]) -> String {
-    let mut ranked: Vec<(f64, &str)> = findings
-        .iter()
-        .zip(runs)
-        .filter_map(|(f, r)| Some((f.degraded_accuracy()?, r.title.as_str())))
-        .collect();
-    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-    match ranked.as_slice() {
-        [(best, name), (next, other), ..] => format!(
-            "<p class=\"verdict\"><strong>{}</strong> holds up best when the images get worse: {}, {:.1} percentage points \
-             before {}.</p>",
-            escape(name),
-            percent(*best),
-            (best - next) * 100.0,
-            escape(other)
+    let degraded = findings.iter().all(|f| f.degraded_accuracy().is_some());
+    let (column, when) = if degraded {
+        (&COLUMNS[0], "when the images get worse")
+    } else {
+        (&COLUMNS[1], "on unchanged images")
+    };
+    let values: Vec<Option<f64>> = findings.iter().map(|f| column.finite(f)).collect();
+    let scored = values.iter().enumerate().filter_map(|(run, value)| Some((run, (*value)?)));
+    let name = |run: usize| format!("<strong>{}</strong>", escape(&runs[run].title));
+    let Some((best, accuracy)) = scored.max_by(|a, b| a.1.total_cmp(&b.1)) else { return String::new() };
+    let sentence = match paired::contest(&values, &column.rights(findings), 1) {
+        None => format!(
+            "{} scores highest {when}, {}. The runs cannot be compared image by image, so whether that is more than \
+             chance is not known: look at the intervals.",
+            name(best),
+            percent(accuracy)
         ),
-        _ => String::new(),
-    }
+        Some(Contest { best, rival, p, is_clear }) => {
+            let lead = (accuracy - values[rival].unwrap_or(f64::NAN)) * 100.0;
+            let images = counted(findings[best].shown().map_or(0, |c| c.scores.n), "image");
+            let (opening, verdict) = if is_clear {
+                ("holds up best", "tells it from every other run; the closest is")
+            } else {
+                ("scores highest", "does <strong>not</strong> tell it from")
+            };
+            let is_chance = if is_clear { "" } else { ": a difference like this can be chance" };
+            format!(
+                "{} {opening} {when}: {}. A paired test over the {images} {verdict} {}, {lead:.1} percentage points \
+                 behind ({}){is_chance}.",
+                name(best),
+                percent(accuracy),
+                name(rival),
+                paired::p_text(p)
+            )
+        }
+    };
+    format!("<p class=\"verdict\">{sentence}</p>")
 }
 
 fn overview(runs: &[RunReport], findings: &[Findings]) -> String {
-    let best: Vec<Option<f64>> = COLUMNS.iter().map(|c| c.best(findings)).collect();
+    let best: Vec<Option<usize>> = COLUMNS.iter().map(|column| column.clear_best(findings)).collect();
     let rows = each(runs.iter().zip(findings).enumerate(), |(i, (run, f))| {
-        let cells = each(COLUMNS.iter().zip(&best), |(column, best)| column.cell(f, *best));
+        let cells = each(COLUMNS.iter().zip(&best), |(column, best)| column.cell(f, *best == Some(i)));
         let model = &f.evaluation.model;
         let enlarged = model.enlarged.map(|side| format!(" enlarged to {side}")).unwrap_or_default();
-        let clean = f.clean.and_then(|c| interval(c.scores.accuracy_interval())).unwrap_or(UNKNOWN.into());
         format!(
             "<tr><th scope=\"row\"><a href=\"#run-{}\">{}</a><small>{}, {} parameters, {} px{enlarged}</small></th>\
-             {cells}<td class=\"n\">{clean}</td><td class=\"strip\">{}</td></tr>",
+             {cells}<td class=\"strip\">{}</td></tr>",
             i + 1,
             escape(&run.title),
             escape(&model.architecture),
@@ -128,13 +180,13 @@ fn overview(runs: &[RunReport], findings: &[Findings]) -> String {
     let heads = each(COLUMNS, |c| format!("<th scope=\"col\" class=\"n\">{}</th>", c.head));
     let table = format!(
         "<table class=\"overview\"><thead><tr><th scope=\"col\">Run</th>{heads}\
-         <th scope=\"col\" class=\"n\">Clean, 95\u{202f}% interval</th><th scope=\"col\">0–100\u{202f}%</th></tr></thead><tbody>{rows}</tbody></table>"
+         <th scope=\"col\">0–100\u{202f}%</th></tr></thead><tbody>{rows}</tbody></table>"
     );
     scroll_box("Runs side by side", &table)
         + &aid(
-            "Accuracy of every run; the best of each column is bold. In the small picture each dot is one degraded \
-             condition, the plain bar their mean, the blue bar the clean accuracy. Clean accuracies whose intervals \
-             overlap are not clearly different.",
+            "Accuracy of every run, with its 95\u{202f}% interval below. Bold is a best that a paired test over the images tells from every other run; \
+             columns without such a test have no bold. In the small picture each dot is one degraded condition, the \
+             plain bar their mean, the blue bar the accuracy on unchanged images.",
         )
 }
 
@@ -143,34 +195,49 @@ impl Column {
         (self.value)(findings).filter(|v| v.is_finite())
     }
 
-    fn best(&self, findings: &[Findings]) -> Option<f64> {
-        let values = findings.iter().filter_map(|f| self.finite(f));
-        if self.higher_is_better { values.max_by(f64::total_cmp) } else { values.min_by(f64::total_cmp) }
+    /// What each run names rightly; nothing where the runs cannot be paired.
+    fn rights(&self, findings: &[Findings]) -> Vec<Option<Right>> {
+        let are_pairs = are_same_images(findings) && are_same_conditions(findings);
+        findings.iter().map(|f| if are_pairs { (self.right)(f) } else { None }).collect()
     }
 
-    fn cell(&self, findings: &Findings, best: Option<f64>) -> String {
-        let value = self.finite(findings);
-        let class = if value.is_some() && value == best { "n best" } else { "n" };
-        format!("<td class=\"{class}\">{}</td>", value.map_or(UNKNOWN.into(), self.show))
+    fn clear_best(&self, findings: &[Findings]) -> Option<usize> {
+        let values: Vec<Option<f64>> = findings.iter().map(|f| self.finite(f)).collect();
+        paired::clear_best(&values, &self.rights(findings), 1)
+    }
+
+    fn cell(&self, findings: &Findings, is_best: bool) -> String {
+        let class = if is_best { "n best" } else { "n" };
+        let range = (self.interval)(findings).and_then(interval);
+        let range = range.map_or(String::new(), |range| format!("<small>{range}</small>"));
+        format!(
+            "<td class=\"{class}\">{}{range}</td>",
+            self.finite(findings).map_or(UNKNOWN.into(), self.show)
+        )
     }
 }
 
-/// A coloured table with one column per run; `rows` are names as HTML, cells are `value(row, run)`.
+/// A cell of a coloured table: a share, and which images it is of.
+type Cell = (Option<f64>, Option<Right>);
+
+/// A coloured table with one column per run; `rows` are names as HTML, cells are `cell(row, run)`.
 fn shares(
     label: &str,
     about: &str,
     runs: &[RunReport],
-    rows: impl IntoIterator<Item = String>,
-    value: impl Fn(usize, usize) -> Option<f64>,
+    rows: &[String],
+    cell: impl Fn(usize, usize) -> Cell,
 ) -> String {
     let heads = each(runs, |r| format!("<th scope=\"col\"><span>{}</span></th>", escape(&r.title)));
-    let body = each(rows.into_iter().enumerate(), |(row, name)| {
-        let values: Vec<Option<f64>> =
-            (0..runs.len()).map(|run| value(row, run).filter(|v| v.is_finite())).collect();
-        let best = values.iter().flatten().copied().max_by(f64::total_cmp);
-        let cells = each(&values, |value| match value {
+    let body = each(rows.iter().enumerate(), |(row, name)| {
+        let (values, rights): (Vec<Option<f64>>, Vec<Option<Right>>) = (0..runs.len())
+            .map(|run| cell(row, run))
+            .map(|(value, right)| (value.filter(|v| v.is_finite()), right))
+            .unzip();
+        let best = paired::clear_best(&values, &rights, rows.len());
+        let cells = each(values.iter().enumerate(), |(run, value)| match value {
             Some(share) => {
-                let bold = if Some(*share) == best { " best" } else { "" };
+                let bold = if best == Some(run) { " best" } else { "" };
                 format!("<td class=\"{}{bold}\">{}</td>", error_colour(1.0 - share), percent_bare(*share))
             }
             None => format!("<td class=\"absent\">{UNKNOWN}</td>"),
@@ -194,16 +261,21 @@ fn by_corruption(runs: &[RunReport], findings: &[Findings]) -> String {
     if names.is_empty() {
         return String::new();
     }
-    let value = |row: usize, run: usize| {
+    let are_pairs = are_same_images(findings) && are_same_conditions(findings);
+    let cell = |row: usize, run: usize| {
         let (suite, name) = names[row];
-        corruptions[run].iter().find(|c| c.suite == suite && c.name == name)?.accuracy()
+        let corruption = corruptions[run].iter().find(|c| c.suite == suite && c.name == name);
+        let right = corruption.filter(|_| are_pairs);
+        let right = right.and_then(|corruption| paired::right(corruption.conditions.iter().copied()));
+        (corruption.and_then(Corruption::accuracy), right)
     };
     let one_suite = names.iter().all(|n| n.0 == names[0].0);
     let label = |(suite, name): &(&str, &str)| {
         if one_suite { words(name) } else { format!("{}<small>{}</small>", words(name), words(suite)) }
     };
-    let about = "Accuracy in percent, the mean over the severities. The best of each row is bold.";
-    shares("Accuracy by corruption and run", about, runs, names.iter().map(label), value)
+    let about = format!("Accuracy in percent, the mean over the severities. {BOLD}");
+    let rows: Vec<String> = names.iter().map(label).collect();
+    shares("Accuracy by corruption and run", &about, runs, &rows, cell)
 }
 
 fn by_class(runs: &[RunReport], findings: &[Findings]) -> String {
@@ -213,14 +285,21 @@ fn by_class(runs: &[RunReport], findings: &[Findings]) -> String {
             names.push(class);
         }
     }
-    let value = |row: usize, run: usize| {
-        let class = findings[run].clean?.scores.per_class.iter().find(|c| c.name == names[row])?;
-        (class.support > 0).then_some(class.recall)
+    let class = |run: usize, name: &str| {
+        let classes = &findings[run].clean?.scores.per_class;
+        classes.iter().find(|class| class.name == name && class.has_images())
     };
-    if !findings.iter().any(|f| f.clean.is_some()) {
+    // a class that no run has an image of has no row
+    names.retain(|name| (0..runs.len()).any(|run| class(run, name).is_some()));
+    if names.is_empty() {
         return String::new();
     }
-    let about =
-        "The share of each class's clean images that is found, in percent. The best of each row is bold.";
-    shares("Recall by class and run", about, runs, names.iter().map(|n| words(n)), value)
+    let are_pairs = are_same_images(findings);
+    let cell = |row: usize, run: usize| {
+        let recall = class(run, names[row]).map(|class| class.recall);
+        (recall, if are_pairs { findings[run].right_of_class(names[row]) } else { None })
+    };
+    let about = format!("The share of each class's unchanged images that is found, in percent. {BOLD}");
+    let rows: Vec<String> = names.iter().map(|name| words(name)).collect();
+    shares("Recall by class and run", &about, runs, &rows, cell)
 }

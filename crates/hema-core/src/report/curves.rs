@@ -66,8 +66,12 @@ pub(super) fn draw(curves: &Curves) -> Option<String> {
         Panel {
             title: "Validation accuracy, %",
             series: [
-                Series { name: "clean", class: "val", values: &curves.val_accuracy },
-                Series { name: "clean, balanced", class: "second", values: &curves.val_balanced_accuracy },
+                Series { name: "unchanged", class: "val", values: &curves.val_accuracy },
+                Series {
+                    name: "unchanged, balanced",
+                    class: "second",
+                    values: &curves.val_balanced_accuracy,
+                },
                 Series { name: "corrupted", class: "corrupted", values: &curves.val_corrupted_accuracy },
             ]
             .into_iter()
@@ -92,8 +96,15 @@ fn reading_aid(curves: &Curves) -> String {
         Some(best) if best.is_finite() => format!(
             " The weights kept are those of epoch <strong>{}</strong>{} (ringed).",
             short(best),
-            value_at(curves, &curves.val_accuracy, best)
-                .map_or(String::new(), |a| format!(", validation accuracy {}\u{202f}%", percent_bare(a)))
+            [
+                value_at(curves, &curves.train_loss, best).map(|l| format!(", training loss {}", decimal(l))),
+                value_at(curves, &curves.val_loss, best).map(|l| format!(", validation loss {}", decimal(l))),
+                value_at(curves, &curves.val_accuracy, best)
+                    .map(|a| format!(", validation accuracy {}\u{202f}%", percent_bare(a))),
+            ]
+            .into_iter()
+            .flatten()
+            .collect::<String>()
         ),
         _ => String::new(),
     };
@@ -168,7 +179,7 @@ impl Series<'_> {
             curves.epoch.iter().zip(self.values).map(|(epoch, value)| [x.at(*epoch), y.at(*value)]).collect();
         let kept = curves.best_epoch.and_then(|best| {
             let value = value_at(curves, self.values, best)?;
-            let tip = format!("{} at the epoch kept: {}", self.name, decimal(value));
+            let tip = format!("{} at the epoch kept", self.name);
             Some(svg::dot(&format!("kept {}", self.class), [x.at(best), y.at(value)], 4.5, &tip))
         });
         svg::polyline(&format!("curve {}", self.class), &points) + &kept.unwrap_or_default()

@@ -1,15 +1,15 @@
 //! The findings of an evaluation: means over conditions, and where the model fails most.
 //!
-//! No interval is given for a mean over several conditions: they share their images, and the record does not
-//! keep the numbers that an honest interval would need.
+//! No interval is given for a mean over the conditions of several suites; each suite has its own.
 
+use super::paired;
 use crate::metrics::ReliabilityBin;
 use crate::record::{ConditionScores, Evaluation};
 
 /// Reads an evaluation; every number is `None` where the record has nothing finite to say.
 pub(super) struct Findings<'a> {
     pub(super) evaluation: &'a Evaluation,
-    /// The clean condition.
+    /// The condition of unchanged images.
     pub(super) clean: Option<&'a ConditionScores>,
     /// Every condition with a corruption.
     pub(super) degraded: Vec<&'a ConditionScores>,
@@ -51,7 +51,8 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// The condition whose classes, confusion and mistakes are shown: the clean one when there is one.
+    /// The condition whose classes, confusion and mistakes are shown: that of unchanged images when there is
+    /// one.
     pub(super) fn shown(&self) -> Option<&'a ConditionScores> {
         self.clean.or(self.degraded.first().copied())
     }
@@ -65,6 +66,14 @@ impl<'a> Findings<'a> {
         self.degraded_mean(|c| c.scores.accuracy())
     }
 
+    /// 95 % interval of the mean accuracy over all degraded conditions, where they are of one suite.
+    pub(super) fn degraded_interval(&self) -> Option<[f64; 2]> {
+        match self.evaluation.suites.as_slice() {
+            [only] => Some(only.accuracy_interval),
+            _ => None,
+        }
+    }
+
     /// The mean of a score over all degraded conditions.
     pub(super) fn degraded_mean(&self, score: impl Fn(&ConditionScores) -> f64) -> Option<f64> {
         mean(self.degraded.iter().map(|c| score(c)))
@@ -74,6 +83,15 @@ impl<'a> Findings<'a> {
     pub(super) fn degraded_recall(&self, class: usize) -> Option<f64> {
         let scores = self.degraded.iter().filter_map(|c| c.scores.per_class.get(class));
         mean(scores.filter(|s| s.support > 0).map(|s| s.recall))
+    }
+
+    /// Which unchanged images of a class are named rightly; `None` where the record does not say.
+    pub(super) fn right_of_class(&self, name: &str) -> Option<Vec<i64>> {
+        let data = &self.evaluation.data;
+        let class = data.classes.iter().position(|class| class == name)?;
+        let before: u64 = data.counts.iter().take(class).sum();
+        let end = before + data.counts.get(class)?;
+        paired::right(self.clean)?.get(before as usize..end as usize).map(<[i64]>::to_vec)
     }
 
     /// The corruptions, in the record's order.
@@ -174,7 +192,7 @@ pub(super) fn condition_name(condition: &ConditionScores) -> String {
     match condition.corruption.as_deref().map(|name| name.replace('_', " ")) {
         Some(name) if condition.severity > 0 => format!("{name}, severity {}", condition.severity),
         Some(name) => name,
-        None => "clean images".into(),
+        None => "unchanged images".into(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 
+use crate::metrics::{probability_in_percent, share_in_percent};
 use crate::spelling::steers;
 
 /// The sign for a number that is unknown or not finite.
@@ -35,23 +36,21 @@ pub(super) fn each<T>(items: impl IntoIterator<Item = T>, draw: impl FnMut(T) ->
 /// A share as a percentage with one decimal: `98.7 %`. A share that is not quite all or nothing never reads
 /// as such.
 pub(super) fn percent(share: f64) -> String {
-    percent_digits(share).map_or(UNKNOWN.into(), |digits| format!("{digits}\u{202f}%"))
+    with_sign(share_in_percent(share))
+}
+
+/// A probability as a percentage with one decimal. Nothing is certain: it never reads as 100 or 0.
+pub(super) fn probability(p: f64) -> String {
+    with_sign(probability_in_percent(p))
 }
 
 /// A share as a percentage without the sign, for the cells of a figure whose caption names the unit.
 pub(super) fn percent_bare(share: f64) -> String {
-    percent_digits(share).unwrap_or(UNKNOWN.into())
+    share_in_percent(share).map_or(UNKNOWN.into(), |digits| escape(&digits))
 }
 
-fn percent_digits(share: f64) -> Option<String> {
-    let digits = format!("{:.1}", share * 100.0);
-    match digits.as_str() {
-        _ if !share.is_finite() => None,
-        "100.0" if share < 1.0 => Some("&gt;99.9".into()),
-        "0.0" if share > 0.0 => Some("&lt;0.1".into()),
-        "-0.0" => Some("0.0".into()),
-        _ => Some(digits),
-    }
+fn with_sign(digits: Option<String>) -> String {
+    digits.map_or(UNKNOWN.into(), |digits| format!("{}\u{202f}%", escape(&digits)))
 }
 
 /// A 95 % interval: `98.1–99.2 %`; nothing when it is not known.
@@ -69,6 +68,11 @@ pub(super) fn points(difference: f64) -> String {
         () if difference < 0.0 => format!("−{size}"),
         () => format!("+{size}"),
     }
+}
+
+/// A distance of two shares in percentage points: `0.4 points`.
+pub(super) fn points_bare(distance: f64) -> String {
+    if distance.is_finite() { format!("{:.1}\u{202f}points", distance * 100.0) } else { UNKNOWN.into() }
 }
 
 /// A number with three decimals.
@@ -129,7 +133,8 @@ pub(super) fn beside(figure: &str, text: impl Display) -> String {
     format!("<div class=\"beside\"><div>{figure}</div>{}</div>", aid(text))
 }
 
-/// A box that scrolls sideways by itself, by touch or by keyboard, so that the page never does.
+/// A box that scrolls sideways by itself, by touch or by keyboard, so that the page never does; its edges are
+/// shaded where it goes on.
 pub(super) fn scroll_box(label: &str, content: &str) -> String {
     format!(
         "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{}\">{content}</div>",
@@ -161,6 +166,14 @@ mod tests {
             (f64::NAN, UNKNOWN),
         ] {
             assert_eq!(percent(share), text);
+        }
+        for (p, text) in [
+            (1.0, "&gt;99.9\u{202f}%"),
+            (0.0, "&lt;0.1\u{202f}%"),
+            (0.5, "50.0\u{202f}%"),
+            (f64::NAN, UNKNOWN),
+        ] {
+            assert_eq!(probability(p), text);
         }
         assert_eq!(interval([0.981, 0.992]).unwrap(), "98.1–99.2\u{202f}%");
         assert_eq!(interval([f64::NAN, 0.9]), None);

@@ -4,7 +4,7 @@
 //! print. Orange always means wrong, the stronger the more; blue marks what is right.
 
 use super::findings::{Corruption, Findings};
-use super::html::{beside, count, counted, each, escape, interval, percent, percent_bare, scroll_box, words};
+use super::html::{beside, count, each, percent, percent_bare, scroll_box, words};
 
 /// Upper ends of the shares of wrong images that the orange steps stand for, after the step for none.
 const ERROR_STEPS: [f64; 7] = [0.01, 0.02, 0.05, 0.10, 0.20, 0.40, 0.60];
@@ -48,16 +48,25 @@ pub(super) fn legend(blue: bool) -> String {
     format!("<p class=\"steps\"><span>wrong, %</span>{wrong}{right}</p>")
 }
 
-/// The confusion matrix `counts[truth][prediction]` of the named classes.
+/// The confusion matrix `counts[truth][prediction]` of the named classes. Classes without an image have no
+/// row, and no column unless images were taken for them.
 pub(super) fn confusion(label: &str, classes: &[String], counts: &[Vec<u64>]) -> String {
     let dense = classes.len() > ROOMY;
     let longest = classes.iter().map(|c| c.chars().count()).max().unwrap_or(0);
     let upright = if dense || longest * classes.len() > 90 { " upright" } else { "" };
-    let heads = each(classes, |c| format!("<th scope=\"col\"><span>{}</span></th>", words(c)));
-    let rows = each(classes.iter().zip(counts).enumerate(), |(truth, (name, row))| {
-        let total: u64 = row.iter().sum();
-        let cells = each(row.iter().enumerate().take(classes.len()), |(predicted, n)| {
-            cell(*n, total, truth == predicted, dense, &format!("{name} → {}", classes[predicted]))
+    let total_of = |row: &Vec<u64>| row.iter().sum::<u64>();
+    let occurs = |class: usize| {
+        counts.get(class).is_some_and(|row| total_of(row) > 0)
+            || counts.iter().any(|row| row.get(class).is_some_and(|n| *n > 0))
+    };
+    let columns: Vec<usize> = (0..classes.len()).filter(|class| occurs(*class)).collect();
+    let heads =
+        each(&columns, |class| format!("<th scope=\"col\"><span>{}</span></th>", words(&classes[*class])));
+    let of_images = classes.iter().zip(counts).enumerate().filter(|(_, (_, row))| total_of(row) > 0);
+    let rows = each(of_images, |(truth, (name, row))| {
+        let total = total_of(row);
+        let cells = each(&columns, |predicted| {
+            row.get(*predicted).map_or(String::new(), |n| cell(*n, total, truth == *predicted, dense))
         });
         format!(
             "<tr><th scope=\"row\">{}</th>{cells}<td class=\"total\">{}</td></tr>",
@@ -72,22 +81,11 @@ pub(super) fn confusion(label: &str, classes: &[String], counts: &[Vec<u64>]) ->
     scroll_box(label, &table) + &legend(true)
 }
 
-fn cell(n: u64, total: u64, right: bool, dense: bool, tip: &str) -> String {
+fn cell(n: u64, total: u64, right: bool, dense: bool) -> String {
     let share = n as f64 / total.max(1) as f64;
-    let colour = match (total, right) {
-        (0, _) => "e0".into(),
-        (_, true) => format!("right {}", right_colour(share)),
-        (_, false) => error_colour(share),
-    };
+    let colour = if right { format!("right {}", right_colour(share)) } else { error_colour(share) };
     let below = if dense || n == 0 { String::new() } else { format!("<small>{}</small>", percent(share)) };
-    format!(
-        "<td class=\"{colour}\" title=\"{}: {} of {} ({})\">{}{below}</td>",
-        escape(tip),
-        count(n),
-        count(total),
-        percent(share),
-        count(n)
-    )
+    format!("<td class=\"{colour}\">{}{below}</td>", count(n))
 }
 
 /// Accuracy by corruption and severity, one table per suite, the worst corruption first.
@@ -102,8 +100,8 @@ pub(super) fn heat_maps(findings: &Findings) -> String {
     };
     let text = format!(
         "Accuracy in percent for each kind of degradation (row) and strength (column, 5 is the strongest), the worst \
-         row first. The stronger the orange, the more images are named wrongly.{trained} Point at a cell for its \
-         interval."
+         row first. The stronger the orange, the more images are named wrongly.{trained} The intervals \
+         stand below, under all scores."
     );
     beside(&(maps + &legend(false)), text)
 }
@@ -140,17 +138,8 @@ fn heat_cell(row: &Corruption, severity: u8) -> String {
     let Some(condition) = row.conditions.iter().find(|c| c.severity == severity) else {
         return "<td class=\"absent\">–</td>".into();
     };
-    let scores = &condition.scores;
-    let interval =
-        interval(scores.accuracy_interval()).map_or(String::new(), |i| format!(", 95 % interval {i}"));
-    format!(
-        "<td class=\"{}\" title=\"{}, severity {severity}: {} of {}{interval}\">{}</td>",
-        error_colour(1.0 - scores.accuracy()),
-        words(row.name),
-        percent(scores.accuracy()),
-        counted(scores.n, "image"),
-        percent_bare(scores.accuracy())
-    )
+    let accuracy = condition.scores.accuracy();
+    format!("<td class=\"{}\">{}</td>", error_colour(1.0 - accuracy), percent_bare(accuracy))
 }
 
 #[cfg(test)]
@@ -171,7 +160,11 @@ mod tests {
     fn a_confusion_matrix_shows_counts_shares_and_the_diagonal() {
         let classes = ["a".to_string(), "b".to_string()];
         let drawn = confusion("m", &classes, &[vec![9, 1], vec![0, 0]]);
-        assert!(drawn.contains("title=\"a → b: 1 of 10 (10.0\u{202f}%)\">1<small>10.0\u{202f}%</small>"));
+        assert!(drawn.contains("\">1<small>10.0\u{202f}%</small>"), "{drawn}");
         assert_eq!(drawn.matches("class=\"right").count(), 1, "an absent class has no right or wrong");
+        assert_eq!(drawn.matches("<th scope=\"row\">").count(), 1, "an absent class has no row");
+        assert_eq!(drawn.matches("<span>b</span>").count(), 1, "but a column, where images are taken for it");
+        let never_named = confusion("m", &classes, &[vec![10, 0], vec![0, 0]]);
+        assert!(!never_named.contains("<span>b</span>"), "{never_named}");
     }
 }

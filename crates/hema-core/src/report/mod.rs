@@ -9,6 +9,8 @@
 //! here), writing files, and anything interactive beyond links and blocks that fold.
 
 mod html;
+
+mod glossary;
 mod page;
 mod pictures;
 mod svg;
@@ -18,6 +20,8 @@ mod curves;
 mod plot;
 
 mod run_report;
+
+mod paired;
 
 mod findings;
 
@@ -34,52 +38,44 @@ mod verdict;
 
 mod run;
 
+mod origin;
+
 mod audit;
 mod gallery;
 mod preview;
 mod rates;
+mod series;
 mod tuning;
 
 #[cfg(test)]
 mod tests;
 
-use self::html::{each, escape};
 use self::page::page;
 use self::run::Outline;
 
 pub use audit::{AuditReport, render_audit};
 pub use curves::Curves;
 pub use gallery::{Answer, Gallery, render_gallery};
+pub use origin::Origin;
 pub use pictures::thumbnail_png_base64;
 pub use preview::render_preview;
 pub use rates::{RateTest, render_rates};
 pub use run_report::RunReport;
+pub use series::{SeriesReport, SeriesScore, render_series};
 pub use training_data::{ShownImage, TrainingData};
 pub use tuning::{Trial, Tuning, render_tuning};
 
 /// The page: one run in full, or several side by side first and then each in full.
 pub fn render(runs: &[RunReport]) -> String {
     match runs {
-        [] => page("Report", "<p>No runs were given.</p>"),
-        [run] => page(&run.title, &run::draw(run, &Outline { prefix: String::new(), level: 2 })),
-        _ => {
-            let articles = each(runs.iter().enumerate(), |(i, run)| {
-                let outline = Outline { prefix: format!("run-{}-", i + 1), level: 3 };
-                format!(
-                    "<article id=\"run-{}\"><h2>{}</h2>{}</article>",
-                    i + 1,
-                    escape(&run.title),
-                    run::draw(run, &outline)
-                )
-            });
-            let links = each(runs.iter().enumerate(), |(i, run)| {
-                format!("<a href=\"#run-{}\">{}</a>", i + 1, escape(&run.title))
-            });
-            let contents = format!("<nav aria-label=\"Runs\">{links}</nav>");
-            page(
-                &format!("Comparison of {} runs", runs.len()),
-                &(contents + &compare::draw(runs) + &articles),
-            )
+        [] => page("comparison", "Report", "<p>No runs were given.</p>"),
+        [run] => {
+            page("evaluation", &run.title, &run::draw(run, &Outline { prefix: String::new(), level: 2 }))
         }
+        _ => page(
+            "comparison",
+            &format!("Comparison of {} runs", runs.len()),
+            &(run::links(runs) + &compare::draw(runs) + &run::articles(runs)),
+        ),
     }
 }

@@ -1,18 +1,19 @@
 //! The page of pictures before and after operators.
 
 use super::html::{capital, each, escape, scroll_box};
+use super::origin::Origin;
 use super::page::page;
 use super::pictures::thumbnail_png_base64;
 use crate::error::Result;
 use crate::preview::{PictureRow, Section};
 
-/// The page: a table of pictures for every section.
+/// The page: a table of pictures for every section, and what made it.
 ///
 /// # Errors
 /// When the PNG encoder fails.
-pub fn render_preview(title: &str, sections: &[Section]) -> Result<String> {
+pub fn render_preview(title: &str, sections: &[Section], origin: &Origin) -> Result<String> {
     let drawn: Vec<String> = sections.iter().map(draw).collect::<Result<_>>()?;
-    Ok(page(title, &drawn.concat()))
+    Ok(page("preview", title, &(drawn.concat() + &origin.draw())))
 }
 
 fn draw(section: &Section) -> Result<String> {

@@ -1,12 +1,13 @@
 //! The page of a learning-rate range test.
 
 use super::html::{aid, escape};
+use super::origin::Origin;
 use super::page::page;
 use super::plot::{Axis, Plot};
 use super::svg::{self, short};
 
 /// A learning-rate range test, one entry per step in every list.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RateTest {
     /// Learning rate of the step.
     pub lr: Vec<f64>,
@@ -20,6 +21,8 @@ pub struct RateTest {
     pub steepest: Option<f64>,
     /// Words to add to the command to take the suggestion.
     pub advice: String,
+    /// What made the page.
+    pub origin: Origin,
 }
 
 /// The page: the loss over the learning rate, and a suggestion.
@@ -35,10 +38,12 @@ pub fn render_rates(title: &str, test: &RateTest) -> String {
             .into(),
     };
     page(
+        "learning-rate test",
         title,
         &format!(
-            "<section>{verdict}</section><section><h2>Loss over the learning rate</h2>{}</section>",
-            draw(test)
+            "<section>{verdict}</section><section><h2>Loss over the learning rate</h2>{}</section>{}",
+            draw(test),
+            test.origin.draw()
         ),
     )
 }
@@ -74,6 +79,7 @@ fn draw(test: &RateTest) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provenance::Provenance;
 
     #[test]
     fn the_page_shows_the_curve_and_what_to_add() {
@@ -84,13 +90,16 @@ mod tests {
             suggested: Some(1e-3),
             steepest: Some(5e-3),
             advice: "--set stage.0.lr=<1e-3>".into(),
+            origin: Origin::new(Provenance::now("hema train --find-lr", "cpu")),
         };
         let page = render_rates("Rates", &test);
         assert_eq!(page.matches("<polyline").count(), 2);
         assert_eq!(page.matches("class=\"boundary\"").count(), 2);
         assert!(page.contains("--set stage.0.lr=&lt;1e-3&gt;") && !page.contains("NaN"));
+        assert!(page.contains("<span>--find-lr</span>") && page.contains(env!("CARGO_PKG_VERSION")));
         let none = RateTest { suggested: None, steepest: None, ..test };
         assert!(render_rates("Rates", &none).contains("no rate can be suggested"));
-        assert!(render_rates("Rates", &RateTest::default()).contains("no values"));
+        let empty = RateTest { lr: vec![], loss: vec![], smoothed: vec![], ..none };
+        assert!(render_rates("Rates", &empty).contains("no values"));
     }
 }

@@ -1,7 +1,7 @@
 //! Reliability diagrams: is a cell called with 90 % right nine times in ten?
 
 use super::findings::{Findings, overconfidence};
-use super::html::{aid, counted, decimal, each, points, scroll_box};
+use super::html::{aid, count, counted, decimal, each, percent, points, probability, scroll_box};
 use super::svg::{self, Scale};
 use crate::metrics::{BRIER, ECE, Metric, NLL, ReliabilityBin};
 
@@ -17,13 +17,17 @@ const BOTTOM: f64 = 234.0;
 const COUNTS_TOP: f64 = 250.0;
 const COUNTS_BOTTOM: f64 = 300.0;
 
-/// The diagrams of the clean images and of all degraded ones together, with the scores of the probabilities.
+/// The diagrams of the unchanged images and of all degraded ones together, with the scores of the
+/// probabilities.
 pub(super) fn draw(findings: &Findings) -> String {
-    let clean = findings.clean.map(|c| ("Clean images", c.scores.reliability.clone()));
+    let clean = findings.clean.map(|c| ("Unchanged images", c.scores.reliability.clone()));
     let degraded = (!findings.degraded.is_empty())
         .then(|| ("Degraded images, all conditions together", findings.degraded_reliability()));
-    let diagrams = each([clean, degraded].into_iter().flatten(), |(title, bins)| diagram(title, &bins));
+    let shown: Vec<(&str, Vec<ReliabilityBin>)> = [clean, degraded].into_iter().flatten().collect();
+    let diagrams = each(&shown, |(title, bins)| diagram(title, bins));
+    let numbers = each(&shown, |(title, bins)| numbers(title, bins));
     format!("<div class=\"panels\">{diagrams}{}</div>", scores(findings))
+        + &format!("<details><summary>The bars in numbers</summary>{numbers}</details>")
         + &aid(
             "Each bar gathers the images that the model named with a similar probability and shows how many of those \
              names are right. Bars on the diagonal mean honest probabilities; the orange part is what the model \
@@ -50,17 +54,41 @@ fn scores(findings: &Findings) -> String {
     ]
     .concat();
     let table = format!(
-        "<table class=\"calibration\"><thead><tr><th scope=\"col\">Score</th><th scope=\"col\" class=\"n\">Clean</th>\
+        "<table class=\"calibration\"><thead><tr><th scope=\"col\">Score</th><th scope=\"col\" class=\"n\">Unchanged</th>\
          <th scope=\"col\" class=\"n\">Degraded, mean</th></tr></thead><tbody>{rows}</tbody></table>"
     );
     scroll_box("Scores of the probabilities", &table)
 }
 
+/// What the bars of a diagram show.
+fn numbers(title: &str, bins: &[ReliabilityBin]) -> String {
+    let rows = each(filled(bins), |bin| {
+        format!(
+            "<tr><th scope=\"row\">{:.0}–{:.0}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            bin.low * 100.0,
+            bin.high * 100.0,
+            count(bin.count),
+            probability(bin.confidence),
+            percent(bin.accuracy)
+        )
+    });
+    let table = format!(
+        "<table><caption>{title}</caption><thead><tr><th scope=\"col\">Probability, %</th>\
+         <th scope=\"col\" class=\"n\">Images</th><th scope=\"col\" class=\"n\">Mean probability</th>\
+         <th scope=\"col\" class=\"n\">Right</th></tr></thead><tbody>{rows}</tbody></table>"
+    );
+    scroll_box(&format!("Bars in numbers: {title}"), &table)
+}
+
+/// The bins that a diagram can show.
+fn filled(bins: &[ReliabilityBin]) -> Vec<&ReliabilityBin> {
+    let is_finite =
+        |b: &ReliabilityBin| [b.low, b.high, b.accuracy, b.confidence].iter().all(|v| v.is_finite());
+    bins.iter().filter(|b| b.count > 0 && is_finite(b)).collect()
+}
+
 fn diagram(title: &str, bins: &[ReliabilityBin]) -> String {
-    let filled: Vec<&ReliabilityBin> = bins
-        .iter()
-        .filter(|b| b.count > 0 && [b.low, b.high, b.accuracy, b.confidence].iter().all(|v| v.is_finite()))
-        .collect();
+    let filled = filled(bins);
     let x = Scale { values: [0.0, 1.0], pixels: [LEFT, RIGHT] };
     let y = Scale { values: [0.0, 1.0], pixels: [BOTTOM, TOP] };
     let body = [
@@ -102,12 +130,7 @@ fn axes(x: Scale, y: Scale) -> String {
 
 fn bar(bin: &ReliabilityBin, x: Scale, y: Scale) -> String {
     let (left, right) = (x.at(bin.low) + 1.0, x.at(bin.high) - 1.0);
-    let tip = format!(
-        "{}: {} % right at a mean probability of {} %",
-        counted(bin.count, "image"),
-        percent_tip(bin.accuracy),
-        percent_tip(bin.confidence)
-    );
+    let tip = counted(bin.count, "image");
     let few = if bin.count < FEW { " few" } else { "" };
     let delivered = svg::rect(&format!("right{few}"), [left, y.at(0.0)], [right, y.at(bin.accuracy)], &tip);
     if bin.confidence <= bin.accuracy {
@@ -115,10 +138,6 @@ fn bar(bin: &ReliabilityBin, x: Scale, y: Scale) -> String {
     }
     delivered
         + &svg::rect(&format!("excess{few}"), [left, y.at(bin.accuracy)], [right, y.at(bin.confidence)], &tip)
-}
-
-fn percent_tip(share: f64) -> String {
-    format!("{:.1}", share * 100.0)
 }
 
 fn histogram(bins: &[&ReliabilityBin], x: Scale) -> String {

@@ -2,8 +2,8 @@
 
 use super::findings::{Findings, condition_name};
 use super::html::{
-    aid, beside, capital, count, counted, decimal, each, escape, interval, percent, scroll_box, short_count,
-    words,
+    aid, beside, capital, count, counted, decimal, each, escape, interval, percent, probability, scroll_box,
+    short_count, words,
 };
 use super::run_report::RunReport;
 use super::{
@@ -74,7 +74,42 @@ pub(super) fn draw(run: &RunReport, outline: &Outline) -> String {
         ("provenance", "Where these numbers come from".into(), provenance(run, outline.level + 1)),
     ];
     let drawn = each(&sections, |(slug, title, content)| outline.section(slug, title, content));
-    outline.contents(&sections) + &verdict::warnings(&findings) + &verdict::draw(&findings) + &drawn
+    subject(run)
+        + &outline.contents(&sections)
+        + &verdict::warnings(&findings)
+        + &verdict::draw(&findings)
+        + &drawn
+}
+
+/// Links to the articles of several runs.
+pub(super) fn links(runs: &[RunReport]) -> String {
+    let links = each(runs.iter().enumerate(), |(i, run)| {
+        format!("<a href=\"#run-{}\">{}</a>", i + 1, escape(&run.title))
+    });
+    format!("<nav aria-label=\"Runs\">{links}</nav>")
+}
+
+/// Several runs, each in full.
+pub(super) fn articles(runs: &[RunReport]) -> String {
+    each(runs.iter().enumerate(), |(i, run)| {
+        let outline = Outline { prefix: format!("run-{}-", i + 1), level: 3 };
+        let (title, content) = (escape(&run.title), draw(run, &outline));
+        format!("<article id=\"run-{}\"><h2>{title}</h2>{content}</article>", i + 1)
+    })
+}
+
+/// Which model was judged on what, and when.
+fn subject(run: &RunReport) -> String {
+    let (model, data) = (&run.evaluation.model, &run.evaluation.data);
+    let day: String = run.evaluation.provenance.time.chars().take("2026-11-30".len()).collect();
+    format!(
+        "<p class=\"subject\">{} judged on {} of {}, part {}, on {}</p>",
+        code(&model.path),
+        counted(data.counts.iter().sum(), "image"),
+        code(&data.path),
+        escape(&data.part),
+        escape(&day)
+    )
 }
 
 pub(super) fn facts(rows: &[(&str, String)]) -> String {
@@ -104,6 +139,7 @@ fn summary(run: &RunReport) -> String {
         names => escape(&names.join(", ")),
     };
     let enlarged = model.enlarged.map(|side| format!(", enlarged to {side} × {side}")).unwrap_or_default();
+    let mix = if model.adapted { "estimated from these images" } else { "as in the training images" };
     let facts = facts(&[
         ("Architecture", code(&model.architecture)),
         ("Parameters", short_count(model.parameters)),
@@ -111,17 +147,22 @@ fn summary(run: &RunReport) -> String {
         ("Augmentation", augmentations),
         ("Views averaged", escape(&model.tta)),
         ("Classes possible", among),
-        ("How common they are", if model.adapted { "estimated" } else { "as in training" }.into()),
+        ("Assumed mix of classes", mix.into()),
         ("Data", code(&data.path)),
         ("Part", escape(&data.part)),
-        ("Images", format!("{} in {}", count(images), classes_in_words(data.classes.len()))),
+        ("Images", format!("{} in {}", count(images), classes_in_words(&data.counts))),
         ("Unreadable", count(data.skipped)),
     ]);
     format!("<div class=\"columns\">{facts}{}</div>", class_bars(&data.classes, &data.counts))
 }
 
-fn classes_in_words(n: usize) -> String {
-    if n == 1 { "1 class".into() } else { format!("{n} classes") }
+/// How many classes have images, of how many.
+fn classes_in_words(counts: &[u64]) -> String {
+    match (counts.iter().filter(|n| **n > 0).count(), counts.len()) {
+        (some, all) if some < all => format!("{some} of {all} classes"),
+        (_, 1) => "1 class".into(),
+        (_, all) => format!("{all} classes"),
+    }
 }
 
 /// Images per class as a table whose last column is a bar.
@@ -170,11 +211,14 @@ fn conditions(findings: &Findings) -> String {
             each(METRICS, |metric| metric_cell(metric, &c.scores))
         )
     });
-    let heads = each(["Images"].into_iter().chain(METRICS.iter().map(|metric| metric.title)), |head| {
-        format!("<th scope=\"col\" class=\"n\">{head}</th>")
+    let coverage = |metric: &Metric| findings.shown().and_then(|c| c.scores.coverage(metric));
+    let heads = each(METRICS, |metric| {
+        let over = coverage(metric).map_or(String::new(), |over| format!("<small>{over}</small>"));
+        format!("<th scope=\"col\" class=\"n\">{}{over}</th>", metric.title)
     });
     let table = format!(
-        "<table><thead><tr><th scope=\"col\">Condition</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        "<table><thead><tr><th scope=\"col\">Condition</th>\
+         <th scope=\"col\" class=\"n\">Images</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     );
     scroll_box("All scores of every condition", &table)
 }
@@ -214,7 +258,7 @@ fn gallery(findings: &Findings) -> String {
     if mistakes.is_empty() {
         return match findings.clean {
             Some(c) if c.scores.accuracy() == 1.0 => {
-                "<p>None: every clean image is named correctly.</p>".into()
+                "<p>None: every unchanged image is named correctly.</p>".into()
             }
             _ => "<p>None were kept in this evaluation.</p>".into(),
         };
@@ -226,7 +270,7 @@ fn gallery(findings: &Findings) -> String {
     };
     format!("<ul class=\"gallery\">{cards}</ul>")
         + &aid(format!(
-            "Clean images the model was surest about and wrong, most confident first. Look here for labels that are \
+            "Unchanged images the model was surest about and wrong, most confident first. Look here for labels that are \
              themselves wrong, cells between two classes, and spoilt images.{shown}"
         ))
 }
@@ -246,7 +290,7 @@ fn card(findings: &Findings, mistake: &Mistake) -> String {
     format!(
         "<li>{picture}<p>named <b class=\"named\">{predicted}</b> {}</p><p>truly <b class=\"truth\">{truth}</b></p>\
          <p class=\"path\">{}</p></li>",
-        percent(mistake.probability),
+        probability(mistake.probability),
         path.replace('/', "/<wbr>")
     )
 }
@@ -262,15 +306,18 @@ fn provenance(run: &RunReport, level: u8) -> String {
         ("Parameters", format!("{} trainable", count(evaluation.model.parameters))),
         ("Record format", evaluation.format.to_string()),
     ]);
-    let recipe = run.recipe_toml.as_ref().map_or(String::new(), |toml| {
-        let lines = counted(toml.lines().count() as u64, "line");
-        format!(
-            "<details><summary>Training recipe ({lines})</summary><pre tabindex=\"0\"><code>{}</code></pre></details>",
-            escape(toml)
-        )
-    });
+    let recipe = run.recipe_toml.as_ref().map_or(String::new(), |toml| text_file("Training recipe", toml));
     format!(
         "<div class=\"stamps\">{trained}{scored}<div><h{level}>Inputs</h{level}>{inputs}</div></div>{recipe}"
+    )
+}
+
+/// A text file that unfolds.
+pub(super) fn text_file(title: &str, text: &str) -> String {
+    let lines = counted(text.lines().count() as u64, "line");
+    format!(
+        "<details><summary>{title} ({lines})</summary><pre tabindex=\"0\"><code>{}</code></pre></details>",
+        escape(text)
     )
 }
 

@@ -77,8 +77,8 @@ pub(super) fn curves(findings: &Findings) -> String {
     if figures.is_empty() {
         return figures;
     }
-    let text = "How fast accuracy falls as a degradation grows, from clean images (0) to the strongest (5): each thin \
-                line is one kind of degradation, the thick one their mean. Point at the end of a line for its name.";
+    let text = "How fast accuracy falls as a degradation grows, from unchanged images (0) to the strongest: each thin \
+                line is one kind of degradation, the thick one their mean.";
     beside(&format!("<div class=\"panels\">{figures}</div>"), text)
 }
 
@@ -121,7 +121,7 @@ fn figure(suite: &str, rows: &[&Corruption], clean: Option<f64>) -> String {
         if accuracy.is_finite() { format!("{:.1} %", accuracy * 100.0) } else { "unknown".into() }
     };
     let finding = format!(
-        "on average from {} on clean images to {} at the strongest",
+        "on average from {} on unchanged images to {} at the strongest",
         said(mean[0]),
         said(mean[mean.len() - 1])
     );
@@ -129,10 +129,25 @@ fn figure(suite: &str, rows: &[&Corruption], clean: Option<f64>) -> String {
         + &svg::text("tick middle", [f64::midpoint(LEFT, RIGHT), HEIGHT - 4.0], "severity");
     let body = grid + &severities + &axis + &thin + &svg::polyline("curve val", &points(&mean));
     format!(
-        "<figure><figcaption>Accuracy by severity, %, suite {}</figcaption>{}</figure>",
+        "<figure><figcaption>Accuracy by severity, %, suite {}</figcaption>{}{}</figure>",
         words(suite),
-        svg::figure(WIDTH, HEIGHT, &format!("Accuracy by severity, suite {suite}"), &finding, &body)
+        svg::figure(WIDTH, HEIGHT, &format!("Accuracy by severity, suite {suite}"), &finding, &body),
+        aid(ends(rows, &lines, strongest))
     )
+}
+
+/// The lines by name, in the order of their ends.
+fn ends(rows: &[&Corruption], lines: &[Vec<f64>], strongest: u8) -> String {
+    let mut ends: Vec<(f64, &str)> = rows
+        .iter()
+        .zip(lines)
+        .filter_map(|(row, line)| Some((*line.last()?, row.name)))
+        .filter(|(accuracy, _)| accuracy.is_finite())
+        .collect();
+    ends.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let ends: Vec<String> =
+        ends.iter().map(|(accuracy, name)| format!("{} {}", words(name), percent_bare(*accuracy))).collect();
+    format!("At severity {strongest}, from the top: {}.", ends.join(", "))
 }
 
 /// One image under every condition.
@@ -162,9 +177,9 @@ fn has_pictures(row: &Corruption) -> bool {
 fn picture(condition: &ConditionScores) -> String {
     let accuracy = percent_bare(condition.scores.accuracy());
     let name = escape(&condition_name(condition));
+    let severity = if condition.severity > 0 { format!("{}: ", condition.severity) } else { String::new() };
     format!(
-        "<td><img alt=\"{name}\" title=\"{name}: {accuracy}\u{202f}%\" loading=\"lazy\" \
-         src=\"data:image/png;base64,{}\"></td>",
+        "<td><img alt=\"{name}\" loading=\"lazy\" src=\"data:image/png;base64,{}\"><small>{severity}{accuracy}\u{202f}%</small></td>",
         escape(&condition.thumbnail)
     )
 }

@@ -2,12 +2,13 @@
 //! searched.
 
 use super::html::{UNKNOWN, aid, counted, each, escape, scroll_box};
+use super::origin::Origin;
 use super::page::page;
 use super::plot::{Axis, Plot};
 use super::svg::{self, short};
 
 /// A search over recipe values.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tuning {
     /// The metric that ranks, in words.
     pub metric: String,
@@ -17,6 +18,8 @@ pub struct Tuning {
     pub keys: Vec<(String, bool)>,
     /// The trials, best first.
     pub trials: Vec<Trial>,
+    /// What made the page.
+    pub origin: Origin,
 }
 
 /// One trial of a search.
@@ -36,16 +39,18 @@ pub struct Trial {
 pub fn render_tuning(title: &str, tuning: &Tuning) -> String {
     let plots = each(0..tuning.keys.len(), |key| tuning.plot(key));
     page(
+        "search",
         title,
         &format!(
-            "<section><h2>{} by rank</h2>{}</section><section><h2>What the values do</h2><div class=\"panels\">{plots}</div>{}</section>",
+            "<section><h2>{} by rank</h2>{}</section><section><h2>What the values do</h2><div class=\"panels\">{plots}</div>{}</section>{}",
             counted(tuning.trials.len() as u64, "trial"),
             tuning.ranking(),
             aid(
                 "Each dot is a trial, the ringed one the best. All values move at once, so a cloud without a slope says that \
                  the value matters less than the others, not that it does nothing; the ends of a range that holds the best \
                  dots are worth moving."
-            )
+            ),
+            tuning.origin.draw()
         ),
     )
 }
@@ -54,12 +59,11 @@ impl Tuning {
     fn ranking(&self) -> String {
         let heads =
             each(&self.keys, |(key, _)| format!("<th scope=\"col\" class=\"n\">{}</th>", escape(key)));
-        let rows = each(self.trials.iter().enumerate(), |(rank, trial)| {
+        let rows = each(&self.trials, |trial| {
             let values = each(&trial.values, |value| format!("<td class=\"n\">{}</td>", escape(value)));
             let metric = trial.metric.map_or("diverged".into(), metric_text);
-            let class = if rank == 0 { "n best" } else { "n" };
             format!(
-                "<tr><th scope=\"row\">{}</th><td class=\"{class}\">{metric}</td><td class=\"n\">{}</td>{values}</tr>",
+                "<tr><th scope=\"row\">{}</th><td class=\"n\">{metric}</td><td class=\"n\">{}</td>{values}</tr>",
                 escape(&trial.name),
                 trial.epochs
             )
@@ -130,6 +134,7 @@ fn metric_text(metric: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provenance::Provenance;
 
     fn trial(name: &str, values: [&str; 2], metric: Option<f64>) -> Trial {
         Trial { name: name.into(), epochs: 3, values: values.map(String::from).to_vec(), metric }
@@ -146,10 +151,18 @@ mod tests {
                 trial("trial-001", ["0.001", "adamw"], Some(0.5)),
                 trial("trial-003", ["1.0", "adamw"], None),
             ],
+            origin: Origin {
+                inputs: vec![("Data", "cells/".into())],
+                files: vec![("Space", "\"stage.0.lr\" = { log = [1e-5, 1e-2] }".into())],
+                ..Origin::new(Provenance::now("hema tune --data cells/", "cpu"))
+            },
         };
         let page = render_tuning("Search", &tuning);
         assert!(page.find("trial-002").unwrap() < page.find("trial-001").unwrap());
         assert!(page.contains("diverged") && page.contains("&lt;lion&gt;") && !page.contains("<lion>"));
+        for origin in ["hema</span> <span>tune", "<code>cells/</code>", "Space (1 line)", "Hema search"] {
+            assert!(page.contains(origin), "{origin}");
+        }
         // two keys, two trials each: the one that diverged has no dot
         assert_eq!(page.matches("<circle").count(), 4);
         assert!(render_tuning("Search", &Tuning { trials: vec![], ..tuning }).contains("no values"));

@@ -21,7 +21,7 @@ pub(super) fn draw(findings: &Findings) -> String {
 fn numbers(findings: &Findings) -> String {
     let clean = findings.clean.map(|c| {
         let note = interval(c.scores.accuracy_interval()).map(|i| format!("95\u{202f}% interval {i}"));
-        number("Clean accuracy", &percent(c.scores.accuracy()), &note.unwrap_or_default())
+        number("Accuracy on unchanged images", &percent(c.scores.accuracy()), &note.unwrap_or_default())
     });
     let Some(accuracy) = findings.degraded_accuracy() else {
         return clean.unwrap_or_else(|| number("Accuracy", super::html::UNKNOWN, "no condition was scored"));
@@ -44,9 +44,13 @@ fn degraded_note(findings: &Findings) -> String {
         let range = interval(only.scores.accuracy_interval());
         return range.map_or("one condition".into(), |i| format!("95\u{202f}% interval {i}, one condition"));
     }
-    let range = svg::range(findings.degraded.iter().map(|c| c.scores.accuracy())).and_then(interval);
+    let accuracies = findings.degraded.iter().map(|c| c.scores.accuracy());
+    let range =
+        svg::range(accuracies).map(|[low, high]| format!(", from {} to {}", percent(low), percent(high)));
     let conditions = counted(findings.degraded.len() as u64, "condition");
-    format!("mean of {conditions}, which range over {}", range.unwrap_or_default())
+    let of_suite = findings.degraded_interval().and_then(interval);
+    let of_suite = of_suite.map_or(String::new(), |i| format!("95\u{202f}% interval {i}; "));
+    format!("{of_suite}mean of {conditions}{}", range.unwrap_or_default())
 }
 
 fn sentences(findings: &Findings) -> Vec<String> {
@@ -60,7 +64,7 @@ fn overall(findings: &Findings) -> Option<String> {
     let on_clean = findings.clean.filter(|c| c.scores.accuracy().is_finite()).map(|c| {
         format!(
             "Of {}, the model names <strong>{}</strong> correctly.",
-            counted(c.scores.n, "clean image"),
+            counted(c.scores.n, "unchanged image"),
             percent(c.scores.accuracy())
         )
     });
@@ -97,7 +101,8 @@ fn worst_trouble(findings: &Findings) -> Option<String> {
 
 fn weakest(findings: &Findings) -> Option<String> {
     let class = findings.weakest_class()?;
-    let where_from = if findings.clean.is_some() { "On clean images" } else { "Under the first condition" };
+    let where_from =
+        if findings.clean.is_some() { "On unchanged images" } else { "Under the first condition" };
     let range = interval(class.interval).map_or(String::new(), |i| format!(" (95\u{202f}% interval {i})"));
     let taken = class.taken_for.map_or(String::new(), |(name, n)| {
         format!(
@@ -116,7 +121,7 @@ fn weakest(findings: &Findings) -> Option<String> {
 /// Whether the probabilities can be believed, judged where it is hardest.
 fn honesty(findings: &Findings) -> Option<String> {
     let (bins, images) = if findings.degraded.is_empty() {
-        (findings.clean?.scores.reliability.clone(), "clean")
+        (findings.clean?.scores.reliability.clone(), "unchanged")
     } else {
         (findings.degraded_reliability(), "degraded")
     };
@@ -140,12 +145,12 @@ fn range_figure(findings: &Findings) -> String {
         "<figure class=\"range\"><figcaption>Accuracy in every condition, %<span class=\"legend\">\
          <span class=\"key spot condition\">a degraded condition</span><span class=\"key spot mean\">their mean</span>\
          {}</span></figcaption>{}</figure>",
-        if findings.clean.is_some() { "<span class=\"key spot clean\">clean</span>" } else { "" },
+        if findings.clean.is_some() { "<span class=\"key spot clean\">unchanged images</span>" } else { "" },
         strip(findings, true)
     )
 }
 
-/// Every degraded condition as a dot between 0 and 100 %, their mean and the clean accuracy.
+/// Every degraded condition as a dot between 0 and 100 %, their mean and the accuracy on unchanged images.
 pub(super) fn strip(findings: &Findings, labelled: bool) -> String {
     let (width, height) = if labelled { (360.0, 70.0) } else { (200.0, 28.0) };
     let middle = if labelled { 26.0 } else { height / 2.0 };
@@ -177,10 +182,16 @@ pub(super) fn strip(findings: &Findings, labelled: bool) -> String {
     let body = grid
         + &dots
         + &mean.map_or(String::new(), |a| mark("mean", a, "mean under degradation"))
-        + &clean.map_or(String::new(), |a| mark("clean", a, "clean"));
-    let said = [mean.map(|a| ("mean under degradation", a)), clean.map(|a| ("clean", a))];
+        + &clean.map_or(String::new(), |a| mark("clean", a, "unchanged images"));
+    let said = [mean.map(|a| ("mean under degradation", a)), clean.map(|a| ("unchanged images", a))];
     let finding = said.into_iter().flatten().map(|(what, a)| format!("{what} {:.1} %", a * 100.0));
     svg::figure(width, height, "Accuracy in every condition", &finding.collect::<Vec<_>>().join(", "), &body)
+}
+
+/// What of the model was chosen or fitted on the images it is judged on.
+fn fitted(findings: &Findings) -> Option<String> {
+    let sentence = findings.evaluation.flattered()?;
+    Some(format!("<strong>{}</strong>", escape(&sentence)))
 }
 
 /// Warnings to read before any number is believed.
@@ -203,6 +214,7 @@ pub(super) fn warnings(findings: &Findings) -> String {
     warnings.extend(findings.evaluation.excluded.as_ref().and_then(assumed::excluded));
     warnings
         .extend(findings.evaluation.notices.iter().map(|notice| format!("{}.", escape(&notice.to_string()))));
+    warnings.extend(fitted(findings));
     if data.part == "train" || data.part == "all" {
         warnings.push(format!(
             "Scored on the part <code>{}</code>: if the model was trained on these images, the scores flatter it.",

@@ -23,8 +23,6 @@ pub(super) struct Judged {
     /// The condition in every detail, and the images it was judged on.
     pub(super) identity: String,
     pub(super) condition: ConditionScores,
-    /// Whether each image was named rightly.
-    pub(super) right: Vec<bool>,
 }
 
 /// A line of the file.
@@ -135,7 +133,7 @@ fn checksum(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hema_core::metrics::{Predictions, score};
+    use hema_core::metrics::{Outcomes, Predictions, score};
 
     use super::*;
 
@@ -151,8 +149,9 @@ mod tests {
             trained_on: Vec::new(),
             thumbnail: String::new(),
             scores: scores.unwrap(),
+            right: Outcomes::new(&[0, 1], &[0, 0]),
         };
-        Judged { identity: identity.into(), condition, right: vec![true, false] }
+        Judged { identity: identity.into(), condition }
     }
 
     #[test]
@@ -170,7 +169,7 @@ mod tests {
         drop(other);
         let journal = Journal::open(&path, "a\nkey").unwrap();
         assert_eq!((journal.len(), journal.foreign()), (2, 1));
-        assert_eq!(journal.find("jpeg 2").unwrap().right, [true, false]);
+        assert_eq!(journal.find("jpeg 2").unwrap().condition.right, Outcomes::new(&[0, 1], &[0, 0]));
         assert!(journal.find("jpeg 3").is_none());
     }
 

@@ -1,9 +1,9 @@
-//! The scores of a model on labelled images, clean and under every condition of the suites asked for.
+//! The scores of a model on labelled images, unchanged and under every condition of the suites asked for.
 
 use hema_core::Image;
 use hema_core::data::{Dataset, Notice, Skipped};
 use hema_core::error::{Error, Result};
-use hema_core::metrics::{self, Predictions, argmax};
+use hema_core::metrics::{self, Outcomes, Predictions, argmax};
 use hema_core::provenance::Provenance;
 use hema_core::record::{
     ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Scores, SuiteScores,
@@ -28,6 +28,8 @@ pub(super) struct Subject {
     pub(super) data: String,
     /// Part judged.
     pub(super) part: String,
+    /// Hash of the images, see [`Dataset::hash`].
+    pub(super) hash: String,
     /// The cells are drawn.
     pub(super) synthetic: bool,
     /// What of the data was not used, and what was assumed of it.
@@ -48,7 +50,7 @@ pub(super) struct Trial<'a> {
     pub(super) hash: String,
 }
 
-/// Judges a model on labelled images. The clean images always come first, whatever the trials. Conditions
+/// Judges a model on labelled images. The unchanged images always come first, whatever the trials. Conditions
 /// that the journal knows are not judged again; `progress` hears a condition's name and how many images of it
 /// are done.
 ///
@@ -65,7 +67,7 @@ pub(super) fn judge(
     let data = images.first();
     let labels = labels(data)?;
     check_possible(predictor, data, &labels)?;
-    let own = predictor.predict_unassumed(images, None, &mut |done| progress("clean", done))?;
+    let own = predictor.predict_unassumed(images, None, &mut |done| progress("unchanged images", done))?;
     let Assumed { probabilities: clean, excluded, adaptation } = assume(predictor, &labels, own)?;
     let mistakes = mistakes(data, &labels, &clean)?;
     let training = &subject.model.augmentations;
@@ -80,6 +82,7 @@ pub(super) fn judge(
         trained_on: Vec::new(),
         thumbnail: String::new(),
         scores: metrics::score(&predictions)?,
+        right: Outcomes::new(&predictions.labels, &predictions.predicted()),
     };
     let mut suites = Vec::new();
     let mut conditions = Vec::new();
@@ -97,7 +100,8 @@ pub(super) fn judge(
         data: DataSummary {
             path: subject.data,
             part: subject.part,
-            hash: data.hash()?,
+            hash: subject.hash,
+            listing: data.listing_hash(),
             classes: predictor.classes().to_vec(),
             counts: data.counts(),
             skipped: data.skipped().len() as u64,
@@ -138,7 +142,7 @@ impl Judge<'_> {
             None => condition.name().to_owned(),
         };
         let known = self.journal.as_ref().and_then(|journal| journal.find(&identity));
-        if let Some(known) = known.filter(|known| known.right.len() == self.labels.len()) {
+        if let Some(known) = known.filter(|known| known.condition.right.of(self.labels.len()).is_some()) {
             (self.progress)(&name, self.labels.len());
             return Ok(known.clone());
         }
@@ -157,20 +161,20 @@ impl Judge<'_> {
             trained_on: operators.into_iter().filter(|op| suite::trained_on(op, self.training)).collect(),
             thumbnail: report::thumbnail_png_base64(&example)?,
             scores,
+            right,
         };
-        let judged = Judged { identity, condition, right };
+        let judged = Judged { identity, condition };
         if let Some(journal) = &mut self.journal {
             journal.add(&judged)?;
         }
         Ok(judged)
     }
 
-    /// The scores of all images' probabilities, and whether each image is named rightly.
-    fn score(&self, probabilities: Vec<f32>) -> Result<(Scores, Vec<bool>)> {
+    /// The scores of all images' probabilities, and which images are named rightly.
+    fn score(&self, probabilities: Vec<f32>) -> Result<(Scores, Outcomes)> {
         let classes = self.predictor.classes().to_vec();
         let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
-        let named = predictions.predicted();
-        let right = named.iter().zip(&self.labels).map(|(found, label)| found == label).collect();
+        let right = Outcomes::new(&self.labels, &predictions.predicted());
         Ok((metrics::score(&predictions)?, right))
     }
 }

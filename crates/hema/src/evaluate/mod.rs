@@ -1,4 +1,5 @@
-//! The door to evaluation: how good a model is on labelled images, clean and under the conditions of suites.
+//! The door to evaluation: how good a model is on labelled images, unchanged and under the conditions of
+//! suites.
 
 mod assumed;
 mod journal;
@@ -13,7 +14,7 @@ use hema_core::data::{self, Dataset, Notice, Skipped, Unknown};
 use hema_core::error::{Error, Result};
 use hema_core::file;
 use hema_core::provenance::Provenance;
-use hema_core::record::Evaluation;
+use hema_core::record::{Evaluation, ModelSummary};
 use hema_core::suite::{self, Suite};
 
 use crate::classifier::Classifier;
@@ -149,7 +150,7 @@ impl<'a> Evaluating<'a> {
         Self { unreadable, ..self }
     }
 
-    /// Judges the model. The record holds the scores of every condition, the clean images first.
+    /// Judges the model. The record holds the scores of every condition, the unchanged images first.
     ///
     /// # Errors
     /// An unknown suite or part; a split for images in memory, which have none; images without labels, or
@@ -219,6 +220,7 @@ impl<'a> Evaluating<'a> {
         };
         let trials: Vec<Trial> = suites.iter().map(trial).collect::<Result<_>>()?;
         let provenance = Provenance::now(command_line(), device::name(model.predictor().device()));
+        let first = images.first().hash()?;
         let mut journal = match &self.out {
             Some(out) => Some(Journal::open(&out.join(JOURNAL), &key(model, &hash, &provenance)?)?),
             None => None,
@@ -233,9 +235,10 @@ impl<'a> Evaluating<'a> {
             ));
         }
         let subject = Subject {
-            model: model.summary(),
+            model: ModelSummary { fitted_here: model.predictor().fitted_on(&first), ..model.summary() },
             data: data.to_owned(),
             part: part.to_owned(),
+            hash: first,
             synthetic: model.manifests().iter().any(|m| m.synthetic),
             notices: notices(),
             unreadable: self.unreadable.clone(),

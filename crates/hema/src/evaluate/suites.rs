@@ -23,7 +23,7 @@ pub(super) fn sum_up(suite: &Suite, size: usize, clean: &Scores, judged: &[Judge
         size,
         conditions: conditions.len(),
         accuracy: over(Scores::accuracy)?,
-        accuracy_interval: interval_of_mean(&share_right(judged)),
+        accuracy_interval: interval_of_mean(&share_right(&conditions)),
         balanced_accuracy: over(|scores| scores.number(&BALANCED_ACCURACY))?,
         ece: over(|scores| scores.number(&ECE))?,
         worst: worst.0.to_owned(),
@@ -45,8 +45,13 @@ fn by_corruption<'a>(conditions: &[&'a ConditionScores], score: fn(&Scores) -> f
 }
 
 /// In how many of the conditions each image was named rightly, as a share.
-fn share_right(judged: &[Judged]) -> Vec<f64> {
-    let images = judged.first().map_or(0, |judged| judged.right.len());
-    let share = |image: usize| mean(judged.iter().map(|judged| f64::from(u8::from(judged.right[image]))));
-    (0..images).filter_map(share).collect()
+fn share_right(conditions: &[&ConditionScores]) -> Vec<f64> {
+    let images = conditions.first().map_or(0, |condition| condition.scores.n as usize);
+    let mut shares = vec![0.0; images];
+    for outcomes in conditions.iter().filter_map(|condition| condition.right.of(images)) {
+        for (share, right) in shares.iter_mut().zip(outcomes) {
+            *share += f64::from(u8::from(right)) / conditions.len() as f64;
+        }
+    }
+    shares
 }

@@ -30,7 +30,9 @@ fn export(model: &Path, out: &Path) -> Result<Written> {
         Error::new(format!("the running program cannot be found: {e}")).with_kind(e.kind().into())
     })?;
     write(model, &program, out)?;
-    Ok(Written::default())
+    let note = "it predicts as `hema predict` does with this model, and gives the numbers of labels alone; options such \
+                as `--among` and `--adapt-prevalence` are not in it";
+    Ok(Written { notes: vec![note.to_owned()], ..Written::default() })
 }
 
 /// Writes the zip of a model, or an ensemble, and the program that is to predict with it.

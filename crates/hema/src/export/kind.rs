@@ -18,8 +18,10 @@ pub struct Export {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Written {
-    /// Parts of the model that the other program cannot express.
+    /// Parts of the model that the other program cannot express, so that it may predict otherwise.
     pub warnings: Vec<String>,
+    /// What else of the model is not in it, or is there in another form.
+    pub notes: Vec<String>,
     /// How the other program loads it.
     pub usage: Option<String>,
 }

@@ -11,6 +11,7 @@ use hema_core::background::Background;
 use hema_core::error::{Error, Result};
 use hema_core::file;
 use hema_core::preprocess::{Crop, Preprocess};
+use hema_core::tta;
 
 use super::kind::{Export, Written};
 use crate::model::{self, ModelSpec};
@@ -28,22 +29,74 @@ pub(super) const EXPORT: Export = Export {
 fn export(model: &Path, out: &Path) -> Result<Written> {
     let bundle = Bundle::read(model)?;
     write(&bundle, out).map_err(|e| e.at(model))?;
-    let preprocess = &bundle.manifest.preprocess;
+    let usage = format!("timm.create_model(\"local-dir:{}\", pretrained=True) loads it", out.display());
+    Ok(Written { usage: Some(usage), ..left_out(&bundle.manifest)? })
+}
+
+/// What of a model the folder has no place for.
+fn left_out(manifest: &Manifest) -> Result<Written> {
+    // every field by name: a new one has to find its place here
+    let Manifest {
+        preprocess,
+        tta,
+        synthetic,
+        temperature,
+        prevalence: _,
+        recipe: _,
+        metrics: _,
+        augmentations: _,
+        fitted_on: _,
+        provenance: _,
+        format: _,
+        model: _,
+        classes: _,
+    } = manifest;
+    let mut warnings = not_in_transforms(preprocess);
+    let views = tta::find(tta)?;
+    if views.len() > 1 {
+        warnings.push(format!(
+            "this model averages over {} views of an image (`{tta}`), and timm looks at it once: it predicts as `hema \
+             predict --tta none` does",
+            views.len()
+        ));
+    }
+    if *synthetic {
+        warnings.push("this model was trained on drawn cells, and the folder does not say so".to_owned());
+    }
+    let mut notes = vec![
+        "left out: the classes' shares in training, which `--adapt-prevalence` needs, the recipe, the scores and the \
+         provenance"
+            .to_owned(),
+    ];
+    if *temperature != 1.0 {
+        notes.push(format!("the temperature, {temperature:.2}, is in the classifier's weights"));
+    }
+    Ok(Written { warnings, notes, usage: None })
+}
+
+/// What is done to a picture that timm's transforms cannot say.
+fn not_in_transforms(preprocess: &Preprocess) -> Vec<String> {
+    // a background that is removed is refused
+    let Preprocess { size, crop, enlarge, white, filter: _, mean: _, std: _, background: _ } = preprocess;
     let mut warnings = Vec::new();
-    if let Crop::Pixels(side) = preprocess.crop {
+    if let Crop::Pixels(side) = crop {
         warnings.push(format!(
             "this model sees the centred {side} pixels of a picture, which timm's transforms cannot say: crop before them"
         ));
     }
-    if let Some(side) = preprocess.enlarge {
+    if let Some(side) = enlarge {
         warnings.push(format!(
-            "this model sees images of {} pixels enlarged to {side}, and timm's transforms resize once: make larger images \
-             that small before them",
-            preprocess.size
+            "this model sees images of {size} pixels enlarged to {side}, and timm's transforms resize once: make larger images \
+             that small before them"
         ));
     }
-    let usage = format!("timm.create_model(\"local-dir:{}\", pretrained=True) loads it", out.display());
-    Ok(Written { warnings, usage: Some(usage) })
+    if let Some(white) = white {
+        warnings.push(format!(
+            "this model takes {white} for white in images of more than 8 bits, which timm's transforms cannot say: bring them \
+             to 8 bits before them"
+        ));
+    }
+    warnings
 }
 
 /// Writes the folder.
@@ -167,6 +220,39 @@ mod tests {
             write(&model, &again).unwrap();
             assert_close(&probabilities(&again), &probabilities(&own), &name);
         }
+    }
+
+    #[test]
+    fn what_the_folder_has_no_place_for_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, timm) = fixtures().into_iter().next().unwrap();
+        std::fs::write(folder.path().join(CONFIG), timm.config.to_string()).unwrap();
+        let mut manifest = manifest_beside(&folder.path().join(WEIGHTS)).unwrap().unwrap();
+        let said = |manifest: &Manifest| {
+            let Written { warnings, notes, .. } = left_out(manifest).unwrap();
+            (warnings, notes.join("\n"))
+        };
+        let (warnings, notes) = said(&manifest);
+        assert!(warnings.is_empty() && notes.starts_with("left out: the classes' shares"), "{warnings:?}");
+        assert!(!notes.contains("temperature"));
+
+        manifest.tta = "flips".into();
+        manifest.temperature = 1.25;
+        manifest.synthetic = true;
+        manifest.preprocess.crop = Crop::Pixels(200);
+        manifest.preprocess.enlarge = Some(224);
+        manifest.preprocess.white = Some(4095.0);
+        let (warnings, notes) = said(&manifest);
+        for expected in [
+            "centred 200 pixels",
+            "enlarged to 224",
+            "takes 4095 for white",
+            "4 views of an image (`flips`)",
+            "drawn cells",
+        ] {
+            assert!(warnings.iter().any(|warning| warning.contains(expected)), "{expected}: {warnings:?}");
+        }
+        assert!(notes.contains("the temperature, 1.25, is in the classifier's weights"), "{notes}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod family;
 mod mbconv;
 mod mlp;
 mod mobilenet;
+mod names;
 mod resnet;
 mod spec;
 
@@ -19,13 +20,15 @@ pub(crate) mod tests;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use hema_core::error::{Error, Result, suggest};
+use hema_core::error::{Error, Result};
 
 use self::family::Family;
 use crate::nn::{Extent, Init, Pass};
 
 pub use family::Architecture;
 pub(crate) use family::Parts;
+pub(crate) use names::is_of_hub;
+pub use names::suggest_among;
 pub use spec::ModelSpec;
 pub(crate) use spec::{MOST_CLASSES, MOST_UNITS};
 
@@ -110,6 +113,11 @@ pub fn architectures() -> impl Iterator<Item = &'static Architecture> {
     rows().map(|(architecture, _)| architecture)
 }
 
+/// A hint for a name that no architecture has, as [`suggest_among`] gives it.
+pub fn suggest(name: &str) -> String {
+    suggest_among(name, architectures().map(|architecture| architecture.name))
+}
+
 /// The parts of an architecture's networks by the names of their parameters.
 ///
 /// # Errors
@@ -120,8 +128,7 @@ pub(crate) fn parts_of(architecture: &str) -> Result<&'static Parts> {
 }
 
 fn unknown(architecture: &str) -> Error {
-    Error::new(format!("there is no model `{architecture}`"))
-        .hint(suggest(architecture, architectures().map(|a| a.name)))
+    Error::new(format!("there is no model `{architecture}`")).hint(suggest(architecture))
 }
 
 impl Network {

@@ -30,6 +30,23 @@ const OF_ENSEMBLES: [u32; 2] = [2, ENSEMBLE_FORMAT];
 /// Metadata key that the manifest stands under.
 pub(super) const KEY: &str = "hema";
 
+/// What of a model was chosen or fitted on labelled images that it was not trained on: scores on these images
+/// flatter it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FittedOn {
+    /// Hash of the images, see [`hema_core::data::Dataset::hash`].
+    pub images: String,
+    /// What was chosen or fitted: `epoch`, `temperature`, `weights`, `members`.
+    pub fitted: Vec<String>,
+}
+
+impl FittedOn {
+    /// What was chosen or fitted on the images of this hash.
+    pub fn new(images: impl Into<String>, fitted: &[&str]) -> Self {
+        Self { images: images.into(), fitted: fitted.iter().map(ToString::to_string).collect() }
+    }
+}
+
 /// Everything about a model but its weights.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -56,6 +73,9 @@ pub struct Manifest {
     pub augmentations: Vec<String>,
     /// It was trained on drawn cells and says nothing about real ones.
     pub synthetic: bool,
+    /// What was chosen or fitted on its validation images; `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted_on: Option<FittedOn>,
     /// Validation metrics of these weights, by name, before the temperature.
     pub metrics: BTreeMap<String, f64>,
     /// The training recipe, TOML.

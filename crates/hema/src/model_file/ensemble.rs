@@ -18,7 +18,7 @@ use hema_core::record::Scores;
 use hema_core::tta::{self, ViewSet};
 use serde::{Deserialize, Serialize};
 
-use super::bundle::{self, Bundle, ENSEMBLE_FORMAT};
+use super::bundle::{self, Bundle, ENSEMBLE_FORMAT, FittedOn};
 use crate::weights::{Shapes, StateDict, TensorFile};
 
 /// How far from 1 the weights may sum.
@@ -33,6 +33,8 @@ pub struct Ensemble {
     pub tta: &'static ViewSet,
     /// The logits behind the averaged probabilities are divided by this.
     pub temperature: f64,
+    /// What of the mixture was fitted on labelled images; `None` where nothing was, or it is not known.
+    pub fitted_on: Option<FittedOn>,
 }
 
 /// One model of an ensemble.
@@ -77,6 +79,8 @@ struct Document {
     members: Vec<MemberDocument>,
     /// Validation metrics of the mixture, before the temperature.
     metrics: BTreeMap<String, f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fitted_on: Option<FittedOn>,
     provenance: Provenance,
 }
 
@@ -97,7 +101,7 @@ impl Ensemble {
         let tta = tta::find(&model.manifest.tta).map_err(|e| e.at(path))?;
         let weights = vec![1.0 / tta.len() as f64; tta.len()];
         let member = Member { path: path.to_owned(), weights, model, checksum: None };
-        Ok(Self { members: vec![member], tta, temperature: 1.0 })
+        Ok(Self { members: vec![member], tta, temperature: 1.0, fitted_on: None })
     }
 
     /// Class names in label order.
@@ -105,8 +109,15 @@ impl Ensemble {
         &self.members[0].model.manifest.classes
     }
 
+    /// What was chosen or fitted on labelled images, of the mixture and of its members.
+    pub(crate) fn fitted_on(&self) -> Vec<FittedOn> {
+        let of_members = self.members.iter().filter_map(|member| member.model.manifest.fitted_on.clone());
+        self.fitted_on.clone().into_iter().chain(of_members).collect()
+    }
+
     /// Weighs members and views, and fits the temperature, by the probabilities that
-    /// [`Predictor::components`] gives for labelled images.
+    /// [`Predictor::components`] gives for labelled images, whose [hash](hema_core::data::Dataset::hash) is
+    /// `images`.
     ///
     /// [`Predictor::components`]: crate::predict::Predictor::components
     ///
@@ -116,6 +127,7 @@ impl Ensemble {
         &mut self,
         tta: &'static ViewSet,
         weighting: Weighting,
+        images: &str,
         labels: &[usize],
         components: &[Vec<f32>],
     ) -> Result<Fitted> {
@@ -146,6 +158,10 @@ impl Ensemble {
         }
         self.tta = tta;
         self.temperature = calibrate::temperature(&together);
+        self.fitted_on = Some(match weighting {
+            Weighting::Equal => FittedOn::new(images, &["temperature"]),
+            Weighting::Fit => FittedOn::new(images, &["weights", "temperature"]),
+        });
         Ok(Fitted { members, ensemble })
     }
 
@@ -170,6 +186,7 @@ impl Ensemble {
                 .collect::<std::result::Result<_, _>>()
                 .map_err(unwritable)?,
             metrics: metrics::by_name(scores, ""),
+            fitted_on: self.fitted_on.clone(),
             provenance,
         };
         let mut tensors = StateDict::new();
@@ -214,7 +231,7 @@ pub(super) fn parse(document: &str, path: &Path) -> Result<Ensemble> {
         });
     }
     check_classes(&members)?;
-    Ok(Ensemble { members, tta, temperature: document.temperature })
+    Ok(Ensemble { members, tta, temperature: document.temperature, fitted_on: document.fitted_on })
 }
 
 impl Ensemble {

@@ -20,7 +20,7 @@ use hema_core::{file, tta};
 use crate::weights::{self, Header};
 use bundle::{KEY, Kind};
 
-pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, Manifest};
+pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, FittedOn, Manifest};
 pub use ensemble::{Ensemble, Fitted, Member, Weighting};
 
 pub use several::{SERIES, SUMMARY, expand, run_of, runs_inside, series};
@@ -78,7 +78,7 @@ impl Ensemble {
         };
         let members: Vec<Member> = paths.iter().map(member).collect::<Result<_>>()?;
         ensemble::check_classes(&members)?;
-        Ok(Self { members, tta: tta::NONE, temperature: 1.0 })
+        Ok(Self { members, tta: tta::NONE, temperature: 1.0, fitted_on: None })
     }
 }
 
@@ -88,7 +88,7 @@ fn read_single(path: &Path) -> Result<(Bundle, u32)> {
         Contents::Model(model, checksum) => Ok((model, checksum)),
         Contents::Ensemble(_) => Err(Error::new("is an ensemble, expected a single model")
             .at(path)
-            .hint("name the models that it was made of instead")),
+            .hint("name one of the models that it was made of; `hema soup` makes one model of several")),
     }
 }
 

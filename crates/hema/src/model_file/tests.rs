@@ -23,6 +23,7 @@ fn bundle(spec: ModelSpec) -> Bundle {
             tta: "none".into(),
             augmentations: Vec::new(),
             synthetic: true,
+            fitted_on: None,
             metrics: [].into(),
             recipe: String::new(),
             provenance: Provenance::now("", ""),

@@ -134,6 +134,7 @@ fn manifest(config: Config) -> Result<Manifest> {
         tta: hema_core::tta::NONE.name.into(),
         augmentations: Vec::new(),
         synthetic: false,
+        fitted_on: None,
         metrics: [].into(),
         recipe: String::new(),
         provenance: Provenance {

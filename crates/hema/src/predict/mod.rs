@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use crate::loader::{self, Flow};
 use crate::memory;
 use crate::model::Network;
-use crate::model_file::{self, Bundle, Ensemble, Manifest};
+use crate::model_file::{self, Bundle, Ensemble, FittedOn, Manifest};
 use crate::nn::{Pass, Precision, Prepared, predicting};
 use crate::weights;
 
@@ -44,6 +44,8 @@ pub struct Predictor {
     adapts: bool,
     device: Device,
     precision: Precision,
+    /// What was chosen or fitted on labelled images.
+    fitted_on: Vec<FittedOn>,
 }
 
 /// The features of images, and the probabilities that a network makes of them.
@@ -124,6 +126,7 @@ impl Predictor {
             adapts: false,
             device: device.clone().without_autodiff(),
             precision: Precision::Fp32,
+            fitted_on: Vec::new(),
         }
     }
 
@@ -161,7 +164,19 @@ impl Predictor {
             adapts: false,
             device: device.clone(),
             precision: Precision::Fp32,
+            fitted_on: ensemble.fitted_on(),
         })
+    }
+
+    /// What of the model was chosen or fitted on the images of this [hash](Dataset::hash); `None` where the
+    /// model does not know on which images that was.
+    pub(crate) fn fitted_on(&self, images: &str) -> Option<Vec<String>> {
+        let mut fitted: Vec<String> = Vec::new();
+        for fit in self.fitted_on.iter().filter(|fit| fit.images == images) {
+            fitted
+                .extend(fit.fitted.iter().filter(|name| !fitted.contains(name)).cloned().collect::<Vec<_>>());
+        }
+        (!self.fitted_on.is_empty()).then_some(fitted)
     }
 
     /// The predictor with other views, which share each member's weight evenly.

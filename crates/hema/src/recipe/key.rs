@@ -8,6 +8,8 @@
 
 use std::borrow::Cow;
 
+use toml::Value;
+
 /// A table of a recipe or suite file.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
@@ -28,7 +30,26 @@ impl Table {
     /// Every key that can stand in it, in the order of the reference.
     pub fn keys(&self) -> Vec<&'static Key> {
         let within = self.within.map(|table| table().keys()).unwrap_or_default();
-        self.keys.iter().chain(within).collect()
+        within.into_iter().chain(self.keys).collect()
+    }
+
+    /// The key that must be given, where there is one alone.
+    pub(super) fn only_required(&self) -> Option<&'static Key> {
+        let mut required = self.keys().into_iter().filter(|key| matches!(key.absent, Absent::Required));
+        required.next().filter(|_| required.next().is_none())
+    }
+
+    /// A table as TOML in one line, for examples: with the keys that must be given, or else with one.
+    pub(super) fn example(&self) -> String {
+        let keys = self.keys();
+        let mut shown: Vec<&&Key> =
+            keys.iter().filter(|key| matches!(key.absent, Absent::Required)).collect();
+        if shown.is_empty() {
+            shown.extend(keys.first());
+        }
+        let pairs: Vec<String> =
+            shown.iter().map(|key| format!("{} = {}", key.name, key.example())).collect();
+        format!("{{ {} }}", pairs.join(", "))
     }
 }
 
@@ -43,6 +64,18 @@ pub struct Key {
     pub kind: Kind,
     /// What holds where it is left out.
     pub absent: Absent,
+}
+
+impl Key {
+    /// A value of it as TOML: its default where that shows anything.
+    pub fn example(&self) -> String {
+        match self.absent {
+            Absent::Value { default, .. } if !matches!(default, "" | "[]" | "{}") => {
+                value_of(default).to_string()
+            }
+            _ => self.kind.example(),
+        }
+    }
 }
 
 /// What holds where a key is left out.
@@ -60,6 +93,26 @@ pub enum Absent {
     },
     /// There is no value, and this is done instead.
     Unset(&'static str),
+}
+
+impl Absent {
+    /// What holds, in words.
+    pub fn describe(&self) -> String {
+        match *self {
+            Self::Required => "not allowed".into(),
+            Self::Unset(instead) => instead.into(),
+            Self::Value { default: "", .. } => "empty".into(),
+            Self::Value { default, before } if default == before => format!("`{default}`"),
+            Self::Value { default, before } => {
+                format!("`{default}`; `{before}` in a saved run, which was older than the key")
+            }
+        }
+    }
+}
+
+/// A value as a person writes it behind `--set KEY=`: TOML, or else a string without its quotes.
+pub(super) fn value_of(text: &str) -> Value {
+    text.parse().unwrap_or_else(|_| Value::String(text.into()))
 }
 
 /// The values that a key takes.
@@ -82,6 +135,8 @@ pub enum Kind {
     Text(&'static str),
     /// A name of one's own, which is not blank.
     Name,
+    /// The name of a module of the network, as timm calls it.
+    Module,
     /// A colour as `#rrggbb`.
     Colour,
     /// The path of a file, which is no bare word.
@@ -211,18 +266,41 @@ impl Kind {
             },
             Self::Text(says) => (*says).into(),
             Self::Name => "a short name".into(),
+            Self::Module => "the name of a module, such as `blocks.3`".into(),
             Self::Colour => "a colour like `#808080`".into(),
             Self::File => "the path of a file".into(),
             Self::Words { list: Some(list), .. } => format!("one of `hema list {list}`"),
             Self::Policy(_) => "one of `hema list policies` with its settings".into(),
-            Self::List { of: Self::Tables(..), .. } => "a list of tables".into(),
+            Self::List { of: of @ Self::Tables(..), .. } => {
+                format!("a list of tables such as `{}`", of.example())
+            }
             Self::List { of, count: Some(count) } => {
                 format!("a list of {count} values, each {}", of.describe())
             }
             Self::List { of, count: None } => format!("a list, each entry {}", of.describe()),
             Self::OneOrSeveral(of) => format!("{}, or a list of such", of.describe()),
             Self::Words { list: None, .. } | Self::AnyOf(_) => join_or(&self.alternatives()),
-            Self::Tables(..) => "a table".into(),
+            Self::Tables(..) => format!("a table such as `{}`", self.example()),
+        }
+    }
+
+    /// A value as TOML, for examples.
+    fn example(&self) -> String {
+        match self {
+            Self::Switch => "true".into(),
+            Self::Whole { least, .. } => least.max(&1).to_string(),
+            Self::Number(range) => if range.contains(0.1) { "0.1" } else { "1.0" }.into(),
+            Self::Text(_) | Self::File => "\"folder/file\"".into(),
+            Self::Name => "\"a name\"".into(),
+            Self::Module => "\"blocks.3\"".into(),
+            Self::Colour => "\"#808080\"".into(),
+            Self::Words { all, .. } | Self::Policy(all) => {
+                all().first().map_or_else(String::new, |word| Value::from(word.name).to_string())
+            }
+            Self::List { of, count } => format!("[{}]", vec![of.example(); count.unwrap_or(1)].join(", ")),
+            Self::OneOrSeveral(of) => of.example(),
+            Self::AnyOf(kinds) => kinds.first().map(Self::example).unwrap_or_default(),
+            Self::Tables(_, tables) => tables().first().map(Table::example).unwrap_or_default(),
         }
     }
 
@@ -237,6 +315,21 @@ impl Kind {
         }
     }
 
+    /// Every name among the values, those that `hema list` explains too.
+    pub fn names(&self) -> Vec<&'static str> {
+        match self {
+            Self::Words { all, .. } | Self::Policy(all) => all().iter().map(|word| word.name).collect(),
+            Self::List { of, .. } | Self::OneOrSeveral(of) => of.names(),
+            Self::AnyOf(kinds) => kinds.iter().flat_map(Self::names).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a value is a table or a list of them.
+    pub(super) fn holds_tables(&self) -> bool {
+        matches!(self, Self::Tables(..) | Self::List { of: Self::Tables(..), .. })
+    }
+
     /// The ends that a number is outside of, in few words.
     pub(super) fn describe_ends(&self) -> String {
         match self {
@@ -249,7 +342,7 @@ impl Kind {
 }
 
 /// `a`, `a or b`, `a, b or c`.
-fn join_or(words: &[String]) -> String {
+pub(super) fn join_or(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [one] => one.clone(),

@@ -2,8 +2,8 @@
 //!
 //! A table of the file is a struct and a key one of its fields, with a row that says which values it takes,
 //! its default and its meaning (`key`). Reading, errors, writing, the reference and the JSON Schema follow
-//! from the rows. Rules across keys are in `check`, reading a file and `--set` in `parse`, the recipes that
-//! come with Hema in `shipped`.
+//! from the rows. Rules across keys are in `check`, reading a file and `--set` in `parse`, hints to what a
+//! person probably meant in `slips`, the recipes that come with Hema in `shipped`.
 //!
 //! Left out on purpose: paths of data and of the run (a recipe is worth sharing), and anything of the machine
 //! (device, threads), which never changes a result.
@@ -17,10 +17,12 @@ mod model;
 mod names;
 mod operator;
 mod parse;
+mod places;
 mod read;
 mod schema;
 mod select;
 mod shipped;
+mod slips;
 mod space;
 mod stage;
 mod steps;
@@ -35,6 +37,7 @@ pub use loss::{ClassWeights, Distill, LabelledViews, Loss};
 pub use model::{Model, Weights};
 pub use names::{Listed, Named};
 pub use operator::{AllOf, One, Operator, OperatorName, SomeOf};
+pub use places::KeyAt;
 pub use schema::{SCHEMAS, Schema};
 pub use select::{Average, Averaging, On, Select, Statistics};
 pub use shipped::{SHIPPED, Shipped};

@@ -8,7 +8,7 @@ use super::key::{FRACTION, Kind, Word};
 use super::names::Named;
 use super::read::{Field, Place, Problem, read_text};
 use super::table::{table, words};
-use crate::model::{Architecture, MOST_UNITS};
+use crate::model::{Architecture, MOST_UNITS, is_of_hub};
 use crate::nn::Activation;
 
 table! {
@@ -79,6 +79,10 @@ impl Field for Weights {
         let expected = kind.describe();
         let text = read_text(value, &expected, place)?;
         let path = PathBuf::from(text);
+        if is_of_hub(text) && path.extension().is_none_or(|end| end != "safetensors") {
+            let hint = "`imagenet` takes timm's published weights, which `hema weights fetch` brings";
+            return Err(Problem::found(&place.key, text, &expected).hint(hint));
+        }
         match text {
             "none" => Ok(Self::None),
             "imagenet" => Ok(Self::Imagenet),

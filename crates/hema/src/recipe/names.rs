@@ -4,13 +4,14 @@ use std::fmt;
 use std::ops::Deref;
 
 use hema_core::augment::mixing::{MIXES, Mix};
+use hema_core::error::suggest;
 use hema_core::metrics::{METRICS, Metric};
 use hema_core::sampler::{SAMPLERS, Sampler};
 use hema_core::tta::{VIEW_SETS, ViewSet};
 use toml::Value;
 
 use super::key::{Kind, Word};
-use super::read::{Field, Place, Problem, read_text, unknown};
+use super::read::{Field, Place, Problem, read_text};
 use crate::model::{self, Architecture};
 use crate::optim::{RULES, Rule};
 
@@ -27,6 +28,11 @@ pub trait Listed: 'static {
     fn name(&self) -> &'static str;
     /// What the row stands for, in one line.
     fn about(&self) -> &'static str;
+
+    /// A hint for a name that no row has.
+    fn hint(name: &str) -> String {
+        suggest(name, Self::all().into_iter().map(Self::name))
+    }
 }
 
 /// The name of a row that its table has: a name that is read is found, or refused.
@@ -95,7 +101,9 @@ impl<T: Listed + ?Sized> Field for Named<T> {
     fn read(value: &Value, _: &Kind, place: &Place) -> Result<Self, Problem> {
         let text = read_text(value, &format!("the name of a {}", T::WHAT), place)?;
         let row = T::all().into_iter().find(|row| row.name() == text);
-        row.map(Self).ok_or_else(|| unknown(T::WHAT, text, T::all().into_iter().map(T::name), place))
+        row.map(Self).ok_or_else(|| {
+            Problem::new(&place.key, format!("unknown {} `{text}`", T::WHAT)).hint(T::hint(text))
+        })
     }
 
     fn write(&self) -> Option<Value> {
@@ -122,7 +130,7 @@ impl Listed for dyn Rule {
 
 /// Lets a recipe name the rows of a table, which are structs with a `name` and an `about`.
 macro_rules! listed {
-    ($($row:ty: $what:literal, $list:literal, $all:expr;)*) => {
+    ($($row:ty: $what:literal, $list:literal, $all:expr $(, $hint:path)?;)*) => {
         $(impl Listed for $row {
             const WHAT: &'static str = $what;
             const LIST: &'static str = $list;
@@ -138,12 +146,16 @@ macro_rules! listed {
             fn about(&self) -> &'static str {
                 self.about
             }
+
+            $(fn hint(name: &str) -> String {
+                $hint(name)
+            })?
         })*
     };
 }
 
 listed! {
-    Architecture: "model", "models", model::architectures();
+    Architecture: "model", "models", model::architectures(), model::suggest;
     Metric: "metric", "metrics", METRICS.iter();
     Mix: "mix", "mixes", MIXES.iter();
     Sampler: "sampler", "samplers", SAMPLERS.iter();

@@ -5,12 +5,11 @@ use std::fmt;
 use hema_core::augment::policy::POLICIES;
 use hema_core::augment::{AUGMENTATIONS, Step};
 use hema_core::corrupt::CORRUPTIONS;
-use hema_core::error::suggest;
 use hema_core::image_op::{Fill, ImageOp};
 use toml::Value;
 
 use super::key::{COUNT, Key, Kind, SHARE, Table, Word};
-use super::read::{Author, Field, Keys, Place, Problem, read_table, read_text, unlike};
+use super::read::{Author, Field, Keys, Place, Problem, no_table, read_table, read_text};
 use super::table::table;
 
 /// What is done to an image with some probability.
@@ -119,7 +118,7 @@ impl Field for Operator {
     const KIND: Kind = Kind::Tables("Operator", || FORMS.iter().map(|(_, table)| *table).collect());
 
     fn read(value: &Value, _: &Kind, place: &Place) -> Result<Self, Problem> {
-        let Value::Table(table) = value else { return Err(unlike(value, "a table", place)) };
+        let Value::Table(table) = value else { return Err(no_table(value, One::TABLE, place)) };
         check_known(table, place)?;
         let (form, keys) = form(table, place)?;
         let mut table = table.clone();
@@ -153,8 +152,7 @@ impl Field for Operator {
 fn check_known(table: &toml::Table, place: &Place) -> Result<(), Problem> {
     let known: Vec<&Key> = FORMS.iter().flat_map(|(_, form)| form.keys()).collect();
     let Some(unknown) = table.keys().find(|name| !has(&known, name)) else { return Ok(()) };
-    let hint = suggest(unknown, known.iter().map(|key| key.name));
-    Err(Problem::new(&place.below(unknown).key, format!("unknown key `{unknown}`")).hint(hint))
+    Err(Problem::unknown_key(unknown, known.iter().map(|key| key.name), place))
 }
 
 fn has(keys: &[&Key], name: &str) -> bool {
@@ -169,7 +167,8 @@ fn form(table: &toml::Table, place: &Place) -> Result<(&'static str, Vec<&'stati
         [(key, form)] => Ok((key, form.keys())),
         [] => {
             let message = "an operator has neither `name`, `some_of` nor `all_of`";
-            Err(Problem::new(&place.below("name").key, message))
+            let hint = format!("for example `{}`", One::TABLE.example());
+            Err(Problem::new(&place.below("name").key, message).hint(hint))
         }
         [(first, _), (second, _), ..] => {
             let (at, found, beside) = match table.get(*first).and_then(Value::as_str) {

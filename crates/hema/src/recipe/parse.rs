@@ -11,8 +11,10 @@ use hema_core::file;
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::read::{Author, Keys, Place, Problem, read_table, value_of, write_table};
+use super::key::value_of;
+use super::read::{Author, Keys, Place, Problem, read_table, write_table};
 use super::shipped::Shipped;
+use super::slips;
 use super::top::Recipe;
 
 /// Most bytes of a file that people write, hundreds of times those of the longest recipe shipped.
@@ -102,21 +104,26 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// The recipe with one override; `from` stands before it in errors.
-    fn with_override(&self, from: &str, assignment: &str) -> Result<Self> {
-        let fail = |message: String| Error::new(format!("{from}{assignment}: {message}"));
-        let (path, value) = assignment.split_once('=').ok_or_else(|| {
-            fail("found no `=`, expected key=value".into()).hint("for example --set stage.0.lr=1e-4")
-        })?;
+    /// The recipe with one override, read but not checked; `from` stands before it in errors.
+    pub(super) fn with_override(&self, from: &str, assignment: &str) -> Result<Self> {
+        let before = format!("{from}{assignment}: ");
+        let Some((path, value)) = assignment.split_once('=') else {
+            let problem = Problem::new("", "found no `=`, expected key=value");
+            return Err(problem.hint("for example --set stage.0.lr=1e-4").into_error_after(&before));
+        };
         let path: Vec<&str> = path.trim().split('.').collect();
-        let mut tree = Value::Table(write_table(self));
-        assign(&mut tree, &path, &value_of(value.trim()))
-            .map_err(|(message, hint)| fail(message).hint(hint))?;
-        read_table(&tree, &Place::top(Author::Person)).map_err(|problem| {
-            // the key is named by the override itself, unless it is one of the value's own
-            let key = if is_at(&problem.key, &path) { String::new() } else { format!("{}: ", problem.key) };
-            problem.into_error_after(&format!("{from}{assignment}: {key}"))
-        })
+        let tree = write_table(self);
+        let mut changed = Value::Table(tree.clone());
+        let top = Place::top(Author::Person);
+        assign(&mut changed, &path, &value_of(value.trim()), &top)
+            .and_then(|()| read_table(&changed, &top))
+            .map_err(|problem| {
+                // the key is named by the override itself, unless it is one of the value's own
+                let key =
+                    if is_at(&problem.key, &path) { String::new() } else { format!("{}: ", problem.key) };
+                let problem = slips::in_override(problem, &path, value.trim(), &tree, Self::TABLE);
+                problem.into_error_after(&format!("{before}{key}"))
+            })
     }
 }
 
@@ -127,33 +134,31 @@ fn is_at(key: &str, path: &[&str]) -> bool {
     key.len() <= path.len() && key.iter().zip(path).all(same)
 }
 
-/// Puts `value` at a dotted path, which must lead through tables and lists that are there; the last key is
-/// new or old, and serde judges it. An error is a message and a hint.
-fn assign(tree: &mut Value, path: &[&str], value: &Value) -> Result<(), (String, String)> {
+/// Puts `value` at a dotted path below `place`, which must lead through tables and lists that are there; the
+/// last key is new or old, and is judged when the whole is read.
+fn assign(tree: &mut Value, path: &[&str], value: &Value, place: &Place) -> Result<(), Problem> {
     let Some((first, rest)) = path.split_first() else {
         *tree = value.clone();
         return Ok(());
     };
+    let below = place.below(first);
     match tree {
         Value::Table(table) if rest.is_empty() => {
             table.insert((*first).into(), value.clone());
             Ok(())
         }
         Value::Table(table) => match table.get_mut(*first) {
-            Some(inner) => assign(inner, rest, value),
-            None => Err((format!("unknown key `{first}`"), suggest(first, table.keys().map(String::as_str)))),
+            Some(inner) => assign(inner, rest, value, &below),
+            None => Err(Problem::unknown_key(first, table.keys().map(String::as_str), place)),
         },
         Value::Array(items) if *first == EVERY => {
-            items.iter_mut().try_for_each(|item| assign(item, rest, value))
+            items.iter_mut().try_for_each(|item| assign(item, rest, value, &below))
         }
         Value::Array(items) => {
             let count = items.len();
             match first.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
-                Some(item) => assign(item, rest, value),
-                None => Err((
-                    format!("found `{first}`, expected the number of an entry or `{EVERY}`"),
-                    format!("entries count from 0 and there are {count}"),
-                )),
+                Some(item) => assign(item, rest, value, &below),
+                None => Err(no_entry(first, count, &below)),
             }
         }
         // a word such as "all" can give way to a table: `stage.0.train.from=blocks.3`
@@ -161,7 +166,22 @@ fn assign(tree: &mut Value, path: &[&str], value: &Value) -> Result<(), (String,
             *tree = Value::Table([((*first).to_owned(), value.clone())].into_iter().collect());
             Ok(())
         }
-        _ => Err((format!("`{first}` stands below a plain value"), "remove it from the key".into())),
+        _ => Err(Problem::new(&below.key, format!("`{first}` stands below a plain value"))
+            .hint("remove it from the key")),
+    }
+}
+
+/// The number of an entry that a list does not have. A name in its place is probably a key of the entries.
+fn no_entry(name: &str, count: usize, place: &Place) -> Problem {
+    let message = format!("found `{name}`, expected the number of an entry or `{EVERY}`");
+    let problem = Problem::new(&place.key, message);
+    let problem = problem.hint(match count {
+        1 => "entries count from 0 and there is 1".to_owned(),
+        _ => format!("entries count from 0 and there are {count}"),
+    });
+    match name.parse::<usize>() {
+        Ok(_) => problem,
+        Err(_) => Problem { siblings: vec!["0".into()], ..problem },
     }
 }
 
@@ -173,7 +193,8 @@ pub(super) fn read_text(path: &Path) -> Result<String> {
 /// Reads a file whose keys are those of a struct.
 pub(super) fn read_document<T: Keys>(text: &str, author: Author) -> Result<T> {
     let table = parse_toml(text)?;
-    read_table(&Value::Table(table), &Place::top(author)).map_err(|problem| locate(text, problem))
+    read_table(&Value::Table(table), &Place::top(author))
+        .map_err(|problem| locate(text, slips::in_file(problem, T::TABLE)))
 }
 
 /// Reads TOML.

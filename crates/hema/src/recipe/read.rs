@@ -10,7 +10,7 @@ use hema_core::error::{Error, suggest};
 use hema_core::image_op::Fill;
 use toml::Value;
 
-use super::key::{Absent, COUNT, FINITE, Key, Kind, MOST_ENTRIES, Table, Word};
+use super::key::{Absent, COUNT, FINITE, Key, Kind, MOST_ENTRIES, Table, Word, value_of};
 
 /// What is wrong with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +19,14 @@ pub(super) struct Problem {
     pub(super) key: String,
     pub(super) message: String,
     pub(super) hint: Option<String>,
+    /// Names that stand where an unknown one was found: a person may have meant one that stands elsewhere.
+    /// Empty for other problems.
+    pub(super) siblings: Vec<String>,
 }
 
 impl Problem {
     pub(super) fn new(key: &str, message: impl Into<String>) -> Self {
-        Self { key: key.to_owned(), message: message.into(), hint: None }
+        Self { key: key.to_owned(), message: message.into(), hint: None, siblings: Vec::new() }
     }
 
     /// A key's value that was not expected.
@@ -33,8 +36,19 @@ impl Problem {
 
     /// What another part of the program says of a key's value.
     pub(super) fn said(key: &str, error: &Error) -> Self {
-        let hint = error.hint_text().map(str::to_owned);
-        Self { key: key.to_owned(), message: error.to_string(), hint }
+        Self { hint: error.hint_text().map(str::to_owned), ..Self::new(key, error.to_string()) }
+    }
+
+    /// A key that the table at `place` does not have, with the nearest that it has.
+    pub(super) fn unknown_key<'a>(
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+        place: &Place,
+    ) -> Self {
+        let problem = Self::new(&place.below(name).key, format!("unknown key `{name}`"));
+        let siblings: Vec<String> = known.into_iter().map(str::to_owned).collect();
+        let hint = suggest(name, siblings.iter().map(String::as_str));
+        Self { siblings, ..problem.hint(hint) }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -154,19 +168,12 @@ impl Values<'_> {
     }
 }
 
-/// A value as a person writes it behind `--set KEY=`: TOML, or else a string without its quotes.
-pub(super) fn value_of(text: &str) -> Value {
-    text.parse().unwrap_or_else(|_| Value::String(text.into()))
-}
-
 /// Reads a table: no other keys than its own, and each of them.
 pub(super) fn read_table<T: Keys>(value: &Value, place: &Place) -> Result<T, Problem> {
-    let Value::Table(table) = value else { return Err(unlike(value, "a table", place)) };
+    let Value::Table(table) = value else { return Err(no_table(value, T::TABLE, place)) };
     let keys = T::TABLE.keys();
     if let Some(unknown) = table.keys().find(|name| keys.iter().all(|key| key.name != **name)) {
-        let message = format!("unknown key `{unknown}`");
-        let hint = suggest(unknown, keys.iter().map(|key| key.name));
-        return Err(Problem::new(&place.below(unknown).key, message).hint(hint));
+        return Err(Problem::unknown_key(unknown, keys.iter().map(|key| key.name), place));
     }
     T::read_keys(&Values { table, keys, place })
 }
@@ -368,6 +375,13 @@ impl<T: Field> Field for Vec<T> {
                 read_entries(items, of, place)
             }
             (Kind::OneOrSeveral(of), one) => Ok(vec![T::read(one, of, place)?]),
+            (Kind::List { of: Kind::Tables(..), .. }, Value::Table(_)) => {
+                let brackets = format!("[[{}]]", place.key);
+                let hint = format!(
+                    "write `{brackets}` with two brackets a side, or a list `[{{ ... }}]` in one line"
+                );
+                Err(unlike(value, &kind.describe(), place).hint(hint))
+            }
             _ => Err(unlike(value, &kind.describe(), place)),
         }
     }
@@ -419,6 +433,23 @@ pub(super) fn unlike(value: &Value, expected: &str, place: &Place) -> Problem {
         }
         Value::Table(_) => Problem::new(&place.key, format!("found a table, expected {expected}")),
         plain => Problem::found(&place.key, plain, expected),
+    }
+}
+
+/// A value in place of a table. Where it can only be the table's one key that must be given, a hint shows
+/// both together.
+pub(super) fn no_table(value: &Value, table: Table, place: &Place) -> Problem {
+    let problem = unlike(value, &format!("a table such as `{}`", table.example()), place);
+    match (value, table.only_required()) {
+        (Value::String(text), Some(key)) if !text.starts_with(['{', '[']) => {
+            let is_entry = place.key.rsplit('.').next().is_some_and(|last| last.parse::<usize>().is_ok());
+            problem.hint(if is_entry {
+                format!("did you mean `{{ {} = {value} }}`?", key.name)
+            } else {
+                format!("did you mean `{}.{} = {value}`?", place.key, key.name)
+            })
+        }
+        _ => problem,
     }
 }
 

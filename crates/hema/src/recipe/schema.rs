@@ -4,8 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::key::{Absent, Key, Kind, MOST_ENTRIES, Range, Table, Word};
-use super::read::{Keys, value_of};
+use super::key::{Absent, Key, Kind, MOST_ENTRIES, Range, Table, Word, value_of};
+use super::places::{KeyAt, PlacedTable, places};
+use super::read::Keys;
 use super::suite;
 use super::top::Recipe;
 
@@ -38,18 +39,23 @@ impl Schema {
 
     /// Every table of such a file, each once, the top first.
     pub fn tables(&self) -> Vec<Table> {
-        let mut tables = vec![(self.top)()];
-        let mut next = 0;
-        while let Some(table) = tables.get(next).copied() {
-            let inner: Vec<Table> = table.keys().iter().flat_map(|key| tables_of(&key.kind)).collect();
-            for table in inner {
-                if tables.iter().all(|known| known.about != table.about) {
-                    tables.push(table);
-                }
-            }
-            next += 1;
+        places((self.top)()).into_iter().map(|place| place.table).collect()
+    }
+
+    /// Every key of such a file with its path. Those of a table that can stand in several places stand in the
+    /// first of them.
+    pub fn keys(&self) -> Vec<KeyAt> {
+        places((self.top)()).iter().flat_map(PlacedTable::keys).collect()
+    }
+}
+
+impl Key {
+    /// Its value in a recipe that a person writes without it, where there is one.
+    pub fn default_json(&self) -> Option<Value> {
+        match self.absent {
+            Absent::Value { default, .. } => Some(json!(value_of(default))),
+            _ => None,
         }
-        tables
     }
 }
 
@@ -62,16 +68,6 @@ impl Kind {
             Self::AnyOf(kinds) => kinds.iter().flat_map(Self::words).collect(),
             _ => Vec::new(),
         }
-    }
-}
-
-/// The tables that a value of a kind may be, or hold.
-fn tables_of(kind: &Kind) -> Vec<Table> {
-    match kind {
-        Kind::Tables(_, tables) => tables(),
-        Kind::List { of, .. } | Kind::OneOrSeveral(of) => tables_of(of),
-        Kind::AnyOf(kinds) => kinds.iter().flat_map(tables_of).collect(),
-        _ => Vec::new(),
     }
 }
 
@@ -97,8 +93,8 @@ fn of_key(key: &Key, definitions: &mut Map<String, Value>) -> Map<String, Value>
         _ => key.about.to_owned(),
     };
     schema.insert("description".into(), about.into());
-    if let Absent::Value { default, .. } = key.absent {
-        schema.insert("default".into(), json!(value_of(default)));
+    if let Some(default) = key.default_json() {
+        schema.insert("default".into(), default);
     }
     schema
 }
@@ -117,7 +113,7 @@ fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Map<String, Val
         }
         Kind::Number(range) => return of_range(range),
         Kind::Text(_) => say("type", "string".into()),
-        Kind::Name => return of_text(r"\S"),
+        Kind::Name | Kind::Module => return of_text(r"\S"),
         Kind::Colour => return of_text("^#[0-9a-fA-F]{6}$"),
         Kind::File => return of_text(r"[./\\]"),
         Kind::Words { all, .. } => {

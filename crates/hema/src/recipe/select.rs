@@ -99,7 +99,7 @@ impl Select {
         match self.on {
             On::Clean => self.metric.to_string(),
             On::Corrupted => format!("{} on corrupted images", self.metric),
-            On::Both => format!("{} on clean and corrupted images", self.metric),
+            On::Both => format!("{} on unchanged and corrupted images", self.metric),
         }
     }
 

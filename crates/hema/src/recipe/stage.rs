@@ -1,11 +1,12 @@
 //! `[[stage]]` of a recipe.
 
+use hema_core::error::nearest;
 use toml::Value;
 
 use super::key::{BATCH, EPOCHS, FRACTION, Kind, NOT_NEGATIVE, PART, POSITIVE, SHARE, SIDE, Word};
 use super::loss::ClassWeights;
 use super::names::Named;
-use super::read::{Field, Keys, Place, Problem, read_table, unknown, unlike};
+use super::read::{Field, Keys, Place, Problem, read_table, unlike};
 use super::table::{table, words};
 use crate::optim::Rule;
 use crate::schedule::{Schedule, Shape};
@@ -116,10 +117,10 @@ pub enum Train {
 }
 
 table! {
-    /// A value of `stage.train`: a part of the network, from one of its modules on.
+    /// A value of `train` in a `[[stage]]`: a part of the network, from one of its modules on.
     struct FromModule {
         /// The first module that is trained, by its name in timm, such as `blocks.3`.
-        #[key(required, in Kind::Name)]
+        #[key(required, in Kind::Module)]
         from: String,
     }
 }
@@ -143,7 +144,7 @@ impl Field for Train {
             Value::String(text) => match text.as_str() {
                 "all" => Ok(Self::All),
                 "head" => Ok(Self::Head),
-                other => Err(unknown("value", other, ["all", "head"], place)),
+                other => Err(Self::unlike_any(other, kind, place)),
             },
             Value::Table(_) => read_table(value, place).map(|FromModule { from }| Self::From(from)),
             _ => Err(unlike(value, &kind.describe(), place)),
@@ -156,6 +157,17 @@ impl Field for Train {
             Self::Head => Some("head".into()),
             Self::From(module) => FromModule { from: module.clone() }.write(),
         }
+    }
+}
+
+impl Train {
+    /// A word that is none, with the nearest one or else all forms.
+    fn unlike_any(text: &str, kind: &Kind, place: &Place) -> Problem {
+        let problem = Problem::new(&place.key, format!("unknown value `{text}`"));
+        problem.hint(match nearest(text, ["all", "head"]) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => format!("expected {}", kind.describe()),
+        })
     }
 }
 

@@ -101,6 +101,11 @@ impl Recipe {
             .map_err(|e| Error::new(format!("recipe cannot be written as TOML: {e}")))
     }
 
+    /// The recipe as JSON, keyed as the TOML is, defaults written out.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!(write_table(self))
+    }
+
     /// Steps of all stages together over this many training images.
     pub fn total_steps(&self, images: usize) -> u64 {
         self.stages.iter().map(|stage| stage.total_steps(images)).sum()

@@ -346,6 +346,7 @@ impl<'a> Run<'a> {
                 tta: self.task.recipe.tta.to_string(),
                 augmentations: self.learner.images.augmentations(),
                 synthetic: self.task.synthetic,
+                fitted_on: Some(self.judge.fitted_on()),
                 metrics: validated.metrics(),
                 recipe: self.task.recipe.to_toml().unwrap_or_default(),
                 provenance: Provenance::now(self.task.command, device::name(self.task.device)),

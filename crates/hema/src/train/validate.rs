@@ -14,12 +14,15 @@ use hema_core::record::Scores;
 use hema_core::rng::{Purpose, stream};
 
 use crate::model::Network;
+use crate::model_file::FittedOn;
 use crate::predict::{Edit, Predictor};
 use crate::recipe::{On, Recipe};
 
 /// Judges networks, always on the same images.
 pub(super) struct Judge<'a> {
     data: &'a Dataset,
+    /// Hash of the images.
+    hash: String,
     seed: u64,
     metric: &'static Metric,
     on: On,
@@ -44,11 +47,17 @@ impl<'a> Judge<'a> {
     pub(super) fn new(recipe: &Recipe, data: &'a Dataset) -> Result<Self> {
         Ok(Self {
             data,
+            hash: data.hash()?,
             seed: recipe.seed,
             metric: recipe.select.metric.row(),
             on: recipe.select.on,
             corruption: recipe.select.corruption()?,
         })
+    }
+
+    /// What is chosen and fitted on its images.
+    pub(super) fn fitted_on(&self) -> FittedOn {
+        FittedOn::new(&self.hash, &["epoch", "temperature"])
     }
 
     /// Judges a network.

@@ -19,7 +19,7 @@ use hema::train::{CHECKPOINT, Claimed};
 use hema::tta;
 
 use self::asked::{Asked, What};
-use super::args::{DeviceArg, output};
+use super::args::{DeviceArg, Overrides, output};
 use crate::output::{Printer, percent, table};
 use crate::status::Status;
 
@@ -32,12 +32,11 @@ pub(crate) struct Args {
     /// Folder for everything that is made
     #[arg(long, value_parser = output(), value_name = "DIR", default_value = "runs/challenge")]
     out: PathBuf,
-    /// A shipped recipe (see `hema list recipes`) or a TOML file
+    /// A shipped recipe (see `hema list recipes` and `hema recipe show`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "robust-v2b0")]
     recipe: String,
-    /// Override a value of the recipe, as in `--set stage.0.epochs=3`
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    overrides: Overrides,
     /// Views of each image that the submission averages over (see `hema list tta`)
     #[arg(long, value_name = "VIEWS", default_value = "dihedral")]
     tta: String,
@@ -68,12 +67,12 @@ pub(crate) type RunWords = dyn Fn(Vec<OsString>, &Printer) -> Result<Status>;
 
 pub(crate) fn run(args: &Args, run_words: &RunWords, printer: &Printer) -> Result<Status> {
     tta::find(&args.tta)?;
-    let recipe = Recipe::load(&args.recipe, &args.overrides)?;
+    let recipe = Recipe::load(&args.recipe, &args.overrides.list)?;
     let _held = Claimed::new(&args.out)?;
     let asked = Asked {
         data: std::path::absolute(&args.data).map_err(|e| Error::io(&args.data, &e))?,
         recipe: args.recipe.clone(),
-        overrides: args.overrides.clone(),
+        overrides: args.overrides.list.clone(),
         tta: args.tta.clone(),
         recipe_text: recipe.to_toml()?,
         no_final: args.no_final,
@@ -254,7 +253,7 @@ fn train(args: &Args, split: &Path, run: &Path) -> Vec<OsString> {
     }
     let clean = args.out.join("clean.tar");
     let data = line(&[], &[], &[("--data", &clean), ("--split", split), ("--out", run)]);
-    let set = args.overrides.iter().flat_map(|value| [word("--set"), word(value)]);
+    let set = args.overrides.list.iter().flat_map(|value| [word("--set"), word(value)]);
     [word("train"), word("--recipe"), word(&args.recipe)]
         .into_iter()
         .chain(set)

@@ -9,7 +9,7 @@ use hema::recipe::Recipe;
 use hema::split::Part;
 
 use super::writing::{Writing, with_parts, write_images};
-use crate::commands::args::output;
+use crate::commands::args::{Overrides, output};
 use crate::output::{Printer, printable};
 use crate::status::Status;
 
@@ -29,9 +29,8 @@ pub(crate) struct Args {
     /// Recipe whose augmentation is used, a shipped one (see `hema list recipes`) or a TOML file
     #[arg(long)]
     recipe: String,
-    /// Override a value of the recipe, as in `--set augment.operators=[{name="affine"}]`
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    overrides: Overrides,
     /// Copies of every training image
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     copies: u64,
@@ -49,7 +48,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let form = args.writing.form(&args.output)?;
-    let augment = Recipe::load(&args.recipe, &args.overrides)?.augment.build()?;
+    let augment = Recipe::load(&args.recipe, &args.overrides.list)?.augment.build()?;
     let source = with_parts(data::open_as(&args.input, args.writing.white.number)?, args.split.as_deref())?;
     printer.warn_of_notices(source.notices());
     let has_parts = source.entries().iter().any(|entry| entry.part.is_some());

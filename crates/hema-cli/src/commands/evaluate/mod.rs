@@ -1,4 +1,4 @@
-//! `hema evaluate`: how good a model is, on clean and on degraded images.
+//! `hema evaluate`: how good a model is, on unchanged and on degraded images.
 
 mod adapted;
 mod folds;
@@ -16,7 +16,7 @@ use super::args::{ModelArgs, output};
 use crate::output::{Bars, Printer, metric_text, percent, table};
 use crate::status::Status;
 
-/// Judge a model on labelled images, clean and degraded
+/// Judge a model on labelled images, unchanged and degraded
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -75,35 +75,41 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
         printer.result(&json);
         return Ok(());
     }
-    let Some(clean) = evaluation.conditions.first().map(|c| &c.scores) else { return Ok(()) };
+    let Some(unchanged) = evaluation.conditions.first().map(|c| &c.scores) else { return Ok(()) };
     let data = &evaluation.data;
-    printer.result(&format!("{} images of {} ({})", clean.n, data.path, data.part));
+    printer.result(&format!("{} images of {} ({})", unchanged.n, data.path, data.part));
     if data.synthetic {
         printer.result("the cells are synthetic: these scores say nothing about real blood");
     }
-    let mut rows = Vec::new();
+    if let Some(sentence) = evaluation.flattered() {
+        printer.result(&sentence);
+    }
+    let mut rows = vec![["score", "value", "95 % interval"].map(String::from).to_vec()];
     rows.extend(evaluation.suites.iter().map(suite_row));
-    rows.extend(metrics::shown_in(Place::Evaluate).map(|metric| metric_row(metric, clean)));
+    rows.extend(metrics::shown_in(Place::Evaluate).map(|metric| metric_row(metric, unchanged)));
     printer.result(&table(&rows));
     printer.result("");
-    printer.result(&table(&class_rows(clean)));
+    printer.result(&table(&class_rows(unchanged)));
+    if let Some(line) = absent_classes(unchanged) {
+        printer.result(&line);
+    }
     if !evaluation.kept.is_empty() {
         printer.result("");
         printer.result(&table(&kept::rows(&evaluation.kept)));
     }
-    tell_what_was_assumed(evaluation, clean, printer);
+    tell_what_was_assumed(evaluation, unchanged, printer);
     Ok(())
 }
 
-/// Says what became of the clean images by `--among` and `--adapt-prevalence`.
-fn tell_what_was_assumed(evaluation: &Evaluation, clean: &Scores, printer: &Printer) {
+/// Says what became of the unchanged images by `--among` and `--adapt-prevalence`.
+fn tell_what_was_assumed(evaluation: &Evaluation, unchanged: &Scores, printer: &Printer) {
     if let Some(adaptation) = &evaluation.adaptation {
         printer.result("");
         printer.result(
             "class weights (no differential: they repeat the model's mistakes), and what they change",
         );
-        printer.result(&table(&adapted::rows(adaptation, clean)));
-        if let Some(losses) = adapted::losses(adaptation, clean) {
+        printer.result(&table(&adapted::rows(adaptation, unchanged)));
+        if let Some(losses) = adapted::losses(adaptation, unchanged) {
             printer.warn(&losses);
         }
     }
@@ -116,14 +122,16 @@ fn tell_what_was_assumed(evaluation: &Evaluation, clean: &Scores, printer: &Prin
     }
 }
 
-/// A metric on the clean images, with its interval where it has one.
-fn metric_row(metric: &Metric, clean: &Scores) -> Vec<String> {
+/// A metric on the unchanged images, with the classes that it is a mean over where some have no image, and
+/// its interval where it has one.
+fn metric_row(metric: &Metric, unchanged: &Scores) -> Vec<String> {
     // accuracy also stands in the rows of the suites
-    let of_images = if metric.name == ACCURACY.name { ", clean" } else { "" };
-    let value = clean.value(metric).map_or("-".into(), |value| metric_text(metric, value));
-    let interval = clean.metrics.interval(metric);
+    let of_images = if metric.name == ACCURACY.name { ", unchanged images" } else { "" };
+    let coverage = unchanged.coverage(metric).map_or(String::new(), |over| format!(", {over}"));
+    let value = unchanged.value(metric).map_or("-".into(), |value| metric_text(metric, value));
+    let interval = unchanged.metrics.interval(metric);
     let interval = interval.map(|ends| ends.map(|end| metric_text(metric, end)).join(" to "));
-    [format!("{}{of_images}", metric.label), value].into_iter().chain(interval).collect()
+    [format!("{}{of_images}{coverage}", metric.label), value].into_iter().chain(interval).collect()
 }
 
 /// The headline: accuracy under the conditions of one suite.
@@ -148,16 +156,28 @@ fn suite_row(suite: &SuiteScores) -> Vec<String> {
 fn class_rows(scores: &Scores) -> Vec<Vec<String>> {
     let header = ["class", "images", "recall", "95 % interval", "precision"].map(String::from).to_vec();
     let row = |(class, c): (usize, &ClassScores)| {
-        // a class that does not occur has no recall, one that is never predicted no precision
         let [low, high] = c.recall_interval;
-        let where_it_occurs = |text: String| if c.support > 0 { text } else { "-".into() };
         vec![
             c.name.clone(),
             c.support.to_string(),
-            where_it_occurs(percent(c.recall)),
-            where_it_occurs(format!("{} to {}", percent(low), percent(high))),
+            percent(c.recall),
+            format!("{} to {}", percent(low), percent(high)),
+            // a class that is never predicted has no precision
             if scores.named(class) > 0 { percent(c.precision) } else { "-".into() },
         ]
     };
-    std::iter::once(header).chain(scores.per_class.iter().enumerate().map(row)).collect()
+    let of_images = scores.per_class.iter().enumerate().filter(|(_, class)| class.has_images());
+    std::iter::once(header).chain(of_images.map(row)).collect()
+}
+
+/// The classes without an image, apart from the others: there is nothing of them that could be found.
+fn absent_classes(scores: &Scores) -> Option<String> {
+    let absent = scores.per_class.iter().enumerate().filter(|(_, class)| !class.has_images());
+    let names: Vec<String> = absent
+        .map(|(class, c)| match scores.named(class) {
+            0 => c.name.clone(),
+            n => format!("{} (predicted {n} times, wrongly)", c.name),
+        })
+        .collect();
+    (!names.is_empty()).then(|| format!("no image is of: {}", names.join(", ")))
 }

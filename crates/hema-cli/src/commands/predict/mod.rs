@@ -8,9 +8,8 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use hema::data::{Notice, Skipped, Source};
-use hema::error::{Error, Result, suggest};
-use hema::prevalence::ClassWeight;
+use hema::data::{Notice, Source};
+use hema::error::{Error, Result, squashed, suggest};
 use hema::spreadsheet::defused;
 use hema::{Classifier, Prediction, file};
 
@@ -18,7 +17,7 @@ use super::args::{ModelArgs, OnBadImage, output};
 use crate::output::{Bars, Printer};
 use crate::status::Status;
 use print::{counts, json, limits, tell_what_was_assumed};
-use rows::Row;
+use rows::{Classified, Row};
 
 /// Classify new images
 #[derive(clap::Args)]
@@ -32,8 +31,9 @@ pub(crate) struct Args {
     #[arg(long, value_parser = output(), value_name = "FILE")]
     out: Option<PathBuf>,
     /// Columns of the CSV, as a challenge asks for them: NAME=COLUMN, or COLUMN alone, where COLUMN is one of
-    /// the usual table, or `file` (the path's last part), `stem` (that without its ending) or `number` (of
-    /// the label, from 0)
+    /// the usual table, or for an id `file` (the path's last part), `stem` (that without its ending) or `row`
+    /// (the image's position in the data, from 0: of an array, its index), or for an answer `number` (the
+    /// label's, from 0)
     #[arg(long, value_name = "NAME=COLUMN", value_delimiter = ',')]
     columns: Vec<String>,
     /// Lowest probability that is believed, as in 0.9 (`hema evaluate` says how often a model is right above
@@ -55,6 +55,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let out = args.out.as_ref().filter(|out| !file::is_stdout(out));
     for path in out.into_iter().chain(&args.page) {
         file::prepare(path)?;
+    }
+    if let Some(page) = &args.page {
+        printer.leave_stdout_to(page);
     }
     let model = args.model.open(printer)?;
     let columns = columns(&args.columns, &model)?;
@@ -92,16 +95,6 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     Ok(Status::Done)
 }
 
-/// The answers for the inputs, and what of them is not used.
-struct Classified {
-    source: Source,
-    rows: Vec<Row>,
-    skipped: Vec<Skipped>,
-    notices: Vec<Notice>,
-    /// Weights of the classes, where they were adapted.
-    weights: Vec<ClassWeight>,
-}
-
 /// Classifies the inputs with a bar for each phase.
 fn classify(
     model: &Classifier,
@@ -114,6 +107,9 @@ fn classify(
         refuse_missing_rows(&source)?;
     }
     refuse_double_ids(columns, &source, printer)?;
+    if let Some(hint) = hint_to_rows(columns, &source) {
+        printer.warn(&hint);
+    }
     let images = model.load(&source, None, &mut Bars::new(printer))?;
     let progress = printer.progress("predicting", images.first().len() as u64);
     let mut predictions = model.predict(&images);
@@ -128,6 +124,23 @@ fn classify(
     let weights = predictions.class_weights().unwrap_or_default().to_vec();
     let notices = source.all_notices();
     Ok(Classified { source, rows, skipped, notices, weights })
+}
+
+/// Where a column has the label's number and its name, or that no other column tells images apart, speaks for
+/// the image's: says which column that is.
+fn hint_to_rows(columns: &[(String, Cell)], source: &Source) -> Option<String> {
+    let is_id = |name: &str| {
+        ["id", "index", "idx", "row", "image"].contains(&squashed(name).as_str())
+            || ["_id", "Id", "ID"].iter().any(|end| name.ends_with(end))
+    };
+    let is_array = source.entries().iter().next().is_some_and(|entry| entry.path.ends_with(']'));
+    let without_id = is_array && columns.iter().all(|(_, cell)| !cell.names_images());
+    let mut numbers = columns.iter().filter(|(_, cell)| matches!(cell, Cell::Number));
+    let (name, _) = numbers.find(|(name, _)| without_id || is_id(name))?;
+    Some(format!(
+        "the column `{name}` has the number of the label; the position of the image in the data, from 0, is `row`, as in \
+         `--columns Id=row,Label=number`"
+    ))
 }
 
 /// Refuses inputs with files that would have no row in the table, unless those are skipped on purpose.
@@ -148,6 +161,7 @@ enum Cell {
     Path,
     File,
     Stem,
+    Row,
     Label,
     Number,
     Probability,
@@ -163,18 +177,24 @@ enum Cell {
 impl Cell {
     /// Whether it tells an image from others.
     fn names_images(self) -> bool {
-        self.of_path("").is_some()
+        self.of_image(0, "").is_some()
     }
 
-    /// The text of a cell that an image's path decides.
-    fn of_path(self, path: &str) -> Option<String> {
+    /// The text of a cell that an image's position and path decide.
+    fn of_image(self, position: usize, path: &str) -> Option<String> {
         let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
         match self {
             Self::Path => Some(path.to_owned()),
             Self::File => Some(part(Path::new(path).file_name())),
             Self::Stem => Some(part(Path::new(path).file_stem())),
-            Self::Label | Self::Number | Self::Probability | Self::Class(_) => None,
-            Self::Refer | Self::Reason | Self::Excluded => None,
+            Self::Row => Some(position.to_string()),
+            Self::Label
+            | Self::Number
+            | Self::Probability
+            | Self::Class(_)
+            | Self::Refer
+            | Self::Reason
+            | Self::Excluded => None,
         }
     }
 }
@@ -196,7 +216,7 @@ fn columns(wanted: &[String], model: &Classifier) -> Result<Vec<(String, Cell)>>
     if wanted.is_empty() {
         return Ok(usual);
     }
-    let more = [("file", Cell::File), ("stem", Cell::Stem), ("number", Cell::Number)];
+    let more = [("file", Cell::File), ("stem", Cell::Stem), ("row", Cell::Row), ("number", Cell::Number)];
     let known: Vec<(String, Cell)> =
         usual.into_iter().chain(more.map(|(name, cell)| (name.to_owned(), cell))).collect();
     let column = |word: &String| {
@@ -221,8 +241,9 @@ fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Prin
     let Some((name, _)) = ids.first() else { return Ok(()) };
     let mut paths: HashMap<Vec<String>, &str> = HashMap::new();
     let (mut same_id, mut same_path) = (Vec::new(), 0);
-    for entry in source.entries().iter() {
-        let id: Vec<String> = ids.iter().filter_map(|(_, cell)| cell.of_path(entry.path)).collect();
+    for (position, entry) in source.entries().iter().enumerate() {
+        let id: Vec<String> =
+            ids.iter().filter_map(|(_, cell)| cell.of_image(position, entry.path)).collect();
         match paths.insert(id.clone(), entry.path) {
             Some(before) if before == entry.path => same_path += 1,
             Some(before) => same_id.push((id.join(","), before, entry.path)),
@@ -262,7 +283,9 @@ fn cell_text(cell: Cell, row: &Row, sure: Option<f64>) -> String {
     let text = |text: &str| defused(text).into_owned();
     let of_answer = |read: &dyn Fn(&Prediction) -> String| row.answer.as_ref().map_or(String::new(), read);
     match cell {
-        Cell::Path | Cell::File | Cell::Stem => text(&cell.of_path(&row.path).unwrap_or_default()),
+        Cell::Path | Cell::File | Cell::Stem | Cell::Row => {
+            text(&cell.of_image(row.image, &row.path).unwrap_or_default())
+        }
         Cell::Label => of_answer(&|answer| text(answer.label())),
         Cell::Number => of_answer(&|answer| answer.class().to_string()),
         Cell::Probability => of_answer(&|answer| answer.probability().to_string()),

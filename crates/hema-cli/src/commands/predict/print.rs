@@ -3,8 +3,7 @@
 use hema::prevalence::ClassWeight;
 use hema::{Classifier, Error, Result};
 
-use super::Classified;
-use super::rows::{self, Doubt, Row};
+use super::rows::{self, Classified, Doubt, Row};
 use crate::output::{Printer, percent, table};
 
 /// Says what became of the probabilities by `--among` and `--adapt-prevalence`.
@@ -83,6 +82,7 @@ fn json_row(model: &Classifier, row: &Row, sure: Option<f64>) -> Option<serde_js
         model.classes().iter().cloned().zip(answer.probabilities().iter().map(|&p| p.into())).collect();
     let mut object = serde_json::json!({
         "path": row.path,
+        "row": row.image,
         "label": answer.label(),
         "probability": answer.probability(),
         "probabilities": probabilities,

@@ -3,9 +3,20 @@
 
 use std::fmt;
 
-use hema::data::{Skipped, Source};
+use hema::data::{Notice, Skipped, Source};
 use hema::metrics::{Excluded, is_sure};
+use hema::prevalence::ClassWeight;
 use hema::{Prediction, Result};
+
+/// The answers for the inputs, and what of them is not used.
+pub(super) struct Classified {
+    pub(super) source: Source,
+    pub(super) rows: Vec<Row>,
+    pub(super) skipped: Vec<Skipped>,
+    pub(super) notices: Vec<Notice>,
+    /// Weights of the classes, where they were adapted.
+    pub(super) weights: Vec<ClassWeight>,
+}
 
 /// One image of the inputs.
 pub(super) struct Row {

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use hema::error::{Error, ErrorKind, Result};
 use hema::file::{self, csv_error};
+use hema::provenance::Provenance;
 use hema::recipe::Recipe;
-use hema::report::{self, RateTest};
+use hema::report::{self, Origin, RateTest};
 use hema::split::Part;
 use hema::train::{self, RangeTest, Start};
 use hema::training::describe;
+use hema::{command_line, device};
 
 use super::inputs::Inputs;
 use crate::output::{Bars, Printer};
@@ -47,7 +49,12 @@ pub(super) fn run(inputs: &Inputs, printer: &Printer) -> Result<Status> {
     let test = train::test_rates(&plan.recipe, &images, &device, &mut watch, stop_flag())?;
     bar.clear();
     let Some(test) = test else { return Ok(Status::Interrupted) };
-    write(&plan.folder, &plan.recipe, &test)?;
+    let origin = Origin {
+        inputs: vec![("Data", plan.data.info.data.display().to_string())],
+        files: vec![("Recipe", plan.recipe.to_toml()?)],
+        ..Origin::new(Provenance::now(command_line(), device::name(&device)))
+    };
+    write(&plan.folder, &plan.recipe, &test, origin)?;
     print(&plan.folder, &plan.recipe, &test, printer);
     Ok(Status::Done)
 }
@@ -57,7 +64,7 @@ fn advice(rate: f64) -> String {
     format!("--set stage.0.lr={rate:.1e}")
 }
 
-fn write(out: &Path, recipe: &Recipe, test: &RangeTest) -> Result<()> {
+fn write(out: &Path, recipe: &Recipe, test: &RangeTest, origin: Origin) -> Result<()> {
     let column = |value: fn(&train::Point) -> f64| test.points.iter().map(value).collect::<Vec<_>>();
     let drawn = RateTest {
         lr: column(|point| point.lr),
@@ -66,6 +73,7 @@ fn write(out: &Path, recipe: &Recipe, test: &RangeTest) -> Result<()> {
         suggested: test.suggested(),
         steepest: test.steepest(),
         advice: test.suggested().map_or(String::new(), advice),
+        origin,
     };
     let page = report::render_rates(&format!("Learning rates of {}", recipe.name), &drawn);
     file::write_atomic(&out.join(PAGE), |file| file.write_all(page.as_bytes()))?;

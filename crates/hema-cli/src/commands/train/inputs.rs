@@ -6,13 +6,13 @@ use std::time::Duration;
 use hema::Training;
 use hema::train::Start;
 
-use crate::commands::args::{DeviceArg, output};
+use crate::commands::args::{DeviceArg, Overrides, output};
 use crate::status::stop_flag;
 
 /// The recipe and the data of runs, and the folder they go to.
 #[derive(clap::Args)]
 pub(crate) struct Inputs {
-    /// A shipped recipe (see `hema list recipes`) or a TOML file
+    /// A shipped recipe (see `hema list recipes` and `hema recipe show`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", required_unless_present = "resume")]
     recipe: Option<String>,
     /// Image folder with labels, or any other form of `hema list readers`
@@ -25,9 +25,8 @@ pub(crate) struct Inputs {
     /// tune`]
     #[arg(long, value_parser = output(), value_name = "DIR", required_if_eq("resume", "true"))]
     pub(crate) out: Option<PathBuf>,
-    /// Override a value of the recipe, as in `--set stage.0.epochs=3`
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    overrides: Overrides,
     /// Go on with the run or runs in --out, to the same weights as if it had never stopped
     #[arg(long)]
     pub(crate) resume: bool,
@@ -53,8 +52,11 @@ impl Inputs {
             Some(recipe) => Training::recipe(recipe),
             None => Training::resume(self.out.clone().unwrap_or_default()),
         };
-        training =
-            training.set_all(&self.overrides).start(self.start()).save_every(save_every).stop(stop_flag());
+        training = training
+            .set_all(&self.overrides.list)
+            .start(self.start())
+            .save_every(save_every)
+            .stop(stop_flag());
         if let Some(data) = &self.data {
             training = training.data(data);
         }

@@ -18,6 +18,7 @@ use series::Series;
 pub(crate) use bars::TrainingBars;
 pub(crate) use inputs::Inputs;
 pub(crate) use resuming::{check_holds_no_runs, check_same_recipe, stopped};
+pub(crate) use series::{read_series, write_series};
 
 /// Train a classifier by a recipe
 #[derive(clap::Args)]

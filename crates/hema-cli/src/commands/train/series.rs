@@ -1,22 +1,23 @@
 //! Several runs of one recipe, with other seeds or on the folds of the data, and what they come to together.
 //!
 //! The folder of a series holds a run directory for each, `series.json` with what was asked for,
-//! `summary.json` and a page that compares the runs. A series that was interrupted goes on with the run it
-//! was at.
+//! `summary.json` and a page with mean and spread first and then each run. A series that was interrupted goes
+//! on with the run it was at.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hema::data::Source;
-use hema::error::Result;
+use hema::error::{Error, Result};
 use hema::metrics::{self, ACCURACY, Metric, Notation, Place};
 use hema::model_file::{Bundle, SERIES, SUMMARY};
+use hema::provenance::Provenance;
 use hema::recipe::Recipe;
-use hema::report::RunReport;
-use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json, read_report, write_json, write_page};
+use hema::report::{self, Origin, RunReport, SeriesReport, SeriesScore};
+use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json, read_report, title, write_json};
 use hema::split::{Part, Split, SplitPlan};
 use hema::train::{self, Claimed, RECIPE, Start};
-use hema::{Training, file};
+use hema::{Training, command_line, device, file};
 use serde::{Deserialize, Serialize};
 
 use super::bars::TrainingBars;
@@ -45,6 +46,23 @@ impl Series {
         }
         Ok((self.seeds.is_some() || self.folds.is_some()).then_some(self))
     }
+
+    /// What differs between the runs, in a sentence.
+    fn about(self) -> String {
+        match (self.seeds, self.folds) {
+            (Some(seeds), Some(folds)) => format!(
+                "Each of {folds} folds of the data validates in turn, with {seeds} seeds each: the spread is that of the \
+                 data and of training together."
+            ),
+            (None, Some(folds)) => format!(
+                "Each of {folds} folds of the data validates in turn, so the runs are judged on different images: the \
+                 spread is that of the data and of training together."
+            ),
+            _ => "The runs differ in their seed alone and are judged on the same images: the spread is that of \
+                  training."
+                .into(),
+        }
+    }
 }
 
 /// One run of a series.
@@ -52,19 +70,6 @@ struct Member {
     name: String,
     recipe: Recipe,
     split: Split,
-}
-
-/// The numbers of a run, and of all of them.
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    #[serde(skip)]
-    notation: Notation,
-    /// The number of every run, in order.
-    values: Vec<f64>,
-    mean: f64,
-    /// Sample standard deviation.
-    deviation: f64,
 }
 
 pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<Status> {
@@ -102,7 +107,6 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
     }
 
     let training = training.device(&device);
-    let mut folders = Vec::new();
     for (number, member) in members.iter().enumerate() {
         let folder = out.join(&member.name);
         printer.note(&format!("run {} of {}: {}", number + 1, members.len(), folder.display()));
@@ -116,9 +120,10 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
                 return stopped(error, &next::resume("train", &out, &inputs.device.name), printer);
             }
         }
-        folders.push(folder);
     }
-    summarize(&out, &members, &folders, printer)?;
+    let names: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
+    let made_by = Provenance::now(command_line(), device::name(&device));
+    summarize(&out, series, &names, made_by, printer)?;
     Ok(Status::Done)
 }
 
@@ -163,54 +168,90 @@ fn folds(count: usize, recipe: &Recipe, source: &Source) -> Result<Vec<Split>> {
     Ok(folds.into_iter().map(|split| split.with_part_of(&own, Part::Test)).collect())
 }
 
-/// Writes and prints the mean and spread of the runs' scores, and a page that compares them.
-fn summarize(out: &Path, members: &[Member], folders: &[PathBuf], printer: &Printer) -> Result<()> {
-    let reports: Vec<RunReport> = folders.iter().map(|folder| read_report(folder)).collect::<Result<_>>()?;
-    let models: Vec<Bundle> = folders.iter().map(|folder| Bundle::read(folder)).collect::<Result<_>>()?;
-    let corrupted: Vec<f64> =
-        models.iter().filter_map(|model| model.manifest.metrics.get("corrupted_accuracy").copied()).collect();
-    let of_clean = |metric: &Metric| -> Vec<f64> {
-        let clean = reports.iter().filter_map(|report| report.evaluation.conditions.first());
-        clean.filter_map(|clean| clean.scores.value(metric)).collect()
-    };
-    let rows: Vec<Row> = metrics::shown_in(Place::Series)
-        .map(|metric| (metric, metric.label.to_owned(), of_clean(metric)))
-        .chain([(&ACCURACY, format!("{}, corrupted", ACCURACY.label), corrupted)])
-        .filter(|(_, _, values)| values.len() == members.len())
-        .map(|(metric, name, values)| Row::new(metric, name, values))
-        .collect();
-    let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
-    let summary = serde_json::json!({ "runs": names, "scores": rows });
+/// Writes and prints the mean and spread of the runs' scores, and a page about them.
+fn summarize(
+    out: &Path,
+    series: Series,
+    names: &[String],
+    made_by: Provenance,
+    printer: &Printer,
+) -> Result<()> {
+    let page = page_of(out, series, names, made_by)?;
+    let summary = serde_json::json!({ "runs": names, "scores": page.scores });
     write_json(&out.join(SUMMARY), &summary)?;
-    write_page(&out.join(REPORT), &reports)?;
+    write_series(&out.join(REPORT), out, &page)?;
     printer.note(&format!("report: {}", out.join(REPORT).display()));
     if printer.is_json() {
         printer.result(&summary.to_string());
         return Ok(());
     }
     let header =
-        [format!("{} runs", members.len()), "mean".into(), "deviation".into(), "lowest to highest".into()];
-    let lines = rows.iter().map(Row::print);
-    printer.result(&table(&std::iter::once(header.to_vec()).chain(lines).collect::<Vec<_>>()));
+        [format!("{} runs", names.len()), "mean".into(), "deviation".into(), "lowest to highest".into()];
+    let rows: Vec<Vec<String>> =
+        std::iter::once(header.to_vec()).chain(page.scores.iter().map(row)).collect();
+    printer.result(&table(&rows));
     Ok(())
 }
 
-impl Row {
-    fn new(metric: &Metric, name: String, values: Vec<f64>) -> Self {
-        let count = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / count;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        let deviation = (squares / (count - 1.0).max(1.0)).sqrt();
-        Self { name, notation: metric.terminal, values, mean, deviation }
+/// Reads the folder of a series that is done; nothing for another folder.
+pub(crate) fn read_series(folder: &Path, made_by: Provenance) -> Result<Option<SeriesReport>> {
+    #[derive(Deserialize)]
+    struct Summary {
+        runs: Vec<String>,
     }
+    let [series, summary] = [SERIES, SUMMARY].map(|name| folder.join(name));
+    if !series.exists() || !summary.exists() {
+        return Ok(None);
+    }
+    let Summary { runs } = read_json(&summary)?;
+    page_of(folder, read_json(&series)?, &runs, made_by).map(Some)
+}
 
-    fn print(&self) -> Vec<String> {
-        let text = |value: f64| match self.notation {
-            Notation::Percent => format!("{:.2} %", 100.0 * value),
-            Notation::Number => format!("{value:.4}"),
-        };
-        let [low, high] =
-            [f64::min, f64::max].map(|of| self.values.iter().copied().reduce(of).map_or(String::new(), text));
-        vec![self.name.clone(), text(self.mean), text(self.deviation), format!("{low} to {high}")]
-    }
+/// Writes the page of a series.
+pub(crate) fn write_series(path: &Path, folder: &Path, series: &SeriesReport) -> Result<()> {
+    let page = report::render_series(&title(folder), series);
+    file::write_atomic(path, |file| file.write_all(page.as_bytes()))
+}
+
+/// What the page of a series shows: the runs of these names, and their scores.
+fn page_of(folder: &Path, series: Series, names: &[String], made_by: Provenance) -> Result<SeriesReport> {
+    let folders: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+    let runs: Vec<RunReport> = folders.iter().map(|folder| read_report(folder)).collect::<Result<_>>()?;
+    let corrupted: Vec<f64> = folders
+        .iter()
+        .filter_map(|folder| Bundle::read(folder).ok()?.manifest.metrics.get("corrupted_accuracy").copied())
+        .collect();
+    let unchanged = || runs.iter().filter_map(|run| Some(&run.evaluation.conditions.first()?.scores));
+    let of_unchanged = |metric: &Metric| {
+        let values = unchanged().filter_map(|scores| scores.value(metric)).collect();
+        SeriesScore::new(metric, metric.label, values).over(metric, unchanged())
+    };
+    let scores = metrics::shown_in(Place::Series)
+        .map(of_unchanged)
+        .chain([SeriesScore::new(&ACCURACY, format!("{}, corrupted", ACCURACY.label), corrupted)])
+        .filter(|score| score.values.len() == names.len())
+        .collect();
+    let recipe = folder.join(RECIPE);
+    let origin = Origin {
+        inputs: runs.first().map(|run| ("Data", run.evaluation.data.path.clone())).into_iter().collect(),
+        files: vec![("Recipe", std::fs::read_to_string(&recipe).map_err(|e| Error::io(&recipe, &e))?)],
+        ..Origin::new(made_by)
+    };
+    Ok(SeriesReport { about: series.about(), scores, runs, origin })
+}
+
+/// A score for people: mean, standard deviation, the lowest and the highest.
+fn row(score: &SeriesScore) -> Vec<String> {
+    let text = |value: f64| match score.notation {
+        Notation::Percent => format!("{:.2} %", 100.0 * value),
+        Notation::Number => format!("{value:.4}"),
+    };
+    let [low, high] = score.range().map(text);
+    let coverage = score.coverage.as_ref().map_or(String::new(), |over| format!(", {over}"));
+    vec![
+        format!("{}{coverage}", score.name),
+        text(score.mean),
+        text(score.deviation),
+        format!("{low} to {high}"),
+    ]
 }

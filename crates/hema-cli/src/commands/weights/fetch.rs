@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use hema::error::{Error, Result, suggest};
+use hema::error::{Error, Result};
+use hema::model;
 use hema::weights::{HUB_FILE, HubCache, PUBLISHED, Published, check_fits, find_pretrained};
 use hema_fetch::hub::Hub;
 use hema_fetch::{Options, Outcome};
@@ -65,8 +66,12 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
 
 fn find(name: &str) -> Result<&'static Published> {
     Published::of_model(name).ok_or_else(|| {
-        Error::new(format!("no weights of `{name}` are published"))
-            .hint(suggest(name, PUBLISHED.iter().map(|published| published.model)))
+        Error::new(format!("no weights of `{name}` are published")).hint(
+            match model::architectures().find(|known| known.name == name) {
+                Some(_) => "`model.weights=none` trains it from random weights".to_owned(),
+                None => model::suggest_among(name, PUBLISHED.iter().map(|published| published.model)),
+            },
+        )
     })
 }
 

@@ -4,6 +4,7 @@ use crate::audit::check::{Check, Evidence, Need};
 use crate::audit::finding::{Finding, worst_first};
 use crate::audit::statistics::confident::{Suspicion, judge};
 use crate::error::Result;
+use crate::metrics::probability_in_percent;
 
 pub(crate) const CHECK: Check = Check {
     name: "label_error",
@@ -40,12 +41,13 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding
         let (own, other) = (f64::from(row[label]), f64::from(row[predicted]));
         let score = own / (own + other).max(f64::MIN_POSITIVE);
         let seen = if model.out_of_fold { "" } else { ", though it may have been trained on it" };
+        let percent = |p| probability_in_percent(p).unwrap_or_default();
         let detail = format!(
-            "labelled `{}` ({:.1} %), but the model sees `{}` ({:.1} %){seen}",
+            "labelled `{}` ({} %), but the model sees `{}` ({} %){seen}",
             classes[label],
-            100.0 * row[label],
+            percent(own),
             classes[predicted],
-            100.0 * row[predicted],
+            percent(other),
         );
         (suspicions[i] == Suspicion::ByBoth && score < threshold)
             .then(|| check.image(images[i], score, detail))

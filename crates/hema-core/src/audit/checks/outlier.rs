@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::audit::check::{Check, Evidence, ModelEvidence, Need};
 use crate::audit::fault::HALF_WAY;
-use crate::audit::finding::{Finding, worst_first};
+use crate::audit::finding::{Action, Finding, worst_first};
 use crate::audit::statistics::robust::{Limits, Spread};
 use crate::error::Result;
 
@@ -20,6 +20,12 @@ pub(crate) const CHECK: Check = Check {
 
 /// The distance to the so-many-th neighbour counts: a few copies of an odd picture do not hide it.
 const NEIGHBOURS: usize = 5;
+/// Classes of fewer images are not judged: nearly every image is a neighbour of every other, and what is
+/// usual there rests on a handful of distances.
+const FEWEST: usize = 3 * NEIGHBOURS;
+/// The least spread of distances, as a share of the usual one, for classes whose images are all equally far
+/// from each other.
+const LEAST_SPREAD: f64 = 0.05;
 /// Neighbours are sought among so many images of a class at most, evenly spaced, so that the time grows with
 /// the number of images and not with its square.
 const REFERENCES: usize = 1000;
@@ -31,6 +37,7 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding
     let Some(model) = evidence.model else { return Ok(Vec::new()) };
     let directions = directions(model);
     let mut findings = Vec::new();
+    let mut too_small = Vec::new();
     let labels = || evidence.source.entries().iter().map(|entry| entry.label);
     let groups = (0..evidence.source.classes().len()).map(Some).chain([None]);
     for group in groups {
@@ -39,15 +46,22 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding
             .filter(|(i, l)| *l == group && directions[*i].is_some())
             .map(|(i, _)| i)
             .collect();
+        if members.len() < FEWEST {
+            let name = group.map_or("no label", |label| evidence.source.classes()[label].as_str());
+            too_small.extend((!members.is_empty()).then(|| format!("{name} ({})", members.len())));
+            continue;
+        }
         let distances = neighbour_distances(&members, &directions);
         let Some(spread) = Spread::of(distances.clone()) else { continue };
-        let limits = Limits { surely: spread.median + SURELY * spread.sigma, fine: spread.median };
+        let sigma = spread.sigma.max(LEAST_SPREAD * spread.median);
+        let limits = Limits { surely: spread.median + SURELY * sigma, fine: spread.median };
         let Some(scale) = limits.among(distances.clone()) else { continue };
         for (image, distance) in members.into_iter().zip(distances) {
             let score = scale.score(distance);
             if score < threshold {
                 let detail = format!(
-                    "cosine distance {distance:.2} to its neighbour number {NEIGHBOURS}, {:.2} is usual in its class",
+                    "the {NEIGHBOURS} most similar images of its class are up to {distance:.2} away (cosine \
+                     distance); {:.2} is usual there",
                     spread.median
                 );
                 findings.push(check.image(image, score, detail));
@@ -55,7 +69,12 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding
         }
     }
     findings.sort_by_key(|finding| finding.image);
-    Ok(worst_first(findings))
+    let mut findings = worst_first(findings);
+    if !too_small.is_empty() {
+        let detail = format!("not judged, with fewer than {FEWEST} images: {}", too_small.join(", "));
+        findings.push(Finding { action: Action::Keep, ..check.data_set(1.0, detail) });
+    }
+    Ok(findings)
 }
 
 /// The embeddings less their mean, at length 1.
@@ -77,8 +96,7 @@ fn directions(model: &ModelEvidence) -> Vec<Option<Vec<f32>>> {
     model.embeddings.par_iter().map(|embedding| embedding.as_ref().and_then(direction)).collect()
 }
 
-/// Cosine distance of every member to its [`NEIGHBOURS`]th nearest, or the farthest of fewer; none for a
-/// single member.
+/// Cosine distance of every member to its [`NEIGHBOURS`]th nearest.
 fn neighbour_distances(members: &[usize], directions: &[Option<Vec<f32>>]) -> Vec<f64> {
     let stride = members.len().div_ceil(REFERENCES).max(1);
     let references: Vec<usize> = members.iter().copied().step_by(stride).collect();

@@ -199,6 +199,28 @@ fn an_image_far_from_its_class_is_an_outlier() {
 }
 
 #[test]
+fn a_class_too_small_to_tell_outliers_is_said_and_not_judged() {
+    // one class of 40 images, and one of 6 whose last is far from the others
+    let labels: Vec<&str> = (0..46).map(|i| if i < 40 { "a" } else { "b" }).collect();
+    let embedding = |i: usize| {
+        let small = 0.1 * (i as f32 * 0.9).sin();
+        if i == 45 { vec![-1.0, -1.0, 4.0] } else { vec![1.0 + small, -small, small * small] }
+    };
+    let model = ModelEvidence {
+        probabilities: vec![None; 46],
+        embeddings: (0..46).map(|i| Some(embedding(i))).collect(),
+        out_of_fold: true,
+    };
+    let cells = vec![Image::filled(8, 8, [9; 3]); 46];
+    let found = run_check("embedding_outlier", &cells, &labels, &[None; 46], Some(&model));
+    let of_set: Vec<&Finding> = found.iter().filter(|finding| finding.image.is_none()).collect();
+    assert_eq!(of_set.len(), 1);
+    assert_eq!(of_set[0].detail, "not judged, with fewer than 15 images: b (6)");
+    assert_eq!(of_set[0].action, Action::Keep);
+    assert!(found.iter().all(|finding| finding.image.is_none_or(|image| image < 40)), "{found:?}");
+}
+
+#[test]
 fn labels_that_a_model_contradicts_are_found_worst_first() {
     let (labels, mut model) = opinion();
     let cells = vec![Image::filled(8, 8, [9; 3]); 80];

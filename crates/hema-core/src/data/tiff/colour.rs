@@ -37,7 +37,9 @@ impl Read for Patched<'_> {
         if let Some((at, bytes)) = self.patch {
             for (at, byte) in [at, at + 1].into_iter().zip(bytes) {
                 let place = at.checked_sub(start).and_then(|place| out[..read].get_mut(place as usize));
-                place.into_iter().for_each(|place| *place = byte);
+                if let Some(place) = place {
+                    *place = byte;
+                }
             }
         }
         Ok(read)

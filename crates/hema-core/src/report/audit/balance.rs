@@ -32,18 +32,19 @@ pub(super) fn draw(summary: &Summary) -> String {
 fn row(class: &ClassSummary, parts: &[Part], longest: u64, images: u64) -> String {
     let width = |n: u64| n as f64 / longest as f64 * 100.0;
     let gone = class.before.all - class.after.all;
+    let share = format!("<small>{}</small>", percent(class.before.all as f64 / images.max(1) as f64));
     let name = class.name.as_deref().map_or("no label".to_owned(), words);
     format!(
-        "<tr><th scope=\"row\">{name}</th>{}<td class=\"length\"><span title=\"{} of all images\">\
+        "<tr><th scope=\"row\">{name}</th>{}<td class=\"length\"><span>\
          <i style=\"width:{:.2}%\"></i><i class=\"gone\" style=\"width:{:.2}%\"></i></span></td></tr>",
-        cells(&class.before, &class.after, parts),
-        percent(class.before.all as f64 / images.max(1) as f64),
+        cells(&class.before, &class.after, parts, &share),
         width(class.after.all),
         width(gone)
     )
 }
 
-fn cells(before: &Counts, after: &Counts, parts: &[Part]) -> String {
+/// `note` stands below the number of images, as HTML.
+fn cells(before: &Counts, after: &Counts, parts: &[Part], note: &str) -> String {
     let gone = |n: u64| {
         if n > 0 {
             format!("<td class=\"n some\">{}</td>", count(n))
@@ -58,7 +59,7 @@ fn cells(before: &Counts, after: &Counts, parts: &[Part]) -> String {
         format!("<td class=\"n\">{}{note}</td>", count(after))
     });
     format!(
-        "<td class=\"n\">{}</td>{}<td class=\"n\">{}</td>{of_part}",
+        "<td class=\"n\">{}{note}</td>{}<td class=\"n\">{}</td>{of_part}",
         count(before.all),
         gone(before.all - after.all),
         count(after.all)
@@ -77,5 +78,5 @@ fn total(summary: &Summary, parts: &[Part]) -> String {
         })
     };
     let (before, after) = (sum(|class| &class.before), sum(|class| &class.after));
-    format!("<tr class=\"sum\"><th scope=\"row\">all</th>{}<td></td></tr>", cells(&before, &after, parts))
+    format!("<tr class=\"sum\"><th scope=\"row\">all</th>{}<td></td></tr>", cells(&before, &after, parts, ""))
 }

@@ -94,7 +94,9 @@ impl<'a> CheckSection<'a> {
 
     pub(super) fn draw(&self, subject: &Subject, thumbnails: &Thumbnails) -> String {
         let data_set = each(&self.data_set, |finding| {
-            format!("<p class=\"whole\">{} {}</p>", tag(finding.action), escape(&capital(&finding.detail)))
+            // what asks for nothing needs no tag
+            let tag = if finding.action == Action::Keep { String::new() } else { tag(finding.action) + " " };
+            format!("<p class=\"whole\">{tag}{}</p>", escape(&capital(&finding.detail)))
         });
         let cards = each(&self.cards, |card| card.draw(subject, thumbnails));
         let cards = if cards.is_empty() { cards } else { format!("<ul class=\"cards\">{cards}</ul>") };

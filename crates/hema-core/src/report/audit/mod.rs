@@ -58,7 +58,7 @@ pub fn render_audit(report: &AuditReport) -> Result<String> {
     });
     let headline = headline::draw(&report.record.summary, report);
     let content = outline.contents(&sections) + &headline + &unused + &drawn;
-    Ok(page(&report.title, &content))
+    Ok(page("audit", &report.title, &content))
 }
 
 fn provenance(report: &AuditReport) -> String {

@@ -112,7 +112,8 @@ fn findings_are_counted_shown_and_taken_from_the_classes() {
     assert!(check.contains("Fault of 0"), "what is wrong with the whole set");
 
     let classes = section(&page, "classes");
-    let row = "basophil</th><td class=\"n\">4</td><td class=\"n some\">2</td><td class=\"n\">2</td>";
+    let row = "basophil</th><td class=\"n\">4<small>50.0\u{202f}%</small></td><td class=\"n some\">2</td>\
+               <td class=\"n\">2</td>";
     assert!(classes.contains(row), "{classes}");
 }
 

@@ -6,7 +6,10 @@
 #[cfg(test)]
 mod tests;
 
-use super::html::{aid, breakable, capital, count, counted, each, escape, percent, scroll_box, words};
+use super::html::{
+    aid, breakable, capital, count, counted, each, escape, percent, probability as probability_text,
+    scroll_box, words,
+};
 use super::page::page;
 use super::run::{Outline, code, facts, stamp};
 use super::thumbnails::Thumbnails;
@@ -91,7 +94,7 @@ pub fn render_gallery(gallery: &Gallery) -> Result<String> {
     ];
     let outline = Outline { prefix: String::new(), level: 2 };
     let drawn = each(&sections, |(slug, title, content)| outline.section(slug, title, content));
-    Ok(page(&gallery.title, &(outline.contents(&sections) + &headline(gallery) + &drawn)))
+    Ok(page("predictions", &gallery.title, &(outline.contents(&sections) + &headline(gallery) + &drawn)))
 }
 
 /// Where the images stand that the page does not show.
@@ -144,9 +147,9 @@ fn card(gallery: &Gallery, answer: &Answer, thumbnails: &Thumbnails) -> String {
     let path = gallery.source.entry(answer.image).path;
     let picture = thumbnails.draw(answer.image, &format!("{path}: {}", name(answer.class)));
     let (second, probability) = answer.second;
-    let or = format!("or {} {}", words(name(second)), percent(probability));
+    let or = format!("or {} {}", words(name(second)), probability_text(probability));
     let excluded = if answer.excluded > 0.0 {
-        format!("<p>excluded classes {}</p>", percent(answer.excluded))
+        format!("<p>excluded classes {}</p>", probability_text(answer.excluded))
     } else {
         String::new()
     };
@@ -156,7 +159,7 @@ fn card(gallery: &Gallery, answer: &Answer, thumbnails: &Thumbnails) -> String {
     format!(
         "<li>{picture}<p><b>{}</b> {}</p><p>{or}</p>{excluded}{doubt}<p class=\"path\">{}</p></li>",
         words(name(answer.class)),
-        percent(answer.probability),
+        probability_text(answer.probability),
         breakable(path)
     )
 }

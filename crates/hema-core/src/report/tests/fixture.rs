@@ -3,7 +3,7 @@
 
 use super::{
     ClassScores, ConditionScores, Curves, DataSummary, EVALUATION_FORMAT, Evaluation, METRICS, MetricValues,
-    Mistake, ModelSummary, Provenance, ReliabilityBin, RunReport, Scores,
+    Mistake, ModelSummary, Outcomes, Provenance, ReliabilityBin, RunReport, Scores,
 };
 
 pub(super) const BLOOD: [(&str, u64); 8] = [
@@ -50,11 +50,13 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
             tta: "dihedral".into(),
             adapted: false,
             among: Vec::new(),
+            fitted_here: Some(Vec::new()),
         },
         data: DataSummary {
             path: "pbc.tar".into(),
             part: "test".into(),
             hash: "3f1c7a90b2d84e5560a7c1f2e9d80b4c6a5f7e3d2b1c09f8e7d6c5b4a3928170".into(),
+            listing: String::new(),
             classes: classes.iter().map(|c| c.0.to_string()).collect(),
             counts: classes.iter().map(|c| c.1).collect(),
             skipped: 0,
@@ -119,6 +121,7 @@ fn condition(
     classes: &[(&str, u64)],
     accuracy: f64,
 ) -> ConditionScores {
+    let scores = scores(classes, accuracy);
     ConditionScores {
         suite: suite.into(),
         corruption: corruption.map(String::from),
@@ -130,8 +133,22 @@ fn condition(
             .into_iter()
             .collect(),
         thumbnail: String::new(),
-        scores: scores(classes, accuracy),
+        right: right(&scores.confusion),
+        scores,
     }
+}
+
+/// Outcomes that agree with a confusion matrix, in each class the wrong images last.
+fn right(confusion: &[Vec<u64>]) -> Outcomes {
+    let (mut labels, mut predicted) = (Vec::new(), Vec::new());
+    for (truth, row) in confusion.iter().enumerate() {
+        let own_first = std::iter::once(truth).chain((0..row.len()).filter(|class| *class != truth));
+        for class in own_first {
+            labels.extend(vec![truth; row[class] as usize]);
+            predicted.extend(vec![class; row[class] as usize]);
+        }
+    }
+    Outcomes::new(&labels, &predicted)
 }
 
 /// Scores that agree with a confusion matrix of roughly the given accuracy.
@@ -143,7 +160,8 @@ pub(super) fn scores(classes: &[(&str, u64)], accuracy: f64) -> Scores {
     let per_class: Vec<ClassScores> =
         classes.iter().enumerate().map(|(c, (name, _))| class_scores(name, c, &confusion)).collect();
     let mean = |f: &dyn Fn(&ClassScores) -> f64| {
-        per_class.iter().map(f).sum::<f64>() / per_class.len().max(1) as f64
+        let of_images = || per_class.iter().filter(|class| class.has_images());
+        of_images().map(f).sum::<f64>() / of_images().count().max(1) as f64
     };
     let reliability = reliability(total, accuracy);
     let gap = |b: &ReliabilityBin| b.count as f64 * (b.confidence - b.accuracy).abs();

@@ -3,9 +3,14 @@
 
 use std::collections::HashSet;
 
-use super::{Curves, RunReport, render, thumbnail_png_base64};
+use super::{
+    Curves, Origin, RunReport, SeriesReport, SeriesScore, render, render_series, thumbnail_png_base64,
+};
 use crate::Image;
-use crate::metrics::{BRIER, ClassScores, ECE, METRICS, MetricValues, NLL, ReliabilityBin, Scores};
+use crate::metrics::{
+    ACCURACY, BRIER, ClassScores, ECE, MACRO_F1, METRICS, Metric, MetricValues, NLL, Outcomes,
+    ReliabilityBin, Scores,
+};
 use crate::provenance::Provenance;
 use crate::record::{ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary};
 
@@ -83,9 +88,9 @@ fn the_numbers_are_those_of_the_record() {
     let [low, high] = clean.accuracy_interval();
     for expected in [
         format!("Accuracy under degradation</span> <strong>{:.1}\u{202f}%", mean * 100.0),
-        format!("Clean accuracy</span> <strong>{:.1}\u{202f}%", clean.accuracy() * 100.0),
+        format!("Accuracy on unchanged images</span> <strong>{:.1}\u{202f}%", clean.accuracy() * 100.0),
         format!("{:.1}–{:.1}\u{202f}%", low * 100.0, high * 100.0),
-        format!("title=\"basophil → basophil: {} of 244", clean.confusion[0][0]),
+        format!("\">{}<small>", clean.confusion[0][0]),
         format!("<td class=\"n\">{:.3}</td>", clean.value(&ECE).unwrap()),
         format!("<td class=\"n\">{:.3}</td>", clean.value(&NLL).unwrap()),
         format!("<td class=\"n\">{:.3}</td>", clean.value(&BRIER).unwrap()),
@@ -183,16 +188,25 @@ fn what_is_not_a_number_is_never_printed() {
 
 #[test]
 fn a_share_of_no_images_is_no_score() {
-    let scores_of_last = |accuracy| {
+    let classes = |accuracy| {
         let page = render(&[fixture::run("few", &[("platelet", 90), ("ig", 0)], accuracy, 0.0)]);
-        let (_, table) = page.split_once("<table class=\"classes\">").unwrap();
-        let (_, row) = table.split_once("<th scope=\"row\">ig</th>").unwrap();
-        row[..row.find("</tr>").unwrap()].to_string()
+        let (_, section) = page.split_once("<section id=\"classes\"").unwrap();
+        section[..section.find("</section>").unwrap()].to_string()
     };
-    let never_named = scores_of_last(1.0);
-    assert!(!never_named.contains("0.0") && !never_named.contains("<svg"), "{never_named}");
-    let named = scores_of_last(0.8);
-    assert!(named.contains("0.000") && named.matches("<svg").count() == 1, "{named}");
+    let never_named = classes(1.0);
+    assert!(!never_named.contains("<th scope=\"row\">ig</th>"), "{never_named}");
+    assert!(never_named.contains("No image here is of: ig. Means over classes are taken over the 1 of 2"));
+    assert!(classes(0.8).contains("No image here is of: ig (given to "), "{}", classes(0.8));
+}
+
+#[test]
+fn a_mean_over_classes_says_over_which_classes() {
+    let some = fixture::run("some", &[("a", 90), ("b", 80), ("c", 0)], 0.9, 1.0);
+    let page = render(std::slice::from_ref(&some));
+    for title in ["Balanced accuracy", "Macro F1", "AUROC"] {
+        assert!(page.contains(&format!("{title}<small>over 2 of 3 classes</small>")), "{title}");
+    }
+    assert!(!render(&[blood()]).contains("of 8 classes</small>"));
 }
 
 #[test]
@@ -229,8 +243,29 @@ fn a_comparison_names_the_best_and_warns_of_what_cannot_be_compared() {
     let page = render(&[weak.clone(), strong.clone()]);
     assert_well_formed(&page);
     assert_closed(&page);
-    assert!(page.contains("<strong>Strong</strong> holds up best"));
+    assert!(page.contains("<strong>Strong</strong> holds up best when the images get worse"));
+    assert!(page.contains("tells it from every other run; the closest is <strong>Weak</strong>"));
+    // each is the better one in a column: under degradation, and on unchanged images
+    assert_eq!(page.matches("class=\"n best\"").count(), 2, "columns with a test alone have bold");
     assert!(!page.contains("role=\"note\""), "same images, same conditions: nothing to warn of");
+
+    // few images, all alike but for four
+    let few = |title: &str, accuracy| fixture::run(title, &[("a", 24), ("b", 24)], accuracy, 0.0);
+    let chance = render(&[few("One", 0.90), few("Other", 0.75)]);
+    assert!(chance.contains("does <strong>not</strong> tell it from <strong>Other</strong>"));
+    assert!(!chance.contains("class=\"n best\"") && !chance.contains(" best\">"), "nothing is bold");
+
+    // at another size the same images have another hash
+    let mut smaller = strong.clone();
+    (smaller.evaluation.data.hash, smaller.evaluation.model.size) = ("other".into(), 64);
+    smaller.evaluation.data.listing = "same".into();
+    let mut larger = weak.clone();
+    larger.evaluation.data.listing = "same".into();
+    assert!(!render(&[larger, smaller]).contains("Not the same images"));
+
+    let mut older = strong.clone();
+    older.evaluation.conditions.iter_mut().for_each(|condition| condition.right = Outcomes::default());
+    assert!(render(&[weak.clone(), older]).contains("cannot be compared image by image"));
 
     let mut other = strong;
     other.evaluation.data.hash = "other".into();
@@ -256,6 +291,133 @@ fn warnings_stand_before_the_numbers() {
     let headline = page.find("class=\"headline\"").unwrap();
     for warning in ["These cells are synthetic", "1 image could not be read", "Scored on the part"] {
         assert!(page.find(warning).unwrap() < headline, "{warning}");
+    }
+}
+
+#[test]
+fn what_was_chosen_on_the_images_that_it_is_judged_on_is_said() {
+    let said = |part: &str, fitted: Option<&[&str]>| {
+        let mut run = blood();
+        run.evaluation.data.part = part.into();
+        run.evaluation.model.fitted_here =
+            fitted.map(|names| names.iter().map(ToString::to_string).collect());
+        render(&[run])
+    };
+    assert!(said("val", Some(&["epoch", "temperature"])).contains(
+        "The epoch and temperature of this model were chosen on these very images: the scores flatter it."
+    ));
+    assert!(said("all", Some(&["temperature"])).contains("The temperature of this model was chosen"));
+    assert!(said("val", None).contains("If these are the images that the model was chosen"));
+    assert!(!said("val", Some(&[])).contains("flatter") && !said("test", None).contains("flatter"));
+}
+
+#[test]
+fn a_series_of_runs_shows_mean_and_spread_first_and_names_no_best() {
+    let run = |fold: usize, accuracy| {
+        let mut run = fixture::run(&format!("fold-{fold}"), &BLOOD, accuracy, 0.0);
+        run.evaluation.data.hash = format!("fold {fold}");
+        run
+    };
+    let runs = vec![run(1, 0.96), run(2, 0.98), run(3, 0.97)];
+    let values = |metric: &Metric| -> Vec<f64> {
+        runs.iter().map(|run| run.evaluation.conditions[0].scores.value(metric).unwrap()).collect()
+    };
+    let scores: Vec<SeriesScore> = [&ACCURACY, &MACRO_F1]
+        .map(|metric| {
+            let scores = runs.iter().map(|run| &run.evaluation.conditions[0].scores);
+            SeriesScore::new(metric, metric.label, values(metric)).over(metric, scores)
+        })
+        .into();
+    let (mean, deviation) = (scores[0].mean, scores[0].deviation);
+    let about = "Each run validates on another fold of the data.".into();
+    let origin = Origin::new(fixture::provenance("hema train --folds 3"));
+    let page = render_series("Three folds", &SeriesReport { about, scores, runs, origin });
+    assert_well_formed(&page);
+    assert_closed(&page);
+    let headline = format!(
+        "<span>Accuracy</span> <strong>{:.1}\u{202f}%</strong> <small>mean of 3 runs; standard deviation {:.1}\u{202f}points",
+        mean * 100.0,
+        deviation * 100.0
+    );
+    let place = page.find(&headline).unwrap_or_else(|| panic!("{headline}"));
+    assert!(place < page.find("<section").unwrap() && place < page.find("<article").unwrap());
+    assert!(!page.contains("Not the same images") && !page.contains("holds up best"));
+    for run in ["fold-1", "fold-2", "fold-3"] {
+        assert!(page.contains(&format!(">{run}</a>")), "{run}");
+    }
+}
+
+/// The text that a reader sees without pointing at anything.
+fn visible(page: &str) -> String {
+    let content = page.split_once("<body>").unwrap().1;
+    let mut text = String::new();
+    let mut hidden = false;
+    for piece in content.split('<').skip(1) {
+        let (tag, words) = piece.split_once('>').unwrap();
+        match tag {
+            "title" | "desc" => hidden = true,
+            "/title" | "/desc" => hidden = false,
+            _ => {}
+        }
+        if !hidden {
+            text.push_str(words);
+        }
+        text.push(' ');
+    }
+    text
+}
+
+#[test]
+fn no_number_stands_in_a_tip_alone() {
+    let page = render(&[blood()]);
+    assert!(!page.contains(" title=\""), "title attributes are out of reach on a touch screen");
+    let text = visible(&page);
+    let is_seen = |number: &str| {
+        text.split(|c: char| !(c.is_ascii_digit() || c == '.' || c == ','))
+            .any(|word| word.trim_end_matches(['.', ',']) == number)
+    };
+    let tips = page.split("<title>").skip(2).map(|rest| rest.split("</title>").next().unwrap());
+    for tip in tips {
+        for number in tip.split(|c: char| !(c.is_ascii_digit() || c == '.' || c == ',')) {
+            let number = number.trim_matches(['.', ',']);
+            assert!(number.is_empty() || is_seen(number), "{number} of the tip `{tip}`");
+        }
+    }
+}
+
+#[test]
+fn a_certain_prediction_is_not_shown_as_certain() {
+    let mut run = blood();
+    run.evaluation.mistakes[0].probability = 1.0;
+    let page = render(&[run]);
+    let (_, gallery) = page.split_once("<ul class=\"gallery\">").unwrap();
+    assert!(gallery.split_once("</li>").unwrap().0.contains("&gt;99.9\u{202f}%"));
+}
+
+/// Relative luminance of a colour `#rrggbb` (WCAG 2.2).
+fn luminance(colour: &str) -> f64 {
+    let channel = |at: usize| {
+        let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+}
+
+#[test]
+fn bars_and_lines_stand_out_from_the_paper_by_three_to_one_in_light_and_dark() {
+    let style = include_str!("../report.css");
+    let (light, dark) = style.split_once("prefers-color-scheme: dark").unwrap();
+    for (mode, style) in [("light", light), ("dark", dark)] {
+        let colour = |name: &str| {
+            let (_, rest) = style.split_once(&format!("--{name}: ")).unwrap();
+            luminance(rest.split(';').next().unwrap())
+        };
+        for name in ["right", "right-soft", "wrong", "wrong-soft", "train", "soft", "shade"] {
+            let mut pair = [colour(name), colour("paper")];
+            pair.sort_by(f64::total_cmp);
+            let contrast = (pair[1] + 0.05) / (pair[0] + 0.05);
+            assert!(contrast >= 3.0, "{name} in {mode}: {contrast:.2}");
+        }
     }
 }
 

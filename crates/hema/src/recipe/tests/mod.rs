@@ -1,6 +1,7 @@
 //! What a person sees who writes a recipe: defaults, overrides, and an error for every kind of slip.
 
 mod schema;
+mod slips;
 
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::{Crop, Preprocess};
@@ -151,7 +152,7 @@ fn overrides_reach_every_key() {
 fn a_wrong_override_is_named() {
     for (assignment, expected) in [
         ("seed", "--set seed: found no `=`, expected key=value | for example --set stage.0.lr=1e-4"),
-        ("modle.dropout=1", "--set modle.dropout=1: unknown key `modle` | did you mean `model`?"),
+        ("modle.dropout=1", "--set modle.dropout=1: unknown key `modle` | did you mean `model.dropout`?"),
         (
             "stage.all.bach_size=32",
             "--set stage.all.bach_size=32: unknown key `bach_size` | did you mean `batch_size`?",
