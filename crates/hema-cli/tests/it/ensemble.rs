@@ -200,7 +200,8 @@ fn commands_that_predict_take_an_ensemble() {
     assert_eq!(record["model"]["tta"], "flips");
     place.hema("report judged").succeeds();
     assert!(!said.out.contains("flatter"), "other images than those that it was fitted on: {said:?}");
-    let said = place.hema("evaluate both.safetensors --data cells --suite clean").succeeds();
+    let said =
+        place.hema("evaluate both.safetensors --data cells --split run/split.csv --suite clean").succeeds();
     let sentence =
         "The temperature and epoch of this model were chosen on these very images: the scores flatter it.";
     assert!(said.out.contains(sentence), "{said:?}");

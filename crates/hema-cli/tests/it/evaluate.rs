@@ -126,7 +126,11 @@ fn classes_without_an_image_stand_apart_and_enter_no_mean_over_classes() {
     for class in ["ig", "lymphocyte", "platelet"] {
         std::fs::remove_dir_all(place.path(&format!("few/{class}"))).unwrap();
     }
-    let said = place.hema("evaluate run --data few --part all --suite clean --out judged").succeeds();
+    let suite =
+        "name = \"dim\"\n[[condition]]\nname = \"dim\"\noperators = [{ name = \"brightness-down\" }]\n";
+    place.write("dim.toml", suite);
+    let said =
+        place.hema("evaluate run --data few --part all --suite clean,dim.toml --out judged").succeeds();
     for metric in ["balanced accuracy", "macro F1", "AUROC"] {
         let line = format!("{metric}, over 5 of 8 classes ");
         assert!(said.out.lines().any(|found| found.starts_with(&line)), "{metric}: {said:?}");

@@ -68,11 +68,11 @@ fn a_picture_beyond_the_memory_for_images_cannot_be_read() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_picture_that_the_system_has_no_memory_for_does_not_end_the_command() {
-    let place = Place::with_cells();
+    let place = Place::with_run();
     place.write("cells/ig/huge.webp", HUGE);
-    let words = "ulimit -v 3000000; hema data convert cells --on-bad-image skip";
+    let words = "ulimit -v 2000000; hema predict run cells --on-bad-image skip";
     for more in ["", " --memory 8G"] {
-        let said = place.bash(&format!("{words}{more} copy{}.npz", more.len())).succeeds();
+        let said = place.bash(&format!("{words}{more}")).succeeds();
         assert!(
             said.err.contains("1 unreadable image was skipped: cells/ig/huge.webp: is 16383x16383"),
             "{said:?}"

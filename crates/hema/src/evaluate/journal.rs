@@ -203,7 +203,7 @@ mod tests {
         journal.finish().unwrap();
         assert!(!path.exists());
 
-        std::fs::write(&path, text.replacen("[true,false]", "[true,true]", 1)).unwrap();
+        std::fs::write(&path, text.replacen("jpeg 1", "jpeg 3", 1)).unwrap();
         assert_eq!(Journal::open(&path, "key").unwrap().len(), 1);
         std::fs::write(&path, [0xff, b'\n', b'[', b'3']).unwrap();
         assert_eq!(Journal::open(&path, "key").unwrap().len(), 0);
