@@ -151,7 +151,7 @@ impl ClassifierOptions {
         let classes = predictor.classes().into();
         Ok(Classifier {
             predictor,
-            paths: models.to_vec(),
+            paths: models.clone(),
             manifests,
             classes,
             loading: self.loading,

@@ -167,13 +167,15 @@ impl ModelArgs {
         if let Some(views) = &self.tta {
             options = options.tta(views);
         }
+        let mut together = !self.with.is_empty();
         for path in &models {
             if let Some(runs) = series(path)? {
+                together = true;
                 printer.note(&format!("{}: its {} runs answer together", path.display(), runs.len()));
             }
         }
         let model = options.open_all(&models)?;
-        if self.tta.is_none() && model.manifests().len() > 1 {
+        if self.tta.is_none() && together {
             warn_of_lost_views(model.manifests(), printer);
         }
         Ok(model)

@@ -23,13 +23,7 @@ use bundle::{KEY, Kind};
 pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, FittedOn, Manifest};
 pub use ensemble::{Ensemble, Fitted, Member, Weighting};
 
-pub use several::{SERIES, SUMMARY, expand, run_of, runs_inside, series};
-
-/// Name of the chosen model inside a run directory.
-pub const BEST: &str = "best.safetensors";
-
-/// Name of the last epoch's model inside a run directory.
-pub const LAST: &str = "last.safetensors";
+pub use several::{BEST, LAST, SERIES, SUMMARY, expand, run_of, runs_inside, series};
 
 /// The contents of a model file.
 #[allow(clippy::large_enum_variant)] // there is one at a time

@@ -8,7 +8,11 @@ use std::path::{Path, PathBuf};
 use hema_core::error::{Error, ErrorKind, Result};
 use hema_core::file;
 
-use super::{BEST, LAST};
+/// Name of the chosen model inside a run directory.
+pub const BEST: &str = "best.safetensors";
+
+/// Name of the last epoch's model inside a run directory.
+pub const LAST: &str = "last.safetensors";
 
 /// Name of the file that says which runs the folder of a series holds.
 pub const SERIES: &str = "series.json";

@@ -272,7 +272,7 @@ fn ensemble(args: &Args, split: &Path, run: &Path, model: &Path) -> Vec<OsString
 
 /// A command of these words, paths and options.
 fn line(command: &[&str], paths: &[&Path], options: &[(&str, &Path)]) -> Vec<OsString> {
-    let paths = paths.iter().map(|path| path.into());
+    let paths = paths.iter().map(Into::into);
     let options = options.iter().flat_map(|(name, path)| [word(name), path.into()]);
     command.iter().map(|text| word(text)).chain(paths).chain(options).collect()
 }

@@ -39,9 +39,9 @@ pub(super) fn in_words(time: Duration) -> String {
     let (seconds, minutes) = (time.as_secs(), (time.as_secs() + 30) / 60);
     let (hours, days) = (minutes / 60, minutes / (24 * 60));
     match minutes {
-        0 | 1 if seconds < 90 => format!("{seconds} s"),
-        ..60 => format!("{minutes} min"),
-        ..1440 => format!("{hours} h {} min", minutes % 60),
+        _ if seconds < 90 => format!("{seconds} s"),
+        0..60 => format!("{minutes} min"),
+        60..1440 => format!("{hours} h {} min", minutes % 60),
         _ => format!("{days} d {} h", hours % 24),
     }
 }
