@@ -17,6 +17,7 @@
 
 pub mod error;
 pub mod file;
+pub mod machine;
 pub mod provenance;
 pub mod rng;
 pub mod sample;

@@ -5,8 +5,6 @@
 //! spreadsheet by someone else. Such text gets an apostrophe before it, which spreadsheets take for the mark
 //! of text. Numbers are left alone.
 
-use std::borrow::Cow;
-
 /// What makes text a formula when it stands first, in ASCII and in the full width that some systems take for
 /// the same; tabs and line breaks are passed over before one.
 const STARTS: [char; 11] =
@@ -14,8 +12,8 @@ const STARTS: [char; 11] =
 
 /// Text for a cell of a table, with an apostrophe before it if a spreadsheet would run it as a formula;
 /// [`restored`] takes it away again.
-pub fn defused(text: &str) -> Cow<'_, str> {
-    if is_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+pub fn defused(text: &str) -> String {
+    if is_formula(text) { format!("'{text}") } else { text.to_owned() }
 }
 
 /// The text of a cell as it was before [`defused`].

@@ -1,12 +1,7 @@
 //! The memory of the machine, against which sizes are held before anything is built.
-//!
-//! Left out on purpose: how much of it is free, which changes while a command runs; and machines that do not
-//! say how much they have, where a plain limit holds.
-
-use std::fs;
-use std::sync::OnceLock;
 
 use hema_core::error::{Error, Result};
+use hema_core::machine;
 
 /// Most bytes of anything on a machine that does not tell its memory: 1 TiB.
 const PLAIN_LIMIT: u64 = 1 << 40;
@@ -30,21 +25,7 @@ fn in_words(bytes: u64) -> String {
 
 /// Bytes of memory that this process can have.
 fn total() -> u64 {
-    static TOTAL: OnceLock<u64> = OnceLock::new();
-    *TOTAL.get_or_init(|| {
-        let of_container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-        let of_container = of_container.and_then(|text| text.trim().parse().ok());
-        let of_machine = fs::read_to_string("/proc/meminfo").ok();
-        let of_machine = of_machine.and_then(|text| total_of(&text));
-        of_machine.into_iter().chain(of_container).min().unwrap_or(PLAIN_LIMIT)
-    })
-}
-
-/// The total that Linux's `meminfo` says.
-fn total_of(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
+    machine::memory().unwrap_or(PLAIN_LIMIT)
 }
 
 #[cfg(test)]
@@ -59,7 +40,5 @@ mod tests {
             error.starts_with("all of it would take 17179869184.0 GiB, expected at most the "),
             "{error}"
         );
-        assert_eq!(total_of("MemFree: 1 kB\nMemTotal:       24587928 kB\n"), Some(24_587_928 * 1024));
-        assert_eq!(total_of("MemTotal: many"), None);
     }
 }

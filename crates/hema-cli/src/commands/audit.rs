@@ -208,12 +208,12 @@ fn write_findings(
 fn write_predictions(w: &mut dyn Write, source: &Source, evidence: &ModelEvidence) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
     let header = ["path", "label"].into_iter().chain(source.classes().iter().map(String::as_str));
-    csv.write_record(header.map(|name| defused(name).into_owned())).map_err(file::csv_error)?;
+    csv.write_record(header.map(defused)).map_err(file::csv_error)?;
     for (entry, row) in source.entries().iter().zip(&evidence.probabilities) {
         let Some(row) = row else { continue };
         let label = entry.label.map_or("", |label| &source.classes()[label]);
         let said = row.iter().map(f32::to_string);
-        let cells = [entry.path, label].into_iter().map(|text| defused(text).into_owned()).chain(said);
+        let cells = [entry.path, label].into_iter().map(defused).chain(said);
         csv.write_record(cells).map_err(file::csv_error)?;
     }
     csv.flush()

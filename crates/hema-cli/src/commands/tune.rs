@@ -139,7 +139,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let training = training.device(&device);
     let made_by = Provenance::now(command_line(), device::name(&device));
     let device = inputs.device.name.clone();
-    Tuner { training, recipe, space, search, trials, data: Arc::new(data), split, out, device, made_by }
+    let data = Arc::new(data);
+    Tuner { training, recipe, space, space_text, search, trials, data, split, out, device, made_by }
         .run(printer)
 }
 
@@ -207,6 +208,8 @@ struct Tuner {
     training: Training,
     recipe: Recipe,
     space: Space,
+    /// The text of the space.
+    space_text: String,
     search: Search,
     trials: Vec<Trial>,
     data: Arc<RunData>,
@@ -299,17 +302,13 @@ impl Tuner {
 
     /// What makes the page.
     fn origin(&self) -> Result<Origin> {
-        let space = self.out.join(SPACE);
         Ok(Origin {
             inputs: vec![
                 ("Data", self.data.info.data.display().to_string()),
                 ("Split", self.out.join(SPLIT).display().to_string()),
             ],
             files: vec![
-                (
-                    "Space that was searched",
-                    std::fs::read_to_string(&space).map_err(|e| Error::io(&space, &e))?,
-                ),
+                ("Space that was searched", self.space_text.clone()),
                 ("Recipe that trials begin with", self.recipe.to_toml()?),
             ],
             ..Origin::new(self.made_by.clone())

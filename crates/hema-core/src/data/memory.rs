@@ -6,13 +6,12 @@
 
 use std::cell::Cell;
 use std::fmt::Display;
-use std::fs;
 use std::marker::PhantomData;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::machine;
 
 /// Share of the machine's memory that pictures being decoded may take together, and images that are kept.
 const SHARE_DECODING: u64 = 8;
@@ -63,6 +62,11 @@ pub(super) fn most_kept() -> u64 {
 /// Most bytes that pictures may take while they are decoded.
 pub(super) fn most_decoding() -> u64 {
     BUDGET.total()
+}
+
+/// Bytes of memory that there is, or is assumed.
+fn machine() -> u64 {
+    machine::memory().unwrap_or(USUAL_MACHINE)
 }
 
 /// What may be taken, and what is.
@@ -203,53 +207,6 @@ fn too_large(wanted: u64, total: u64, what: &dyn Display) -> Error {
 
 fn mebibytes(bytes: u64) -> u64 {
     bytes.div_ceil(1 << 20)
-}
-
-/// Bytes of memory that this process may have.
-fn machine() -> u64 {
-    static MACHINE: OnceLock<u64> = OnceLock::new();
-    *MACHINE.get_or_init(|| {
-        let groups = control_groups();
-        let limits = [installed(), address_space()].into_iter().flatten().chain(groups);
-        limits.min().unwrap_or(USUAL_MACHINE)
-    })
-}
-
-/// Memory that is installed, where the system says so in the way of Linux.
-fn installed() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes << 10)
-}
-
-/// The limit that `ulimit -v` sets.
-fn address_space() -> Option<u64> {
-    let text = fs::read_to_string("/proc/self/limits").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Max address space"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
-/// The limits of the control groups that this process is in, of either version.
-fn control_groups() -> Vec<u64> {
-    let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let mut limits = Vec::new();
-    for line in text.lines() {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(group)) = (fields.next(), fields.next()) else { continue };
-        let (root, name) = match controllers {
-            "" => ("/sys/fs/cgroup", "memory.max"),
-            "memory" => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-            _ => continue,
-        };
-        // a container sees its own group as the root
-        let groups = Path::new(group.trim_start_matches('/')).ancestors();
-        let texts =
-            groups.filter_map(|group| fs::read_to_string(Path::new(root).join(group).join(name)).ok());
-        // `max` where there is none
-        limits.extend(texts.filter_map(|text| text.trim().parse::<u64>().ok()));
-    }
-    limits
 }
 
 #[cfg(test)]

@@ -87,7 +87,10 @@ pub(super) fn draw(runs: &[RunReport]) -> String {
 fn warnings(findings: &[Findings]) -> String {
     let mut warnings = Vec::new();
     if !are_same_images(findings) {
-        warnings.push("<strong>Not the same images:</strong> the runs were scored on different data, so differences between them may come from the images. No paired test can tell them apart.");
+        warnings.push(
+            "<strong>Not the same images:</strong> the runs were scored on different data, so differences \
+             between them may come from the images. No paired test can tell them apart.",
+        );
     }
     if !are_same_conditions(findings) {
         warnings.push("<strong>Not the same conditions:</strong> the means under degradation are taken over different conditions; compare the rows below instead.");
@@ -184,9 +187,9 @@ fn overview(runs: &[RunReport], findings: &[Findings]) -> String {
     );
     scroll_box("Runs side by side", &table)
         + &aid(
-            "Accuracy of every run, with its 95\u{202f}% interval below. Bold is a best that a paired test over the images tells from every other run; \
-             columns without such a test have no bold. In the small picture each dot is one degraded condition, the \
-             plain bar their mean, the blue bar the accuracy on unchanged images.",
+            "Accuracy of every run, with its 95\u{202f}% interval below. Bold is a best that a paired test over \
+             the images tells from every other run; columns without such a test have no bold. In the small picture \
+             each dot is one degraded condition, the plain bar their mean, the blue bar the accuracy on unchanged images.",
         )
 }
 

@@ -82,9 +82,8 @@ impl Split {
             out.write_record(&["path", "label", "split", "group"][..columns]).map_err(file::csv_error)?;
             for row in &self.rows {
                 let part = row.part.to_string();
-                let text = |cell: &Option<String>| defused(cell.as_deref().unwrap_or_default()).into_owned();
-                let path = defused(&row.path).into_owned();
-                let record = [path, text(&row.label), part, text(&row.group)];
+                let text = |cell: &Option<String>| defused(cell.as_deref().unwrap_or_default());
+                let record = [defused(&row.path), text(&row.label), part, text(&row.group)];
                 out.write_record(&record[..columns]).map_err(file::csv_error)?;
             }
             out.flush()

@@ -185,8 +185,11 @@ fn no_entry(name: &str, count: usize, place: &Place) -> Problem {
     }
 }
 
-/// Reads the text of a file that people write.
-pub(super) fn read_text(path: &Path) -> Result<String> {
+/// Reads the text of a recipe, or of another file that people write in TOML.
+///
+/// # Errors
+/// The errors of [`file::read_text`] for a file of at most a mebibyte.
+pub fn read_text(path: &Path) -> Result<String> {
     file::read_text(path, MOST_BYTES)
 }
 

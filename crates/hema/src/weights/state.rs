@@ -54,12 +54,28 @@ pub(crate) fn is_statistic(name: &str) -> bool {
 
 /// Every parameter and running statistic of a network.
 pub fn state_dict(network: &Network) -> StateDict {
-    #[derive(Default)]
-    struct Collect {
+    let mut state = StateDict::new();
+    // a running statistic may lag behind by one batch until the network is asked for its final state
+    each_tensor(&network.valid(), |name, shape, values| {
+        state.insert(name, Array { shape, values: values() });
+    });
+    state
+}
+
+/// The shape of every parameter and running statistic of a network, which may be an outline.
+pub(crate) fn shapes(network: &Network) -> Shapes {
+    let mut shapes = Shapes::new();
+    each_tensor(network, |name, shape, _| drop(shapes.insert(name, shape)));
+    shapes
+}
+
+/// Hands over the name, the shape and, where it asks for them, the values of every tensor of a network.
+fn each_tensor(network: &impl Module, found: impl FnMut(String, Vec<usize>, &dyn Fn() -> Vec<f32>)) {
+    struct Visit<F> {
         names: Names,
-        state: StateDict,
+        found: F,
     }
-    impl ModuleVisitor for Collect {
+    impl<F: FnMut(String, Vec<usize>, &dyn Fn() -> Vec<f32>)> ModuleVisitor for Visit<F> {
         fn enter_module(&mut self, name: &str, container: &str) {
             self.names.enter(name, container);
         }
@@ -68,38 +84,12 @@ pub fn state_dict(network: &Network) -> StateDict {
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let tensor = param.val();
-            let shape = tensor.dims().to_vec();
-            let values = tensor.into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
-            self.state.insert(self.names.current(), Array { shape, values });
+            let values =
+                || tensor.clone().into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
+            (self.found)(self.names.current(), tensor.dims().to_vec(), &values);
         }
     }
-    let mut collect = Collect::default();
-    // a running statistic may lag behind by one batch until the network is asked for its final state
-    network.valid().visit(&mut collect);
-    collect.state
-}
-
-/// The shape of every parameter and running statistic of a network, which may be an outline.
-pub(crate) fn shapes(network: &Network) -> Shapes {
-    #[derive(Default)]
-    struct Collect {
-        names: Names,
-        shapes: Shapes,
-    }
-    impl ModuleVisitor for Collect {
-        fn enter_module(&mut self, name: &str, container: &str) {
-            self.names.enter(name, container);
-        }
-        fn exit_module(&mut self, _: &str, container: &str) {
-            self.names.exit(container);
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.shapes.insert(self.names.current(), param.dims().to_vec());
-        }
-    }
-    let mut collect = Collect::default();
-    network.visit(&mut collect);
-    collect.shapes
+    network.visit(&mut Visit { names: Names::default(), found });
 }
 
 /// Checks that tensors are those of a network, by their names and shapes.

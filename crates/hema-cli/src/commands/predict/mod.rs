@@ -270,7 +270,7 @@ fn write_csv(
     sure: Option<f64>,
 ) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
-    csv.write_record(columns.iter().map(|(name, _)| defused(name).into_owned())).map_err(file::csv_error)?;
+    csv.write_record(columns.iter().map(|(name, _)| defused(name))).map_err(file::csv_error)?;
     for row in rows {
         let record = columns.iter().map(|(_, cell)| cell_text(*cell, row, sure));
         csv.write_record(record).map_err(file::csv_error)?;
@@ -280,18 +280,17 @@ fn write_csv(
 
 /// The text of a cell. What only an answer has is empty for an image that could not be read.
 fn cell_text(cell: Cell, row: &Row, sure: Option<f64>) -> String {
-    let text = |text: &str| defused(text).into_owned();
     let of_answer = |read: &dyn Fn(&Prediction) -> String| row.answer.as_ref().map_or(String::new(), read);
     match cell {
         Cell::Path | Cell::File | Cell::Stem | Cell::Row => {
-            text(&cell.of_image(row.image, &row.path).unwrap_or_default())
+            defused(&cell.of_image(row.image, &row.path).unwrap_or_default())
         }
-        Cell::Label => of_answer(&|answer| text(answer.label())),
+        Cell::Label => of_answer(&|answer| defused(answer.label())),
         Cell::Number => of_answer(&|answer| answer.class().to_string()),
         Cell::Probability => of_answer(&|answer| answer.probability().to_string()),
         Cell::Class(class) => of_answer(&|answer| answer.probabilities()[class].to_string()),
         Cell::Excluded => of_answer(&|answer| answer.excluded().to_string()),
-        Cell::Reason => row.doubt.as_ref().map_or(String::new(), |doubt| text(&doubt.to_string())),
+        Cell::Reason => row.doubt.as_ref().map_or(String::new(), |doubt| defused(&doubt.to_string())),
         Cell::Refer => match (&row.doubt, sure) {
             (Some(_), _) => "yes".into(),
             (None, Some(_)) => "no".into(),

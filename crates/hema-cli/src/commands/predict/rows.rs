@@ -1,6 +1,7 @@
 //! A row of the table of predictions for every image of the inputs: an answer, or why there is none; and
 //! which of them a person should look at.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use hema::data::{Notice, Skipped, Source};
@@ -71,25 +72,20 @@ pub(super) fn rows(
     source: &Source,
     skipped: &[Skipped],
     sure: Option<f64>,
-    predictions: impl Iterator<Item = Result<Prediction>>,
+    mut predictions: impl Iterator<Item = Result<Prediction>>,
 ) -> Result<Vec<Row>> {
-    let path = |image: usize| source.entry(image).path.to_owned();
-    let unreadable = |skipped: &Skipped| Row {
-        image: skipped.index,
-        path: path(skipped.index),
-        answer: None,
-        doubt: Some(Doubt::Unreadable(skipped.reason.clone())),
-    };
-    let mut rows: Vec<Row> = skipped.iter().map(unreadable).collect();
-    rows.sort_by_key(|row| row.image);
-    let mut readable = (0..source.len()).collect::<Vec<_>>();
-    readable.retain(|image| rows.binary_search_by_key(image, |row| row.image).is_err());
-    for (image, prediction) in readable.into_iter().zip(predictions) {
-        let prediction = prediction?;
-        let doubt = sure.and_then(|sure| doubt(&prediction, sure));
-        rows.push(Row { image, path: path(image), answer: Some(prediction), doubt });
+    let reasons: HashMap<usize, &str> = skipped.iter().map(|image| (image.index, &*image.reason)).collect();
+    let mut rows = Vec::with_capacity(source.len());
+    for (image, entry) in source.entries().iter().enumerate() {
+        let (answer, doubt) = if let Some(reason) = reasons.get(&image) {
+            (None, Some(Doubt::Unreadable((*reason).to_owned())))
+        } else {
+            let Some(prediction) = predictions.next().transpose()? else { break };
+            let doubt = sure.and_then(|sure| doubt(&prediction, sure));
+            (Some(prediction), doubt)
+        };
+        rows.push(Row { image, path: entry.path.to_owned(), answer, doubt });
     }
-    rows.sort_by_key(|row| row.image);
     Ok(rows)
 }
 

@@ -32,7 +32,10 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.result(&serde_json::to_string_pretty(&rows).map_err(|e| Error::new(e.to_string()))?);
     } else {
         printer.result(&text(&found));
-        printer.note("in a file, `stage.0.lr` is `lr` below `[[stage]]`; in `--set stage.0.lr=1e-3` 0 is the first entry of a list, `all` every one");
+        printer.note(
+            "in a file, `stage.0.lr` is `lr` below `[[stage]]`; in `--set stage.0.lr=1e-3` 0 is the first \
+             entry of a list, `all` every one",
+        );
     }
     Ok(Status::Done)
 }

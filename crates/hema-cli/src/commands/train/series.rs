@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hema::data::Source;
-use hema::error::{Error, Result};
+use hema::error::Result;
 use hema::metrics::{self, ACCURACY, Metric, Notation, Place};
 use hema::model_file::{Bundle, SERIES, SUMMARY};
 use hema::provenance::Provenance;
-use hema::recipe::Recipe;
+use hema::recipe::{self, Recipe};
 use hema::report::{self, Origin, RunReport, SeriesReport, SeriesScore};
 use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json, read_report, title, write_json};
 use hema::split::{Part, Split, SplitPlan};
@@ -231,10 +231,9 @@ fn page_of(folder: &Path, series: Series, names: &[String], made_by: Provenance)
         .chain([SeriesScore::new(&ACCURACY, format!("{}, corrupted", ACCURACY.label), corrupted)])
         .filter(|score| score.values.len() == names.len())
         .collect();
-    let recipe = folder.join(RECIPE);
     let origin = Origin {
         inputs: runs.first().map(|run| ("Data", run.evaluation.data.path.clone())).into_iter().collect(),
-        files: vec![("Recipe", std::fs::read_to_string(&recipe).map_err(|e| Error::io(&recipe, &e))?)],
+        files: vec![("Recipe", recipe::read_text(&folder.join(RECIPE))?)],
         ..Origin::new(made_by)
     };
     Ok(SeriesReport { about: series.about(), scores, runs, origin })

@@ -46,9 +46,7 @@ impl Writer for Manifest {
         let label = entry.label.map_or("", |label| &self.classes[label]);
         let part = entry.part.map(|part| part.to_string()).unwrap_or_default();
         let row = [name, label, &part, entry.group.unwrap_or("")];
-        self.rows
-            .write_record(row.map(|cell| defused(cell).into_owned()))
-            .map_err(|e| fail(file::csv_error(e)))
+        self.rows.write_record(row.map(defused)).map_err(|e| fail(file::csv_error(e)))
     }
 
     fn wants_files(&self) -> bool {

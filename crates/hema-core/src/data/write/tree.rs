@@ -116,7 +116,7 @@ impl CsvTable {
 
     fn add(&mut self, row: &[&str]) -> Result<()> {
         self.is_empty = false;
-        self.text.write_record(row.iter().map(|cell| defused(cell).into_owned())).map_err(|e| bad_row(&e))
+        self.text.write_record(row.iter().copied().map(defused)).map_err(|e| bad_row(&e))
     }
 
     fn finish(self) -> Result<Option<Vec<u8>>> {
