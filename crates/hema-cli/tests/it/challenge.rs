@@ -1,5 +1,7 @@
 //! `hema challenge`: from data with planted pictures to a submission, in one command.
 
+use std::path::{Path, PathBuf};
+
 use crate::support::{Place, QUICK, Said};
 
 const WAY: &str = "challenge cells --out way --tta flips";
@@ -82,6 +84,18 @@ fn what_has_changed_is_named_and_only_what_depends_on_it_is_done_again() {
     assert!(said.err.contains("values of the recipe cnn have changed since last time\n"), "{said:?}");
     let names: Vec<&str> = shown(&said).iter().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(names, ["train", "ensemble", "evaluate", "export"], "{said:?}");
+
+    std::fs::remove_file(first_file(&place.path("cells"))).unwrap();
+    let said = place.hema(&format!("{} --set seed=3", command.replace("flips", "none"))).succeeds();
+    assert!(said.err.contains("cells have changed since last time\n"), "{said:?}");
+    let names: Vec<&str> = shown(&said).iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["audit", "split", "train", "ensemble", "evaluate", "export"], "{said:?}");
+}
+
+/// The first file in a folder or below it.
+fn first_file(folder: &Path) -> PathBuf {
+    let first = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).min().unwrap();
+    if first.is_dir() { first_file(&first) } else { first }
 }
 
 #[test]

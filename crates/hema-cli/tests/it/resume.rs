@@ -213,7 +213,7 @@ fn a_run_goes_on_with_its_own_recipe_and_data_only() {
     let place = Place::with_run();
     assert_snapshot!(place.hema("train --resume --out run --set stage.0.lr=0.1").error(), @r"
     error: run/checkpoint.safetensors: was made with another recipe
-    hint: resume without --recipe and --set: the run keeps its own; for more epochs or other values begin a new run from its weights: --set model.weights=run/best.safetensors --out NEW
+    hint: resume without --recipe and --set: the run keeps its own; for more epochs or other values begin a new run from its weights: --set model.weights=run --out NEW
     ");
     std::fs::remove_dir_all(place.path("cells/ig")).unwrap();
     assert_snapshot!(place.hema("train --resume --out run").error(), @r"
@@ -249,7 +249,7 @@ fn a_folder_holds_one_run() {
     let before = place.read("run/metrics.csv");
     assert_snapshot!(place.train("--data cells --out run").error(), @r"
     error: run: already holds a run
-    hint: choose another --out, or continue it with --resume if it was interrupted; for more epochs or new data begin a new run from its weights: --set model.weights=run/best.safetensors --out NEW
+    hint: choose another --out, or continue it with --resume if it was interrupted; for more epochs or new data begin a new run from its weights: --set model.weights=run --out NEW
     ");
     assert_eq!(place.read("run/metrics.csv"), before);
 }

@@ -86,8 +86,8 @@ impl Field for Weights {
         match text {
             "none" => Ok(Self::None),
             "imagenet" => Ok(Self::Imagenet),
-            // a word is a misspelt keyword rather than a file
-            word if path.components().count() <= 1 && path.extension().is_none() => {
+            // a word that names nothing here is a misspelt keyword rather than a file
+            word if path.components().count() <= 1 && path.extension().is_none() && !path.exists() => {
                 let hint = hema_core::error::suggest(word, ["none", "imagenet"]);
                 Err(Problem::found(&place.key, word, &expected).hint(hint))
             }

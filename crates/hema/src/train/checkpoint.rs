@@ -202,8 +202,11 @@ fn check_inputs(before: &Inputs, now: &Inputs, recipe: &Recipe, path: &Path) -> 
 
 /// The road from a run to one that goes on from its weights; `path` is the run's checkpoint.
 fn new_run_from(path: &Path) -> String {
-    let model = path.with_file_name(model_file::BEST);
-    format!("begin a new run from its weights: --set model.weights={} --out NEW", model.display())
+    let run = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    format!("begin a new run from its weights: --set model.weights={} --out NEW", run.display())
 }
 
 /// Checks a position, and that tensors of these shapes are those of the run there: its network's, those of

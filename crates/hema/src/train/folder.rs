@@ -114,7 +114,7 @@ pub fn check_folder(out: &Path, start: Start) -> Result<()> {
             format!(
                 "choose another --out, or continue it with --resume if it was interrupted; for more epochs or new data \
                  begin a new run from its weights: --set model.weights={} --out NEW",
-                out.join(BEST).display()
+                out.display()
             ),
             ErrorKind::AlreadyExists,
         ),

@@ -1,6 +1,7 @@
 //! The arguments that a challenge's folder was made with, and what other ones change.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use hema::error::{Error, Result};
@@ -28,6 +29,9 @@ pub(super) enum What {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Asked {
     pub(super) data: PathBuf,
+    /// Checksum of the data's files, see [`contents`]; none in folders from before it was kept.
+    #[serde(default)]
+    pub(super) contents: Option<u32>,
     pub(super) recipe: String,
     pub(super) overrides: Vec<String>,
     pub(super) tta: String,
@@ -62,6 +66,8 @@ impl Asked {
         if self.data != before.data {
             let (old, new) = (before.data.display(), self.data.display());
             found.push((What::Data, format!("the data have changed ({old}, now {new})")));
+        } else if before.contents.is_some() && self.contents != before.contents {
+            found.push((What::Data, format!("the files of {} have changed", self.data.display())));
         }
         if !self.has_recipe_of(before) {
             let change = match (&before.recipe, &self.recipe) {
@@ -96,6 +102,34 @@ impl Asked {
     }
 }
 
+/// CRC-32C of the names and contents of the files at a path and under it. Of what a manifest names elsewhere
+/// it knows nothing.
+///
+/// # Errors
+/// A folder that cannot be listed, a file that cannot be read.
+pub(super) fn contents(path: &Path) -> Result<u32> {
+    add_contents(0, path)
+}
+
+fn add_contents(mut checksum: u32, path: &Path) -> Result<u32> {
+    checksum = crc32c::crc32c_append(checksum, path.file_name().unwrap_or_default().as_encoded_bytes());
+    if path.is_dir() {
+        return file::list(path)?.iter().try_fold(checksum, |checksum, path| add_contents(checksum, path));
+    }
+    // what is no file is the audit's to refuse
+    if path.is_file() {
+        let mut source = file::open(path)?;
+        let mut piece = vec![0; 1 << 20];
+        loop {
+            match source.read(&mut piece).map_err(|e| Error::io(path, &e))? {
+                0 => break,
+                read => checksum = crc32c::crc32c_append(checksum, &piece[..read]),
+            }
+        }
+    }
+    Ok(checksum)
+}
+
 /// Moves what was made into a new folder inside, and gives its path.
 ///
 /// # Errors
@@ -124,6 +158,7 @@ mod tests {
     fn what_has_changed_is_named_and_a_recipe_is_its_contents() {
         let before = Asked {
             data: "cells".into(),
+            contents: Some(1),
             recipe: "cnn".into(),
             overrides: vec![],
             tta: "flips".into(),
@@ -138,5 +173,6 @@ mod tests {
         assert_eq!(changes(other), [What::Recipe, What::Views]);
         let moved = Asked { data: "others".into(), no_final: true, ..before.clone() };
         assert_eq!(changes(moved), [What::Data, What::Final]);
+        assert_eq!(changes(Asked { contents: Some(2), ..before.clone() }), [What::Data]);
     }
 }

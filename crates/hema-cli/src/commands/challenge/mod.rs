@@ -70,6 +70,7 @@ pub(crate) fn run(args: &Args, run_words: &RunWords, printer: &Printer) -> Resul
     let recipe = Recipe::load(&args.recipe, &args.overrides.list)?;
     let _held = Claimed::new(&args.out)?;
     let asked = Asked {
+        contents: Some(asked::contents(&args.data)?),
         data: std::path::absolute(&args.data).map_err(|e| Error::io(&args.data, &e))?,
         recipe: args.recipe.clone(),
         overrides: args.overrides.list.clone(),
