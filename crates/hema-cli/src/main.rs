@@ -32,9 +32,9 @@ struct Cli {
     /// Print the result as JSON
     #[arg(long, global = true)]
     json: bool,
-    /// Most memory for images, as `2G` or `512M`, in gigabytes without a letter, at least 16M: for those kept, beyond which
-    /// they go to a temporary file, and as much for those being decoded; a picture that takes more to decode
-    /// cannot be read
+    /// Most memory for images, as `2G` or `512M`, in gigabytes without a letter, at least 16M: for those
+    /// kept, beyond which they go to a temporary file, and as much for those being decoded; a picture that
+    /// takes more to decode cannot be read
     /// [default: 4G, or a quarter of the machine's memory, and an eighth of it for decoding]
     #[arg(long, value_name = "SIZE", global = true, value_parser = parse_memory)]
     memory: Option<u64>,

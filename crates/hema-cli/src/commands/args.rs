@@ -128,8 +128,8 @@ pub(crate) struct ModelArgs {
     /// More models, for an ensemble by mean probability
     #[arg(long = "with", value_name = "MODEL")]
     with: Vec<PathBuf>,
-    /// What to do with an image that cannot be read; in the table of `predict` one that is skipped has a row with
-    /// the reason and no answer
+    /// What to do with an image that cannot be read; in the table of `predict` one that is skipped has a row
+    /// with the reason and no answer
     #[arg(long, value_enum, default_value = "fail")]
     pub(crate) on_bad_image: OnBadImage,
     /// What feature maps are stored in

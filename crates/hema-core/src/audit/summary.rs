@@ -160,8 +160,8 @@ impl Summary {
         silent.map(|check| check.name).collect()
     }
 
-    /// Names of the checks that were not run and have no finding, each with the reason; none where the findings
-    /// were read from a file.
+    /// Names of the checks that were not run and have no finding, each with the reason; none where the
+    /// findings were read from a file.
     pub fn not_looked_for(&self) -> Vec<(&'static str, &'static str)> {
         let is_program = |check: &&CheckSummary| check.name != by_hand::CHECK.name;
         let without = self.checks.iter().filter(|check| !check.found() && !self.is_read()).filter(is_program);

@@ -41,8 +41,8 @@ thread_local! {
 }
 
 /// Sets the most memory, in bytes, that pictures may take while they are decoded, on all threads together (at
-/// least [`LEAST_DECODING`]), and that [`LoadOptions`](super::LoadOptions) grant decoded images by default. A picture
-/// that takes more cannot be read.
+/// least [`LEAST_DECODING`]), and that [`LoadOptions`](super::LoadOptions) grant decoded images by default. A
+/// picture that takes more cannot be read.
 ///
 /// Without it, decoding may take an eighth of the memory of the machine (or of its control group), and
 /// images a quarter of it, at most 4 GiB.

@@ -25,14 +25,15 @@ use print::print;
 pub(crate) struct Args {
     /// Image folder, or any other form of `hema list readers`
     data: PathBuf,
-    /// Folder for findings.csv, audit.json and audit.html; a findings.csv there that was edited is put aside
+    /// Folder for findings.csv, audit.json and audit.html; a findings.csv there that was edited is put
+    /// aside
     #[arg(long, value_parser = output(), value_name = "DIR")]
     out: Option<PathBuf>,
     /// Data set to write with the images that stay, in the form of `hema list forms` that its name tells
     #[arg(long, value_name = "CLEAN")]
     write: Option<PathBuf>,
-    /// Take the findings of this file, perhaps edited, in place of a new audit; a row that a person adds needs
-    /// a path and an action, and no check
+    /// Take the findings of this file, perhaps edited, in place of a new audit; a row that a person adds
+    /// needs a path and an action, and no check
     #[arg(long, value_name = "FILE", conflicts_with = "threshold")]
     apply: Option<PathBuf>,
     /// CSV with the columns path and split, to look for leaks in; by default the data's own

@@ -1,6 +1,6 @@
 //! Tables that lie beside pictures, and say which label, group or part they have: `groups.csv`, `labels.csv`,
-//! the `classes.csv` with the classes in their order, and the `metadata.csv` or `metadata.jsonl` of Hugging Face's `ImageFolder`. A table is about the pictures
-//! of its folder and of the folders below.
+//! the `classes.csv` with the classes in their order, and the `metadata.csv` or `metadata.jsonl` of Hugging
+//! Face's `ImageFolder`. A table is about the pictures of its folder and of the folders below.
 //!
 //! Every row must name one picture, and no two tables or rows may contradict each other: a table that fits in
 //! part alone would give a wrong data set without a word.
