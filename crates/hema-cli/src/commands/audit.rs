@@ -16,7 +16,7 @@ use hema::split::Part;
 use hema::spreadsheet::defused;
 use hema::{Audited, Auditing, file};
 
-use super::args::{DeviceArg, White, output};
+use super::args::{DeviceArg, White, output, tell_unfinished};
 use crate::next;
 use crate::output::{Bars, Printer, printable, table};
 use crate::status::Status;
@@ -96,6 +96,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(out) = &args.out {
         file::create_folder(out)?;
     }
+    tell_unfinished(args.model.as_slice(), printer);
     let auditing = auditing(args);
     let source = auditing.open()?;
     // a name that is taken is found before the work, not after it

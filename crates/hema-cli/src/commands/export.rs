@@ -6,7 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use hema::error::Result;
 use hema::export::{self, EXPORTS, Written};
 
-use super::args::output;
+use super::args::{output, tell_unfinished};
 use crate::output::Printer;
 use crate::status::Status;
 
@@ -31,6 +31,7 @@ fn names() -> PossibleValuesParser {
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     printer.leave_stdout_to(&args.out);
     let Written { warnings, notes, usage, .. } = (export::find(&args.to)?.write)(&args.model, &args.out)?;
+    tell_unfinished(std::slice::from_ref(&args.model), printer);
     for warning in &warnings {
         printer.warn(warning);
     }
