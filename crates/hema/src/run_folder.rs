@@ -106,11 +106,10 @@ fn no_record(reason: &serde_json::Error, path: &Path) -> Error {
 /// # Errors
 /// A path without an evaluation, or with one of a newer format.
 pub fn read_report(input: &Path) -> Result<RunReport> {
-    let input = model_file::run_of(input);
-    let file = if input.is_dir() { input.join(EVALUATION) } else { input.to_path_buf() };
+    let file = record_of(input);
     if !file.exists() {
         return Err(Error::new(format!("no {EVALUATION} here, expected a finished run or an evaluation"))
-            .at(input)
+            .at(model_file::run_of(input))
             .hint("`hema train` writes one at its end, `hema evaluate --out DIR` any time")
             .with_kind(ErrorKind::NotFound));
     }
@@ -118,6 +117,12 @@ pub fn read_report(input: &Path) -> Result<RunReport> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let model = PathBuf::from(&evaluation.model.path);
     report(folder, evaluation, &model)
+}
+
+/// The record of an evaluation that a path means: of a run, of a folder that `evaluate` wrote, or itself.
+pub fn record_of(input: &Path) -> PathBuf {
+    let input = model_file::run_of(input);
+    if input.is_dir() { input.join(EVALUATION) } else { input.to_path_buf() }
 }
 
 /// Reads the record of an evaluation: its format first, since a newer one may have other fields.
@@ -168,6 +173,7 @@ pub fn report(folder: &Path, evaluation: Evaluation, model: &Path) -> Result<Run
     let curves = history.map(|history| curves(&history, kept));
     Ok(RunReport {
         title: title(folder),
+        series: None,
         evaluation,
         curves,
         recipe_toml: manifest.as_ref().map(|m| m.recipe.clone()),

@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use crate::metrics::{probability_in_percent, share_in_percent};
+use crate::metrics::{Metric, Notation, probability_in_percent, share_in_percent};
 use crate::spelling::steers;
 
 /// The sign for a number that is unknown or not finite.
@@ -78,6 +78,22 @@ pub(super) fn points_bare(distance: f64) -> String {
 /// A number with three decimals.
 pub(super) fn decimal(value: f64) -> String {
     if value.is_finite() { format!("{value:.3}") } else { UNKNOWN.into() }
+}
+
+/// The value of a metric, written as its row says.
+pub(super) fn metric(metric: &Metric, value: f64) -> String {
+    match metric.notation {
+        Notation::Percent => percent(value),
+        Notation::Number => decimal(value),
+    }
+}
+
+/// The 95 % interval of a metric; nothing when it is not known.
+pub(super) fn metric_range(metric: &Metric, [low, high]: [f64; 2]) -> Option<String> {
+    match metric.notation {
+        Notation::Percent => interval([low, high]),
+        Notation::Number => (low <= high).then(|| format!("{}–{}", decimal(low), decimal(high))),
+    }
 }
 
 /// A count with its thousands set apart: `13,759`.

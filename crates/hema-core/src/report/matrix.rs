@@ -92,16 +92,20 @@ fn cell(n: u64, total: u64, right: bool, dense: bool) -> String {
 pub(super) fn heat_maps(findings: &Findings) -> String {
     let corruptions = findings.corruptions();
     let of = |suite: &str| corruptions.iter().filter(|c| c.suite == suite).collect();
-    let maps = each(findings.suites(), |suite| heat_map(suite, of(suite)));
+    let maps = each(findings.suites(), |suite| heat_map(suite.name, of(suite.name)));
     let trained = if corruptions.iter().any(|c| c.trained_on) {
-        " Rows marked † use an operator that training also used: the model has seen that kind of trouble."
+        " Rows marked † use only operators that training also used: the model has seen that kind of trouble."
+    } else {
+        ""
+    };
+    let strength = if findings.degraded.iter().any(|c| c.severity > 0) {
+        " and severity (column, 5 is the strongest)"
     } else {
         ""
     };
     let text = format!(
-        "Accuracy in percent for each kind of degradation (row) and strength (column, 5 is the strongest), the worst \
-         row first. The stronger the orange, the more images are named wrongly.{trained} The intervals \
-         stand below, under all scores."
+        "Accuracy in percent for each kind of degradation (row){strength}, the worst row first. The stronger the \
+         orange, the more images are named wrongly.{trained} The intervals stand below, under all scores."
     );
     beside(&(maps + &legend(false)), text)
 }
@@ -113,7 +117,8 @@ fn heat_map(suite: &str, mut rows: Vec<&Corruption>) -> String {
     severities.dedup();
     let scaled = severities.iter().any(|severity| *severity > 0);
     let heads = each(&severities, |severity| match severity {
-        0 => "<th scope=\"col\"></th>".into(),
+        0 if scaled => "<th scope=\"col\">one strength</th>".into(),
+        0 => "<th scope=\"col\">accuracy</th>".into(),
         _ => format!("<th scope=\"col\">{severity}</th>"),
     });
     let body = each(&rows, |row| {
