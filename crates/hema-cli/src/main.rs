@@ -42,6 +42,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    keep_quiet_of_what_is_caught();
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     let printer = Printer::new(cli.json);
     cli.memory.into_iter().for_each(hema::data::set_memory);
@@ -56,6 +57,16 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Keeps a panic of the Parquet reader's from the terminal: it is caught, and told as the error that it is.
+fn keep_quiet_of_what_is_caught() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !panic.location().is_some_and(|place| place.file().contains("parquet-")) {
+            usual(panic);
+        }
+    }));
 }
 
 /// Ends the program with what is wrong with its arguments.

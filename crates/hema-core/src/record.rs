@@ -9,6 +9,7 @@ use crate::data::{Notice, Skipped};
 use crate::metrics::{kept_under_all, mean};
 use crate::prevalence::ClassWeight;
 use crate::provenance::Provenance;
+use crate::seen::Known;
 use crate::suite::RelativeErrors;
 use crate::tta;
 
@@ -96,22 +97,39 @@ impl Evaluation {
         shared.max()
     }
 
-    /// A sentence that says that the scores flatter the model, where something of it was, or may have been,
-    /// chosen or fitted on the very images that it is judged on.
+    /// Sentences that say that the scores flatter the model, where it was trained on some of the very images
+    /// that it is judged on, or something of it was, or may have been, chosen or fitted on them.
     pub fn flattered(&self) -> Option<String> {
-        match self.model.fitted_here.as_deref() {
-            Some([only]) => Some(format!(
+        let sentences: Vec<String> = self.trained_here().into_iter().chain(self.chosen_here()).collect();
+        (!sentences.is_empty()).then(|| sentences.join(" "))
+    }
+
+    fn trained_here(&self) -> Option<String> {
+        let Known { images, trained, .. } = self.data.known.filter(|known| known.trained > 0)?;
+        let which = if trained == images { "these very images" } else { "some of these images" };
+        Some(format!(
+            "The model was trained on {which}, {trained} of {images} by their prints: this is no test of it."
+        ))
+    }
+
+    fn chosen_here(&self) -> Option<String> {
+        match (self.model.fitted_here.as_deref(), self.data.known) {
+            (Some([only]), _) => Some(format!(
                 "The {only} of this model was chosen on these very images: the scores flatter it."
             )),
-            Some([first @ .., last]) => Some(format!(
+            (Some([first @ .., last]), _) => Some(format!(
                 "The {} and {last} of this model were chosen on these very images: the scores flatter it.",
                 first.join(", ")
             )),
-            None if self.data.part == "val" => Some(
+            (_, Some(Known { images, chosen, .. })) if chosen > 0 => Some(format!(
+                "{chosen} of these {images} images are among those that the model was chosen or calibrated by: the scores \
+                 flatter it."
+            )),
+            (None, None) if self.data.part == "val" => Some(
                 "If these are the images that the model was chosen or calibrated by, the scores flatter it."
                     .into(),
             ),
-            Some([]) | None => None,
+            _ => None,
         }
     }
 }
@@ -180,6 +198,9 @@ pub struct DataSummary {
     pub skipped: u64,
     /// Whether the cells are drawn by a program, not photographed.
     pub synthetic: bool,
+    /// How many of the images the model is known to have seen; `None` where it does not know which it saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
 }
 
 /// Scores under one condition of the images.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use hema_core::Image;
-use hema_core::data::{self, LoadOptions, OnBadImage, Source, Unknown};
+use hema_core::data::{self, Dataset, LoadOptions, OnBadImage, Source, Unknown};
 use hema_core::error::{Error, Result};
 use hema_core::metrics::argmax;
 use hema_core::prevalence::ClassWeight;
 use hema_core::record::ModelSummary;
+use hema_core::seen::{Known, Seen};
 use hema_core::tta;
 use rayon::prelude::*;
 
@@ -297,6 +298,17 @@ impl Classifier {
             among: if possible.len() < self.classes.len() { possible } else { Vec::new() },
             fitted_here: None,
         }
+    }
+
+    /// How many images the model is known to have seen, as it is shown them; `None` where it does not say
+    /// what it saw.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn known_of(&self, images: &Dataset) -> Result<Option<Known>> {
+        let of_members = self.manifests.iter().map(|manifest| &manifest.seen);
+        let seen = of_members.fold(Seen::default(), |all, seen| all.and(seen));
+        if seen.is_empty() { Ok(None) } else { seen.among(images).map(Some) }
     }
 
     /// Path of the first member, as it was opened.

@@ -99,7 +99,7 @@ pub use burn::tensor::Device;
 pub use hema_core::{
     Error, ErrorKind, Image, Result, audit, augment, background, calibrate, corrupt, data, error, file,
     image_op, metrics, preprocess, prevalence, preview, provenance, record, report, rng, sample, sampler,
-    split, spreadsheet, suite, synthetic, tta,
+    seen, split, spreadsheet, suite, synthetic, tta,
 };
 pub use hema_kernels::CacheLines;
 

@@ -107,6 +107,7 @@ fn mean(models: &[Bundle], members: &[usize]) -> StateDict {
 mod tests {
     use hema_core::preprocess::Preprocess;
     use hema_core::provenance::Provenance;
+    use hema_core::seen::Seen;
 
     use super::*;
     use crate::model::tests::spec;
@@ -126,6 +127,7 @@ mod tests {
                 augmentations: Vec::new(),
                 synthetic: false,
                 fitted_on: None,
+                seen: Seen::default(),
                 metrics: [].into(),
                 recipe: String::new(),
                 provenance: Provenance::now("", ""),

@@ -7,6 +7,7 @@ use hema::metrics::{self, Predictions};
 use hema::model_file::{self, Bundle, Ensemble, FittedOn, Manifest};
 use hema::predict::{Images, Predictor};
 use hema::provenance::Provenance;
+use hema::seen::Seen;
 use hema::weights::StateDict;
 use hema::{Device, calibrate, command_line, device, file, soup};
 use serde::Serialize;
@@ -87,6 +88,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     manifest.synthetic = chosen.iter().any(|m| m.synthetic);
     let fitted: &[&str] = if args.uniform { &["temperature"] } else { &["members", "temperature"] };
     manifest.fitted_on = Some(FittedOn::new(jury.images.first().hash()?, fitted));
+    // nothing is trained here
+    let judged_on = Seen::new(&jury.images.first().subset(&[]), jury.images.first())?;
+    manifest.seen = chosen.iter().fold(judged_on, |seen, model| seen.and(&model.seen));
     manifest.metrics = metrics::by_name(&scores, "");
     manifest.provenance = Provenance::now(command_line(), device::name(&jury.device));
     Bundle { manifest, tensors: soup.tensors }.write(&args.out)?;

@@ -304,3 +304,16 @@ fn names_steer_neither_a_terminal_nor_a_spreadsheet() {
         assert!(!text.contains('\u{1b}') && !text.contains("\nerror: all is lost"), "{said:?}");
     }
 }
+
+#[test]
+fn a_parquet_file_that_its_reader_panics_at_is_an_error_and_no_panic_is_shown() {
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../hema-core/tests/fixtures/forms/version2.parquet");
+    let mut file = std::fs::read(fixture).unwrap();
+    // a level that the page has no bytes for
+    file[14] = 22;
+    let place = Place::empty();
+    place.write("x.parquet", file);
+    // `Place` refuses what says that it panicked
+    let error = place.hema("data info x.parquet").error();
+    assert!(error.starts_with("error: x.parquet: is not a readable Parquet file"), "{error}");
+}

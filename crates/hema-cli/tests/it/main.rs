@@ -22,6 +22,7 @@ mod outputs;
 mod recipes;
 mod resume;
 mod road;
+mod seen;
 mod series;
 #[path = "../../../hema-fetch/tests/it/server.rs"]
 mod server;

@@ -12,9 +12,9 @@
 
 mod statistics;
 
-mod measurements;
+pub(crate) mod measurements;
 
-mod copies;
+pub(crate) mod copies;
 
 mod finding;
 

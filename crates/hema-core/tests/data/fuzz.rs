@@ -11,9 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use hema_core::data::OnBadImage;
-use hema_core::data::open;
 use hema_core::data::write::{Change, Form, Options, copy, create};
+use hema_core::data::{OnBadImage, open, set_memory};
 use hema_core::rng::{Purpose, Rng, stream};
 use image::ImageFormat;
 use jpeg_encoder::{ColorType, Encoder};
@@ -202,6 +201,8 @@ fn peak() -> u64 {
 #[ignore = "takes as long as HEMA_FUZZ_SECONDS says"]
 fn fuzz() {
     const MOST: u64 = 400 << 10;
+    // so many threads may decode at once that their pictures add up
+    set_memory(MOST * 1024 / 2);
     let seconds = env::var("HEMA_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(60);
     let first: u64 = env::var("HEMA_FUZZ_FIRST").ok().and_then(|s| s.parse().ok()).unwrap_or(1000);
     let kept = env::temp_dir().join("hema-fuzz");

@@ -9,6 +9,7 @@ use hema_core::record::{
     ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, SuiteScores,
 };
 use hema_core::report;
+use hema_core::seen::Known;
 use hema_core::suite::{self, Suite};
 
 use super::assumed::{Assumed, assume};
@@ -32,6 +33,8 @@ pub(super) struct Subject {
     pub(super) hash: String,
     /// The cells are drawn.
     pub(super) synthetic: bool,
+    /// How many of the images the model is known to have seen.
+    pub(super) known: Option<Known>,
     /// What of the data was not used, and what was assumed of it.
     pub(super) notices: Vec<Notice>,
     /// Images beside those judged that could not be read, as of training.
@@ -108,6 +111,7 @@ pub(super) fn judge(
             counts: data.counts(),
             skipped: data.skipped().len() as u64,
             synthetic: subject.synthetic,
+            known: subject.known,
         },
         conditions,
         suites,

@@ -239,6 +239,7 @@ impl<'a> Evaluating<'a> {
             data: data.to_owned(),
             part: part.to_owned(),
             hash: first,
+            known: model.known_of(images.first())?,
             synthetic: model.manifests().iter().any(|m| m.synthetic),
             notices: notices(),
             unreadable: self.unreadable.clone(),

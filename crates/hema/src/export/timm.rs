@@ -46,6 +46,7 @@ fn left_out(manifest: &Manifest) -> Result<Written> {
         metrics: _,
         augmentations: _,
         fitted_on: _,
+        seen: _,
         provenance: _,
         format: _,
         model: _,
@@ -64,8 +65,8 @@ fn left_out(manifest: &Manifest) -> Result<Written> {
         warnings.push("this model was trained on drawn cells, and the folder does not say so".to_owned());
     }
     let mut notes = vec![
-        "left out: the classes' shares in training, which `--adapt-prevalence` needs, the recipe, the scores and the \
-         provenance"
+        "left out: the classes' shares in training, which `--adapt-prevalence` needs, the prints of the images that the \
+         model has seen, the recipe, the scores and the provenance"
             .to_owned(),
     ];
     if *temperature != 1.0 {

@@ -10,6 +10,7 @@ use std::path::Path;
 use hema_core::error::{Error, ErrorKind, Result};
 use hema_core::preprocess::Preprocess;
 use hema_core::provenance::Provenance;
+use hema_core::seen::Seen;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ModelSpec, Network};
@@ -76,6 +77,10 @@ pub struct Manifest {
     /// What was chosen or fitted on its validation images; `None` where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fitted_on: Option<FittedOn>,
+    /// Prints of the images that it was trained on and chosen by, and of those that the models had seen which
+    /// it started or learned from; none in older files and those of other software.
+    #[serde(default, skip_serializing_if = "Seen::is_empty")]
+    pub seen: Seen,
     /// Validation metrics of these weights, by name, before the temperature.
     pub metrics: BTreeMap<String, f64>,
     /// The training recipe, TOML.

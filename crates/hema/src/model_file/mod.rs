@@ -163,15 +163,15 @@ pub fn find(path: &Path) -> Result<PathBuf> {
     Err(several::no_model(path))
 }
 
-/// The classes that a model file knows, without reading its weights; nothing for plain weights.
+/// The manifest of a model file, without reading its weights; nothing for plain weights.
 ///
 /// # Errors
 /// A file that cannot be read, an ensemble, a manifest that does not make sense.
-pub(crate) fn classes(file: &Path) -> Result<Option<Vec<String>>> {
+pub(crate) fn manifest(file: &Path) -> Result<Option<Manifest>> {
     let header = Header::read(file)?;
     let Some(json) = header.metadata.get(KEY) else { return Ok(None) };
     let value = serde_json::from_str(json).map_err(|e| bundle::unreadable(&e).at(file))?;
-    bundle::parse(value).map(|manifest| Some(manifest.classes)).map_err(|e| e.at(file))
+    bundle::parse(value).map(Some).map_err(|e| e.at(file))
 }
 
 /// A checksum of the model file that a path means, to tell models apart.

@@ -24,6 +24,7 @@ fn bundle(spec: ModelSpec) -> Bundle {
             augmentations: Vec::new(),
             synthetic: true,
             fitted_on: None,
+            seen: hema_core::seen::Seen::default(),
             metrics: [].into(),
             recipe: String::new(),
             provenance: Provenance::now("", ""),

@@ -9,6 +9,7 @@ use hema_core::error::{Error, Result};
 use hema_core::file;
 use hema_core::preprocess::{Crop, Filter, Preprocess};
 use hema_core::provenance::Provenance;
+use hema_core::seen::Seen;
 use serde::{Deserialize, Serialize};
 
 use super::bundle::{self, Manifest};
@@ -135,6 +136,7 @@ fn manifest(config: Config) -> Result<Manifest> {
         augmentations: Vec::new(),
         synthetic: false,
         fitted_on: None,
+        seen: Seen::default(),
         metrics: [].into(),
         recipe: String::new(),
         provenance: Provenance {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hema_core::error::{Error, ErrorKind, Result};
+use hema_core::seen::Seen;
 use serde::{Deserialize, Serialize};
 
 use super::average::Average;
@@ -72,7 +73,9 @@ impl Position {
         let possible = self.stage <= recipe.stages.len()
             && self.epoch <= epochs
             && self.stage_epoch <= stage.map_or(0, |stage| stage.epochs)
-            && [self.batch, self.images].iter().all(|count| u32::try_from(*count).is_ok())
+            && [self.batch, self.images, self.stage_step, self.step, self.averaged]
+                .iter()
+                .all(|count| u32::try_from(*count).is_ok())
             && numbers.iter().all(|number| number.is_finite());
         if possible { Ok(()) } else { Err(Error::new("its position is none of a run by its recipe")) }
     }
@@ -94,6 +97,8 @@ pub(super) struct State<'a> {
     pub(super) network: &'a Network,
     pub(super) average: &'a Average,
     pub(super) optimizer: Option<&'a Optimizer>,
+    /// Prints of the images that the model had seen which the run started from.
+    pub(super) seen_before: &'a Seen,
 }
 
 /// A checkpoint read back.
@@ -102,6 +107,7 @@ pub(super) struct Saved {
     pub(super) network: StateDict,
     pub(super) average: StateDict,
     pub(super) optimizer: StateDict,
+    pub(super) seen_before: Seen,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,6 +118,8 @@ struct Document {
     position: Position,
     #[serde(flatten)]
     inputs: Inputs,
+    #[serde(default, skip_serializing_if = "Seen::is_empty")]
+    seen_before: Seen,
 }
 
 /// Fingerprints of everything a run must find unchanged to go on: computed once a run, as hashing
@@ -141,7 +149,12 @@ impl Inputs {
 /// Saves a run.
 pub(super) fn save(task: &Task, inputs: &Inputs, state: &State) -> Result<()> {
     let path = path(task);
-    let document = Document { format: FORMAT, position: state.position.clone(), inputs: inputs.clone() };
+    let document = Document {
+        format: FORMAT,
+        position: state.position.clone(),
+        inputs: inputs.clone(),
+        seen_before: state.seen_before.clone(),
+    };
     let json = serde_json::to_string(&document)
         .map_err(|e| Error::new(format!("checkpoint cannot be written: {e}")).at(&path))?;
     let named = |prefix: &'static str, state: StateDict| {
@@ -174,6 +187,7 @@ pub(super) fn read(task: &Task, inputs: &Inputs) -> Result<Saved> {
         network: take(&mut tensors, NETWORK),
         average: take(&mut tensors, AVERAGE),
         optimizer: take(&mut tensors, OPTIMIZER),
+        seen_before: document.seen_before,
     })
 }
 

@@ -31,6 +31,7 @@ use hema_core::error::Result;
 use hema_core::file;
 use hema_core::provenance::Provenance;
 use hema_core::sampler::Draw;
+use hema_core::seen::Seen;
 
 use crate::device;
 use crate::loader::{self, Flow};
@@ -46,7 +47,7 @@ use average::Average;
 use checkpoint::Position;
 use learner::Learner;
 use setup::{check_labelled, check_memory, check_sizes};
-use start::start_weights;
+use start::{Started, start_weights};
 use teachers::Teachers;
 use validate::{Judge, Validated};
 
@@ -97,8 +98,21 @@ pub fn check(recipe: &Recipe, classes: &[String], images: usize, device: &Device
     check_sizes(recipe, &spec)?;
     check_memory(recipe, &spec, images, device)?;
     let network = Network::new(&spec, recipe.seed, &device.clone().autodiff())?;
-    let (network, _) = start_weights(network, &spec, &recipe.model.weights, classes)?;
+    let network = start_weights(network, &spec, &recipe.model.weights, classes)?.network;
     recipe.stages.iter().try_for_each(|stage| freeze::prepare(network.clone(), stage).map(drop))
+}
+
+/// Warns of validation images that the models were trained on which a run starts or learns from.
+fn warn_of_known(seen: &Seen, task: &Task, observer: &mut dyn Observer) -> Result<()> {
+    let known = seen.among(task.val)?;
+    if known.trained > 0 {
+        observer.warn(&format!(
+            "{} of the {} validation images are among those that the model was trained on which this one starts or \
+             learns from: their scores flatter it",
+            known.trained, known.images
+        ));
+    }
+    Ok(())
 }
 
 /// A run under way.
@@ -108,6 +122,9 @@ struct Run<'a> {
     judge: Judge<'a>,
     learner: Learner<'a>,
     spec: ModelSpec,
+    /// Prints of the images that the model had seen which the run started from, and of all that this one has.
+    seen_before: Seen,
+    seen: Seen,
     /// The mean of the network's weights over training.
     average: Average,
     position: Position,
@@ -134,7 +151,9 @@ impl<'a> Run<'a> {
         let mut learner = Learner::new(recipe, task.train, task.device)?;
         let mut position = Position::default();
         let mut average = Average::new(&recipe.average);
+        let seen_before;
         if let Some(saved) = saved {
+            seen_before = saved.seen_before;
             learner.network = weights::load(learner.network, &saved.network)?.0;
             position = saved.position;
             average.restore(position.averaged, saved.average);
@@ -147,20 +166,26 @@ impl<'a> Run<'a> {
             }
         } else {
             let weights = &recipe.model.weights;
-            let (network, line) = start_weights(learner.network, &spec, weights, task.train.classes())?;
+            let started = start_weights(learner.network, &spec, weights, task.train.classes())?;
+            let Started { network, line, seen } = started;
             learner.network = network;
             if let Some(line) = line {
                 observer.note(&line);
             }
+            warn_of_known(&seen.and(learner.teachers.seen()), task, observer)?;
+            seen_before = seen;
             let text = recipe.to_toml()?;
             file::write_atomic(&task.out.join(RECIPE), |w| w.write_all(text.as_bytes()))?;
         }
+        let seen = Seen::new(task.train, task.val)?.and(&seen_before).and(learner.teachers.seen());
         Ok(Self {
             task,
             inputs,
             judge,
             learner,
             spec,
+            seen_before,
+            seen,
             average,
             log: RunLog::open(task.out, resumes.then_some(position.epoch))?,
             saved: (Instant::now(), position.step),
@@ -347,6 +372,7 @@ impl<'a> Run<'a> {
                 augmentations: self.learner.images.augmentations(),
                 synthetic: self.task.synthetic,
                 fitted_on: Some(self.judge.fitted_on()),
+                seen: self.seen.clone(),
                 metrics: validated.metrics(),
                 recipe: self.task.recipe.to_toml().unwrap_or_default(),
                 provenance: Provenance::now(self.task.command, device::name(self.task.device)),
@@ -374,6 +400,7 @@ impl<'a> Run<'a> {
             network: &self.learner.network,
             average: &self.average,
             optimizer: self.learner.optimizer.as_ref(),
+            seen_before: &self.seen_before,
             position: &self.position,
         };
         checkpoint::save(self.task, &self.inputs, &state)

@@ -111,7 +111,7 @@ pub fn test_rates(
     let stage = recipe.stages.first().ok_or_else(|| Error::new("the recipe has no stage"))?;
     let mut learner = Learner::new(recipe, data, device)?;
     let spec = model_spec(recipe, data.classes().len());
-    learner.network = start_weights(learner.network, &spec, &recipe.model.weights, data.classes())?.0;
+    learner.network = start_weights(learner.network, &spec, &recipe.model.weights, data.classes())?.network;
     learner.enter(stage)?;
 
     let (images, teachers) = (learner.images.clone(), learner.teachers.clone());

@@ -1,14 +1,25 @@
-//! Where the first weights of a run come from, and what of them is new.
+//! Where the first weights of a run come from, what of them is new, and which images they have seen.
 
 use hema_core::data::are_same_classes;
 use hema_core::error::Result;
+use hema_core::seen::Seen;
 
 use crate::model::{ModelSpec, Network};
 use crate::model_file;
 use crate::recipe::Weights;
 use crate::weights::{self, Taken};
 
-/// The network with its first weights, and a line for people about those from a file.
+/// A network at the start of a run.
+pub(super) struct Started {
+    /// The network with its first weights.
+    pub(super) network: Network,
+    /// A line for people about weights from a file.
+    pub(super) line: Option<String>,
+    /// Prints of the images that the model of that file had seen.
+    pub(super) seen: Seen,
+}
+
+/// The network with its first weights.
 ///
 /// A model for the same classes in the same order gives its head too: a run goes on where the other one
 /// ended. Of every other file the head is left out.
@@ -20,20 +31,21 @@ pub(super) fn start_weights(
     spec: &ModelSpec,
     start: &Weights,
     classes: &[String],
-) -> Result<(Network, Option<String>)> {
+) -> Result<Started> {
     let path = match start {
-        Weights::None => return Ok((network, None)),
+        Weights::None => return Ok(Started { network, line: None, seen: Seen::default() }),
         Weights::Imagenet => weights::find_pretrained(&spec.name)?,
         Weights::Path(path) => model_file::find(path)?,
     };
-    let known = model_file::classes(&path)?;
-    let alike = known.as_deref().is_some_and(|known| are_same_classes(known, classes));
+    let before = model_file::manifest(&path)?;
+    let known = before.as_ref().map(|before| &before.classes);
+    let alike = known.is_some_and(|known| are_same_classes(known, classes));
     let (network, taken) = if alike {
         weights::go_on_from(network, spec, &path)?
     } else {
         weights::begin_from(network, spec, &path)?
     };
-    let of_classes = match &known {
+    let of_classes = match known {
         Some(_) if alike => "; its classes are the same".to_owned(),
         Some(known) => format!("; its classes are others ({})", known.join(", ")),
         None => String::new(),
@@ -47,5 +59,5 @@ pub(super) fn start_weights(
         "weights: {loaded} tensors loaded from {}, {new}, {left_out} of the file left out{of_classes}",
         path.display()
     );
-    Ok((network, Some(line)))
+    Ok(Started { network, line: Some(line), seen: before.map(|before| before.seen).unwrap_or_default() })
 }

@@ -11,6 +11,7 @@ use hema_core::data::{Dataset, are_same_classes};
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 use hema_core::sampler::Draw;
+use hema_core::seen::Seen;
 use hema_core::tta;
 
 use super::training_images::{Labelled, TrainingImages, shrink};
@@ -32,6 +33,8 @@ pub(super) struct Distilled {
 pub(super) struct Teachers {
     predictor: Option<Arc<Predictor>>,
     temperature: f64,
+    /// Prints of the images that they had seen.
+    seen: Arc<Seen>,
 }
 
 impl Teachers {
@@ -42,8 +45,11 @@ impl Teachers {
     pub(super) fn open(recipe: &Recipe, classes: &[String], device: &Device) -> Result<Self> {
         let paths = &recipe.distill.teachers;
         let temperature = recipe.distill.temperature;
-        let Some(first) = paths.first() else { return Ok(Self { predictor: None, temperature }) };
-        let (predictor, _) = Predictor::open(paths, device)?;
+        let Some(first) = paths.first() else {
+            return Ok(Self { predictor: None, temperature, seen: Arc::default() });
+        };
+        let (predictor, manifests) = Predictor::open(paths, device)?;
+        let seen = manifests.iter().fold(Seen::default(), |seen, manifest| seen.and(&manifest.seen));
         if !are_same_classes(predictor.classes(), classes) {
             let (found, expected) = (predictor.classes().join(", "), classes.join(", "));
             return Err(Error::new(format!("a model for the classes {found}; the data has {expected}"))
@@ -52,7 +58,12 @@ impl Teachers {
         }
         // an image that is changed anew in every epoch needs no views besides
         let predictor = predictor.with_precision(recipe.precision.on(device)).with_tta(tta::NONE);
-        Ok(Self { predictor: Some(Arc::new(predictor)), temperature })
+        Ok(Self { predictor: Some(Arc::new(predictor)), temperature, seen: Arc::new(seen) })
+    }
+
+    /// Prints of the images that the teachers had seen.
+    pub(super) fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     /// A batch of the training images with the teachers' probabilities, at the size that a stage shows images

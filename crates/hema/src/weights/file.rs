@@ -19,8 +19,9 @@ use crate::memory;
 
 /// Files above this are refused before they are read: 8 GiB, several times the largest model of the zoo.
 pub(crate) const MAX_BYTES: u64 = 8 << 30;
-/// Longest header that is read, many times that of an ensemble of the zoo's deepest networks.
-const MAX_HEADER: u64 = 16 << 20;
+/// Longest header that is read: what the format allows. Those of models are long by the prints of the images
+/// that they have seen.
+const MAX_HEADER: u64 = 100_000_000;
 /// Bytes before the header, which say its length.
 const LENGTH: u64 = 8;
 /// Text entry that holds the checksum.

@@ -18,10 +18,11 @@ use crate::audit::measurements::thumbnail::{SIDE, Thumbnail};
 
 /// Bits of a hash.
 const BITS: usize = 64;
-/// The vertical and horizontal frequency of each bit: the lowest that are odd in at least one direction.
-const FREQUENCIES: [(usize, usize); BITS] = lowest_odd();
+/// The vertical and horizontal frequency of each bit, and then of each bit of the second hash: the lowest
+/// that are odd in at least one direction.
+const FREQUENCIES: [(usize, usize); 2 * BITS] = lowest_odd();
 /// Frequencies are below it.
-const LIMIT: usize = 11;
+const LIMIT: usize = 15;
 /// A coefficient counts as positive above it, where all coefficients together have the norm 1.
 const NOISE: f32 = 0.006;
 
@@ -52,18 +53,31 @@ impl Spectrum {
         self.hashes(0.0).next().unwrap_or(0)
     }
 
+    /// Two hashes of the picture in every orientation in which [`Spectrum::hashes`] gives one: that one, and
+    /// a second of the next higher frequencies. With a `tolerance` of 0 the first are those of the picture
+    /// laid upright.
+    pub(crate) fn hashes_twice(&self, tolerance: f32) -> impl Iterator<Item = [u64; 2]> {
+        let (low, high) = FREQUENCIES.split_at(BITS);
+        self.laid(tolerance).map(move |laid| [low, high].map(|frequencies| self.hash_laid(laid, frequencies)))
+    }
+
     /// The hashes of the picture in every orientation in which a copy of it could be upright whose lowest
     /// frequencies differ by less than `tolerance` (of 1, the norm of all).
     pub(crate) fn hashes(&self, tolerance: f32) -> impl Iterator<Item = u64> {
-        let upright = move |laid: &Orientation| {
-            let (across, down) = (self.coefficient(*laid, 0, 1), self.coefficient(*laid, 1, 0));
-            across >= -tolerance && down >= -tolerance && across >= down - tolerance
-        };
-        Orientation::ALL.into_iter().filter(upright).map(|laid| self.hash_laid(laid))
+        self.laid(tolerance).map(|laid| self.hash_laid(laid, &FREQUENCIES[..BITS]))
     }
 
-    fn hash_laid(&self, orientation: Orientation) -> u64 {
-        FREQUENCIES.iter().enumerate().fold(0, |hash, (i, &(down, across))| {
+    /// The orientations in which the picture is upright, or would be after a change of its lowest
+    /// frequencies.
+    fn laid(&self, tolerance: f32) -> impl Iterator<Item = Orientation> {
+        Orientation::ALL.into_iter().filter(move |laid| {
+            let (across, down) = (self.coefficient(*laid, 0, 1), self.coefficient(*laid, 1, 0));
+            across >= -tolerance && down >= -tolerance && across >= down - tolerance
+        })
+    }
+
+    fn hash_laid(&self, orientation: Orientation, frequencies: &[(usize, usize)]) -> u64 {
+        frequencies.iter().enumerate().fold(0, |hash, (i, &(down, across))| {
             let positive = self.coefficient(orientation, down, across) > NOISE;
             // low and high frequencies are dealt out to the four quarters of the hash in turn
             hash | u64::from(positive) << (i % 4 * (BITS / 4) + i / 4)
@@ -92,12 +106,12 @@ impl Transform {
 }
 
 /// The lowest pairs of frequencies with an odd one among them, by the length of the wave vector.
-const fn lowest_odd() -> [(usize, usize); BITS] {
-    let mut found = [(0, 0); BITS];
+const fn lowest_odd() -> [(usize, usize); 2 * BITS] {
+    let mut found = [(0, 0); 2 * BITS];
     let (mut n, mut length) = (0, 1_usize);
-    while n < BITS {
+    while n < 2 * BITS {
         let mut down = 0;
-        while down * down <= length && n < BITS {
+        while down * down <= length && n < 2 * BITS {
             let across = (length - down * down).isqrt();
             if across * across + down * down == length && (down % 2 == 1 || across % 2 == 1) {
                 found[n] = (down, across);

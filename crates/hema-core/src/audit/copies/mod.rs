@@ -6,5 +6,5 @@ mod detail;
 pub(crate) mod duplicates;
 pub(crate) mod frequencies;
 pub(crate) mod groups;
-mod hash;
-mod search;
+pub(crate) mod hash;
+pub(crate) mod search;

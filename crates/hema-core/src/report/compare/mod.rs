@@ -70,8 +70,8 @@ fn flattered(runs: &[RunReport]) -> Option<String> {
         _ => flattered.join(", "),
     };
     Some(format!(
-        "<strong>Chosen by these images:</strong> {who} may have been judged on the images that the epoch or the \
-         temperature was chosen by, which flatters them. The test part is for the last look."
+        "<strong>Chosen by these images:</strong> {who} may have been judged on images of the training, or on those that the \
+         epoch or the temperature was chosen by, which flatters them. The test part is for the last look."
     ))
 }
 

@@ -62,6 +62,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
             classes: classes.iter().map(|c| c.0.to_string()).collect(),
             counts: classes.iter().map(|c| c.1).collect(),
             skipped: 0,
+            known: None,
             synthetic: false,
         },
         suites: suites(&conditions),

@@ -143,7 +143,14 @@ fn a_checkpoint_that_was_damaged_or_edited_is_refused() {
             *json = document.to_string();
         })
     };
-    for (key, value) in [("stage", 9), ("stage_epoch", 1 << 40), ("epoch", 1 << 40), ("batch", 1_u64 << 60)] {
+    for (key, value) in [
+        ("stage", 9),
+        ("stage_epoch", 1 << 40),
+        ("epoch", 1 << 40),
+        ("batch", 1_u64 << 60),
+        ("step", u64::MAX),
+        ("stage_step", u64::MAX),
+    ] {
         let error = position(key, value.into());
         assert!(error.ends_with("its position is none of a run by its recipe"), "{key}: {error}");
     }
