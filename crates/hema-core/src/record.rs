@@ -77,6 +77,9 @@ impl Evaluation {
             let of =
                 |suite: &SuiteScores| unseen_accuracy(conditions.iter().filter(|c| c.is_of(&suite.name)));
             self.suites.iter_mut().for_each(|suite| suite.unseen_accuracy = of(suite));
+            // the one suite of such records whose conditions were drawn
+            let drawn = self.conditions.iter_mut().filter(|condition| condition.is_of("challenge"));
+            drawn.for_each(|condition| condition.is_drawn = true);
         }
         Self { format: EVALUATION_FORMAT, ..self }
     }
@@ -85,7 +88,14 @@ impl Evaluation {
     /// empty where the record does not say.
     pub fn kept_under(&self, suite: &str) -> Vec<Kept> {
         let of_suite = self.conditions.iter().filter(|condition| condition.is_of(suite));
-        kept_under_all(&of_suite.map(|condition| condition.kept.as_slice()).collect::<Vec<_>>())
+        let mut kept =
+            kept_under_all(&of_suite.map(|condition| condition.kept.as_slice()).collect::<Vec<_>>());
+        // of all images it is the accuracy, which has its interval
+        let all = kept.iter_mut().filter(|kept| kept.threshold <= 0.0);
+        for (kept, suite) in all.zip(self.suites.iter().find(|scores| scores.name == suite)) {
+            kept.accuracy_interval = suite.accuracy_interval;
+        }
+        kept
     }
 
     /// How many operators training shares with a condition of a suite, and how many that condition has, where

@@ -34,7 +34,7 @@ pub(super) fn sentences(findings: &Findings) -> Vec<String> {
     });
     let of_suite = |suite: &SuiteMeans| {
         let on = if suites.len() > 1 {
-            format!("On images degraded by the suite {}", words(suite.name))
+            format!("Under the suite {}", words(suite.name))
         } else {
             "On degraded images".into()
         };
@@ -77,7 +77,7 @@ impl Claim {
         let [low, high] = self.interval;
         let range = interval(self.interval).unwrap_or_default();
         let measured = format!(
-            "{} it names with {} on average and {} are right (95\u{202f}% interval {range})",
+            "{} its probabilities average {}, and {} of the names are right (95\u{202f}% interval {range})",
             self.on,
             percent(self.probability),
             percent(self.accuracy)
@@ -91,8 +91,8 @@ impl Claim {
         let images = counted(self.images, "image");
         if self.error > self.by_chance {
             return format!(
-                "{measured}: right on average, but <strong>not one by one</strong>: its calibration error is {}, where chance \
-                 alone gives true probabilities of {images} up to {}.",
+                "{measured}: the averages agree as far as {images} can tell, but single probabilities do <strong>not \
+                 hold</strong>: the calibration error is {}, where chance alone gives true ones up to {}.",
                 percent(self.error),
                 percent(self.by_chance)
             );

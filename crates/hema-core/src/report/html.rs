@@ -128,6 +128,15 @@ pub(super) fn words(name: &str) -> String {
     escape(&name.replace('_', " "))
 }
 
+/// Names in a sentence: `a, b and c`.
+pub(super) fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// A path that may break between its folders. Escaped.
 pub(super) fn breakable(path: &str) -> String {
     escape(path).replace('/', "/<wbr>")

@@ -19,7 +19,7 @@ pub(super) fn draw(findings: &Findings) -> String {
         if kept.is_empty() {
             String::new()
         } else {
-            table(&format!("Degraded by the suite {}", words(suite.name)), &kept)
+            table(&format!("Under the suite {}", words(suite.name)), &kept)
         }
     });
     let warning = if degraded.is_empty() {

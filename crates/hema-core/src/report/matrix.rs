@@ -121,20 +121,21 @@ fn heat_map(suite: &str, mut rows: Vec<&Corruption>) -> String {
         0 => "<th scope=\"col\">accuracy</th>".into(),
         _ => format!("<th scope=\"col\">{severity}</th>"),
     });
+    // with one column the mean is that column
+    let several = severities.len() > 1;
     let body = each(&rows, |row| {
+        let mean = percent_bare(row.accuracy().unwrap_or(f64::NAN));
+        let mean = if several { format!("<td class=\"total\">{mean}</td>") } else { String::new() };
         let cells = each(&severities, |severity| heat_cell(row, *severity));
         let mark = if row.trained_on { "<sup>†</sup>" } else { "" };
-        format!(
-            "<tr><th scope=\"row\">{}{mark}</th>{cells}<td class=\"total\">{}</td></tr>",
-            words(row.name),
-            percent_bare(row.accuracy().unwrap_or(f64::NAN))
-        )
+        format!("<tr><th scope=\"row\">{}{mark}</th>{cells}{mean}</tr>", words(row.name))
     });
     let table = format!(
-        "<table class=\"matrix heat\"><caption>Suite: {}</caption><thead><tr><th class=\"corner\" scope=\"col\">{}</th>{heads}\
-         <th scope=\"col\" class=\"total\">mean</th></tr></thead><tbody>{body}</tbody></table>",
+        "<table class=\"matrix heat\"><caption>Suite: {}</caption><thead><tr><th class=\"corner\" scope=\"col\">{}</th>{heads}{}\
+         </tr></thead><tbody>{body}</tbody></table>",
         words(suite),
-        if scaled { "severity →" } else { "condition" }
+        if scaled { "severity →" } else { "condition" },
+        if several { "<th scope=\"col\" class=\"total\">mean</th>" } else { "" }
     );
     scroll_box(&format!("Accuracy by corruption and severity, suite {suite}"), &table)
 }

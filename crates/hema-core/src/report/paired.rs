@@ -72,7 +72,11 @@ pub(super) fn clear_best(values: &[Option<f64>], rights: &[Option<Right>], rows:
 
 /// A probability of chance, for readers.
 pub(super) fn p_text(p: f64) -> String {
-    if p < 0.001 { "p &lt; 0.001".into() } else { format!("p = {p:.2}") }
+    match p {
+        ..0.001 => "p &lt; 0.001".into(),
+        ..0.01 => format!("p = {p:.3}"),
+        _ => format!("p = {p:.2}"),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Which kind of degradation costs a model most, as far as its images can tell.
 
 use super::findings::{Corruption, Findings};
-use super::html::{capital, counted, percent, words};
+use super::html::{capital, counted, listed, percent, words};
 use super::paired::{self, Right};
 
 /// More kinds than this that cannot be told apart are counted, not named.
@@ -68,7 +68,7 @@ pub(super) fn sentence(findings: &Findings) -> Option<String> {
         [] => format!("{name} hurts it most: {mean} on average{}.", at_strongest(worst)),
         some if some.len() < NAMED => format!(
             "{name} comes out worst, {mean} on average; these images do not tell it from {}.",
-            some.join(" and ")
+            listed(some)
         ),
         many => format!(
             "{name} comes out worst, {mean} on average; these images do not tell it from {} other kinds.",

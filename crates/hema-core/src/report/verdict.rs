@@ -1,7 +1,7 @@
 //! The headline of a run in numbers, one picture and a few plain sentences.
 
 use super::findings::{Findings, SuiteMeans, condition_name};
-use super::html::{counted, each, escape, interval, percent, points, words};
+use super::html::{counted, each, escape, interval, listed, percent, points, words};
 use super::svg::{self, Scale};
 use super::{assumed, honesty, trouble};
 
@@ -31,17 +31,18 @@ fn numbers(findings: &Findings) -> String {
         1 => what.to_owned(),
         _ => format!("{what}, suite {}", words(suite.name)),
     };
-    let degraded = each(&suites, |suite| {
+    let degraded = |suite: &SuiteMeans| {
         let accuracy = suite.accuracy().map_or(super::html::UNKNOWN.into(), percent);
         number(&named("Accuracy under degradation", suite), &accuracy, &degraded_note(suite))
-    });
+    };
     let costs = each(&suites, |suite| {
         let change = suite.accuracy().zip(findings.clean_accuracy()).map(|(under, clean)| under - clean);
         change.map_or(String::new(), |change| {
             number(&named("Change by degradation", suite), &points(change), &change_note(suite))
         })
     });
-    degraded + &clean.unwrap_or_default() + &costs
+    let (first, others) = (each(&suites[..1], degraded), each(&suites[1..], degraded));
+    first + &clean.unwrap_or_default() + &others + &costs
 }
 
 /// The unit of a change, and its interval.
@@ -97,10 +98,7 @@ fn overall(findings: &Findings) -> Option<String> {
         let average = if suite.conditions.len() > 1 { ", on average" } else { "" };
         Some(match suites.len() {
             1 => format!("When the images get worse{average}, it names {accuracy} correctly."),
-            _ => format!(
-                "Degraded by the suite {}{average}, it names {accuracy} correctly.",
-                words(suite.name)
-            ),
+            _ => format!("Under the suite {}{average}, it names {accuracy} correctly.", words(suite.name)),
         })
     };
     let sentences: Vec<String> = on_clean.into_iter().chain(suites.iter().filter_map(under)).collect();
@@ -119,7 +117,7 @@ fn weakest(findings: &Findings) -> Option<String> {
             weakest.names.len()
         ));
     }
-    let names = weakest.names.iter().map(strong).collect::<Vec<_>>().join(" and ");
+    let names = listed(&weakest.names.iter().map(strong).collect::<Vec<_>>());
     if weakest.names.len() > 1 {
         return Some(format!(
             "{where_from} the classes missed most are {names}: {recall} of each are found."

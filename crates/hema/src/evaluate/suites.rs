@@ -33,14 +33,14 @@ pub(super) fn sum_up(
         size,
         conditions: conditions.len(),
         accuracy,
-        accuracy_interval: interval_of_mean(&shares),
+        accuracy_interval: interval(&conditions),
         change: Some(accuracy - clean.scores.accuracy()),
         change_interval: Some(interval_of_mean_difference(&changes)),
         balanced_accuracy: over(|scores| scores.number(&BALANCED_ACCURACY))?,
         ece: over(|scores| scores.number(&ECE))?,
         worst: worst.0.to_owned(),
         worst_accuracy: worst.1,
-        worst_interval: Some(interval_of_mean(&share_right(&of_worst))),
+        worst_interval: Some(interval(&of_worst)),
         unseen_accuracy: unseen_accuracy(conditions.iter().copied()),
         relative: relative_errors(1.0 - clean.scores.number(&BALANCED_ACCURACY), &errors),
     })
@@ -55,6 +55,14 @@ fn by_corruption<'a>(conditions: &[&'a ConditionScores], score: fn(&Scores) -> f
             Some((name(group[0]), mean(group.iter().map(|condition| score(&condition.scores)))?))
         })
         .collect()
+}
+
+/// The interval of the mean accuracy over conditions, of a single one its own.
+fn interval(conditions: &[&ConditionScores]) -> [f64; 2] {
+    match conditions {
+        [only] => only.scores.accuracy_interval(),
+        _ => interval_of_mean(&share_right(conditions)),
+    }
 }
 
 /// In how many of the conditions each image was named rightly, as a share.

@@ -161,17 +161,17 @@ fn suite_rows(evaluation: &Evaluation, suite: &SuiteScores) -> Vec<Vec<String>> 
         percent(suite.worst_accuracy),
         suite.worst_interval.map(range),
     ));
-    rows.push(match (suite.unseen_accuracy, evaluation.shared_operators(name)) {
-        (None, _) => row("  under conditions that training did not use".into(), "none".into(), None),
-        (Some(accuracy), None) => {
-            row("  under conditions that training did not use".into(), percent(accuracy), None)
+    let unused = |name: String, accuracy: f64| row(name, percent(accuracy), None);
+    match (suite.unseen_accuracy, evaluation.shared_operators(name)) {
+        (None, _) => rows.push(row("  training used all of its operators".into(), String::new(), None)),
+        (Some(accuracy), Some([some, all])) => {
+            rows.push(unused(format!("  not trained on ({some} of {all} operators were)"), accuracy));
         }
-        (Some(accuracy), Some([some, all])) => row(
-            format!("  with operators that training did not use ({some} of {all} it did)"),
-            percent(accuracy),
-            None,
-        ),
-    });
+        (Some(accuracy), None) if (accuracy - suite.accuracy).abs() > 1e-9 => {
+            rows.push(unused("  under conditions not trained on".into(), accuracy));
+        }
+        (Some(_), None) => {}
+    }
     if let Some(errors) = suite.relative {
         rows.push(row("  balanced error over AlexNet's (BE)".into(), format!("{:.3}", errors.be), None));
         rows.push(row(

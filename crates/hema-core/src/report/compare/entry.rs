@@ -59,7 +59,7 @@ impl Entry {
             return metric_range(measure.metric(), measure.interval(&findings[only])?);
         }
         let score = SeriesScore::new(measure.metric(), String::new(), self.values(findings, measure));
-        let [low, high] = score.range().map(|value| measure.text(value));
-        score.deviation.is_finite().then(|| format!("± {}, {low} to {high}", score.deviation_text()))
+        let range = metric_range(measure.metric(), score.range()).filter(|_| score.deviation.is_finite())?;
+        Some(format!("± {}<br>{range}", score.deviation_text()))
     }
 }

@@ -1,7 +1,7 @@
 //! Which run is the best, and whether that is more than chance.
 
 use super::super::findings::Findings;
-use super::super::html::{UNKNOWN, counted, each, escape, percent, points_bare};
+use super::super::html::{UNKNOWN, counted, each, escape, listed, percent, points_bare};
 use super::super::paired::{self, Contest, Right};
 use super::super::run_report::RunReport;
 use super::entry::Entry;
@@ -64,7 +64,7 @@ fn within(runs: &[RunReport], findings: &[Findings], measure: &Measure, group: &
     let is_best = |value: &Option<f64>| value.is_some_and(|value| accuracy - value < SAME);
     let tied: Vec<String> = (0..group.len()).filter(|at| is_best(&values[*at])).map(name).collect();
     if tied.len() > 1 {
-        return Some(format!("{} score the same {when}: {}.", tied.join(" and "), percent(accuracy)));
+        return Some(format!("{} score the same {when}: {}.", listed(&tied), percent(accuracy)));
     }
     let Some(Contest { best, rival, p, is_clear }) = paired::contest(&values, &rights, 1) else {
         return Some(format!(

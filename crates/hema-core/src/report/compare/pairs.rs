@@ -17,11 +17,12 @@ struct Pair {
     p: f64,
 }
 
-/// The table of pairs; nothing where no two runs can be paired, or where the one pair stands in the verdict.
+/// The table of pairs; nothing where no two runs can be paired, or where there are but two, whose test stands
+/// in the verdict.
 pub(super) fn draw(runs: &[RunReport], findings: &[Findings], measures: &[Measure]) -> String {
     let rows: Vec<(&Measure, Pair)> =
         measures.iter().flat_map(|m| pairs(findings, m).into_iter().map(move |pair| (m, pair))).collect();
-    if rows.len() < 2 {
+    if runs.len() < 3 || rows.is_empty() {
         return String::new();
     }
     let body = each(&rows, |(measure, pair)| {
@@ -31,7 +32,7 @@ pub(super) fn draw(runs: &[RunReport], findings: &[Findings], measures: &[Measur
              <td class=\"n\">{}</td></tr>",
             measure.head(),
             points(pair.difference),
-            paired::p_text(pair.p).trim_start_matches("p = ")
+            paired::p_text(pair.p).trim_start_matches("p ").trim_start_matches("= ")
         )
     });
     let table = format!(
