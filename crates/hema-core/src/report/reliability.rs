@@ -56,7 +56,7 @@ pub(super) fn draw(findings: &Findings) -> String {
     let groups = groups(findings);
     let diagrams = each(&groups, |group| diagram(&group.title, &group.bins));
     let numbers = each(&groups, |group| numbers(&group.title, &group.bins));
-    format!("<div class=\"panels\">{diagrams}{}</div>", scores(&groups))
+    format!("<div class=\"panels\">{diagrams}</div>{}", scores(&groups))
         + &format!("<details><summary>The bars in numbers</summary>{numbers}</details>")
         + &aid(
             "Each bar gathers the images that the model named with a similar probability and shows how many of those \

@@ -7,7 +7,7 @@
 mod tests;
 
 use super::html::{
-    aid, breakable, capital, count, counted, each, escape, interval, percent,
+    aid, breakable, capital, count, counted, each, escape, interval, message, percent,
     probability as probability_text, scroll_box, words,
 };
 use super::page::page;
@@ -145,7 +145,7 @@ fn headline(gallery: &Gallery) -> String {
     let lost = gallery.unreadable.len() as u64;
     let lost = if lost > 0 { number("Not read", &count(lost), "and not named") } else { String::new() };
     let warnings = each(&gallery.warnings, |warning| {
-        format!("<p class=\"warning\" role=\"note\">{}</p>", escape(warning))
+        format!("<p class=\"warning\" role=\"note\">{}</p>", message(warning))
     });
     format!(
         "{warnings}<div class=\"headline\"><div class=\"numbers\">{numbers}{lost}</div></div><ul class=\"verdict\"><li>A \

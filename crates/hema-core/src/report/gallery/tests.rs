@@ -47,7 +47,7 @@ fn page(source: &Source, answers: &[Answer], sure: Option<f64>) -> String {
         answers,
         unreadable: &unreadable,
         sure,
-        warnings: vec!["nearly all are <named> alike".into()],
+        warnings: vec!["nearly all are <named> alike, ask `hema <x>`".into()],
         weights: Vec::new(),
         table: Some("out.csv".into()),
         provenance: Provenance::now("hema predict", "CPU"),
@@ -66,7 +66,10 @@ fn the_unsure_come_first_and_names_stay_text() {
     assert!(!page.contains("<img src=x") && !page.contains("<b>ig</b>") && page.contains("&lt;b&gt;ig"));
     // the one that could not be read is among them, as on the console
     assert!(page.contains("To look at</span> <strong>7</strong> <small>of 11 (63.6\u{202f}%)"), "{page}");
-    assert!(page.find("nearly all are &lt;named&gt; alike").unwrap() < page.find("To look at").unwrap());
+    assert!(
+        page.find("Nearly all are &lt;named&gt; alike, ask <code>hema &lt;x&gt;</code>.").unwrap()
+            < page.find("To look at").unwrap()
+    );
     let unsure = page.find("<section id=\"unsure\"").unwrap();
     let sure = page.find("<section id=\"sure\"").unwrap();
     assert!(unsure < sure);
