@@ -270,9 +270,9 @@ pub(crate) fn percent(share: f64) -> String {
 
 /// The value of a metric, as its row says that the terminal writes it.
 pub(crate) fn metric_text(metric: &Metric, value: f64) -> String {
-    match metric.terminal {
+    match metric.notation {
         Notation::Percent => percent(value),
-        Notation::Number => format!("{value:.4}"),
+        Notation::Number => format!("{value:.3}"),
     }
 }
 

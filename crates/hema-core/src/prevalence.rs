@@ -14,6 +14,7 @@ use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::wilson;
 use crate::rng::{self, Purpose};
 
 /// Number of images with the training's distribution that are counted in: a few images alone must not make
@@ -23,6 +24,8 @@ const PSEUDO_COUNT: f64 = 10.0;
 const TOLERANCE: f64 = 1e-7;
 /// The same for an estimate from a resample, whose spread is far wider.
 const TOLERANCE_OF_RESAMPLE: f64 = 1e-4;
+/// Weight above which one class takes nearly all of the images.
+const NEARLY_ALL: f64 = 0.9;
 const MOST_ROUNDS: usize = 1000;
 /// Resamples behind an interval.
 const RESAMPLES: usize = 200;
@@ -38,8 +41,9 @@ pub struct ClassWeight {
     pub training: f64,
     /// Weight that the predictions themselves make likeliest; the weights of all classes sum to 1.
     pub weight: f64,
-    /// 95 % interval of the weight by a bootstrap over the images (Efron, 1979). It knows how few the images
-    /// are, and nothing of how wrong the model is about them.
+    /// 95 % interval of the weight by a bootstrap over the images (Efron, 1979), no narrower than that of a
+    /// count of as many cells. It knows how few the images are, and nothing of how wrong the model is about
+    /// them.
     pub interval: [f64; 2],
 }
 
@@ -73,8 +77,12 @@ pub fn with_intervals(rows: &[f32], training: &[f64], weights: &[f64], names: &[
     let interval = |class: usize| {
         let mut found: Vec<f64> = resampled.iter().map(|weights| weights[class]).collect();
         found.sort_by(f64::total_cmp);
-        // the estimate itself is always inside
-        [found[BEYOND].min(weights[class]), found[RESAMPLES - 1 - BEYOND].max(weights[class])]
+        // the estimate itself is always inside; and no method knows a share better than by counting the cells
+        let [low, high] = wilson((weights[class] * images as f64).round() as u64, images as u64);
+        [
+            found[BEYOND].min(weights[class]).min(low),
+            found[RESAMPLES - 1 - BEYOND].max(weights[class]).max(high),
+        ]
     };
     let weight = |(class, name): (usize, &String)| ClassWeight {
         name: name.clone(),
@@ -83,6 +91,20 @@ pub fn with_intervals(rows: &[f32], training: &[f64], weights: &[f64], names: &[
         interval: interval(class),
     };
     names.iter().enumerate().map(weight).collect()
+}
+
+/// A sentence on weights of which one class takes nearly all, though it has not nearly all of the training
+/// images: more often the model is wrong than the images are all alike.
+pub fn doubt(weights: &[ClassWeight]) -> Option<String> {
+    let nearly_all =
+        weights.iter().find(|class| class.weight > NEARLY_ALL && class.training < 0.5 * class.weight)?;
+    Some(format!(
+        "the weights give {} nearly all of the images ({:.1} %; {:.1} % in training): more likely the model is wrong about \
+         them than they are all alike; do not use --adapt-prevalence unless you know that they are",
+        nearly_all.name,
+        100.0 * nearly_all.weight,
+        100.0 * nearly_all.training
+    ))
 }
 
 /// The weights that rows make likeliest, each of which counts so many times, by expectation maximisation
@@ -200,6 +222,26 @@ mod tests {
         assert!(low < 0.9 && 0.9 < high, "{low} {high}");
         assert!(high - low < 0.5 * (few_high - few_low) && high - low > 0.01, "{low} {high}");
         let alone = with_intervals(&[], &[0.5, 0.5], &[0.5, 0.5], &names);
-        assert_eq!(alone[1].interval, [0.5, 0.5]);
+        assert_eq!(alone[1].interval, [0.0, 1.0]);
+    }
+
+    #[test]
+    fn weights_at_the_edge_have_an_interval_and_are_doubted() {
+        let names = ["monocyte", "platelet"].map(String::from);
+        let rows = [1.0, 0.0].repeat(351);
+        let training = [0.125, 0.875];
+        let weights = adapt(&mut rows.clone(), &training);
+        let weights = with_intervals(&rows, &training, &weights, &names);
+        let ClassWeight { weight, interval: [low, high], .. } = weights[0];
+        assert!(weight > 0.97 && low < weight - 0.01 && high > weight + 0.005, "{weights:?}");
+        let said = doubt(&weights).unwrap();
+        assert!(
+            said.starts_with(
+                "the weights give monocyte nearly all of the images (97.6 %; 12.5 % in training)"
+            ),
+            "{said}"
+        );
+        let usual = [ClassWeight { weight: 0.6, ..weights[0].clone() }];
+        assert_eq!(doubt(&usual), None);
     }
 }

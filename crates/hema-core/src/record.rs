@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Notice, Skipped};
+use crate::metrics::{kept_under_all, mean};
 use crate::prevalence::ClassWeight;
 use crate::provenance::Provenance;
 use crate::seen::Known;
@@ -15,8 +16,9 @@ use crate::tta;
 pub use crate::metrics::{ClassScores, Excluded, Kept, Outcomes, ReliabilityBin, Scores};
 
 /// Format number of [`Evaluation`]; raised when a field changes its meaning. Up to format 1, macro F1 counted
-/// a class without images as 0 where something was predicted to be of it.
-pub const EVALUATION_FORMAT: u32 = 2;
+/// a class without images as 0 where something was predicted to be of it; up to format 2, a condition of many
+/// operators was taken for trained on where training had used one of them.
+pub const EVALUATION_FORMAT: u32 = 3;
 
 /// One model judged on one part of one data set, clean and under every degradation asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,10 +69,42 @@ pub struct Adaptation {
 impl Evaluation {
     /// A record of any older format as one of this.
     pub fn upgraded(mut self) -> Self {
-        if self.format < EVALUATION_FORMAT {
+        if self.format < 2 {
             self.conditions.iter_mut().for_each(|condition| condition.scores.average_f1_anew());
         }
+        if self.format < EVALUATION_FORMAT {
+            let conditions = &self.conditions;
+            let of =
+                |suite: &SuiteScores| unseen_accuracy(conditions.iter().filter(|c| c.is_of(&suite.name)));
+            self.suites.iter_mut().for_each(|suite| suite.unseen_accuracy = of(suite));
+            // the one suite of such records whose conditions were drawn
+            let drawn = self.conditions.iter_mut().filter(|condition| condition.is_of("challenge"));
+            drawn.for_each(|condition| condition.is_drawn = true);
+        }
         Self { format: EVALUATION_FORMAT, ..self }
+    }
+
+    /// The images that are left to the model by each threshold under all conditions of a suite together;
+    /// empty where the record does not say.
+    pub fn kept_under(&self, suite: &str) -> Vec<Kept> {
+        let of_suite = self.conditions.iter().filter(|condition| condition.is_of(suite));
+        let mut kept =
+            kept_under_all(&of_suite.map(|condition| condition.kept.as_slice()).collect::<Vec<_>>());
+        // of all images it is the accuracy, which has its interval
+        let all = kept.iter_mut().filter(|kept| kept.threshold <= 0.0);
+        for (kept, suite) in all.zip(self.suites.iter().find(|scores| scores.name == suite)) {
+            kept.accuracy_interval = suite.accuracy_interval;
+        }
+        kept
+    }
+
+    /// How many operators training shares with a condition of a suite, and how many that condition has, where
+    /// it shares some and not all of them; of several such conditions the one that shares most.
+    pub fn shared_operators(&self, suite: &str) -> Option<[usize; 2]> {
+        let of_suite = self.conditions.iter().filter(|condition| condition.is_of(suite));
+        let shared =
+            of_suite.map(|c| [c.trained_on.len(), c.operators]).filter(|[some, all]| 0 < *some && some < all);
+        shared.max()
     }
 
     /// Sentences that say that the scores flatter the model, where it was trained on some of the very images
@@ -131,6 +165,12 @@ impl Evaluation {
         let [epochs, planned] = self.model.unfinished?;
         Some(format!("The run of this model is not finished: {epochs} of {planned} epochs are done."))
     }
+}
+
+/// Mean accuracy over the conditions that have an operator which training did not use; `None` without any.
+pub fn unseen_accuracy<'a>(conditions: impl IntoIterator<Item = &'a ConditionScores>) -> Option<f64> {
+    let unseen = conditions.into_iter().filter(|condition| !condition.is_trained_on());
+    mean(unseen.map(|condition| condition.scores.accuracy()))
 }
 
 /// Model that was judged, as a report describes it.
@@ -214,6 +254,9 @@ pub struct ConditionScores {
     /// Operators of the condition that the training recipe also used.
     #[serde(default)]
     pub trained_on: Vec<String>,
+    /// Whether it draws its operators anew for every image, so that no kind of damage is known by its name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_drawn: bool,
     /// One of the images under this condition: a PNG, base64; empty for clean images.
     #[serde(default)]
     pub thumbnail: String,
@@ -222,6 +265,22 @@ pub struct ConditionScores {
     /// Which images are named rightly; none in older records.
     #[serde(default, skip_serializing_if = "Outcomes::is_empty")]
     pub right: Outcomes,
+    /// The images of at least some probability, and how often they are named rightly, by rising thresholds;
+    /// empty for clean images, whose rows stand in the record itself, and in older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Kept>,
+}
+
+impl ConditionScores {
+    /// Whether training used every operator of the condition: it says little of trouble nobody thought of.
+    pub fn is_trained_on(&self) -> bool {
+        !self.trained_on.is_empty() && self.trained_on.len() >= self.operators
+    }
+
+    /// Whether it is a condition of a suite of this name; clean images are of none.
+    fn is_of(&self, suite: &str) -> bool {
+        self.corruption.is_some() && self.suite == suite
+    }
 }
 
 /// Means over the conditions of one suite.
@@ -238,6 +297,12 @@ pub struct SuiteScores {
     /// 95 % interval of the mean accuracy over the images, each with all its conditions (Agresti and Coull,
     /// 1998).
     pub accuracy_interval: [f64; 2],
+    /// Mean accuracy less that on the clean images, 0 to 1 below or above 0; `None` in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<f64>,
+    /// 95 % interval of the change over the images, each compared with itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_interval: Option<[f64; 2]>,
     /// Mean balanced accuracy over the conditions.
     pub balanced_accuracy: f64,
     /// Mean expected calibration error over the conditions.
@@ -246,8 +311,11 @@ pub struct SuiteScores {
     pub worst: String,
     /// Mean accuracy under the worst corruption.
     pub worst_accuracy: f64,
-    /// Mean accuracy over the conditions that share no operator with the training recipe; `None` when there
-    /// is no such condition.
+    /// 95 % interval of that, over the images; `None` in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_interval: Option<[f64; 2]>,
+    /// Mean accuracy over the conditions that have an operator which the training recipe does not use; `None`
+    /// when there is no such condition.
     pub unseen_accuracy: Option<f64>,
     /// Errors relative to a published baseline, for a suite that has one.
     pub relative: Option<RelativeErrors>,

@@ -77,7 +77,7 @@ pub fn name(device: &Device) -> String {
     }
     debug_assert!(is_cpu(device));
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    format!("cpu, {threads} threads")
+    format!("cpu, {threads} thread{}", if threads == 1 { "" } else { "s" })
 }
 
 /// Whether it is the processor, which has kernels of its own.

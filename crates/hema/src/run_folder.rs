@@ -107,10 +107,9 @@ fn no_record(reason: &serde_json::Error, path: &Path) -> Error {
 /// # Errors
 /// A path without an evaluation, or with one of a newer format.
 pub fn read_report(given: &Path) -> Result<RunReport> {
-    let input = model_file::run_of(given);
-    let file = if input.is_dir() { input.join(EVALUATION) } else { input.to_path_buf() };
+    let file = record_of(given);
     if !file.exists() {
-        return Err(no_report(given, input));
+        return Err(no_report(given, model_file::run_of(given)));
     }
     let evaluation = read_evaluation(&file)?;
     let folder = file.parent().unwrap_or(Path::new("."));
@@ -145,6 +144,12 @@ fn no_report(given: &Path, input: &Path) -> Error {
 pub(crate) fn holds(folder: &Path, evaluation: &Evaluation) -> bool {
     let text = serde_json::to_value(evaluation).ok();
     text.is_some() && read_json::<serde_json::Value>(&folder.join(EVALUATION)).ok() == text
+}
+
+/// The record of an evaluation that a path means: of a run, of a folder that `evaluate` wrote, or itself.
+pub fn record_of(input: &Path) -> PathBuf {
+    let input = model_file::run_of(input);
+    if input.is_dir() { input.join(EVALUATION) } else { input.to_path_buf() }
 }
 
 /// Reads the record of an evaluation: its format first, since a newer one may have other fields.
@@ -195,6 +200,7 @@ pub fn report(folder: &Path, evaluation: Evaluation, model: &Path) -> Result<Run
     let curves = history.map(|history| curves(&history, kept));
     Ok(RunReport {
         title: title(folder),
+        series: None,
         evaluation,
         curves,
         recipe_toml: manifest.as_ref().map(|m| m.recipe.clone()),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use hema::error::Result;
 use hema::provenance::Provenance;
 use hema::report::RunReport;
-use hema::run_folder::{read_report, write_page};
+use hema::run_folder::{read_report, record_of, write_page};
 use hema::{command_line, device, distinct_names, model_file};
 
 use super::args::output;
@@ -42,11 +42,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some((folder, series)) = series {
         write_series(&args.out, folder, &series)?;
     } else {
-        let inputs = model_file::expand(&args.inputs)?;
-        let mut runs: Vec<RunReport> =
-            inputs.iter().map(|input| read_report(input)).collect::<Result<_>>()?;
-        tell_apart(&mut runs, &inputs);
-        write_page(&args.out, &runs)?;
+        write_page(&args.out, &read_runs(&args.inputs, printer)?)?;
     }
     if printer.is_json() {
         printer.result(&serde_json::json!({ "report": args.out }).to_string());
@@ -54,6 +50,28 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.note(&format!("report: {}", args.out.display()));
     }
     Ok(Status::Done)
+}
+
+/// Reads what the inputs mean: of a series every run, and of what is given twice one.
+fn read_runs(inputs: &[PathBuf], printer: &Printer) -> Result<Vec<RunReport>> {
+    let (mut paths, mut runs, mut records) = (Vec::new(), Vec::new(), Vec::new());
+    for (input, name) in inputs.iter().zip(distinct_names(inputs)) {
+        let series = model_file::series(input)?;
+        let name = series.is_some().then_some(name);
+        for path in series.unwrap_or_else(|| vec![input.clone()]) {
+            let run = RunReport { series: name.clone(), ..read_report(&path)? };
+            let record = record_of(&path).canonicalize().ok();
+            if record.is_some() && records.contains(&record) {
+                printer.warn(&format!("{} is given twice, and compared once", path.display()));
+                continue;
+            }
+            records.push(record);
+            paths.push(path);
+            runs.push(run);
+        }
+    }
+    tell_apart(&mut runs, &paths);
+    Ok(runs)
 }
 
 /// Calls runs of one name by the shortest ends of their paths that differ.

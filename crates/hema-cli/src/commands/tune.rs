@@ -358,6 +358,7 @@ impl Tuner {
         write_json(&self.out.join(TRIALS[1]), &found)?;
         let page = Tuning {
             metric: metric.clone(),
+            notation: self.recipe.select.metric.notation,
             higher_is_better: self.recipe.select.metric.higher_is_better,
             keys,
             trials: rows

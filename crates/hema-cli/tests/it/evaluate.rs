@@ -93,8 +93,12 @@ fn a_suite_of_ones_own_is_judged_beside_the_others() {
                  operators = [{ all_of = [{ name = \"brightness-down\" }, { name = \"jpeg\" }] }]\n";
     place.write("attic.toml", suite);
     let said = place.hema("evaluate run --data few --suite clean,attic.toml").succeeds();
-    let row = said.out.lines().find(|line| line.starts_with("accuracy, attic ")).unwrap();
-    assert!(row.contains("worst: dim, ") && row.contains("not trained on: "), "{row}");
+    let (_, rows) = said.out.split_once("accuracy, suite attic ").unwrap();
+    let rows: Vec<&str> = rows.lines().skip(1).take(2).collect();
+    for (row, start) in rows.iter().zip(["against unchanged images, attic ", "under the worst, dim "]) {
+        assert!(row.trim_start().starts_with(start), "{rows:?}");
+    }
+    assert!(rows[0].contains(" points  ") && rows[1].contains(" to "), "each with its interval: {rows:?}");
 
     place.write("attic.toml", suite.replace("jpeg", "jpg"));
     let error = place.hema("evaluate run --data few --suite attic.toml").error();
@@ -137,7 +141,22 @@ fn classes_without_an_image_stand_apart_and_enter_no_mean_over_classes() {
     }
     let absent = said.out.lines().find(|line| line.starts_with("no image is of: ig")).unwrap();
     assert!(absent.contains("lymphocyte") && absent.contains("platelet"), "{said:?}");
-    assert!(place.read("judged/report.html").contains("Macro F1<small>over 5 of 8 classes</small>"));
+    let page = place.read("judged/report.html");
+    assert!(page.contains("Macro F1<small>over 5 of 8 classes</small>"));
+    // page, terminal and record have one headline, with its interval
+    let record: serde_json::Value = serde_json::from_str(&place.read("judged/evaluation.json")).unwrap();
+    let suite = &record["suites"][0];
+    let [accuracy, low, high] =
+        [&suite["accuracy"], &suite["accuracy_interval"][0], &suite["accuracy_interval"][1]]
+            .map(|share| format!("{:.1}", 100.0 * share.as_f64().unwrap()));
+    let (_, headline) = page.split_once("Accuracy under degradation</span>").unwrap();
+    let headline = headline.split_once("</p>").unwrap().0;
+    assert!(
+        headline.contains(&format!("{accuracy}\u{202f}%")) && headline.contains(&format!("{low}–{high}")),
+        "{headline}"
+    );
+    let row = said.out.lines().find(|line| line.starts_with("accuracy, suite dim ")).unwrap();
+    assert!(row.contains(&format!("{accuracy} %")) && row.contains(&format!("{low} % to {high} %")), "{row}");
 
     // a record from before this convention has its macro F1 computed anew
     let mut record: serde_json::Value = serde_json::from_str(&place.read("judged/evaluation.json")).unwrap();
@@ -147,5 +166,5 @@ fn classes_without_an_image_stand_apart_and_enter_no_mean_over_classes() {
     place.write("old/evaluation.json", record.to_string());
     place.hema("report old").succeeds();
     let page = place.read("report.html");
-    assert!(!page.contains("0.123") && page.contains(&format!("{macro_f1:.3}")));
+    assert!(!page.contains("12.3\u{202f}%") && page.contains(&format!("{:.1}\u{202f}%", 100.0 * macro_f1)));
 }

@@ -5,11 +5,16 @@ const Z: f64 = 1.959963984540054;
 
 /// 95 % interval of a share by its score (Wilson, 1927). Without any trial it is 0 to 1.
 pub fn wilson(successes: u64, trials: u64) -> [f64; 2] {
+    wilson_of_share(successes, trials, trials)
+}
+
+/// Wilson's interval of the share `successes / trials`, as if found in only so many independent ones.
+pub(super) fn wilson_of_share(successes: u64, trials: u64, independent: u64) -> [f64; 2] {
     if trials == 0 {
         return [0.0, 1.0];
     }
-    let n = trials as f64;
-    let share = successes as f64 / n;
+    let n = independent as f64;
+    let share = successes as f64 / trials as f64;
     let shrink = 1.0 + Z * Z / n;
     let centre = (share + Z * Z / (2.0 * n)) / shrink;
     let half = Z / shrink * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
@@ -32,6 +37,12 @@ pub fn of_mean(values: &[f64]) -> [f64; 2] {
         return [0.0, 1.0];
     }
     [(centre - half).min(mean).max(0.0), (centre + half).max(mean).min(1.0)]
+}
+
+/// 95 % interval of the mean of differences from -1 to 1, by [`of_mean`].
+pub fn of_mean_difference(differences: &[f64]) -> [f64; 2] {
+    let shares: Vec<f64> = differences.iter().map(|difference| f64::midpoint(*difference, 1.0)).collect();
+    of_mean(&shares).map(|share| 2.0 * share - 1.0)
 }
 
 #[cfg(test)]
@@ -63,5 +74,13 @@ mod tests {
         // images that are right in half of the conditions each vary less than a coin
         let [low, high] = of_mean(&[0.5; 200]);
         assert!(high - low < 0.05, "{low} {high}");
+    }
+
+    #[test]
+    fn the_interval_of_a_mean_difference_holds_it_and_is_never_empty() {
+        let [low, high] = of_mean_difference(&[[0.0; 90].as_slice(), &[-1.0; 10]].concat());
+        assert!(-0.18 < low && low < -0.1 && -0.1 < high && high < 0.0, "{low} {high}");
+        let [low, high] = of_mean_difference(&[0.0; 8]);
+        assert!(low < 0.0 && high > 0.0, "a few images without a difference do not show that there is none");
     }
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::interval::wilson;
+use super::interval::{wilson, wilson_of_share};
 use super::predictions::{Predictions, argmax};
 
 /// Lowest probabilities by which images are kept, from none to nearly certain.
@@ -43,6 +43,28 @@ pub fn kept_by_threshold(predictions: &Predictions) -> Vec<Kept> {
     THRESHOLDS.iter().map(|threshold| kept(&answers, *threshold)).collect()
 }
 
+/// The images that are kept under several conditions together, each of whose rows stand in the order of
+/// [`THRESHOLDS`]: mean shares, and intervals that take the conditions of an image for one.
+pub fn kept_under_all(conditions: &[&[Kept]]) -> Vec<Kept> {
+    let rows = conditions.iter().map(|rows| rows.len()).min().unwrap_or(0);
+    let count = conditions.len() as u64;
+    let together = |row: usize| {
+        let of = || conditions.iter().map(|rows| &rows[row]);
+        let images: u64 = of().map(|kept| kept.images).sum();
+        let errors: u64 = of().map(|kept| kept.errors).sum();
+        let right = images - errors;
+        Kept {
+            threshold: conditions[0][row].threshold,
+            images,
+            share: of().map(|kept| kept.share).sum::<f64>() / count as f64,
+            accuracy: (images > 0).then(|| right as f64 / images as f64),
+            accuracy_interval: wilson_of_share(right, images, images.div_ceil(count)),
+            errors,
+        }
+    };
+    (0..rows).map(together).collect()
+}
+
 /// The answers, a probability and whether it is right each, that are kept by one threshold.
 fn kept(answers: &[(f32, bool)], threshold: f64) -> Kept {
     let sure = || answers.iter().filter(|(probability, _)| is_sure(*probability, threshold));
@@ -78,6 +100,17 @@ mod tests {
         assert_eq!(found, expected);
         assert_eq!((kept[2].share, kept[2].accuracy), (0.75, Some(2.0 / 3.0)));
         assert_eq!(kept[2].accuracy_interval, wilson(2, 3));
+    }
+
+    #[test]
+    fn conditions_together_have_mean_shares_and_the_interval_of_the_images_alone() {
+        let [first, second] = [0.9, 0.4].map(|p| vec![kept(&[(0.95, true), (p, false)], 0.9)]);
+        let together = kept_under_all(&[&first, &second]);
+        assert_eq!((together[0].images, together[0].errors, together[0].share), (3, 1, 0.75));
+        assert_eq!(together[0].accuracy, Some(2.0 / 3.0));
+        let [low, high] = together[0].accuracy_interval;
+        assert!(high - low > wilson(2, 3)[1] - wilson(2, 3)[0], "two images, not three: {low} {high}");
+        assert!(kept_under_all(&[]).is_empty());
     }
 
     #[test]

@@ -17,10 +17,8 @@ pub struct Metric {
     pub over: Over,
     /// Whether a larger value means a better model.
     pub higher_is_better: bool,
-    /// How the terminal writes a value.
-    pub terminal: Notation,
-    /// How reports write a value.
-    pub report: Notation,
+    /// How a value is written for people, everywhere alike.
+    pub notation: Notation,
     /// Places where a value is shown, besides `evaluation.json` and the report, which have every metric.
     pub shown_in: &'static [Place],
     /// The value, where it is defined.
@@ -42,9 +40,9 @@ pub enum Over {
 /// How a value is written for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notation {
-    /// A share of 0 to 1 as a percentage.
+    /// A share of 0 to 1 as a percentage with one decimal.
     Percent,
-    /// A number with a few decimals.
+    /// A number with three decimals.
     Number,
 }
 

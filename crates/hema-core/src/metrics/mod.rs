@@ -28,6 +28,7 @@ mod one_vs_rest;
 mod reliability;
 
 mod excluded;
+mod honest;
 mod kept;
 
 mod tally;
@@ -48,6 +49,8 @@ mod values;
 
 mod scores;
 
+mod resampled;
+
 #[cfg(test)]
 mod tests;
 
@@ -58,8 +61,9 @@ pub use brier::BRIER;
 pub use confusion::ClassScores;
 pub use ece::ECE;
 pub use excluded::{Excluded, ExcludedClass};
-pub use interval::{of_mean as interval_of_mean, wilson};
-pub use kept::{Kept, THRESHOLDS, is_sure, kept_by_threshold};
+pub use honest::calibration_error_by_chance;
+pub use interval::{of_mean as interval_of_mean, of_mean_difference as interval_of_mean_difference, wilson};
+pub use kept::{Kept, THRESHOLDS, is_sure, kept_by_threshold, kept_under_all};
 pub use macro_f1::MACRO_F1;
 pub use mean::mean;
 pub use metric::{Metric, Notation, Over, Place};
@@ -69,6 +73,7 @@ pub use paired::paired_p_value;
 pub use percent::{probability_in_percent, share_in_percent};
 pub use predictions::{Predictions, argmax};
 pub use reliability::ReliabilityBin;
+pub use resampled::with_intervals;
 pub use scores::{Scores, by_name, score};
 pub use table::{METRICS, find, shown_in};
 pub use values::MetricValues;

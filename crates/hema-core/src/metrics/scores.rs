@@ -74,6 +74,13 @@ impl Scores {
         self.per_class.iter().filter(|class| class.has_images()).count()
     }
 
+    /// Images that were given a wrong name.
+    pub fn mistakes(&self) -> u64 {
+        let right = |(class, row): (usize, &Vec<u64>)| row.get(class).copied().unwrap_or_default();
+        let named: u64 = self.confusion.iter().flatten().sum();
+        named - self.confusion.iter().enumerate().map(right).sum::<u64>()
+    }
+
     /// Images that were predicted to be of a class, rightly or wrongly.
     pub fn named(&self, class: usize) -> u64 {
         self.confusion.iter().filter_map(|row| row.get(class)).sum()

@@ -2,7 +2,7 @@
 //! classes that it estimated.
 
 use super::findings::Findings;
-use super::html::{aid, count, decimal, each, escape, interval, percent, points, scroll_box, words};
+use super::html::{aid, count, each, escape, interval, percent, points, scroll_box, words};
 use crate::metrics::{ACCURACY, BALANCED_ACCURACY, ECE, Excluded, Scores};
 use crate::prevalence::ClassWeight;
 use crate::record::Adaptation;
@@ -25,9 +25,11 @@ pub(super) fn weights(findings: &Findings) -> String {
         return String::new();
     };
     let after = &clean.scores;
-    let rows = each(adaptation.classes.iter().enumerate(), |(class, weight)| {
-        row(weight, class, &adaptation.before, after)
-    });
+    // a class that the model must not choose has no weight
+    let among = &findings.evaluation.model.among;
+    let possible = |weight: &ClassWeight| among.is_empty() || among.contains(&weight.name);
+    let of_possible = adaptation.classes.iter().enumerate().filter(|(_, weight)| possible(weight));
+    let rows = each(of_possible, |(class, weight)| row(weight, class, &adaptation.before, after));
     let table = format!(
         "<table><thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Recall before</th>\
          <th scope=\"col\" class=\"n\">Recall after</th><th scope=\"col\" class=\"n\">Change, points</th>\
@@ -39,7 +41,8 @@ pub(super) fn weights(findings: &Findings) -> String {
         + &aid(
             "<code>--adapt-prevalence</code> weighs each class by how often the model itself seems to see it among these \
              images. The weights are <strong>no differential</strong>: they repeat the model's own mistakes, and their \
-             95\u{202f}% intervals (bootstrap over the images) know only how few the images are. They often raise the \
+             95\u{202f}% intervals (bootstrap over the images) know only how few the images are: a model that is wrong about \
+             these images is outside them. They often raise the \
              accuracy, and can lower the recall of a class and the truth of the probabilities, as the columns show.",
         )
 }
@@ -65,20 +68,13 @@ fn row(weight: &ClassWeight, class: usize, before: &Scores, after: &Scores) -> S
 
 fn overall(adaptation: &Adaptation, after: &Scores) -> String {
     let before = &adaptation.before;
-    let share = [ACCURACY, BALANCED_ACCURACY].map(|metric| {
+    let rows = each([ACCURACY, BALANCED_ACCURACY, ECE], |metric| {
         let [before, after] = [before, after].map(|scores| percent(scores.number(&metric)));
-        (metric.title, before, after)
+        let name = metric.title;
+        format!(
+            "<tr><th scope=\"row\">{name}</th><td class=\"n\">{before}</td><td class=\"n\">{after}</td></tr>"
+        )
     });
-    let error = [before, after].map(|scores| decimal(scores.number(&ECE)));
-    let [error_before, error_after] = error;
-    let rows = each(
-        share.into_iter().chain([("Calibration error (ECE), 0 is best", error_before, error_after)]),
-        |(name, before, after)| {
-            format!(
-                "<tr><th scope=\"row\">{name}</th><td class=\"n\">{before}</td><td class=\"n\">{after}</td></tr>"
-            )
-        },
-    );
     format!(
         "<table><thead><tr><th scope=\"col\">Over all classes</th><th scope=\"col\" class=\"n\">Before</th>\
          <th scope=\"col\" class=\"n\">After</th></tr></thead><tbody>{rows}</tbody></table>"

@@ -11,15 +11,18 @@ const BAR: [f64; 2] = [120.0, 16.0];
 pub(super) fn table(findings: &Findings, scores: &Scores) -> String {
     let floor = bar_floor(scores);
     let from = format!("{:.0}–100\u{202f}%", floor * 100.0);
-    let degraded = !findings.degraded.is_empty() && findings.clean.is_some();
-    let head = if degraded { "<th scope=\"col\" class=\"n\">Recall, degraded</th>" } else { "" };
+    let suites = if findings.clean.is_some() { findings.suites() } else { Vec::new() };
+    let head = each(&suites, |suite| {
+        let of = if suites.len() > 1 { format!(", suite {}", words(suite.name)) } else { String::new() };
+        format!("<th scope=\"col\" class=\"n\">Recall, degraded{of}</th>")
+    });
     let of_images = scores.per_class.iter().enumerate().filter(|(_, c)| c.has_images());
     let rows = each(of_images, |(class, c)| {
-        let under = if degraded {
-            format!("<td class=\"n\">{}</td>", percent(findings.degraded_recall(class).unwrap_or(f64::NAN)))
-        } else {
-            String::new()
-        };
+        let under = each(&suites, |suite| {
+            let range = findings.recall_interval(class, &suite.conditions).and_then(interval);
+            let range = range.map_or(String::new(), |range| format!("<small>{range}</small>"));
+            format!("<td class=\"n\">{}{range}</td>", percent(suite.recall(class).unwrap_or(f64::NAN)))
+        });
         row(c, scores.named(class), floor, &under)
     });
     let table = format!(
@@ -67,7 +70,7 @@ fn row(class: &ClassScores, named: u64, floor: f64, under: &str) -> String {
         count(class.support),
         score(class.recall, class.recall_interval, floor, class.support),
         score(class.precision, class.precision_interval, floor, named),
-        decimal(class.f1),
+        percent(class.f1),
         decimal(class.auroc.unwrap_or(f64::NAN)),
     )
 }

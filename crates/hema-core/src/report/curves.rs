@@ -236,7 +236,9 @@ mod tests {
 
     #[test]
     fn tick_labels_are_short() {
-        for (value, text) in [(0.0, "0"), (20.0, "20"), (0.05, "0.05"), (1e-5, "1e-5"), (99.5, "99.5")] {
+        for (value, text) in
+            [(0.0, "0"), (20.0, "20"), (0.05, "0.05"), (1e-5, "1e-5"), (7.6e-4, "0.00076"), (99.5, "99.5")]
+        {
             assert_eq!(short(value), text);
         }
     }

@@ -1,10 +1,10 @@
-//! The findings of an evaluation: means over conditions, and where the model fails most.
+//! The findings of an evaluation: means over the conditions of each suite, and where the model fails most.
 //!
-//! No interval is given for a mean over the conditions of several suites; each suite has its own.
+//! Left out on purpose: means over the conditions of several suites, which ask different questions.
 
-use super::paired;
-use crate::metrics::ReliabilityBin;
-use crate::record::{ConditionScores, Evaluation};
+use super::paired::{self, Right};
+use crate::metrics::{ReliabilityBin, interval_of_mean, wilson};
+use crate::record::{ConditionScores, Evaluation, SuiteScores};
 
 /// Reads an evaluation; every number is `None` where the record has nothing finite to say.
 pub(super) struct Findings<'a> {
@@ -21,8 +21,10 @@ pub(super) struct Corruption<'a> {
     pub(super) name: &'a str,
     /// Scores by rising severity.
     pub(super) conditions: Vec<&'a ConditionScores>,
-    /// The training recipe used one of its operators: the score says less about unseen trouble.
+    /// The training recipe used all of its operators: the score says less about unseen trouble.
     pub(super) trained_on: bool,
+    /// It draws its operators anew for every image: its name says nothing.
+    pub(super) is_drawn: bool,
 }
 
 impl Corruption<'_> {
@@ -32,10 +34,59 @@ impl Corruption<'_> {
     }
 }
 
-/// The class found least often, and the one it is taken for most.
-pub(super) struct WeakestClass<'a> {
+/// The conditions of one suite, and what they come to.
+pub(super) struct SuiteMeans<'a> {
     pub(super) name: &'a str,
+    pub(super) conditions: Vec<&'a ConditionScores>,
+    /// Its row in the record; `None` in older ones.
+    pub(super) scores: Option<&'a SuiteScores>,
+}
+
+impl SuiteMeans<'_> {
+    /// Mean accuracy over the conditions.
+    pub(super) fn accuracy(&self) -> Option<f64> {
+        self.mean(|c| c.scores.accuracy())
+    }
+
+    /// 95 % interval of the mean accuracy over the images.
+    pub(super) fn interval(&self) -> Option<[f64; 2]> {
+        match self.conditions.as_slice() {
+            [only] => Some(only.scores.accuracy_interval()),
+            _ => self.scores.map(|scores| scores.accuracy_interval),
+        }
+    }
+
+    /// The mean of a score over the conditions.
+    pub(super) fn mean(&self, score: impl Fn(&ConditionScores) -> f64) -> Option<f64> {
+        mean(self.conditions.iter().map(|c| score(c)))
+    }
+
+    /// Mean recall of a class over the conditions in which it occurs.
+    pub(super) fn recall(&self, class: usize) -> Option<f64> {
+        let scores = self.conditions.iter().filter_map(|c| c.scores.per_class.get(class));
+        mean(scores.filter(|s| s.support > 0).map(|s| s.recall))
+    }
+
+    /// The reliability bins of all conditions put together, by rising probability.
+    pub(super) fn reliability(&self) -> Vec<ReliabilityBin> {
+        let mut pooled: Vec<ReliabilityBin> = Vec::new();
+        for bin in self.conditions.iter().flat_map(|c| &c.scores.reliability).filter(|b| b.count > 0) {
+            match pooled.iter_mut().find(|p| p.low == bin.low && p.high == bin.high) {
+                Some(known) => *known = merge(known, bin),
+                None => pooled.push(bin.clone()),
+            }
+        }
+        pooled.sort_by(|a, b| a.low.total_cmp(&b.low));
+        pooled
+    }
+}
+
+/// The classes found least often, and what the first of them is taken for most.
+pub(super) struct WeakestClass<'a> {
+    /// The classes of the lowest recall, those with the most images first: more than one where they tie.
+    pub(super) names: Vec<&'a str>,
     pub(super) recall: f64,
+    /// Interval of the first.
     pub(super) interval: [f64; 2],
     /// The wrong class given most often, with its count.
     pub(super) taken_for: Option<(&'a str, u64)>,
@@ -61,37 +112,41 @@ impl<'a> Findings<'a> {
         self.clean.map(|c| c.scores.accuracy()).filter(|a| a.is_finite())
     }
 
-    /// The headline: mean accuracy over all degraded conditions.
-    pub(super) fn degraded_accuracy(&self) -> Option<f64> {
-        self.degraded_mean(|c| c.scores.accuracy())
-    }
-
-    /// 95 % interval of the mean accuracy over all degraded conditions, where they are of one suite.
-    pub(super) fn degraded_interval(&self) -> Option<[f64; 2]> {
-        match self.evaluation.suites.as_slice() {
-            [only] => Some(only.accuracy_interval),
-            _ => None,
+    /// The suites of the degraded conditions, in the record's order.
+    pub(super) fn suites(&self) -> Vec<SuiteMeans<'a>> {
+        let mut suites: Vec<SuiteMeans> = Vec::new();
+        for condition in &self.degraded {
+            match suites.iter_mut().find(|suite| suite.name == condition.suite) {
+                Some(known) => known.conditions.push(condition),
+                None => suites.push(SuiteMeans {
+                    name: &condition.suite,
+                    conditions: vec![condition],
+                    scores: self.evaluation.suites.iter().find(|scores| scores.name == condition.suite),
+                }),
+            }
         }
-    }
-
-    /// The mean of a score over all degraded conditions.
-    pub(super) fn degraded_mean(&self, score: impl Fn(&ConditionScores) -> f64) -> Option<f64> {
-        mean(self.degraded.iter().map(|c| score(c)))
-    }
-
-    /// Mean recall of a class over the degraded conditions in which it occurs.
-    pub(super) fn degraded_recall(&self, class: usize) -> Option<f64> {
-        let scores = self.degraded.iter().filter_map(|c| c.scores.per_class.get(class));
-        mean(scores.filter(|s| s.support > 0).map(|s| s.recall))
+        suites
     }
 
     /// Which unchanged images of a class are named rightly; `None` where the record does not say.
-    pub(super) fn right_of_class(&self, name: &str) -> Option<Vec<i64>> {
-        let data = &self.evaluation.data;
-        let class = data.classes.iter().position(|class| class == name)?;
-        let before: u64 = data.counts.iter().take(class).sum();
-        let end = before + data.counts.get(class)?;
-        paired::right(self.clean)?.get(before as usize..end as usize).map(<[i64]>::to_vec)
+    pub(super) fn right_of_class(&self, name: &str) -> Option<Right> {
+        let class = self.evaluation.data.classes.iter().position(|class| class == name)?;
+        self.of_class(class, &paired::right(self.clean)?)
+    }
+
+    /// 95 % interval of the mean recall of a class under conditions, over its images.
+    pub(super) fn recall_interval(&self, class: usize, conditions: &[&ConditionScores]) -> Option<[f64; 2]> {
+        let right = self.of_class(class, &paired::right(conditions.iter().copied())?)?;
+        let shares: Vec<f64> = right.iter().map(|right| *right as f64 / conditions.len() as f64).collect();
+        (!shares.is_empty()).then(|| interval_of_mean(&shares))
+    }
+
+    /// The part of all images' outcomes, class by class, that is of one class.
+    fn of_class(&self, class: usize, all: &Right) -> Option<Right> {
+        let counts = &self.evaluation.data.counts;
+        let before: u64 = counts.iter().take(class).sum();
+        let end = before + counts.get(class)?;
+        all.get(before as usize..end as usize).map(<[i64]>::to_vec)
     }
 
     /// The corruptions, in the record's order.
@@ -106,7 +161,8 @@ impl<'a> Findings<'a> {
                     suite,
                     name,
                     conditions: vec![condition],
-                    trained_on: !condition.trained_on.is_empty(),
+                    trained_on: condition.is_trained_on(),
+                    is_drawn: condition.is_drawn,
                 }),
             }
         }
@@ -116,39 +172,32 @@ impl<'a> Findings<'a> {
         corruptions
     }
 
-    /// The suites of the degraded conditions, in the record's order.
-    pub(super) fn suites(&self) -> Vec<&'a str> {
-        let mut suites = Vec::new();
-        for condition in &self.degraded {
-            if !suites.contains(&condition.suite.as_str()) {
-                suites.push(condition.suite.as_str());
-            }
-        }
-        suites
-    }
-
-    /// The corruption with the lowest mean accuracy.
-    pub(super) fn worst_corruption(&self) -> Option<Corruption<'a>> {
-        let scored = self.corruptions().into_iter().filter_map(|c| Some((c.accuracy()?, c)));
-        scored.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, c)| c)
-    }
-
     /// The single condition with the lowest accuracy.
     pub(super) fn worst_condition(&self) -> Option<&'a ConditionScores> {
         let finite = self.degraded.iter().filter(|c| c.scores.accuracy().is_finite());
         finite.min_by(|a, b| a.scores.accuracy().total_cmp(&b.scores.accuracy())).copied()
     }
 
-    /// The class with the lowest recall under the condition shown; nothing when every class is found every
-    /// time.
+    /// The class with the lowest recall under the condition shown, and those that tie with it. Nothing where
+    /// every class is found every time, or where its images are too few to tell it from the others.
     pub(super) fn weakest_class(&self) -> Option<WeakestClass<'a>> {
         let scores = &self.shown()?.scores;
-        let occurring = scores.per_class.iter().enumerate().filter(|(_, c)| c.support > 0 && c.recall < 1.0);
-        let (truth, class) = occurring.min_by(|a, b| a.1.recall.total_cmp(&b.1.recall))?;
+        let occurring = || scores.per_class.iter().enumerate().filter(|(_, c)| c.support > 0);
+        let lowest = occurring().map(|(_, c)| c.recall).min_by(f64::total_cmp)?;
+        let (mut weakest, others): (Vec<_>, Vec<_>) = occurring().partition(|(_, c)| c.recall <= lowest);
+        weakest.sort_by_key(|(_, c)| std::cmp::Reverse(c.support));
+        let (truth, class) = *weakest.first()?;
+        let found: f64 = others.iter().map(|(_, c)| c.recall * c.support as f64).sum();
+        let images: u64 = others.iter().map(|(_, c)| c.support).sum();
+        // each share lies outside the interval of the other
+        let [low, _] = wilson(found.round() as u64, images);
+        if images == 0 || class.recall >= low || class.recall_interval[1] >= found / images as f64 {
+            return None;
+        }
         let row = scores.confusion.get(truth).into_iter().flatten().enumerate();
         let wrong = row.filter(|(predicted, n)| *predicted != truth && **n > 0).max_by_key(|(_, n)| **n);
         Some(WeakestClass {
-            name: &class.name,
+            names: weakest.into_iter().map(|(_, class)| class.name.as_str()).collect(),
             recall: class.recall,
             interval: class.recall_interval,
             taken_for: wrong.map(|(predicted, n)| (self.class_name(predicted), *n)),
@@ -173,18 +222,6 @@ impl<'a> Findings<'a> {
         }
         sum
     }
-
-    /// The reliability bins of all degraded conditions put together.
-    pub(super) fn degraded_reliability(&self) -> Vec<ReliabilityBin> {
-        let mut pooled: Vec<ReliabilityBin> = Vec::new();
-        for bin in self.degraded.iter().flat_map(|c| &c.scores.reliability).filter(|b| b.count > 0) {
-            match pooled.iter_mut().find(|p| p.low == bin.low && p.high == bin.high) {
-                Some(known) => *known = merge(known, bin),
-                None => pooled.push(bin.clone()),
-            }
-        }
-        pooled
-    }
 }
 
 /// A condition's name for readers, not escaped.
@@ -196,12 +233,11 @@ pub(super) fn condition_name(condition: &ConditionScores) -> String {
     }
 }
 
-/// Mean confidence minus accuracy over the bins: above zero, the model claims more than it delivers.
-pub(super) fn overconfidence(bins: &[ReliabilityBin]) -> Option<f64> {
+/// Mean probability of the names given; `None` without any.
+pub(super) fn mean_probability(bins: &[ReliabilityBin]) -> Option<f64> {
     let total: u64 = bins.iter().map(|b| b.count).sum();
-    let excess: f64 =
-        bins.iter().filter(|b| b.count > 0).map(|b| b.count as f64 * (b.confidence - b.accuracy)).sum();
-    (total > 0 && excess.is_finite()).then(|| excess / total as f64)
+    let sum: f64 = bins.iter().filter(|b| b.count > 0).map(|b| b.count as f64 * b.confidence).sum();
+    (total > 0 && sum.is_finite()).then(|| sum / total as f64)
 }
 
 fn merge(a: &ReliabilityBin, b: &ReliabilityBin) -> ReliabilityBin {

@@ -36,9 +36,20 @@ const TERMS: &[Term] = &[
         "mean of the recalls of the classes, so that a rare class counts as much as a common one.",
     ),
     term(
+        "BE, rBE",
+        &["rbe"],
+        "balanced error over that of a published AlexNet under the same damage; rBE the same of what damage adds to the \
+         clean error. Below 1 is better than AlexNet.",
+    ),
+    term(
         "Brier score",
         &["brier"],
         "mean squared distance of the probabilities from the truth: 0 is best, 2 is worst.",
+    ),
+    term(
+        "Calibration error",
+        &["calibration error", "ece"],
+        "expected calibration error (ECE): how far probabilities are from how often they are right; 0\u{202f}% is best.",
     ),
     term(
         "Condition",
@@ -57,11 +68,6 @@ const TERMS: &[Term] = &[
         "made worse on purpose: darker, blurred, noisy, compressed, stained otherwise.",
     ),
     term("Duplicate", &["duplicate", "duplicates"], "an image that shows the same picture as another."),
-    term(
-        "ECE",
-        &["ece"],
-        "expected calibration error: how far probabilities are from how often they are right; 0 is best.",
-    ),
     term("Epoch", &["epoch", "epochs"], "one pass of training over all its images."),
     term("F1", &["f1"], "precision and recall in one number, their harmonic mean."),
     term(
@@ -94,6 +100,11 @@ const TERMS: &[Term] = &[
     ),
     term("Precision", &["precision"], "of the images given the name of a class, the share that deserves it."),
     term("Recall", &["recall"], "of the images of a class, the share that is found."),
+    term(
+        "Rung",
+        &["rung", "rungs", "rung-1", "rung-2"],
+        "a round of a search: all its trials train equally long, and the better ones go on to the next.",
+    ),
     term("Seed", &["seed", "seeds"], "number from which all random choices of a run follow."),
     term("Severity", &["severity", "severities"], "strength of a change, from 1, light, to 5, strong."),
     term(

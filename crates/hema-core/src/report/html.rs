@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use crate::metrics::{probability_in_percent, share_in_percent};
+use crate::metrics::{Metric, Notation, probability_in_percent, share_in_percent};
 use crate::spelling::steers;
 
 /// The sign for a number that is unknown or not finite.
@@ -94,6 +94,22 @@ pub(super) fn decimal(value: f64) -> String {
     if value.is_finite() { format!("{value:.3}") } else { UNKNOWN.into() }
 }
 
+/// The value of a metric, written as its row says.
+pub(super) fn metric(metric: &Metric, value: f64) -> String {
+    match metric.notation {
+        Notation::Percent => percent(value),
+        Notation::Number => decimal(value),
+    }
+}
+
+/// The 95 % interval of a metric; nothing when it is not known.
+pub(super) fn metric_range(metric: &Metric, [low, high]: [f64; 2]) -> Option<String> {
+    match metric.notation {
+        Notation::Percent => interval([low, high]),
+        Notation::Number => (low <= high).then(|| format!("{}–{}", decimal(low), decimal(high))),
+    }
+}
+
 /// A count with its thousands set apart: `13,759`.
 pub(super) fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -124,6 +140,25 @@ pub(super) fn short_count(n: u64) -> String {
 /// A name written by a program, for a reader: `motion_blur` becomes `motion blur`. Escaped.
 pub(super) fn words(name: &str) -> String {
     escape(&name.replace('_', " "))
+}
+
+/// Names in a sentence: `a, b and c`.
+pub(super) fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// A message of the terminal as a sentence: what stands in backticks is code. Escaped.
+pub(super) fn message(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    let marked = each(parts, |(at, part)| match at % 2 {
+        0 => escape(part),
+        _ => format!("<code>{}</code>", escape(part)),
+    });
+    capital(&marked) + "."
 }
 
 /// A path that may break between its folders. Escaped.

@@ -1,23 +1,40 @@
 //! How many images can be left to the model: the share that is kept against the accuracy of what is kept.
 
-use super::html::{aid, count, each, interval, percent, percent_bare, scroll_box};
+use super::findings::Findings;
+use super::html::{aid, count, each, interval, percent, percent_bare, scroll_box, words};
 use super::plot::{Axis, Plot};
 use super::svg;
 use crate::metrics::Kept;
 
-/// The table and its curve; nothing for a record from before there were any.
-pub(super) fn draw(kept: &[Kept]) -> String {
+/// The tables of the unchanged images, with their curve, and of each suite; nothing for a record from before
+/// there were any.
+pub(super) fn draw(findings: &Findings) -> String {
+    let kept = &findings.evaluation.kept;
     if kept.is_empty() {
         return String::new();
     }
     let curve = curve(kept).unwrap_or_default();
-    format!("<div class=\"kept\">{}{curve}</div>", table(kept))
-        + &aid(
-            "Each row keeps the images whose name has at least that probability and leaves the others to a person \
+    let degraded = each(findings.suites(), |suite| {
+        let kept = findings.evaluation.kept_under(suite.name);
+        if kept.is_empty() {
+            String::new()
+        } else {
+            table(&format!("Under the suite {}", words(suite.name)), &kept)
+        }
+    });
+    let warning = if degraded.is_empty() {
+        ""
+    } else {
+        "On worse images a probability means something else: the tables of the suites show what is left of it. Their \
+         images are counted once a condition, their intervals once. "
+    };
+    format!("<div class=\"kept\">{}{degraded}{curve}</div>", table("Unchanged images", kept))
+        + &aid(format!(
+            "{warning}Each row keeps the images whose name has at least that probability and leaves the others to a person \
              (<code>hema predict --sure 0.9</code> splits new images so). Right: of the kept images, the share that is \
              named rightly, with its 95\u{202f}% interval (Wilson). Choose the row whose errors you can bear, and look \
-             at the lower end of its interval: it holds for images like these alone.",
-        )
+             at the lower end of its interval: it holds for images like these alone."
+        ))
 }
 
 /// The lowest probability of a row, in words.
@@ -25,7 +42,7 @@ fn threshold(kept: &Kept) -> String {
     if kept.threshold > 0.0 { format!("{:.0}\u{202f}%", kept.threshold * 100.0) } else { "any".into() }
 }
 
-fn table(kept: &[Kept]) -> String {
+fn table(caption: &str, kept: &[Kept]) -> String {
     let rows = each(kept, |row| {
         let range = row.accuracy.and_then(|_| interval(row.accuracy_interval));
         let range = range.map_or(String::new(), |range| format!("<small>{range}</small>"));
@@ -40,11 +57,11 @@ fn table(kept: &[Kept]) -> String {
         )
     });
     let table = format!(
-        "<table><thead><tr><th scope=\"col\">Probability at least</th><th scope=\"col\" class=\"n\">Images kept</th>\
+        "<table><caption>{caption}</caption><thead><tr><th scope=\"col\">Probability at least</th><th scope=\"col\" class=\"n\">Images kept</th>\
          <th scope=\"col\" class=\"n\">Right of these</th><th scope=\"col\" class=\"n\">Errors left</th></tr></thead>\
          <tbody>{rows}</tbody></table>"
     );
-    scroll_box("Images kept and their accuracy, by the lowest probability", &table)
+    scroll_box(&format!("{caption}: images kept and their accuracy, by the lowest probability"), &table)
 }
 
 /// Accuracy over the share that is kept, with the interval of every point.
@@ -69,7 +86,7 @@ fn curve(kept: &[Kept]) -> Option<String> {
     });
     let finding = finding.collect::<Vec<_>>().join("; ");
     let body = whiskers + &svg::polyline("curve val", &line) + &dots;
-    Some(plot.draw("Right of the kept images, %, with 95 % intervals", &finding, &body))
+    Some(plot.draw("Right of the kept unchanged images, %, with 95 % intervals", &finding, &body))
 }
 
 fn tip(share: f64) -> String {

@@ -92,16 +92,20 @@ fn cell(n: u64, total: u64, right: bool, dense: bool) -> String {
 pub(super) fn heat_maps(findings: &Findings) -> String {
     let corruptions = findings.corruptions();
     let of = |suite: &str| corruptions.iter().filter(|c| c.suite == suite).collect();
-    let maps = each(findings.suites(), |suite| heat_map(suite, of(suite)));
+    let maps = each(findings.suites(), |suite| heat_map(suite.name, of(suite.name)));
     let trained = if corruptions.iter().any(|c| c.trained_on) {
-        " Rows marked † use an operator that training also used: the model has seen that kind of trouble."
+        " Rows marked † use only operators that training also used: the model has seen that kind of trouble."
+    } else {
+        ""
+    };
+    let strength = if findings.degraded.iter().any(|c| c.severity > 0) {
+        " and severity (column, 5 is the strongest)"
     } else {
         ""
     };
     let text = format!(
-        "Accuracy in percent for each kind of degradation (row) and strength (column, 5 is the strongest), the worst \
-         row first. The stronger the orange, the more images are named wrongly.{trained} The intervals \
-         stand below, under all scores."
+        "Accuracy in percent for each kind of degradation (row){strength}, the worst row first. The stronger the \
+         orange, the more images are named wrongly.{trained} The intervals stand below, under all scores."
     );
     beside(&(maps + &legend(false)), text)
 }
@@ -113,23 +117,25 @@ fn heat_map(suite: &str, mut rows: Vec<&Corruption>) -> String {
     severities.dedup();
     let scaled = severities.iter().any(|severity| *severity > 0);
     let heads = each(&severities, |severity| match severity {
-        0 => "<th scope=\"col\"></th>".into(),
+        0 if scaled => "<th scope=\"col\">one strength</th>".into(),
+        0 => "<th scope=\"col\">accuracy</th>".into(),
         _ => format!("<th scope=\"col\">{severity}</th>"),
     });
+    // with one column the mean is that column
+    let several = severities.len() > 1;
     let body = each(&rows, |row| {
+        let mean = percent_bare(row.accuracy().unwrap_or(f64::NAN));
+        let mean = if several { format!("<td class=\"total\">{mean}</td>") } else { String::new() };
         let cells = each(&severities, |severity| heat_cell(row, *severity));
         let mark = if row.trained_on { "<sup>†</sup>" } else { "" };
-        format!(
-            "<tr><th scope=\"row\">{}{mark}</th>{cells}<td class=\"total\">{}</td></tr>",
-            words(row.name),
-            percent_bare(row.accuracy().unwrap_or(f64::NAN))
-        )
+        format!("<tr><th scope=\"row\">{}{mark}</th>{cells}{mean}</tr>", words(row.name))
     });
     let table = format!(
-        "<table class=\"matrix heat\"><caption>Suite: {}</caption><thead><tr><th class=\"corner\" scope=\"col\">{}</th>{heads}\
-         <th scope=\"col\" class=\"total\">mean</th></tr></thead><tbody>{body}</tbody></table>",
+        "<table class=\"matrix heat\"><caption>Suite: {}</caption><thead><tr><th class=\"corner\" scope=\"col\">{}</th>{heads}{}\
+         </tr></thead><tbody>{body}</tbody></table>",
         words(suite),
-        if scaled { "severity →" } else { "condition" }
+        if scaled { "severity →" } else { "condition" },
+        if several { "<th scope=\"col\" class=\"total\">mean</th>" } else { "" }
     );
     scroll_box(&format!("Accuracy by corruption and severity, suite {suite}"), &table)
 }

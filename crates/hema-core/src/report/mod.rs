@@ -28,11 +28,13 @@ mod findings;
 mod assumed;
 mod classes;
 mod compare;
+mod honesty;
 mod kept;
 mod matrix;
 mod reliability;
 mod suites;
 mod training_data;
+mod trouble;
 mod unreadable;
 mod verdict;
 

@@ -6,6 +6,10 @@ use crate::record::ConditionScores;
 /// A difference that chance brings less often than this is taken for one.
 const SIGNIFICANT: f64 = 0.05;
 
+/// What bold means in tables of several runs.
+pub(super) const BOLD: &str = "Bold is a best that a paired test over the images tells from every other run; the more \
+                               rows, the larger a difference must be.";
+
 /// Number of conditions under which each image is named rightly, class by class.
 pub(super) type Right = Vec<i64>;
 
@@ -46,11 +50,16 @@ pub(super) fn contest(values: &[Option<f64>], rights: &[Option<Right>], rows: us
         .map(|other| Some((*other, p_value(rights[best].as_ref()?, rights[*other].as_ref()?)?)))
         .collect();
     let (rival, p) = p_values?.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let limit = SIGNIFICANT / (rows * others.len()).max(1) as f64;
-    Some(Contest { best, rival, p, is_clear: p < limit })
+    Some(Contest { best, rival, p, is_clear: is_significant(p, rows * others.len()) })
 }
 
-fn p_value(a: &Right, b: &Right) -> Option<f64> {
+/// Whether a difference of this `p` is more than chance, as one of so many comparisons (Bonferroni).
+pub(super) fn is_significant(p: f64, comparisons: usize) -> bool {
+    p < SIGNIFICANT / comparisons.max(1) as f64
+}
+
+/// How often chance alone would bring a difference as large as that of two runs on the same images.
+pub(super) fn p_value(a: &Right, b: &Right) -> Option<f64> {
     let differences: Vec<i64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
     (a.len() == b.len()).then(|| paired_p_value(&differences))
 }
@@ -63,7 +72,11 @@ pub(super) fn clear_best(values: &[Option<f64>], rights: &[Option<Right>], rows:
 
 /// A probability of chance, for readers.
 pub(super) fn p_text(p: f64) -> String {
-    if p < 0.001 { "p &lt; 0.001".into() } else { format!("p = {p:.2}") }
+    match p {
+        ..0.001 => "p &lt; 0.001".into(),
+        ..0.01 => format!("p = {p:.3}"),
+        _ => format!("p = {p:.2}"),
+    }
 }
 
 #[cfg(test)]

@@ -71,10 +71,10 @@ impl Plot {
         [self.x.at(if self.log { x.log10() } else { x }), self.y.at(y)]
     }
 
-    /// An upright line at a value.
-    pub(super) fn upright(&self, x: f64) -> String {
+    /// An upright line at a value, with its name beside it.
+    pub(super) fn upright(&self, x: f64, name: &str) -> String {
         let [at, _] = self.at(x, 0.0);
-        svg::line("boundary", [at, TOP], [at, BOTTOM])
+        svg::line("boundary", [at, TOP], [at, BOTTOM]) + &svg::text("tick", [at + 4.0, TOP + 8.0], name)
     }
 
     /// The figure, with its caption and the finding it shows; `body` is what stands in the frame.

@@ -61,8 +61,10 @@ fn draw(test: &RateTest) -> String {
         let points: Vec<[f64; 2]> = test.lr.iter().zip(values).map(|(x, y)| plot.at(*x, *y)).collect();
         svg::polyline(&format!("curve {class}"), &points)
     };
-    let marks: String =
-        [test.steepest, test.suggested].into_iter().flatten().map(|at| plot.upright(at)).collect();
+    let marks: String = [("steepest", test.steepest), ("try this", test.suggested)]
+        .into_iter()
+        .filter_map(|(name, at)| Some(plot.upright(at?, name)))
+        .collect();
     let found = |name: &str, rate: Option<f64>| {
         rate.map_or(String::new(), |rate| format!(" {name}: {}.", short(rate)))
     };
@@ -71,7 +73,8 @@ fn draw(test: &RateTest) -> String {
     plot.draw("Loss of each step, and smoothed", &finding, &body)
         + &aid(format!(
             "Each step of a short run takes a higher learning rate than the one before. Left, the rate is too low to learn \
-             anything; right, the loss leaves. A good peak rate lies well before the lowest point of the smoothed line; the \
+             anything; right, the loss goes up and does not come back; it is drawn no \
+             higher than one and a half times where it began. A good peak rate lies well before the lowest point of the smoothed line; the \
              dotted lines are a tenth of that point and where the line falls fastest.{finding}"
         ))
 }

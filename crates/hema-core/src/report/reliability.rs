@@ -1,9 +1,11 @@
 //! Reliability diagrams: is a cell called with 90 % right nine times in ten?
 
-use super::findings::{Findings, overconfidence};
-use super::html::{aid, count, counted, decimal, each, percent, points, probability, scroll_box};
+use super::findings::{Findings, mean_probability};
+use super::honesty::error_by_chance;
+use super::html::{aid, count, counted, each, metric, metric_range, percent, probability, scroll_box, words};
 use super::svg::{self, Scale};
-use crate::metrics::{BRIER, ECE, Metric, NLL, ReliabilityBin};
+use crate::metrics::{BRIER, ECE, Metric, NLL, ReliabilityBin, mean};
+use crate::record::ConditionScores;
 
 /// Bins with fewer predictions are drawn hollow: their accuracy is mostly chance.
 const FEW: u64 = 20;
@@ -17,45 +19,80 @@ const BOTTOM: f64 = 234.0;
 const COUNTS_TOP: f64 = 250.0;
 const COUNTS_BOTTOM: f64 = 300.0;
 
-/// The diagrams of the unchanged images and of all degraded ones together, with the scores of the
+/// Conditions that are drawn as one, under their name.
+struct Group<'a> {
+    title: String,
+    /// Head of its column.
+    head: String,
+    bins: Vec<ReliabilityBin>,
+    conditions: Vec<&'a ConditionScores>,
+}
+
+/// The unchanged images, and those of each suite.
+fn groups<'a>(findings: &Findings<'a>) -> Vec<Group<'a>> {
+    let clean = findings.clean.map(|c| Group {
+        title: "Unchanged images".into(),
+        head: "Unchanged".into(),
+        bins: c.scores.reliability.clone(),
+        conditions: vec![c],
+    });
+    let suites = findings.suites();
+    let many = suites.len() > 1;
+    let degraded = suites.into_iter().map(|suite| {
+        let of = if many { format!(", suite {}", words(suite.name)) } else { String::new() };
+        Group {
+            title: format!("Degraded images{of}, all conditions together"),
+            head: format!("Degraded{of}, mean"),
+            bins: suite.reliability(),
+            conditions: suite.conditions,
+        }
+    });
+    clean.into_iter().chain(degraded).collect()
+}
+
+/// The diagrams of the unchanged images and of the degraded ones of each suite, with the scores of the
 /// probabilities.
 pub(super) fn draw(findings: &Findings) -> String {
-    let clean = findings.clean.map(|c| ("Unchanged images", c.scores.reliability.clone()));
-    let degraded = (!findings.degraded.is_empty())
-        .then(|| ("Degraded images, all conditions together", findings.degraded_reliability()));
-    let shown: Vec<(&str, Vec<ReliabilityBin>)> = [clean, degraded].into_iter().flatten().collect();
-    let diagrams = each(&shown, |(title, bins)| diagram(title, bins));
-    let numbers = each(&shown, |(title, bins)| numbers(title, bins));
-    format!("<div class=\"panels\">{diagrams}{}</div>", scores(findings))
+    let groups = groups(findings);
+    let diagrams = each(&groups, |group| diagram(&group.title, &group.bins));
+    let numbers = each(&groups, |group| numbers(&group.title, &group.bins));
+    format!("<div class=\"panels\">{diagrams}</div>{}", scores(&groups))
         + &format!("<details><summary>The bars in numbers</summary>{numbers}</details>")
         + &aid(
             "Each bar gathers the images that the model named with a similar probability and shows how many of those \
-             names are right. Bars on the diagonal mean honest probabilities; the orange part is what the model \
-             claims beyond what it delivers. Dashed bars hold fewer than 20 images. Below, where the \
-             probabilities lie.",
+             names are right. Bars on the diagonal mean true probabilities; the orange part is what the model claims \
+             and does not get right. Dashed bars hold fewer than 20 images. Below, where the probabilities lie. By \
+             chance: true probabilities too have a calibration error, as a few images of 90\u{202f}% are never right \
+             in just 90\u{202f}%; below the number that stands there, an error shows nothing.",
         )
 }
 
-fn scores(findings: &Findings) -> String {
-    let clean = findings.clean.map(|c| &c.scores);
-    let row = |metric: &Metric, about: &str| {
-        let degraded = findings.degraded_mean(|c| c.scores.number(metric));
-        format!(
-            "<tr><th scope=\"row\">{}<small>{about}</small></th><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-            metric.title,
-            decimal(clean.map_or(f64::NAN, |scores| scores.number(metric))),
-            decimal(degraded.unwrap_or(f64::NAN))
-        )
+fn scores(groups: &[Group]) -> String {
+    let row = |of: &Metric, about: &str| {
+        let cells = each(groups, |group| {
+            let values = group.conditions.iter().filter_map(|c| c.scores.value(of));
+            let range = match group.conditions.as_slice() {
+                [only] => only.scores.metrics.interval(of),
+                _ => None,
+            };
+            let range = range.and_then(|range| metric_range(of, range));
+            let chance = (of.name == ECE.name).then(|| error_by_chance(&group.conditions));
+            let chance = chance.filter(|error| error.is_finite());
+            let chance = chance.map(|error| format!("by chance up to {}", percent(error)));
+            let below = each(range.into_iter().chain(chance), |text| format!("<small>{text}</small>"));
+            format!("<td class=\"n\">{}{below}</td>", metric(of, mean(values).unwrap_or(f64::NAN)))
+        });
+        format!("<tr><th scope=\"row\">{}<small>{about}</small></th>{cells}</tr>", of.title)
     };
     let rows = [
-        row(&ECE, "expected calibration error: mean distance of the bars from the diagonal; 0 is best"),
+        row(&ECE, "mean distance of the bars from the diagonal (ECE); 0 is best"),
         row(&NLL, "negative log-likelihood: punishes confident mistakes hardest; 0 is best"),
         row(&BRIER, "squared distance of the probabilities from the truth; 0 is best, 2 is worst"),
     ]
     .concat();
+    let heads = each(groups, |group| format!("<th scope=\"col\" class=\"n\">{}</th>", group.head));
     let table = format!(
-        "<table class=\"calibration\"><thead><tr><th scope=\"col\">Score</th><th scope=\"col\" class=\"n\">Unchanged</th>\
-         <th scope=\"col\" class=\"n\">Degraded, mean</th></tr></thead><tbody>{rows}</tbody></table>"
+        "<table class=\"calibration\"><thead><tr><th scope=\"col\">Score</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     );
     scroll_box("Scores of the probabilities", &table)
 }
@@ -98,15 +135,14 @@ fn diagram(title: &str, bins: &[ReliabilityBin]) -> String {
         histogram(&filled, x),
     ]
     .concat();
-    let finding = match overconfidence(bins) {
-        Some(excess) => {
-            format!("Mean confidence minus accuracy: {} percentage points.", points(excess))
-        }
-        None => "No predictions.".into(),
-    };
+    let finding = mean_probability(bins).map_or("No predictions.".into(), |claimed| {
+        let right: f64 = bins.iter().map(|bin| bin.count as f64 * bin.accuracy).sum();
+        let images: u64 = bins.iter().map(|bin| bin.count).sum();
+        format!("Mean probability {:.1} %, right {:.1} %.", claimed * 100.0, right / images as f64 * 100.0)
+    });
     format!(
         "<figure><figcaption>{title}<span class=\"legend\"><span class=\"key box right\">right</span>\
-         <span class=\"key box excess\">claimed beyond</span></span></figcaption>{}</figure>",
+         <span class=\"key box excess\">claimed, and not right</span></span></figcaption>{}</figure>",
         svg::figure(WIDTH, HEIGHT, &format!("Reliability diagram: {title}"), &finding, &body)
     )
 }
@@ -124,7 +160,7 @@ fn axes(x: Scale, y: Scale) -> String {
         [f64::midpoint(LEFT, RIGHT), HEIGHT - 6.0],
         "probability of the name given, %",
     ) + &svg::text("tick", [LEFT + 6.0, TOP + 12.0], "right, %")
-        + &svg::text("tick", [LEFT + 6.0, COUNTS_TOP + 10.0], "images");
+        + &svg::text("tick end", [LEFT - 3.0, COUNTS_TOP + 10.0], "images");
     grid + &below + &names
 }
 

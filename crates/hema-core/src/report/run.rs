@@ -2,14 +2,13 @@
 
 use super::findings::{Findings, condition_name};
 use super::html::{
-    aid, beside, capital, count, counted, decimal, each, escape, interval, percent, probability, scroll_box,
-    short_count, words,
+    self, aid, beside, capital, count, counted, each, escape, probability, scroll_box, short_count, words,
 };
 use super::run_report::RunReport;
 use super::{
     assumed, classes, curves, kept, matrix, reliability, suites, training_data, unreadable, verdict,
 };
-use crate::metrics::{METRICS, Metric, Notation, Scores};
+use crate::metrics::{METRICS, Metric, Scores};
 use crate::provenance::Provenance;
 use crate::record::{ConditionScores, Mistake};
 
@@ -54,7 +53,7 @@ pub(super) fn draw(run: &RunReport, outline: &Outline) -> String {
     let sections = [
         ("summary", "Model and data".into(), summary(run)),
         ("degraded", "Degraded images".into(), degraded(&findings)),
-        ("kept", "How many images can be left to it?".into(), kept::draw(&run.evaluation.kept)),
+        ("kept", "How many images can be left to it?".into(), kept::draw(&findings)),
         ("classes", format!("Classes{on}"), of_shown(&|c| classes::table(&findings, &c.scores))),
         ("weights", "What the class weights changed".into(), assumed::weights(&findings)),
         ("confusion", format!("Confusion{on}"), confusions(&findings)),
@@ -225,12 +224,8 @@ fn conditions(findings: &Findings) -> String {
 
 /// The value of a metric, and its interval where it has one.
 fn metric_cell(metric: &Metric, scores: &Scores) -> String {
-    let value = scores.number(metric);
-    let value = match metric.report {
-        Notation::Percent => percent(value),
-        Notation::Number => decimal(value),
-    };
-    let range = scores.metrics.interval(metric).map(|range| interval(range).unwrap_or_default());
+    let value = html::metric(metric, scores.number(metric));
+    let range = scores.metrics.interval(metric).and_then(|range| html::metric_range(metric, range));
     let range = range.map_or(String::new(), |range| format!("<small>{range}</small>"));
     format!("<td class=\"n\">{value}{range}</td>")
 }
@@ -264,14 +259,25 @@ fn gallery(findings: &Findings) -> String {
         };
     }
     let cards = each(mistakes.iter().take(GALLERY), |m| card(findings, m));
-    let shown = match mistakes.len() {
-        n if n > GALLERY => format!(" The first {GALLERY} of {n} are shown."),
-        _ => String::new(),
+    let shown = mistakes.len().min(GALLERY) as u64;
+    let all = findings.clean.map_or(0, |c| c.scores.mistakes()).max(mistakes.len() as u64);
+    let which = if shown < all {
+        format!(
+            "The {} that the model was surest about, of {} unchanged images that it names wrongly, most confident first.",
+            count(shown),
+            count(all)
+        )
+    } else {
+        match all {
+            1 => "The one unchanged image that is named wrongly.".into(),
+            all => {
+                format!("All {} unchanged images that are named wrongly, most confident first.", count(all))
+            }
+        }
     };
     format!("<ul class=\"gallery\">{cards}</ul>")
         + &aid(format!(
-            "Unchanged images the model was surest about and wrong, most confident first. Look here for labels that are \
-             themselves wrong, cells between two classes, and spoilt images.{shown}"
+            "{which} Look here for labels that are themselves wrong, cells between two classes, and spoilt images."
         ))
 }
 

@@ -10,6 +10,8 @@ use crate::record::Evaluation;
 pub struct RunReport {
     /// Name of the run, as readers should see it.
     pub title: String,
+    /// Name of the series that it is a run of, where a series is compared with others.
+    pub series: Option<String>,
     /// The scores.
     pub evaluation: Evaluation,
     /// How training went, when its log was found.

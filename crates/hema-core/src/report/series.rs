@@ -56,7 +56,7 @@ impl SeriesScore {
         let mean = values.iter().sum::<f64>() / count;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let deviation = (squares / (count - 1.0).max(1.0)).sqrt();
-        Self { name: name.into(), notation: metric.terminal, coverage: None, values, mean, deviation }
+        Self { name: name.into(), notation: metric.notation, coverage: None, values, mean, deviation }
     }
 
     /// Says which classes the score is a mean over, by the scores of every run.
@@ -85,7 +85,7 @@ impl SeriesScore {
     }
 
     /// The standard deviation, of percentages in percentage points.
-    fn deviation_text(&self) -> String {
+    pub(super) fn deviation_text(&self) -> String {
         match self.notation {
             Notation::Percent => points_bare(self.deviation),
             Notation::Number => decimal(self.deviation),

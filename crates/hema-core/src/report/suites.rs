@@ -14,10 +14,17 @@ pub(super) fn overview(findings: &Findings) -> String {
         return String::new();
     }
     let relative = suites.iter().any(|suite| suite.relative.is_some());
-    let heads = ["Accuracy", "95\u{202f}% interval", "Not trained on", "Balanced", "ECE", "Worst corruption"];
+    let heads = [
+        "Accuracy",
+        "95\u{202f}% interval",
+        "Not trained on",
+        "Balanced accuracy",
+        "Calibration error",
+        "Worst condition",
+    ];
     let heads = heads.into_iter().chain(["BE", "rBE"].into_iter().filter(|_| relative));
     let heads = each(heads, |head| format!("<th scope=\"col\" class=\"n\">{head}</th>"));
-    let rows = each(suites, |suite| row(suite, relative));
+    let rows = each(suites, |suite| row(findings, suite, relative));
     let table = format!(
         "<table><thead><tr><th scope=\"col\">Suite</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     );
@@ -29,27 +36,33 @@ pub(super) fn overview(findings: &Findings) -> String {
     };
     scroll_box("Scores of each suite", &table)
         + &aid(format!(
-            "Means over the conditions of a suite. <em>Not trained on</em> leaves out conditions that share an \
-             operator with the training recipe: it says more about trouble nobody thought of.{baseline}"
+            "Means over the conditions of a suite. <em>Not trained on</em> leaves out conditions all of whose operators \
+             training also used: it says more about trouble nobody thought of.{baseline}"
         ))
 }
 
-fn row(suite: &SuiteScores, relative: bool) -> String {
+fn row(findings: &Findings, suite: &SuiteScores, relative: bool) -> String {
+    let shared = findings
+        .evaluation
+        .shared_operators(&suite.name)
+        .map_or(String::new(), |[some, all]| format!("<small>{some} of {all} operators trained on</small>"));
+    let worst_range = suite.worst_interval.and_then(interval);
+    let worst_range = worst_range.map_or(String::new(), |range| format!("<small>{range}</small>"));
     let relative = match suite.relative {
         Some(errors) => each([errors.be, errors.rbe], |error| number(&decimal(error))),
         None if relative => number(UNKNOWN).repeat(2),
         None => String::new(),
     };
     format!(
-        "<tr><th scope=\"row\">{}<small>{} conditions at {} px</small></th>{}{}{}{}{}<td class=\"n\">{}<small>{}</small></td>{relative}</tr>",
+        "<tr><th scope=\"row\">{}<small>{} conditions at {} px</small></th>{}{}{}{}{}<td class=\"n\">{}<small>{}</small>{worst_range}</td>{relative}</tr>",
         words(&suite.name),
         suite.conditions,
         suite.size,
         number(&percent(suite.accuracy)),
         number(&interval(suite.accuracy_interval).unwrap_or_default()),
-        number(&suite.unseen_accuracy.map_or("none".into(), percent)),
+        number(&(suite.unseen_accuracy.map_or("none".into(), percent) + &shared)),
         number(&percent(suite.balanced_accuracy)),
-        number(&decimal(suite.ece)),
+        number(&percent(suite.ece)),
         percent(suite.worst_accuracy),
         words(&suite.worst),
     )
@@ -71,8 +84,8 @@ pub(super) fn curves(findings: &Findings) -> String {
     let corruptions = findings.corruptions();
     let figures = each(findings.suites(), |suite| {
         let rows: Vec<&Corruption> =
-            corruptions.iter().filter(|c| c.suite == suite && c.conditions.len() > 1).collect();
-        if rows.is_empty() { String::new() } else { figure(suite, &rows, findings.clean_accuracy()) }
+            corruptions.iter().filter(|c| c.suite == suite.name && c.conditions.len() > 1).collect();
+        if rows.is_empty() { String::new() } else { figure(suite.name, &rows, findings.clean_accuracy()) }
     });
     if figures.is_empty() {
         return figures;

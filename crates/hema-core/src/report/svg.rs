@@ -100,7 +100,9 @@ pub(super) fn short(value: f64) -> String {
         let text = format!("{value:.1e}");
         return text.replace(".0e", "e");
     }
-    let text = format!("{value:.4}");
+    // two digits that count, however small it is
+    let decimals = if size > 0.0 { (1 - size.log10().floor() as i32).max(4) as usize } else { 4 };
+    let text = format!("{value:.decimals$}");
     text.trim_end_matches('0').trim_end_matches('.').replace('-', "−")
 }
 

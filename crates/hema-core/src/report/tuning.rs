@@ -1,17 +1,20 @@
 //! The page of a search over recipe values: the trials by rank, and the metric over every value that was
 //! searched.
 
-use super::html::{UNKNOWN, aid, capital, counted, each, escape, scroll_box};
+use super::html::{aid, capital, counted, decimal, each, escape, percent, scroll_box};
 use super::origin::Origin;
 use super::page::page;
 use super::plot::{Axis, Plot};
 use super::svg::{self, short};
+use crate::metrics::Notation;
 
 /// A search over recipe values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tuning {
     /// The metric that ranks, in words.
     pub metric: String,
+    /// How its values are written.
+    pub notation: Notation,
     /// Whether a higher metric is the better one.
     pub higher_is_better: bool,
     /// The keys that were searched, and whether values of each are drawn by their logarithm.
@@ -84,7 +87,7 @@ impl Tuning {
             each(&self.keys, |(key, _)| format!("<th scope=\"col\" class=\"n\">{}</th>", escape(key)));
         let rows = each(&self.trials, |trial| {
             let values = each(&trial.values, |value| format!("<td class=\"n\">{}</td>", escape(value)));
-            let metric = trial.metric.map_or("diverged".into(), metric_text);
+            let metric = trial.metric.map_or("diverged".into(), |metric| self.metric_text(metric));
             format!(
                 "<tr><th scope=\"row\">{}</th><td class=\"n\">{metric}</td><td class=\"n\">{}</td>{values}</tr>",
                 escape(&trial.name),
@@ -104,6 +107,13 @@ impl Tuning {
                  validation images there are: confirm it from other seeds with <code>{}</code>.",
                 escape(&self.confirmation)
             ))
+    }
+
+    fn metric_text(&self, metric: f64) -> String {
+        match self.notation {
+            Notation::Percent => percent(metric),
+            Notation::Number => decimal(metric),
+        }
     }
 
     /// The metric over the values of a key, of the trials that had the most epochs and of all others.
@@ -142,7 +152,8 @@ impl Tuning {
                 _ if Some(trial.epochs) == most => "trial",
                 _ => "trial short",
             };
-            let tip = format!("{}: {name} = {}, {}", trial.name, trial.values[key], metric_text(*metric));
+            let tip =
+                format!("{}: {name} = {}, {}", trial.name, trial.values[key], self.metric_text(*metric));
             svg::dot(class, plot.at(place(trial), *metric), 4.5, &tip)
         });
         let best = drawn
@@ -150,10 +161,6 @@ impl Tuning {
             .map_or(String::new(), |(trial, _)| format!("The best trial has {}.", trial.values[key]));
         plot.draw(&format!("{} over {name}", self.metric), &best, &dots)
     }
-}
-
-fn metric_text(metric: f64) -> String {
-    if metric.is_finite() { format!("{metric:.4}") } else { UNKNOWN.into() }
 }
 
 #[cfg(test)]
@@ -169,6 +176,7 @@ mod tests {
     fn the_page_ranks_trials_and_draws_every_key() {
         let tuning = Tuning {
             metric: "accuracy".into(),
+            notation: Notation::Percent,
             higher_is_better: true,
             keys: vec![("stage.0.lr".into(), true), ("stage.0.optimizer".into(), false)],
             trials: vec![
@@ -185,6 +193,7 @@ mod tests {
         };
         let page = render_tuning("Search", &tuning);
         assert!(page.find("trial-002").unwrap() < page.find("trial-001").unwrap());
+        assert!(page.contains("<td class=\"n\">90.0\u{202f}%</td>"), "as accuracy stands everywhere");
         assert!(page.contains("diverged") && page.contains("&lt;lion&gt;") && !page.contains("<lion>"));
         for origin in ["hema</span> <span>tune", "<code>cells/</code>", "Space (1 line)", "Hema search"] {
             assert!(page.contains(origin), "{origin}");
@@ -204,6 +213,7 @@ mod tests {
         };
         let tuning = |metrics: &[Option<f64>]| Tuning {
             metric: "accuracy".into(),
+            notation: Notation::Percent,
             higher_is_better: true,
             keys: Vec::new(),
             trials: trials(metrics),

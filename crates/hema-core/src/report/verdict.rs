@@ -1,12 +1,12 @@
 //! The headline of a run in numbers, one picture and a few plain sentences.
 
-use super::assumed;
-use super::findings::{Findings, condition_name, overconfidence};
-use super::html::{capital, counted, each, escape, interval, percent, points, words};
+use super::findings::{Findings, SuiteMeans, condition_name};
+use super::html::{counted, each, escape, interval, listed, percent, points, words};
 use super::svg::{self, Scale};
+use super::{assumed, honesty, trouble};
 
-/// Confidence and accuracy this close are called honest.
-const HONEST: f64 = 0.01;
+/// More classes than this that are found equally seldom are counted, not named.
+const NAMED: usize = 3;
 
 /// The headline numbers, the range of the conditions, and the verdict.
 pub(super) fn draw(findings: &Findings) -> String {
@@ -23,14 +23,36 @@ fn numbers(findings: &Findings) -> String {
         let note = interval(c.scores.accuracy_interval()).map(|i| format!("95\u{202f}% interval {i}"));
         number("Accuracy on unchanged images", &percent(c.scores.accuracy()), &note.unwrap_or_default())
     });
-    let Some(accuracy) = findings.degraded_accuracy() else {
+    let suites = findings.suites();
+    if suites.is_empty() {
         return clean.unwrap_or_else(|| number("Accuracy", super::html::UNKNOWN, "no condition was scored"));
+    }
+    let named = |what: &str, suite: &SuiteMeans| match suites.len() {
+        1 => what.to_owned(),
+        _ => format!("{what}, suite {}", words(suite.name)),
     };
-    let headline = number("Accuracy under degradation", &percent(accuracy), &degraded_note(findings));
-    let cost = findings
-        .clean_accuracy()
-        .map(|clean| number("Change by degradation", &points(accuracy - clean), "percentage points"));
-    headline + &clean.unwrap_or_default() + &cost.unwrap_or_default()
+    let degraded = |suite: &SuiteMeans| {
+        let accuracy = suite.accuracy().map_or(super::html::UNKNOWN.into(), percent);
+        number(&named("Accuracy under degradation", suite), &accuracy, &degraded_note(suite))
+    };
+    let costs = each(&suites, |suite| {
+        let change = suite.accuracy().zip(findings.clean_accuracy()).map(|(under, clean)| under - clean);
+        change.map_or(String::new(), |change| {
+            number(&named("Change by degradation", suite), &points(change), &change_note(suite))
+        })
+    });
+    let (first, others) = (each(&suites[..1], degraded), each(&suites[1..], degraded));
+    first + &clean.unwrap_or_default() + &others + &costs
+}
+
+/// The unit of a change, and its interval.
+fn change_note(suite: &SuiteMeans) -> String {
+    match suite.scores.and_then(|scores| scores.change_interval) {
+        Some([low, high]) => {
+            format!("percentage points; 95\u{202f}% interval {} to {}", points(low), points(high))
+        }
+        None => "percentage points".into(),
+    }
 }
 
 /// One headline number with its name above and a note below.
@@ -38,26 +60,23 @@ pub(super) fn number(label: &str, value: &str, note: &str) -> String {
     format!("<p class=\"number\"><span>{label}</span> <strong>{value}</strong> <small>{note}</small></p>")
 }
 
-/// The interval of a single degraded condition, the span of several.
-fn degraded_note(findings: &Findings) -> String {
-    if let [only] = findings.degraded.as_slice() {
-        let range = interval(only.scores.accuracy_interval());
-        return range.map_or("one condition".into(), |i| format!("95\u{202f}% interval {i}, one condition"));
+/// The interval of a suite's accuracy, and the span of its conditions.
+fn degraded_note(suite: &SuiteMeans) -> String {
+    let of_suite = suite.interval().and_then(interval);
+    let of_suite = of_suite.map_or(String::new(), |i| format!("95\u{202f}% interval {i}; "));
+    if suite.conditions.len() == 1 {
+        return format!("{of_suite}one condition");
     }
-    let accuracies = findings.degraded.iter().map(|c| c.scores.accuracy());
+    let accuracies = suite.conditions.iter().map(|c| c.scores.accuracy());
     let range =
         svg::range(accuracies).map(|[low, high]| format!(", from {} to {}", percent(low), percent(high)));
-    let conditions = counted(findings.degraded.len() as u64, "condition");
-    let of_suite = findings.degraded_interval().and_then(interval);
-    let of_suite = of_suite.map_or(String::new(), |i| format!("95\u{202f}% interval {i}; "));
+    let conditions = counted(suite.conditions.len() as u64, "condition");
     format!("{of_suite}mean of {conditions}{}", range.unwrap_or_default())
 }
 
 fn sentences(findings: &Findings) -> Vec<String> {
-    [overall(findings), worst_trouble(findings), weakest(findings), honesty(findings)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let found = [overall(findings), trouble::sentence(findings), weakest(findings)];
+    found.into_iter().flatten().chain(honesty::sentences(findings)).collect()
 }
 
 fn overall(findings: &Findings) -> Option<String> {
@@ -68,83 +87,56 @@ fn overall(findings: &Findings) -> Option<String> {
             percent(c.scores.accuracy())
         )
     });
-    let Some(degraded) = findings.degraded_accuracy() else {
+    let suites = findings.suites();
+    if suites.is_empty() {
         return on_clean.map(|clean| {
             format!("{clean} No degraded condition was scored, so nothing is known of worse images.")
         });
+    }
+    let under = |suite: &SuiteMeans| {
+        let accuracy = format!("<strong>{}</strong>", percent(suite.accuracy()?));
+        let average = if suite.conditions.len() > 1 { ", on average" } else { "" };
+        Some(match suites.len() {
+            1 => format!("When the images get worse{average}, it names {accuracy} correctly."),
+            _ => format!("Under the suite {}{average}, it names {accuracy} correctly.", words(suite.name)),
+        })
     };
-    let under = if findings.degraded.len() == 1 {
-        "When the images get worse"
-    } else {
-        "When the images get worse, on average"
-    };
-    let rest = format!("{under}, it names <strong>{}</strong> correctly.", percent(degraded));
-    Some(on_clean.map_or(rest.clone(), |clean| format!("{clean} {rest}")))
-}
-
-fn worst_trouble(findings: &Findings) -> Option<String> {
-    let corruptions = findings.corruptions();
-    let worst = findings.worst_corruption().filter(|_| corruptions.len() > 1)?;
-    let condition = findings.worst_condition()?;
-    let name = words(worst.name);
-    let mean = percent(worst.accuracy()?);
-    let lowest = percent(condition.scores.accuracy());
-    let rest = match condition.corruption.as_deref() {
-        Some(other) if other != worst.name => {
-            format!("; the single worst condition is {} ({lowest})", escape(&condition_name(condition)))
-        }
-        _ if worst.conditions.len() > 1 => format!(", and {lowest} at severity {}", condition.severity),
-        _ => String::new(),
-    };
-    Some(format!("<strong>{}</strong> hurts it most: {mean} on average{rest}.", capital(&name)))
+    let sentences: Vec<String> = on_clean.into_iter().chain(suites.iter().filter_map(under)).collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 fn weakest(findings: &Findings) -> Option<String> {
-    let class = findings.weakest_class()?;
+    let weakest = findings.weakest_class()?;
     let where_from =
         if findings.clean.is_some() { "On unchanged images" } else { "Under the first condition" };
-    let range = interval(class.interval).map_or(String::new(), |i| format!(" (95\u{202f}% interval {i})"));
-    let taken = class.taken_for.map_or(String::new(), |(name, n)| {
-        format!(
-            "; {} taken for <strong>{}</strong>",
-            if n == 1 { "one is".into() } else { format!("{n} are") },
-            words(name)
-        )
+    let strong = |name: &&str| format!("<strong>{}</strong>", words(name));
+    let recall = percent(weakest.recall);
+    if weakest.names.len() > NAMED {
+        return Some(format!(
+            "{where_from} {} classes are missed most: {recall} of each are found.",
+            weakest.names.len()
+        ));
+    }
+    let names = listed(&weakest.names.iter().map(strong).collect::<Vec<_>>());
+    if weakest.names.len() > 1 {
+        return Some(format!(
+            "{where_from} the classes missed most are {names}: {recall} of each are found."
+        ));
+    }
+    let range = interval(weakest.interval).map_or(String::new(), |i| format!(" (95\u{202f}% interval {i})"));
+    let taken = weakest.taken_for.map_or(String::new(), |(name, n)| {
+        let many = if n == 1 { "one is".into() } else { format!("{n} are") };
+        format!("; {many} taken for <strong>{}</strong>", words(name))
     });
-    Some(format!(
-        "{where_from} the class missed most is <strong>{}</strong>: {} are found{range}{taken}.",
-        words(class.name),
-        percent(class.recall)
-    ))
-}
-
-/// Whether the probabilities can be believed, judged where it is hardest.
-fn honesty(findings: &Findings) -> Option<String> {
-    let (bins, images) = if findings.degraded.is_empty() {
-        (findings.clean?.scores.reliability.clone(), "unchanged")
-    } else {
-        (findings.degraded_reliability(), "degraded")
-    };
-    let excess = overconfidence(&bins)?;
-    let size = format!("{:.1} percentage points", excess.abs() * 100.0);
-    Some(match excess {
-        e if e.abs() < HONEST => {
-            format!("On {images} images its probabilities match its accuracy within one percentage point.")
-        }
-        e if e > 0.0 => format!(
-            "On {images} images its probabilities are <strong>{size} too high</strong>: it claims more than it gets right."
-        ),
-        _ => format!(
-            "On {images} images its probabilities are {size} too low: it gets more right than it claims."
-        ),
-    })
+    Some(format!("{where_from} the class missed most is {names}: {recall} are found{range}{taken}."))
 }
 
 fn range_figure(findings: &Findings) -> String {
     format!(
         "<figure class=\"range\"><figcaption>Accuracy in every condition, %<span class=\"legend\">\
-         <span class=\"key spot condition\">a degraded condition</span><span class=\"key spot mean\">their mean</span>\
+         <span class=\"key spot condition\">a degraded condition</span><span class=\"key spot mean\">{}</span>\
          {}</span></figcaption>{}</figure>",
+        if findings.suites().len() > 1 { "the mean of a suite" } else { "their mean" },
         if findings.clean.is_some() { "<span class=\"key spot clean\">unchanged images</span>" } else { "" },
         strip(findings, true)
     )
@@ -177,14 +169,20 @@ pub(super) fn strip(findings: &Findings, labelled: bool) -> String {
         let tip = format!("{what}: {:.1} %", at * 100.0);
         svg::rect(class, [x.at(at) - 2.0, middle - half], [x.at(at) + 2.0, middle + half], &tip)
     };
-    let mean = findings.degraded_accuracy();
-    let clean = findings.clean_accuracy();
+    let suites = findings.suites();
+    let means: Vec<(String, f64)> = suites
+        .iter()
+        .filter_map(|suite| {
+            let of = if suites.len() > 1 { format!(", suite {}", suite.name) } else { String::new() };
+            Some((format!("mean under degradation{of}"), suite.accuracy()?))
+        })
+        .collect();
+    let clean = findings.clean_accuracy().map(|accuracy| ("unchanged images".to_owned(), accuracy));
     let body = grid
         + &dots
-        + &mean.map_or(String::new(), |a| mark("mean", a, "mean under degradation"))
-        + &clean.map_or(String::new(), |a| mark("clean", a, "unchanged images"));
-    let said = [mean.map(|a| ("mean under degradation", a)), clean.map(|a| ("unchanged images", a))];
-    let finding = said.into_iter().flatten().map(|(what, a)| format!("{what} {:.1} %", a * 100.0));
+        + &each(&means, |(what, accuracy)| mark("mean", *accuracy, what))
+        + &each(&clean, |(what, accuracy)| mark("clean", *accuracy, what));
+    let finding = means.iter().chain(&clean).map(|(what, a)| format!("{what} {:.1} %", a * 100.0));
     svg::figure(width, height, "Accuracy in every condition", &finding.collect::<Vec<_>>().join(", "), &body)
 }
 

@@ -96,6 +96,11 @@ impl Condition {
         self.severity
     }
 
+    /// Whether it draws its operators anew for every image, so that its name says nothing of the damage.
+    pub fn is_drawn(&self) -> bool {
+        matches!(self.change, Damage::Composition)
+    }
+
     /// Names of the augmentations and corruptions that it is made of.
     pub fn operators(&self) -> Vec<String> {
         match &self.change {

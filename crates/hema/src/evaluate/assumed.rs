@@ -36,6 +36,7 @@ pub(super) fn assume(predictor: &Predictor, labels: &[usize], own: Vec<f32>) -> 
     };
     let classes = predictor.class_weights(&before, &weights);
     let before = Predictions { classes: names.to_vec(), labels: labels.to_vec(), probabilities: before };
-    let adaptation = Some(Adaptation { classes, before: metrics::score(&before)? });
+    let scores = metrics::with_intervals(metrics::score(&before)?, &before);
+    let adaptation = Some(Adaptation { classes, before: scores });
     Ok(Assumed { probabilities, excluded, adaptation })
 }

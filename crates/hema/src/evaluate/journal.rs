@@ -147,9 +147,11 @@ mod tests {
             severity: 1,
             operators: 1,
             trained_on: Vec::new(),
+            is_drawn: false,
             thumbnail: String::new(),
             scores: scores.unwrap(),
             right: Outcomes::new(&[0, 1], &[0, 0]),
+            kept: Vec::new(),
         };
         Judged { identity: identity.into(), condition }
     }

@@ -6,7 +6,7 @@ use hema_core::error::{Error, Result};
 use hema_core::metrics::{self, Outcomes, Predictions, argmax};
 use hema_core::provenance::Provenance;
 use hema_core::record::{
-    ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Scores, SuiteScores,
+    ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, SuiteScores,
 };
 use hema_core::report;
 use hema_core::seen::Known;
@@ -83,16 +83,18 @@ pub(super) fn judge(
         severity: 0,
         operators: 0,
         trained_on: Vec::new(),
+        is_drawn: false,
         thumbnail: String::new(),
-        scores: metrics::score(&predictions)?,
+        scores: metrics::with_intervals(metrics::score(&predictions)?, &predictions),
         right: Outcomes::new(&predictions.labels, &predictions.predicted()),
+        kept: Vec::new(),
     };
     let mut suites = Vec::new();
     let mut conditions = Vec::new();
     for trial in trials {
         let judged = judge.trial(trial)?;
         let size = trial.images.first().image(0)?.width();
-        suites.extend::<Option<SuiteScores>>(suites::sum_up(trial.suite, size, &clean.scores, &judged));
+        suites.extend::<Option<SuiteScores>>(suites::sum_up(trial.suite, size, &clean, &judged));
         conditions.extend(judged.into_iter().map(|judged| judged.condition));
     }
     conditions.insert(0, clean);
@@ -153,7 +155,8 @@ impl Judge<'_> {
         let edit: Edit = &|index, image: &mut Image| condition.apply(image, SEED, index as u64);
         let probabilities =
             self.predictor.predict(trial.images, Some(edit), &mut |done| (self.progress)(&name, done))?;
-        let (scores, right) = self.score(probabilities)?;
+        let classes = self.predictor.classes().to_vec();
+        let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
         let mut example = trial.images.first().image(0)?;
         condition.apply(&mut example, SEED, 0);
         let operators = condition.operators();
@@ -163,23 +166,17 @@ impl Judge<'_> {
             severity: condition.severity().unwrap_or(0),
             operators: operators.len(),
             trained_on: operators.into_iter().filter(|op| suite::trained_on(op, self.training)).collect(),
+            is_drawn: condition.is_drawn(),
             thumbnail: report::thumbnail_png_base64(&example)?,
-            scores,
-            right,
+            scores: metrics::score(&predictions)?,
+            right: Outcomes::new(&predictions.labels, &predictions.predicted()),
+            kept: metrics::kept_by_threshold(&predictions),
         };
         let judged = Judged { identity, condition };
         if let Some(journal) = &mut self.journal {
             journal.add(&judged)?;
         }
         Ok(judged)
-    }
-
-    /// The scores of all images' probabilities, and which images are named rightly.
-    fn score(&self, probabilities: Vec<f32>) -> Result<(Scores, Outcomes)> {
-        let classes = self.predictor.classes().to_vec();
-        let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
-        let right = Outcomes::new(&self.labels, &predictions.predicted());
-        Ok((metrics::score(&predictions)?, right))
     }
 }
 

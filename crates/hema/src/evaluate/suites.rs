@@ -1,7 +1,7 @@
 //! The scores of a suite as a whole, from those of its conditions.
 
-use hema_core::metrics::{BALANCED_ACCURACY, ECE, interval_of_mean, mean};
-use hema_core::record::{ConditionScores, Scores, SuiteScores};
+use hema_core::metrics::{BALANCED_ACCURACY, ECE, interval_of_mean, interval_of_mean_difference, mean};
+use hema_core::record::{ConditionScores, Scores, SuiteScores, unseen_accuracy};
 use hema_core::suite::{Suite, relative_errors};
 
 use super::journal::Judged;
@@ -11,25 +11,38 @@ use super::journal::Judged;
 pub(super) const SEED: u64 = 0;
 
 /// Sums up the conditions of one suite; `None` for a suite without any.
-pub(super) fn sum_up(suite: &Suite, size: usize, clean: &Scores, judged: &[Judged]) -> Option<SuiteScores> {
+pub(super) fn sum_up(
+    suite: &Suite,
+    size: usize,
+    clean: &ConditionScores,
+    judged: &[Judged],
+) -> Option<SuiteScores> {
     let conditions: Vec<&ConditionScores> = judged.iter().map(|judged| &judged.condition).collect();
     let over = |score: fn(&Scores) -> f64| mean(conditions.iter().map(|condition| score(&condition.scores)));
     let accuracies = by_corruption(&conditions, Scores::accuracy);
     let worst = accuracies.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
     let errors = by_corruption(&conditions, |scores| 1.0 - scores.number(&BALANCED_ACCURACY));
-    let unseen = conditions.iter().filter(|condition| condition.trained_on.is_empty());
+    let of_worst: Vec<&ConditionScores> =
+        conditions.iter().copied().filter(|c| c.corruption.as_deref() == Some(worst.0)).collect();
+    let accuracy = over(Scores::accuracy)?;
+    let shares = share_right(&conditions);
+    let changes: Vec<f64> =
+        shares.iter().zip(share_right(&[clean])).map(|(share, clean)| share - clean).collect();
     Some(SuiteScores {
         name: suite.name.clone(),
         size,
         conditions: conditions.len(),
-        accuracy: over(Scores::accuracy)?,
-        accuracy_interval: interval_of_mean(&share_right(&conditions)),
+        accuracy,
+        accuracy_interval: interval(&conditions),
+        change: Some(accuracy - clean.scores.accuracy()),
+        change_interval: Some(interval_of_mean_difference(&changes)),
         balanced_accuracy: over(|scores| scores.number(&BALANCED_ACCURACY))?,
         ece: over(|scores| scores.number(&ECE))?,
         worst: worst.0.to_owned(),
         worst_accuracy: worst.1,
-        unseen_accuracy: mean(unseen.map(|condition| condition.scores.accuracy())),
-        relative: relative_errors(1.0 - clean.number(&BALANCED_ACCURACY), &errors),
+        worst_interval: Some(interval(&of_worst)),
+        unseen_accuracy: unseen_accuracy(conditions.iter().copied()),
+        relative: relative_errors(1.0 - clean.scores.number(&BALANCED_ACCURACY), &errors),
     })
 }
 
@@ -42,6 +55,14 @@ fn by_corruption<'a>(conditions: &[&'a ConditionScores], score: fn(&Scores) -> f
             Some((name(group[0]), mean(group.iter().map(|condition| score(&condition.scores)))?))
         })
         .collect()
+}
+
+/// The interval of the mean accuracy over conditions, of a single one its own.
+fn interval(conditions: &[&ConditionScores]) -> [f64; 2] {
+    match conditions {
+        [only] => only.scores.accuracy_interval(),
+        _ => interval_of_mean(&share_right(conditions)),
+    }
 }
 
 /// In how many of the conditions each image was named rightly, as a share.

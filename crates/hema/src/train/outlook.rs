@@ -14,6 +14,7 @@ use crate::loss::Target;
 use crate::model::Network;
 use crate::recipe::{Recipe, Stage, Train, Weights};
 use crate::schedule::Shape;
+use crate::weights::count_trainable;
 
 /// Most images on the sheet that a run's page shows: about 150 kilobytes.
 const SHOWN: usize = 24;
@@ -35,7 +36,7 @@ const NAMED: usize = 20;
 pub(crate) fn outlook(task: &Task) -> Result<Vec<String>> {
     let recipe = task.recipe;
     let spec = model_spec(recipe, task.train.classes().len());
-    let parameters = Network::outline(&spec)?.parameters;
+    let parameters = count_trainable(&Network::outline(&spec)?.network) as u64;
     let images = TrainingImages::new(recipe, task.train)?.len();
     let precision = recipe.precision.on(task.device).name();
     let mut lines = vec![

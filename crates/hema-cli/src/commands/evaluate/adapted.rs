@@ -14,8 +14,9 @@ fn recall(scores: &Scores, class: usize) -> Option<f64> {
     scores.per_class.get(class).filter(|class| class.support > 0).map(|class| class.recall)
 }
 
-/// Rows of the table, its head first: every class, then accuracy and calibration over all.
-pub(super) fn rows(adaptation: &Adaptation, after: &Scores) -> Vec<Vec<String>> {
+/// Rows of the table, its head first: every class that can occur, of `among` where that says which, then
+/// accuracy and calibration over all.
+pub(super) fn rows(adaptation: &Adaptation, after: &Scores, among: &[String]) -> Vec<Vec<String>> {
     let before = &adaptation.before;
     let header = ["class", "weight", "95 % interval", "in training", "recall before", "after"];
     let of_class = |(class, weight): (usize, &ClassWeight)| {
@@ -35,7 +36,9 @@ pub(super) fn rows(adaptation: &Adaptation, after: &Scores) -> Vec<Vec<String>> 
         let empty = || String::new();
         vec![metric.label.to_owned(), empty(), empty(), empty(), before, after]
     });
-    let classes = adaptation.classes.iter().enumerate().map(of_class);
+    let is_possible = |weight: &ClassWeight| among.is_empty() || among.contains(&weight.name);
+    let classes = adaptation.classes.iter().enumerate();
+    let classes = classes.filter(|(_, weight)| is_possible(weight)).map(of_class);
     std::iter::once(header.map(String::from).to_vec()).chain(classes).chain(of_all).collect()
 }
 

@@ -11,6 +11,7 @@ use hema::error::{Error, Result};
 use hema::evaluate::find_suite;
 use hema::file;
 use hema::metrics::{self, ACCURACY, Metric, Place};
+use hema::prevalence;
 use hema::record::{ClassScores, Evaluation, Scores, SuiteScores};
 use hema::run_folder::{EVALUATION, REPORT};
 
@@ -102,7 +103,7 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
     let sentences = [evaluation.flattered(), evaluation.perhaps_trained_on()];
     sentences.iter().flatten().for_each(|sentence| printer.result(sentence));
     let mut rows = vec![["score", "value", "95 % interval"].map(String::from).to_vec()];
-    rows.extend(evaluation.suites.iter().map(suite_row));
+    rows.extend(evaluation.suites.iter().flat_map(|suite| suite_rows(evaluation, suite)));
     rows.extend(metrics::shown_in(Place::Evaluate).map(|metric| metric_row(metric, unchanged)));
     printer.result(&table(&rows));
     printer.result("");
@@ -112,7 +113,8 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
     }
     if !evaluation.kept.is_empty() {
         printer.result("");
-        printer.result(&table(&kept::rows(&evaluation.kept)));
+        printer.result("how many images can be left to it, unchanged and degraded:");
+        printer.result(&table(&kept::rows(evaluation)));
     }
     tell_what_was_assumed(evaluation, unchanged, printer);
     Ok(())
@@ -125,7 +127,10 @@ fn tell_what_was_assumed(evaluation: &Evaluation, unchanged: &Scores, printer: &
         printer.result(
             "class weights (no differential: they repeat the model's mistakes), and what they change",
         );
-        printer.result(&table(&adapted::rows(adaptation, unchanged)));
+        printer.result(&table(&adapted::rows(adaptation, unchanged, &evaluation.model.among)));
+        if let Some(doubt) = prevalence::doubt(&adaptation.classes) {
+            printer.warn(&doubt);
+        }
         if let Some(losses) = adapted::losses(adaptation, unchanged) {
             printer.warn(&losses);
         }
@@ -151,36 +156,70 @@ fn metric_row(metric: &Metric, unchanged: &Scores) -> Vec<String> {
     [format!("{}{of_images}{coverage}", metric.label), value].into_iter().chain(interval).collect()
 }
 
-/// The headline: accuracy under the conditions of one suite.
-fn suite_row(suite: &SuiteScores) -> Vec<String> {
-    let [low, high] = suite.accuracy_interval;
-    let unseen = match suite.unseen_accuracy {
-        Some(accuracy) => format!("not trained on: {}", percent(accuracy)),
-        None => "all trained on".into(),
+/// The headline: accuracy under the conditions of one suite, what that costs, and its worst condition.
+fn suite_rows(evaluation: &Evaluation, suite: &SuiteScores) -> Vec<Vec<String>> {
+    let row = |name: String, value: String, interval: Option<String>| {
+        vec![name, value, interval.unwrap_or_default()]
     };
-    let relative =
-        suite.relative.map_or(String::new(), |errors| format!("BE {:.3}  rBE {:.3}", errors.be, errors.rbe));
-    vec![
-        format!("accuracy, {}", suite.name),
+    let range = |[low, high]: [f64; 2]| format!("{} to {}", percent(low), percent(high));
+    let name = &suite.name;
+    let mut rows = vec![row(
+        format!("accuracy, suite {name}"),
         percent(suite.accuracy),
-        format!("{} to {}", percent(low), percent(high)),
-        format!("worst: {}, {}", suite.worst, percent(suite.worst_accuracy)),
-        unseen,
-        relative,
-    ]
+        Some(range(suite.accuracy_interval)),
+    )];
+    rows.extend(suite.change.map(|change| {
+        let interval =
+            suite.change_interval.map(|[low, high]| format!("{} to {}", points(low), points(high)));
+        row(format!("  against unchanged images, {name}"), format!("{} points", points(change)), interval)
+    }));
+    rows.push(row(
+        format!("  under the worst, {}", suite.worst),
+        percent(suite.worst_accuracy),
+        suite.worst_interval.map(range),
+    ));
+    let unused = |name: String, accuracy: f64| row(name, percent(accuracy), None);
+    match (suite.unseen_accuracy, evaluation.shared_operators(name)) {
+        (None, _) => rows.push(row("  training used all of its operators".into(), String::new(), None)),
+        (Some(accuracy), Some([some, all])) => {
+            rows.push(unused(format!("  not trained on ({some} of {all} operators were)"), accuracy));
+        }
+        (Some(accuracy), None) if (accuracy - suite.accuracy).abs() > 1e-9 => {
+            rows.push(unused("  under conditions not trained on".into(), accuracy));
+        }
+        (Some(_), None) => {}
+    }
+    if let Some(errors) = suite.relative {
+        rows.push(row("  balanced error over AlexNet's (BE)".into(), format!("{:.3}", errors.be), None));
+        rows.push(row(
+            "  the same of what is added to the clean error (rBE)".into(),
+            format!("{:.3}", errors.rbe),
+            None,
+        ));
+    }
+    rows
+}
+
+/// A difference in percentage points, with its sign.
+fn points(difference: f64) -> String {
+    let digits = format!("{:+.1}", 100.0 * difference);
+    if ["+0.0", "-0.0"].contains(&digits.as_str()) { "0.0".into() } else { digits }
 }
 
 fn class_rows(scores: &Scores) -> Vec<Vec<String>> {
-    let header = ["class", "images", "recall", "95 % interval", "precision"].map(String::from).to_vec();
+    let header = ["class", "images", "recall", "95 % interval", "precision", "95 % interval"];
+    let header = header.map(String::from).to_vec();
+    let range = |[low, high]: [f64; 2]| format!("{} to {}", percent(low), percent(high));
     let row = |(class, c): (usize, &ClassScores)| {
-        let [low, high] = c.recall_interval;
+        // a class that is never predicted has no precision
+        let is_named = scores.named(class) > 0;
         vec![
             c.name.clone(),
             c.support.to_string(),
             percent(c.recall),
-            format!("{} to {}", percent(low), percent(high)),
-            // a class that is never predicted has no precision
-            if scores.named(class) > 0 { percent(c.precision) } else { "-".into() },
+            range(c.recall_interval),
+            if is_named { percent(c.precision) } else { "-".into() },
+            if is_named { range(c.precision_interval) } else { String::new() },
         ]
     };
     let of_images = scores.per_class.iter().enumerate().filter(|(_, class)| class.has_images());
@@ -193,6 +232,7 @@ fn absent_classes(scores: &Scores) -> Option<String> {
     let names: Vec<String> = absent
         .map(|(class, c)| match scores.named(class) {
             0 => c.name.clone(),
+            1 => format!("{} (predicted once, wrongly)", c.name),
             n => format!("{} (predicted {n} times, wrongly)", c.name),
         })
         .collect();

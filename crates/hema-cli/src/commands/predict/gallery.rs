@@ -2,19 +2,18 @@
 
 use std::path::Path;
 
-use hema::data::{Skipped, Source};
 use hema::provenance::Provenance;
 use hema::report::{Answer, Gallery, render_gallery};
 use hema::run_folder::title;
 use hema::{Classifier, Prediction, Result, command_line, device, file};
 
-use super::rows::{Doubt, Row};
+use super::rows::{Classified, Doubt, Row};
 
-/// Subject of the page, beside its rows.
+/// Subject of the page, beside the answers.
 pub(super) struct Subject<'a> {
     pub(super) model: &'a Classifier,
-    pub(super) source: &'a Source,
-    pub(super) skipped: &'a [Skipped],
+    /// What the console warns of.
+    pub(super) warnings: Vec<String>,
     /// Lowest probability that is believed.
     pub(super) sure: Option<f64>,
     /// The table with all predictions.
@@ -22,18 +21,20 @@ pub(super) struct Subject<'a> {
 }
 
 /// Writes the page.
-pub(super) fn write(path: &Path, subject: &Subject, rows: &[Row]) -> Result<()> {
+pub(super) fn write(path: &Path, subject: Subject, classified: &Classified) -> Result<()> {
     let model = subject.model;
     let answers: Vec<Answer> =
-        rows.iter().filter_map(|row| Some(answer(row, row.answer.as_ref()?))).collect();
+        classified.rows.iter().filter_map(|row| Some(answer(row, row.answer.as_ref()?))).collect();
     let gallery = Gallery {
-        title: format!("Predictions for {}", title(subject.source.path())),
-        source: subject.source,
+        title: format!("Predictions for {}", title(classified.source.path())),
+        source: &classified.source,
         model: model.summary().path,
         classes: model.classes(),
         answers: &answers,
-        unreadable: subject.skipped,
+        unreadable: &classified.skipped,
         sure: subject.sure,
+        warnings: subject.warnings,
+        weights: classified.weights.clone(),
         table: subject.table.map(|table| table.display().to_string()),
         provenance: Provenance::now(command_line(), device::name(model.predictor().device())),
     };
@@ -50,6 +51,7 @@ fn answer(row: &Row, prediction: &Prediction) -> Answer {
         probability: prediction.probability().into(),
         second: second.unwrap_or_default(),
         excluded: prediction.excluded().into(),
+        looks_like: prediction.excluded_label().map(str::to_owned),
         doubt: row.doubt.as_ref().map(Doubt::words),
     }
 }

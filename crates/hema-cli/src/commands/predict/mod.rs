@@ -17,7 +17,7 @@ use super::args::{ModelArgs, OnBadImage, output};
 use crate::output::{Bars, Printer};
 use crate::places::{Kind, Places};
 use crate::status::Status;
-use print::{counts, json, limits, tell_what_was_assumed};
+use print::{counts, json, limits, tell_what_was_assumed, warnings};
 use rows::{Classified, Row};
 
 /// Classify new images
@@ -76,6 +76,10 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let classified = classify(&model, args, &columns, printer)?;
 
     let (classes, rows) = (model.classes(), &classified.rows);
+    let warnings = warnings(&model, &classified);
+    for warning in &warnings {
+        printer.warn(warning);
+    }
     tell_what_was_assumed(&model, &classified, printer);
     if let Some(sure) = args.sure {
         printer.note(&rows::split_in_words(rows, sure));
@@ -103,10 +107,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         None => {}
     }
     if let Some(page) = &args.page {
-        let Classified { source, skipped, .. } = &classified;
         let table = out.map(PathBuf::as_path);
-        let subject = gallery::Subject { model: &model, source, skipped, sure: args.sure, table };
-        gallery::write(page, &subject, rows)?;
+        let subject = gallery::Subject { model: &model, warnings, sure: args.sure, table };
+        gallery::write(page, subject, &classified)?;
         printer.note(&format!("page: {}", page.display()));
     }
     if printer.is_json() {
@@ -141,7 +144,9 @@ fn classify(
     let skipped = images.first().skipped().to_vec();
     let rows = rows::rows(&source, &skipped, args.sure, shown)?;
     progress.clear();
-    let weights = predictions.class_weights().unwrap_or_default().to_vec();
+    let mut weights = predictions.class_weights().unwrap_or_default().to_vec();
+    // a class that the model must not choose has no weight
+    weights.retain(|class| model.predictor().possible().contains(&class.name));
     let notices = source.all_notices();
     Ok(Classified { source, rows, skipped, notices, weights })
 }

@@ -1,26 +1,58 @@
 //! What a prediction says beside its table: what became of the probabilities, counts, and the whole as JSON.
 
-use hema::prevalence::ClassWeight;
+use std::collections::BTreeMap;
+
+use hema::metrics::Excluded;
+use hema::prevalence::{self, ClassWeight};
 use hema::{Classifier, Error, Result};
 
 use super::rows::{self, Classified, Doubt, Row};
 use crate::output::{Printer, percent, table};
 
+/// Share of the images above which nearly all are named alike.
+const NEARLY_ALL: f64 = 0.9;
+/// Fewest images of which that is said.
+const MANY: usize = 20;
+
+/// What to know before any answer is believed.
+pub(super) fn warnings(model: &Classifier, classified: &Classified) -> Vec<String> {
+    let excluded = limits(model).then(|| rows::excluded(&classified.rows)).filter(Excluded::is_large);
+    let excluded = excluded.map(|excluded| {
+        format!("{excluded}: can these classes really not occur? the column `excluded` has their probability")
+    });
+    let doubt = prevalence::doubt(&classified.weights);
+    [excluded, doubt, named_alike(&classified.rows)].into_iter().flatten().collect()
+}
+
+/// A sentence on images of which nearly all got one name.
+fn named_alike(rows: &[Row]) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for answer in rows.iter().filter_map(|row| row.answer.as_ref()) {
+        *counts.entry(answer.label()).or_default() += 1;
+    }
+    let all: usize = counts.values().sum();
+    let (name, most) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    let are_alike = all >= MANY && most as f64 > NEARLY_ALL * all as f64;
+    are_alike.then(|| {
+        format!(
+            "{most} of {all} images are named {name}: if they are not all of one class, the model does not know images \
+             like these, and its probabilities say nothing; label some and ask `hema evaluate`"
+        )
+    })
+}
+
 /// Says what became of the probabilities by `--among` and `--adapt-prevalence`.
 pub(super) fn tell_what_was_assumed(model: &Classifier, classified: &Classified, printer: &Printer) {
     if limits(model) {
         let excluded = rows::excluded(&classified.rows);
-        if excluded.is_large() {
-            printer.warn(&format!(
-                "{excluded}: can these classes really not occur? the column `excluded` has their probability"
-            ));
-        } else {
+        if !excluded.is_large() {
             printer.note(&excluded.to_string());
         }
     }
     if !classified.weights.is_empty() {
         printer.note(&format!(
-            "class weights with 95 % intervals (no differential: they repeat the model's mistakes): {}",
+            "class weights with 95 % intervals (no differential: they repeat the model's mistakes, and a model that is \
+             wrong about these images is outside the intervals): {}",
             weights(&classified.weights)
         ));
     }

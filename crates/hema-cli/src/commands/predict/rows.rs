@@ -114,7 +114,8 @@ pub(super) fn split_in_words(rows: &[Row], sure: f64) -> String {
         .collect();
     let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     format!(
-        "sure, with a probability of at least {sure}: {} of {} images; to look at: {}{reasons}",
+        "sure, with a probability of at least {sure}: {} of {} images; to look at: {}{reasons} (how often a sure one is \
+         right, `hema evaluate` has measured on images like the model's own alone)",
         rows.len() - doubtful.len(),
         rows.len(),
         doubtful.len()

@@ -25,7 +25,7 @@ use super::inputs::Inputs;
 use super::resuming::{check_holds_no_runs, check_same_recipe, stopped};
 use crate::commands::weights::warn_of_weights;
 use crate::next;
-use crate::output::{Bars, Printer, table};
+use crate::output::{Bars, Printer, percent, table};
 use crate::status::Status;
 
 /// The runs of a series.
@@ -254,8 +254,12 @@ fn summarize(
         printer.result(&summary.to_string());
         return Ok(());
     }
-    let header =
-        [format!("{} runs", names.len()), "mean".into(), "deviation".into(), "lowest to highest".into()];
+    let header = [
+        format!("{} runs", names.len()),
+        "mean".into(),
+        "standard deviation".into(),
+        "lowest to highest".into(),
+    ];
     let rows: Vec<Vec<String>> =
         std::iter::once(header.to_vec()).chain(page.scores.iter().map(row)).collect();
     printer.result(&table(&rows));
@@ -311,15 +315,14 @@ fn page_of(folder: &Path, series: Series, names: &[String], made_by: Provenance)
 /// A score for people: mean, standard deviation, the lowest and the highest.
 fn row(score: &SeriesScore) -> Vec<String> {
     let text = |value: f64| match score.notation {
-        Notation::Percent => format!("{:.2} %", 100.0 * value),
-        Notation::Number => format!("{value:.4}"),
+        Notation::Percent => percent(value),
+        Notation::Number => format!("{value:.3}"),
+    };
+    let deviation = match score.notation {
+        Notation::Percent => format!("{:.1} points", 100.0 * score.deviation),
+        Notation::Number => format!("{:.3}", score.deviation),
     };
     let [low, high] = score.range().map(text);
     let coverage = score.coverage.as_ref().map_or(String::new(), |over| format!(", {over}"));
-    vec![
-        format!("{}{coverage}", score.name),
-        text(score.mean),
-        text(score.deviation),
-        format!("{low} to {high}"),
-    ]
+    vec![format!("{}{coverage}", score.name), text(score.mean), deviation, format!("{low} to {high}")]
 }

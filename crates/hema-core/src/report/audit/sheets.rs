@@ -3,7 +3,7 @@
 use rand::seq::SliceRandom as _;
 
 use super::subject::Subject;
-use crate::report::html::{aid, capital, counted, each, words};
+use crate::report::html::{aid, counted, each, words};
 use crate::report::thumbnails::Thumbnails;
 use crate::rng::{Purpose, stream};
 
@@ -60,7 +60,7 @@ impl Sheets {
             });
             format!(
                 "<h3>{} <small>{}</small></h3><ul class=\"sheet\">{pictures}</ul>",
-                capital(&words(&sheet.class)),
+                words(&sheet.class),
                 counted(sheet.stay as u64, "image")
             )
         });

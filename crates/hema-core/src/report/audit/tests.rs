@@ -84,7 +84,7 @@ fn a_clean_set_says_so_and_shows_its_classes() {
     let samples = section(&page, "samples");
     assert_eq!(pictures(samples), 3 + 2 + 12);
     assert_eq!(samples.matches("cannot be read").count(), 1);
-    assert!(samples.contains("<h3>Platelet <small>20 images</small></h3>"), "{samples}");
+    assert!(samples.contains("<h3>platelet <small>20 images</small></h3>"), "{samples}");
 }
 
 #[test]

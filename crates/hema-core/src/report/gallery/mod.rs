@@ -7,8 +7,8 @@
 mod tests;
 
 use super::html::{
-    aid, breakable, capital, count, counted, each, escape, percent, probability as probability_text,
-    scroll_box, words,
+    aid, breakable, capital, count, counted, each, escape, interval, message, percent,
+    probability as probability_text, scroll_box, words,
 };
 use super::page::page;
 use super::run::{Outline, code, facts, stamp};
@@ -17,6 +17,7 @@ use super::unreadable;
 use super::verdict::number;
 use crate::data::{Skipped, Source};
 use crate::error::Result;
+use crate::prevalence::ClassWeight;
 use crate::provenance::Provenance;
 
 /// Most pictures of images that a person should look at.
@@ -40,6 +41,10 @@ pub struct Gallery<'a> {
     pub unreadable: &'a [Skipped],
     /// Lowest probability that is believed, where one was chosen.
     pub sure: Option<f64>,
+    /// Sentences to read before any answer is believed, not escaped.
+    pub warnings: Vec<String>,
+    /// Weights of the classes that can occur, where the model estimated them from the images.
+    pub weights: Vec<ClassWeight>,
     /// File with all predictions, as readers should see it; `None` where there is none.
     pub table: Option<String>,
     /// Who predicted.
@@ -59,6 +64,8 @@ pub struct Answer {
     pub second: (usize, f64),
     /// Probability that the model gives to classes that it was told not to choose, 0 to 1.
     pub excluded: f64,
+    /// The class that it looks most like, where the model was told not to choose that one.
+    pub looks_like: Option<String>,
     /// Why a person should look at it, in a word or two; `None` for an image that the model is sure of.
     pub doubt: Option<&'static str>,
 }
@@ -70,9 +77,16 @@ pub struct Answer {
 pub fn render_gallery(gallery: &Gallery) -> Result<String> {
     let mut answers: Vec<&Answer> = gallery.answers.iter().collect();
     answers.sort_by(|a, b| a.probability.total_cmp(&b.probability).then(a.image.cmp(&b.image)));
+    let (excluded, others): (Vec<&Answer>, Vec<&Answer>) =
+        answers.into_iter().partition(|answer| answer.looks_like.is_some());
     let (doubtful, sure): (Vec<&Answer>, Vec<&Answer>) =
-        answers.into_iter().partition(|answer| gallery.sure.is_none() || answer.doubt.is_some());
-    let shown = [&doubtful[..doubtful.len().min(TO_LOOK_AT)], &sure[..sure.len().min(SURE)]];
+        others.into_iter().partition(|answer| gallery.sure.is_none() || answer.doubt.is_some());
+    let room = TO_LOOK_AT - excluded.len().min(TO_LOOK_AT / 2);
+    let shown = [
+        &excluded[..excluded.len().min(TO_LOOK_AT / 2)],
+        &doubtful[..doubtful.len().min(room)],
+        &sure[..sure.len().min(SURE)],
+    ];
     let images: Vec<usize> = shown.concat().iter().map(|answer| answer.image).collect();
     let thumbnails = Thumbnails::read(gallery.source, &images)?;
 
@@ -82,14 +96,20 @@ pub fn render_gallery(gallery: &Gallery) -> Result<String> {
         None => ("images", "All images, the least sure first"),
     };
     let sections = [
-        (slug, first.to_owned(), draw(shown[0], doubtful.len())),
-        ("sure", "The model is sure of these, the least sure first".into(), draw(shown[1], sure.len())),
+        (
+            "excluded",
+            "Look at these: they look like an excluded class".into(),
+            draw(shown[0], excluded.len()),
+        ),
+        (slug, first.to_owned(), draw(shown[1], doubtful.len())),
+        ("sure", "The model is sure of these, the least sure first".into(), draw(shown[2], sure.len())),
         (
             "unreadable",
             "Files that could not be read".into(),
             unreadable::draw(gallery.unreadable, &elsewhere(gallery)),
         ),
         ("classes", "Classes".into(), classes(gallery)),
+        ("weights", "How the classes were weighed".into(), weights(gallery)),
         ("provenance", "Where these predictions come from".into(), provenance(gallery)),
     ];
     let outline = Outline { prefix: String::new(), level: 2 };
@@ -103,8 +123,9 @@ fn elsewhere(gallery: &Gallery) -> String {
 }
 
 fn headline(gallery: &Gallery) -> String {
-    let all = gallery.answers.len() as u64;
-    let doubtful = gallery.answers.iter().filter(|answer| answer.doubt.is_some()).count() as u64;
+    let lost = gallery.unreadable.len() as u64;
+    let all = gallery.answers.len() as u64 + lost;
+    let doubtful = gallery.answers.iter().filter(|answer| answer.doubt.is_some()).count() as u64 + lost;
     let of_all = |n: u64| format!("of {} ({})", count(all), percent(n as f64 / all.max(1) as f64));
     let numbers = match gallery.sure {
         Some(sure) => {
@@ -115,14 +136,22 @@ fn headline(gallery: &Gallery) -> String {
                     &format!("probability of at least {}", percent(sure)),
                 )
         }
-        None => number("Images", &count(all), "of all probabilities; --sure splits them"),
+        None => number(
+            "Images",
+            &count(all),
+            "<code>--sure 0.9</code>, for instance, would name those that a person should look at",
+        ),
     };
     let lost = gallery.unreadable.len() as u64;
     let lost = if lost > 0 { number("Not read", &count(lost), "and not named") } else { String::new() };
+    let warnings = each(&gallery.warnings, |warning| {
+        format!("<p class=\"warning\" role=\"note\">{}</p>", message(warning))
+    });
     format!(
-        "<div class=\"headline\"><div class=\"numbers\">{numbers}{lost}</div></div><ul class=\"verdict\"><li>A model \
-         named these cells, and nobody has checked it. How often it is right about images of a probability, \
-         <code>hema evaluate</code> says on labelled ones.</li></ul>"
+        "{warnings}<div class=\"headline\"><div class=\"numbers\">{numbers}{lost}</div></div><ul class=\"verdict\"><li>A \
+         model named these cells, and nobody has checked it. How often it is right about images of a probability, \
+         <code>hema evaluate</code> says of labelled ones, and only of images like those: label some of these and ask \
+         again.</li></ul>"
     )
 }
 
@@ -148,16 +177,16 @@ fn card(gallery: &Gallery, answer: &Answer, thumbnails: &Thumbnails) -> String {
     let picture = thumbnails.draw(answer.image, &format!("{path}: {}", name(answer.class)));
     let (second, probability) = answer.second;
     let or = format!("or {} {}", words(name(second)), probability_text(probability));
-    let excluded = if answer.excluded > 0.0 {
-        format!("<p>excluded classes {}</p>", probability_text(answer.excluded))
-    } else {
-        String::new()
+    let tag = |text: &str| format!("<p><span class=\"tag drop\">{text}</span></p>");
+    let doubt = match (&answer.looks_like, answer.doubt) {
+        (Some(class), _) => {
+            let class = format!("looks like {}", words(class));
+            tag(&class) + &format!("<p>excluded classes {}</p>", probability_text(answer.excluded))
+        }
+        (None, doubt) => doubt.map_or(String::new(), |doubt| tag(&escape(doubt))),
     };
-    let doubt = answer
-        .doubt
-        .map_or(String::new(), |doubt| format!("<p><span class=\"tag drop\">{}</span></p>", escape(doubt)));
     format!(
-        "<li>{picture}<p><b>{}</b> {}</p><p>{or}</p>{excluded}{doubt}<p class=\"path\">{}</p></li>",
+        "<li>{picture}<p><b>{}</b> {}</p><p>{or}</p>{doubt}<p class=\"path\">{}</p></li>",
         words(name(answer.class)),
         probability_text(answer.probability),
         breakable(path)
@@ -184,6 +213,33 @@ fn classes(gallery: &Gallery) -> String {
     );
     scroll_box("Images named after each class", &table)
         + &aid("Counts of names that a model gave, its mistakes among them: no differential count.")
+}
+
+/// The weights of the classes; nothing where none were estimated.
+fn weights(gallery: &Gallery) -> String {
+    if gallery.weights.is_empty() {
+        return String::new();
+    }
+    let rows = each(&gallery.weights, |class| {
+        let range = interval(class.interval).map_or(String::new(), |range| format!("<small>{range}</small>"));
+        format!(
+            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}{range}</td><td class=\"n\">{}</td></tr>",
+            words(&class.name),
+            percent(class.weight),
+            percent(class.training)
+        )
+    });
+    let table = format!(
+        "<table><thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Weight here</th>\
+         <th scope=\"col\" class=\"n\">Weight in training</th></tr></thead><tbody>{rows}</tbody></table>"
+    );
+    scroll_box("Class weights", &table)
+        + &aid(
+            "<code>--adapt-prevalence</code> weighs each class by how often the model itself seems to see it here. The \
+             weights are <strong>no differential</strong>: they repeat the model's own mistakes, and their \
+             95\u{202f}% intervals know only how few the images are. A model that is wrong about these images is \
+             outside them.",
+        )
 }
 
 fn provenance(gallery: &Gallery) -> String {

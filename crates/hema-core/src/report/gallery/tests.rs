@@ -29,6 +29,7 @@ fn answers(images: usize, sure: f64) -> Vec<Answer> {
             probability,
             second: (1 - image % 2, 1.0 - probability),
             excluded: 0.0,
+            looks_like: None,
             doubt: (probability < sure).then_some("low probability"),
         }
     };
@@ -46,6 +47,8 @@ fn page(source: &Source, answers: &[Answer], sure: Option<f64>) -> String {
         answers,
         unreadable: &unreadable,
         sure,
+        warnings: vec!["nearly all are <named> alike, ask `hema <x>`".into()],
+        weights: Vec::new(),
         table: Some("out.csv".into()),
         provenance: Provenance::now("hema predict", "CPU"),
     })
@@ -61,7 +64,12 @@ fn the_unsure_come_first_and_names_stay_text() {
     let source = cells(folder.path(), 10);
     let page = page(&source, &answers(10, 0.8), Some(0.8));
     assert!(!page.contains("<img src=x") && !page.contains("<b>ig</b>") && page.contains("&lt;b&gt;ig"));
-    assert!(page.contains("To look at</span> <strong>6</strong> <small>of 10 (60.0\u{202f}%)"), "{page}");
+    // the one that could not be read is among them, as on the console
+    assert!(page.contains("To look at</span> <strong>7</strong> <small>of 11 (63.6\u{202f}%)"), "{page}");
+    assert!(
+        page.find("Nearly all are &lt;named&gt; alike, ask <code>hema &lt;x&gt;</code>.").unwrap()
+            < page.find("To look at").unwrap()
+    );
     let unsure = page.find("<section id=\"unsure\"").unwrap();
     let sure = page.find("<section id=\"sure\"").unwrap();
     assert!(unsure < sure);
@@ -71,6 +79,23 @@ fn the_unsure_come_first_and_names_stay_text() {
     let first = page.split("<p class=\"path\">").nth(1).unwrap();
     assert!(first.starts_with("0000&lt;img"), "{first:.40}");
     assert!(page.contains("broken.png") && page.contains("is no &lt;picture&gt;"));
+}
+
+#[test]
+fn images_that_look_like_an_excluded_class_have_a_place_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = cells(folder.path(), 5);
+    let mut answers = answers(5, 0.0);
+    (answers[0].looks_like, answers[0].excluded) = (Some("ig_&_more".into()), 0.999);
+    let page = page(&source, &answers, None);
+    let (_, section) = page.split_once("<section id=\"excluded\"").unwrap();
+    let section = section.split_once("</section>").unwrap().0;
+    assert_eq!(section.matches("<img ").count(), 1, "{section}");
+    assert!(
+        section.contains("looks like ig &amp; more") && section.contains("excluded classes 99.9"),
+        "{section}"
+    );
+    assert!(!page.contains("<section id=\"unsure\"") && page.matches("<img ").count() == 5);
 }
 
 #[test]

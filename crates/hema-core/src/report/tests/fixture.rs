@@ -5,6 +5,8 @@ use super::{
     ClassScores, ConditionScores, Curves, DataSummary, EVALUATION_FORMAT, Evaluation, METRICS, MetricValues,
     Mistake, ModelSummary, Outcomes, Provenance, ReliabilityBin, RunReport, Scores,
 };
+use crate::metrics::mean;
+use crate::record::{SuiteScores, unseen_accuracy};
 
 pub(super) const BLOOD: [(&str, u64); 8] = [
     ("basophil", 244),
@@ -64,8 +66,8 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
             known: None,
             synthetic: false,
         },
+        suites: suites(&conditions),
         conditions,
-        suites: Vec::new(),
         mistakes: Vec::new(),
         notices: Vec::new(),
         kept: Vec::new(),
@@ -75,6 +77,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
     };
     RunReport {
         title: title.into(),
+        series: None,
         evaluation,
         curves: Some(curves(20)),
         recipe_toml: Some(
@@ -83,6 +86,35 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
         training: Some(provenance("hema train --recipe recipes/blood.toml --data pbc.tar --out runs/blood")),
         training_data: None,
     }
+}
+
+/// The row of each suite that conditions are of.
+pub(super) fn suites(conditions: &[ConditionScores]) -> Vec<SuiteScores> {
+    let degraded = || conditions.iter().filter(|c| c.corruption.is_some());
+    let mut names: Vec<&str> = degraded().map(|c| c.suite.as_str()).collect();
+    names.dedup();
+    let row = |name: &str| {
+        let of: Vec<&ConditionScores> = degraded().filter(|c| c.suite == name).collect();
+        let accuracy = mean(of.iter().map(|c| c.scores.accuracy())).unwrap();
+        let change = accuracy - conditions[0].scores.accuracy();
+        SuiteScores {
+            name: name.into(),
+            size: 96,
+            conditions: of.len(),
+            accuracy,
+            accuracy_interval: [accuracy - 0.02, accuracy + 0.02],
+            change: Some(change),
+            change_interval: Some([change - 0.01, change + 0.01]),
+            balanced_accuracy: accuracy,
+            ece: 0.1,
+            worst: of[0].corruption.clone().unwrap(),
+            worst_accuracy: accuracy,
+            worst_interval: None,
+            unseen_accuracy: unseen_accuracy(of),
+            relative: None,
+        }
+    };
+    names.into_iter().map(row).collect()
 }
 
 pub(super) fn provenance(command: &str) -> Provenance {
@@ -134,8 +166,10 @@ fn condition(
             .map(String::from)
             .into_iter()
             .collect(),
+        is_drawn: false,
         thumbnail: String::new(),
         right: right(&scores.confusion),
+        kept: Vec::new(),
         scores,
     }
 }

@@ -15,7 +15,9 @@ use crate::provenance::Provenance;
 use crate::record::{ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary};
 
 mod believed;
+mod compared;
 mod fixture;
+mod said;
 
 use fixture::BLOOD;
 
@@ -91,7 +93,7 @@ fn the_numbers_are_those_of_the_record() {
         format!("Accuracy on unchanged images</span> <strong>{:.1}\u{202f}%", clean.accuracy() * 100.0),
         format!("{:.1}–{:.1}\u{202f}%", low * 100.0, high * 100.0),
         format!("\">{}<small>", clean.confusion[0][0]),
-        format!("<td class=\"n\">{:.3}</td>", clean.value(&ECE).unwrap()),
+        format!("<td class=\"n\">{:.1}\u{202f}%<small>by chance up to ", clean.value(&ECE).unwrap() * 100.0),
         format!("<td class=\"n\">{:.3}</td>", clean.value(&NLL).unwrap()),
         format!("<td class=\"n\">{:.3}</td>", clean.value(&BRIER).unwrap()),
         run.evaluation.data.hash.clone(),
@@ -102,7 +104,8 @@ fn the_numbers_are_those_of_the_record() {
         assert!(page.contains(&expected), "{expected}");
     }
     for class in &clean.per_class {
-        assert!(page.contains(&format!("<td class=\"n\">{:.3}</td>", class.f1)), "{}", class.name);
+        let f1 = format!("<td class=\"n\">{:.1}\u{202f}%</td>", class.f1 * 100.0);
+        assert!(page.contains(&f1), "{}", class.name);
     }
 }
 
@@ -227,7 +230,10 @@ fn a_page_is_drawn_from_whatever_there_is() {
     assert!(render(std::slice::from_ref(&clean_only)).contains("nothing is known of worse images"));
     let mut many = blood();
     many.evaluation.mistakes = vec![many.evaluation.mistakes[0].clone(); 60];
-    assert!(render(std::slice::from_ref(&many)).contains("The first 48 of 60 are shown."));
+    assert!(
+        render(std::slice::from_ref(&many))
+            .contains("The 48 that the model was surest about, of 60 unchanged images that it names wrongly")
+    );
     let runs = [bare, ragged, degraded_only, clean_only, many, blood()];
     assert_well_formed(&render(&[]));
     assert_well_formed(&render(&runs));
@@ -243,7 +249,7 @@ fn a_comparison_names_the_best_and_warns_of_what_cannot_be_compared() {
     let page = render(&[weak.clone(), strong.clone()]);
     assert_well_formed(&page);
     assert_closed(&page);
-    assert!(page.contains("<strong>Strong</strong> holds up best when the images get worse"));
+    assert!(page.contains("<strong>Strong</strong> is the best under the suite degraded"));
     assert!(page.contains("tells it from every other run; the closest is <strong>Weak</strong>"));
     // each is the better one in a column: under degradation, and on unchanged images
     assert_eq!(page.matches("class=\"n best\"").count(), 2, "columns with a test alone have bold");
@@ -254,6 +260,7 @@ fn a_comparison_names_the_best_and_warns_of_what_cannot_be_compared() {
     let chance = render(&[few("One", 0.90), few("Other", 0.75)]);
     assert!(chance.contains("does <strong>not</strong> tell it from <strong>Other</strong>"));
     assert!(!chance.contains("class=\"n best\"") && !chance.contains(" best\">"), "nothing is bold");
+    assert!(!chance.contains("Bold is a best"), "and so bold is not explained");
 
     // at another size the same images have another hash
     let mut smaller = strong.clone();
@@ -265,7 +272,7 @@ fn a_comparison_names_the_best_and_warns_of_what_cannot_be_compared() {
 
     let mut older = strong.clone();
     older.evaluation.conditions.iter_mut().for_each(|condition| condition.right = Outcomes::default());
-    assert!(render(&[weak.clone(), older]).contains("cannot be compared image by image"));
+    assert!(render(&[weak.clone(), older]).contains("do not say which images were named rightly"));
 
     let mut other = strong;
     other.evaluation.data.hash = "other".into();
@@ -273,7 +280,7 @@ fn a_comparison_names_the_best_and_warns_of_what_cannot_be_compared() {
     other.evaluation.conditions.pop();
     other.evaluation.model.enlarged = Some(128);
     let page = render(&[weak, other]);
-    assert_eq!(page.matches(" px enlarged to 128</small>").count(), 1);
+    assert_eq!(page.matches(" px enlarged to 128, ").count(), 1);
     for warning in
         ["Not the same images", "Not the same conditions", "Synthetic cells", "These cells are synthetic"]
     {
@@ -341,7 +348,7 @@ fn a_series_of_runs_shows_mean_and_spread_first_and_names_no_best() {
     );
     let place = page.find(&headline).unwrap_or_else(|| panic!("{headline}"));
     assert!(place < page.find("<section").unwrap() && place < page.find("<article").unwrap());
-    assert!(!page.contains("Not the same images") && !page.contains("holds up best"));
+    assert!(!page.contains("Not the same images") && !page.contains("is the best"));
     for run in ["fold-1", "fold-2", "fold-3"] {
         assert!(page.contains(&format!(">{run}</a>")), "{run}");
     }
