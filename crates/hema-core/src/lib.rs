@@ -8,7 +8,7 @@
 //! | images | [`background`], [`preprocess`], [`image_op`] |
 //! | operators | [`corrupt`], [`augment`], [`suite`], [`tta`], [`synthetic`], [`preview`] |
 //! | data sets | [`data`], [`split`], [`sampler`] |
-//! | judging data | [`audit`], [`seen`] |
+//! | judging data | [`audit`], [`likeness`], [`seen`] |
 //! | judging models | [`metrics`], [`calibrate`], [`prevalence`], [`record`] |
 //! | pages | [`report`] |
 //!
@@ -41,6 +41,7 @@ pub mod sampler;
 pub mod split;
 
 pub mod audit;
+pub mod likeness;
 pub mod seen;
 
 pub mod calibrate;

@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use hema_core::Image;
 use hema_core::data::{self, Dataset, LoadOptions, OnBadImage, Source, Unknown};
 use hema_core::error::{Error, Result};
+use hema_core::likeness::{Likeness, Unlike};
 use hema_core::metrics::argmax;
 use hema_core::prevalence::ClassWeight;
 use hema_core::record::ModelSummary;
@@ -315,6 +316,17 @@ impl Classifier {
         let of_members = self.manifests.iter().map(|manifest| &manifest.seen);
         let seen = of_members.fold(Seen::default(), |all, seen| all.and(seen));
         if seen.is_empty() { Ok(None) } else { seen.among(images).map(Some) }
+    }
+
+    /// In what each image is plainly unlike those that the model was trained on, as it is shown them: a whole
+    /// smear field, a negative. Nothing of most images, nor where the model does not say what its own were
+    /// like.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn unlike_training(&self, images: &Dataset) -> Result<Vec<Vec<Unlike>>> {
+        let of_members = self.manifests.iter().map(|manifest| &manifest.likeness);
+        of_members.fold(Likeness::default(), |all, likeness| all.and(likeness)).unlike(images)
     }
 
     /// Path of the first member, as it was opened.

@@ -98,8 +98,8 @@ pub use burn;
 pub use burn::tensor::Device;
 pub use hema_core::{
     Error, ErrorKind, Image, Result, audit, augment, background, calibrate, corrupt, data, error, file,
-    image_op, metrics, preprocess, prevalence, preview, provenance, record, report, rng, sample, sampler,
-    seen, split, spreadsheet, suite, synthetic, tta,
+    image_op, likeness, metrics, preprocess, prevalence, preview, provenance, record, report, rng, sample,
+    sampler, seen, split, spreadsheet, suite, synthetic, tta,
 };
 pub use hema_kernels::CacheLines;
 

@@ -135,6 +135,7 @@ fn mean(models: &[Bundle], members: &[usize]) -> StateDict {
 
 #[cfg(test)]
 mod tests {
+    use hema_core::likeness::Likeness;
     use hema_core::preprocess::Preprocess;
     use hema_core::provenance::Provenance;
     use hema_core::seen::Seen;
@@ -158,6 +159,7 @@ mod tests {
                 synthetic: false,
                 fitted_on: None,
                 seen: Seen::default(),
+                likeness: Likeness::default(),
                 metrics: [].into(),
                 recipe: String::new(),
                 provenance: Provenance::now("", ""),

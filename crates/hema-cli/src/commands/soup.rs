@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hema::error::{Error, Result};
+use hema::likeness::Likeness;
 use hema::metrics::{self, Predictions};
 use hema::model_file::{self, Bundle, Ensemble, FittedOn, Manifest};
 use hema::predict::{Images, Predictor};
@@ -106,6 +107,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     // nothing is trained here
     let judged_on = Seen::new(&jury.images.first().subset(&[]), jury.images.first())?;
     manifest.seen = chosen.iter().fold(judged_on, |seen, model| seen.and(&model.seen));
+    manifest.likeness = chosen.iter().fold(Likeness::default(), |all, model| all.and(&model.likeness));
     manifest.metrics = metrics::by_name(&scores, "");
     manifest.provenance = Provenance::now(command_line(), device::name(&jury.device));
     Bundle { manifest, tensors: soup.tensors }.write(&args.out)?;

@@ -92,6 +92,10 @@ fn as_text<S: Serializer>(path: &Path, serializer: S) -> std::result::Result<S::
     serializer.collect_str(&path.display())
 }
 
+fn sides_of(image: &Image) -> [u32; 2] {
+    [image.width() as u32, image.height() as u32]
+}
+
 /// Decoded images of one size, with their entries. Clones and subsets share the pixels.
 #[derive(Clone)]
 pub struct Dataset {
@@ -104,6 +108,8 @@ struct Shared {
     classes: Vec<String>,
     entries: Entries,
     store: Arc<Store>,
+    /// Width and height in pixels of the pictures as they came.
+    sides: Vec<[u32; 2]>,
     width: usize,
     height: usize,
     skipped: Vec<Skipped>,
@@ -130,6 +136,7 @@ impl Dataset {
         let stride = preprocess.size * preprocess.size * 3;
         let mut pixels = Filling::new(order.len() as u64 * stride as u64, options.memory_budget)?;
         let mut entries = Entries::default();
+        let mut sides = Vec::new();
         let mut skipped = Vec::new();
         // row in the store of every source index
         let mut row_of = vec![None; source.len()];
@@ -140,14 +147,18 @@ impl Dataset {
             &order,
             in_flight,
             |_, picture| {
-                let image = picture.and_then(|picture| preprocess.apply(&picture.image));
+                let image = picture.and_then(|picture| {
+                    let sides = sides_of(&picture.image);
+                    preprocess.apply(&picture.image).map(|image| (image, sides))
+                });
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1);
                 image
             },
             |i, image| match (image, options.on_bad_image) {
-                (Ok(image), _) => {
+                (Ok((image, found)), _) => {
                     row_of[i] = Some(entries.len());
                     entries.push(source.entry(i));
+                    sides.push(found);
                     pixels.push(image.pixels())
                 }
                 (Err(e), OnBadImage::Skip) => {
@@ -166,6 +177,7 @@ impl Dataset {
             classes: source.classes().to_vec(),
             entries,
             store: pixels.finish()?,
+            sides,
             width: preprocess.size,
             height: preprocess.size,
             skipped,
@@ -198,7 +210,9 @@ impl Dataset {
             entries.push(Entry { path: &path, label, part: None, group: None });
         }
         let rows = (0..entries.len()).collect();
-        let shared = Shared { classes, entries, store: pixels.finish()?, width, height, skipped: Vec::new() };
+        let sides = vec![[width as u32, height as u32]; entries.len()];
+        let store = pixels.finish()?;
+        let shared = Shared { classes, entries, store, sides, width, height, skipped: Vec::new() };
         Ok(Self { shared: Arc::new(shared), rows })
     }
 
@@ -221,6 +235,13 @@ impl Dataset {
     /// Width and height of every image, in pixels.
     pub fn dimensions(&self) -> (usize, usize) {
         (self.shared.width, self.shared.height)
+    }
+
+    /// Width and height in pixels of the picture of image `i` as it came, before it was cropped and resized;
+    /// `i` must be below [`Dataset::len`].
+    pub fn original_dimensions(&self, i: usize) -> (usize, usize) {
+        let [width, height] = self.shared.sides[self.rows[i]];
+        (width as usize, height as usize)
     }
 
     /// Class names in label order.

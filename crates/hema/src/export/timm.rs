@@ -48,6 +48,7 @@ fn left_out(manifest: &Manifest) -> Result<Written> {
         augmentations: _,
         fitted_on: _,
         seen: _,
+        likeness: _,
         provenance: _,
         format: _,
         model: _,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use hema_core::error::{Error, ErrorKind, Result};
+use hema_core::likeness::Likeness;
 use hema_core::preprocess::Preprocess;
 use hema_core::provenance::Provenance;
 use hema_core::seen::Seen;
@@ -81,6 +82,9 @@ pub struct Manifest {
     /// it started or learned from; none in older files and those of other software.
     #[serde(default, skip_serializing_if = "Seen::is_empty")]
     pub seen: Seen,
+    /// What the images were like that it was trained on; unknown in older files and those of other software.
+    #[serde(default, skip_serializing_if = "Likeness::is_empty")]
+    pub likeness: Likeness,
     /// Validation metrics of these weights, by name, before the temperature.
     pub metrics: BTreeMap<String, f64>,
     /// The training recipe, TOML.

@@ -25,6 +25,7 @@ fn bundle(spec: ModelSpec) -> Bundle {
             synthetic: true,
             fitted_on: None,
             seen: hema_core::seen::Seen::default(),
+            likeness: hema_core::likeness::Likeness::default(),
             metrics: [].into(),
             recipe: String::new(),
             provenance: Provenance::now("", ""),

@@ -7,6 +7,7 @@ use std::path::Path;
 use hema_core::background::Background;
 use hema_core::error::{Error, Result};
 use hema_core::file;
+use hema_core::likeness::Likeness;
 use hema_core::preprocess::{Crop, Filter, Preprocess};
 use hema_core::provenance::Provenance;
 use hema_core::seen::Seen;
@@ -137,6 +138,7 @@ fn manifest(config: Config) -> Result<Manifest> {
         synthetic: false,
         fitted_on: None,
         seen: Seen::default(),
+        likeness: Likeness::default(),
         metrics: [].into(),
         recipe: String::new(),
         provenance: Provenance {

@@ -29,6 +29,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use hema_core::error::{Error, ErrorKind, Result};
 use hema_core::file;
+use hema_core::likeness::Likeness;
 use hema_core::provenance::Provenance;
 use hema_core::sampler::Draw;
 use hema_core::seen::Seen;
@@ -132,6 +133,7 @@ struct Run<'a> {
     /// Prints of the images that the model had seen which the run started from, and of all that this one has.
     seen_before: Seen,
     seen: Seen,
+    likeness: Likeness,
     /// The mean of the network's weights over training.
     average: Average,
     position: Position,
@@ -193,6 +195,7 @@ impl<'a> Run<'a> {
             spec,
             seen_before,
             seen,
+            likeness: Likeness::of(task.train)?,
             average,
             log: RunLog::open(task.out, resumes.then_some(position.epoch))?,
             saved: (Instant::now(), position.step),
@@ -383,6 +386,7 @@ impl<'a> Run<'a> {
                 synthetic: self.task.synthetic,
                 fitted_on: Some(self.judge.fitted_on()),
                 seen: self.seen.clone(),
+                likeness: self.likeness.clone(),
                 metrics: validated.metrics(),
                 recipe: self.task.recipe.to_toml().unwrap_or_default(),
                 provenance: Provenance::now(self.task.command, device::name(self.task.device)),
