@@ -6,6 +6,7 @@
 mod commands;
 mod next;
 mod output;
+mod places;
 mod size;
 mod status;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use clap::error::ErrorKind;
 
 use crate::commands::{Command, parted_override};
 use crate::output::Printer;
-use crate::size::parse_size;
+use crate::size::parse_memory;
 use crate::status::Status;
 
 #[global_allocator]
@@ -31,11 +32,11 @@ struct Cli {
     /// Print the result as JSON
     #[arg(long, global = true)]
     json: bool,
-    /// Most memory for images, as `2G` or `512M`, in gigabytes without a letter: for those kept, beyond which
-    /// they go to a temporary file, and as much for those being decoded; a picture that takes more to decode
-    /// cannot be read
+    /// Most memory for images, as `2G` or `512M`, in gigabytes without a letter, at least 16M: for those
+    /// kept, beyond which they go to a temporary file, and as much for those being decoded; a picture that
+    /// takes more to decode cannot be read
     /// [default: 4G, or a quarter of the machine's memory, and an eighth of it for decoding]
-    #[arg(long, value_name = "SIZE", global = true, value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", global = true, value_parser = parse_memory)]
     memory: Option<u64>,
     #[command(subcommand)]
     command: Command,

@@ -5,10 +5,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use hema::data::OnBadImage;
+use hema::error::{Error, Result};
+use hema::shell_word;
 use hema::split::Part;
 use hema::training::Plan;
 
-use crate::output::{Printer, shell_word};
+use crate::output::Printer;
+use crate::places::free;
 
 /// The device that commands compute on where none is named.
 const USUAL_DEVICE: &str = "cpu";
@@ -54,7 +57,10 @@ impl fmt::Display for CommandLine {
 impl Printer {
     /// Tells the command that leads on.
     pub(crate) fn next(&self, command: &CommandLine) {
-        self.note(&format!("next: {command}"));
+        // a step is followed by the next one
+        if !self.is_of_step() {
+            self.note(&format!("next: {command}"));
+        }
     }
 }
 
@@ -110,22 +116,29 @@ pub(crate) fn predict(run: &Path, images: &Path) -> CommandLine {
 }
 
 /// Data that were audited, and how they were read.
-pub(crate) struct AuditedData<'a> {
+pub(crate) struct AuditedData {
     /// The data.
-    pub(crate) data: &'a Path,
+    pub(crate) data: PathBuf,
     /// The split that was given.
-    pub(crate) split: Option<&'a Path>,
-    /// Whether the images have parts.
+    pub(crate) split: Option<PathBuf>,
+    /// Whether there is nothing to split: the images have parts, or no labels.
     pub(crate) is_split: bool,
     /// The number for white that was given.
     pub(crate) white: Option<f64>,
 }
 
-impl AuditedData<'_> {
+impl AuditedData {
+    /// The same by paths that hold from any folder.
+    pub(crate) fn anywhere(&self) -> Result<Self> {
+        let absolute = |path: &PathBuf| std::path::absolute(path).map_err(|e| Error::io(path, &e));
+        let split = self.split.as_ref().map(absolute).transpose()?;
+        Ok(Self { data: absolute(&self.data)?, split, ..*self })
+    }
+
     /// Audits them again, as they were.
     fn audit(&self) -> CommandLine {
-        let mut command = CommandLine::new("audit").path(self.data);
-        if let Some(split) = self.split {
+        let mut command = CommandLine::new("audit").path(&self.data);
+        if let Some(split) = &self.split {
             command = command.option("split", split);
         }
         match self.white {
@@ -145,12 +158,16 @@ impl AuditedData<'_> {
         self.audit().option("out", self.named("-audit"))
     }
 
-    /// Writes what stays by a table of findings.
+    /// Writes what stays by a table of findings, under a name that is free.
     pub(crate) fn clean(&self, table: &Path) -> CommandLine {
-        self.audit().option("apply", table).option("write", self.named("-clean.tar"))
+        let free = free(|number| match number {
+            1 => self.named("-clean.tar"),
+            number => self.named(&format!("-clean-{number}.tar")),
+        });
+        self.audit().option("apply", table).option("write", free)
     }
 
-    /// Splits what stays, or nothing where it is split already.
+    /// Splits what stays, or nothing where that cannot be.
     pub(crate) fn split(&self, clean: &Path) -> Option<CommandLine> {
         let out = clean
             .with_file_name(format!("{}-split.csv", clean.file_stem().unwrap_or_default().to_string_lossy()));

@@ -22,6 +22,8 @@ pub(crate) struct Printer {
     json: bool,
     /// Results go nowhere.
     silent: bool,
+    /// The command is a step of another.
+    is_step: bool,
     /// Stdout carries the file that the command writes, and results go to stderr.
     stdout_is_taken: AtomicBool,
     /// Why the result could not be written, if it could not.
@@ -31,12 +33,23 @@ pub(crate) struct Printer {
 #[allow(clippy::unused_self)] // only who was handed a printer may print
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, silent: false, stdout_is_taken: AtomicBool::new(false), lost: Mutex::new(None) }
+        Self {
+            json,
+            silent: false,
+            is_step: false,
+            stdout_is_taken: AtomicBool::new(false),
+            lost: Mutex::new(None),
+        }
     }
 
-    /// A printer that says what is going on, and no results.
-    pub(crate) fn silent() -> Self {
-        Self { silent: true, ..Self::new(false) }
+    /// A printer for the steps of a command. Machines get none of their results.
+    pub(crate) fn for_steps(&self) -> Self {
+        Self { silent: self.json, is_step: true, ..Self::new(false) }
+    }
+
+    /// Whether the command is a step of another, which knows what comes next.
+    pub(crate) fn is_of_step(&self) -> bool {
+        self.is_step
     }
 
     /// From here on results go to stderr, if a command writes its file to stdout (`--out -`).
@@ -299,24 +312,6 @@ pub(crate) fn wrapped(text: &str, indent: usize, width: usize) -> String {
     lines.join("\n")
 }
 
-/// A path as one word of a command line, quoted where the shell would divide or change it, or where it would
-/// not print.
-pub(crate) fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text;
-    }
-    if printable(&text) == text {
-        return format!("'{}'", text.replace('\'', r"'\''"));
-    }
-    let escaped = text.bytes().map(|byte| match byte {
-        b'\'' | b'\\' | 0..0x20 | 0x7f.. => format!("\\x{byte:02x}"),
-        _ => char::from(byte).to_string(),
-    });
-    format!("$'{}'", escaped.collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,22 +323,5 @@ mod tests {
             "warning: `a\n  error: all is lost\u{fffd}[2J`"
         );
         assert_eq!(table(&[vec!["a\nb\u{202e}".into(), "1".into()]]), "a\u{fffd}b\u{fffd}  1");
-    }
-
-    #[test]
-    fn a_path_is_one_word_of_a_shell_whatever_is_in_it() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in
-            ["plain-1.png", "two words", "it's", "$(reboot)", "a\nb", "\u{1b}[2J'\\", "a\u{202e}b", "ä"]
-        {
-            let word = shell_word(Path::new(name));
-            assert!(printable(&word) == word, "{word}");
-            let said = std::process::Command::new("bash")
-                .args(["-c", &format!("printf %s {word}")])
-                .current_dir(folder.path())
-                .output()
-                .unwrap();
-            assert_eq!(String::from_utf8(said.stdout).unwrap(), name);
-        }
     }
 }

@@ -21,6 +21,7 @@ pub struct Error {
     path: Option<PathBuf>,
     message: String,
     hint: Option<String>,
+    wants_memory: bool,
 }
 
 /// The kinds of errors that programs treat differently.
@@ -67,7 +68,13 @@ impl Error {
     /// An error with a message that says what was found and what was expected; of the kind
     /// [`Invalid`](ErrorKind::Invalid).
     pub fn new(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Invalid, path: None, message: message.into(), hint: None }
+        Self {
+            kind: ErrorKind::Invalid,
+            path: None,
+            message: message.into(),
+            hint: None,
+            wants_memory: false,
+        }
     }
 
     /// Changes the kind.
@@ -78,6 +85,17 @@ impl Error {
     /// The kind, for programs that treat errors differently.
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// Says that more memory would have helped.
+    pub(crate) fn for_want_of_memory(self) -> Self {
+        Self { wants_memory: true, ..self }
+    }
+
+    /// Whether nothing is wrong with the picture but that decoding it takes more memory than images are lent
+    /// (see [`set_memory`](crate::data::set_memory)), or than the system has.
+    pub fn wants_memory(&self) -> bool {
+        self.wants_memory
     }
 
     /// Names the file, archive or folder concerned. The innermost path wins: a later call does not replace

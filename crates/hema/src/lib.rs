@@ -105,7 +105,7 @@ pub use hema_kernels::CacheLines;
 
 pub use auditing::{Audited, Auditing, audit};
 pub use classifier::{Classifier, ClassifierOptions, Prediction, Predictions};
-pub use command_line::command_line;
+pub use command_line::{command_line, shell_word};
 pub use distinct::distinct_names;
 pub use evaluate::{Evaluating, evaluate, evaluate_dataset};
 pub use training::{FinishedRun, Training};

@@ -13,6 +13,7 @@ use hema_core::report::{self, Curves, RunReport};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::command_line::shell_word;
 use crate::model_file::{self, Bundle};
 use crate::run_log::{Epoch, History, METRICS_FILE};
 
@@ -105,13 +106,10 @@ fn no_record(reason: &serde_json::Error, path: &Path) -> Error {
 ///
 /// # Errors
 /// A path without an evaluation, or with one of a newer format.
-pub fn read_report(input: &Path) -> Result<RunReport> {
-    let file = record_of(input);
+pub fn read_report(given: &Path) -> Result<RunReport> {
+    let file = record_of(given);
     if !file.exists() {
-        return Err(Error::new(format!("no {EVALUATION} here, expected a finished run or an evaluation"))
-            .at(model_file::run_of(input))
-            .hint("`hema train` writes one at its end, `hema evaluate --out DIR` any time")
-            .with_kind(ErrorKind::NotFound));
+        return Err(no_report(given, model_file::run_of(given)));
     }
     let evaluation = read_evaluation(&file)?;
     let folder = file.parent().unwrap_or(Path::new("."));
@@ -123,6 +121,35 @@ pub fn read_report(input: &Path) -> Result<RunReport> {
 pub fn record_of(input: &Path) -> PathBuf {
     let input = model_file::run_of(input);
     if input.is_dir() { input.join(EVALUATION) } else { input.to_path_buf() }
+}
+
+/// The error for a path at which there is no evaluation.
+fn no_report(given: &Path, input: &Path) -> Error {
+    if !given.exists() {
+        return Error::new("is not there, expected a run or an evaluation")
+            .at(given)
+            .hint("check the path")
+            .with_kind(ErrorKind::NotFound);
+    }
+    let inside: Vec<String> = file::list(input)
+        .unwrap_or_default()
+        .iter()
+        .filter(|folder| folder.join(EVALUATION).is_file())
+        .map(|folder| shell_word(folder))
+        .collect();
+    let error =
+        Error::new(format!("no {EVALUATION} here, expected a finished run or an evaluation")).at(given);
+    let error = match inside[..] {
+        [] => error.hint("`hema train` writes one at its end, `hema evaluate --out DIR` any time"),
+        _ => error.hint(format!("there are some inside: `hema report {}`", inside.join(" "))),
+    };
+    error.with_kind(ErrorKind::NotFound)
+}
+
+/// Whether a folder holds the record of this very evaluation.
+pub(crate) fn holds(folder: &Path, evaluation: &Evaluation) -> bool {
+    let text = serde_json::to_value(evaluation).ok();
+    text.is_some() && read_json::<serde_json::Value>(&folder.join(EVALUATION)).ok() == text
 }
 
 /// Reads the record of an evaluation: its format first, since a newer one may have other fields.
@@ -216,7 +243,14 @@ pub fn write_page(path: &Path, runs: &[RunReport]) -> Result<()> {
 pub fn write_evaluation(folder: &Path, evaluation: &Evaluation, model: &Path) -> Result<PathBuf> {
     write_json(&folder.join(EVALUATION), evaluation)?;
     let page = folder.join(REPORT);
-    write_page(&page, &[report(folder, evaluation.clone(), model)?])?;
+    let drawn = report(folder, evaluation.clone(), model)?;
+    write_page(&page, &[drawn]).map_err(|e| {
+        let message = format!("{}; the scores are complete in {EVALUATION} beside it", e.message());
+        Error::new(message)
+            .at(&page)
+            .with_kind(e.kind())
+            .hint(format!("with more space, `hema report {}` draws the page from them", shell_word(folder)))
+    })?;
     Ok(page)
 }
 

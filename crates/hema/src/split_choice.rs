@@ -74,7 +74,12 @@ pub fn choose_part(
             None => Ok(("all".into(), None)),
         };
     };
-    let part: Part = part.unwrap_or("val").parse()?;
+    let part: Part = match part.unwrap_or("val") {
+        name if name.parse::<Part>().is_err() => {
+            return Err(Error::new(format!("part is `{name}` (expected train, val, test or all)")));
+        }
+        name => name.parse()?,
+    };
     Ok((part.to_string(), Some(split.indices(source, part)?)))
 }
 

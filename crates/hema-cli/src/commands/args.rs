@@ -5,13 +5,14 @@ use std::sync::OnceLock;
 
 use clap::ValueEnum;
 use clap::builder::{PathBufValueParser, TypedValueParser};
-use hema::error::{Error, Result};
+use hema::error::{Error, ErrorKind, Result};
 use hema::evaluate::labels;
 use hema::model_file::{Manifest, series};
 use hema::predict::{Images, Predictor};
 use hema::{Classifier, Device, data, device, device_check, file, split_choice, tta};
 
 use crate::output::Printer;
+use crate::places::Places;
 
 /// Where a command writes: a path, or `-` for the standard output.
 pub(crate) fn output() -> impl TypedValueParser<Value = PathBuf> {
@@ -127,7 +128,8 @@ pub(crate) struct ModelArgs {
     /// More models, for an ensemble by mean probability
     #[arg(long = "with", value_name = "MODEL")]
     with: Vec<PathBuf>,
-    /// What to do with an image that cannot be read
+    /// What to do with an image that cannot be read; in the table of `predict` one that is skipped has a row
+    /// with the reason and no answer
     #[arg(long, value_enum, default_value = "fail")]
     pub(crate) on_bad_image: OnBadImage,
     /// What feature maps are stored in
@@ -154,6 +156,11 @@ pub(crate) struct ModelArgs {
 }
 
 impl ModelArgs {
+    /// The models that are read.
+    pub(crate) fn places(&self) -> Places {
+        Places::default().reads(std::iter::once(&self.model).chain(&self.with))
+    }
+
     /// Opens the model.
     pub(crate) fn open(&self, printer: &Printer) -> Result<Classifier> {
         let models: Vec<PathBuf> = std::iter::once(&self.model).chain(&self.with).cloned().collect();
@@ -174,11 +181,26 @@ impl ModelArgs {
                 printer.note(&format!("{}: its {} runs answer together", path.display(), runs.len()));
             }
         }
-        let model = options.open_all(&models)?;
+        let model = options.open_all(&models).map_err(|e| self.or_swapped(e))?;
         if self.tta.is_none() && together {
             warn_of_lost_views(model.manifests(), printer);
         }
         Ok(model)
+    }
+}
+
+impl ModelArgs {
+    /// The error of a model that cannot be opened, or the better one where it is a data set.
+    fn or_swapped(&self, error: Error) -> Error {
+        let is_data = || {
+            self.model.extension().is_none_or(|end| end != "safetensors") && data::open(&self.model).is_ok()
+        };
+        if error.kind() != ErrorKind::Io && is_data() {
+            return Error::new("is a data set, expected a model")
+                .at(&self.model)
+                .hint("the model comes first and the images behind it: they may be swapped");
+        }
+        error
     }
 }
 
@@ -211,6 +233,11 @@ pub(crate) struct Unseen {
 }
 
 impl Unseen {
+    /// The data that are read.
+    pub(crate) fn places(&self) -> Places {
+        Places::default().data([&self.data]).reads(&self.split)
+    }
+
     /// Decodes the images as a predictor sees them. Gives them with their labels and the name of the part
     /// they are; `model` is the first one's path.
     pub(crate) fn load(

@@ -19,6 +19,7 @@ use hema::{command_line, device};
 
 use super::args::output;
 use crate::output::Printer;
+use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Look at what augmentations, corruptions and recipes do to images
@@ -26,6 +27,16 @@ use crate::status::Status;
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        let Command::Preview(args) = &self.command;
+        let kind =
+            if args.out.extension().is_some_and(|end| end == "png") { Kind::Picture } else { Kind::Page };
+        Places::default().data(&args.data).reads(&args.recipe).writes(kind, Some(&args.out))
+    }
 }
 
 #[derive(Subcommand)]

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::args::{Unseen, output, warn_of_lost_views};
 use crate::output::{Printer, percent, table};
+use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Make one model file of several models, or of views of each image
@@ -33,6 +34,13 @@ pub(crate) struct Args {
     /// Views of each image to average over (see `hema list tta`)
     #[arg(long, value_name = "VIEWS", default_value = "none")]
     tta: String,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        self.images.places().reads(&self.models).writes(Kind::Model, Some(&self.out))
+    }
 }
 
 /// `--weights`.

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use hema::error::Result;
-use hema::export::{self, EXPORTS, Written};
+use hema::export::{self, EXPORTS, Export, Written};
 
 use super::args::output;
 use crate::output::Printer;
+use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Write a model for other programs
@@ -26,6 +27,21 @@ pub(crate) struct Args {
 /// The names of all exports.
 fn names() -> PossibleValuesParser {
     EXPORTS.iter().map(|export| PossibleValue::new(export.name).help(export.about)).collect::<Vec<_>>().into()
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        let places = Places::default().reads([&self.model]);
+        match export::find(&self.to) {
+            Ok(Export { files: [first, more @ ..], .. }) => {
+                let files: Vec<_> =
+                    std::iter::once(first).chain(more).map(|name| (*name, Kind::Any)).collect();
+                places.writes_into(Some(&self.out), &files)
+            }
+            _ => places.writes(Kind::Submission, Some(&self.out)),
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {

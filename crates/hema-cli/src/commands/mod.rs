@@ -27,6 +27,7 @@ use hema::error::{Error, Result};
 
 pub(crate) use self::args::parted_override;
 use crate::output::Printer;
+use crate::places::Places;
 use crate::status::Status;
 
 /// Every command with its arguments.
@@ -52,8 +53,9 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Runs the command.
+    /// Runs the command, unless it would write over what must stay.
     pub(crate) fn run(&self, printer: &Printer) -> Result<Status> {
+        self.places().check(printer)?;
         match self {
             Self::Quickstart(args) => quickstart::run(args, printer),
             Self::Challenge(args) => challenge::run(args, &run_words, printer),
@@ -72,6 +74,29 @@ impl Command {
             Self::Recipe(args) => recipe::run(args, printer),
             Self::Weights(args) => weights::run(args, printer),
             Self::List(args) => list::run(args, printer),
+        }
+    }
+}
+
+impl Command {
+    /// What the command reads and writes.
+    fn places(&self) -> Places {
+        match self {
+            Self::Challenge(args) => args.places(),
+            Self::Data(args) => args.places(),
+            Self::Audit(args) => args.places(),
+            Self::Split(args) => args.places(),
+            Self::Train(args) => args.places(),
+            Self::Tune(args) => args.places(),
+            Self::Evaluate(args) => args.places(),
+            Self::Predict(args) => args.places(),
+            Self::Ensemble(args) => args.places(),
+            Self::Soup(args) => args.places(),
+            Self::Export(args) => args.places(),
+            Self::Report(args) => args.places(),
+            Self::Augment(args) => args.places(),
+            Self::Weights(args) => args.places(),
+            Self::Quickstart(_) | Self::Recipe(_) | Self::List(_) => Places::default(),
         }
     }
 }

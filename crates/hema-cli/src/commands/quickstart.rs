@@ -8,13 +8,13 @@ use hema::error::{ErrorKind, Result};
 use hema::recipe::Recipe;
 use hema::run_folder::REPORT;
 use hema::train::{Claimed, Start, Task};
-use hema::{Classifier, Device, command_line, file, synthetic, training};
+use hema::{Classifier, Device, command_line, file, shell_word, synthetic, training};
 
 use super::args::output;
 use super::evaluate;
 use super::train::TrainingBars;
 use crate::next::{self, CommandLine};
-use crate::output::{Bars, Printer, shell_word};
+use crate::output::{Bars, Printer};
 use crate::status::{Status, stop_flag};
 
 /// Train, evaluate and report on built-in synthetic cells: about a minute, no download

@@ -11,6 +11,7 @@ use hema::{command_line, device, distinct_names, model_file};
 use super::args::output;
 use super::train::{read_series, write_series};
 use crate::output::Printer;
+use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Write a self-contained page about runs or evaluations
@@ -22,6 +23,13 @@ pub(crate) struct Args {
     /// Page to write
     #[arg(long, value_parser = output(), value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        Places::default().reads(&self.inputs).writes(Kind::Page, Some(&self.out))
+    }
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::args::{Unseen, output};
 use crate::output::{Printer, percent, table};
+use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Average the weights of several runs of one recipe into one model
@@ -31,6 +32,13 @@ pub(crate) struct Args {
     /// drop
     #[arg(long)]
     uniform: bool,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        self.images.places().reads(&self.models).writes(Kind::Model, Some(&self.out))
+    }
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::args::output;
 use crate::output::{Printer, printable, table};
+use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Copies of one picture that are worth a warning: as many as no laboratory takes of one cell.
@@ -51,6 +52,15 @@ pub(crate) struct Args {
     /// Refuse this split if a group or copies of a picture are in more than one of its parts; exit status 1
     #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "val", "test", "folds", "repeats", "seed"])]
     check: Option<PathBuf>,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        // several splits go to a folder, which must be a new one
+        let kind = if self.folds.is_some() || self.repeats > 1 { Kind::New } else { Kind::Csv };
+        Places::default().data([&self.data]).reads(&self.check).writes(kind, self.out.as_ref())
+    }
 }
 
 /// `--duplicates`.
@@ -345,13 +355,19 @@ fn account(args: &Args, summary: &Summary) -> Vec<String> {
     let mut lines = Vec::new();
     let [groups, images] = summary.groups;
     if groups > 0 {
-        lines.push(format!("kept together: {groups} groups of {images} images"));
+        lines.push(format!("kept together: {} of {images} images", some(groups, "group")));
     }
     match (args.duplicates, summary.copies) {
         (Duplicates::Ignore, _) => lines.push("copies were not looked for".into()),
         (_, [0, _]) => lines.push("no two images show the same picture".into()),
         (Duplicates::Together, [sets, images]) => {
-            lines.push(format!("kept together: {sets} sets of {images} images that show the same picture"));
+            lines.push(format!(
+                "kept together: {} of {images} images that show the same picture",
+                some(sets, "set")
+            ));
+        }
+        (Duplicates::Drop, [1, images]) => {
+            lines.push(format!("1 set of {images} images shows the same picture"));
         }
         (Duplicates::Drop, [sets, images]) => {
             lines.push(format!("{sets} sets of {images} images show the same picture"));
@@ -361,6 +377,11 @@ fn account(args: &Args, summary: &Summary) -> Vec<String> {
         lines.push(format!("left out: {} images, which are in no part", summary.left_out));
     }
     lines
+}
+
+/// A number of things in words.
+fn some(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }
 
 /// Names unreadable images, copies whose labels differ, and pictures that are there too often to be cells.
@@ -373,9 +394,12 @@ fn warn(source: &Source, seen: &Seen, printer: &Printer) {
     if let Some(first) = conflicts.first() {
         let one = first_by_name(first);
         let others = first.iter().copied().filter(|i| label(*i) != label(one));
+        let conflicts = match conflicts.len() {
+            1 => "1 set of copies has".to_owned(),
+            n => format!("{n} sets of copies have"),
+        };
         printer.warn(&format!(
-            "{} sets of copies have different labels, first {} and {}; see `hema audit`",
-            conflicts.len(),
+            "{conflicts} different labels, first {} and {}; see `hema audit`",
             path(one),
             path(others.min().unwrap_or(one))
         ));

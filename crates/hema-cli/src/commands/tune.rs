@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::train::{Inputs, TrainingBars, check_holds_no_runs, check_same_recipe, stopped};
 use crate::next::{self, Found};
 use crate::output::{Bars, Printer, table};
+use crate::places::Places;
 use crate::status::Status;
 
 /// Name of the file that says what was asked for, inside the folder of a search.
@@ -87,6 +88,13 @@ struct Row {
     values: Vec<String>,
     #[serde(skip)]
     trial: usize,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        self.inputs.places().reads(&self.space)
+    }
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {

@@ -2,6 +2,8 @@
 //!
 //! The data holds one fault, a picture cut short, so that nothing here depends on which checks there are.
 
+use std::fs;
+
 use insta::assert_snapshot;
 
 use crate::files;
@@ -138,11 +140,102 @@ fn a_person_has_the_last_word() {
     assert!(!place.list("clean/basophil").contains("0003.png"));
     assert_eq!(images(&place, "clean"), 62);
 
-    // what cannot be read cannot be kept
+    // what cannot be read cannot be kept, and a set without it would not be the one that was told
     findings(&place, "ig/0000.png,unreadable,keep\n");
-    let said = place.hema("audit cells --apply findings.csv --write kept").succeeds();
-    let warning = "warning: 1 unreadable image was skipped: cells/ig/0000.png: ";
-    assert!(said.err.starts_with(warning) && said.err.contains("\n63 images that stay: kept\n"), "{said:?}");
+    let said = place.hema("audit cells --apply findings.csv --write kept");
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(said.err.contains("ig/0000.png: cannot be read, yet the findings let it stay"), "{said:?}");
+    assert!(!place.path("kept").exists());
+}
+
+#[test]
+fn a_row_that_a_person_adds_needs_no_check() {
+    let place = with_a_bad_picture();
+    findings(&place, "ig/0000.png,unreadable,drop\nbasophil/0003.png,,drop\n");
+    let said = place.hema("audit cells --apply findings.csv --out applied").succeeds();
+    assert!(said.out.starts_with("64 images of cells: 2 to drop, "), "{said:?}");
+    assert!(row(&said, "by_hand").starts_with("by_hand 1 1 0 basophil/0003.png"), "{said:?}");
+    assert_eq!(said.out.matches("no check was run").count(), 1, "{said:?}");
+    assert!(!said.out.contains("not run again"), "{said:?}");
+    assert!(!place.hema("audit cells").succeeds().out.contains("by_hand"));
+}
+
+#[test]
+fn findings_that_a_person_has_edited_are_put_aside_by_the_next_audit() {
+    let place = with_a_bad_picture();
+    place.hema("audit cells --out found").succeeds();
+    place.hema("audit cells --out found").succeeds();
+    assert_eq!(place.list("found").len(), 3, "as an audit wrote them they are replaced");
+    let edited = place.read("found/findings.csv").replace(",drop", ",keep");
+    place.write("found/findings.csv", &edited);
+    let said = place.hema("audit cells --out found").succeeds();
+    assert!(
+        said.err.contains("found/findings.csv had been edited and is now found/findings-1.csv"),
+        "{said:?}"
+    );
+    assert_eq!(place.read("found/findings-1.csv"), edited);
+
+    // those that were applied too, though their record is not that of an audit
+    place.write("found/findings.csv", edited.replace(",keep", ",review"));
+    place.hema("audit cells --apply found/findings.csv --out found").succeeds();
+    place.hema("audit cells --out found").succeeds();
+    assert!(place.read("found/findings-2.csv").contains(",review"));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_command_on_the_page_can_be_typed_anywhere() {
+    let place = Place::empty();
+    files::write_cells(&place.path("my & 'cells'"), 8, 24);
+    place.write("my & 'cells'/ig/0000.png", files::truncated_jpeg());
+    let audit = r#"hema audit "my & 'cells'" --out found"#;
+    place.bash(audit).succeeds();
+    let page = place.read("found/audit.html");
+    let command = page.split("<code class=\"command\">").nth(1).unwrap().split("</code>").next().unwrap();
+    let command = command.replace("&#39;", "'").replace("&lt;", "<").replace("&amp;", "&");
+    place.bash(&format!("mkdir elsewhere; cd elsewhere; {command}")).succeeds();
+    assert_eq!(place.list("elsewhere").len(), 1, "{command}");
+    // and the provenance is a command too
+    let record: serde_json::Value = serde_json::from_str(&place.read("found/audit.json")).unwrap();
+    let command = record["provenance"]["command"].as_str().unwrap();
+    assert!(command.starts_with("hema audit 'my & ") && command.ends_with(" --out found"), "{command}");
+    // a name that is taken is not proposed
+    place.write("my & 'cells'-clean.tar", "mine");
+    assert!(place.bash(audit).err.contains("-clean-2.tar'\n"));
+}
+
+#[test]
+fn unlabelled_images_are_not_to_be_split() {
+    let place = Place::with_cells();
+    fs::rename(place.path("cells/ig"), place.path("loose")).unwrap();
+    let said = place.hema("audit loose").succeeds();
+    assert!(!said.err.contains("next: hema split"), "{said:?}");
+}
+
+#[test]
+fn a_picture_that_is_there_ten_times_is_to_be_looked_at() {
+    let place = Place::with_cells();
+    let drawing = hema::Image::filled(24, 24, [9, 200, 40]).to_png().unwrap();
+    for copy in 0..10 {
+        place.write(&format!("cells/ig/drawing-{copy}.png"), &drawing);
+    }
+    let said = place.hema("audit cells --threshold foreign_cluster=0 --json").succeeds().json();
+    let checks = said["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "exact_duplicate").unwrap();
+    assert_eq!((check["drop"].as_u64(), check["review"].as_u64()), (Some(9), Some(1)), "{check}");
+}
+
+#[test]
+fn a_fault_of_the_set_is_in_the_first_line_and_its_numbers_are_not_cut() {
+    let place = Place::with_cells();
+    for i in 0..8 {
+        let image = hema::Image::filled(60 + i, 60, [i as u8 * 9, 100, 40]);
+        place.write(&format!("cells/ig/{i:04}.png"), image.to_png().unwrap());
+    }
+    let said = place.hema("audit cells").succeeds();
+    assert!(said.out.lines().next().unwrap().contains("of the set as a whole"), "{said:?}");
+    let shortcut = said.out.lines().find(|line| line.starts_with("shortcut")).unwrap();
+    assert!(shortcut.contains("guessing by it alone is right for ") && shortcut.ends_with(')'), "{shortcut}");
 }
 
 #[test]

@@ -57,6 +57,10 @@ fn the_last_lines_are_the_score_and_what_to_upload_which_learned_from_all_images
     let last: Vec<&str> = said.out.trim_end().lines().rev().take(2).collect();
     assert!(last[0].starts_with("upload: way/submission.zip (the final model, "), "{said:?}");
     assert!(last[1].starts_with("score: accuracy ") && last[1].contains("95 % interval"), "{said:?}");
+    assert!(
+        last[1].contains(" on unchanged images and ") && last[1].contains(" on those of the suite challenge"),
+        "{said:?}"
+    );
     let parts = |split: &str, part: &str| {
         place.read(split).lines().filter(|line| line.split(',').any(|cell| cell == part)).count()
     };
@@ -110,6 +114,49 @@ fn what_cannot_be_done_is_found_before_anything_is() {
         assert!(error.contains(found), "{error}");
         assert!(!place.path("way").exists(), "{words}");
     }
+    // and what only a later step would need
+    place.write("one/ig/0.png", crate::files::one_png());
+    place.write("loose/0.png", crate::files::one_png());
+    for (words, found) in [
+        ("challenge one --out way --recipe cnn", "one: holds images of one class alone"),
+        ("challenge loose --out way --recipe cnn", "loose: has no labels"),
+        (
+            "challenge cells --out way --recipe cnn --set model.weights=imagenet --set model.name=tf_efficientnetv2_b0",
+            "no ImageNet weights of",
+        ),
+    ] {
+        let error = place.hema(words).error();
+        assert!(error.contains(found), "{error}");
+        assert!(!place.path("way/audit").exists(), "{words}");
+    }
     let error = place.hema("challenge nothing --out way --recipe cnn").error();
     assert!(error.contains("nothing"), "{error}");
+}
+
+#[test]
+fn findings_that_a_person_has_edited_are_applied_and_never_lost() {
+    let place = planted();
+    let quick = QUICK.strip_prefix("--recipe cnn").unwrap();
+    let command = format!("{WAY} --recipe cnn {quick} --no-final");
+    place.hema(&command).succeeds();
+    let edited = place.read("way/audit/findings.csv") + "ig/0003.png,,,,,by me,drop\n";
+    place.write("way/audit/findings.csv", &edited);
+    let said = place.hema(&command).succeeds();
+    assert!(
+        said.err.contains("the findings in audit/findings.csv have been edited since last time\n"),
+        "{said:?}"
+    );
+    assert_eq!(place.read("way/audit/findings.csv"), edited);
+    let names: Vec<&str> = shown(&said).iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["audit", "split", "train", "ensemble", "evaluate", "export"], "{said:?}");
+    assert!(!said.err.contains("next: "), "{said:?}");
+    assert_eq!(hema::data::open(&place.path("way/clean.tar")).unwrap().len(), 63);
+    // once is enough
+    let said = place.hema(&command).succeeds();
+    assert!(shown(&said).is_empty(), "{said:?}");
+    // other data are audited anew, and what a person wrote is put aside
+    std::fs::remove_file(place.path("cells/ig/0003.png")).unwrap();
+    place.hema(&command).succeeds();
+    assert_eq!(place.read("way/earlier-2/audit/findings.csv"), edited);
+    assert!(!place.read("way/audit/findings.csv").contains("by me"));
 }

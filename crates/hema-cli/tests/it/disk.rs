@@ -61,7 +61,7 @@ fn with_room(place: &Place, kib: usize, words: &str) -> crate::support::Said {
 #[test]
 fn a_full_disk_leaves_whole_files_or_none() {
     let place = Place::with_run();
-    let hint = "hint: free some space or choose another place with --out; nothing was half-written";
+    let hint = "hint: free some space or choose another place; nothing was half-written";
 
     // room for none of the model files, each of 370 KiB or more
     let error = with_room(&place, 200, &format!("train {QUICK} --data cells --out new")).error();
@@ -74,11 +74,13 @@ fn a_full_disk_leaves_whole_files_or_none() {
     place.train("--data cells --out new").succeeds();
 
     place.write("p.csv", "old");
-    place.write("report.html", "old");
-    for (words, file) in [("predict run cells --out p.csv", "p.csv"), ("report run", "report.html")] {
+    place.write("report.html", "<!-- old -->");
+    for (words, file, old) in
+        [("predict run cells --out p.csv", "p.csv", "old"), ("report run", "report.html", "<!-- old -->")]
+    {
         let error = with_room(&place, 4, words).error();
         assert_eq!(error, format!("error: {file}: cannot be written: File too large (os error 27)\n{hint}"));
-        assert_eq!(place.read(file), "old");
+        assert_eq!(place.read(file), old);
     }
 }
 
@@ -141,4 +143,30 @@ fn nobody_listening_to_the_progress_does_not_end_a_run() {
     let mut run = place.command(&format!("train {QUICK} --data cells --out run"));
     assert!(run.stderr(closed_pipe()).output().unwrap().status.success());
     assert!(place.path("run/report.html").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn where_a_page_does_not_fit_what_was_written_is_there_and_named() {
+    let place = Place::with_run();
+    // a page has pictures and takes more than the table and the record
+    let said = with_room(&place, 30, "predict run cells --out p.csv --page p.html");
+    assert!(said.err.contains("64 predictions: p.csv\n"), "{said:?}");
+    assert!(said.err.contains("error: p.html: cannot be written"), "{said:?}");
+    assert_eq!(place.read("p.csv").lines().count(), 65);
+    let said = with_room(&place, 100, "evaluate run --data cells --part all --suite clean --out judged");
+    assert!(
+        said.err.contains("error: judged/report.html: cannot be written: ")
+            && said.err.contains("; the scores are complete in evaluation.json beside it\n")
+            && said.err.contains("`hema report judged` draws the page"),
+        "{said:?}"
+    );
+    assert_eq!(place.list("judged"), ["evaluation.json".to_owned()].into());
+    place.hema("report judged").succeeds();
+    // a submission that does not fit is one error, in words
+    let said = with_room(&place, 100, "export run --to codabench --out submission.zip");
+    assert_eq!((said.status, said.err.lines().count()), (Some(2), 2), "{said:?}");
+    let said = with_room(&place, 20, "data convert cells cells.zip");
+    assert_eq!((said.status, said.err.lines().count()), (Some(2), 2), "{said:?}");
+    assert!(!said.err.contains("--out"), "{said:?}");
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use hema::weights;
 use serde_json::{Value, json};
 
+use crate::files;
 use crate::support::Place;
 
 /// A model or a record that a command leaves.
@@ -153,4 +154,58 @@ fn a_newer_format_is_refused_before_anything_else_in_the_file_is_read() {
             "{file}"
         );
     }
+}
+
+/// An archive of sixteen cells with these labels.
+fn numbered(place: &Place, labels: &[i64; 16]) {
+    place.write("labels.npz", files::npz(files::images(), Some(files::labels(labels))));
+}
+
+#[test]
+fn the_list_of_classes_and_their_numbers_survive_every_form() {
+    let place = Place::empty();
+    // more than ten, so that their order is not that of their names; gaps; none from 0 on
+    for labels in [
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 10, 2, 1, 5],
+        [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8],
+        [0, 2, 5, 11, 0, 2, 5, 11, 0, 2, 5, 11, 0, 2, 5, 11],
+    ] {
+        numbered(&place, &labels);
+        let source = hema::data::open(&place.path("labels.npz")).unwrap();
+        for form in ["folder", "tar", "tar.gz", "zip", "npz", "webdataset", "parquet"] {
+            let words = format!("data convert labels.npz {form} --to {form}");
+            place.hema(&words).succeeds();
+            let copy = hema::data::open(&place.path(form)).unwrap();
+            assert_eq!((copy.classes(), copy.counts()), (source.classes(), source.counts()), "{words}");
+            // and on the way back, and on to a manifest, which names files
+            place.hema(&format!("data convert {form} back.npz")).succeeds();
+            let back = hema::data::open(&place.path("back.npz")).unwrap();
+            assert_eq!(back.counts(), source.counts(), "{words}");
+            std::fs::remove_file(place.path("back.npz")).unwrap();
+        }
+        place.hema("data convert folder rows.csv").succeeds();
+        let rows = hema::data::open(&place.path("rows.csv")).unwrap();
+        assert_eq!((rows.classes(), rows.counts()), (source.classes(), source.counts()));
+        for made in place.list(".") {
+            let path = place.path(&made);
+            if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_class_that_loses_all_its_images_keeps_its_number_and_is_named() {
+    let place = Place::with_cells();
+    let rows: Vec<String> = (0..8).map(|i| format!("ig/{i:04}.png,,drop\n")).collect();
+    place.write("findings.csv", format!("path,check,action\n{}", rows.concat()));
+    let said = place.hema("audit cells --apply findings.csv --write clean.tar").succeeds();
+    assert!(said.err.contains("warning: no image of `ig` stays; clean.tar keeps the class"), "{said:?}");
+    let [before, after] = ["cells", "clean.tar"].map(|data| hema::data::open(&place.path(data)).unwrap());
+    assert_eq!(before.classes(), after.classes());
+    place.hema("split clean.tar --out split.csv").succeeds();
+    place.train("--data clean.tar --split split.csv --out run").succeeds();
+    place.hema("evaluate run --data clean.tar --part test --suite clean").succeeds();
+    let row = place.hema("predict run cells/platelet/0000.png --columns label,number").succeeds().out;
+    let (label, number) = row.lines().nth(1).unwrap().split_once(',').unwrap();
+    assert_eq!(before.classes()[number.parse::<usize>().unwrap()], label);
 }

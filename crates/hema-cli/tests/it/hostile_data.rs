@@ -53,16 +53,39 @@ fn a_picture_beyond_the_memory_for_images_cannot_be_read() {
     let place = Place::with_cells();
     place.write("cells/ig/huge.webp", HUGE);
     place.write("cells/monocyte/huge.webp", HUGE);
-    assert_snapshot!(place.hema("data info cells --memory 64K").succeeds().err, @"");
+    assert_snapshot!(place.hema("data info cells --memory 16M").succeeds().err, @"");
     let said = place.hema("data convert cells copy --memory 512M").error();
     assert_snapshot!(said, @r"
     error: cells/ig/huge.webp: is 16383x16383 pixels, which takes 1792 MiB of memory to decode (at most 512 MiB are lent to images)
     hint: allow more, as with `--memory 2G`
     ");
-    let said = place.hema("--memory 512M audit cells --threshold unreadable=0.5 --json").succeeds();
-    let unreadable = said.json()["audit"].to_string() + &said.out;
-    assert!(unreadable.contains("1792 MiB of memory to decode"), "{said:?}");
+    for little in ["0", "1K"] {
+        let said = place.hema(&format!("data info cells --memory {little}"));
+        assert!(said.status == Some(2) && said.err.contains("expected at least 16M"), "{said:?}");
+    }
     assert!(place.hema("audit cells --memory 2GB2").status == Some(2));
+}
+
+#[test]
+fn an_audit_does_not_propose_to_drop_a_picture_that_only_takes_more_memory() {
+    let place = Place::with_cells();
+    place.write("cells/ig/huge.webp", HUGE);
+    let said = place.hema("--memory 512M audit cells --threshold unreadable=0.5 --out found");
+    assert_eq!(said.status, Some(1), "{said:?}");
+    assert!(said.out.starts_with("65 images of cells: 0 to drop, 1 to look at, 65 stay"), "{said:?}");
+    assert!(
+        said.err.contains(
+            "warning: not looked at, as more memory is needed than images are lent: 1 images, first ig/huge.webp, which is \
+             16383x16383 pixels, which takes 1792 MiB of memory to decode (at most 512 MiB are lent to images); allow more"
+        ),
+        "{said:?}"
+    );
+    assert!(place.read("found/findings.csv").contains(",review\n"));
+    // a cleaned set without it would be a set with a picture lost
+    let said = place.hema("--memory 512M audit cells --write clean.tar");
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(said.err.contains("huge.webp: cannot be read, yet the findings let it stay"), "{said:?}");
+    assert!(!place.path("clean.tar").exists());
 }
 
 #[cfg(target_os = "linux")]
@@ -97,7 +120,9 @@ fn data_without_images_is_refused() {
     ] {
         let error = train_error(&place, data);
         assert!(
-            error.starts_with(&format!("error: {data}: {found}\nhint: give one of: image folder (")),
+            error.starts_with(&format!(
+                "error: {data}: {found}\nhint: give a folder or archive of pictures, "
+            )),
             "{error}"
         );
     }

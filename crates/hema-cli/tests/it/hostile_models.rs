@@ -147,3 +147,41 @@ fn classes_must_agree() {
     // images that only need a prediction may have any label
     place.hema("predict run other").succeeds();
 }
+
+#[test]
+fn what_was_mixed_up_is_named() {
+    let place = Place::with_run();
+    place.hema("data convert cells c.tar").succeeds();
+    std::fs::create_dir_all(place.path("runs")).unwrap();
+    std::fs::rename(place.path("run"), place.path("runs/a")).unwrap();
+    for (words, said) in [
+        (
+            "predict c.tar runs/a",
+            "error: c.tar: is a data set, expected a model\nhint: the model comes first",
+        ),
+        (
+            "predict cells runs/a",
+            "error: cells: is a data set, expected a model\nhint: the model comes first",
+        ),
+        (
+            "evaluate runs/a --data cells --part vla",
+            "error: part is `vla` (expected train, val, test or all)",
+        ),
+        ("report nope", "error: nope: is not there, expected a run or an evaluation"),
+        (
+            "report runs",
+            "error: runs: no evaluation.json here, expected a finished run or an evaluation\nhint: there are some inside: `hema report runs/a`",
+        ),
+        ("report c.tar", "error: c.tar: is no record of hema"),
+        ("train --recipe runs/a --data cells --out b", "hint: this run's recipe is runs/a/recipe.toml"),
+    ] {
+        let error = place.hema(words).error();
+        assert!(error.contains(said), "{words}: {error}");
+    }
+    place.write("lone/best.safetensors", std::fs::read(place.path("runs/a/best.safetensors")).unwrap());
+    let error = place.bash("cd lone; hema report best.safetensors").error();
+    assert!(error.starts_with("error: best.safetensors: no evaluation.json here"), "{error}");
+    place.write("findings.csv", b"path,check,action\ncells/\xe4.png,,drop\n");
+    let error = place.hema("audit cells --apply findings.csv").error();
+    assert!(error.contains("CSV UTF-8"), "{error}");
+}

@@ -149,3 +149,92 @@ fn what_the_system_fails_to_read_stops_every_command_and_is_named() {
     }
     assert!(!place.path("new/best.safetensors").exists());
 }
+
+#[test]
+fn nothing_that_a_command_reads_and_no_file_of_a_run_is_replaced() {
+    let place = Place::with_run();
+    place.hema("data convert cells c.tar").succeeds();
+    place.write("page.html", "<!doctype html>mine");
+    place.write("notes.json", "{}");
+    place.write("other/best.safetensors", fs::read(place.path("run/best.safetensors")).unwrap());
+    let contents = |name: &str| fs::read(place.path(name)).unwrap();
+    let precious = [
+        "c.tar",
+        "run/best.safetensors",
+        "run/last.safetensors",
+        "run/evaluation.json",
+        "run/split.csv",
+        "cells/ig/0003.png",
+        "notes.json",
+        "page.html",
+    ];
+    let before = precious.map(contents);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("c.tar", place.path("link.tar")).unwrap();
+    for (words, found) in [
+        ("predict run c.tar --out c.tar", "c.tar: holds the data that is read, and would be replaced"),
+        ("predict run c.tar --out x.csv --page ./c.tar", "./c.tar: holds the data that is read"),
+        #[cfg(unix)]
+        ("predict run link.tar --out c.tar", "c.tar: holds the data that is read"),
+        #[cfg(unix)]
+        ("predict run c.tar --out link.tar", "link.tar: holds the data that is read"),
+        ("predict run/best.safetensors c.tar --out run/best.safetensors", "is read by this very command"),
+        ("predict run cells/ig/0003.png --out cells/ig/0003.png", "holds the data that is read"),
+        ("predict run cells --out cells/ig/0003.png", "lies inside the data itself"),
+        ("predict run cells --out cells/labels.csv", "lies inside the data itself"),
+        ("predict run c.tar --out x.csv --page ./x.csv", "./x.csv: is named twice, for two files to write"),
+        ("split c.tar --out c.tar", "holds the data that is read"),
+        ("split cells --duplicates ignore --out page.html", "is there already, and is no table"),
+        ("export run --to codabench --out run/best.safetensors", "is read by this very command"),
+        ("export run --to codabench --out other/best.safetensors", "belongs to the run in this folder"),
+        ("export run --to codabench --out c.tar", "is there already, and is no submission of hema"),
+        (
+            "ensemble run/best.safetensors run --data c.tar --out run/best.safetensors",
+            "is read by this very command",
+        ),
+        ("soup run run --data c.tar --out run/last.safetensors", "is read by this very command"),
+        ("soup run run --data c.tar --out run/../run/checkpoint.safetensors", "this"),
+        ("ensemble run --data c.tar --out notes.json", "is there already, and is no model of hema"),
+        ("report run --out run/best.safetensors", "belongs to the run in this folder"),
+        ("report run --out run/evaluation.json", "belongs to the run in this folder"),
+        ("report run --out notes.json", "is there already, and is no page"),
+        ("evaluate run --data c.tar --out run", "run/evaluation.json: is read by this very command"),
+        ("data info cells --out cells/sheet.png", "lies inside the data itself"),
+        ("data convert cells cells/copy.tar", "lies inside the data itself"),
+        ("challenge cells --recipe cnn --out cells/way", "lies inside the data itself"),
+        ("train --recipe cnn --data cells --out cells/run", "lies inside the data itself"),
+        ("audit cells --split run/split.csv --out x --write cells/clean.tar", "lies inside the data itself"),
+    ] {
+        let error = place.hema(words).error();
+        assert!(error.contains(found) && error.contains("choose another"), "{words}: {error}");
+        for (name, before) in precious.iter().zip(&before) {
+            assert!(contents(name) == *before, "{words}: {name}");
+        }
+    }
+    assert!(!place.path("x.csv").exists());
+}
+
+#[test]
+fn a_command_that_is_given_again_replaces_what_it_wrote_and_says_which_models() {
+    let place = Place::with_run();
+    place.hema("data convert cells c.tar").succeeds();
+    for words in [
+        "predict run cells --out p.csv --page p.html",
+        "predict run cells --out cells/p.csv",
+        "split cells --duplicates ignore --out cells/split.csv",
+        "report run",
+        "report run --out run/report.html",
+        "export run --to codabench --out submission.zip",
+        "ensemble run --data c.tar --out ensemble.safetensors",
+        "evaluate run --data c.tar --suite clean --out judged",
+        "audit cells --out found",
+        "data info cells --out sheet.png",
+    ] {
+        place.hema(words).succeeds();
+        let said = place.hema(words).succeeds();
+        let is_told = [".zip", "ensemble", "evaluate"].iter().any(|word| words.contains(word));
+        assert_eq!(said.err.contains("replaced\n"), is_told, "{words}: {said:?}");
+    }
+    let error = place.hema("evaluate run --data cells --suite clean --out judged").error();
+    assert!(error.contains("judged: holds the evaluation of ") && error.contains(" on c.tar"), "{error}");
+}

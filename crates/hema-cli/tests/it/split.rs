@@ -81,9 +81,9 @@ fn a_split_is_shown_and_written_and_trained_on() {
 fn copies_are_kept_together_unless_they_are_to_be_dropped() {
     let place = with_copies();
     let said = place.hema("split cells --out split.csv --val 0.3 --test 0.3").succeeds();
-    assert!(said.out.ends_with("kept together: 1 sets of 4 images that show the same picture\n"), "{said:?}");
+    assert!(said.out.ends_with("kept together: 1 set of 4 images that show the same picture\n"), "{said:?}");
     let first =
-        "warning: 1 sets of copies have different labels, first basophil/0000.png and eosinophil/9001.png";
+        "warning: 1 set of copies has different labels, first basophil/0000.png and eosinophil/9001.png";
     assert!(said.err.starts_with(first), "{said:?}");
     for seed in 0..5 {
         place.hema(&format!("split cells --out split.csv --val 0.3 --test 0.3 --seed {seed}")).succeeds();
@@ -120,7 +120,7 @@ fn a_split_that_tears_copies_apart_is_refused() {
     place.write("torn.csv", torn);
     let said = place.hema("split cells --check torn.csv");
     assert_eq!((said.status, said.out.as_str()), (Some(1), ""), "{said:?}");
-    let expected = "error: torn.csv: 1 sets of copies are in more than one part, first: basophil/0000.png (";
+    let expected = "error: torn.csv: 1 set of copies is in more than one part, first: basophil/0000.png (";
     assert!(said.err.starts_with(expected), "{said:?}");
     place.hema("split cells --check torn.csv --duplicates ignore").succeeds();
     let error = place.hema("split cells --check nowhere.csv").error();
@@ -143,7 +143,7 @@ fn groups_are_kept_together_and_training_refuses_a_split_that_does_not() {
     let said = place.hema("split cells.csv --check torn.csv --duplicates ignore");
     assert_eq!(said.status, Some(1), "{said:?}");
     let error = place.train("--data cells.csv --split torn.csv --out torn").error();
-    assert!(error.contains("1 groups are in more than one part, first: `slide "), "{error}");
+    assert!(error.contains("1 group is in more than one part, first: `slide "), "{error}");
     assert!(error.contains("(train, test)") && error.contains("hint: "), "{error}");
 }
 

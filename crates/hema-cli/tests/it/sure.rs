@@ -243,3 +243,23 @@ fn every_file_that_cannot_be_read_has_a_row_and_its_reason() {
     let record: Value = serde_json::from_str(&place.read("second/evaluation.json")).unwrap();
     assert_eq!(record["unreadable"], run["unreadable"]);
 }
+
+#[test]
+fn chosen_columns_have_names_of_their_own_and_leave_no_doubt_unsaid() {
+    let place = Place::with_run();
+    let error = place.hema("predict run cells --columns Id=row,label=number,Id=path").error();
+    assert!(error.starts_with("error: two columns are called `Id`"), "{error}");
+    let words = "predict run cells --sure 1 --columns path,label --out p.csv";
+    let said = place.hema(words).succeeds();
+    let warning = "warning: the chosen columns do not say which images to look at: basophil/0000.png (low probability), ";
+    assert!(said.err.contains(warning) && said.err.contains(" and 59 more; "), "{said:?}");
+    for more in ["--page p.html", "--columns refer"] {
+        let said = place.hema(&format!("{words} {more}")).succeeds();
+        assert!(!said.err.contains("do not say which images"), "{more}: {said:?}");
+    }
+    // rows without an answer are counted apart
+    place.write("cells/ig/0003.png", files::truncated_jpeg());
+    let said = place.hema("predict run cells --on-bad-image skip --out p.csv").succeeds();
+    assert!(said.err.contains("63 predictions and 1 row without one: p.csv\n"), "{said:?}");
+    assert_eq!(place.read("p.csv").lines().count(), 1 + 64);
+}

@@ -35,6 +35,8 @@ pub enum Need {
     Split,
     /// A model's opinion of them.
     Model,
+    /// A person who looks at them.
+    Person,
 }
 
 /// A threshold for one check, in place of its own.
@@ -90,6 +92,7 @@ impl Check {
             _ if threshold <= 0.0 => Some("threshold 0"),
             Need::Labels if !labelled() => Some("no labels"),
             Need::Split if evidence.parts.iter().all(Option::is_none) => Some("no split"),
+            Need::Person => Some("by a person alone"),
             Need::Model if evidence.model.is_none() => Some("no model"),
             _ => None,
         }

@@ -1,14 +1,15 @@
 //! `findings.csv`: one row a finding, for a person to read and to edit.
 //!
 //! The column `action` decides what happens to the image; a file whose actions a person has changed is read
-//! back in place of a new audit. Columns a person adds are ignored.
+//! back in place of a new audit. Columns a person adds are ignored, and rows count as found by hand.
 
 use std::collections::HashMap;
+use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::checks::find_check;
+use super::checks::{by_hand, find_check};
 use super::finding::{Action, Finding};
 use crate::data::Source;
 use crate::error::{Error, Result, suggest};
@@ -62,18 +63,45 @@ const MOST_BYTES: u64 = 4 << 30;
 /// # Errors
 /// Any error of the file system.
 pub fn write_findings(path: &Path, findings: &[Finding], source: &Source) -> Result<()> {
-    file::write_atomic(path, |out| {
-        let mut out = csv::WriterBuilder::new().has_headers(false).from_writer(out);
-        out.write_record(COLUMNS).map_err(file::csv_error)?;
-        for finding in findings {
-            let record = FindingRecord::new(finding, source);
-            let (path, partner) = (defused(record.path), record.partner.map(defused));
-            let detail = defused(record.detail);
-            let cells = FindingRecord { path: &path, partner: partner.as_deref(), detail: &detail, ..record };
-            out.serialize(cells).map_err(file::csv_error)?;
-        }
-        out.flush()
-    })
+    file::write_atomic(path, |out| write_rows(out, findings, source))
+}
+
+/// CRC-32C of the file that [`write_findings`] makes of findings, by which one that a person has edited since
+/// is told.
+///
+/// # Errors
+/// Findings that are no rows of a table.
+pub fn findings_checksum(findings: &[Finding], source: &Source) -> Result<u32> {
+    let mut checksum = Checksum(0);
+    write_rows(&mut checksum, findings, source).map_err(|e| Error::new(e.to_string()))?;
+    Ok(checksum.0)
+}
+
+/// CRC-32C of what is written.
+struct Checksum(u32);
+
+impl Write for Checksum {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = crc32c::crc32c_append(self.0, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_rows(out: &mut dyn Write, findings: &[Finding], source: &Source) -> io::Result<()> {
+    let mut out = csv::WriterBuilder::new().has_headers(false).from_writer(out);
+    out.write_record(COLUMNS).map_err(file::csv_error)?;
+    for finding in findings {
+        let record = FindingRecord::new(finding, source);
+        let (path, partner) = (defused(record.path), record.partner.map(defused));
+        let detail = defused(record.detail);
+        let cells = FindingRecord { path: &path, partner: partner.as_deref(), detail: &detail, ..record };
+        out.serialize(cells).map_err(file::csv_error)?;
+    }
+    out.flush()
 }
 
 /// Reads findings about `source`, perhaps edited. Only `path`, `check` and `action` must be there.
@@ -82,7 +110,15 @@ pub fn write_findings(path: &Path, findings: &[Finding], source: &Source) -> Res
 /// A file that cannot be read, a missing column, an image that the data lacks, an unknown check or action, a
 /// score or cluster that is no number; each with its row as a spreadsheet numbers them.
 pub fn read_findings(path: &Path, source: &Source) -> Result<Vec<Finding>> {
-    let bad = |e: csv::Error| Error::new(format!("is not a readable CSV file: {e}")).at(path);
+    let bad = |e: csv::Error| {
+        let error = Error::new(format!("is not a readable CSV file: {e}")).at(path);
+        match e.kind() {
+            csv::ErrorKind::Utf8 { .. } => {
+                error.hint("save the table in UTF-8; spreadsheets call it \"CSV UTF-8\"")
+            }
+            _ => error,
+        }
+    };
     let mut reader = csv::Reader::from_reader(file::open_within(path, MOST_BYTES)?);
     let header = reader.headers().map_err(bad)?.clone();
     let column = |name: &str| header.iter().position(|c| c.trim_start_matches('\u{feff}').trim() == name);
@@ -114,7 +150,7 @@ pub fn read_findings(path: &Path, source: &Source) -> Result<Vec<Finding>> {
             |column: Option<usize>| column.map(|c| restored(&record[c])).filter(|text| !text.is_empty());
         let finding = || -> Result<Finding> {
             Ok(Finding {
-                check: find_check(record[check_column].trim())?.name,
+                check: check(&record[check_column])?,
                 image: cell(Some(path_column)).map(find_image).transpose()?,
                 score: cell(score_column).map_or(Ok(0.0), |text| number(text, "score"))?,
                 cluster: cell(cluster_column).map(|text| number(text, "cluster")).transpose()?,
@@ -133,6 +169,14 @@ pub fn read_findings(path: &Path, source: &Source) -> Result<Vec<Finding>> {
         })?);
     }
     Ok(findings)
+}
+
+/// The check that a cell names; an empty one is a person's.
+fn check(cell: &str) -> Result<&'static str> {
+    match cell.trim() {
+        "" => Ok(by_hand::CHECK.name),
+        name => find_check(name).map(|check| check.name),
+    }
 }
 
 fn number<T: std::str::FromStr>(text: &str, column: &str) -> Result<T> {
@@ -203,12 +247,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let source = source(folder.path());
         let path = folder.path().join("findings.csv");
-        let text = "\u{feff}action,note,check,path\r\n Drop ,blurred to me,unreadable,cells/a.png\r\nkeep,,unreadable,\r\n";
+        let text = "\u{feff}action,note,check,path\r\n Drop ,blurred to me,unreadable,cells/a.png\r\nkeep,,unreadable,\r\n\
+                    drop,mine,,cells/a.png\r\n";
         std::fs::write(&path, text).unwrap();
         let found: Vec<_> =
-            read_findings(&path, &source).unwrap().iter().map(|f| (f.image, f.action)).collect();
+            read_findings(&path, &source).unwrap().iter().map(|f| (f.image, f.check, f.action)).collect();
         let image = source.entries().iter().position(|e| e.path == "cells/a.png");
-        assert_eq!(found, [(image, Action::Drop), (None, Action::Keep)]);
+        let unreadable = "unreadable";
+        assert_eq!(
+            found,
+            [
+                (image, unreadable, Action::Drop),
+                (None, unreadable, Action::Keep),
+                (image, "by_hand", Action::Drop)
+            ]
+        );
     }
 
     #[test]

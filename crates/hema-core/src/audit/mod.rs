@@ -35,7 +35,7 @@ pub use check::{Check, Evidence, ModelEvidence, Need, Threshold};
 pub use checks::{CHECKS, find_check};
 pub use copies::duplicates::Duplicates;
 pub use finding::{Action, Finding};
-pub use findings_csv::{FindingRecord, read_findings, write_findings};
+pub use findings_csv::{FindingRecord, findings_checksum, read_findings, write_findings};
 pub use measurements::Measurements;
 pub use policy::kept;
 pub use run::{Audit, audit, copies, judge, measure_all};

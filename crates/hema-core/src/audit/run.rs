@@ -20,6 +20,9 @@ use crate::split::{Part, Split};
 /// Images that are being measured at a time: enough to keep all threads busy.
 const IN_FLIGHT: usize = 1024;
 
+/// Why a check was left out whose findings were read from a file.
+pub(super) const NOT_RUN: &str = "not run again";
+
 /// The result of an audit.
 pub struct Audit {
     /// Everything found, in the order of [`CHECKS`], worst first within a check, clusters together.
@@ -41,7 +44,7 @@ impl Audit {
     /// As [`read_findings`]; a split of the data's own that cannot be read.
     pub fn read(path: &Path, source: &Source) -> Result<Self> {
         let findings = read_findings(path, source)?;
-        let left_out = CHECKS.iter().map(|check| (check.name, "not run again")).collect();
+        let left_out = CHECKS.iter().map(|check| (check.name, NOT_RUN)).collect();
         let (parts, duplicates) = (parts(source, None)?, Duplicates::default());
         Ok(Self { findings, measured: Measurements::new(0)?, parts, left_out, duplicates })
     }
@@ -197,7 +200,7 @@ pub fn measure_all(source: &Source, progress: &(dyn Fn(usize) + Sync)) -> Result
         |_, picture| {
             let found = picture.map(|picture| (Measured::of(&picture), Fingerprint::of(&picture)));
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
-            found.map_err(|e| e.message().to_owned())
+            found
         },
         |image, found| measurements.set(image, found),
     )?;

@@ -3,11 +3,13 @@
 
 use serde::Serialize;
 
-use super::checks::CHECKS;
+use super::checks::{CHECKS, by_hand};
 use super::finding::{Action, Finding};
 use super::findings_csv::FindingRecord;
+#[cfg(doc)]
+use super::findings_csv::findings_checksum;
 use super::policy;
-use super::run::Audit;
+use super::run::{Audit, NOT_RUN};
 use crate::data::{Notice, Source};
 use crate::provenance::Provenance;
 use crate::split::Part;
@@ -28,6 +30,10 @@ pub struct AuditRecord<'a> {
     /// The counts.
     #[serde(flatten)]
     pub summary: Summary,
+    /// Checksum of the `findings.csv` that was written with it (see [`findings_checksum`]): one with another
+    /// has been edited. None where findings were read, not made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub findings_checksum: Option<u32>,
     /// Every finding.
     pub findings: Vec<FindingRecord<'a>>,
     /// What of the data is not used, and what was assumed of it.
@@ -103,9 +109,18 @@ impl<'a> AuditRecord<'a> {
             provenance,
             data: source.path().display().to_string(),
             summary: Summary::new(source, audit),
+            findings_checksum: None,
             findings: audit.findings.iter().map(|finding| FindingRecord::new(finding, source)).collect(),
             notices: source.all_notices(),
         }
+    }
+}
+
+impl AuditRecord<'_> {
+    /// Number of faults of the data set as a whole that ask for something to be done.
+    pub fn faults_of_the_set(&self) -> usize {
+        let asks = |finding: &&FindingRecord| finding.action != Action::Keep.name();
+        self.findings.iter().filter(|finding| finding.path.is_empty()).filter(asks).count()
     }
 }
 
@@ -134,15 +149,22 @@ impl Summary {
         }
     }
 
+    /// Whether no check was run, as the findings were read from a file.
+    pub fn is_read(&self) -> bool {
+        self.checks.iter().all(|check| check.left_out == Some(NOT_RUN))
+    }
+
     /// Names of the checks that were run and found nothing.
     pub fn nothing_found(&self) -> Vec<&'static str> {
         let silent = self.checks.iter().filter(|check| !check.found() && check.left_out.is_none());
         silent.map(|check| check.name).collect()
     }
 
-    /// Names of the checks that were not run and have no finding, each with the reason.
+    /// Names of the checks that were not run and have no finding, each with the reason; none where the
+    /// findings were read from a file.
     pub fn not_looked_for(&self) -> Vec<(&'static str, &'static str)> {
-        let without = self.checks.iter().filter(|check| !check.found());
+        let is_program = |check: &&CheckSummary| check.name != by_hand::CHECK.name;
+        let without = self.checks.iter().filter(|check| !check.found() && !self.is_read()).filter(is_program);
         without.filter_map(|check| Some((check.name, check.left_out?))).collect()
     }
 

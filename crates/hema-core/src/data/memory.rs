@@ -20,7 +20,7 @@ const SHARE_KEPT: u64 = 4;
 const LEAST: u64 = 256 << 20;
 const MOST_KEPT: u64 = 4 << 30;
 /// Bytes that pictures being decoded may take whatever was said: none could be read otherwise.
-const LEAST_DECODING: u64 = 16 << 20;
+pub const LEAST_DECODING: u64 = 16 << 20;
 /// Memory that is assumed of a machine that does not tell.
 const USUAL_MACHINE: u64 = 16 << 30;
 /// Pictures up to here are not counted: there are no more of them at a time than threads.
@@ -41,8 +41,8 @@ thread_local! {
 }
 
 /// Sets the most memory, in bytes, that pictures may take while they are decoded, on all threads together (at
-/// least 16 MiB), and that [`LoadOptions`](super::LoadOptions) grant decoded images by default. A picture
-/// that takes more cannot be read.
+/// least [`LEAST_DECODING`]), and that [`LoadOptions`](super::LoadOptions) grant decoded images by default. A
+/// picture that takes more cannot be read.
 ///
 /// Without it, decoding may take an eighth of the memory of the machine (or of its control group), and
 /// images a quarter of it, at most 4 GiB.
@@ -175,7 +175,7 @@ impl Reservation {
         if bytes >= ASKED_FOR && Vec::<u8>::new().try_reserve_exact(bytes as usize).is_err() {
             let message =
                 format!("{what}, which takes {} MiB, more than the system has left", mebibytes(bytes));
-            return Err(Error::new(message).with_kind(ErrorKind::Unreadable));
+            return Err(Error::new(message).with_kind(ErrorKind::Unreadable).for_want_of_memory());
         }
         Ok(())
     }
@@ -202,6 +202,7 @@ fn too_large(wanted: u64, total: u64, what: &dyn Display) -> Error {
     let enough = wanted.div_ceil(1 << 30);
     Error::new(message)
         .with_kind(ErrorKind::Unreadable)
+        .for_want_of_memory()
         .hint(format!("allow more, as with `--memory {enough}G`"))
 }
 

@@ -47,7 +47,7 @@ pub use self::classes::{are_same_classes, match_classes, standard_classes};
 pub use self::dataset::{Dataset, LoadOptions, OnBadImage, Skipped};
 pub use self::decode::{decode, decode_as};
 pub use self::entries::{Entries, Entry};
-pub use self::memory::set_memory;
+pub use self::memory::{LEAST_DECODING, set_memory};
 pub use self::notice::{Notice, Subject};
 pub(crate) use self::page_name::file_of_page;
 pub use self::part::Part;

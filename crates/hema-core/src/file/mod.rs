@@ -3,17 +3,19 @@
 //! Every artefact is written beside its place (`temporary`) and renamed into it (`write`). Left out on
 //! purpose: the meaning of what files hold.
 
+mod fail_once;
 mod own;
 mod place;
 mod read;
 mod temporary;
 mod write;
 
+pub use fail_once::FailOnce;
 pub use own::open_own;
 pub(crate) use place::write_error;
 pub use place::{create_folder, prepare, sync_folder_of};
+pub use read::{add_to_checksum, list, open, read, read_text};
 pub(crate) use read::{exists, open_regular, open_within, read_at, read_exact_at};
-pub use read::{list, open, read, read_text};
 pub use temporary::remove_temporary;
 pub(crate) use temporary::{TemporaryFolder, temporary_file, temporary_folder};
 pub use write::{STDOUT, csv_error, is_stdout, replace, write_atomic};

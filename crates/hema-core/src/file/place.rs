@@ -59,10 +59,10 @@ pub(crate) fn write_error(path: &Path, error: &io::Error) -> Error {
     let wrapped = Error::new(format!("cannot be written: {error}")).at(path).with_kind(error.kind().into());
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge | io::ErrorKind::QuotaExceeded => {
-            wrapped.hint("free some space or choose another place with --out; nothing was half-written")
+            wrapped.hint("free some space or choose another place; nothing was half-written")
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            wrapped.hint("choose a folder you can write to with --out")
+            wrapped.hint("choose a folder you can write to")
         }
         _ => wrapped,
     }

@@ -101,6 +101,21 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// CRC-32C of the bytes of a file, going on from that of other bytes, or from 0.
+///
+/// # Errors
+/// The errors of [`open`], the system's reason.
+pub fn add_to_checksum(mut checksum: u32, path: &Path) -> Result<u32> {
+    let mut source = open(path)?;
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        match source.read(&mut piece).map_err(|e| Error::io(path, &e))? {
+            0 => return Ok(checksum),
+            read => checksum = crc32c::crc32c_append(checksum, &piece[..read]),
+        }
+    }
+}
+
 /// Reads a whole text of at most `limit` bytes, see [`read`].
 ///
 /// # Errors

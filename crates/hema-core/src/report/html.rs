@@ -9,6 +9,20 @@ use crate::spelling::steers;
 /// The sign for a number that is unknown or not finite.
 pub(super) const UNKNOWN: &str = "–";
 
+/// Text made safe as by [`escape`], with what stands between backticks as code.
+pub(super) fn with_code(text: &str) -> String {
+    let pieces: Vec<&str> = text.split('`').collect();
+    // one backtick alone is one
+    if pieces.len().is_multiple_of(2) {
+        return escape(text);
+    }
+    let piece = |(place, piece): (usize, &&str)| match place % 2 {
+        0 => escape(piece),
+        _ => format!("<code>{}</code>", escape(piece)),
+    };
+    pieces.iter().enumerate().map(piece).collect()
+}
+
 /// Text made safe inside elements and quoted attributes. Control characters, which HTML forbids, and marks
 /// that turn the direction of writing become U+FFFD.
 pub(super) fn escape(text: &str) -> String {
@@ -139,12 +153,7 @@ pub(super) fn listed(names: &[String]) -> String {
 
 /// A message of the terminal as a sentence: what stands in backticks is code. Escaped.
 pub(super) fn message(text: &str) -> String {
-    let parts = text.split('`').enumerate();
-    let marked = each(parts, |(at, part)| match at % 2 {
-        0 => escape(part),
-        _ => format!("<code>{}</code>", escape(part)),
-    });
-    capital(&marked) + "."
+    capital(&with_code(text)) + "."
 }
 
 /// A path that may break between its folders. Escaped.
@@ -187,6 +196,12 @@ mod tests {
             escape("<script>alert('x')</script> & \"\u{0}\u{1b}"),
             "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;\u{fffd}\u{fffd}"
         );
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        assert_eq!(with_code("of `a<b` and `c`"), "of <code>a&lt;b</code> and <code>c</code>");
+        assert_eq!(with_code("it`s"), "it`s");
     }
 
     #[test]

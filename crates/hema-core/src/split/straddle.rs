@@ -29,7 +29,7 @@ impl Split {
             let parts: Vec<String> = parts.iter().map(Part::to_string).collect();
             format!("`{group}` ({})", parts.join(", "))
         });
-        self.refuse("groups", &described.collect::<Vec<_>>())
+        self.refuse(["group is", "groups are"], &described.collect::<Vec<_>>())
     }
 
     /// Refuses sets of images that show the same picture, see [`crate::audit::copies`], in more than one
@@ -46,15 +46,16 @@ impl Split {
             let path = |i: usize| source.entry(i).path;
             Some(format!("{} ({part}) and {} ({other_part})", path(first), path(other)))
         });
-        self.refuse("sets of copies", &torn.collect::<Vec<_>>())
+        self.refuse(["set of copies is", "sets of copies are"], &torn.collect::<Vec<_>>())
     }
 
-    fn refuse(&self, what: &str, torn: &[String]) -> Result<()> {
+    fn refuse(&self, [one, several]: [&str; 2], torn: &[String]) -> Result<()> {
         if torn.is_empty() {
             return Ok(());
         }
         let first: Vec<&str> = torn.iter().take(3).map(String::as_str).collect();
-        let message = format!("{} {what} are in more than one part, first: {}", torn.len(), first.join("; "));
+        let what = if torn.len() == 1 { one } else { several };
+        let message = format!("{} {what} in more than one part, first: {}", torn.len(), first.join("; "));
         Err(Error::new(message).at(&self.origin).hint(
             "what a model learns from one image it already knows of the other; make a split that keeps them together with \
              `hema split`",

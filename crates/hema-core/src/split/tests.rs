@@ -98,7 +98,7 @@ fn a_group_in_two_parts_is_refused_whoever_names_it() {
     let data = source("path,label,group\n1,a,p\n2,a,p\n3,b,q\n4,b,\n5,b,\n");
     let refused = |split: &Split| split.check_groups(&data).unwrap_err().to_string();
     let torn = with_header("1,a,train\n2,a,test\n3,b,val\n4,b,train\n5,b,test\n");
-    assert!(refused(&torn).contains("s.csv: 1 groups are in more than one part, first: `p` (train, test)"));
+    assert!(refused(&torn).contains("s.csv: 1 group is in more than one part, first: `p` (train, test)"));
     let own = parse("path,split,group\n1,train,x\n2,train,y\n4,train,z\n5,val,z\n").unwrap();
     assert!(refused(&own).contains("first: `z` (train, val)"));
     with_header("1,a,train\n2,a,train\n3,b,val\n4,b,train\n5,b,test\n").check_groups(&data).unwrap();
@@ -111,9 +111,7 @@ fn copies_in_two_parts_are_refused() {
     split.check_copies(&data, &[vec![0, 1], vec![2, 3]]).unwrap();
     let error = split.check_copies(&data, &[vec![0, 1], vec![0, 1, 2]]).unwrap_err();
     assert!(
-        error
-            .to_string()
-            .ends_with("1 sets of copies are in more than one part, first: 1 (train) and 3 (val)"),
+        error.to_string().ends_with("1 set of copies is in more than one part, first: 1 (train) and 3 (val)"),
         "{error}"
     );
 }

@@ -156,7 +156,10 @@ fn nothing_but_bad_images_is_an_error_even_when_they_are_skipped() {
 fn inputs_without_images_say_what_was_expected() {
     let dir = folder();
     fs::create_dir(dir.path().join("empty")).unwrap();
-    assert!(open_error(&dir.path().join("empty")).contains("holds no images / give one of: image folder"));
+    assert!(
+        open_error(&dir.path().join("empty"))
+            .contains("holds no images / give a folder or archive of pictures")
+    );
     assert!(open_error(&file(&dir, "x.tar", &tar(&one("a.txt", vec![1])))).contains("holds no images"));
     assert!(open_error(&dir.path().join("nowhere")).contains("nowhere: cannot be opened"));
     assert!(open_error(&file(&dir, "empty.zip", b"")).contains("is empty"));

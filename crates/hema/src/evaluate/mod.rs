@@ -258,9 +258,12 @@ impl<'a> Evaluating<'a> {
         let evaluation =
             judge::judge(model.predictor(), images, &trials, subject, journal.as_mut(), &mut progress)?;
         if let (Some(out), Some(journal)) = (&self.out, journal) {
-            let page = run_folder::write_evaluation(out, &evaluation, model.path())?;
-            watch.note(&format!("report: {}", page.display()));
-            journal.finish()?;
+            let page = run_folder::write_evaluation(out, &evaluation, model.path());
+            // the record is complete where the page alone does not fit
+            if page.is_ok() || run_folder::holds(out, &evaluation) {
+                journal.finish()?;
+            }
+            watch.note(&format!("report: {}", page?.display()));
         }
         Ok(evaluation)
     }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use hema_core::error::{Error, Result};
-use hema_core::file;
+use hema_core::file::{self, FailOnce};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -21,6 +21,7 @@ const MODEL_PY: &str = include_str!("model.py");
 pub(super) const EXPORT: Export = Export {
     name: "codabench",
     about: "A zip with a model.py that predicts by this program, for Codabench challenges",
+    files: &[],
     write: export,
 };
 
@@ -52,7 +53,7 @@ pub fn write(model: &Path, program: &Path, out: &Path) -> Result<()> {
 }
 
 fn write_zip(w: &mut dyn Write, files: &[(&str, PathBuf)]) -> io::Result<()> {
-    let mut zip = ZipWriter::new_stream(w);
+    let mut zip = ZipWriter::new_stream(FailOnce::new(w));
     zip.start_file("model.py", SimpleFileOptions::default())?;
     zip.write_all(MODEL_PY.as_bytes())?;
     for (name, path) in files {

@@ -10,6 +10,8 @@ pub struct Export {
     pub name: &'static str,
     /// A line for people: what is written, and for which program.
     pub about: &'static str,
+    /// Names of the files that it writes into a folder; none where it writes one file.
+    pub files: &'static [&'static str],
     /// Writes the model at the first path to the second one.
     pub write: fn(&Path, &Path) -> Result<Written>,
 }

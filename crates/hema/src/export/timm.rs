@@ -23,6 +23,7 @@ use crate::weights;
 pub(super) const EXPORT: Export = Export {
     name: "timm",
     about: "A folder with model.safetensors and config.json, for timm and the Hugging Face hub",
+    files: &[WEIGHTS, CONFIG],
     write: export,
 };
 

@@ -37,6 +37,7 @@ pub use loss::{ClassWeights, Distill, LabelledViews, Loss};
 pub use model::{Model, Weights};
 pub use names::{Listed, Named};
 pub use operator::{AllOf, One, Operator, OperatorName, SomeOf};
+pub(crate) use parse::SAVED;
 pub use parse::read_text;
 pub use places::KeyAt;
 pub use schema::{SCHEMAS, Schema};

@@ -23,6 +23,9 @@ const MOST_BYTES: u64 = 1 << 20;
 /// Names every entry of a list in the path of an override: `stage.all.batch_size=32`.
 const EVERY: &str = "all";
 
+/// Name of the file that keeps the recipe of a run, in its folder.
+pub(crate) const SAVED: &str = "recipe.toml";
+
 impl Recipe {
     /// Reads a recipe: the name of a shipped one (`v2b0`), or the path of a TOML file. `overrides` are
     /// `key=value` with dotted keys, see [`Recipe::parse`].
@@ -36,7 +39,10 @@ impl Recipe {
         let path = Path::new(name_or_path);
         let text = read_text(path).map_err(|e| {
             let message = format!("neither a shipped recipe nor a readable file: {}", e.message());
-            let hint = suggest(name_or_path, Shipped::names());
+            let hint = match path.join(SAVED) {
+                of_run if of_run.is_file() => format!("this run's recipe is {}", of_run.display()),
+                _ => suggest(name_or_path, Shipped::names()),
+            };
             Error::new(message).at(path).hint(hint).with_kind(e.kind())
         })?;
         Self::parse(&text, name_or_path, overrides)

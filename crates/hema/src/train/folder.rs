@@ -13,11 +13,12 @@ use hema_core::error::{Error, ErrorKind, Result};
 use hema_core::file;
 
 use crate::model_file::BEST;
+use crate::recipe::SAVED;
 
 pub use crate::model_file::LAST;
 
 /// Name of the recipe inside a run directory.
-pub const RECIPE: &str = "recipe.toml";
+pub const RECIPE: &str = SAVED;
 
 /// Name of the checkpoint inside a run directory.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";

@@ -1,13 +1,18 @@
 //! The arguments that a challenge's folder was made with, and what other ones change.
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use hema::error::{Error, Result};
 use hema::file;
 use hema::run_folder::{read_json, write_json};
 use serde::{Deserialize, Serialize};
+
+use crate::commands::audit::{FINDINGS, checksum_of, checksum_written};
+use crate::places::free;
+
+/// Name of the folder of the audit, inside the folder.
+pub(super) const AUDIT: &str = "audit";
 
 /// Name of the record, inside the folder.
 const ASKED: &str = "challenge.json";
@@ -17,6 +22,8 @@ const ASKED: &str = "challenge.json";
 pub(super) enum What {
     /// The data.
     Data,
+    /// The findings of the audit, which a person may edit.
+    Findings,
     /// The recipe with its overrides.
     Recipe,
     /// The views that are averaged over.
@@ -32,6 +39,10 @@ pub(super) struct Asked {
     /// Checksum of the data's files, see [`contents`]; none in folders from before it was kept.
     #[serde(default)]
     pub(super) contents: Option<u32>,
+    /// Checksum of the findings that a person has edited, by which the data were cleaned; none where they are
+    /// as the audit wrote them.
+    #[serde(default)]
+    pub(super) findings: Option<u32>,
     pub(super) recipe: String,
     pub(super) overrides: Vec<String>,
     pub(super) tta: String,
@@ -49,16 +60,33 @@ fn yes() -> bool {
 
 impl Asked {
     /// What differs from the arguments that the folder was made with, and how, in words; nothing for a new
-    /// folder.
+    /// folder. Findings that were edited are noted, unless other data are to be audited anew.
     ///
     /// # Errors
-    /// A record that cannot be read.
-    pub(super) fn changes(&self, out: &Path) -> Result<Vec<(What, String)>> {
+    /// A record or findings that cannot be read.
+    pub(super) fn changes(&mut self, out: &Path) -> Result<Vec<(What, String)>> {
         let path = out.join(ASKED);
         if !path.exists() {
             return Ok(Vec::new());
         }
-        Ok(self.differences(&read_json(&path)?))
+        let before: Self = read_json(&path)?;
+        self.findings = before.edited(&out.join(AUDIT))?;
+        let changes = self.differences(&before);
+        if changes.iter().any(|(what, _)| *what == What::Data) {
+            self.findings = None;
+        }
+        Ok(changes)
+    }
+
+    /// Checksum of the findings in an audit's folder where they are not as the audit wrote them.
+    fn edited(&self, audit: &Path) -> Result<Option<u32>> {
+        let Some(found) = checksum_of(&audit.join(FINDINGS))? else { return Ok(None) };
+        let is_edited = match checksum_written(audit) {
+            Some(written) => found != written,
+            // once they were applied, their record is no longer the audit's
+            None => self.findings.is_some(),
+        };
+        Ok(is_edited.then_some(found))
     }
 
     fn differences(&self, before: &Self) -> Vec<(What, String)> {
@@ -68,6 +96,10 @@ impl Asked {
             found.push((What::Data, format!("the data have changed ({old}, now {new})")));
         } else if before.contents.is_some() && self.contents != before.contents {
             found.push((What::Data, format!("the files of {} have changed", self.data.display())));
+        }
+        if self.findings != before.findings {
+            let change = format!("the findings in {AUDIT}/{FINDINGS} have been edited");
+            found.push((What::Findings, change));
         }
         if !self.has_recipe_of(before) {
             let change = match (&before.recipe, &self.recipe) {
@@ -118,14 +150,7 @@ fn add_contents(mut checksum: u32, path: &Path) -> Result<u32> {
     }
     // what is no file is the audit's to refuse
     if path.is_file() {
-        let mut source = file::open(path)?;
-        let mut piece = vec![0; 1 << 20];
-        loop {
-            match source.read(&mut piece).map_err(|e| Error::io(path, &e))? {
-                0 => break,
-                read => checksum = crc32c::crc32c_append(checksum, &piece[..read]),
-            }
-        }
+        checksum = file::add_to_checksum(checksum, path)?;
     }
     Ok(checksum)
 }
@@ -135,13 +160,7 @@ fn add_contents(mut checksum: u32, path: &Path) -> Result<u32> {
 /// # Errors
 /// A folder that cannot be written.
 pub(super) fn put_aside(out: &Path, made: &[PathBuf]) -> Result<PathBuf> {
-    let mut numbers = 1_u32..;
-    let aside = loop {
-        let folder = out.join(format!("earlier-{}", numbers.next().unwrap_or(u32::MAX)));
-        if !folder.exists() {
-            break folder;
-        }
-    };
+    let aside = free(|number| out.join(format!("earlier-{number}")));
     file::create_folder(&aside)?;
     for path in made {
         let to = aside.join(path.file_name().unwrap_or_default());
@@ -159,6 +178,7 @@ mod tests {
         let before = Asked {
             data: "cells".into(),
             contents: Some(1),
+            findings: None,
             recipe: "cnn".into(),
             overrides: vec![],
             tta: "flips".into(),
@@ -174,5 +194,6 @@ mod tests {
         let moved = Asked { data: "others".into(), no_final: true, ..before.clone() };
         assert_eq!(changes(moved), [What::Data, What::Final]);
         assert_eq!(changes(Asked { contents: Some(2), ..before.clone() }), [What::Data]);
+        assert_eq!(changes(Asked { findings: Some(2), ..before.clone() }), [What::Findings]);
     }
 }

@@ -1,8 +1,8 @@
 //! `hema challenge`: from the data of a challenge to its submission, step by step as a person would type it.
 //!
 //! Every step is a command of its own, shown before it is done, and is skipped when what it leaves is there
-//! already: what was interrupted goes on when it is called again. When other arguments are given, what
-//! depends on them is put aside and done again, and nothing else.
+//! already: what was interrupted goes on when it is called again. When other arguments are given, or a person
+//! has edited the findings of the audit, what depends on them is put aside and done again, and nothing else.
 
 mod asked;
 
@@ -13,18 +13,22 @@ use std::time::Instant;
 use hema::error::{Error, Result};
 use hema::metrics::ACCURACY;
 use hema::recipe::Recipe;
-use hema::record::Evaluation;
+use hema::record::{Evaluation, SuiteScores};
 use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json};
-use hema::train::{CHECKPOINT, Claimed};
-use hema::tta;
+use hema::train::{self, CHECKPOINT, Claimed};
+use hema::{data, shell_word, tta};
 
-use self::asked::{Asked, What};
+use self::asked::{AUDIT, Asked, What};
 use super::args::{DeviceArg, Overrides, output};
+use super::audit::FINDINGS;
 use crate::output::{Printer, percent, table};
+use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Clean a challenge's data, split it, train, judge the model on the test part, fit a final one on all of the
 /// data, and package it as a submission
+///
+/// Where you disagree with the audit, edit DIR/audit/findings.csv and give the same command again.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Image folder with labels, or any other form of `hema list readers`
@@ -48,6 +52,13 @@ pub(crate) struct Args {
     device: DeviceArg,
 }
 
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        Places::default().data([&self.data]).reads([&self.recipe]).writes(Kind::New, Some(&self.out))
+    }
+}
+
 /// One command on the way.
 struct Step {
     /// Name for people.
@@ -68,9 +79,12 @@ pub(crate) type RunWords = dyn Fn(Vec<OsString>, &Printer) -> Result<Status>;
 pub(crate) fn run(args: &Args, run_words: &RunWords, printer: &Printer) -> Result<Status> {
     tta::find(&args.tta)?;
     let recipe = Recipe::load(&args.recipe, &args.overrides.list)?;
+    let contents = asked::contents(&args.data)?;
+    check(args, &recipe, printer)?;
     let _held = Claimed::new(&args.out)?;
-    let asked = Asked {
-        contents: Some(asked::contents(&args.data)?),
+    let mut asked = Asked {
+        contents: Some(contents),
+        findings: None,
         data: std::path::absolute(&args.data).map_err(|e| Error::io(&args.data, &e))?,
         recipe: args.recipe.clone(),
         overrides: args.overrides.list.clone(),
@@ -78,18 +92,18 @@ pub(crate) fn run(args: &Args, run_words: &RunWords, printer: &Printer) -> Resul
         recipe_text: recipe.to_toml()?,
         no_final: args.no_final,
     };
-    begin(args, &asked, printer)?;
+    begin(args, &mut asked, printer)?;
     // the results of the steps are for people; machines get the whole at the end
-    let of_steps = if printer.is_json() { Printer::silent() } else { Printer::new(false) };
+    let of_steps = printer.for_steps();
     let mut rows = vec![["step", "seconds", "leaves"].map(String::from).to_vec()];
-    for step in steps(args, !args.no_final) {
+    for step in steps(args, &asked, !args.no_final) {
         let leaves = step.leaves.display().to_string();
         if step.leaves.exists() {
             printer.note(&format!("{} is done: {leaves}", step.name));
             rows.push(vec![step.name.into(), "-".into(), leaves]);
             continue;
         }
-        let words: Vec<_> = step.words.iter().map(|word| word.to_string_lossy()).collect();
+        let words: Vec<_> = step.words.iter().map(|word| shell_word(Path::new(word))).collect();
         printer.note(&format!("$ hema {}", words.join(" ")));
         let started = Instant::now();
         if let Status::Interrupted = run_words(step.words, &of_steps)? {
@@ -103,11 +117,35 @@ pub(crate) fn run(args: &Args, run_words: &RunWords, printer: &Printer) -> Resul
     Ok(Status::Done)
 }
 
+/// Finds what would fail in a later step: data without labels or of one class, a network that cannot be
+/// built, pretrained weights that are not there. What is trained already needs none of that.
+fn check(args: &Args, recipe: &Recipe, printer: &Printer) -> Result<()> {
+    let source = data::open(&args.data)?;
+    let counts = source.counts();
+    match counts.iter().filter(|count| **count > 0).count() {
+        0 => {
+            return Err(Error::new("has no labels, and a challenge trains on them").at(&args.data).hint(
+                "put the images of each class into a folder of its name, or give a table with the columns path and label",
+            ));
+        }
+        1 => {
+            return Err(
+                Error::new("holds images of one class alone, and a classifier needs two").at(&args.data)
+            );
+        }
+        _ => {}
+    }
+    if args.out.join("run").join(REPORT).exists() {
+        return Ok(());
+    }
+    train::check(recipe, source.classes(), source.len(), &args.device.open(printer)?)
+}
+
 /// Begins the folder, or puts aside what other arguments made of it.
-fn begin(args: &Args, asked: &Asked, printer: &Printer) -> Result<()> {
+fn begin(args: &Args, asked: &mut Asked, printer: &Printer) -> Result<()> {
     let changed = asked.changes(&args.out)?;
     let outdated = |step: &Step| changed.iter().any(|(what, _)| step.depends.contains(what));
-    let again: Vec<Step> = steps(args, true).into_iter().filter(outdated).collect();
+    let again: Vec<Step> = steps(args, asked, true).into_iter().filter(outdated).collect();
     for (_, change) in &changed {
         printer.note(&format!("{change} since last time"));
     }
@@ -140,11 +178,19 @@ fn conclude(args: &Args, rows: &[Vec<String>], printer: &Printer) -> Result<()> 
     printer.result(&format!("\n{}\n", table(rows)));
     let evaluation: Evaluation = read_json(&record)?;
     if let Some(scores) = evaluation.conditions.first().map(|condition| &condition.scores) {
-        let ends = scores.metrics.interval(&ACCURACY).map(|ends| ends.map(percent).join(" to "));
-        let interval = ends.map_or(String::new(), |ends| format!(" (95 % interval {ends})"));
+        let with_interval = |accuracy: f64, ends: Option<[f64; 2]>| {
+            let ends = ends.map(|ends| ends.map(percent).join(" to "));
+            let interval = ends.map_or(String::new(), |ends| format!(" (95 % interval {ends})"));
+            format!("{}{interval}", percent(accuracy))
+        };
+        let of_suite = |suite: &SuiteScores| {
+            let accuracy = with_interval(suite.accuracy, Some(suite.accuracy_interval));
+            format!(" and {accuracy} on those of the suite {}", suite.name)
+        };
+        let unchanged = with_interval(scores.accuracy(), scores.metrics.interval(&ACCURACY));
+        let suites: String = evaluation.suites.iter().map(of_suite).collect();
         printer.result(&format!(
-            "score: accuracy {}{interval} on {} test images that the judged model had not seen",
-            percent(scores.accuracy()),
+            "score: accuracy {unchanged} on unchanged images{suites}; of {} test images that the judged model had not seen",
             scores.n
         ));
     }
@@ -159,25 +205,26 @@ fn conclude(args: &Args, rows: &[Vec<String>], printer: &Printer) -> Result<()> 
 }
 
 /// The way, in order, with or without a final model.
-fn steps(args: &Args, with_final: bool) -> Vec<Step> {
-    const DATA: &[What] = &[What::Data];
-    const RUN: &[What] = &[What::Data, What::Recipe];
-    const VIEWS: &[What] = &[What::Data, What::Recipe, What::Views];
-    const ALL: &[What] = &[What::Data, What::Recipe, What::Views, What::Final];
+fn steps(args: &Args, asked: &Asked, with_final: bool) -> Vec<Step> {
+    const DATA: &[What] = &[What::Data, What::Findings];
+    const RUN: &[What] = &[What::Data, What::Findings, What::Recipe];
+    const VIEWS: &[What] = &[What::Data, What::Findings, What::Recipe, What::Views];
+    const ALL: &[What] = &[What::Data, What::Findings, What::Recipe, What::Views, What::Final];
     let at = |name: &str| args.out.join(name);
     let (clean, split, model) = (at("clean.tar"), at(SPLIT), at("model.safetensors"));
-    let audit = line(&["audit"], &[&args.data], &[("--out", &at("audit")), ("--write", &clean)]);
+    let (found, findings) = (at(AUDIT), at(AUDIT).join(FINDINGS));
+    let mut audit = line(&["audit"], &[&args.data], &[("--out", &found), ("--write", &clean)]);
+    let mut audited: &[&str] = &[AUDIT, "clean.tar"];
+    if asked.findings.is_some() {
+        // a person's findings stay where they are
+        audit.extend([word("--apply"), findings.into()]);
+        audited = &audited[1..];
+    }
     let judge = line(&["evaluate"], &[&model], &[("--data", &clean), ("--split", &split)]);
     let judge = judge.into_iter().chain(on(args)).chain(words("--part test --suite clean,challenge"));
     let judge = judge.chain([word("--out"), at("test").into()]).collect();
     let mut steps = vec![
-        Step {
-            name: "audit",
-            words: audit,
-            leaves: clean.clone(),
-            makes: &["audit", "clean.tar"],
-            depends: DATA,
-        },
+        Step { name: "audit", words: audit, leaves: clean.clone(), makes: audited, depends: DATA },
         Step {
             name: "split",
             words: line(&["split"], &[&clean], &[("--out", &split)]),

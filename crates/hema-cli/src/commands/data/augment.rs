@@ -11,6 +11,7 @@ use hema::split::Part;
 use super::writing::{Writing, with_parts, write_images};
 use crate::commands::args::{Overrides, output};
 use crate::output::{Printer, printable};
+use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Write a data set with augmented copies of its training images
@@ -44,6 +45,17 @@ pub(crate) struct Args {
     /// data
     #[arg(long, value_name = "FILE")]
     split: Option<PathBuf>,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        Places::default()
+            .data([&self.input])
+            .reads([&self.recipe])
+            .reads(&self.split)
+            .writes(Kind::New, Some(&self.output))
+    }
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {

@@ -11,6 +11,7 @@ use hema::split::Part;
 use super::writing::{Writing, choose, with_parts, write_images};
 use crate::commands::args::output;
 use crate::output::{Printer, printable, table};
+use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Write a data set whose training classes are balanced by leaving images out, repeating or mixing them
@@ -43,6 +44,13 @@ pub(crate) struct Args {
     /// Write only this part, as a data set without parts; several, separated by commas, keep theirs
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     part: Vec<Part>,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        Places::default().data([&self.input]).reads(&self.split).writes(Kind::New, Some(&self.output))
+    }
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {

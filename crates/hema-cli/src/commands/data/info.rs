@@ -10,6 +10,7 @@ use hema::split::Part;
 
 use crate::commands::args::{White, output};
 use crate::output::{Printer, printable, table};
+use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Say what a data set holds: classes, parts, sizes, colours
@@ -25,6 +26,13 @@ pub(crate) struct Args {
     /// Seed for choosing the images that are looked at
     #[arg(long, default_value_t = 0)]
     seed: u64,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        Places::default().data([&self.data]).writes(Kind::Picture, self.out.as_ref())
+    }
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {

@@ -11,6 +11,7 @@ use clap::Subcommand;
 use hema::error::Result;
 
 use crate::output::Printer;
+use crate::places::Places;
 use crate::status::Status;
 
 /// Fetch data sets, look at them, balance them and change their form
@@ -27,6 +28,19 @@ enum Command {
     Balance(balance::Args),
     Convert(convert::Args),
     Info(info::Args),
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        match &self.command {
+            Command::Fetch(_) => Places::default(),
+            Command::Augment(args) => args.places(),
+            Command::Balance(args) => args.places(),
+            Command::Convert(args) => args.places(),
+            Command::Info(args) => args.places(),
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {

@@ -1,6 +1,7 @@
 //! `hema evaluate`: how good a model is, on unchanged and on degraded images.
 
 mod adapted;
+mod earlier;
 mod folds;
 mod kept;
 
@@ -12,9 +13,11 @@ use hema::file;
 use hema::metrics::{self, ACCURACY, Metric, Place};
 use hema::prevalence;
 use hema::record::{ClassScores, Evaluation, Scores, SuiteScores};
+use hema::run_folder::{EVALUATION, REPORT};
 
 use super::args::{ModelArgs, output};
 use crate::output::{Bars, Printer, metric_text, percent, table};
+use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Judge a model on labelled images, unchanged and degraded
@@ -39,6 +42,18 @@ pub(crate) struct Args {
     out: Option<PathBuf>,
 }
 
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        self.model
+            .places()
+            .data([&self.data])
+            .reads(&self.split)
+            .reads(&self.suite)
+            .writes_into(self.out.as_ref(), &[(EVALUATION, Kind::Json), (REPORT, Kind::Page)])
+    }
+}
+
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     // a name that is wrong is found before the model is opened
     for name in &args.suite {
@@ -49,6 +64,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     folds::check(&args.model.model, &args.data, args.part.as_deref())?;
     let model = args.model.open(printer)?;
+    if let Some(out) = &args.out {
+        earlier::check(out, &model.summary().path, &args.data, printer)?;
+    }
     let mut evaluating = hema::evaluate(&model, &args.data);
     for name in &args.suite {
         evaluating = evaluating.suite(name);

@@ -15,6 +15,7 @@ use hema::{Classifier, Prediction, file};
 
 use super::args::{ModelArgs, OnBadImage, output};
 use crate::output::{Bars, Printer};
+use crate::places::{Kind, Places};
 use crate::status::Status;
 use print::{counts, json, limits, tell_what_was_assumed, warnings};
 use rows::{Classified, Row};
@@ -45,6 +46,17 @@ pub(crate) struct Args {
     page: Option<PathBuf>,
 }
 
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        self.model
+            .places()
+            .data(&self.input)
+            .writes(Kind::Csv, self.out.as_ref())
+            .writes(Kind::Page, self.page.as_ref())
+    }
+}
+
 fn parse_sure(text: &str) -> Result<f64, String> {
     let sure = text.parse().ok().filter(|sure: &f64| *sure > 0.0 && *sure <= 1.0);
     sure.ok_or_else(|| "expected a probability above 0 and at most 1, as in 0.9".to_owned())
@@ -72,17 +84,19 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(sure) = args.sure {
         printer.note(&rows::split_in_words(rows, sure));
     }
-    if let Some(page) = &args.page {
-        let table = out.map(PathBuf::as_path);
-        let subject = gallery::Subject { model: &model, warnings, sure: args.sure, table };
-        gallery::write(page, subject, &classified)?;
-        printer.note(&format!("page: {}", page.display()));
-    }
+    name_doubtful(args, &columns, rows, printer);
+    // the table first: it stays where the page does not fit
     match out {
         Some(path) => {
             file::write_atomic(path, |w| write_csv(w, &columns, rows, args.sure))?;
             let answers = rows.iter().filter(|row| row.answer.is_some()).count();
-            printer.note(&format!("{answers} predictions: {}", path.display()));
+            let without = rows.len() - answers;
+            let without = match without {
+                0 => String::new(),
+                1 => " and 1 row without one".to_owned(),
+                n => format!(" and {n} rows without one"),
+            };
+            printer.note(&format!("{answers} predictions{without}: {}", path.display()));
             if !printer.is_json() {
                 printer.result(&counts(classes, rows, args.sure));
             }
@@ -91,6 +105,12 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
             printer.write_result(|out| write_csv(out, &columns, rows, args.sure));
         }
         None => {}
+    }
+    if let Some(page) = &args.page {
+        let table = out.map(PathBuf::as_path);
+        let subject = gallery::Subject { model: &model, warnings, sure: args.sure, table };
+        gallery::write(page, subject, &classified)?;
+        printer.note(&format!("page: {}", page.display()));
     }
     if printer.is_json() {
         printer.result(&json(&model, &classified, args.sure)?);
@@ -233,7 +253,35 @@ fn columns(wanted: &[String], model: &Classifier) -> Result<Vec<(String, Cell)>>
         })?;
         Ok((name.to_owned(), *cell))
     };
-    wanted.iter().map(column).collect()
+    let columns: Vec<(String, Cell)> = wanted.iter().map(column).collect::<Result<_>>()?;
+    let mut names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Error::new(format!("two columns are called `{}`", pair[0]))
+            .hint("give each a name of its own, as in `--columns Id=row,File=path`")),
+        None => Ok(columns),
+    }
+}
+
+/// Says which images to look at, where neither the chosen columns nor a page do.
+fn name_doubtful(args: &Args, columns: &[(String, Cell)], rows: &[Row], printer: &Printer) {
+    /// Images that are named.
+    const NAMED: usize = 5;
+    let says = columns.iter().any(|(_, cell)| matches!(cell, Cell::Refer | Cell::Reason));
+    let doubtful = || rows.iter().filter_map(|row| Some((row, row.doubt.as_ref()?)));
+    let count = doubtful().count();
+    if says || args.page.is_some() || count == 0 {
+        return;
+    }
+    let named = doubtful().take(NAMED).map(|(row, doubt)| format!("{} ({})", row.path, doubt.words()));
+    let named: Vec<String> = named.collect();
+    let more = count - named.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    printer.warn(&format!(
+        "the chosen columns do not say which images to look at: {}{more}; add `refer` and `reason` to them, or see all with \
+         --page FILE",
+        named.join(", ")
+    ));
 }
 
 /// Refuses columns by which two images could not be told apart. An image that is given twice has its rows

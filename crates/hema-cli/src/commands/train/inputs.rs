@@ -7,6 +7,7 @@ use hema::Training;
 use hema::train::Start;
 
 use crate::commands::args::{DeviceArg, Overrides, output};
+use crate::places::{Kind, Places};
 use crate::status::stop_flag;
 
 /// The recipe and the data of runs, and the folder they go to.
@@ -38,6 +39,15 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
+    /// What is read, and the folder that is written.
+    pub(crate) fn places(&self) -> Places {
+        Places::default()
+            .data(&self.data)
+            .reads(&self.recipe)
+            .reads(&self.split)
+            .writes(Kind::New, self.out.as_ref())
+    }
+
     /// Whether the runs begin or go on.
     pub(crate) fn start(&self) -> Start {
         if self.resume { Start::Resume } else { Start::Fresh }

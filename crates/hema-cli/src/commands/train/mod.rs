@@ -12,6 +12,7 @@ use hema::error::Result;
 use super::{evaluate, weights};
 use crate::next;
 use crate::output::{Bars, Printer};
+use crate::places::Places;
 use crate::status::Status;
 use series::Series;
 
@@ -36,6 +37,13 @@ pub(crate) struct Args {
     /// diverges, and suggest one; --out [default: runs/RECIPE-lr] gets a page and a table
     #[arg(long, conflicts_with_all = ["seeds", "folds", "resume"])]
     find_lr: bool,
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        self.inputs.places()
+    }
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {

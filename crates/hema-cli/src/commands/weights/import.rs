@@ -7,6 +7,7 @@ use hema::weights::{self, Imported};
 
 use crate::commands::args::output;
 use crate::output::Printer;
+use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Take in weights from a safetensors file with timm's, torchvision's or Keras' names
@@ -25,10 +26,21 @@ pub(crate) struct Args {
     out: Option<PathBuf>,
 }
 
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        Places::default().reads([&self.file]).writes(Kind::Weights, Some(self.out()))
+    }
+
+    /// The file to write.
+    fn out(&self) -> PathBuf {
+        let default = || Path::new("weights").join(format!("{}.imported.safetensors", self.model));
+        self.out.clone().unwrap_or_else(default)
+    }
+}
+
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
-    let model = &args.model;
-    let default = || Path::new("weights").join(format!("{model}.imported.safetensors"));
-    let out = args.out.clone().unwrap_or_else(default);
+    let (model, out) = (&args.model, args.out());
     printer.leave_stdout_to(&out);
     let tensors = weights::read(&args.file)?.tensors;
     let Imported { naming, tensors, notes } =

@@ -10,6 +10,7 @@ use hema::error::Result;
 
 pub(crate) use self::terms::{other_normalisation, warn_of_weights};
 use crate::output::Printer;
+use crate::places::Places;
 use crate::status::Status;
 
 /// Fetch, take in and list pretrained weights
@@ -24,6 +25,16 @@ enum Command {
     Fetch(fetch::Args),
     Import(import::Args),
     List(list::Args),
+}
+
+impl Args {
+    /// What it reads and writes.
+    pub(crate) fn places(&self) -> Places {
+        match &self.command {
+            Command::Import(args) => args.places(),
+            Command::Fetch(_) | Command::List(_) => Places::default(),
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {

@@ -4,6 +4,7 @@
 //! stand in `hema list checks`, in `audit.json` and in the report.
 
 mod balance;
+pub(super) mod by_hand;
 mod cross_split_leak;
 pub(super) mod domain;
 mod exact_duplicate;
@@ -44,6 +45,7 @@ pub const CHECKS: &[Check] = &[
     balance::MISSING_PART,
     outlier::CHECK,
     label_error::CHECK,
+    by_hand::CHECK,
 ];
 
 /// The checks of a fault that a picture has by itself, but for its size, which may be a virtue.

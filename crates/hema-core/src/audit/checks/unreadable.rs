@@ -15,8 +15,11 @@ pub(crate) const CHECK: Check = Check {
 
 fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding>> {
     let unreadable = evidence.measured.unreadable().iter().filter(|_| threshold > 0.0);
+    // more memory may show that nothing is wrong with it
+    let too_large = evidence.measured.too_large();
+    let action = |image: &usize| if too_large.contains(image) { Action::Review } else { Action::Drop };
     let finding = |(image, reason): (&usize, &String)| Finding {
-        action: Action::Drop,
+        action: action(image),
         ..check.image(*image, 0.0, reason.clone())
     };
     Ok(unreadable.map(finding).collect())

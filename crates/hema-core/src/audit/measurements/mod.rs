@@ -9,7 +9,7 @@ pub(crate) mod quality;
 mod rows;
 pub(crate) mod thumbnail;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::fingerprint::Fingerprint;
 use self::measured::Measured;
@@ -21,6 +21,7 @@ pub struct Measurements {
     measured: Rows<{ Measured::BYTES }>,
     fingerprints: Rows<{ Fingerprint::BYTES }>,
     unreadable: BTreeMap<usize, String>,
+    too_large: BTreeSet<usize>,
 }
 
 impl Measurements {
@@ -30,17 +31,22 @@ impl Measurements {
     /// A temporary file that cannot be made.
     pub(crate) fn new(images: usize) -> Result<Self> {
         let (measured, fingerprints) = (Rows::new(images)?, Rows::new(images)?);
-        Ok(Self { measured, fingerprints, unreadable: BTreeMap::new() })
+        Ok(Self { measured, fingerprints, unreadable: BTreeMap::new(), too_large: BTreeSet::new() })
     }
 
     /// Keeps the measurements of an image, or why it cannot be read.
-    pub(crate) fn set(&mut self, image: usize, found: Result<(Measured, Fingerprint), String>) -> Result<()> {
+    pub(crate) fn set(&mut self, image: usize, found: Result<(Measured, Fingerprint)>) -> Result<()> {
         match found {
             Ok((measured, fingerprint)) => {
                 self.measured.write(image, &measured.to_bytes())?;
                 self.fingerprints.write(image, &fingerprint.to_bytes())?;
             }
-            Err(reason) => drop(self.unreadable.insert(image, reason)),
+            Err(error) => {
+                if error.wants_memory() {
+                    self.too_large.insert(image);
+                }
+                self.unreadable.insert(image, error.message().to_owned());
+            }
         }
         Ok(())
     }
@@ -48,6 +54,12 @@ impl Measurements {
     /// The images that could not be read, in order, and why.
     pub fn unreadable(&self) -> &BTreeMap<usize, String> {
         &self.unreadable
+    }
+
+    /// Those of them that take more memory to decode than images are lent: nobody has seen whether they are
+    /// sound.
+    pub fn too_large(&self) -> &BTreeSet<usize> {
+        &self.too_large
     }
 
     /// Number of images, readable or not.
@@ -94,7 +106,7 @@ impl Measurements {
         let mut measurements = Self::new(pictures.len()).unwrap();
         for (image, picture) in pictures.into_iter().enumerate() {
             let found = picture.map(|picture| (Measured::of(picture), Fingerprint::of(picture)));
-            measurements.set(image, found.ok_or_else(|| "is empty".to_owned())).unwrap();
+            measurements.set(image, found.ok_or_else(|| crate::error::Error::new("is empty"))).unwrap();
         }
         measurements
     }

@@ -26,8 +26,8 @@ pub(crate) struct Association {
 pub(crate) fn describe(association: &Association) -> String {
     let Association { cramers_v, rule, majority, .. } = association;
     format!(
-        "Cramer's V with the class is {cramers_v:.2}; guessing by it alone is right for {:.0} % of the images, the \
-         most frequent class for {:.0} %",
+        "guessing by it alone is right for {:.0} % of the images, the most frequent class for {:.0} % (Cramer's V, the \
+         strength of the association from 0 to 1, is {cramers_v:.2})",
         100.0 * rule,
         100.0 * majority
     )

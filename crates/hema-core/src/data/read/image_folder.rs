@@ -9,7 +9,7 @@ use super::listing::Listing;
 use super::part_folders::{self, Layout, part_folder};
 use super::side_table;
 use super::sidecar::{Unused, key};
-use crate::data::classes;
+use crate::data::classes::{self, CLASSES_FILE};
 use crate::data::entries::Entries;
 use crate::data::notice::Notice;
 use crate::data::part::Part;
@@ -86,8 +86,9 @@ fn arrange(path: &Path, mut listing: Listing, root: Root) -> Result<Contents> {
         None => class_folder(entries.get(i).path, in_parts),
     };
     let found: BTreeSet<&str> = (0..entries.len()).filter_map(label).collect();
+    let found: BTreeSet<String> = found.into_iter().map(str::to_owned).collect();
     let classes::Found { classes, labels, notices: of_classes } =
-        classes::order(&found.into_iter().map(str::to_owned).collect());
+        classes::order_as(told.classes.as_deref(), &found).map_err(|e| e.at(path.join(CLASSES_FILE)))?;
     for i in 0..entries.len() {
         let label = match &told.labels {
             Some(labels) => labels.get(i),

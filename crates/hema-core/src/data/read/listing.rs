@@ -3,6 +3,7 @@
 
 use super::leftovers::Leftovers;
 use super::sidecar::Sidecar;
+use crate::data::classes::CLASSES_FILE;
 use crate::data::notice::Notice;
 use crate::data::place::Place;
 use crate::data::place_table::PlaceTable;
@@ -19,8 +20,8 @@ const BYTES_OF_IMAGE: u64 = 16;
 
 /// Names of the tables that are looked for beside pictures, whatever their case. `metadata` is the layout
 /// that Hugging Face calls `ImageFolder`.
-pub(super) const TABLES: [&str; 5] =
-    ["split.csv", "groups.csv", "labels.csv", "metadata.csv", "metadata.jsonl"];
+pub(super) const TABLES: [&str; 6] =
+    ["split.csv", "groups.csv", "labels.csv", CLASSES_FILE, "metadata.csv", "metadata.jsonl"];
 
 /// The files of a folder or an archive, by their path under it (`/` between folders).
 #[derive(Default)]

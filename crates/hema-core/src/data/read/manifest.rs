@@ -77,7 +77,9 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
     notices.extend(missing_files(&entries, &mut places)?);
 
     let found: BTreeSet<String> = labels.names().map(str::to_owned).collect();
-    let classes::Found { classes, labels: label_of, notices: of_classes } = classes::order(&found);
+    let list = classes::classes_of_manifest(path);
+    let classes::Found { classes, labels: label_of, notices: of_classes } =
+        classes::order_as(classes::read_classes_at(&list)?.as_deref(), &found).map_err(|e| e.at(list))?;
     notices.extend(of_classes);
     for i in 0..entries.len() {
         entries.set_label(i, labels.get(i).map(|name| label_of[name]));

@@ -184,8 +184,8 @@ fn no_images(path: &Path, notices: &[Notice]) -> Error {
     }
 }
 
-/// The hint for a wrong input: every form, with a few words on it.
-fn known_forms() -> String {
-    let forms: Vec<String> = READERS.iter().map(|form| format!("{} ({})", form.name, form.about)).collect();
-    format!("give one of: {}", forms.join(", "))
+/// The hint for a wrong input.
+fn known_forms() -> &'static str {
+    "give a folder or archive of pictures, a CSV of their paths, a .npz or a .parquet (`hema list readers` says what \
+     each must hold)"
 }

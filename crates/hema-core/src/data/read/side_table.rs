@@ -1,6 +1,6 @@
 //! Tables that lie beside pictures, and say which label, group or part they have: `groups.csv`, `labels.csv`,
-//! and the `metadata.csv` or `metadata.jsonl` of Hugging Face's `ImageFolder`. A table is about the pictures
-//! of its folder and of the folders below.
+//! the `classes.csv` with the classes in their order, and the `metadata.csv` or `metadata.jsonl` of Hugging
+//! Face's `ImageFolder`. A table is about the pictures of its folder and of the folders below.
 //!
 //! Every row must name one picture, and no two tables or rows may contradict each other: a table that fits in
 //! part alone would give a wrong data set without a word.
@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::labels::{Labels, odd_names};
+use crate::data::classes::{CLASSES_FILE, read_classes};
 use crate::data::entries::Entries;
 use crate::data::notice::{Notice, Subject};
 use crate::data::part::Part;
@@ -21,6 +22,8 @@ use crate::table::{Column, Table, fit};
 pub(super) struct Told {
     /// Labels, where a table has some.
     pub(super) labels: Option<Labels>,
+    /// The classes in their order, where a `classes.csv` at the root lists them.
+    pub(super) classes: Option<Vec<String>>,
     /// Text of the `split.csv` at the root.
     pub(super) split_csv: Option<Vec<u8>>,
     /// What is not used of the tables, or was assumed.
@@ -48,6 +51,12 @@ pub(super) fn read(
                 "" => told.split_csv = Some(text),
                 _ => side
                     .is_unused("a split is read beside the folders of all images alone", &mut told.notices),
+            }
+            continue;
+        }
+        if file.eq_ignore_ascii_case(CLASSES_FILE) {
+            if folder.is_empty() {
+                told.classes = read_classes(&text).map_err(|e| e.at(&side.origin))?;
             }
             continue;
         }

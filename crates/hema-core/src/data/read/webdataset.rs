@@ -13,7 +13,7 @@ use super::leftovers::Leftovers;
 use super::listing::Listing;
 use super::shards;
 use super::sidecar::{Sidecar, Unused, key};
-use crate::data::classes::{self, ClassList, MAX_LABEL, numbered_name};
+use crate::data::classes::{self, CLASSES_FILE, ClassList, MAX_LABEL, numbered_name};
 use crate::data::entries::{Entries, Entry};
 use crate::data::notice::Notice;
 use crate::data::place_table::PlaceTable;
@@ -43,7 +43,7 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
         return open_several(input.path(), &files);
     }
     let shard = Shard { name: shards::file_name(input.path()), listing: input.take_listing()? };
-    arrange(input.path(), vec![shard])
+    arrange(input.path(), vec![shard], None)
 }
 
 /// The shards of a data set of several files.
@@ -74,7 +74,8 @@ fn open_several(path: &Path, files: &[PathBuf]) -> Result<Contents> {
         .at(path)
         .hint("open a single archive of an image folder by its own name"));
     }
-    let mut contents = arrange(path, all)?;
+    let list = classes::read_classes_at(&path.join(CLASSES_FILE))?;
+    let mut contents = arrange(path, all, list.as_deref())?;
     contents.notices.extend(shards::beside(path, ".tar")?.notices());
     Ok(contents)
 }
@@ -86,8 +87,9 @@ fn is_shard(listing: &Listing) -> bool {
     !labelled.is_empty() && listing.names.iter().any(|name| labelled.contains(key(name)))
 }
 
-/// Makes a data set of shards. Images without a label beside them are unlabelled.
-fn arrange(path: &Path, all: Vec<Shard>) -> Result<Contents> {
+/// Makes a data set of shards, of the classes in `list` where there is one. Images without a label beside
+/// them are unlabelled.
+fn arrange(path: &Path, all: Vec<Shard>, list: Option<&[String]>) -> Result<Contents> {
     let (mut entries, mut places, mut said_of) = (Entries::default(), PlaceTable::default(), Vec::new());
     let mut paths = HashSet::new();
     let (mut leftovers, mut unused) = (Leftovers::default(), Unused::default());
@@ -123,29 +125,33 @@ fn arrange(path: &Path, all: Vec<Shard>) -> Result<Contents> {
         unused.orphans.append(orphans.iter().map(String::as_str).collect());
         leftovers.append(shard.listing.leftovers);
     }
-    let (classes, of_classes) = label(&mut entries, &said_of).map_err(|e| e.at(path))?;
+    let (classes, of_classes) = label(&mut entries, &said_of, list).map_err(|e| e.at(path))?;
     let notices = [leftovers.notices(), unused.notices(), of_classes].concat();
     Ok(Contents { classes, entries, places, notices, ..Contents::default() })
 }
 
 /// Labels the entries by numbers where all have one, else by names.
-fn label(entries: &mut Entries, said: &[Sidecar]) -> Result<(ClassList, Vec<Notice>)> {
+fn label(
+    entries: &mut Entries,
+    said: &[Sidecar],
+    list: Option<&[String]>,
+) -> Result<(ClassList, Vec<Notice>)> {
     let labelled = || said.iter().filter(|said| said.is_labelled());
     if labelled().all(|said| said.number().is_some()) {
         said.iter().enumerate().for_each(|(i, said)| entries.set_label(i, said.number()));
-        return name_numbers(said);
+        return name_numbers(said, list);
     }
     let class = |said: &Sidecar| said.name.clone().or_else(|| said.class.clone());
     let found: BTreeSet<String> = labelled().filter_map(class).collect();
-    let classes::Found { classes, labels, notices } = classes::order(&found);
+    let classes::Found { classes, labels, notices } = classes::order_as(list, &found)?;
     for (i, said) in said.iter().enumerate() {
         entries.set_label(i, class(said).map(|name| labels[&name]));
     }
     Ok((classes, notices))
 }
 
-/// The names of numeric labels, from the images that have both.
-fn name_numbers(said: &[Sidecar]) -> Result<(ClassList, Vec<Notice>)> {
+/// The names of numeric labels, from the list where it has them, else from the images that have both.
+fn name_numbers(said: &[Sidecar], list: Option<&[String]>) -> Result<(ClassList, Vec<Notice>)> {
     let mut names: BTreeMap<usize, &str> = BTreeMap::new();
     let mut count = 0;
     for said in said {
@@ -159,6 +165,11 @@ fn name_numbers(said: &[Sidecar]) -> Result<(ClassList, Vec<Notice>)> {
         if known != name {
             return Err(Error::new(format!("calls the label {number} both `{known}` and `{name}`")));
         }
+    }
+    let is_in =
+        |list: &&[String]| list.len() >= count && names.iter().all(|(number, name)| list[*number] == *name);
+    if let Some(list) = list.filter(is_in) {
+        return classes::listed(list);
     }
     if names.is_empty() {
         return Ok((ClassList::numbered(count), Vec::new()));

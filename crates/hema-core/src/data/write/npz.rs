@@ -18,7 +18,7 @@ use crate::data::classes::ClassList;
 use crate::data::npy;
 use crate::data::part::Part;
 use crate::error::{Error, Result};
-use crate::file;
+use crate::file::{self, FailOnce};
 
 pub(super) fn create(path: &Path, classes: &[String], options: &Options) -> Result<Box<dyn Writer>> {
     let method = if options.compress { CompressionMethod::Deflated } else { CompressionMethod::Stored };
@@ -75,10 +75,15 @@ impl Writer for Npz {
         if self.arrays.is_empty() {
             return Err(Error::new("there is no image to write").at(&self.path));
         }
+        let labels = self.arrays.iter().flat_map(|array| array.labels.iter().flatten()).max();
+        let labels = labels.map_or(0, |last| last + 1);
         self.arrays.sort_by_key(|array| array.part);
         let (width, height) = self.size.unwrap_or((0, 0));
         let fail = |e: io::Error| file::write_error(&self.path, &e);
-        let mut out = ArrayArchive { zip: ZipWriter::new(BufWriter::new(self.target)), method: self.method };
+        let mut out = ArrayArchive {
+            zip: ZipWriter::new(FailOnce::new(BufWriter::new(self.target))),
+            method: self.method,
+        };
         for array in self.arrays {
             let prefix = array.part.map(|part| format!("{part}_")).unwrap_or_default();
             let mut pixels = array.pixels.into_inner().map_err(|e| fail(e.into_error()))?;
@@ -92,11 +97,11 @@ impl Writer for Npz {
                     .map_err(fail)?;
             }
         }
-        if !self.classes.is_empty() && self.classes != ClassList::numbered(self.classes.len()).names() {
+        if !self.classes.is_empty() && self.classes != ClassList::numbered(labels).names() {
             let (dtype, bytes) = encode_text(&self.classes);
             out.add("class_names", &dtype, &[self.classes.len()], &mut bytes.as_slice()).map_err(fail)?;
         }
-        let close = || -> io::Result<NamedTempFile> { Ok(out.zip.finish()?.into_inner()?) };
+        let close = || -> io::Result<NamedTempFile> { Ok(out.zip.finish()?.into_inner().into_inner()?) };
         target::publish(close().map_err(fail)?, &self.path)
     }
 }
@@ -131,7 +136,7 @@ impl Npz {
 
 /// The archive that the arrays go to.
 struct ArrayArchive {
-    zip: ZipWriter<BufWriter<NamedTempFile>>,
+    zip: ZipWriter<FailOnce<BufWriter<NamedTempFile>>>,
     method: CompressionMethod,
 }
 

@@ -43,7 +43,13 @@ pub(super) fn create(path: &Path, classes: &[String], options: &Options) -> Resu
     let begin = move |out: BufWriter<File>| ParquetFile::new(out.into_inner()?, columns.clone());
     Ok(Box::new(Sharded::new(
         path,
-        ShardFormat { begin: Box::new(begin), name: shard_name, notice: Box::new(|| None) },
+        ShardFormat {
+            begin: Box::new(begin),
+            name: shard_name,
+            notice: Box::new(|| None),
+            // every file has the names
+            classes: Box::new(|| Ok(None)),
+        },
         options.shard_bytes,
     )?))
 }

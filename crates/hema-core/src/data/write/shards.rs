@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::target::NewFolder;
 use super::writer::{Record, Writer};
+use crate::data::classes::CLASSES_FILE;
 use crate::data::notice::Notice;
 use crate::data::part::Part;
 use crate::error::Result;
@@ -28,6 +29,8 @@ pub(super) struct ShardFormat<S> {
     pub(super) name: fn(part: Option<Part>, number: usize, count: usize) -> String,
     /// Images that got other names than they had.
     pub(super) notice: Box<dyn Fn() -> Option<Notice>>,
+    /// Text of the list of classes beside the shards, where they do not tell it.
+    pub(super) classes: Box<dyn Fn() -> Result<Option<Vec<u8>>>>,
 }
 
 /// A data set of shards being written.
@@ -110,6 +113,10 @@ impl<S: ShardWriter> Writer for Sharded<S> {
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         self.close().map_err(|e| file::write_error(&self.path, &e))?;
+        if let Some(text) = (self.format.classes)()? {
+            fs::write(self.folder.root().join(CLASSES_FILE), text)
+                .map_err(|e| file::write_error(&self.path, &e))?;
+        }
         self.folder.publish()
     }
 }

@@ -84,7 +84,7 @@ impl NewFolder {
 }
 
 /// A data set is never replaced. An empty folder in its place is none.
-fn refuse_existing(path: &Path) -> Result<()> {
+pub(super) fn refuse_existing(path: &Path) -> Result<()> {
     let is_empty_folder = || fs::read_dir(path).is_ok_and(|mut files| files.next().is_none());
     if path.symlink_metadata().is_err() || is_empty_folder() { Ok(()) } else { Err(exists(path)) }
 }

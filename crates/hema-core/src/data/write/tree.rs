@@ -1,5 +1,6 @@
 //! Image folders, and archives of one: `<class>/<name>`, and at the root a `split.csv`
-//! (`path,label,split`) when images have parts, a `groups.csv` (`path,group`) when they have groups.
+//! (`path,label,split`) when images have parts, a `groups.csv` (`path,group`) when they have groups, a
+//! `classes.csv` (`number,class`) when the folders' names do not tell the classes and their order.
 //!
 //! The same images give the same bytes: members carry no times and no owners.
 
@@ -14,10 +15,11 @@ use tempfile::NamedTempFile;
 use super::names::Names;
 use super::target::{self, NewFolder};
 use super::writer::{Options, Record, Writer};
+use crate::data::classes::{CLASSES_FILE, ClassesFile};
 use crate::data::decode;
 use crate::data::notice::Notice;
 use crate::error::{Error, Result};
-use crate::file;
+use crate::file::{self, FailOnce};
 use crate::spreadsheet::defused;
 
 /// Folder around everything in an archive, so that a single class is not taken for the wrapping.
@@ -41,7 +43,7 @@ pub(super) fn tar_gz(path: &Path, classes: &[String], _: &Options) -> Result<Box
 
 pub(super) fn zip(path: &Path, classes: &[String], _: &Options) -> Result<Box<dyn Writer>> {
     let out = BufWriter::new(target::new_file(path)?);
-    Ok(Box::new(Tree::new(Zip(::zip::ZipWriter::new(out)), path, classes)?))
+    Ok(Box::new(Tree::new(Zip(::zip::ZipWriter::new(FailOnce::new(out))), path, classes)?))
 }
 
 /// A folder or an archive, which takes files under their names.
@@ -57,6 +59,7 @@ struct Tree<S> {
     split: CsvTable,
     groups: CsvTable,
     classes: Vec<String>,
+    list: ClassesFile,
 }
 
 impl<S: Sink> Tree<S> {
@@ -69,6 +72,7 @@ impl<S: Sink> Tree<S> {
             split: CsvTable::new(&["path", "label", "split"])?,
             groups: CsvTable::new(&["path", "group"])?,
             classes: classes.to_vec(),
+            list: ClassesFile::new(classes),
         })
     }
 }
@@ -76,6 +80,7 @@ impl<S: Sink> Tree<S> {
 impl<S: Sink> Writer for Tree<S> {
     fn push(&mut self, record: &Record) -> Result<()> {
         let bytes = record.picture_file()?;
+        self.list.add(record.entry.label);
         let name = self.names.claim(record.entry, decode::extension(&bytes));
         if let Some(part) = record.entry.part {
             let label = record.entry.label.map_or("", |label| &self.classes[label]);
@@ -92,8 +97,14 @@ impl<S: Sink> Writer for Tree<S> {
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        for (name, table) in [("split.csv", self.split), ("groups.csv", self.groups)] {
-            if let Some(text) = table.finish()? {
+        let list = if self.list.is_needed() { Some(self.list.text()?) } else { None };
+        let tables = [
+            ("split.csv", self.split.finish()?),
+            ("groups.csv", self.groups.finish()?),
+            (CLASSES_FILE, list),
+        ];
+        for (name, text) in tables {
+            if let Some(text) = text {
                 self.sink.add(name, &text).map_err(|e| file::write_error(&self.path, &e))?;
             }
         }
@@ -191,7 +202,7 @@ pub(super) fn add_member<W: Write>(out: &mut ::tar::Builder<W>, name: &str, byte
     out.append_data(&mut header, name, bytes)
 }
 
-struct Zip(::zip::ZipWriter<BufWriter<NamedTempFile>>);
+struct Zip(::zip::ZipWriter<FailOnce<BufWriter<NamedTempFile>>>);
 
 impl Sink for Zip {
     fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -202,7 +213,7 @@ impl Sink for Zip {
     }
 
     fn finish(self, path: &Path) -> Result<()> {
-        let close = || -> io::Result<NamedTempFile> { Ok(self.0.finish()?.into_inner()?) };
+        let close = || -> io::Result<NamedTempFile> { Ok(self.0.finish()?.into_inner().into_inner()?) };
         target::publish(close().map_err(|e| file::write_error(path, &e))?, path)
     }
 }

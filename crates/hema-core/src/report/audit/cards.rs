@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::subject::Subject;
 use crate::audit::{Action, CHECKS, Check, CheckSummary, Finding};
-use crate::report::html::{breakable, capital, count, counted, each, escape, words};
+use crate::report::html::{breakable, capital, count, counted, each, escape, with_code, words};
 use crate::report::thumbnails::Thumbnails;
 
 /// Most pictures of one check; a card that is begun is completed.
@@ -96,7 +96,7 @@ impl<'a> CheckSection<'a> {
         let data_set = each(&self.data_set, |finding| {
             // what asks for nothing needs no tag
             let tag = if finding.action == Action::Keep { String::new() } else { tag(finding.action) + " " };
-            format!("<p class=\"whole\">{tag}{}</p>", escape(&capital(&finding.detail)))
+            format!("<p class=\"whole\">{tag}{}</p>", with_code(&capital(&finding.detail)))
         });
         let cards = each(&self.cards, |card| card.draw(subject, thumbnails));
         let cards = if cards.is_empty() { cards } else { format!("<ul class=\"cards\">{cards}</ul>") };
@@ -205,10 +205,14 @@ impl<'a> Card<'a> {
         }
         let shown = match self.images - self.shown.len() {
             0 => String::new(),
-            _ => format!(", {} shown", self.shown.len()),
+            _ => format!(", {} of them shown", self.shown.len()),
+        };
+        let beside = match self.partners.len() {
+            0 => String::new(),
+            n => format!(", beside {} that they were compared with", count(n as u64)),
         };
         format!(
-            "<h3>{} <small>{}{shown}</small></h3>",
+            "<h3>{} <small>{}{shown}{beside}</small></h3>",
             counted(self.images as u64, "image"),
             classes.join(", ")
         )
@@ -247,7 +251,7 @@ fn picture(image: usize, fate: &str, detail: &str, subject: &Subject, thumbnails
 }
 
 fn detail(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!("<p class=\"detail\">{}</p>", escape(text)) }
+    if text.is_empty() { String::new() } else { format!("<p class=\"detail\">{}</p>", with_code(text)) }
 }
 
 /// The action for an image, as a coloured word.

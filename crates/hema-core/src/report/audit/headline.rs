@@ -1,6 +1,6 @@
 //! The audit in a few numbers and sentences.
 
-use super::super::html::{count, counted, each, escape, percent, words};
+use super::super::html::{count, counted, each, percent, with_code, words};
 use super::super::verdict::number;
 use super::subject::AuditReport;
 use crate::audit::{Action, CHECKS, Summary};
@@ -71,7 +71,7 @@ fn reviewed(summary: &Summary) -> Option<String> {
 fn data_set(report: &AuditReport) -> Option<String> {
     let whole = report.audit.findings.iter().filter(|f| f.image.is_none() && f.action != Action::Keep);
     let sentences: Vec<String> =
-        whole.map(|finding| format!("{}: {}", link(finding.check), escape(&finding.detail))).collect();
+        whole.map(|finding| format!("{}: {}", link(finding.check), with_code(&finding.detail))).collect();
     (!sentences.is_empty()).then(|| sentences.join("</li><li>"))
 }
 
@@ -100,6 +100,9 @@ fn untroubled(summary: &Summary) -> Option<String> {
 
 /// The checks that were not run.
 fn unlooked(summary: &Summary) -> Option<String> {
+    if summary.is_read() {
+        return Some("No check was run: these findings were read from a file.".to_owned());
+    }
     let left_out = summary.not_looked_for().into_iter();
     let names: Vec<String> = left_out.map(|(name, why)| format!("{} ({why})", words(name))).collect();
     (!names.is_empty()).then(|| format!("Not looked for: {}.", names.join(", ")))

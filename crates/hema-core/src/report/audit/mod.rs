@@ -18,7 +18,7 @@ mod tests;
 use self::cards::CheckSection;
 use self::sheets::Sheets;
 use self::subject::Subject;
-use super::html::{counted, each, escape};
+use super::html::{counted, each, with_code};
 use super::page::page;
 use super::run::{Outline, code, facts, stamp};
 use super::thumbnails::Thumbnails;
@@ -54,7 +54,7 @@ pub fn render_audit(report: &AuditReport) -> Result<String> {
     let drawn: String =
         sections.iter().map(|(slug, title, content)| outline.section(slug, title, content)).collect();
     let unused = each(&report.record.notices, |notice| {
-        format!("<p class=\"warning\" role=\"note\">{}.</p>", escape(&notice.to_string()))
+        format!("<p class=\"warning\" role=\"note\">{}.</p>", with_code(&notice.to_string()))
     });
     let headline = headline::draw(&report.record.summary, report);
     let content = outline.contents(&sections) + &headline + &unused + &drawn;

@@ -15,6 +15,8 @@ pub struct AuditReport<'a> {
     pub record: &'a AuditRecord<'a>,
     /// Where the whole list of findings lies, as readers should see it.
     pub findings_file: String,
+    /// The command that writes the cleaned set by that list.
+    pub clean_command: String,
 }
 
 /// An audit and the images that stay, for the sections.

@@ -48,7 +48,15 @@ fn page(source: &Source, findings: &[Finding]) -> String {
     };
     let record = AuditRecord::new(source, &audit, Provenance::now("hema audit", "CPU"));
     let findings_file = "findings.csv".to_owned();
-    let report = AuditReport { title: "Audit".into(), source, audit: &audit, record: &record, findings_file };
+    let clean_command = "hema audit 'a & b' --apply findings.csv --write b-clean.tar".to_owned();
+    let report = AuditReport {
+        title: "Audit".into(),
+        source,
+        audit: &audit,
+        record: &record,
+        findings_file,
+        clean_command,
+    };
     let page = render_audit(&report).unwrap();
     assert_well_formed(&page);
     assert_closed(&page);
