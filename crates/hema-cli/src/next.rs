@@ -14,7 +14,7 @@ use crate::output::Printer;
 use crate::places::free;
 
 /// The device that commands compute on where none is named.
-const USUAL_DEVICE: &str = "cpu";
+pub(crate) const USUAL_DEVICE: &str = "cpu";
 
 /// A command of `hema`, quoted for the shell where it must be.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,14 +67,31 @@ impl Printer {
 /// Judges the model of a run on the test part where all of it is labelled, else on the validation part. The
 /// split is the run's own, which `evaluate` finds in its folder; the views are in the model.
 pub(crate) fn evaluate_run(plan: &Plan, device: &str) -> CommandLine {
+    evaluate(&plan.folder, plan, part_to_judge(plan), device)
+}
+
+/// Judges the runs of a series, of which `first` is one, together; where they are folds and there is no test
+/// part, the first of them, as what one validates on the others have trained on.
+pub(crate) fn evaluate_series(series: &Path, first: &Plan, are_folds: bool, device: &str) -> CommandLine {
+    let part = part_to_judge(first);
+    let model = if are_folds && part != Part::Test { &first.folder } else { series };
+    evaluate(model, first, part, device)
+}
+
+/// The part that a trained model is judged on.
+fn part_to_judge(plan: &Plan) -> Part {
     let source = &plan.data.source;
     let parts = plan.split.parts(source);
     let mut test =
         source.entries().iter().zip(parts).filter(|(_, part)| *part == Some(Part::Test)).peekable();
     let can_test = test.peek().is_some() && test.all(|(entry, _)| entry.label.is_some());
-    let part = if can_test { Part::Test } else { Part::Val };
+    if can_test { Part::Test } else { Part::Val }
+}
+
+/// Judges a model on a part of the data that a plan has.
+fn evaluate(model: &Path, plan: &Plan, part: Part, device: &str) -> CommandLine {
     let command = CommandLine::new("evaluate")
-        .path(&plan.folder)
+        .path(model)
         .option("data", &plan.data.info.data)
         .option("part", part.to_string())
         .option("suite", "degraded");
@@ -93,10 +110,17 @@ pub(crate) struct Found<'a> {
     pub(crate) data: &'a Path,
     /// Their split.
     pub(crate) split: PathBuf,
+    /// The first seed of the runs: another than the trial's, whose luck would be part of their mean.
+    pub(crate) seed: u64,
     /// A folder for the runs that holds none.
     pub(crate) out: PathBuf,
     /// The device of the trials.
     pub(crate) device: &'a str,
+}
+
+/// Trains by a recipe on the parts of a split.
+pub(crate) fn train_on_split(recipe: &str, data: &Path, split: &Path) -> CommandLine {
+    CommandLine::new("train").option("recipe", recipe).option("data", data).option("split", split)
 }
 
 /// Trains the recipe that a search has found, with several seeds, on the split of its trials.
@@ -105,6 +129,7 @@ pub(crate) fn train_found(found: &Found) -> CommandLine {
         .option("recipe", &found.recipe)
         .option("data", found.data)
         .option("split", &found.split)
+        .option("set", format!("seed={}", found.seed))
         .option("seeds", "3")
         .option("out", &found.out)
         .device(found.device)

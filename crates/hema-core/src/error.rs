@@ -43,7 +43,7 @@ pub enum ErrorKind {
     Unsupported,
     /// The caller asked to stop; what was done is saved where the function says so.
     Interrupted,
-    /// Training came to a loss or a gradient that is not a finite number.
+    /// Training came to a loss or a gradient, or a model to probabilities, that are not finite numbers.
     Diverged,
     /// The operating system failed to read or write: no permission, no space, a broken disk.
     Io,

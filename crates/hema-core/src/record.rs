@@ -142,6 +142,29 @@ impl Evaluation {
             _ => None,
         }
     }
+
+    /// A sentence that says that the images may be those of training, where neither the model nor their part
+    /// tells.
+    pub fn perhaps_trained_on(&self) -> Option<String> {
+        match self.data.part.as_str() {
+            _ if self.data.known.is_some() => None,
+            "train" => Some(
+                "Scored on the part train: if the model was trained on these images, the scores flatter it."
+                    .into(),
+            ),
+            "all" => Some(
+                "Scored on all images: if the model was trained on some of them, the scores flatter it."
+                    .into(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// A sentence that says that the model is that of a run which is not finished, where it is.
+    pub fn unfinished(&self) -> Option<String> {
+        let [epochs, planned] = self.model.unfinished?;
+        Some(format!("The run of this model is not finished: {epochs} of {planned} epochs are done."))
+    }
 }
 
 /// Mean accuracy over the conditions that have an operator which training did not use; `None` without any.
@@ -180,6 +203,9 @@ pub struct ModelSummary {
     /// know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fitted_here: Option<Vec<String>>,
+    /// Epochs that were done of those planned, where the model is that of a run which is not finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<[u64; 2]>,
 }
 
 /// The views of records from before there were any.

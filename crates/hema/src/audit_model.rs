@@ -13,6 +13,7 @@ use hema_core::data::{LoadOptions, OnBadImage, Source};
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 use hema_core::rng::{Purpose, stream};
+use hema_core::seen::Seen;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
@@ -42,14 +43,15 @@ pub(crate) fn pretrained(classes: &[String], device: &Device) -> Result<Predicto
 }
 
 /// The features and probabilities of the images of `source` at `images`, where they can be read. The model's
-/// classes must be the source's, in order, for its probabilities to mean anything. `progress` hears how many
-/// images are done.
+/// classes must be the source's, in order, for its probabilities to mean anything; `seen` are prints of the
+/// images that it has seen. `progress` hears how many images are done.
 ///
 /// # Errors
 /// A shared file of the data that cannot be read any further, no readable image, or a model that gives no
 /// numbers.
 pub(crate) fn ask(
     predictor: &Predictor,
+    seen: &Seen,
     source: &Source,
     images: &[usize],
     options: &LoadOptions,
@@ -59,11 +61,13 @@ pub(crate) fn ask(
         probabilities: vec![None; source.len()],
         embeddings: vec![None; source.len()],
         out_of_fold: false,
+        trained_on: 0,
     };
     let options = options.on_bad_image(OnBadImage::Skip);
     let order = source.reading_order(Some(images))?;
     let images = predictor.load(source, Some(&order), None, &options, &|_| ())?;
     let data = images.first();
+    opinion.trained_on = seen.among(data)?.trained;
     let embedded = predictor.embed(&images, &mut |done| progress(done))?;
     let width = embedded.features.len() / data.len().max(1);
     let classes = predictor.classes().len();
@@ -190,7 +194,9 @@ mod tests {
     fn only_the_images_asked_for_are_judged() {
         let folder = tempfile::tempdir().unwrap();
         let source = data(folder.path());
-        let opinion = ask(&predictor(&source), &source, &[3, 20], &LoadOptions::default(), &|_| ()).unwrap();
+        let opinion =
+            ask(&predictor(&source), &Seen::default(), &source, &[3, 20], &LoadOptions::default(), &|_| ())
+                .unwrap();
         let judged: Vec<usize> = (0..source.len()).filter(|i| opinion.embeddings[*i].is_some()).collect();
         assert_eq!(judged, [3, 20]);
     }
@@ -200,7 +206,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let source = data(folder.path());
         let predictor = predictor(&source);
-        let opinion = ask(&predictor, &source, &all(&source), &LoadOptions::default(), &|_| ()).unwrap();
+        let opinion =
+            ask(&predictor, &Seen::default(), &source, &all(&source), &LoadOptions::default(), &|_| ())
+                .unwrap();
         assert!(!opinion.out_of_fold);
         assert_eq!((opinion.embeddings.len(), opinion.probabilities.len()), (24, 24));
         assert_eq!((&opinion.embeddings[0], &opinion.probabilities[0]), (&None, &None));
@@ -217,8 +225,15 @@ mod tests {
         data(folder.path());
         std::fs::rename(folder.path().join("a/07.png"), folder.path().join("b/swapped.png")).unwrap();
         let source = data::open(folder.path()).unwrap();
-        let opinion =
-            ask(&predictor(&source), &source, &all(&source), &LoadOptions::default(), &|_| ()).unwrap();
+        let opinion = ask(
+            &predictor(&source),
+            &Seen::default(),
+            &source,
+            &all(&source),
+            &LoadOptions::default(),
+            &|_| (),
+        )
+        .unwrap();
         let unfolded = out_of_fold(opinion, &source, &[vec![1, 2], vec![3, 4, 5]], 4).unwrap();
         assert!(unfolded.out_of_fold);
         assert_eq!(unfolded.probabilities[0], None);
@@ -233,8 +248,15 @@ mod tests {
     fn folds_are_even_and_keep_copies_together() {
         let folder = tempfile::tempdir().unwrap();
         let source = data(folder.path());
-        let opinion =
-            ask(&predictor(&source), &source, &all(&source), &LoadOptions::default(), &|_| ()).unwrap();
+        let opinion = ask(
+            &predictor(&source),
+            &Seen::default(),
+            &source,
+            &all(&source),
+            &LoadOptions::default(),
+            &|_| (),
+        )
+        .unwrap();
         let copies = [vec![1, 2], vec![3, 14, 20]];
         let fold_of = folds_of(&opinion, &source, &copies, 3);
         assert_eq!(fold_of[0], None);

@@ -7,6 +7,7 @@ use hema_core::audit::{self, Audit, AuditRecord, ModelEvidence, Threshold};
 use hema_core::data::{self, LoadOptions, OnBadImage, Source};
 use hema_core::error::Result;
 use hema_core::provenance::Provenance;
+use hema_core::seen::Seen;
 
 use crate::audit_model;
 use crate::command_line::command_line;
@@ -143,7 +144,7 @@ impl Auditing {
             audit::find_check(&threshold.check)?;
         }
         tell(source.notices(), watch);
-        let predictor = self.open_model(&source)?;
+        let expert = self.open_model(&source)?;
         let measured = {
             let progress = from_any_thread(watch, Phase::Measuring, source.len());
             audit::measure_all(&source, &progress)?
@@ -151,23 +152,39 @@ impl Auditing {
         tell(&source.picture_notices(), watch);
         let mut audit = audit::judge(&source, None, measured, None, &self.thresholds)?;
         let mut model = None;
-        if let Some(predictor) = predictor {
-            let evidence = self.ask(&predictor, &source, &audit, watch)?;
+        if let Some(expert) = expert {
+            let evidence = self.ask(&expert, &source, &audit, watch)?;
+            self.warn_of_training(&evidence, watch);
             audit = audit.with_model(&source, &evidence, &self.thresholds)?;
             model = Some(evidence);
         }
         Ok(Audited { source, audit, model })
     }
 
+    /// Warns of evidence from a model that was trained on the very images.
+    fn warn_of_training(&self, evidence: &ModelEvidence, watch: &mut dyn Watch) {
+        if let Some(model) = self.model.as_ref().filter(|_| evidence.trained_on > 0) {
+            watch.warn(&format!(
+                "{} was trained on {} of these images: its features repeat their labels, and it doubts fewer than are \
+                 wrong; a model of other images, or --folds without --model, doubts more",
+                model.display(),
+                evidence.trained_on
+            ));
+        }
+    }
+
     /// The model to ask, where one was asked for.
-    fn open_model(&self, source: &Source) -> Result<Option<Predictor>> {
+    fn open_model(&self, source: &Source) -> Result<Option<Expert>> {
         let device = match &self.device {
             Some(device) => device.clone(),
             None => device::open("cpu")?,
         };
         match &self.model {
             Some(path) => open_single(path, &device).map(Some),
-            None if self.folds.is_some() => audit_model::pretrained(source.classes(), &device).map(Some),
+            None if self.folds.is_some() => {
+                let predictor = audit_model::pretrained(source.classes(), &device)?;
+                Ok(Some(Expert { predictor, seen: Seen::default() }))
+            }
             None => Ok(None),
         }
     }
@@ -176,7 +193,7 @@ impl Auditing {
     /// images, since a model mostly repeats the labels it has seen.
     fn ask(
         &self,
-        predictor: &Predictor,
+        Expert { predictor, seen }: &Expert,
         source: &Source,
         audit: &Audit,
         watch: &mut dyn Watch,
@@ -184,7 +201,7 @@ impl Auditing {
         let stay = positions_that_stay(audit, source);
         let options = self.memory.on_bad_image(OnBadImage::Skip);
         let progress = from_any_thread(watch, Phase::AskingModel, stay.len());
-        let evidence = audit_model::ask(predictor, source, &stay, &options, &progress)?;
+        let evidence = audit_model::ask(predictor, seen, source, &stay, &options, &progress)?;
         if source.classes().len() < 2 {
             return Ok(evidence);
         }
@@ -193,9 +210,18 @@ impl Auditing {
     }
 }
 
+/// A model that is asked.
+struct Expert {
+    predictor: Predictor,
+    /// Prints of the images that it has seen.
+    seen: Seen,
+}
+
 /// Opens a single model: images are compared by its features.
-fn open_single(path: &Path, device: &Device) -> Result<Predictor> {
-    Predictor::of_ensemble(&Ensemble::of_one(path, Bundle::read(path)?)?, device)
+fn open_single(path: &Path, device: &Device) -> Result<Expert> {
+    let model = Bundle::read(path)?;
+    let seen = model.manifest.seen.clone();
+    Ok(Expert { predictor: Predictor::of_ensemble(&Ensemble::of_one(path, model)?, device)?, seen })
 }
 
 fn positions_that_stay(audit: &Audit, source: &Source) -> Vec<usize> {

@@ -18,6 +18,7 @@ use crate::device;
 use crate::model_file::{self, Manifest};
 use crate::nn::Precision;
 use crate::predict::{Images, Predictor};
+use crate::train::{Unfinished, unfinished};
 use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
 
 /// Images that are classified before their predictions are handed out: a few batches of the network.
@@ -297,6 +298,11 @@ impl Classifier {
             adapted: self.predictor.adapts(),
             among: if possible.len() < self.classes.len() { possible } else { Vec::new() },
             fitted_here: None,
+            unfinished: self
+                .paths
+                .iter()
+                .find_map(|path| unfinished(path))
+                .map(|Unfinished { epochs, planned }| [epochs, planned]),
         }
     }
 

@@ -9,6 +9,7 @@ use hema_core::error::{Error, Result};
 
 use crate::model::ModelSpec;
 use crate::model_file::{Bundle, Manifest};
+use crate::recipe::{Recipe, Weights};
 use crate::weights::StateDict;
 
 /// A soup and what went into it.
@@ -49,9 +50,38 @@ pub fn check(models: &[Bundle]) -> Result<(), (usize, Error)> {
     Ok(())
 }
 
-/// The architecture, without what matters to training alone.
+/// The architecture, without what matters to training alone and without the classes.
 fn network(manifest: &Manifest) -> ModelSpec {
-    ModelSpec { dropout: vec![0.0], drop_path: 0.0, ..manifest.model.clone() }
+    ModelSpec { dropout: vec![0.0], drop_path: 0.0, classes: 0, ..manifest.model.clone() }
+}
+
+/// What speaks against averaging models whose weights could be: the number of a model that began from other
+/// weights than the first one, or was trained by another recipe, and that in words to read after its name.
+/// Nothing is said of models whose recipe is not known.
+pub fn doubts(models: &[Bundle]) -> Vec<(usize, &'static str)> {
+    let recipe = |model: &Bundle| Recipe::parse_saved(&model.manifest.recipe, "recipe").ok();
+    let Some(first) = models.first().and_then(recipe) else { return Vec::new() };
+    let doubt = |other: &Recipe| {
+        let is_first_with_its_seed = Recipe { seed: first.seed, ..other.clone() } == first;
+        if start(other) != start(&first) {
+            Some(
+                "began from other weights than the first model: the mean of networks without a common start is \
+                 seldom a model (start all from one `model.weights`)",
+            )
+        } else if is_first_with_its_seed {
+            None
+        } else {
+            Some("was trained by another recipe than the first model")
+        }
+    };
+    let numbered = (1..).zip(models.iter().skip(1));
+    numbered.filter_map(|(number, model)| Some((number, doubt(&recipe(model)?)?))).collect()
+}
+
+/// Where a run began: random weights are those of its seed.
+fn start(recipe: &Recipe) -> (&Weights, Option<u64>) {
+    let weights = &recipe.model.weights;
+    (weights, (*weights == Weights::None).then_some(recipe.seed))
 }
 
 fn shapes(model: &Bundle) -> Vec<(&String, &Vec<usize>)> {
@@ -170,7 +200,34 @@ mod tests {
         };
         assert!(differs(|m| m.manifest.model.head = vec![4]).contains("another network"));
         assert!(differs(|m| m.manifest.classes.swap(0, 1)).contains("other classes"));
+        let fewer = |m: &mut Bundle| {
+            m.manifest.classes.pop();
+            m.manifest.model.classes -= 1;
+        };
+        assert!(differs(fewer).contains("other classes"));
         assert!(differs(|m| m.manifest.preprocess.size = 64).contains("another preprocessing"));
         assert!(differs(|m| m.tensors.clear()).contains("other tensors"));
+    }
+
+    #[test]
+    fn models_without_a_common_start_or_recipe_are_doubted() {
+        let by = |overrides: &[&str]| {
+            let mut model = model([1.0, 2.0]);
+            model.manifest.recipe = Recipe::load("cnn", overrides).unwrap().to_toml().unwrap();
+            model
+        };
+        let from_a = ["model.weights=a.safetensors", "seed=1"];
+        let found = |models: &[Bundle]| {
+            doubts(models).into_iter().map(|(number, text)| format!("{number} {text}")).collect::<Vec<_>>()
+        };
+        // of one start, whose seeds may differ
+        assert!(found(&[by(&from_a), by(&["model.weights=a.safetensors", "seed=2"])]).is_empty());
+        assert!(found(&[by(&[]), by(&[]), model([0.0, 0.0])]).is_empty());
+        let lr = by(&["model.weights=a.safetensors", "stage.0.lr=0.5"]);
+        assert_eq!(found(&[by(&from_a), lr]), ["1 was trained by another recipe than the first model"]);
+        let scratch = found(&[by(&[]), by(&[]), by(&["seed=7"])]);
+        assert!(scratch.len() == 1 && scratch[0].starts_with("2 began from other weights"), "{scratch:?}");
+        let other = found(&[by(&from_a), by(&["model.weights=b.safetensors"])]);
+        assert!(other.len() == 1 && other[0].starts_with("1 began from other weights"), "{other:?}");
     }
 }

@@ -8,6 +8,7 @@ use hema_core::split::{Part, Split};
 
 use crate::model_file;
 use crate::run_folder::SPLIT;
+use crate::train::RECIPE;
 
 /// The split that a run keeps in its folder, and when it is taken.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +35,10 @@ pub(crate) fn find(source: &Source, given: Option<&Path>, run: OfRun) -> Result<
         other => other,
     };
     match run {
-        OfRun::Must(run) => return Split::read(&run.join(SPLIT))?.fitted(source).map(Some),
+        OfRun::Must(run) => {
+            let split = Split::read(&run.join(SPLIT))?;
+            return split.fitted(source).map(Some).map_err(|e| other_data(&e, run));
+        }
         OfRun::IfItFits(run) if run.join(SPLIT).is_file() => {
             let split = Split::read(&run.join(SPLIT))?;
             if split.indices(source, Part::Val).is_ok() {
@@ -44,6 +48,19 @@ pub(crate) fn find(source: &Source, given: Option<&Path>, run: OfRun) -> Result<
         OfRun::IfItFits(_) | OfRun::None => {}
     }
     source.read_split_inside()
+}
+
+/// The error for a run that is to go on with other images than it began with.
+fn other_data(error: &Error, run: &Path) -> Error {
+    Error::new(error.message())
+        .at(run.join(SPLIT))
+        .hint(format!(
+            "a run goes on with the images that it began with; for others begin a new run from its weights: hema train \
+             --recipe {} --set model.weights={} --data NEW --out OTHER",
+            run.join(RECIPE).display(),
+            run.display()
+        ))
+        .with_kind(error.kind())
 }
 
 /// Name of the part that a model is judged on, and its images; `None` stands for all images. The split is the

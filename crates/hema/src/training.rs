@@ -12,6 +12,7 @@ use std::time::Duration;
 use burn::tensor::Device;
 use hema_core::data::{self, Dataset, LoadOptions, Source};
 use hema_core::error::{Error, ErrorKind, Result};
+use hema_core::file;
 use hema_core::record::{Evaluation, Scores};
 use hema_core::split::{Fractions, Part, Split, SplitPlan};
 
@@ -22,7 +23,7 @@ use crate::evaluate::evaluate_cropped;
 use crate::recipe::Recipe;
 use crate::run_folder::{self, RunInfo, SPLIT, TRAINING};
 use crate::split_choice::{self, OfRun};
-use crate::train::{self, Claimed, Observer, Outcome, RECIPE, Start, Task};
+use crate::train::{self, CHECKPOINT, Claimed, DIVERGED, Observer, Outcome, RECIPE, Start, Task};
 use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
 
 /// A classifier that is about to be trained.
@@ -363,6 +364,7 @@ impl Plan {
             self.data.info.write(&folder)?;
             self.split.write(&folder.join(SPLIT))?;
         }
+        let was_complete = self.start == Start::Resume && train::unfinished(&self.folder).is_none();
         let best_epoch = fit(
             &Task {
                 recipe: &self.recipe,
@@ -378,6 +380,9 @@ impl Plan {
             observer,
             &self.training.stop,
         )?;
+        if was_complete {
+            observer.note("the run was complete already: nothing was left to train");
+        }
         observer.note(&format!("judging the model of epoch {best_epoch} on the validation images"));
         let model = Classifier::options().device(&device).open(&self.folder)?;
         let data = self.data.info.data.display().to_string();
@@ -445,6 +450,7 @@ pub fn fit(task: &Task, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
     let recipe = task.recipe;
     let precision = recipe.precision.on(task.device).name();
     train::outlook(task)?.iter().for_each(|line| observer.note(line));
+    train::doubts(task)?.iter().for_each(|line| observer.warn(line));
     run_folder::write_json(&task.out.join(TRAINING), &train::training_data(task)?)?;
     observer.note(&format!("training {} in {precision} into {}", recipe.model.name, task.out.display()));
     match train::fit(task, observer, stop)? {
@@ -457,8 +463,19 @@ pub fn fit(task: &Task, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
             let message = format!("interrupted after step {step}; everything is saved");
             Err(Error::new(message).with_kind(ErrorKind::Interrupted))
         }
-        Outcome::Diverged(error) => Err(error.with_kind(ErrorKind::Diverged)),
+        Outcome::Diverged(error) => {
+            remember_divergence(task.out, &error)?;
+            Err(error.with_kind(ErrorKind::Diverged))
+        }
     }
+}
+
+/// Leaves word in a run's folder that it would diverge again, where there is a checkpoint to go on from.
+fn remember_divergence(run: &Path, error: &Error) -> Result<()> {
+    if !run.join(CHECKPOINT).exists() {
+        return Ok(());
+    }
+    file::write_atomic(&run.join(DIVERGED), |file| writeln!(file, "{error}"))
 }
 
 /// Describes a data set in words: the number and size of its images, and where they are kept.

@@ -5,12 +5,16 @@ use std::sync::OnceLock;
 
 use clap::ValueEnum;
 use clap::builder::{PathBufValueParser, TypedValueParser};
+use hema::data::Dataset;
 use hema::error::{Error, ErrorKind, Result};
 use hema::evaluate::labels;
-use hema::model_file::{Manifest, series};
+use hema::model_file::{Manifest, run_of, series};
 use hema::predict::{Images, Predictor};
+use hema::seen::{Known, Seen};
+use hema::train::{Unfinished, unfinished};
 use hema::{Classifier, Device, data, device, device_check, file, split_choice, tta};
 
+use crate::next::{self, USUAL_DEVICE};
 use crate::output::Printer;
 use crate::places::Places;
 
@@ -182,6 +186,7 @@ impl ModelArgs {
             }
         }
         let model = options.open_all(&models).map_err(|e| self.or_swapped(e))?;
+        tell_unfinished(&models, printer);
         if self.tta.is_none() && together {
             warn_of_lost_views(model.manifests(), printer);
         }
@@ -201,6 +206,19 @@ impl ModelArgs {
                 .hint("the model comes first and the images behind it: they may be swapped");
         }
         error
+    }
+}
+
+/// Says which models are those of runs that are not finished.
+pub(crate) fn tell_unfinished(models: &[PathBuf], printer: &Printer) {
+    for model in models {
+        let Some(Unfinished { epochs, planned, .. }) = unfinished(model) else { continue };
+        let run = run_of(model);
+        printer.warn(&format!(
+            "{}: its run is not finished, {epochs} of {planned} epochs are done; `{}` goes on",
+            run.display(),
+            next::resume("train", run, USUAL_DEVICE)
+        ));
     }
 }
 
@@ -261,5 +279,43 @@ impl Unseen {
         printer.warn_of_notices(&source.picture_notices());
         let labels = labels(images.first())?;
         Ok((images, labels, part))
+    }
+}
+
+/// What is done where a model was trained on some of the images that are to be unseen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnTraining {
+    /// Stop: what is fitted there would favour the model.
+    Refuse,
+    /// Say it.
+    Warn,
+}
+
+/// Refuses, or warns of, images that the model at a path was trained on, by its prints of what it has seen.
+pub(crate) fn check_unseen(
+    model: &Path,
+    seen: &Seen,
+    images: &Dataset,
+    on_training: OnTraining,
+    printer: &Printer,
+) -> Result<()> {
+    let Known { images, trained, .. } = seen.among(images)?;
+    if trained == 0 {
+        return Ok(());
+    }
+    let found = format!("was trained on {trained} of the {images} images");
+    match on_training {
+        OnTraining::Warn => {
+            printer.warn(&format!(
+                "{} {found}: their scores flatter it, and what is chosen or fitted by them favours it",
+                model.display()
+            ));
+            Ok(())
+        }
+        OnTraining::Refuse => {
+            Err(Error::new(format!("{found} that the weights would be fitted on")).at(model).hint(
+                "give images that no model was trained on, by --data or --split, or leave out --weights fit",
+            ))
+        }
     }
 }

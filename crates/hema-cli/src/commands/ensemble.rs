@@ -12,7 +12,7 @@ use hema::record::Scores;
 use hema::{command_line, device, file, tta};
 use serde::Serialize;
 
-use super::args::{Unseen, output, warn_of_lost_views};
+use super::args::{OnTraining, Unseen, check_unseen, output, tell_unfinished, warn_of_lost_views};
 use crate::output::{Printer, percent, table};
 use crate::places::{Kind, Places};
 use crate::status::Status;
@@ -52,6 +52,16 @@ enum Weights {
     Fit,
 }
 
+impl Weights {
+    /// What is done where a member was trained on the images.
+    fn on_training(self) -> OnTraining {
+        match self {
+            Self::Equal => OnTraining::Warn,
+            Self::Fit => OnTraining::Refuse,
+        }
+    }
+}
+
 impl From<Weights> for Weighting {
     fn from(weights: Weights) -> Self {
         match weights {
@@ -67,12 +77,17 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     file::prepare(&args.out)?;
     let device = args.images.device.open(printer)?;
     let models = model_file::expand(&args.models)?;
+    tell_unfinished(&models, printer);
     let mut ensemble = Ensemble::of_files(&models)?;
     if tta.name == tta::NONE.name {
         warn_of_lost_views(ensemble.members.iter().map(|member| &member.model.manifest), printer);
     }
     let predictor = Predictor::of_ensemble(&ensemble, &device)?.with_tta(tta);
     let (images, labels, part) = args.images.load(&predictor, &models[0], printer)?;
+    for (number, member) in ensemble.members.iter().enumerate() {
+        let (seen, on_training) = (&member.model.manifest.seen, args.weights.on_training());
+        check_unseen(&member.path, seen, images.of_member(number), on_training, printer)?;
+    }
     let data = images.first();
 
     let progress = printer.progress("predicting", (data.len() * models.len()) as u64);

@@ -6,7 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use hema::error::Result;
 use hema::export::{self, EXPORTS, Export, Written};
 
-use super::args::output;
+use super::args::{output, tell_unfinished};
 use crate::output::Printer;
 use crate::places::{Kind, Places};
 use crate::status::Status;
@@ -47,6 +47,7 @@ impl Args {
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     printer.leave_stdout_to(&args.out);
     let Written { warnings, notes, usage, .. } = (export::find(&args.to)?.write)(&args.model, &args.out)?;
+    tell_unfinished(std::slice::from_ref(&args.model), printer);
     for warning in &warnings {
         printer.warn(warning);
     }

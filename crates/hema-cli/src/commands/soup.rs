@@ -12,7 +12,7 @@ use hema::weights::StateDict;
 use hema::{Device, calibrate, command_line, device, file, soup};
 use serde::Serialize;
 
-use super::args::{Unseen, output};
+use super::args::{OnTraining, Unseen, check_unseen, output, tell_unfinished};
 use crate::output::{Printer, percent, table};
 use crate::places::{Kind, Places};
 use crate::status::Status;
@@ -48,9 +48,16 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let paths = model_file::expand(&args.models)?;
     let models: Vec<Bundle> = paths.iter().map(|path| Bundle::read(path)).collect::<Result<_>>()?;
     soup::check(&models).map_err(|(number, error)| error.at(&paths[number]))?;
+    tell_unfinished(&paths, printer);
+    for (number, doubt) in soup::doubts(&models) {
+        printer.warn(&format!("{} {doubt}", paths[number].display()));
+    }
 
     let first = Predictor::of_ensemble(&Ensemble::of_one(&paths[0], models[0].clone())?, &device)?;
     let (images, labels, part) = args.images.load(&first, &paths[0], printer)?;
+    for (path, model) in paths.iter().zip(&models) {
+        check_unseen(path, &model.manifest.seen, images.first(), OnTraining::Warn, printer)?;
+    }
     let jury = Jury { first: &paths[0], manifest: &models[0].manifest, labels, images, device };
 
     let mut passes = 0;
@@ -115,6 +122,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         kept: soup.members.contains(&number),
     };
     let members: Vec<Row> = paths.iter().zip(alone).enumerate().map(row).collect();
+    if let Some(warning) = doubt(&members, scores.accuracy()) {
+        printer.warn(&warning);
+    }
     print(&members, &args.out, scores.accuracy(), printer)?;
     Ok(Status::Done)
 }
@@ -126,6 +136,26 @@ struct Row {
     accuracy: f64,
     /// It is in the soup.
     kept: bool,
+}
+
+/// What speaks against the soup, by the accuracy of its members alone.
+fn doubt(members: &[Row], accuracy: f64) -> Option<String> {
+    let mut kept = members.iter().filter(|row| row.kept);
+    if let (Some(only), None) = (kept.next(), kept.next()) {
+        return Some(format!(
+            "the soup is {} alone: with any other model its accuracy would fall",
+            only.model
+        ));
+    }
+    let best = members.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy))?;
+    (accuracy < best.accuracy).then(|| {
+        format!(
+            "the soup is worse than {} alone, {} to {}: use that one, or make an ensemble of the models",
+            best.model,
+            percent(accuracy),
+            percent(best.accuracy)
+        )
+    })
 }
 
 fn print(members: &[Row], out: &Path, accuracy: f64, printer: &Printer) -> Result<()> {
@@ -164,5 +194,21 @@ impl Jury<'_> {
         let predictor = Predictor::of_ensemble(&Ensemble::of_one(self.first, model)?, &self.device)?;
         let probabilities = predictor.predict(&self.images, None, &mut |_| ())?;
         Ok(Predictions { classes: self.manifest.classes.clone(), labels: self.labels.clone(), probabilities })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_soup_that_is_worse_than_a_member_or_one_model_alone_is_told() {
+        let row = |model: &str, accuracy, kept| Row { model: model.into(), accuracy, kept };
+        let [a, b] = [("a", 0.31), ("b", 0.38)].map(|(name, accuracy)| row(name, accuracy, true));
+        let told = doubt(&[a, b], 0.229).unwrap();
+        assert!(told.starts_with("the soup is worse than b alone, 22.9 % to 38.0 %: "), "{told}");
+        let rows = |kept| [row("a", 0.9, true), row("b", 0.8, kept)];
+        assert_eq!(doubt(&rows(true), 0.9), None);
+        assert!(doubt(&rows(false), 0.9).unwrap().starts_with("the soup is a alone: "));
     }
 }

@@ -12,12 +12,16 @@ use hema::split::{Fractions, GroupPattern, Part, Split, SplitPlan, redundant_cop
 use serde::Serialize;
 
 use super::args::output;
+use crate::next;
 use crate::output::{Printer, printable, table};
 use crate::places::{Kind, Places};
 use crate::status::Status;
 
 /// Copies of one picture that are worth a warning: as many as no laboratory takes of one cell.
 const MANY_COPIES: usize = 10;
+
+/// The recipe that is proposed for a new split, as in the README.
+const RECIPE: &str = "robust-v2b0";
 
 /// Split a data set into train, val and test, or into folds, or check a split
 #[derive(clap::Args)]
@@ -150,11 +154,14 @@ fn make(args: &Args, source: &Source, printer: &Printer) -> Result<()> {
         printer.note("nothing was written: name a file with --out");
         return Ok(());
     };
-    for Made { name, split } in &made {
-        let path = if is_folder { out.join(format!("{name}.csv")) } else { out.clone() };
-        split.write(&path)?;
+    let path = |made: &Made| if is_folder { out.join(format!("{}.csv", made.name)) } else { out.clone() };
+    for made in &made {
+        made.split.write(&path(made))?;
     }
     printer.note(&format!("split: {}", printable(&out.display().to_string())));
+    if let Some(first) = made.first().filter(|_| source.classes().len() > 1 && !file::is_stdout(out)) {
+        printer.next(&next::train_on_split(RECIPE, &args.data, &path(first)));
+    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hema::error::{Error, ErrorKind, Result};
 use hema::file::{self, csv_error};
-use hema::model_file::Bundle;
+use hema::model_file::{Bundle, SEARCH};
 use hema::provenance::Provenance;
 use hema::recipe::{Recipe, Space};
 use hema::report::{self, Origin, Tuning};
@@ -22,13 +22,11 @@ use hema::{Training, command_line, device};
 use serde::{Deserialize, Serialize};
 
 use super::train::{Inputs, TrainingBars, check_holds_no_runs, check_same_recipe, stopped};
-use crate::next::{self, Found};
+use crate::next::{self, CommandLine, Found};
 use crate::output::{Bars, Printer, table};
 use crate::places::Places;
 use crate::status::Status;
 
-/// Name of the file that says what was asked for, inside the folder of a search.
-const SEARCH: &str = "search.json";
 /// The space that is searched.
 const SPACE: &str = "space.toml";
 /// The trials by rank.
@@ -51,7 +49,7 @@ pub(crate) struct Args {
     inputs: Inputs,
     /// TOML file of recipe keys and the values to try, as in `"stage.0.lr" = { log = [1e-5, 1e-2] }`, or
     /// `uniform` with two ends, or `choice` with a list
-    #[arg(long, value_name = "FILE", required_unless_present = "resume", conflicts_with = "resume")]
+    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
     space: Option<PathBuf>,
     /// Trials to draw [default: 20]; with --resume the search in --out goes on to so many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=999))]
@@ -102,6 +100,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let training = inputs.training();
     let recipe = training.read_recipe()?;
     let out = training.folder(&recipe, "-tune");
+    check_space_is_new(args, &out)?;
     let search = match inputs.start() {
         Start::Resume => {
             let kept: Search =
@@ -123,7 +122,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     match inputs.start() {
         Start::Resume => check_same_recipe(&recipe, &out)?,
         Start::Fresh => {
-            check_begins_anew(&out)?;
+            check_holds_no_runs(&out)?;
             let device = inputs.device.open(printer)?;
             let (classes, images) = (data.source.classes(), data.source.len());
             for trial in &trials {
@@ -135,7 +134,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let out = Claimed::new(&out)?;
     if inputs.start() == Start::Fresh {
         // another process may have been quicker
-        check_begins_anew(&out)?;
+        check_holds_no_runs(&out)?;
         data.info.write(&out)?;
         split.write(&out.join(SPLIT))?;
         write_text(&out.join(train::RECIPE), &recipe.to_toml()?)?;
@@ -152,6 +151,21 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         .run(printer)
 }
 
+/// Refuses a space for a search that goes on.
+fn check_space_is_new(args: &Args, out: &Path) -> Result<()> {
+    match &args.space {
+        Some(space) if args.inputs.resume => {
+            Err(Error::new("found beside --resume, but a search keeps its own space").at(space).hint(
+                format!(
+                    "`{}` is enough; another space needs another --out",
+                    next::resume("tune", out, &args.inputs.device.name)
+                ),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The trials of a space, their recipes checked.
 fn draw(space: &Space, search: Search, recipe: &Recipe) -> Result<Vec<Trial>> {
     let trial = |number| {
@@ -160,20 +174,6 @@ fn draw(space: &Space, search: Search, recipe: &Recipe) -> Result<Vec<Trial>> {
         Ok(Trial { number, values, recipe })
     };
     (1..=search.trials).map(trial).collect()
-}
-
-/// Refuses to begin a search in a folder that holds runs.
-fn check_begins_anew(out: &Path) -> Result<()> {
-    if !out.join(SEARCH).exists() {
-        return check_holds_no_runs(out, SEARCH);
-    }
-    Err(Error::new("already holds runs")
-        .at(out)
-        .hint(format!(
-            "choose another --out, or go on with `hema tune --resume --out {}`, for more trials with --trials N",
-            out.display()
-        ))
-        .with_kind(ErrorKind::AlreadyExists))
 }
 
 impl Search {
@@ -308,6 +308,18 @@ impl Tuner {
         rows.sort_by(|a, b| badness(a).total_cmp(&badness(b)));
     }
 
+    /// The command that trains what was found, with seeds that no trial had.
+    fn confirmation(&self) -> CommandLine {
+        next::train_found(&Found {
+            recipe: self.out.join(BEST),
+            data: &self.data.info.data,
+            split: self.out.join(SPLIT),
+            seed: self.recipe.seed + 1,
+            out: self.out.join(BEST_RUNS),
+            device: &self.device,
+        })
+    }
+
     /// What makes the page.
     fn origin(&self) -> Result<Origin> {
         Ok(Origin {
@@ -358,10 +370,11 @@ impl Tuner {
                     metric: row.metric,
                 })
                 .collect(),
+            confirmation: self.confirmation().to_string(),
             origin: self.origin()?,
         };
-        let page = report::render_tuning(&format!("Search over {}", self.recipe.name), &page);
-        write_text(&self.out.join(REPORT), &page)?;
+        let html = report::render_tuning(&format!("Search over {}", self.recipe.name), &page);
+        write_text(&self.out.join(REPORT), &html)?;
         let best = rows.first().filter(|row| row.metric.is_some()).ok_or_else(|| {
             Error::new("the loss of every trial was not finite")
                 .at(&*self.out)
@@ -380,14 +393,16 @@ impl Tuner {
             });
             printer.result(&table(&std::iter::once(header).chain(rows).collect::<Vec<_>>()));
         }
+        if let Some(words) = page.equals() {
+            printer.note(&words);
+        }
         printer.note(&format!("report: {}", self.out.join(REPORT).display()));
-        printer.next(&next::train_found(&Found {
-            recipe: self.out.join(BEST),
-            data: &self.data.info.data,
-            split: self.out.join(SPLIT),
-            out: self.out.join(BEST_RUNS),
-            device: &self.device,
-        }));
+        printer.note(&format!(
+            "the best of {} trials looks better than it is: the next command trains it from other seeds, without this \
+             trial in their mean",
+            rows.len()
+        ));
+        printer.next(&self.confirmation());
         Ok(Status::Done)
     }
 }

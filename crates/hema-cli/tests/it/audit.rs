@@ -331,6 +331,10 @@ fn a_model_is_asked_for_a_second_opinion() {
     let said = place.hema("audit cells").succeeds();
     assert!(said.out.contains("label_error (no model)"), "{said:?}");
     let said = place.hema("audit cells --model run --folds 4 --out found").succeeds();
+    assert!(
+        said.err.contains("warning: run was trained on 44 of these images: its features repeat"),
+        "{said:?}"
+    );
     assert!(!said.out.contains("(no model)"), "{said:?}");
     let predictions = std::fs::read_to_string(place.path("found/predictions.csv")).unwrap();
     assert!(

@@ -13,7 +13,7 @@ use crate::support::{Place, shape};
 /// A folder with two runs of different input sizes: `run/` and `larger/`.
 fn with_two_runs() -> Place {
     let place = Place::with_run();
-    place.train("--data cells --out larger --set data.size=32 --set seed=7").succeeds();
+    place.train("--data cells --out larger --set data.size=32 --set seed=7 --split run/split.csv").succeeds();
     place
 }
 
@@ -199,7 +199,10 @@ fn commands_that_predict_take_an_ensemble() {
     assert_eq!(record["model"]["architecture"], "cnn_gap + cnn_gap");
     assert_eq!(record["model"]["tta"], "flips");
     place.hema("report judged").succeeds();
-    assert!(!said.out.contains("flatter"), "other images than those that it was fitted on: {said:?}");
+    assert!(
+        !said.out.contains("these very images"),
+        "other images than those that it was fitted on: {said:?}"
+    );
     let said =
         place.hema("evaluate both.safetensors --data cells --split run/split.csv --suite clean").succeeds();
     let sentence =
@@ -239,10 +242,28 @@ fn fitted_weights_make_the_labels_likelier_than_equal_ones() {
 }
 
 #[test]
+fn no_weights_are_fitted_on_images_that_a_member_was_trained_on() {
+    let place = Place::with_run();
+    // a split of its own
+    place.train("--data cells --out other --set seed=3").succeeds();
+    let said = place.hema("ensemble run other --data cells --weights fit --out both.safetensors");
+    let error = said.error();
+    assert!(error.starts_with("error: other: was trained on "), "{error}");
+    assert!(error.contains(" images that the weights would be fitted on\nhint: give images that no model"));
+    assert!(!place.path("both.safetensors").exists());
+    let said = place.hema("ensemble run other --data cells --out both.safetensors").succeeds();
+    assert!(said.err.contains("warning: other was trained on ") && !said.err.contains("warning: run"));
+    let said = place.hema("ensemble run run --data cells --weights fit --out both.safetensors").succeeds();
+    assert!(!said.err.contains("trained on"), "{said:?}");
+}
+
+#[test]
 fn a_soup_has_the_mean_of_its_members_weights() {
     let place = Place::with_run();
     place.train("--data cells --out other --set seed=3").succeeds();
-    place.hema("soup run other --data cells --uniform --out soup.safetensors").succeeds();
+    let said = place.hema("soup run other --data cells --uniform --out soup.safetensors").succeeds();
+    assert!(said.err.contains("warning: other began from other weights than the first model"), "{said:?}");
+    assert!(said.err.contains("warning: other was trained on "), "{said:?}");
     let [first, second, soup] = ["run/best.safetensors", "other/best.safetensors", "soup.safetensors"]
         .map(|name| read(&place, name).0);
     for (name, array) in &soup.tensors {

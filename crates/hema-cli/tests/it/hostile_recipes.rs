@@ -68,7 +68,7 @@ fn slips_in_overrides_are_found() {
     };
     assert_snapshot!(error("stage.0.epohcs=3"), @r"
     error: --set stage.0.epohcs=3: unknown key `epohcs`
-    hint: did you mean `epochs`?
+    hint: did you mean `stage.0.epochs`?
     ");
     assert_snapshot!(error("stagee.0.epochs=3"), @r"
     error: --set stagee.0.epochs=3: unknown key `stagee`

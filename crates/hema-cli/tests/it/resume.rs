@@ -55,13 +55,14 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
     val: # images of # pixels (# MB in memory)
     classes: # training images of each: basophil # eosinophil # erythroblast # ig # lymphocyte # monocyte # neutrophil # platelet #
     network: cnn_gap, # parameters, from scratch, images of # pixels
-    stage train: # epochs, each of # steps of # images, adamw, learning rate # falling along a cosine, rising in the first # % of the steps, ends early after # epochs without a better one
+    stage train: # epochs, each of # steps of # images, adamw, learning rate # falling along a cosine, rising in the first # % of the steps
     training cnn_gap in fp32 into run
     interrupted after step # everything is saved
     continue with: hema train --resume --out run
     ");
     let said = interrupt(&place, "train --resume --out run", "train epoch 3/");
     assert!(said.err.contains("\ncontinue with: hema train --resume --out run\n"), "{said:?}");
+    tells_that_it_is_not_finished(&place);
     place.hema("train --resume --out run").succeeds();
 
     let [whole, run] = ["whole", "run"]
@@ -74,6 +75,22 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
         );
     }
     assert_eq!(epochs(&place, "run"), epochs(&place, "whole"));
+}
+
+/// Every command that uses the model of a run says that there is more to come.
+fn tells_that_it_is_not_finished(place: &Place) {
+    for words in [
+        "predict run cells/ig --out p.csv",
+        "evaluate run --data cells --part test --suite clean --out judged",
+        "export run/best.safetensors --to codabench --out submission.zip",
+        "ensemble run --data cells --out e.safetensors",
+    ] {
+        let said = place.hema(words).succeeds();
+        let told = said.err.lines().find(|line| line.starts_with("warning: run: its run is not finished, "));
+        let told = told.unwrap_or_else(|| panic!("{words}: {said:?}"));
+        assert!(told.ends_with(" of 40 epochs are done; `hema train --resume --out run` goes on"), "{told}");
+    }
+    assert!(place.read("judged/report.html").contains(" of 40 epochs are done."));
 }
 
 /// Starts a run and kills it as `kill -9` does once `moment` comes, or lets it end; whether it was killed.
@@ -187,6 +204,22 @@ fn a_loss_that_is_not_finite_names_the_step_the_batch_and_what_is_saved() {
         "{error}"
     );
     assert!(hint.starts_with("hint: lower the stage's `lr` or set its `clip_norm`; nan/checkpoint.safetensors holds the run as it was after step "), "{error}");
+
+    // of one step an epoch the loss is still a number
+    let words = "--set stage.all.lr=1e30 --set stage.all.batch_size=64";
+    let first = place.hema(&format!("{LONG} {words} --out late")).error();
+    let expected = "epoch 1, on the validation images: the model gives probabilities that are not numbers";
+    assert!(first.starts_with(&format!("error: {expected}\nhint: lower the stage's `lr`")), "{first}");
+    let again = place.hema("train --resume --out late").error();
+    assert!(
+        again.starts_with(&format!("error: late: would come to the same end again: {expected}\n")),
+        "{again}"
+    );
+    assert!(again.contains("hint: begin a new run with a lower `lr`"), "{again}");
+    assert_snapshot!(place.hema(&format!("{LONG} --out late")).error(), @r"
+    error: late: already holds a run, whose numbers were not finite
+    hint: choose another --out, or remove this folder
+    ");
 }
 
 #[test]
@@ -195,6 +228,7 @@ fn a_finished_run_has_nothing_left_to_train() {
     let before = tensor_bytes(&place, "run/last.safetensors");
     let said = place.hema("train --resume --out run").succeeds();
     assert!(!said.err.contains("train epoch") && said.err.contains("\ndone: best"), "{said:?}");
+    assert!(said.err.contains("\nthe run was complete already: nothing was left to train\n"), "{said:?}");
     assert!(before == tensor_bytes(&place, "run/last.safetensors"));
 
     std::fs::rename(place.path("cells"), place.path("moved")).unwrap();
@@ -218,7 +252,7 @@ fn a_run_goes_on_with_its_own_recipe_and_data_only() {
     std::fs::remove_dir_all(place.path("cells/ig")).unwrap();
     assert_snapshot!(place.hema("train --resume --out run").error(), @r"
     error: run/split.csv: 8 of its 64 rows name no image, first: line 26 `ig/0000.png`, line 27 `ig/0001.png`, line 28 `ig/0002.png` (expected paths such as `basophil/0000.png`)
-    hint: use the split with the data it was made from, or leave it out to get a new one
+    hint: a run goes on with the images that it began with; for others begin a new run from its weights: hema train --recipe run/recipe.toml --set model.weights=run --data NEW --out OTHER
     ");
 }
 

@@ -24,7 +24,7 @@ fn a_run_says_how_it_goes_and_leaves_everything_behind() {
     val: # images of # pixels (# MB in memory)
     classes: # training images of each: basophil # eosinophil # erythroblast # ig # lymphocyte # monocyte # neutrophil # platelet #
     network: cnn_gap, # parameters, from scratch, images of # pixels
-    stage train: # epoch, each of # steps of # images, adamw, learning rate # falling along a cosine, rising in the first # % of the steps, ends early after # epochs without a better one
+    stage train: # epoch, each of # steps of # images, adamw, learning rate # falling along a cosine, rising in the first # % of the steps
     training cnn_gap in fp32 into run
     train epoch # loss # val loss # val accuracy # % # images/s # s best accuracy so far
     done: best validation accuracy # in epoch #

@@ -59,3 +59,21 @@ fn a_model_has_seen_what_those_had_that_it_started_learned_or_was_made_from() {
         .succeeds();
     assert_eq!(known(&place, "evaluate soup.safetensors --data cells --part all"), both);
 }
+
+#[test]
+fn of_a_model_that_does_not_know_what_it_saw_the_part_tells_what_it_may_have_seen() {
+    let place = Place::with_run();
+    let file = hema::weights::read(&place.path("run/best.safetensors")).unwrap();
+    let mut document: Value = serde_json::from_str(&file.metadata["hema"]).unwrap();
+    document.as_object_mut().unwrap().remove("seen");
+    let metadata = [("hema".to_owned(), document.to_string())].into();
+    hema::weights::write(&place.path("run/best.safetensors"), &file.tensors, &metadata).unwrap();
+    let second_line = |part: &str| {
+        let said = place.hema(&format!("evaluate run --data cells --part {part} --suite clean")).succeeds();
+        said.out.lines().nth(1).unwrap().to_owned()
+    };
+    let rest = "if the model was trained on these images, the scores flatter it.";
+    assert_eq!(second_line("train"), format!("Scored on the part train: {rest}"));
+    assert!(second_line("all").starts_with("Scored on all images: if the model was trained on some of them"));
+    assert!(second_line("test").starts_with("score "));
+}

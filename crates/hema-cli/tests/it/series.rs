@@ -41,6 +41,33 @@ fn runs_of_several_seeds_are_what_single_runs_are_and_are_summed_up() {
     let said = place.hema("train --resume --out series").succeeds();
     assert!(said.err.contains("already done") && said.out.starts_with("2 runs"), "{said:?}");
     assert!(weights("series/seed-5") == weights("single"));
+
+    // and to more of them
+    let said = place.hema("train --resume --out series --seeds 3").succeeds();
+    assert_eq!(said.err.matches("already done").count(), 2, "{said:?}");
+    let runs = serde_json::json!(["seed-4", "seed-5", "seed-6"]);
+    assert_eq!(self::summary(&place, "series")["runs"], runs);
+    for (words, expected) in [
+        ("--seeds 2", "error: series: was begun with 3 seeds, found --seeds 2\nhint: give a larger number"),
+        ("--folds 4", "error: series: was begun with no folds, found --folds 4\nhint: leave --folds out"),
+    ] {
+        let error = place.hema(&format!("train --resume --out series {words}")).error();
+        assert!(error.starts_with(expected), "{words}: {error}");
+    }
+    // a run and a series have each their own folder
+    let before = (place.list("single"), place.read("single/report.html"));
+    let error = place.hema("train --resume --seeds 3 --out single").error();
+    assert!(error.starts_with("error: single: holds a single run, expected a series of "), "{error}");
+    assert!(error.contains("hint: without --seeds and --folds it goes on; a series begins in another --out"));
+    let error = place.train("--data cells --out single --seeds 3").error();
+    assert!(error.contains("`hema train --resume --out single` goes on with that one alone"), "{error}");
+    assert_eq!((place.list("single"), place.read("single/report.html")), before);
+    let before = place.read("series/report.html");
+    let error = place.train("--data cells --out series").error();
+    assert!(error.starts_with("error: series: already holds runs\nhint: choose another --out"), "{error}");
+    assert_eq!(place.read("series/report.html"), before);
+    let error = place.hema("train --resume --folds 2 --out nowhere").error();
+    assert!(error.starts_with("error: nowhere: holds no runs, expected a series"), "{error}");
 }
 
 #[test]

@@ -62,7 +62,8 @@ fn a_split_is_shown_and_written_and_trained_on() {
 
     copies were not looked for
     ");
-    assert_eq!(said.err, "split: new/split.csv\n");
+    let next = "next: hema train --recipe robust-v2b0 --data cells --split new/split.csv\n";
+    assert_eq!(said.err, format!("split: new/split.csv\n{next}"));
     let text = place.read("new/split.csv");
     assert_eq!(text.lines().next(), Some("path,label,split"));
     assert_eq!(text.lines().count(), 65);

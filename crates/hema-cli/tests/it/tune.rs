@@ -187,6 +187,11 @@ fn a_search_goes_on_to_more_trials_in_its_folder() {
     assert_eq!(said.err.matches("already done").count(), 2, "{said:?}");
     assert_eq!(trials(&place, "parts"), trials(&place, "whole"));
 
+    let error = place.hema("tune --resume --space space.toml --out parts").error();
+    assert!(
+        error.ends_with("`hema tune --resume --out parts` is enough; another space needs another --out"),
+        "{error}"
+    );
     let error = place.hema("tune --resume --out parts --trials 3").error();
     assert!(error.starts_with("error: parts: holds 4 trials, found --trials 3"), "{error}");
     // halving that would begin with fewer epochs is another search

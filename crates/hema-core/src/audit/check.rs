@@ -82,6 +82,9 @@ pub struct ModelEvidence {
     pub embeddings: Vec<Option<Vec<f32>>>,
     /// Whether every image was predicted by a model that had not been trained on it.
     pub out_of_fold: bool,
+    /// Images that the network of the features is known to have been trained on: it repeats their labels, and
+    /// fewer are doubted.
+    pub trained_on: u64,
 }
 
 impl Check {

@@ -9,6 +9,7 @@ pub(crate) mod geometric;
 pub(crate) mod occluding;
 pub(crate) mod photometric;
 
+mod other_names;
 mod table;
 
 pub mod mixing;
@@ -19,5 +20,6 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use other_names::called_elsewhere;
 pub use steps::{Augment, Step};
 pub use table::{AUGMENTATIONS, find};

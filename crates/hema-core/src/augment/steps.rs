@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 
+use super::other_names::called_elsewhere;
 use super::policy::{self, POLICIES, Policy};
 use super::table::AUGMENTATIONS;
 use crate::corrupt::CORRUPTIONS;
@@ -67,7 +68,11 @@ impl Step {
         } else {
             let known = AUGMENTATIONS.iter().chain(CORRUPTIONS).map(|op| op.name());
             let known = known.chain(POLICIES.iter().map(|kind| kind.name));
-            return Err(Error::new(format!("unknown operator `{name}`")).hint(suggest(name, known)));
+            let hint = match called_elsewhere(name) {
+                Some(own) => format!("did you mean `{own}`?"),
+                None => suggest(name, known),
+            };
+            return Err(Error::new(format!("unknown operator `{name}`")).hint(hint));
         };
         Ok(Self { change, probability: 1.0 })
     }

@@ -2,8 +2,9 @@
 
 use super::geometric::GEOMETRIC;
 use super::occluding::OCCLUDING;
+use super::other_names::called_elsewhere;
 use super::photometric::PHOTOMETRIC;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image_op::ImageOp;
 use crate::image_op::table::{self, Op};
 
@@ -18,5 +19,8 @@ pub const AUGMENTATIONS: &[&dyn ImageOp] = &table::join::<{ table::count(FAMILIE
 /// # Errors
 /// When there is none; the hint names the closest one.
 pub fn find(name: &str) -> Result<&'static dyn ImageOp> {
-    table::find(AUGMENTATIONS, "augmentation", name)
+    table::find(AUGMENTATIONS, "augmentation", name).map_err(|error| match called_elsewhere(name) {
+        Some(own) => Error::new(error.message()).hint(format!("did you mean `{own}`?")),
+        None => error,
+    })
 }

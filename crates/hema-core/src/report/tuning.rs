@@ -1,7 +1,7 @@
 //! The page of a search over recipe values: the trials by rank, and the metric over every value that was
 //! searched.
 
-use super::html::{aid, counted, decimal, each, escape, percent, scroll_box};
+use super::html::{aid, capital, counted, decimal, each, escape, percent, scroll_box};
 use super::origin::Origin;
 use super::page::page;
 use super::plot::{Axis, Plot};
@@ -21,6 +21,8 @@ pub struct Tuning {
     pub keys: Vec<(String, bool)>,
     /// The trials, best first.
     pub trials: Vec<Trial>,
+    /// The command that trains the best recipe from other seeds.
+    pub confirmation: String,
     /// What made the page.
     pub origin: Origin,
 }
@@ -59,6 +61,27 @@ pub fn render_tuning(title: &str, tuning: &Tuning) -> String {
 }
 
 impl Tuning {
+    /// A sentence about the trials that are as good as the first, where there are such: their order is that
+    /// in which they were drawn.
+    pub fn equals(&self) -> Option<String> {
+        let best = self.trials.first()?.metric?;
+        let equal: Vec<&str> = self
+            .trials
+            .iter()
+            .take_while(|trial| trial.metric == Some(best) && trial.epochs == self.trials[0].epochs)
+            .map(|trial| trial.name.as_str())
+            .collect();
+        let [first, second, others @ ..] = equal.as_slice() else { return None };
+        let more = match others.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!(
+            "{first} is no better than {second}{more}: their {} is the same, and the first drawn stands first",
+            self.metric
+        ))
+    }
+
     fn ranking(&self) -> String {
         let heads =
             each(&self.keys, |(key, _)| format!("<th scope=\"col\" class=\"n\">{}</th>", escape(key)));
@@ -77,10 +100,12 @@ impl Tuning {
             escape(&self.metric)
         );
         let better = if self.higher_is_better { "Higher" } else { "Lower" };
+        let equals = self.equals().map_or(String::new(), |words| format!(" {}.", escape(&capital(&words))));
         scroll_box("Trials by rank", &table)
             + &aid(format!(
-                "{better} is better. The best of many trials looks better than it is, the more so the fewer validation images \
-                 there are: confirm it with <code>hema train --recipe best.toml --seeds 3</code>."
+                "{better} is better.{equals} The best of many trials looks better than it is, the more so the fewer \
+                 validation images there are: confirm it from other seeds with <code>{}</code>.",
+                escape(&self.confirmation)
             ))
     }
 
@@ -159,6 +184,7 @@ mod tests {
                 trial("trial-001", ["0.001", "adamw"], Some(0.5)),
                 trial("trial-003", ["1.0", "adamw"], None),
             ],
+            confirmation: "hema train --recipe best.toml --data 'my cells'".into(),
             origin: Origin {
                 inputs: vec![("Data", "cells/".into())],
                 files: vec![("Space", "\"stage.0.lr\" = { log = [1e-5, 1e-2] }".into())],
@@ -174,6 +200,35 @@ mod tests {
         }
         // two keys, two trials each: the one that diverged has no dot
         assert_eq!(page.matches("<circle").count(), 4);
+        assert!(page.contains("confirm it from other seeds with <code>hema train --recipe best.toml"));
+        assert_eq!(tuning.equals(), None);
         assert!(render_tuning("Search", &Tuning { trials: vec![], ..tuning }).contains("no values"));
+    }
+
+    #[test]
+    fn trials_as_good_as_the_first_are_named() {
+        let trials = |metrics: &[Option<f64>]| {
+            let named = metrics.iter().enumerate();
+            named.map(|(i, metric)| trial(&format!("trial-{i}"), ["1", "a"], *metric)).collect()
+        };
+        let tuning = |metrics: &[Option<f64>]| Tuning {
+            notation: Notation::Percent,
+            metric: "accuracy".into(),
+            higher_is_better: true,
+            keys: Vec::new(),
+            trials: trials(metrics),
+            confirmation: String::new(),
+            origin: Origin::new(Provenance::now("", "")),
+        };
+        let words =
+            "trial-0 is no better than trial-1: their accuracy is the same, and the first drawn stands first";
+        assert_eq!(tuning(&[Some(0.9), Some(0.9), Some(0.5)]).equals().as_deref(), Some(words));
+        assert!(tuning(&[Some(0.9); 4]).equals().unwrap().contains("than trial-1 and 2 more: "));
+        assert!(
+            render_tuning("Search", &tuning(&[Some(0.9); 2])).contains("Trial-0 is no better than trial-1")
+        );
+        for metrics in [&[Some(0.9), Some(0.8)][..], &[Some(0.9)], &[None, None], &[]] {
+            assert_eq!(tuning(metrics).equals(), None, "{metrics:?}");
+        }
     }
 }

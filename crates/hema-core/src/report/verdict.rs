@@ -213,11 +213,8 @@ pub(super) fn warnings(findings: &Findings) -> String {
     warnings
         .extend(findings.evaluation.notices.iter().map(|notice| format!("{}.", escape(&notice.to_string()))));
     warnings.extend(fitted(findings));
-    if data.part == "train" || data.part == "all" {
-        warnings.push(format!(
-            "Scored on the part <code>{}</code>: if the model was trained on these images, the scores flatter it.",
-            escape(&data.part)
-        ));
-    }
+    let evaluation = &findings.evaluation;
+    let sentences = evaluation.perhaps_trained_on().into_iter().chain(evaluation.unfinished());
+    warnings.extend(sentences.map(|sentence| escape(&sentence)));
     each(warnings, |w| format!("<p class=\"warning\" role=\"note\">{w}</p>"))
 }

@@ -23,7 +23,7 @@ use bundle::{KEY, Kind};
 pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, FittedOn, Manifest};
 pub use ensemble::{Ensemble, Fitted, Member, Weighting};
 
-pub use several::{BEST, LAST, SERIES, SUMMARY, expand, run_of, runs_inside, series};
+pub use several::{BEST, LAST, SEARCH, SERIES, SUMMARY, expand, run_of, runs_inside, series};
 
 /// The contents of a model file.
 #[allow(clippy::large_enum_variant)] // there is one at a time

@@ -17,6 +17,9 @@ pub const LAST: &str = "last.safetensors";
 /// Name of the file that says which runs the folder of a series holds.
 pub const SERIES: &str = "series.json";
 
+/// Name of the file that says what the search in a folder was asked for.
+pub const SEARCH: &str = "search.json";
+
 /// Name of the file with the scores of all runs of a series, which is written when all are done.
 pub const SUMMARY: &str = "summary.json";
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use burn::module::Module;
 use burn::tensor::{Device, activation};
 use hema_core::data::{Dataset, LoadOptions, Source, match_classes};
-use hema_core::error::{Error, Result, suggest};
+use hema_core::error::{Error, ErrorKind, Result, suggest};
 use hema_core::metrics::argmax;
 use hema_core::preprocess::{Preprocess, resize};
 use hema_core::prevalence::{self, ClassWeight};
@@ -82,6 +82,11 @@ impl Images {
     /// The images as the first member sees them.
     pub fn first(&self) -> &Dataset {
         &self.datasets[0]
+    }
+
+    /// The images as the member at this position sees them.
+    pub fn of_member(&self, member: usize) -> &Dataset {
+        &self.datasets[self.of_member[member]]
     }
 
     /// A hash of the pixels and labels that the members see.
@@ -576,7 +581,8 @@ fn check_finite(probabilities: &[f32]) -> Result<()> {
     if probabilities.iter().all(|p| p.is_finite()) {
         return Ok(());
     }
-    Err(Error::new("the model gives probabilities that are not numbers"))
+    let error = Error::new("the model gives probabilities that are not numbers");
+    Err(error.with_kind(ErrorKind::Diverged))
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub use places::KeyAt;
 pub use schema::{SCHEMAS, Schema};
 pub use select::{Average, Averaging, On, Select, Statistics};
 pub use shipped::{SHIPPED, Shipped};
+pub use slips::{OTHER_NAMES, key_called};
 pub use space::Space;
 pub use stage::{BatchNorm, Optimizer, Stage, Train};
 pub use suite::read_suite;

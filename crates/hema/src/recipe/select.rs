@@ -56,7 +56,8 @@ words! {
 table! {
     /// `[select]`: which epoch's weights are kept.
     pub struct Select {
-        /// Validation metric that decides.
+        /// Validation metric that decides. Of epochs that are equal in it the one with the lower validation
+        /// loss is kept, and of these the first.
         #[key(default = "accuracy", before = "accuracy")]
         pub metric: Named<Metric>,
         /// Which validation images decide.

@@ -10,8 +10,8 @@ use super::key::{Table, join_or, value_of};
 use super::places::{KeyAt, PlacedTable, places};
 use super::read::Problem;
 
-/// Names that keys have elsewhere (timm, torch, Keras, Lightning), with the path of the key here.
-pub(super) const OTHER_NAMES: &[(&str, &str)] = &[
+/// Names that keys have elsewhere (timm, torch, Keras, Lightning, Ultralytics), with the path here.
+pub const OTHER_NAMES: &[(&str, &str)] = &[
     ("learning_rate", "stage.0.lr"),
     ("base_lr", "stage.0.lr"),
     ("batch", "stage.0.batch_size"),
@@ -28,6 +28,32 @@ pub(super) const OTHER_NAMES: &[(&str, &str)] = &[
     ("lr_scheduler", "stage.0.schedule"),
     ("warmup_epochs", "stage.0.warmup"),
     ("min_lr", "stage.0.final_lr"),
+    ("lr0", "stage.0.lr"),
+    ("lrf", "stage.0.final_lr"),
+    ("decay", "stage.0.weight_decay"),
+    ("early_stop", "stage.0.patience"),
+    ("accumulate", "stage.0.micro_batch"),
+    ("accumulate_grad_batches", "stage.0.micro_batch"),
+    ("gradient_checkpointing", "stage.0.recompute"),
+    ("unfreeze", "stage.0.train"),
+    ("frozen", "stage.0.train"),
+    ("imgsz", "data.size"),
+    ("img_sz", "data.size"),
+    ("crop_pct", "data.crop"),
+    ("val_split", "data.validation"),
+    ("validation_split", "data.validation"),
+    ("drop", "model.dropout"),
+    ("dropout_rate", "model.dropout"),
+    ("drop_rate", "model.dropout"),
+    ("drop_path_rate", "model.drop_path"),
+    ("amp", "precision"),
+    ("random_seed", "seed"),
+    ("random_state", "seed"),
+    ("manual_seed", "seed"),
+    ("model_ema", "average.kind"),
+    ("transforms", "augment.operators"),
+    ("hflip", "augment.operators"),
+    ("reprob", "augment.operators"),
     ("grad_clip", "stage.0.clip_norm"),
     ("clip_grad", "stage.0.clip_norm"),
     ("early_stopping", "stage.0.patience"),
@@ -54,19 +80,47 @@ pub(super) const OTHER_NAMES: &[(&str, &str)] = &[
     ("teacher", "distill.teachers"),
 ];
 
+/// Headers that tables have elsewhere, with the one that such keys stand under here.
+const OTHER_HEADERS: &[(&str, &str)] = &[
+    ("train", "[[stage]]"),
+    ("training", "[[stage]]"),
+    ("trainer", "[[stage]]"),
+    ("optimizer", "[[stage]]"),
+    ("optim", "[[stage]]"),
+    ("scheduler", "[[stage]]"),
+    ("dataset", "[data]"),
+    ("network", "[model]"),
+    ("augmentation", "[augment]"),
+    ("augmentations", "[augment]"),
+];
+
 /// Most places that a hint names; a name with more says too little.
 const MOST_PLACES: usize = 4;
 
 /// Entries of a list that a hint names one by one.
 const MOST_NAMED: usize = 3;
 
+/// The path of the key that other programs call so, whatever the case and what separates its words.
+pub fn key_called(name: &str) -> Option<&'static str> {
+    OTHER_NAMES.iter().find(|(other, _)| squashed(other) == squashed(name)).map(|(_, path)| *path)
+}
+
 /// The problem with a key of a file, with a hint to where such a key stands.
-pub(super) fn in_file(problem: Problem, top: Table) -> Problem {
+pub(super) fn in_file(problem: Problem, file: &toml::Table, top: Table) -> Problem {
     if problem.siblings.is_empty() {
         return problem;
     }
     let name = last(&problem.key).to_owned();
-    let places = elsewhere(&problem, &name, top).iter().map(|path| under_header(path)).collect();
+    let is_table = file.get(&problem.key).is_some_and(|value| value.is_table() || value.is_array());
+    if let Some((_, header)) = OTHER_HEADERS.iter().find(|(other, _)| is_table && *other == problem.key) {
+        return problem.hint(format!("such keys stand under `{header}` here"));
+    }
+    let found = elsewhere(&problem, &name, top);
+    if let Some(own) = of_its_table(&found, &problem) {
+        let hint = format!("did you mean `{}`?", last(own));
+        return problem.hint(hint);
+    }
+    let places = found.iter().map(|path| under_header(path)).collect();
     propose(problem, kin_here, places)
 }
 
@@ -88,9 +142,19 @@ pub(super) fn in_override(
     let (Some(first), Some(name)) = (path.first(), path.last()) else { return problem };
     let unknown = last(&problem.key).to_owned();
     let mut found = elsewhere(&problem, name, top);
+    let own = of_its_table(&found, &problem).map(|path| last(path).to_owned());
+    let problem = match own.or_else(|| nearest_here(&problem)) {
+        // the name alone is no key of an override
+        Some(near) if problem.hint.as_ref().is_some_and(|hint| hint.starts_with("did you mean")) => {
+            problem.hint(format!("did you mean `{}`?", in_place_of(&unknown, &near, path)))
+        }
+        _ => problem,
+    };
     if unknown == **name {
+        found.retain(|path| !is_beside(path, &problem));
         keep_those_of(&mut found, first);
-        return propose(problem, kin_here, as_overrides(&found, tree));
+        let kin = |problem: &Problem| kin_here(problem).map(|near| in_place_of(&unknown, &near, path));
+        return propose(problem, kin, as_overrides(&found, tree));
     }
     // the slip is in a table's name
     match nearest_here(&problem) {
@@ -102,6 +166,25 @@ pub(super) fn in_override(
         None => keep_those_of(&mut found, first),
     }
     propose(problem, |_| None, as_overrides(&found, tree))
+}
+
+/// The path that an override leads to with another name in place of an unknown one, at which it ends.
+fn in_place_of(unknown: &str, name: &str, path: &[&str]) -> String {
+    let before = path.iter().rposition(|given| *given == unknown).unwrap_or(0);
+    path[..before].iter().copied().chain([name]).collect::<Vec<_>>().join(".")
+}
+
+/// The one of some paths that leads to a key of the table that an unknown one was found in.
+fn of_its_table<'p>(paths: &'p [String], problem: &Problem) -> Option<&'p String> {
+    paths.iter().find(|path| is_beside(path, problem))
+}
+
+/// Whether a path leads to a key of the table that an unknown one was found in, whatever the entry of a list.
+fn is_beside(path: &str, problem: &Problem) -> bool {
+    let entry = |name: &str| if name.parse::<usize>().is_ok() { "0".to_owned() } else { name.to_owned() };
+    let unknown: Vec<String> = problem.key.split('.').map(entry).collect();
+    let known: Vec<&str> = path.split('.').collect();
+    known[..known.len() - 1] == unknown[..unknown.len() - 1]
 }
 
 /// Drops the paths that are not of a table, unless none is.
@@ -164,8 +247,7 @@ fn elsewhere(problem: &Problem, name: &str, top: Table) -> Vec<String> {
     };
     let mut found = called(name);
     if found.is_empty() {
-        let other = OTHER_NAMES.iter().find(|(other, _)| squashed(other) == squashed(name));
-        found.extend(other.map(|(_, path)| (*path).to_owned()).filter(|path| all.contains(path)));
+        found.extend(key_called(name).map(str::to_owned).filter(|path| all.contains(path)));
     }
     if found.is_empty() && nearest_here(problem).is_none() {
         found = nearest(name, all.iter().map(|path| last(path))).map(called).unwrap_or_default();

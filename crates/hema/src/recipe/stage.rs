@@ -177,6 +177,11 @@ impl Stage {
         images.div_ceil(self.batch_size) as u64
     }
 
+    /// Epochs without a better one after which it ends before its last; nothing where it cannot.
+    pub fn early_after(&self) -> Option<u64> {
+        self.patience.filter(|patience| *patience < self.epochs)
+    }
+
     /// Steps of the whole stage over this many training images.
     pub fn total_steps(&self, images: usize) -> u64 {
         self.epochs * self.steps_per_epoch(images)

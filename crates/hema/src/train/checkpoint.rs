@@ -56,6 +56,9 @@ pub(super) struct Position {
     pub(super) waited_seconds: f64,
     /// Best epoch and the value of the chosen metric there, through all stages.
     pub(super) best: Option<(u64, f64)>,
+    /// Validation loss in the best epoch.
+    #[serde(default)]
+    pub(super) best_loss: Option<f64>,
     /// Best value of the chosen metric in this stage.
     pub(super) stage_best: Option<f64>,
     /// Epochs of this stage since its best.
@@ -89,6 +92,27 @@ impl Position {
         self.epochs_since_best = 0;
         self.averaged = 0;
     }
+}
+
+/// How far a run has come that is not finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unfinished {
+    /// Epochs that are done.
+    pub epochs: u64,
+    /// Most epochs that the run can have.
+    pub planned: u64,
+}
+
+/// How far the run of a model has come, by the checkpoint beside it; nothing where the run is finished, or no
+/// checkpoint says.
+pub fn unfinished(model: &Path) -> Option<Unfinished> {
+    let path = model_file::run_of(model).join(CHECKPOINT);
+    let header = Header::read(&path).ok()?;
+    let Document { position, inputs, .. } = serde_json::from_str(header.metadata.get(KEY)?).ok()?;
+    let stages = Recipe::parse_saved(&inputs.recipe, &path).ok()?.stages;
+    let planned = stages.iter().map(|stage| stage.epochs).sum();
+    (position.stage < stages.len()).then_some(Unfinished { epochs: position.epoch, planned })
 }
 
 /// A run as it is saved.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use hema_core::error::{Error, ErrorKind, Result};
 use hema_core::file;
 
-use crate::model_file::BEST;
+use crate::model_file::{BEST, SEARCH, SERIES};
 use crate::recipe::SAVED;
 
 pub use crate::model_file::LAST;
@@ -22,6 +22,33 @@ pub const RECIPE: &str = SAVED;
 
 /// Name of the checkpoint inside a run directory.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
+
+/// Most bytes of the file that says why a run diverged, many times those of a message.
+const MOST_BYTES_OF_REASON: u64 = 1 << 20;
+
+/// Name of the file that says how the run in a directory came to a number that is not finite.
+pub const DIVERGED: &str = "diverged.txt";
+
+/// What a folder was trained into. Each of these has a folder of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// A single run.
+    Run,
+    /// The runs of several seeds or folds.
+    Series,
+    /// The trials of a search.
+    Search,
+}
+
+impl Holding {
+    /// What a folder holds; nothing where no run has saved anything.
+    pub fn of(folder: &Path) -> Option<Self> {
+        let has = |names: &[&str]| names.iter().any(|name| folder.join(name).exists());
+        let kinds =
+            [(Self::Series, &[SERIES][..]), (Self::Search, &[SEARCH]), (Self::Run, &[CHECKPOINT, BEST])];
+        kinds.into_iter().find(|(_, names)| has(names)).map(|(kind, _)| kind)
+    }
+}
 
 /// Whether a run begins, or goes on from its checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,37 +132,64 @@ fn lockable(folder: &Path) -> io::Result<File> {
 /// anything is none.
 ///
 /// # Errors
-/// It is otherwise.
+/// It is otherwise; of the kind [`ErrorKind::Diverged`] for a run to resume whose numbers were not finite:
+/// they would be so again.
 pub fn check_folder(out: &Path, start: Start) -> Result<()> {
+    match start {
+        Start::Resume => check_resumable(out),
+        Start::Fresh => check_free(out),
+    }
+    .map_err(|e| e.at(out))
+}
+
+fn check_resumable(out: &Path) -> Result<()> {
+    let error = match Holding::of(out) {
+        Some(Holding::Search) => Error::new("holds a search, expected a run")
+            .hint(format!("go on with it by `hema tune --resume --out {}`", out.display())),
+        _ if !out.join(CHECKPOINT).exists() => Error::new("nothing to resume: there is no checkpoint")
+            .hint("a run saves its first one in its first epoch, or when it is interrupted; start it anew"),
+        _ => return check_converged(out),
+    };
+    Err(error.with_kind(ErrorKind::NotFound))
+}
+
+/// Refuses to go on with a run that would diverge again.
+fn check_converged(out: &Path) -> Result<()> {
+    let file = out.join(DIVERGED);
+    if !file.exists() {
+        return Ok(());
+    }
+    let reason = file::read_text(&file, MOST_BYTES_OF_REASON)?;
+    Err(Error::new(format!("would come to the same end again: {}", reason.trim_end()))
+        .hint("begin a new run with a lower `lr`, or a `clip_norm`, in another --out")
+        .with_kind(ErrorKind::Diverged))
+}
+
+fn check_free(out: &Path) -> Result<()> {
+    let Some(holding) = Holding::of(out) else { return Ok(()) };
     let (resumable, model) = (out.join(CHECKPOINT).exists(), out.join(BEST).exists());
-    let (found, hint, kind) = match (start, resumable, model) {
-        (Start::Resume, true, _) | (Start::Fresh, false, false) => return Ok(()),
-        (Start::Fresh, true, true) => (
+    let (found, hint) = match holding {
+        Holding::Series | Holding::Search => ("already holds runs", "choose another --out".into()),
+        Holding::Run if out.join(DIVERGED).exists() => (
+            "already holds a run, whose numbers were not finite",
+            "choose another --out, or remove this folder".into(),
+        ),
+        Holding::Run if resumable && model => (
             "already holds a run",
             format!(
                 "choose another --out, or continue it with --resume if it was interrupted; for more epochs or new data \
                  begin a new run from its weights: --set model.weights={} --out NEW",
                 out.display()
             ),
-            ErrorKind::AlreadyExists,
         ),
-        (Start::Fresh, true, false) => (
-            "already holds a run",
-            "choose another --out, or continue it with --resume".into(),
-            ErrorKind::AlreadyExists,
-        ),
-        (Start::Fresh, false, true) => (
-            "already holds a run",
-            "choose another --out; this one has no checkpoint to resume from".into(),
-            ErrorKind::AlreadyExists,
-        ),
-        (Start::Resume, false, _) => (
-            "nothing to resume: there is no checkpoint",
-            "a run saves its first one in its first epoch, or when it is interrupted; start it anew".into(),
-            ErrorKind::NotFound,
-        ),
+        Holding::Run if resumable => {
+            ("already holds a run", "choose another --out, or continue it with --resume".into())
+        }
+        Holding::Run => {
+            ("already holds a run", "choose another --out; this one has no checkpoint to resume from".into())
+        }
     };
-    Err(Error::new(found).at(out).hint(hint).with_kind(kind))
+    Err(Error::new(found).hint(hint).with_kind(ErrorKind::AlreadyExists))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::tensor::Device;
-use hema_core::error::Result;
+use hema_core::error::{Error, ErrorKind, Result};
 use hema_core::file;
 use hema_core::provenance::Provenance;
 use hema_core::sampler::Draw;
@@ -51,13 +51,14 @@ use start::{Started, start_weights};
 use teachers::Teachers;
 use validate::{Judge, Validated};
 
-pub use folder::{CHECKPOINT, Claimed, LAST, RECIPE, Start, check_folder};
+pub use checkpoint::{Unfinished, unfinished};
+pub use folder::{CHECKPOINT, Claimed, DIVERGED, Holding, LAST, RECIPE, Start, check_folder};
 pub use range_test::{Point, RangeTest, test_rates};
 pub use setup::{model_spec, preprocess};
 pub use task::{Observer, Outcome, Progress, Task};
 pub use training_images::shown;
 
-pub(crate) use outlook::{outlook, training_data};
+pub(crate) use outlook::{doubts, outlook, training_data};
 
 pub use crate::run_log::{Epoch, Validation};
 
@@ -76,7 +77,13 @@ pub fn fit(task: &Task, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
             }
             run.average.after_epoch(&run.learner.network, stage.epochs - run.position.stage_epoch);
             let network = run.network_to_judge(stage)?;
-            let validated = run.judge.judge(&network, &run.learner.preprocess, task.device)?;
+            let validated = match run.judge.judge(&network, &run.learner.preprocess, task.device) {
+                Ok(validated) => validated,
+                Err(error) if error.kind() == ErrorKind::Diverged => {
+                    return Ok(run.diverged_in_validation(&error));
+                }
+                Err(error) => return Err(error),
+            };
             run.finish_epoch(stage, &network, &validated, observer)?;
         }
         run.leave()?;
@@ -307,9 +314,11 @@ impl<'a> Run<'a> {
         validated: &Validated,
         observer: &mut dyn Observer,
     ) -> Result<()> {
-        let value = self.judge.value(validated);
+        let (value, loss) = (self.judge.value(validated), self.judge.loss(validated));
         let improves = |best: f64| self.judge.improves(value, best);
-        let improved = self.position.best.is_none_or(|(_, best)| improves(best));
+        // of equals the one with the lower loss is kept, and patience does not heed it
+        let improves_loss = |best| value == best && self.position.best_loss.is_some_and(|least| loss < least);
+        let improved = self.position.best.is_none_or(|(_, best)| improves(best) || improves_loss(best));
         let improved_stage = self.position.stage_best.is_none_or(improves);
 
         let position = &mut self.position;
@@ -318,6 +327,7 @@ impl<'a> Run<'a> {
         position.batch = 0;
         if improved {
             position.best = Some((position.epoch, value));
+            position.best_loss = Some(loss);
         }
         position.epochs_since_best = if improved_stage { 0 } else { position.epochs_since_best + 1 };
         if improved_stage {
@@ -379,6 +389,13 @@ impl<'a> Run<'a> {
             },
             tensors: weights::state_dict(network),
         }
+    }
+
+    /// The end of a run whose network gives no numbers for the validation images.
+    fn diverged_in_validation(&self, error: &Error) -> Outcome {
+        let epoch = self.position.epoch + 1;
+        let error = Error::new(format!("epoch {epoch}, on the validation images: {}", error.message()));
+        Outcome::Diverged(error.hint(self.advise_on_divergence()))
     }
 
     /// Advice on a loss that is not finite, and on how much of the run is saved.

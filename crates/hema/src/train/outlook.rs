@@ -19,6 +19,12 @@ use crate::weights::count_trainable;
 /// Most images on the sheet that a run's page shows: about 150 kilobytes.
 const SHOWN: usize = 24;
 
+/// Steps of a stage from which its schedule comes near its peak, whatever its shape.
+const MOST_STEPS_LOOKED_AT: u64 = 100;
+
+/// Share of a stage's learning rate that some step must come to.
+const NEAR: f64 = 0.3;
+
 /// Most classes that are named with their counts.
 const NAMED: usize = 20;
 
@@ -71,7 +77,6 @@ fn classes(task: &Task) -> String {
 /// A stage: its epochs and steps, what it trains, and its learning rate.
 fn describe(stage: &Stage, images: usize) -> String {
     let Stage { name, epochs, lr, .. } = stage;
-    let steps = stage.steps_per_epoch(images);
     let trains = match &stage.train {
         Train::All => String::new(),
         Train::Head => " the head alone,".into(),
@@ -86,16 +91,61 @@ fn describe(stage: &Stage, images: usize) -> String {
         Some(share) if share > 0.0 => format!(", rising in the first {:.0} % of the steps", 100.0 * share),
         _ => String::new(),
     };
-    let early = stage.patience.map_or(String::new(), |patience| {
+    let early = stage.early_after().map_or(String::new(), |patience| {
         format!(", ends early after {patience} epochs without a better one")
     });
     format!(
-        "stage {name}:{trains} {}, each of {} of {} images, {}, learning rate {lr}, {schedule}{warmup}{early}",
+        "stage {name}:{trains} {}, each of {} of {}, {}, learning rate {lr}, {schedule}{warmup}{early}",
         many(*epochs, "epoch"),
-        many(steps, "step"),
-        stage.batch_size,
+        many(stage.steps_per_epoch(images), "step"),
+        many(stage.batch_size.min(images) as u64, "image"),
         stage.optimizer.row().name()
     )
+}
+
+/// What a person ought to know before the first step: stages that can hardly teach the network anything.
+///
+/// # Errors
+/// A recipe that makes no sense.
+pub(crate) fn doubts(task: &Task) -> Result<Vec<String>> {
+    let recipe = task.recipe;
+    let images = TrainingImages::new(recipe, task.train)?.len();
+    let stages = recipe.stages.iter().enumerate();
+    let steps = stages.filter_map(|(index, stage)| too_few_steps(index, stage, images));
+    Ok(random_features(recipe).into_iter().chain(steps).collect())
+}
+
+/// A first stage that trains on top of layers which are random and stay so.
+fn random_features(recipe: &Recipe) -> Option<String> {
+    let stage = recipe.stages.first()?;
+    if recipe.model.weights != Weights::None || stage.train == Train::All {
+        return None;
+    }
+    Some(format!(
+        "stage {}: the layers that it leaves frozen have random weights: start from trained ones \
+         (`model.weights=imagenet`), or train all of them (`stage.0.train=all`)",
+        stage.name
+    ))
+}
+
+/// A stage of which no step comes near its learning rate: the few that there are lie at the schedule's ends.
+fn too_few_steps(index: usize, stage: &Stage, images: usize) -> Option<String> {
+    let (steps, schedule) = (stage.total_steps(images), stage.lr_schedule());
+    if steps > MOST_STEPS_LOOKED_AT {
+        return None;
+    }
+    let highest = (0..steps).map(|step| schedule.lr_at(step, steps)).fold(0.0, f64::max);
+    (highest < NEAR * stage.lr).then(|| {
+        format!(
+            "stage {}: its {} of {} {} at most, not the learning rate of {}: almost nothing is learnt; \
+             lower `stage.{index}.batch_size`, raise `stage.{index}.epochs`, or set `stage.{index}.schedule=constant`",
+            stage.name,
+            many(steps, "step"),
+            many(stage.batch_size.min(images) as u64, "image"),
+            if steps == 1 { format!("reaches {highest:.1e}") } else { format!("reach {highest:.1e}") },
+            stage.lr
+        )
+    })
 }
 
 fn many(count: u64, what: &str) -> String {
@@ -185,6 +235,47 @@ mod tests {
         let mut same = Target::from(2);
         same.mix(&Target::from(2), 0.4);
         assert_eq!(label(&same, &classes), "c");
+    }
+
+    fn recipe(overrides: &[&str]) -> Recipe {
+        Recipe::load("v2b0", overrides).unwrap()
+    }
+
+    #[test]
+    fn a_stage_that_never_comes_to_its_learning_rate_is_told() {
+        let words = |overrides: &[&str], images| {
+            let recipe = recipe(overrides);
+            too_few_steps(0, &recipe.stages[0], images)
+        };
+        let told = words(&["stage.all.epochs=1", "stage.all.lr=1e-3"], 28).unwrap();
+        assert!(told.contains("its 1 step of 28 images reaches 4.0e-9 at most"), "{told}");
+        assert_eq!(words(&["stage.all.epochs=1", "stage.all.schedule=constant"], 28), None);
+        assert_eq!(words(&["stage.all.epochs=1"], 10_000), None);
+        // as much of a warm-up as there are steps
+        assert_eq!(
+            words(&["stage.all.epochs=1", "stage.all.schedule=cosine", "stage.all.warmup=1"], 500),
+            None
+        );
+    }
+
+    #[test]
+    fn a_stage_is_described_as_it_will_be() {
+        let described = |overrides: &[&str], images| describe(&recipe(overrides).stages[0], images);
+        let one = described(&["stage.all.epochs=1", "stage.all.batch_size=5000"], 28);
+        assert!(one.contains(" 1 epoch, each of 1 step of 28 images, "), "{one}");
+        assert!(described(&["stage.all.batch_size=1"], 2).contains("each of 2 steps of 1 image, "));
+        let early = |epochs: &str| described(&["stage.all.patience=3", epochs], 28).contains("ends early");
+        assert!(early("stage.all.epochs=4") && !early("stage.all.epochs=3"));
+    }
+
+    #[test]
+    fn layers_that_stay_random_are_told() {
+        let told = |overrides: &[&str]| random_features(&recipe(overrides)).is_some();
+        let head = "stage.0.train=head";
+        assert!(told(&[head, "model.weights=none"]));
+        assert!(
+            !told(&[head, "model.weights=imagenet"]) && !told(&["stage.0.train=all", "model.weights=none"])
+        );
     }
 
     #[test]

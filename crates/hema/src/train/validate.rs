@@ -8,7 +8,7 @@ use hema_core::augment::Augment;
 use hema_core::calibrate;
 use hema_core::data::Dataset;
 use hema_core::error::Result;
-use hema_core::metrics::{self, Metric, Predictions};
+use hema_core::metrics::{self, Metric, NLL, Predictions};
 use hema_core::preprocess::Preprocess;
 use hema_core::record::Scores;
 use hema_core::rng::{Purpose, stream};
@@ -92,7 +92,17 @@ impl<'a> Judge<'a> {
 
     /// The number that decides which epoch is kept; NaN where the metric has no value.
     pub(super) fn value(&self, validated: &Validated) -> f64 {
-        let of = |scores: Option<&Scores>| scores.map_or(f64::NAN, |scores| scores.number(self.metric));
+        self.number(validated, self.metric)
+    }
+
+    /// The loss, which decides between epochs whose numbers are equal.
+    pub(super) fn loss(&self, validated: &Validated) -> f64 {
+        self.number(validated, &NLL)
+    }
+
+    /// A metric on the images that decide.
+    fn number(&self, validated: &Validated, metric: &Metric) -> f64 {
+        let of = |scores: Option<&Scores>| scores.map_or(f64::NAN, |scores| scores.number(metric));
         let (clean, corrupted) = (of(Some(&validated.clean)), of(validated.corrupted.as_ref()));
         match self.on {
             On::Clean => clean,

@@ -11,7 +11,7 @@ use hema::data::write::{self, Form, Options};
 use hema::error::{Error, Result};
 use hema::{Audited, Auditing, file};
 
-use super::args::{DeviceArg, White, output};
+use super::args::{DeviceArg, White, output, tell_unfinished};
 use crate::next::AuditedData;
 use crate::output::{Bars, Printer, printable};
 use crate::places::{Kind, Places};
@@ -99,6 +99,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(out) = &args.out {
         file::create_folder(out)?;
     }
+    tell_unfinished(args.model.as_slice(), printer);
     let auditing = auditing(args);
     let source = auditing.open()?;
     // a name that is taken is found before the work, not after it

@@ -100,9 +100,8 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
     if data.synthetic {
         printer.result("the cells are synthetic: these scores say nothing about real blood");
     }
-    if let Some(sentence) = evaluation.flattered() {
-        printer.result(&sentence);
-    }
+    let sentences = [evaluation.flattered(), evaluation.perhaps_trained_on()];
+    sentences.iter().flatten().for_each(|sentence| printer.result(sentence));
     let mut rows = vec![["score", "value", "95 % interval"].map(String::from).to_vec()];
     rows.extend(evaluation.suites.iter().flat_map(|suite| suite_rows(evaluation, suite)));
     rows.extend(metrics::shown_in(Place::Evaluate).map(|metric| metric_row(metric, unchanged)));

@@ -1,7 +1,8 @@
 //! `hema recipe keys`: every key of a recipe, from the rows that the reference and the errors are made of.
 
+use hema::augment::called_elsewhere;
 use hema::error::{Error, Result, nearest, squashed};
-use hema::recipe::{Absent, KeyAt, SCHEMAS};
+use hema::recipe::{Absent, KeyAt, SCHEMAS, key_called};
 use serde_json::json;
 
 use crate::output::{Printer, wrapped};
@@ -43,12 +44,14 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
 /// The keys that have a word in their path, in their meaning or among their values.
 fn matching(all: &[KeyAt], word: &str) -> Result<Vec<KeyAt>> {
     let (name, words) = (squashed(word), in_words(word));
+    let (key, operator) = (key_called(word), called_elsewhere(word));
     let says = |text: &str| in_words(text).contains(&words);
     let has = |at: &&KeyAt| {
         let mut values = at.key.kind.words().into_iter();
         squashed(&at.path).contains(&name)
+            || key == Some(&*at.path)
             || says(at.key.about)
-            || at.key.kind.names().into_iter().any(|value| squashed(value) == name)
+            || at.key.kind.names().into_iter().any(|value| squashed(value) == name || operator == Some(value))
             || values.any(|value| says(&value.about))
     };
     let found: Vec<KeyAt> = all.iter().filter(has).cloned().collect();
@@ -108,4 +111,26 @@ fn as_json(at: &KeyAt) -> serde_json::Value {
         "words": words,
         "example": key.example(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use hema::recipe::OTHER_NAMES;
+
+    use super::*;
+
+    #[test]
+    fn names_of_other_programs_lead_where_the_hints_of_overrides_lead() {
+        let all: Vec<KeyAt> = SCHEMAS
+            .iter()
+            .filter(|schema| schema.name == FILE)
+            .flat_map(hema::recipe::Schema::keys)
+            .collect();
+        for (other, path) in OTHER_NAMES {
+            let found = matching(&all, other).unwrap();
+            assert!(found.iter().any(|at| at.path == *path), "{other}: {path}");
+        }
+        let found = matching(&all, "RandomHorizontalFlip").unwrap();
+        assert!(found.iter().any(|at| at.path == "augment.operators.0.name"));
+    }
 }

@@ -107,7 +107,8 @@ impl Observer for TrainingBars<'_> {
         let left = self.remaining.after_step(&progress.stage.name, progress.steps_left, Instant::now());
         if let Some(left) = left.filter(|left| !self.told && *left > WORTH_TELLING) {
             self.told = true;
-            let early = if progress.stage.patience.is_some() { ", less if a stage ends early" } else { "" };
+            let early =
+                if progress.stage.early_after().is_some() { ", less if a stage ends early" } else { "" };
             self.note(&format!("about {} to the end at this pace{early}", in_words(left)));
         }
         if let Some((_, bar)) = &self.bar {

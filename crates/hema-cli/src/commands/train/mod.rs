@@ -26,7 +26,8 @@ pub(crate) use series::{read_series, write_series};
 pub(crate) struct Args {
     #[command(flatten)]
     inputs: Inputs,
-    /// Train this many runs, whose seeds are the recipe's and those after it, and say how far they differ
+    /// Train this many runs, whose seeds are the recipe's and those after it, and say how far they differ;
+    /// with --resume the series in --out goes on to so many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=100))]
     seeds: Option<u64>,
     /// Train a run for each of K folds of the images that are not set apart as test: it validates on the fold

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use hema::error::{Error, ErrorKind, Result};
 use hema::recipe::Recipe;
-use hema::train::{CHECKPOINT, RECIPE};
+use hema::train::{Holding, RECIPE};
 
-use crate::next::CommandLine;
+use crate::next::{self, CommandLine, USUAL_DEVICE};
 use crate::output::Printer;
 use crate::status::Status;
 
@@ -24,15 +24,26 @@ pub(crate) fn stopped(error: Error, go_on: &CommandLine, printer: &Printer) -> R
     Ok(Status::Interrupted)
 }
 
-/// Refuses to begin several runs in a folder that holds runs: a single one, or several, which the file
-/// `marker` tells.
-pub(crate) fn check_holds_no_runs(out: &Path, marker: &str) -> Result<()> {
-    if ![marker, CHECKPOINT].iter().any(|name| out.join(name).exists()) {
-        return Ok(());
-    }
-    Err(Error::new("already holds runs")
+/// Refuses to begin several runs in a folder that holds a run, or several.
+pub(crate) fn check_holds_no_runs(out: &Path) -> Result<()> {
+    let Some(holding) = Holding::of(out) else { return Ok(()) };
+    let go_on = |command| next::resume(command, out, USUAL_DEVICE);
+    let (found, road) = match holding {
+        Holding::Run => {
+            ("already holds a run", format!("; `{}` goes on with that one alone", go_on("train")))
+        }
+        Holding::Series => (
+            "already holds runs",
+            format!(", or go on with `{}`, for more seeds with --seeds N", go_on("train")),
+        ),
+        Holding::Search => (
+            "already holds runs",
+            format!(", or go on with `{}`, for more trials with --trials N", go_on("tune")),
+        ),
+    };
+    Err(Error::new(found)
         .at(out)
-        .hint("choose another --out, or continue it with --resume")
+        .hint(format!("choose another --out{road}"))
         .with_kind(ErrorKind::AlreadyExists))
 }
 

@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hema::data::Source;
-use hema::error::Result;
+use hema::error::{Error, ErrorKind, Result};
 use hema::metrics::{self, ACCURACY, Metric, Notation, Place};
 use hema::model_file::{Bundle, SERIES, SUMMARY};
 use hema::provenance::Provenance;
 use hema::recipe::{self, Recipe};
 use hema::report::{self, Origin, RunReport, SeriesReport, SeriesScore};
-use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json, read_report, title, write_json};
+use hema::run_folder::{EVALUATION, REPORT, RunInfo, SPLIT, read_json, read_report, title, write_json};
 use hema::split::{Part, Split, SplitPlan};
-use hema::train::{self, Claimed, RECIPE, Start};
+use hema::train::{self, Claimed, Holding, RECIPE, Start};
 use hema::{Training, command_line, device, file};
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ use crate::output::{Bars, Printer, percent, table};
 use crate::status::Status;
 
 /// The runs of a series.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Series {
     /// Runs with seeds one apart.
     pub(super) seeds: Option<u64>,
@@ -38,13 +38,43 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// The series that is asked for, or the one to resume; nothing for a single run.
+    /// The series that is asked for, or the one to resume, perhaps with more seeds; nothing for a single run.
+    ///
+    /// # Errors
+    /// Several runs to resume in a folder without a series; another series than the folder's.
     pub(super) fn or_kept(self, inputs: &Inputs) -> Result<Option<Self>> {
-        let kept = inputs.out.as_ref().map(|out| out.join(SERIES));
-        if let Some(path) = kept.filter(|path| inputs.resume && path.exists()) {
-            return read_json(&path).map(Some);
+        let several = self.seeds.is_some() || self.folds.is_some();
+        let Some(out) = inputs.out.as_ref().filter(|_| inputs.resume) else {
+            return Ok(several.then_some(self));
+        };
+        let path = out.join(SERIES);
+        if path.exists() {
+            let kept: Self = read_json(&path)?;
+            return kept.extended(self).map(Some).map_err(|e| e.at(out));
         }
-        Ok((self.seeds.is_some() || self.folds.is_some()).then_some(self))
+        if several { Err(no_series(out)) } else { Ok(None) }
+    }
+
+    /// The series with as many seeds as are asked for, which its first runs stay part of.
+    fn extended(self, asked: Self) -> Result<Self> {
+        let has = |count: Option<u64>, what| count.map_or(format!("no {what}"), |n| format!("{n} {what}"));
+        if let Some(folds) = asked.folds.filter(|folds| self.folds != Some(*folds)) {
+            let kept = has(self.folds.map(|folds| folds as u64), "folds");
+            return Err(Error::new(format!("was begun with {kept}, found --folds {folds}"))
+                .hint("leave --folds out; other folds need another --out"));
+        }
+        match (self.seeds, asked.seeds) {
+            (_, None) => Ok(self),
+            (Some(kept), Some(seeds)) if seeds >= kept => Ok(Self { seeds: Some(seeds), ..self }),
+            (kept, Some(seeds)) => {
+                Err(Error::new(format!("was begun with {}, found --seeds {seeds}", has(kept, "seeds"))).hint(
+                    match kept {
+                        Some(_) => "give a larger number, or leave it out",
+                        None => "leave it out; several seeds of each fold need another --out",
+                    },
+                ))
+            }
+        }
     }
 
     /// What differs between the runs, in a sentence.
@@ -63,6 +93,19 @@ impl Series {
                 .into(),
         }
     }
+}
+
+/// The error for several runs to go on with in a folder that holds no series.
+fn no_series(out: &Path) -> Error {
+    let (found, road) = match Holding::of(out) {
+        Some(Holding::Run) => ("holds a single run", "without --seeds and --folds it goes on"),
+        Some(Holding::Search) => ("holds a search", "`hema tune --resume` goes on with it"),
+        Some(Holding::Series) | None => ("holds no runs", "nothing is there to go on with"),
+    };
+    Error::new(format!("{found}, expected a series of --seeds or --folds"))
+        .at(out)
+        .hint(format!("{road}; a series begins in another --out with --recipe and --data, without --resume"))
+        .with_kind(ErrorKind::NotFound)
 }
 
 /// One run of a series.
@@ -85,7 +128,7 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
             inputs.device.open(printer)?
         }
         Start::Fresh => {
-            check_holds_no_runs(&out, SERIES)?;
+            check_holds_no_runs(&out)?;
             let device = inputs.device.open(printer)?;
             train::check(&recipe, data.source.classes(), data.source.len(), &device)?;
             training.check_inputs_are_kept(&out)?;
@@ -93,18 +136,12 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
         }
     };
     let out = Claimed::new(&out)?;
-    if inputs.start() == Start::Fresh {
-        // another process may have been quicker
-        check_holds_no_runs(&out, SERIES)?;
-        data.info.write(&out)?;
-        let toml = recipe.to_toml()?;
-        file::write_atomic(&out.join(RECIPE), |file| file.write_all(toml.as_bytes()))?;
-        if let (None, Some(first)) = (series.folds, members.first()) {
-            first.split.write(&out.join(SPLIT))?;
-        }
-        // last: what has it can be resumed
-        write_json(&out.join(SERIES), &series)?;
+    match inputs.start() {
+        Start::Resume => forget_summary(&out, series)?,
+        Start::Fresh => begin(&out, series, &recipe, &data.info, &members)?,
     }
+    // last: what has it can be resumed
+    write_json(&out.join(SERIES), &series)?;
 
     let training = training.device(&device);
     for (number, member) in members.iter().enumerate() {
@@ -124,7 +161,39 @@ pub(super) fn run(inputs: &Inputs, series: Series, printer: &Printer) -> Result<
     let names: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
     let made_by = Provenance::now(command_line(), device::name(&device));
     summarize(&out, series, &names, made_by, printer)?;
+    if let Some(first) = members.first() {
+        let plan = training.plan_of(
+            first.recipe.clone(),
+            Arc::clone(&data),
+            first.split.clone(),
+            out.join(&first.name),
+            Start::Fresh,
+        );
+        printer.next(&next::evaluate_series(&out, &plan, series.folds.is_some(), &inputs.device.name));
+    }
     Ok(Status::Done)
+}
+
+/// Writes down what the runs have in common, before the first of them.
+fn begin(out: &Claimed, series: Series, recipe: &Recipe, data: &RunInfo, members: &[Member]) -> Result<()> {
+    // another process may have been quicker
+    check_holds_no_runs(out)?;
+    data.write(out)?;
+    let toml = recipe.to_toml()?;
+    file::write_atomic(&out.join(RECIPE), |file| file.write_all(toml.as_bytes()))?;
+    match (series.folds, members.first()) {
+        (None, Some(first)) => first.split.write(&out.join(SPLIT)),
+        _ => Ok(()),
+    }
+}
+
+/// Takes away the summary of fewer runs than the series has by now.
+fn forget_summary(out: &Path, series: Series) -> Result<()> {
+    let path = out.join(SUMMARY);
+    if !path.exists() || read_json::<Series>(&out.join(SERIES))? == series {
+        return Ok(());
+    }
+    std::fs::remove_file(&path).map_err(|e| Error::io(&path, &e))
 }
 
 /// The runs: every seed on every fold.

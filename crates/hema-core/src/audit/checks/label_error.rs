@@ -8,7 +8,7 @@ use crate::metrics::probability_in_percent;
 
 pub(crate) const CHECK: Check = Check {
     name: "label_error",
-    about: "labels that a model which was not trained on the image contradicts with confidence",
+    about: "labels that a classifier which was fitted to other images contradicts with confidence",
     advice: "Look at them: correct the label, or leave images out that cannot be told.",
     needs: Need::Model,
     // the model must find another class at least as probable
@@ -40,7 +40,11 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding
         // -1 for all that the model is sure of
         let (own, other) = (f64::from(row[label]), f64::from(row[predicted]));
         let score = own / (own + other).max(f64::MIN_POSITIVE);
-        let seen = if model.out_of_fold { "" } else { ", though it may have been trained on it" };
+        let seen = match (model.out_of_fold, model.trained_on) {
+            (false, _) => ", though it may have been trained on it",
+            (true, 1..) => ", though its features were learnt from such labels",
+            (true, 0) => "",
+        };
         let percent = |p| probability_in_percent(p).unwrap_or_default();
         let detail = format!(
             "labelled `{}` ({} %), but the model sees `{}` ({} %){seen}",

@@ -180,6 +180,7 @@ fn opinion() -> (Vec<&'static str>, ModelEvidence) {
         probabilities: (0..80).map(probabilities).collect(),
         embeddings: (0..80).map(|i| Some(embedding(i))).collect(),
         out_of_fold: true,
+        trained_on: 0,
     };
     (labels, model)
 }
@@ -210,6 +211,7 @@ fn a_class_too_small_to_tell_outliers_is_said_and_not_judged() {
         probabilities: vec![None; 46],
         embeddings: (0..46).map(|i| Some(embedding(i))).collect(),
         out_of_fold: true,
+        trained_on: 0,
     };
     let cells = vec![Image::filled(8, 8, [9; 3]); 46];
     let found = run_check("embedding_outlier", &cells, &labels, &[None; 46], Some(&model));
@@ -229,6 +231,8 @@ fn labels_that_a_model_contradicts_are_found_worst_first() {
     assert_eq!(findings.iter().filter_map(|f| f.image).collect::<Vec<_>>(), [11, 30]);
     assert_eq!(findings[0].detail, "labelled `b` (2.0 %), but the model sees `a` (98.0 %)");
     assert_eq!(found(None), []);
+    model.trained_on = 1;
+    assert!(found(Some(&model))[0].detail.ends_with(", though its features were learnt from such labels"));
     model.out_of_fold = false;
     assert!(found(Some(&model))[0].detail.ends_with("though it may have been trained on it"));
     model.probabilities[11] = None;

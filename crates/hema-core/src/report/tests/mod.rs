@@ -296,7 +296,7 @@ fn warnings_stand_before_the_numbers() {
     run.evaluation.data.part = "all".into();
     let page = render(&[run]);
     let headline = page.find("class=\"headline\"").unwrap();
-    for warning in ["These cells are synthetic", "1 image could not be read", "Scored on the part"] {
+    for warning in ["These cells are synthetic", "1 image could not be read", "Scored on all images"] {
         assert!(page.find(warning).unwrap() < headline, "{warning}");
     }
 }

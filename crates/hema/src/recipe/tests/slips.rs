@@ -1,7 +1,7 @@
 //! Slips in keys and values, and the hints to what was meant.
 
 use super::*;
-use crate::recipe::slips::OTHER_NAMES;
+use crate::recipe::OTHER_NAMES;
 
 /// A recipe with one stage and with entries in every list, those of `augment.one_of` apart.
 const ENTRIES: &str = r#"name = "x"
@@ -55,12 +55,18 @@ fn a_key_without_its_table_is_found_wherever_it_stands() {
         ("data.image_size=64", "did you mean `data.size`?"),
         ("weights=imagenet", "did you mean `model.weights`?"),
         // the nearest name of the table itself is nearer
-        ("model.dorpout=0.1", "did you mean `dropout`?"),
-        ("stage.0.Epochs=3", "did you mean `epochs`?"),
+        ("model.dorpout=0.1", "did you mean `model.dropout`?"),
+        ("stage.0.Epochs=3", "did you mean `stage.0.epochs`?"),
+        ("stage.all.Epochs=3", "did you mean `stage.all.epochs`?"),
+        ("stage.0.scheduler=cosine", "did you mean `stage.0.schedule`?"),
+        ("stage.0.momentum=0.9", "did you mean `stage.0.betas`?"),
+        ("stage.all.freeze=10", "did you mean `stage.all.train`?"),
+        ("imgsz=64", "did you mean `data.size`?"),
+        ("data.pretrained=true", "did you mean `model.weights`?"),
         ("modle.dropout=0.1", "did you mean `model.dropout`?"),
         ("modle.nothing=0.1", "did you mean `model`?"),
         // there are both
-        ("distill.weights=0.5", "did you mean `weight` or `model.weights`?"),
+        ("distill.weights=0.5", "did you mean `distill.weight` or `model.weights`?"),
     ] {
         assert_eq!(hint_of_one(assignment), expected, "{assignment}");
     }
@@ -83,6 +89,14 @@ fn a_key_in_the_wrong_place_of_a_file_is_told_its_header() {
         "did you mean `seed` at the top of the file, before the first table?"
     );
     assert_eq!(hint_in_file("[model]", "[model]\nstage = 3"), "did you mean `stages`?");
+    let stage =
+        |line: &str| hint_in_file("[[stage]]\nname = \"a\"", &format!("[[stage]]\n{line}\nname = \"a\""));
+    assert_eq!(stage("scheduler = \"cosine\""), "did you mean `schedule`?");
+    assert_eq!(stage("momentum = 0.9"), "did you mean `betas`?");
+    for (table, header) in [("train", "[[stage]]"), ("optimizer", "[[stage]]"), ("dataset", "[data]")] {
+        let hint = hint_in_file("[model]", &format!("[{table}]\nepochs = 3\n[model]"));
+        assert_eq!(hint, format!("such keys stand under `{header}` here"));
+    }
 }
 
 #[test]
@@ -114,6 +128,7 @@ fn names_are_found_in_any_case() {
             "`imagenet` takes timm's published weights, which `hema weights fetch` brings",
         ),
         ("augment.operators.0.name=Rotate", "did you mean `rotate`?"),
+        ("augment.operators.0.name=RandomHorizontalFlip", "did you mean `flip-horizontal`?"),
     ] {
         assert_eq!(hint_of_one(assignment), expected, "{assignment}");
     }

@@ -133,3 +133,19 @@ fn the_model_averages_over_the_views_of_its_recipe() {
     let error = Recipe::load("cnn", &["tta=flip"]).unwrap_err();
     assert!(error.to_string().contains("unknown set of views `flip`"), "{error}");
 }
+
+#[test]
+fn of_epochs_with_equal_accuracy_the_one_with_the_lowest_loss_is_kept() {
+    let fixture = Fixture::new();
+    // so slow that the accuracy stands still
+    let recipe = recipe(&["stage.all.lr=1e-7", "stage.all.schedule=constant", "stage.1.epochs=5"]);
+    let Outcome::Finished { best_epoch, best } = fixture.run("run", &recipe, Start::Fresh, FOREVER).unwrap()
+    else {
+        panic!("interrupted")
+    };
+    let epochs = History::read(&fixture.out("run").join("metrics.csv")).unwrap().epochs;
+    let equal: Vec<_> = epochs.iter().filter(|epoch| epoch.val.value(&ACCURACY) == best).collect();
+    let lowest = equal.iter().min_by(|a, b| a.val.loss.total_cmp(&b.val.loss)).unwrap();
+    assert_eq!(best_epoch, lowest.epoch);
+    assert!(best_epoch > equal[0].epoch, "the first of the equal epochs would show nothing");
+}
