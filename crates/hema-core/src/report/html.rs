@@ -153,12 +153,7 @@ pub(super) fn listed(names: &[String]) -> String {
 
 /// A message of the terminal as a sentence: what stands in backticks is code. Escaped.
 pub(super) fn message(text: &str) -> String {
-    let parts = text.split('`').enumerate();
-    let marked = each(parts, |(at, part)| match at % 2 {
-        0 => escape(part),
-        _ => format!("<code>{}</code>", escape(part)),
-    });
-    capital(&marked) + "."
+    capital(&with_code(text)) + "."
 }
 
 /// A path that may break between its folders. Escaped.
