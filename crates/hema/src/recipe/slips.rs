@@ -143,12 +143,11 @@ pub(super) fn in_override(
     let unknown = last(&problem.key).to_owned();
     let mut found = elsewhere(&problem, name, top);
     let own = of_its_table(&found, &problem).map(|path| last(path).to_owned());
-    let problem = match own.or_else(|| nearest_here(&problem)) {
-        // the name alone is no key of an override
-        Some(near) if problem.hint.as_ref().is_some_and(|hint| hint.starts_with("did you mean")) => {
-            problem.hint(format!("did you mean `{}`?", in_place_of(&unknown, &near, path)))
-        }
-        _ => problem,
+    // the name alone is no key of an override
+    let proposes = problem.hint.as_ref().is_some_and(|hint| hint.starts_with("did you mean"));
+    let problem = match own.or_else(|| nearest_here(&problem).filter(|_| proposes)) {
+        Some(near) => problem.hint(format!("did you mean `{}`?", in_place_of(&unknown, &near, path))),
+        None => problem,
     };
     if unknown == **name {
         found.retain(|path| !is_beside(path, &problem));

@@ -83,6 +83,11 @@ impl Position {
         if possible { Ok(()) } else { Err(Error::new("its position is none of a run by its recipe")) }
     }
 
+    /// Whether a value of the chosen metric equals that of the best epoch, and the loss is lower than there.
+    pub(super) fn is_equal_with_lower_loss(&self, value: f64, loss: f64) -> bool {
+        self.best.is_some_and(|(_, best)| value == best) && self.best_loss.is_some_and(|least| loss < least)
+    }
+
     /// Moves on to the start of the next stage.
     pub(super) fn next_stage(&mut self) {
         self.stage += 1;

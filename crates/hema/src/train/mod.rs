@@ -320,8 +320,8 @@ impl<'a> Run<'a> {
         let (value, loss) = (self.judge.value(validated), self.judge.loss(validated));
         let improves = |best: f64| self.judge.improves(value, best);
         // of equals the one with the lower loss is kept, and patience does not heed it
-        let improves_loss = |best| value == best && self.position.best_loss.is_some_and(|least| loss < least);
-        let improved = self.position.best.is_none_or(|(_, best)| improves(best) || improves_loss(best));
+        let lower_loss = self.position.is_equal_with_lower_loss(value, loss);
+        let improved = lower_loss || self.position.best.is_none_or(|(_, best)| improves(best));
         let improved_stage = self.position.stage_best.is_none_or(improves);
 
         let position = &mut self.position;

@@ -155,7 +155,7 @@ fn a_wrong_override_is_named() {
         ("modle.dropout=1", "--set modle.dropout=1: unknown key `modle` | did you mean `model.dropout`?"),
         (
             "stage.all.bach_size=32",
-            "--set stage.all.bach_size=32: unknown key `bach_size` | did you mean `batch_size`?",
+            "--set stage.all.bach_size=32: unknown key `bach_size` | did you mean `stage.all.batch_size`?",
         ),
         (
             "stage.2.lr=1",

@@ -147,5 +147,7 @@ fn of_epochs_with_equal_accuracy_the_one_with_the_lowest_loss_is_kept() {
     let equal: Vec<_> = epochs.iter().filter(|epoch| epoch.val.value(&ACCURACY) == best).collect();
     let lowest = equal.iter().min_by(|a, b| a.val.loss.total_cmp(&b.val.loss)).unwrap();
     assert_eq!(best_epoch, lowest.epoch);
-    assert!(best_epoch > equal[0].epoch, "the first of the equal epochs would show nothing");
+    let position = Position { best: Some((1, 0.5)), best_loss: Some(1.0), ..Position::default() };
+    assert!(position.is_equal_with_lower_loss(0.5, 0.9));
+    assert!(!position.is_equal_with_lower_loss(0.5, 1.0) && !position.is_equal_with_lower_loss(0.4, 0.9));
 }
