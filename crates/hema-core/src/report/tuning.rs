@@ -212,7 +212,6 @@ mod tests {
             named.map(|(i, metric)| trial(&format!("trial-{i}"), ["1", "a"], *metric)).collect()
         };
         let tuning = |metrics: &[Option<f64>]| Tuning {
-            notation: Notation::Percent,
             metric: "accuracy".into(),
             notation: Notation::Percent,
             higher_is_better: true,
