@@ -13,7 +13,6 @@ use hema::run_folder::{read_json, title, write_json};
 use hema::spreadsheet::defused;
 use hema::{Audited, file};
 
-use super::Args;
 use crate::output::{Printer, printable};
 use crate::places::free;
 
@@ -33,21 +32,20 @@ pub(super) const PREDICTIONS: &str = "predictions.csv";
 /// is, and one in the place of the new one that a person has edited is put aside. `clean_command` writes the
 /// cleaned set.
 pub(super) fn write_findings(
-    args: &Args,
     out: &Path,
+    table: &Path,
     audited: &Audited,
     record: &AuditRecord,
     clean_command: String,
     printer: &Printer,
 ) -> Result<()> {
     let (source, audit) = (&audited.source, &audited.audit);
-    let table = args.apply.clone().unwrap_or_else(|| out.join(FINDINGS));
     if let Some(checksum) = record.findings_checksum {
         put_edited_aside(out, checksum, printer)?;
-        audit::write_findings(&table, &audit.findings, source)?;
+        audit::write_findings(table, &audit.findings, source)?;
     }
     write_json(&out.join(RECORD), record)?;
-    let title = format!("Audit of {}", title(&args.data));
+    let title = format!("Audit of {}", title(Path::new(&record.data)));
     let findings_file = table.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let report = AuditReport { title, source, audit, record, findings_file, clean_command };
     let page = render_audit(&report)?;
