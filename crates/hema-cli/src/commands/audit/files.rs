@@ -29,24 +29,23 @@ pub(super) const PAGE: &str = "audit.html";
 pub(super) const PREDICTIONS: &str = "predictions.csv";
 
 /// Writes the findings as a table, as a record and as a page. A file of findings that was read is left as it
-/// is (`applied`), and one in the place of the new one that a person has edited is put aside. `clean_command`
-/// writes the cleaned set.
+/// is, and one in the place of the new one that a person has edited is put aside. `clean_command` writes the
+/// cleaned set.
 pub(super) fn write_findings(
-    (data, applied): (&Path, Option<&Path>),
     out: &Path,
+    table: &Path,
     audited: &Audited,
     record: &AuditRecord,
     clean_command: String,
     printer: &Printer,
 ) -> Result<()> {
     let (source, audit) = (&audited.source, &audited.audit);
-    let table = applied.map_or_else(|| out.join(FINDINGS), Path::to_path_buf);
     if let Some(checksum) = record.findings_checksum {
         put_edited_aside(out, checksum, printer)?;
-        audit::write_findings(&table, &audit.findings, source)?;
+        audit::write_findings(table, &audit.findings, source)?;
     }
     write_json(&out.join(RECORD), record)?;
-    let title = format!("Audit of {}", title(data));
+    let title = format!("Audit of {}", title(Path::new(&record.data)));
     let findings_file = table.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let report = AuditReport { title, source, audit, record, findings_file, clean_command };
     let page = render_audit(&report)?;

@@ -118,8 +118,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(out) = &args.out {
         let table = args.apply.clone().unwrap_or_else(|| out.join(FINDINGS));
         let clean_command = data.anywhere()?.clean(&absolute(&table)?).to_string();
-        let from = (&*args.data, args.apply.as_deref());
-        write_findings(from, out, &audited, &record, clean_command, printer)?;
+        write_findings(out, &table, &audited, &record, clean_command, printer)?;
         if let Some(evidence) = &audited.model {
             file::write_atomic(&out.join(PREDICTIONS), |w| write_predictions(w, &audited.source, evidence))?;
         }
