@@ -93,8 +93,8 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// # Errors
 /// A file that cannot be opened or holds another kind of value.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = file::read_text(path, MOST_BYTES)?;
-    serde_json::from_str(&text).map_err(|e| no_record(&e, path))
+    let bytes = file::read(path, MOST_BYTES)?;
+    serde_json::from_slice(&bytes).map_err(|e| no_record(&e, path))
 }
 
 fn no_record(reason: &serde_json::Error, path: &Path) -> Error {

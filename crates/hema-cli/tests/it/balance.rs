@@ -118,7 +118,7 @@ fn what_cannot_be_balanced_is_said() {
     let error = place.hema("data balance cells out --sampler oversample --part val").error();
     assert!(error.contains("the part `train`, which is to be balanced, is not among"), "{error}");
     let error = place.hema("data balance cells cells --sampler oversample").error();
-    assert!(error.contains("cells: exists already"), "{error}");
+    assert!(error.contains("cells: lies inside the data itself"), "{error}");
     let error = place.hema("data balance cells out.csv --sampler oversample").error();
     assert!(error.contains("is no file of its own, which a manifest could name"), "{error}");
     place.hema("data balance cells out.csv --sampler undersample").succeeds();

@@ -45,6 +45,7 @@ fn an_evaluation_that_was_killed_goes_on_to_the_same_record() {
     let other = place.hema("evaluate other --data few --suite blood-c --out judged").succeeds();
     assert!(!other.err.contains("going on"), "{other:?}");
     std::fs::rename(place.path("kept"), &journal).unwrap();
+    std::fs::remove_file(place.path("judged/evaluation.json")).unwrap();
 
     let said = place.hema(&words("judged")).succeeds();
     assert!(said.err.contains("going on with an evaluation that has judged "), "{said:?}");

@@ -40,15 +40,15 @@ const MODEL: Option<Reader> = Some(Reader {
 const EVALUATION: Option<Reader> = Some(Reader {
     command: "report FILE --out page.html",
     name: "evaluation",
-    newest: 2,
+    newest: 3,
     hint: "it was written by a newer hema; update",
 });
 
 const ARTEFACTS: [Artefact; 7] = [
     Artefact { file: "run/best.safetensors", format: 3, reader: MODEL },
     Artefact { file: "run/last.safetensors", format: 3, reader: MODEL },
-    Artefact { file: "run/evaluation.json", format: 2, reader: EVALUATION },
-    Artefact { file: "judged/evaluation.json", format: 2, reader: EVALUATION },
+    Artefact { file: "run/evaluation.json", format: 3, reader: EVALUATION },
+    Artefact { file: "judged/evaluation.json", format: 3, reader: EVALUATION },
     Artefact { file: "made/ensemble.safetensors", format: 4, reader: MODEL },
     Artefact { file: "made/soup.safetensors", format: 3, reader: MODEL },
     Artefact { file: "found/audit.json", format: 1, reader: None },

@@ -28,8 +28,8 @@ fn what_is_no_model_is_refused() {
     hint: check the path
     ");
     assert_snapshot!(error("cells"), @r"
-    error: cells: a folder without best.safetensors, expected a model file or a run directory
-    hint: a run directory gets its model at the end of its first epoch
+    error: cells: is a data set, expected a model
+    hint: the model comes first and the images behind it: they may be swapped
     ");
     assert_snapshot!(error("run/checkpoint.safetensors"), @r"
     error: run/checkpoint.safetensors: a safetensors file without a `hema` manifest, expected a model trained by hema

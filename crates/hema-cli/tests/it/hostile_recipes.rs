@@ -149,7 +149,7 @@ fn unknown_names_suggest_known_ones() {
     error: unknown suite `degrade`
     hint: did you mean `degraded`?
     ");
-    assert_snapshot!(place.hema("evaluate run --data cells --part vall").error(), @"error: part is `vall` (expected train, val or test)");
+    assert_snapshot!(place.hema("evaluate run --data cells --part vall").error(), @"error: part is `vall` (expected train, val, test or all)");
     assert_snapshot!(place.hema("list modles").error(), @r"
     error: there is nothing called `modles` to list
     hint: did you mean `models`?

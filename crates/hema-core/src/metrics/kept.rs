@@ -50,9 +50,10 @@ pub fn kept_under_all(conditions: &[&[Kept]]) -> Vec<Kept> {
     let count = conditions.len() as u64;
     let together = |row: usize| {
         let of = || conditions.iter().map(|rows| &rows[row]);
-        let images: u64 = of().map(|kept| kept.images).sum();
-        let errors: u64 = of().map(|kept| kept.errors).sum();
-        let right = images - errors;
+        // a record may have been edited
+        let sum = |count: fn(&Kept) -> u64| of().map(count).fold(0, u64::saturating_add);
+        let (images, errors) = (sum(|kept| kept.images), sum(|kept| kept.errors));
+        let right = images.saturating_sub(errors);
         Kept {
             threshold: conditions[0][row].threshold,
             images,

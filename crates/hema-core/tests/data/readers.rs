@@ -68,7 +68,7 @@ fn shards_in_a_folder_come_before_those_in_its_folder_data() {
 }
 
 #[test]
-fn every_reader_has_a_name_of_its_own_and_stands_in_the_hint_for_a_wrong_input() {
+fn every_reader_has_a_name_of_its_own_and_the_hint_for_a_wrong_input_leads_to_them() {
     let names: BTreeSet<&str> = READERS.iter().map(|reader| reader.name).collect();
     assert_eq!(names.len(), READERS.len());
     let dir = folder();
@@ -76,8 +76,6 @@ fn every_reader_has_a_name_of_its_own_and_stands_in_the_hint_for_a_wrong_input()
     std::fs::create_dir(&empty).unwrap();
     for wrong in [file(&dir, "notes.txt", b"hello"), file(&dir, "nothing", b""), empty] {
         let hint = open_error(&wrong);
-        for reader in READERS {
-            assert!(hint.contains(reader.name) && hint.contains(reader.about), "{}: {hint}", reader.name);
-        }
+        assert!(hint.contains("`hema list readers`"), "{hint}");
     }
 }

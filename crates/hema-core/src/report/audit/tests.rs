@@ -140,7 +140,7 @@ fn however_much_is_found_the_page_stays_small() {
     let check = page(&source, &together);
     let check = section(&check, "unreadable");
     assert_eq!(pictures(check), 8);
-    let heading = "<h3>180 images <small>60 eosinophil, 60 erythroblast, 60 ig, 8 shown</small></h3>";
+    let heading = "<h3>180 images <small>60 eosinophil, 60 erythroblast, 60 ig, 8 of them shown</small></h3>";
     assert!(check.contains(heading), "{check}");
     for class in ["eosinophil", "erythroblast", "ig"] {
         assert!(check.contains(&format!("{class}/0000.png: {class}")), "{class} is shown");
