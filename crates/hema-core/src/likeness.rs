@@ -48,7 +48,7 @@ enum Slack {
 const NUMBERS: [Number; 6] = [
     Number {
         name: "side",
-        words: "pixels on a side",
+        words: "side in pixels",
         above: "larger",
         below: "smaller",
         slack: Slack::Times(4.0, 1.5),
@@ -258,7 +258,7 @@ mod tests {
             Likeness(BTreeMap::from([("proportions".into(), [0.98, 1.0]), ("side".into(), [90.0, 110.0])]));
         let said =
             |number: usize, found| likeness.beyond(&NUMBERS[number], found).map(|unlike| unlike.to_string());
-        assert_eq!(said(0, 554.3).as_deref(), Some("larger: pixels on a side 554, in training 90 to 110"));
+        assert_eq!(said(0, 554.3).as_deref(), Some("larger: side in pixels 554, in training 90 to 110"));
         assert_eq!(said(1, 0.5).as_deref(), Some("narrower: width by height 0.50, in training 0.98 to 1.00"));
         assert_eq!((said(0, 164.0), said(0, 23.0), said(2, 9.0)), (None, None, None));
         let both = likeness.and(&Likeness(BTreeMap::from([("side".into(), [100.0, 500.0])])));

@@ -77,3 +77,24 @@ fn of_a_model_that_does_not_know_what_it_saw_the_part_tells_what_it_may_have_see
     assert!(second_line("all").starts_with("Scored on all images: if the model was trained on some of them"));
     assert!(second_line("test").starts_with("score "));
 }
+
+#[test]
+fn images_that_are_plainly_no_cells_of_the_kind_are_to_be_looked_at() {
+    let place = Place::with_run();
+    let said = place.hema("predict run cells").succeeds();
+    assert!(!said.err.contains("unlike") && !said.out.contains("unlike-training"), "{said:?}");
+
+    for name in ["field", "other field"] {
+        let field = hema::Image::filled(96, 48, [230, 200, 210]).to_png().unwrap();
+        place.write(&format!("new/{name}.png"), &field);
+    }
+    std::fs::copy(place.path("cells/ig/0000.png"), place.path("new/cell.png")).unwrap();
+    let said = place.hema("predict run new --columns file,refer,reason").succeeds();
+    let warning = "warning: 2 of 3 images are plainly unlike those that the model was trained on (";
+    assert!(said.err.starts_with(warning), "{said:?}");
+    assert!(said.err.contains("wider 2") && said.err.contains("the first: field.png ("), "{said:?}");
+    let rows: Vec<&str> = said.out.lines().collect();
+    assert_eq!(rows[..2], ["file,refer,reason", "cell.png,,"], "{said:?}");
+    let reason = "width by height 2.00, in training 1.00 to 1.00";
+    assert!(rows[2].starts_with("field.png,yes,\"unlike-training: ") && rows[2].contains(reason), "{said:?}");
+}

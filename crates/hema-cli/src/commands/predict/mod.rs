@@ -142,7 +142,8 @@ fn classify(
         progress.set(done, "images");
     });
     let skipped = images.first().skipped().to_vec();
-    let rows = rows::rows(&source, &skipped, args.sure, shown)?;
+    let unlike = model.unlike_training(images.first())?;
+    let rows = rows::rows(&source, &skipped, args.sure, unlike, shown)?;
     progress.clear();
     let mut weights = predictions.class_weights().unwrap_or_default().to_vec();
     // a class that the model must not choose has no weight

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hema::likeness::Unlike;
 use hema::metrics::Excluded;
 use hema::prevalence::{self, ClassWeight};
 use hema::{Classifier, Error, Result};
@@ -21,7 +22,34 @@ pub(super) fn warnings(model: &Classifier, classified: &Classified) -> Vec<Strin
         format!("{excluded}: can these classes really not occur? the column `excluded` has their probability")
     });
     let doubt = prevalence::doubt(&classified.weights);
-    [excluded, doubt, named_alike(&classified.rows)].into_iter().flatten().collect()
+    let rows = &classified.rows;
+    [unlike_training(rows), excluded, doubt, named_alike(rows)].into_iter().flatten().collect()
+}
+
+/// A sentence on images that are plainly unlike what the model was trained on.
+fn unlike_training(rows: &[Row]) -> Option<String> {
+    let unlike: Vec<(&Row, &Vec<Unlike>)> = rows
+        .iter()
+        .filter_map(|row| match &row.doubt {
+            Some(Doubt::UnlikeTraining(numbers)) => Some((row, numbers)),
+            _ => None,
+        })
+        .collect();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for number in unlike.iter().flat_map(|(_, numbers)| *numbers) {
+        *counts.entry(number.what).or_default() += 1;
+    }
+    let counts: Vec<String> = counts.iter().map(|(what, count)| format!("{what} {count}")).collect();
+    let (row, numbers) = unlike.first()?;
+    Some(format!(
+        "{} of {} images are plainly unlike those that the model was trained on ({}), and its answers about them say \
+         nothing; the first: {} ({})",
+        unlike.len(),
+        rows.len(),
+        counts.join(", "),
+        row.path,
+        numbers.first()?
+    ))
 }
 
 /// A sentence on images of which nearly all got one name.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use hema::data::{Notice, Skipped, Source};
+use hema::likeness::Unlike;
 use hema::metrics::{Excluded, is_sure};
 use hema::prevalence::ClassWeight;
 use hema::{Prediction, Result};
@@ -38,6 +39,8 @@ pub(super) enum Doubt {
     LowProbability,
     /// It looks most like a class that the model was told not to choose.
     ExcludedClass,
+    /// It is plainly unlike what the model was trained on, in these numbers.
+    UnlikeTraining(Vec<Unlike>),
     /// It could not be read.
     Unreadable(String),
 }
@@ -48,6 +51,7 @@ impl Doubt {
         match self {
             Self::LowProbability => "low probability",
             Self::ExcludedClass => "excluded class",
+            Self::UnlikeTraining(_) => "unlike training",
             Self::Unreadable(_) => "unreadable",
         }
     }
@@ -58,13 +62,18 @@ impl fmt::Display for Doubt {
         match self {
             Self::LowProbability => f.write_str("low-probability"),
             Self::ExcludedClass => f.write_str("excluded-class"),
+            Self::UnlikeTraining(numbers) => {
+                let numbers: Vec<String> = numbers.iter().map(Unlike::to_string).collect();
+                write!(f, "unlike-training: {}", numbers.join("; "))
+            }
             Self::Unreadable(reason) => write!(f, "unreadable: {reason}"),
         }
     }
 }
 
 /// The rows of all images, in the order of the inputs: `predictions` of those that could be read, in that
-/// order, and `skipped` ones. With a lowest probability that is believed, `sure`, answers are doubted by it.
+/// order, and `skipped` ones. Those are doubted that are `unlike` what the model was trained on, a list for
+/// each prediction, and with a lowest probability that is believed, `sure`, those below it.
 ///
 /// # Errors
 /// The first prediction that failed.
@@ -72,16 +81,21 @@ pub(super) fn rows(
     source: &Source,
     skipped: &[Skipped],
     sure: Option<f64>,
+    unlike: Vec<Vec<Unlike>>,
     mut predictions: impl Iterator<Item = Result<Prediction>>,
 ) -> Result<Vec<Row>> {
     let reasons: HashMap<usize, &str> = skipped.iter().map(|image| (image.index, &*image.reason)).collect();
+    let mut unlike = unlike.into_iter();
     let mut rows = Vec::with_capacity(source.len());
     for (image, entry) in source.entries().iter().enumerate() {
         let (answer, doubt) = if let Some(reason) = reasons.get(&image) {
             (None, Some(Doubt::Unreadable((*reason).to_owned())))
         } else {
             let Some(prediction) = predictions.next().transpose()? else { break };
-            let doubt = sure.and_then(|sure| doubt(&prediction, sure));
+            let doubt = match unlike.next() {
+                Some(numbers) if !numbers.is_empty() => Some(Doubt::UnlikeTraining(numbers)),
+                _ => sure.and_then(|sure| doubt(&prediction, sure)),
+            };
             (Some(prediction), doubt)
         };
         rows.push(Row { image, path: entry.path.to_owned(), answer, doubt });
@@ -107,7 +121,7 @@ pub(super) fn excluded(rows: &[Row]) -> Excluded {
 pub(super) fn split_in_words(rows: &[Row], sure: f64) -> String {
     let doubtful: Vec<&Doubt> = rows.iter().filter_map(|row| row.doubt.as_ref()).collect();
     let of = |words: &str| doubtful.iter().filter(|doubt| doubt.words() == words).count();
-    let reasons: Vec<String> = ["low probability", "excluded class", "unreadable"]
+    let reasons: Vec<String> = ["low probability", "excluded class", "unlike training", "unreadable"]
         .into_iter()
         .filter(|words| of(words) > 0)
         .map(|words| format!("{words} {}", of(words)))
