@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hema::data::{Notice, Skipped};
 pub(crate) use hema::error::printable;
 use hema::error::{Error, Result};
-use hema::metrics::{Metric, Notation, share_in_percent};
+use hema::metrics::{Metric, Notation};
 use hema::watch::skipped_images;
 use hema::{Phase, Watch, file};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -265,15 +265,12 @@ impl Drop for Bars<'_> {
 
 /// A share in percent with one decimal; one that is not quite all or nothing does not read as such.
 pub(crate) fn percent(share: f64) -> String {
-    share_in_percent(share).map_or("-".into(), |digits| format!("{digits} %"))
+    Notation::Percent.text(share)
 }
 
 /// The value of a metric, as its row says that the terminal writes it.
 pub(crate) fn metric_text(metric: &Metric, value: f64) -> String {
-    match metric.notation {
-        Notation::Percent => percent(value),
-        Notation::Number => format!("{value:.3}"),
-    }
+    metric.notation.text(value)
 }
 
 /// Columns padded to their widest cell; the first is flush left, the others flush right.

@@ -456,7 +456,8 @@ pub fn fit(task: &Task, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
     match train::fit(task, observer, stop)? {
         Outcome::Finished { best_epoch, best } => {
             let metric = recipe.select.describe();
-            observer.note(&format!("done: best validation {metric} {best:.4} in epoch {best_epoch}"));
+            let best = recipe.select.metric.notation.text(best);
+            observer.note(&format!("done: best validation {metric} {best} in epoch {best_epoch}"));
             Ok(best_epoch)
         }
         Outcome::Interrupted { step } => {

@@ -27,7 +27,7 @@ fn a_run_says_how_it_goes_and_leaves_everything_behind() {
     stage train: # epoch, each of # steps of # images, adamw, learning rate # falling along a cosine, rising in the first # % of the steps
     training cnn_gap in fp32 into run
     train epoch # loss # val loss # val accuracy # % # images/s # s best accuracy so far
-    done: best validation accuracy # in epoch #
+    done: best validation accuracy # % in epoch #
     judging the model of epoch # on the validation images
     report: run/report.html
     next: hema evaluate run --data cells --part test --suite degraded

@@ -1,5 +1,6 @@
 //! The contract of a metric: its row, and where its value is shown.
 
+use super::percent::share_in_percent;
 use super::tally::Tally;
 
 /// A single number that says how good predictions are.
@@ -44,6 +45,17 @@ pub enum Notation {
     Percent,
     /// A number with three decimals.
     Number,
+}
+
+impl Notation {
+    /// A value in plain text, as `98.7 %` or `0.987`; `-` for what is no number.
+    pub fn text(self, value: f64) -> String {
+        match self {
+            Self::Percent => share_in_percent(value).map_or("-".into(), |digits| format!("{digits} %")),
+            Self::Number if value.is_finite() => format!("{value:.3}"),
+            Self::Number => "-".into(),
+        }
+    }
 }
 
 /// A place where metrics are shown.

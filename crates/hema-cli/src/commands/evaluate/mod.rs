@@ -113,7 +113,8 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
     }
     if !evaluation.kept.is_empty() {
         printer.result("");
-        printer.result("how many images can be left to it, unchanged and degraded:");
+        let degraded = if evaluation.suites.is_empty() { "" } else { ", unchanged and degraded" };
+        printer.result(&format!("how many images can be left to it{degraded}:"));
         printer.result(&table(&kept::rows(evaluation)));
     }
     tell_what_was_assumed(evaluation, unchanged, printer);

@@ -25,7 +25,7 @@ use super::inputs::Inputs;
 use super::resuming::{check_holds_no_runs, check_same_recipe, stopped};
 use crate::commands::weights::warn_of_weights;
 use crate::next;
-use crate::output::{Bars, Printer, percent, table};
+use crate::output::{Bars, Printer, table};
 use crate::status::Status;
 
 /// The runs of a series.
@@ -314,10 +314,7 @@ fn page_of(folder: &Path, series: Series, names: &[String], made_by: Provenance)
 
 /// A score for people: mean, standard deviation, the lowest and the highest.
 fn row(score: &SeriesScore) -> Vec<String> {
-    let text = |value: f64| match score.notation {
-        Notation::Percent => percent(value),
-        Notation::Number => format!("{value:.3}"),
-    };
+    let text = |value: f64| score.notation.text(value);
     let deviation = match score.notation {
         Notation::Percent => format!("{:.1} points", 100.0 * score.deviation),
         Notation::Number => format!("{:.3}", score.deviation),
