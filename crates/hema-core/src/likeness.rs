@@ -51,7 +51,7 @@ const NUMBERS: [Number; 6] = [
         words: "side in pixels",
         above: "larger",
         below: "smaller",
-        slack: Slack::Times(4.0, 1.5),
+        slack: Slack::Times(4.0, 2.0),
     },
     Number {
         name: "proportions",
