@@ -5,10 +5,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use hema::data::OnBadImage;
-use hema::error::{Error, Result};
-use hema::shell_word;
+use hema::error::Result;
 use hema::split::Part;
 use hema::training::Plan;
+use hema::{file, shell_word};
 
 use crate::output::Printer;
 use crate::places::free;
@@ -155,9 +155,8 @@ pub(crate) struct AuditedData {
 impl AuditedData {
     /// The same by paths that hold from any folder.
     pub(crate) fn anywhere(&self) -> Result<Self> {
-        let absolute = |path: &PathBuf| std::path::absolute(path).map_err(|e| Error::io(path, &e));
-        let split = self.split.as_ref().map(absolute).transpose()?;
-        Ok(Self { data: absolute(&self.data)?, split, ..*self })
+        let split = self.split.as_deref().map(file::absolute).transpose()?;
+        Ok(Self { data: file::absolute(&self.data)?, split, ..*self })
     }
 
     /// Audits them again, as they were.

@@ -98,7 +98,7 @@ impl Places {
     /// Two files under one name; a file that the command reads, or that its data would be read with from then
     /// on; a file of a run; a file of another kind.
     pub(crate) fn check(&self, printer: &Printer) -> Result<()> {
-        let named = self.writes.iter().filter(|output| !is_stream(&output.path));
+        let named = self.writes.iter().filter(|output| !file::is_stream(&output.path));
         let real: Vec<(PathBuf, &Output)> = named.map(|output| (real(&output.path), output)).collect();
         for (i, (path, output)) in real.iter().enumerate() {
             if real[..i].iter().any(|(other, _)| other == path) {
@@ -210,11 +210,6 @@ fn is_harmless(path: &Path) -> bool {
 
 fn refuse(output: &Output, why: &str) -> Error {
     Error::new(why).at(&output.path).hint("choose another place to write to")
-}
-
-/// Whether bytes written there replace nothing, as in a pipe.
-fn is_stream(path: &Path) -> bool {
-    file::is_stdout(path) || fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// The first of numbered paths, from 1 on, at which nothing is.

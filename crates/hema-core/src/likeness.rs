@@ -14,8 +14,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::measurements::colour::Colour;
-use crate::audit::measurements::quality::{Luma, Quality};
-use crate::data::{Dataset, Picture};
+use crate::audit::measurements::quality::{Luma, sharpness};
+use crate::data::Dataset;
 use crate::error::Result;
 use crate::sample::Image;
 
@@ -93,10 +93,9 @@ const NUMBERS: [Number; 6] = [
 /// An image in numbers: its side, the root of its area in pixels; its width by its height; the luma of its
 /// background, 0 to 255; red and blue of the background by green; how steep its edges are, 0 where it has
 /// none.
-fn measure(image: Image, (width, height): (usize, usize)) -> [f64; NUMBERS.len()] {
-    let luma = Luma::of(&image);
-    let [r, g, b] = Colour::of(&image, &luma).background;
-    let quality = Quality::of(&Picture { image, file: None }, &luma);
+fn measure(image: &Image, (width, height): (usize, usize)) -> [f64; NUMBERS.len()] {
+    let luma = Luma::of(image);
+    let [r, g, b] = Colour::of(image, &luma).background;
     let (width, height) = (width as f64, height as f64);
     [
         (width * height).sqrt(),
@@ -104,7 +103,7 @@ fn measure(image: Image, (width, height): (usize, usize)) -> [f64; NUMBERS.len()
         0.299 * r + 0.587 * g + 0.114 * b,
         r / g.max(1.0),
         b / g.max(1.0),
-        quality.sharpness.unwrap_or(0.0),
+        sharpness(&luma).unwrap_or(0.0),
     ]
 }
 
@@ -196,7 +195,7 @@ impl Likeness {
 }
 
 fn measure_all(images: &Dataset) -> Result<Vec<[f64; NUMBERS.len()]>> {
-    let measure = |i: usize| Ok(measure(images.image(i)?, images.original_dimensions(i)));
+    let measure = |i: usize| Ok(measure(&images.image(i)?, images.original_dimensions(i)));
     (0..images.len()).into_par_iter().map(measure).collect()
 }
 

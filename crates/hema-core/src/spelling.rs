@@ -14,6 +14,15 @@ pub(crate) fn printed(text: &str) -> String {
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A number of things in words: `1 file`, `2 classes`.
+pub fn counted(count: u64, thing: &str) -> String {
+    match count {
+        1 => format!("1 {thing}"),
+        _ if thing.ends_with('s') => format!("{count} {thing}es"),
+        _ => format!("{count} {thing}s"),
+    }
+}
+
 /// Text of others as one line that steers no terminal and no page: control characters, marks that turn the
 /// direction of writing, and separators of lines are replaced by a sign.
 pub fn printable(text: &str) -> String {

@@ -190,13 +190,16 @@ mod tests {
         (0..source.len()).collect()
     }
 
+    /// What a model that has seen none of these images says of them.
+    fn opinion(predictor: &Predictor, source: &Source, images: &[usize]) -> ModelEvidence {
+        ask(predictor, &Seen::default(), source, images, &LoadOptions::default(), &|_| ()).unwrap()
+    }
+
     #[test]
     fn only_the_images_asked_for_are_judged() {
         let folder = tempfile::tempdir().unwrap();
         let source = data(folder.path());
-        let opinion =
-            ask(&predictor(&source), &Seen::default(), &source, &[3, 20], &LoadOptions::default(), &|_| ())
-                .unwrap();
+        let opinion = opinion(&predictor(&source), &source, &[3, 20]);
         let judged: Vec<usize> = (0..source.len()).filter(|i| opinion.embeddings[*i].is_some()).collect();
         assert_eq!(judged, [3, 20]);
     }
@@ -206,9 +209,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let source = data(folder.path());
         let predictor = predictor(&source);
-        let opinion =
-            ask(&predictor, &Seen::default(), &source, &all(&source), &LoadOptions::default(), &|_| ())
-                .unwrap();
+        let opinion = opinion(&predictor, &source, &all(&source));
         assert!(!opinion.out_of_fold);
         assert_eq!((opinion.embeddings.len(), opinion.probabilities.len()), (24, 24));
         assert_eq!((&opinion.embeddings[0], &opinion.probabilities[0]), (&None, &None));
@@ -225,15 +226,7 @@ mod tests {
         data(folder.path());
         std::fs::rename(folder.path().join("a/07.png"), folder.path().join("b/swapped.png")).unwrap();
         let source = data::open(folder.path()).unwrap();
-        let opinion = ask(
-            &predictor(&source),
-            &Seen::default(),
-            &source,
-            &all(&source),
-            &LoadOptions::default(),
-            &|_| (),
-        )
-        .unwrap();
+        let opinion = opinion(&predictor(&source), &source, &all(&source));
         let unfolded = out_of_fold(opinion, &source, &[vec![1, 2], vec![3, 4, 5]], 4).unwrap();
         assert!(unfolded.out_of_fold);
         assert_eq!(unfolded.probabilities[0], None);
@@ -248,15 +241,7 @@ mod tests {
     fn folds_are_even_and_keep_copies_together() {
         let folder = tempfile::tempdir().unwrap();
         let source = data(folder.path());
-        let opinion = ask(
-            &predictor(&source),
-            &Seen::default(),
-            &source,
-            &all(&source),
-            &LoadOptions::default(),
-            &|_| (),
-        )
-        .unwrap();
+        let opinion = opinion(&predictor(&source), &source, &all(&source));
         let copies = [vec![1, 2], vec![3, 14, 20]];
         let fold_of = folds_of(&opinion, &source, &copies, 3);
         assert_eq!(fold_of[0], None);

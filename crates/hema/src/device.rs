@@ -7,7 +7,7 @@ use burn::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig, cache::CacheConfi
 use burn::tensor::Device;
 #[cfg(any(feature = "gpu", feature = "cuda"))]
 use burn::tensor::DeviceType;
-use hema_core::error::{Error, Result};
+use hema_core::error::{Error, Result, counted};
 
 /// A kind of device: its name for `--device`, and the devices of it that this machine has.
 pub struct Kind {
@@ -77,7 +77,7 @@ pub fn name(device: &Device) -> String {
     }
     debug_assert!(is_cpu(device));
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    format!("cpu, {threads} thread{}", if threads == 1 { "" } else { "s" })
+    format!("cpu, {}", counted(threads as u64, "thread"))
 }
 
 /// Whether it is the processor, which has kernels of its own.

@@ -60,8 +60,7 @@ impl RunInfo {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, run: &Path) -> Result<()> {
-        let data = std::path::absolute(&self.data).map_err(|e| Error::io(&self.data, &e))?;
-        write_json(&run.join(RUN_INFO), &Self { data })
+        write_json(&run.join(RUN_INFO), &Self { data: file::absolute(&self.data)? })
     }
 
     /// Reads the file of a run whose data must still be there.

@@ -91,12 +91,9 @@ pub fn choose_part(
             None => Ok(("all".into(), None)),
         };
     };
-    let part: Part = match part.unwrap_or("val") {
-        name if name.parse::<Part>().is_err() => {
-            return Err(Error::new(format!("part is `{name}` (expected train, val, test or all)")));
-        }
-        name => name.parse()?,
-    };
+    let name = part.unwrap_or("val");
+    let unknown = |_| Error::new(format!("part is `{name}` (expected train, val, test or all)"));
+    let part: Part = name.parse().map_err(unknown)?;
     Ok((part.to_string(), Some(split.indices(source, part)?)))
 }
 

@@ -192,9 +192,7 @@ impl ModelArgs {
         }
         Ok(model)
     }
-}
 
-impl ModelArgs {
     /// The error of a model that cannot be opened, or the better one where it is a data set.
     fn or_swapped(&self, error: Error) -> Error {
         let is_data = || {

@@ -76,9 +76,7 @@ impl Command {
             Self::List(args) => list::run(args, printer),
         }
     }
-}
 
-impl Command {
     /// What the command reads and writes.
     fn places(&self) -> Places {
         match self {

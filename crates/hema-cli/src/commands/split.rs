@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use hema::audit;
 use hema::data::{self, Notice, Skipped, Source};
-use hema::error::{Error, Result};
+use hema::error::{Error, Result, counted};
 use hema::file;
 use hema::split::{Fractions, GroupPattern, Part, Split, SplitPlan, redundant_copies};
 use serde::Serialize;
@@ -362,7 +362,7 @@ fn account(args: &Args, summary: &Summary) -> Vec<String> {
     let mut lines = Vec::new();
     let [groups, images] = summary.groups;
     if groups > 0 {
-        lines.push(format!("kept together: {} of {images} images", some(groups, "group")));
+        lines.push(format!("kept together: {} of {images} images", counted(groups as u64, "group")));
     }
     match (args.duplicates, summary.copies) {
         (Duplicates::Ignore, _) => lines.push("copies were not looked for".into()),
@@ -370,7 +370,7 @@ fn account(args: &Args, summary: &Summary) -> Vec<String> {
         (Duplicates::Together, [sets, images]) => {
             lines.push(format!(
                 "kept together: {} of {images} images that show the same picture",
-                some(sets, "set")
+                counted(sets as u64, "set")
             ));
         }
         (Duplicates::Drop, [1, images]) => {
@@ -384,11 +384,6 @@ fn account(args: &Args, summary: &Summary) -> Vec<String> {
         lines.push(format!("left out: {} images, which are in no part", summary.left_out));
     }
     lines
-}
-
-/// A number of things in words.
-fn some(count: usize, thing: &str) -> String {
-    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }
 
 /// Names unreadable images, copies whose labels differ, and pictures that are there too often to be cells.

@@ -92,10 +92,6 @@ fn as_text<S: Serializer>(path: &Path, serializer: S) -> std::result::Result<S::
     serializer.collect_str(&path.display())
 }
 
-fn sides_of(image: &Image) -> [u32; 2] {
-    [image.width() as u32, image.height() as u32]
-}
-
 /// Decoded images of one size, with their entries. Clones and subsets share the pixels.
 #[derive(Clone)]
 pub struct Dataset {
@@ -148,7 +144,7 @@ impl Dataset {
             in_flight,
             |_, picture| {
                 let image = picture.and_then(|picture| {
-                    let sides = sides_of(&picture.image);
+                    let sides = [picture.image.width(), picture.image.height()].map(|side| side as u32);
                     preprocess.apply(&picture.image).map(|image| (image, sides))
                 });
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1);

@@ -100,15 +100,6 @@ impl Notice {
     }
 }
 
-/// A number of things in words: `1 file`, `2 classes`.
-pub(crate) fn counted(count: u64, thing: &str) -> String {
-    match count {
-        1 => format!("1 {thing}"),
-        _ if thing.ends_with('s') => format!("{count} {thing}es"),
-        _ => format!("{count} {thing}s"),
-    }
-}
-
 /// Things of one kind, counted, of which the first are named.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {

@@ -7,12 +7,12 @@ use super::classes::{self, ClassList, match_classes, number_of};
 use super::deep::{Range, White};
 use super::entries::{Entries, Entry};
 use super::memory::Reservation;
-use super::notice::{Notice, Subject, counted};
+use super::notice::{Notice, Subject};
 use super::part::Part;
 use super::place::{Fetched, Place};
 use super::place_table::PlaceTable;
 use super::remarks::{Marked, Remark, Remarks};
-use crate::error::{Error, Result, suggest};
+use crate::error::{Error, Result, counted, suggest};
 use crate::sample::Image;
 use crate::spelling::quoted;
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -33,6 +33,14 @@ pub fn create_folder(folder: &Path) -> Result<()> {
         }
         None => write_error(folder, &e),
     })
+}
+
+/// A path that holds from any folder; links are not followed.
+///
+/// # Errors
+/// An empty path; a working folder that is gone.
+pub fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|e| Error::io(path, &e))
 }
 
 /// The folder that a path lies in.

@@ -50,8 +50,8 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
     replace_at(path, None, write).map_err(|e| write_error(path, &e))
 }
 
-/// Whether what is written to this path goes by, as into a pipe.
-pub(crate) fn is_stream(path: &Path) -> bool {
+/// Whether what is written to this path goes by, as into a pipe, and replaces nothing.
+pub fn is_stream(path: &Path) -> bool {
     matches!(Target::at(path), Ok(Target::Stream))
 }
 

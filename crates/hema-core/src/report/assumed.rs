@@ -41,9 +41,9 @@ pub(super) fn weights(findings: &Findings) -> String {
         + &aid(
             "<code>--adapt-prevalence</code> weighs each class by how often the model itself seems to see it among these \
              images. The weights are <strong>no differential</strong>: they repeat the model's own mistakes, and their \
-             95\u{202f}% intervals (bootstrap over the images) know only how few the images are: a model that is wrong about \
-             these images is outside them. They often raise the \
-             accuracy, and can lower the recall of a class and the truth of the probabilities, as the columns show.",
+             95\u{202f}% intervals (bootstrap over the images) know only how few the images are: a model that is wrong \
+             about these images is outside them. They often raise the accuracy, and can lower the recall of a class and the \
+             truth of the probabilities, as the columns show.",
         )
 }
 

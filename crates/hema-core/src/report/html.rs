@@ -96,7 +96,12 @@ pub(super) fn decimal(value: f64) -> String {
 
 /// The value of a metric, written as its row says.
 pub(super) fn metric(metric: &Metric, value: f64) -> String {
-    match metric.notation {
+    noted(metric.notation, value)
+}
+
+/// A value, written so.
+pub(super) fn noted(notation: Notation, value: f64) -> String {
+    match notation {
         Notation::Percent => percent(value),
         Notation::Number => decimal(value),
     }

@@ -57,7 +57,8 @@ fn table(caption: &str, kept: &[Kept]) -> String {
         )
     });
     let table = format!(
-        "<table><caption>{caption}</caption><thead><tr><th scope=\"col\">Probability at least</th><th scope=\"col\" class=\"n\">Images kept</th>\
+        "<table><caption>{caption}</caption><thead><tr><th scope=\"col\">Probability at least</th>\
+         <th scope=\"col\" class=\"n\">Images kept</th>\
          <th scope=\"col\" class=\"n\">Right of these</th><th scope=\"col\" class=\"n\">Errors left</th></tr></thead>\
          <tbody>{rows}</tbody></table>"
     );

@@ -131,7 +131,8 @@ fn heat_map(suite: &str, mut rows: Vec<&Corruption>) -> String {
         format!("<tr><th scope=\"row\">{}{mark}</th>{cells}{mean}</tr>", words(row.name))
     });
     let table = format!(
-        "<table class=\"matrix heat\"><caption>Suite: {}</caption><thead><tr><th class=\"corner\" scope=\"col\">{}</th>{heads}{}\
+        "<table class=\"matrix heat\"><caption>Suite: {}</caption><thead><tr>\
+         <th class=\"corner\" scope=\"col\">{}</th>{heads}{}\
          </tr></thead><tbody>{body}</tbody></table>",
         words(suite),
         if scaled { "severity →" } else { "condition" },

@@ -73,9 +73,9 @@ fn draw(test: &RateTest) -> String {
     plot.draw("Loss of each step, and smoothed", &finding, &body)
         + &aid(format!(
             "Each step of a short run takes a higher learning rate than the one before. Left, the rate is too low to learn \
-             anything; right, the loss goes up and does not come back; it is drawn no \
-             higher than one and a half times where it began. A good peak rate lies well before the lowest point of the smoothed line; the \
-             dotted lines are a tenth of that point and where the line falls fastest.{finding}"
+             anything; right, the loss goes up and does not come back; it is drawn no higher than one and a half times where \
+             it began. A good peak rate lies well before the lowest point of the smoothed line; the dotted lines are a \
+             tenth of that point and where the line falls fastest.{finding}"
         ))
 }
 

@@ -92,7 +92,8 @@ fn scores(groups: &[Group]) -> String {
     .concat();
     let heads = each(groups, |group| format!("<th scope=\"col\" class=\"n\">{}</th>", group.head));
     let table = format!(
-        "<table class=\"calibration\"><thead><tr><th scope=\"col\">Score</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        "<table class=\"calibration\"><thead><tr><th scope=\"col\">Score</th>{heads}</tr></thead>\
+         <tbody>{rows}</tbody></table>"
     );
     scroll_box("Scores of the probabilities", &table)
 }

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::findings::{Findings, mean};
 use super::html::{
-    aid, capital, decimal, each, escape, interval, percent, percent_bare, points_bare, scroll_box, words,
+    aid, capital, decimal, each, escape, interval, noted, percent, percent_bare, points_bare, scroll_box,
+    words,
 };
 use super::origin::Origin;
 use super::page::page;
@@ -78,10 +79,7 @@ impl SeriesScore {
     }
 
     fn text(&self, value: f64) -> String {
-        match self.notation {
-            Notation::Percent => percent(value),
-            Notation::Number => decimal(value),
-        }
+        noted(self.notation, value)
     }
 
     /// The standard deviation, of percentages in percentage points.

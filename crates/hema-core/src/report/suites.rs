@@ -54,7 +54,8 @@ fn row(findings: &Findings, suite: &SuiteScores, relative: bool) -> String {
         None => String::new(),
     };
     format!(
-        "<tr><th scope=\"row\">{}<small>{} conditions at {} px</small></th>{}{}{}{}{}<td class=\"n\">{}<small>{}</small>{worst_range}</td>{relative}</tr>",
+        "<tr><th scope=\"row\">{}<small>{} conditions at {} px</small></th>{}{}{}{}{}\
+         <td class=\"n\">{}<small>{}</small>{worst_range}</td>{relative}</tr>",
         words(&suite.name),
         suite.conditions,
         suite.size,

@@ -1,7 +1,7 @@
 //! The page of a search over recipe values: the trials by rank, and the metric over every value that was
 //! searched.
 
-use super::html::{aid, capital, counted, decimal, each, escape, percent, scroll_box};
+use super::html::{aid, capital, counted, each, escape, noted, scroll_box};
 use super::origin::Origin;
 use super::page::page;
 use super::plot::{Axis, Plot};
@@ -110,10 +110,7 @@ impl Tuning {
     }
 
     fn metric_text(&self, metric: f64) -> String {
-        match self.notation {
-            Notation::Percent => percent(metric),
-            Notation::Number => decimal(metric),
-        }
+        noted(self.notation, metric)
     }
 
     /// The metric over the values of a key, of the trials that had the most epochs and of all others.

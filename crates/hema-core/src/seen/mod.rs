@@ -54,13 +54,6 @@ pub struct Known {
     pub chosen: u64,
 }
 
-impl Known {
-    /// Images that the model has seen in any way.
-    pub fn seen(&self) -> u64 {
-        self.trained + self.chosen
-    }
-}
-
 impl Seen {
     /// The prints of images that a model is trained on, and of others that it is chosen or calibrated by, all
     /// as the model is shown them.

@@ -1,15 +1,10 @@
 //! The print of an image: what is kept of it so that it is known again.
 
-use sha2::{Digest as _, Sha256};
-
+use crate::audit::copies::groups::{CLOSE, LOOSE};
 use crate::audit::copies::hash::{Spectrum, Transform};
+use crate::audit::measurements::fingerprint::digest_pixels;
 use crate::audit::measurements::thumbnail::Thumbnail;
 use crate::sample::Image;
-
-/// How much the lowest frequencies of a copy may differ from those of the picture, of 1: much where
-/// highlights were, or would be, cut off.
-const CLOSE: f32 = 0.05;
-const LOOSE: f32 = 0.15;
 
 /// Fewest bits that are set in the hashes of a picture worth comparing: one that is symmetric, or a faint one
 /// on an even ground, has next to none.
@@ -18,7 +13,7 @@ const FEWEST_SET: u32 = 16;
 /// A digest and two perceptual hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Print {
-    /// Start of the SHA-256 of the sides and pixels.
+    /// Half of the digest of the sides and pixels.
     pub(super) digest: u64,
     /// The hashes of the picture laid upright; zero where there is too little to compare.
     pub(super) hashes: [u64; 2],
@@ -53,9 +48,8 @@ impl Print {
 
 /// The digest by which the very same pixels are known.
 pub(super) fn digest(image: &Image) -> u64 {
-    let sides = [image.width(), image.height()].map(|side| (side as u64).to_le_bytes());
-    let hash = Sha256::new().chain_update(sides.concat()).chain_update(image.pixels()).finalize();
-    u64::from_le_bytes(std::array::from_fn(|byte| hash[byte]))
+    let whole = digest_pixels(image);
+    u64::from_le_bytes(std::array::from_fn(|byte| whole[byte]))
 }
 
 /// The hashes of every way in which a copy of this image could lie upright; none where there is too little to

@@ -201,9 +201,9 @@ pub fn read_text(path: &Path) -> Result<String> {
 
 /// Reads a file whose keys are those of a struct.
 pub(super) fn read_document<T: Keys>(text: &str, author: Author) -> Result<T> {
-    let table = parse_toml(text)?;
-    read_table(&Value::Table(table.clone()), &Place::top(author))
-        .map_err(|problem| locate(text, slips::in_file(problem, &table, T::TABLE)))
+    let file = Value::Table(parse_toml(text)?);
+    read_table(&file, &Place::top(author))
+        .map_err(|problem| locate(text, slips::in_file(problem, &file, T::TABLE)))
 }
 
 /// Reads TOML.

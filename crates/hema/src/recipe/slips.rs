@@ -106,7 +106,7 @@ pub fn key_called(name: &str) -> Option<&'static str> {
 }
 
 /// The problem with a key of a file, with a hint to where such a key stands.
-pub(super) fn in_file(problem: Problem, file: &toml::Table, top: Table) -> Problem {
+pub(super) fn in_file(problem: Problem, file: &toml::Value, top: Table) -> Problem {
     if problem.siblings.is_empty() {
         return problem;
     }

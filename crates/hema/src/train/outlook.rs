@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hema_core::error::Result;
+use hema_core::error::{Result, counted};
 use hema_core::report::{ShownImage, TrainingData};
 
 use super::setup::model_spec;
@@ -96,9 +96,9 @@ fn describe(stage: &Stage, images: usize) -> String {
     });
     format!(
         "stage {name}:{trains} {}, each of {} of {}, {}, learning rate {lr}, {schedule}{warmup}{early}",
-        many(*epochs, "epoch"),
-        many(stage.steps_per_epoch(images), "step"),
-        many(stage.batch_size.min(images) as u64, "image"),
+        counted(*epochs, "epoch"),
+        counted(stage.steps_per_epoch(images), "step"),
+        counted(stage.batch_size.min(images) as u64, "image"),
         stage.optimizer.row().name()
     )
 }
@@ -140,16 +140,12 @@ fn too_few_steps(index: usize, stage: &Stage, images: usize) -> Option<String> {
             "stage {}: its {} of {} {} at most, not the learning rate of {}: almost nothing is learnt; \
              lower `stage.{index}.batch_size`, raise `stage.{index}.epochs`, or set `stage.{index}.schedule=constant`",
             stage.name,
-            many(steps, "step"),
-            many(stage.batch_size.min(images) as u64, "image"),
+            counted(steps, "step"),
+            counted(stage.batch_size.min(images) as u64, "image"),
             if steps == 1 { format!("reaches {highest:.1e}") } else { format!("reach {highest:.1e}") },
             stage.lr
         )
     })
-}
-
-fn many(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// A count with a comma between thousands.

@@ -3,12 +3,12 @@
 mod files;
 mod print;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use hema::audit::{Action, AuditRecord, Threshold, find_check, findings_checksum};
 use hema::data::write::{self, Form, Options};
-use hema::error::{Error, Result};
+use hema::error::Result;
 use hema::{Audited, Auditing, file};
 
 use super::args::{DeviceArg, White, output, tell_unfinished};
@@ -117,7 +117,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let data = audited_data(args, &audited);
     if let Some(out) = &args.out {
         let table = args.apply.clone().unwrap_or_else(|| out.join(FINDINGS));
-        let clean_command = data.anywhere()?.clean(&absolute(&table)?).to_string();
+        let clean_command = data.anywhere()?.clean(&file::absolute(&table)?).to_string();
         write_findings(out, &table, &audited, &record, clean_command, printer)?;
         if let Some(evidence) = &audited.model {
             file::write_atomic(&out.join(PREDICTIONS), |w| write_predictions(w, &audited.source, evidence))?;
@@ -179,11 +179,6 @@ fn lead_on(args: &Args, data: &AuditedData, record: &AuditRecord, printer: &Prin
     if let Some(command) = command {
         printer.next(&command);
     }
-}
-
-/// A path that holds from any folder.
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|e| Error::io(path, &e))
 }
 
 /// The audit that the arguments ask for.

@@ -16,7 +16,7 @@ use hema::recipe::Recipe;
 use hema::record::{Evaluation, SuiteScores};
 use hema::run_folder::{EVALUATION, REPORT, SPLIT, read_json};
 use hema::train::{self, CHECKPOINT, Claimed};
-use hema::{data, shell_word, tta};
+use hema::{data, file, shell_word, tta};
 
 use self::asked::{AUDIT, Asked, What};
 use super::args::{DeviceArg, Overrides, output};
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args, run_words: &RunWords, printer: &Printer) -> Resul
     let mut asked = Asked {
         contents: Some(contents),
         findings: None,
-        data: std::path::absolute(&args.data).map_err(|e| Error::io(&args.data, &e))?,
+        data: file::absolute(&args.data)?,
         recipe: args.recipe.clone(),
         overrides: args.overrides.list.clone(),
         tta: args.tta.clone(),

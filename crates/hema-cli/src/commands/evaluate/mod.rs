@@ -162,7 +162,6 @@ fn suite_rows(evaluation: &Evaluation, suite: &SuiteScores) -> Vec<Vec<String>> 
     let row = |name: String, value: String, interval: Option<String>| {
         vec![name, value, interval.unwrap_or_default()]
     };
-    let range = |[low, high]: [f64; 2]| format!("{} to {}", percent(low), percent(high));
     let name = &suite.name;
     let mut rows = vec![row(
         format!("accuracy, suite {name}"),
@@ -201,6 +200,11 @@ fn suite_rows(evaluation: &Evaluation, suite: &SuiteScores) -> Vec<Vec<String>> 
     rows
 }
 
+/// An interval of shares in percent.
+fn range([low, high]: [f64; 2]) -> String {
+    format!("{} to {}", percent(low), percent(high))
+}
+
 /// A difference in percentage points, with its sign.
 fn points(difference: f64) -> String {
     let digits = format!("{:+.1}", 100.0 * difference);
@@ -210,7 +214,6 @@ fn points(difference: f64) -> String {
 fn class_rows(scores: &Scores) -> Vec<Vec<String>> {
     let header = ["class", "images", "recall", "95 % interval", "precision", "95 % interval"];
     let header = header.map(String::from).to_vec();
-    let range = |[low, high]: [f64; 2]| format!("{} to {}", percent(low), percent(high));
     let row = |(class, c): (usize, &ClassScores)| {
         // a class that is never predicted has no precision
         let is_named = scores.named(class) > 0;

@@ -37,8 +37,8 @@ const MOST_CANDIDATES: usize = 1024;
 
 /// How much the lowest frequencies of a copy may differ, where neither picture has highlights and where one
 /// has.
-const CLOSE: f32 = 0.05;
-const LOOSE: f32 = 0.15;
+pub(crate) const CLOSE: f32 = 0.05;
+pub(crate) const LOOSE: f32 = 0.15;
 
 /// Images that show the same picture.
 #[derive(Clone, Debug, PartialEq)]

@@ -68,7 +68,8 @@ fn head_of<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
     (std::array::from_fn(|i| head[i]), rest)
 }
 
-fn digest_pixels(image: &Image) -> Digest {
+/// The digest of an image's sides and pixels.
+pub(crate) fn digest_pixels(image: &Image) -> Digest {
     let sides = Sha256::new()
         .chain_update((image.width() as u64).to_le_bytes())
         .chain_update((image.height() as u64).to_le_bytes());

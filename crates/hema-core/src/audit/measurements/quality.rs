@@ -40,7 +40,7 @@ impl Quality {
             brightest,
             clipped: luma.histogram[250..].iter().map(share).sum(),
             entropy: luma.histogram.iter().map(share).map(bits).sum(),
-            sharpness: sharpness(luma, f64::from(brightest - darkest)),
+            sharpness: sharpness(luma),
             blockiness: blockiness(luma),
             jpeg_setting: picture.file.as_deref().and_then(jpeg_quality),
         }
@@ -92,7 +92,8 @@ fn percentile(histogram: &[u32], share: f64) -> usize {
 }
 
 /// See [`Quality::sharpness`].
-fn sharpness(luma: &Luma, contrast: f64) -> Option<f64> {
+pub(crate) fn sharpness(luma: &Luma) -> Option<f64> {
+    let contrast = f64::from(luma.percentile(0.99) - luma.percentile(0.01));
     let (width, height) = (luma.width / 2, luma.pixels.len() / luma.width / 2);
     if width < 8 || height < 8 || contrast < 1.0 {
         return None;

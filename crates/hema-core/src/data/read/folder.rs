@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use super::leftovers;
 use super::listing::{Listing, MAX_TABLE, is_ignored, is_table};
 use crate::data::decode::has_picture_name;
-use crate::data::notice::{Notice, Subject, Tally, counted};
+use crate::data::notice::{Notice, Subject, Tally};
 use crate::data::place::Place;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::file;
 
 /// Most folders visited through links: a few links that lead to each other's folders make any number.

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::data::decode;
-use crate::data::notice::{Notice, Subject, Tally, counted};
-use crate::error::Result;
+use crate::data::notice::{Notice, Subject, Tally};
+use crate::error::{Result, counted};
 
 /// Endings of files that go along with data sets and are no images: nobody misses them.
 const COMPANIONS: [&str; 60] = [

@@ -20,13 +20,13 @@ use crate::data::classes::{self, ClassList, MAX_LABEL, standard_classes};
 use crate::data::decode;
 use crate::data::deep::{Numbers, Range, White};
 use crate::data::entries::Entry;
-use crate::data::notice::{Notice, Subject, Tally, counted};
+use crate::data::notice::{Notice, Subject, Tally};
 use crate::data::npy::{self, Header, NumberKind, shape_text};
 use crate::data::part::Part;
 use crate::data::place::{Coding, PixelLayout, Place};
 use crate::data::scattered::{self, Scattered};
 use crate::data::source::Contents;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::file;
 use crate::sample::Image;
 

@@ -4,13 +4,13 @@
 use rayon::prelude::*;
 
 use crate::data::entries::{Entries, Entry};
-use crate::data::notice::{Notice, Subject, counted};
+use crate::data::notice::{Notice, Subject};
 use crate::data::page_name::page_path;
 use crate::data::place::{Fetched, Place};
 use crate::data::place_table::PlaceTable;
 use crate::data::source::Contents;
 use crate::data::tiff::{Pages, has_tiff_name};
-use crate::error::Result;
+use crate::error::{Result, counted};
 
 /// Puts the pages of TIFF files into the place of the files. Only directories are read, of files that are
 /// named like TIFF files; where a file is no picture, decoding will say so.

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use crate::data::notice::{Notice, Subject, Tally, counted};
+use crate::data::notice::{Notice, Subject, Tally};
+use crate::error::counted;
 
 /// Largest `.cls` or `.json` read, in bytes.
 pub(super) const MAX_SIDECAR: u64 = 64 << 10;

@@ -9,10 +9,10 @@ use unicode_normalization::UnicodeNormalization;
 use crate::data::classes::key;
 use crate::data::decode::{has_picture_name, is_named};
 use crate::data::entries::Entry;
-use crate::data::notice::{Notice, Subject, Tally, counted};
+use crate::data::notice::{Notice, Subject, Tally};
 use crate::data::page_name::file_and_page;
 use crate::data::part::Part;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 
 /// Hands out paths, none of them twice.
 pub(super) struct Names {

@@ -51,7 +51,11 @@ fn warnings(runs: &[RunReport], findings: &[Findings], entries: &[Entry]) -> Str
         );
     }
     if findings.iter().any(|f| f.evaluation.data.synthetic) {
-        warnings.push("<strong>Synthetic cells:</strong> at least one run was scored on drawn cells; its scores say nothing about real blood.".to_owned());
+        warnings.push(
+            "<strong>Synthetic cells:</strong> at least one run was scored on drawn cells; its scores say nothing \
+             about real blood."
+                .to_owned(),
+        );
     }
     warnings.extend(flattered(runs));
     each(warnings, |w| format!("<p class=\"warning\" role=\"note\">{w}</p>"))

@@ -41,7 +41,8 @@ fn shares(
         format!("<tr><th scope=\"row\">{name}</th>{cells}</tr>")
     });
     let table = format!(
-        "<table class=\"matrix heat runs\"><thead><tr><td class=\"corner\"></td>{heads}</tr></thead><tbody>{body}</tbody></table>"
+        "<table class=\"matrix heat runs\"><thead><tr><td class=\"corner\"></td>{heads}</tr></thead>\
+         <tbody>{body}</tbody></table>"
     );
     let bold = if table.contains(" best\">") { format!(" {}", paired::BOLD) } else { String::new() };
     beside(&(scroll_box(label, &table) + &legend(false)), format!("{about}{bold}"))

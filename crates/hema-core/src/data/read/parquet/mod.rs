@@ -34,11 +34,11 @@ use super::shards;
 use crate::data::blob::{Blob, Stream};
 use crate::data::classes::{self, ClassList, MAX_LABEL};
 use crate::data::entries::{Entries, Entry};
-use crate::data::notice::{Notice, Subject, Tally, counted};
+use crate::data::notice::{Notice, Subject, Tally};
 use crate::data::place::{Coding, Place, check_file_size};
 use crate::data::place_table::PlaceTable;
 use crate::data::source::Contents;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 
 /// Values read at a time.
 const BATCH: usize = 256;
