@@ -176,8 +176,12 @@ pub fn unseen_accuracy<'a>(conditions: impl IntoIterator<Item = &'a ConditionSco
 /// Model that was judged, as a report describes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelSummary {
-    /// Path or paths of the model, as given.
+    /// Path or paths of the model, as given; the name and version of the model in the box.
     pub path: String,
+    /// CRC-32C of the contents of each member's file, by which a model is known again wherever it lies; empty
+    /// in older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checksums: Vec<u32>,
     /// Architecture name, for example `tf_efficientnetv2_b0`.
     pub architecture: String,
     /// Trainable parameters.
@@ -206,6 +210,18 @@ pub struct ModelSummary {
     /// Epochs that were done of those planned, where the model is that of a run which is not finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<[u64; 2]>,
+}
+
+impl ModelSummary {
+    /// Path and checksums together, as `builtin@1 (crc32c:1c2d3e4f)`: what results say that made them.
+    pub fn called(&self) -> String {
+        let checksums: Vec<String> = self.checksums.iter().map(|sum| format!("crc32c:{sum:08x}")).collect();
+        if checksums.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{} ({})", self.path, checksums.join(", "))
+        }
+    }
 }
 
 /// The views of records from before there were any.

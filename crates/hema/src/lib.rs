@@ -1,7 +1,7 @@
 //! Train, judge and deploy blood-cell image classifiers that keep working when the images get worse.
 //!
 //! ```no_run
-//! let model = hema::Classifier::open("runs/v2b0")?;
+//! let model = hema::Classifier::open("builtin")?; // the model in the box; or a run, as "runs/v2b0"
 //! for cell in model.classify(["cells/", "more.zip"])? {
 //!     println!("{}: {} ({:.1} %)", cell.path(), cell.label(), 100.0 * cell.probability());
 //! }
@@ -18,8 +18,8 @@
 //!
 //! # Classify
 //!
-//! [`Classifier`] opens a model file, a run's folder, an ensemble or a folder of timm's, and classifies
-//! paths, picture files in memory or decoded [`Image`]s of any size: it crops, resizes and scales as the
+//! [`Classifier`] opens the model in the box, a model file, a run's folder, an ensemble or a folder of timm's,
+//! and classifies paths, picture files in memory or decoded [`Image`]s of any size: it crops, resizes and scales as the
 //! model was trained. [`Classifier::options`] says on which device, over which views, among which classes.
 //! [`Classifier::predict`] is an iterator, for data sets of any size.
 //!
@@ -58,6 +58,7 @@
 
 mod memory;
 
+pub mod builtin;
 pub mod device;
 pub mod device_check;
 pub mod nn;

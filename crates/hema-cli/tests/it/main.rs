@@ -4,6 +4,7 @@
 mod audit;
 mod augment;
 mod balance;
+mod builtin;
 mod challenge;
 mod data;
 mod disk;

@@ -15,7 +15,7 @@ use hema_core::seen::Seen;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ModelSpec, Network};
-use crate::weights::{self, Shapes, StateDict};
+use crate::weights::{self, Packing, Shapes, StateDict};
 
 /// Format number of a file with a single model, and of its [`Manifest`]; raised when an older reader would
 /// misunderstand the file. The next number is taken by [`ENSEMBLE_FORMAT`].
@@ -113,10 +113,18 @@ impl Bundle {
     /// # Errors
     /// The path and the system's reason.
     pub fn write(&self, path: &Path) -> Result<()> {
+        self.write_as(path, Packing::Single)
+    }
+
+    /// Writes the file with its weights stored in this way, whole or not at all.
+    ///
+    /// # Errors
+    /// The path and the system's reason; a weight beyond the range of the packing.
+    pub fn write_as(&self, path: &Path, packing: Packing) -> Result<()> {
         let manifest = Manifest { format: FORMAT, ..self.manifest.clone() };
         let json = serde_json::to_string(&manifest)
             .map_err(|e| Error::new(format!("manifest cannot be written: {e}")).at(path))?;
-        write(path, &json, &self.tensors)
+        weights::write_as(path, &self.tensors, &[(KEY.to_owned(), json)].into(), packing)
     }
 }
 

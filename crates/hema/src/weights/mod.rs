@@ -11,7 +11,7 @@ mod published;
 mod state;
 
 pub(crate) use file::{Header, MAX_BYTES};
-pub use file::{TensorFile, read, write};
+pub use file::{Packing, TensorFile, read, write, write_as};
 pub use hub_cache::HubCache;
 pub use import::{Imported, import};
 pub use pretrained::{HUB_FILE, check_fits, find_pretrained, start_from};

@@ -43,6 +43,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
         format: EVALUATION_FORMAT,
         provenance: provenance("hema evaluate runs/blood/model.safetensors --data pbc.tar --part test"),
         model: ModelSummary {
+            checksums: vec![0x1c2d_3e4f],
             path: "runs/blood/model.safetensors".into(),
             architecture: "tf_efficientnetv2_b0".into(),
             parameters: 5_868_992,
