@@ -4,6 +4,7 @@
 mod audit;
 mod augment;
 mod balance;
+mod card;
 mod challenge;
 mod data;
 mod disk;
@@ -16,6 +17,7 @@ mod formats;
 mod hostile_data;
 mod hostile_models;
 mod hostile_recipes;
+mod licences;
 mod metrics;
 mod next;
 mod outputs;
