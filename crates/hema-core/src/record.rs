@@ -54,6 +54,27 @@ pub struct Evaluation {
     /// Images that could not be read and were left out, with the reason; for a run those of training too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<Skipped>,
+    /// How fast the unchanged images were predicted; `None` in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<Speed>,
+}
+
+/// How fast decoded images were predicted, on the device that the record's provenance names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Speed {
+    /// Images predicted, each over all views.
+    pub images: u64,
+    /// Seconds that they took, one batch after the other, reading and decoding left out.
+    pub seconds: f64,
+    /// What feature maps were stored in: `fp32` or `bf16`.
+    pub precision: String,
+}
+
+impl Speed {
+    /// Images a second.
+    pub fn rate(&self) -> f64 {
+        self.images as f64 / self.seconds
+    }
 }
 
 /// The weights of classes that a model estimated from the images (see [`crate::prevalence`]), and its scores

@@ -76,6 +76,7 @@ pub mod schedule;
 pub mod watch;
 
 pub mod model_file;
+pub mod origins;
 
 pub mod predict;
 
@@ -91,6 +92,7 @@ mod logistic;
 mod auditing;
 mod classifier;
 pub mod evaluate;
+pub mod model_card;
 pub mod run_folder;
 pub mod split_choice;
 pub mod training;
@@ -109,5 +111,6 @@ pub use classifier::{Classifier, ClassifierOptions, Prediction, Predictions};
 pub use command_line::{command_line, shell_word};
 pub use distinct::distinct_names;
 pub use evaluate::{Evaluating, evaluate, evaluate_dataset};
+pub use model_card::ModelCard;
 pub use training::{FinishedRun, Training};
 pub use watch::{Phase, Watch};

@@ -49,6 +49,8 @@ fn left_out(manifest: &Manifest) -> Result<Written> {
         fitted_on: _,
         seen: _,
         likeness: _,
+        origins: _,
+        trained: _,
         provenance: _,
         format: _,
         model: _,

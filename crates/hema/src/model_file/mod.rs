@@ -22,7 +22,7 @@ use crate::builtin;
 use crate::weights::{self, Header};
 use bundle::{KEY, Kind};
 
-pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, FittedOn, Manifest};
+pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, FittedOn, Manifest, Trained};
 pub use ensemble::{Ensemble, Fitted, Member, Weighting};
 
 pub use several::{BEST, LAST, SEARCH, SERIES, SUMMARY, expand, run_of, runs_inside, series};

@@ -1,4 +1,5 @@
-//! Where the first weights of a run come from, what of them is new, and which images they have seen.
+//! Where the first weights of a run come from, what of them is new, which images they have seen, and whose
+//! they are.
 
 use hema_core::data::{are_same_classes, match_classes};
 use hema_core::error::Result;
@@ -6,8 +7,9 @@ use hema_core::seen::Seen;
 
 use crate::model::{ModelSpec, Network};
 use crate::model_file::{self, Place};
+use crate::origins::known_origins;
 use crate::recipe::Weights;
-use crate::weights::{self, Taken};
+use crate::weights::{self, Origin, Published, Taken};
 
 /// A network at the start of a run.
 pub(super) struct Started {
@@ -17,6 +19,8 @@ pub(super) struct Started {
     pub(super) line: Option<String>,
     /// Prints of the images that the model of that file had seen.
     pub(super) seen: Seen,
+    /// Published weights that the network starts from, perhaps through other models.
+    pub(super) origins: Option<Vec<Origin>>,
 }
 
 /// The network with its first weights.
@@ -34,7 +38,9 @@ pub(super) fn start_weights(
     classes: &[String],
 ) -> Result<Started> {
     let place = match start {
-        Weights::None => return Ok(Started { network, line: None, seen: Seen::default() }),
+        Weights::None => {
+            return Ok(Started { network, line: None, seen: Seen::default(), origins: Some(Vec::new()) });
+        }
         Weights::Imagenet => Place::File(weights::find_pretrained(&spec.name)?),
         Weights::Path(path) => model_file::find(path)?,
     };
@@ -68,5 +74,13 @@ pub(super) fn start_weights(
         "weights: {loaded} tensors loaded from {}, {new}, {left_out} of the file left out{of_classes}",
         path.display()
     );
-    Ok(Started { network, line: Some(line), seen: before.map(|before| before.seen).unwrap_or_default() })
+    let origins = match (&before, start) {
+        (Some(before), _) => known_origins(before),
+        (None, Weights::Imagenet) => {
+            Some(Published::of_model(&spec.name).map(Origin::published).into_iter().collect())
+        }
+        (None, _) => Some(vec![Origin::of_file(path)]),
+    };
+    let seen = before.map(|before| before.seen).unwrap_or_default();
+    Ok(Started { network, line: Some(line), seen, origins })
 }

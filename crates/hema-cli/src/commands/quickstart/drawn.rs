@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use hema::data::Dataset;
 use hema::error::{ErrorKind, Result};
+use hema::provenance::Provenance;
 use hema::recipe::Recipe;
 use hema::run_folder::REPORT;
 use hema::train::{Claimed, Start, Task};
-use hema::{Classifier, Device, command_line, file, shell_word, synthetic, training};
+use hema::{Classifier, Device, ModelCard, command_line, device, file, shell_word, synthetic, training};
 
 use super::RECIPE;
 use crate::commands::evaluate;
@@ -40,6 +41,7 @@ pub(super) fn run(out: &Path, printer: &Printer) -> Result<Status> {
         recipe: &recipe,
         train: &training_cells,
         val: &val,
+        data: "synthetic cells",
         synthetic: true,
         out: &out,
         start: Start::Fresh,
@@ -63,6 +65,8 @@ pub(super) fn run(out: &Path, printer: &Printer) -> Result<Status> {
         .suite("degraded")
         .out(&*out)
         .run(&mut Bars::new(printer))?;
+    let made_by = Provenance::now(command_line(), device::name(&device));
+    ModelCard::read(&out, &[], made_by)?.write_into(&out)?;
     write_samples(&test, &out.join("cells"))?;
     evaluate::print(&evaluation, printer)?;
     printer.note(&format!("open {} in a browser", shell_word(&out.join(REPORT))));
