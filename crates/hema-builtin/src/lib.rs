@@ -7,7 +7,7 @@
 /// Number of the model. It rises with every other model, so that old results can be named: `builtin@1`.
 pub const VERSION: u32 = 1;
 
-/// The model, as `hema export --to bf16` writes it: a safetensors file.
+/// The model, as `hema export --to half` writes it: a safetensors file.
 pub const MODEL: &[u8] = include_bytes!("../model.safetensors");
 
 /// Cells that the model has not learned from and cells that it has, as a zip archive with `split.csv`: a

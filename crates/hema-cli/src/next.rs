@@ -8,7 +8,7 @@ use hema::data::OnBadImage;
 use hema::error::Result;
 use hema::split::Part;
 use hema::training::Plan;
-use hema::{file, shell_word};
+use hema::{builtin, file, shell_word};
 
 use crate::output::Printer;
 use crate::places::free;
@@ -28,13 +28,15 @@ impl CommandLine {
 
     /// With a path as its next argument.
     pub(crate) fn path(self, path: &Path) -> Self {
-        // what begins with a hyphen would be an option
-        let safe = if path.as_os_str().as_encoded_bytes().starts_with(b"-") {
-            Path::new(".").join(path)
-        } else {
-            path.to_owned()
-        };
+        // what begins with a hyphen would be an option, and `builtin` the model in the box
+        let is_other = path.as_os_str().as_encoded_bytes().starts_with(b"-") || builtin::is_name(path);
+        let safe = if is_other { Path::new(".").join(path) } else { path.to_owned() };
         Self(format!("{self} {}", shell_word(&safe)))
+    }
+
+    /// With the model in the box as its next argument.
+    pub(crate) fn builtin(self) -> Self {
+        Self(format!("{self} {}", builtin::NAME))
     }
 
     /// With an option and its value, which is a path or a word.
@@ -138,6 +140,11 @@ pub(crate) fn train_found(found: &Found) -> CommandLine {
 /// Classifies images by the model of a run.
 pub(crate) fn predict(run: &Path, images: &Path) -> CommandLine {
     CommandLine::new("predict").path(run).path(images)
+}
+
+/// Predicts images with the model in the box, and draws a page of them.
+pub(crate) fn predict_by_builtin(images: &Path) -> CommandLine {
+    CommandLine::new("predict").builtin().path(images).option("page", "predictions.html")
 }
 
 /// Data that were audited, and how they were read.

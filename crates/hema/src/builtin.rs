@@ -38,6 +38,19 @@ pub fn is_name(path: &Path) -> bool {
     Name::of(path).is_some()
 }
 
+/// Refuses to write a file or folder under a name of the model in the box, by which it could not be opened.
+///
+/// # Errors
+/// Such a name.
+pub fn check_output(path: &Path) -> Result<()> {
+    if !is_name(path) {
+        return Ok(());
+    }
+    Err(Error::new("is the name of the model in the box")
+        .at(path)
+        .hint(format!("choose another, or say ./{}", path.display())))
+}
+
 /// The name with its version, for records: `builtin@1` for `builtin`; every other path itself.
 pub fn with_version(path: &Path) -> PathBuf {
     match (Name::of(path), version()) {

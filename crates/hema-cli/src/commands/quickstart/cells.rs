@@ -53,7 +53,7 @@ pub(super) fn run(out: &Path, printer: &Printer) -> Result<Status> {
     write_page(&page, &runs.into_iter().collect::<Result<Vec<_>>>()?)?;
     print(&of_builtin, &of_network, printer)?;
     printer.note(&format!("open {} in a browser", shell_word(&page)));
-    printer.next(&next::predict(Path::new(builtin::NAME), &cells));
+    printer.next(&next::predict_by_builtin(&cells));
     Ok(Status::Done)
 }
 
