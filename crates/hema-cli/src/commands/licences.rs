@@ -12,7 +12,7 @@ const THIRD_PARTY: &str = include_str!("../../third-party.json");
 /// Columns of a line.
 const WIDTH: usize = 100;
 
-/// Say whose work is in this program, and under which licences: it must go along where the program is handed on
+/// Say whose work is in this program and under which licences, which go along where it is handed on
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
