@@ -83,7 +83,7 @@ impl ModelCard {
         let mut card = Self {
             format: CARD_FORMAT,
             provenance,
-            name: run_folder::title(path),
+            name: run_folder::title(model_file::run_of(path)),
             path: path.display().to_string(),
             files: Vec::new(),
             licence: None,
@@ -104,9 +104,14 @@ impl ModelCard {
         Ok(card)
     }
 
-    /// Adds what an evaluation of the model found.
+    /// Adds what an evaluation of the model found; one that says nothing new takes the place of the other, as
+    /// that of a run which was judged anew under suites.
     pub fn add(&mut self, evaluation: &Evaluation) {
-        self.evaluations.push(Judged::of(evaluation, &self.members));
+        let judged = Judged::of(evaluation, &self.members);
+        if !self.evaluations.iter().any(|known| known.says_all_of(&judged)) {
+            self.evaluations.retain(|known| !judged.says_all_of(known));
+            self.evaluations.push(judged);
+        }
         self.missing = missing::of(self);
     }
 
