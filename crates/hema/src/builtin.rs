@@ -85,6 +85,11 @@ pub fn notice() -> Option<&'static str> {
     CARRIED.map(|carried| carried.notice)
 }
 
+/// Evaluations of the model, as `hema evaluate` recorded them, without the pictures of mistakes: JSON.
+pub(crate) fn evaluations() -> &'static [&'static str] {
+    CARRIED.map_or(&[], |carried| carried.evaluations)
+}
+
 /// Writes the cells into a folder that is new or empty: a folder for each class, a `split.csv` with their
 /// parts, and their terms. Of the part `test` the model in the box has learned nothing. Returns how many
 /// there are.
@@ -113,6 +118,7 @@ pub fn write_cells(folder: &Path) -> Result<usize> {
 struct Carried {
     version: u32,
     model: &'static [u8],
+    evaluations: &'static [&'static str],
     cells: &'static [u8],
     notice: &'static str,
 }
@@ -121,6 +127,7 @@ struct Carried {
 const CARRIED: Option<&Carried> = Some(&Carried {
     version: hema_builtin::VERSION,
     model: hema_builtin::MODEL,
+    evaluations: hema_builtin::EVALUATIONS,
     cells: hema_builtin::CELLS,
     notice: hema_builtin::NOTICE,
 });

@@ -1,5 +1,6 @@
 //! `hema licences`: whose work is in the program, and under which terms.
 
+use hema::builtin;
 use hema::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ pub(crate) struct Args {}
 struct Licences {
     program: Program,
     /// What else rides along, as models and data, each with its notice.
-    notices: &'static [Notice],
+    notices: Vec<Notice>,
     #[serde(flatten)]
     third_party: ThirdParty,
 }
@@ -43,7 +44,10 @@ pub(crate) struct Notice {
 }
 
 /// Everything that rides along beside the packages.
-const NOTICES: &[Notice] = &[];
+fn notices() -> Vec<Notice> {
+    let model = builtin::notice().map(|text| Notice { title: "The model in the box and its cells", text });
+    model.into_iter().collect()
+}
 
 #[derive(Serialize, Deserialize)]
 struct ThirdParty {
@@ -79,7 +83,7 @@ pub(crate) fn run(_: &Args, printer: &Printer) -> Result<Status> {
             licence: env!("CARGO_PKG_LICENSE"),
             by: "Copyright (c) 2026 The Hema contributors",
         },
-        notices: NOTICES,
+        notices: notices(),
         third_party: third_party()?,
     };
     if printer.is_json() {

@@ -26,6 +26,7 @@ use hema_core::provenance::Provenance;
 use hema_core::record::Evaluation;
 use hema_core::seen::Seen;
 
+use crate::builtin;
 use crate::model_file::{self, BEST, Ensemble, Member, Place};
 use crate::origins::known_origins;
 use crate::run_folder;
@@ -56,6 +57,14 @@ impl ModelCard {
         let mut card = Self::of(&model, path, provenance)?;
         for path in &paths {
             card.files.push(model_file(path)?);
+        }
+        if matches!(&paths[..], [only] if builtin::is_name(only)) {
+            for record in builtin::evaluations() {
+                let evaluation = serde_json::from_str(record)
+                    .map_err(|e| Error::new(format!("an evaluation that rides along: {e}")).at(path))?;
+                check_is_of(&evaluation, &model, &card).map_err(|e| e.at(path))?;
+                card.add(&evaluation);
+            }
         }
         for record in records(&paths, evaluations) {
             let evaluation = run_folder::read_record(&record)?;

@@ -1,8 +1,9 @@
 //! safetensors files: named arrays and a little text.
 //!
-//! Half-precision and double-precision files are read as `f32`; `f32` is written, or half precision. A file's header is read
-//! and checked first ([`Header`]), so that a caller can refuse tensors before they take any memory. What is
-//! written here carries a checksum of its text and tensors, which is verified whenever the file is read.
+//! Half-precision and double-precision files are read as `f32`; `f32` is written, or half precision. A file's
+//! header is read and checked first ([`Header`]), so that a caller can refuse tensors before they take any
+//! memory. What is written here carries a checksum of its text and tensors, which is verified whenever the
+//! file is read.
 
 use std::collections::BTreeMap;
 use std::fs::File;
