@@ -46,8 +46,8 @@ pub(crate) struct Args {
     /// it copies are found that are cropped or turned by odd angles
     #[arg(long, value_name = "MODEL", conflicts_with = "apply")]
     model: Option<PathBuf>,
-    /// Judge every label by the images outside its own of so many folds; without --model on ImageNet features
-    /// [default: 5]
+    /// Judge every label by the images outside its own of so many folds and not by the model itself; without
+    /// --model on ImageNet features [default: 5, where the model cannot judge]
     #[arg(long, value_name = "N", conflicts_with = "apply", value_parser = clap::value_parser!(u32).range(2..=100))]
     folds: Option<u32>,
     #[command(flatten)]

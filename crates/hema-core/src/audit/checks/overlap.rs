@@ -25,13 +25,8 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding
         let [a, b] = pair.images;
         for (image, partner) in [(a, b), (b, a)] {
             let share = 100.0 * pair.registration.overlap;
-            let parts = match (evidence.parts[image], evidence.parts[partner]) {
-                (Some(own), Some(other)) if own != other => {
-                    format!(", and is in {own} while that is in {other}")
-                }
-                _ => String::new(),
-            };
-            let detail = format!("shares {share:.0} % of its middle with another picture{parts}");
+            let differences = differences(evidence, image, partner);
+            let detail = format!("shares {share:.0} % of its middle with another picture{differences}");
             findings.push(Finding {
                 partner: Some(partner),
                 cluster: Some(number),
@@ -40,4 +35,22 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding
         }
     }
     Ok(worst_first(findings))
+}
+
+/// What makes it worse that two pictures overlap, in words.
+fn differences(evidence: &Evidence, image: usize, partner: usize) -> String {
+    let mut words = String::new();
+    let label =
+        |image: usize| evidence.source.entry(image).label.map(|label| &evidence.source.classes()[label]);
+    if let (Some(own), Some(other)) = (label(image), label(partner))
+        && own != other
+    {
+        words += &format!("; it is under {own} and that under {other}");
+    }
+    if let (Some(own), Some(other)) = (evidence.parts[image], evidence.parts[partner])
+        && own != other
+    {
+        words += &format!("; it is in {own} and that in {other}");
+    }
+    words
 }

@@ -409,6 +409,7 @@ mod tests {
         let (_, finding) = found.by("overlap")[0];
         assert_eq!(finding.action, Action::Review);
         assert!(finding.detail.starts_with("shares 7"), "{}", finding.detail);
+        assert!(finding.detail.ends_with("; it is under a and that under b"), "{}", finding.detail);
         assert_eq!(found.dropped(), [""; 0]);
     }
 }
