@@ -8,7 +8,7 @@ use hema::data::OnBadImage;
 use hema::error::Result;
 use hema::split::Part;
 use hema::training::Plan;
-use hema::{file, shell_word};
+use hema::{builtin, file, shell_word};
 
 use crate::output::Printer;
 use crate::places::free;
@@ -158,7 +158,7 @@ pub(crate) struct AuditedData {
 
 /// The model that needs no file, where the program has one.
 fn builtin() -> Option<&'static Path> {
-    None
+    builtin::version().map(|_| Path::new(builtin::NAME))
 }
 
 impl AuditedData {
@@ -199,6 +199,11 @@ impl AuditedData {
             command = command.option("folds", folds.to_string());
         }
         command.option("out", self.named("-audit"))
+    }
+
+    /// Looks closer, with the program's own model, where none was asked.
+    pub(crate) fn closer_look(&self) -> Option<CommandLine> {
+        (self.model.is_none() && self.folds.is_none() && builtin().is_some()).then(|| self.keep_findings())
     }
 
     /// Writes what stays by a table of findings, under a name that is free.

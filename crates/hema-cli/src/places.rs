@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Page,
     /// A PNG file.
     Picture,
+    /// A model card.
+    Card,
     /// A record.
     Json,
     /// A model or an ensemble.
@@ -126,7 +128,7 @@ impl Places {
             let is_of_model = input.is_dir()
                 && path.parent() == Some(&input)
                 && path.exists()
-                && !matches!(output.kind, Kind::Csv | Kind::Page | Kind::Picture);
+                && !matches!(output.kind, Kind::Csv | Kind::Page | Kind::Picture | Kind::Card);
             if *path == input || is_of_model {
                 return Err(refuse(output, "is read by this very command, and would be replaced"));
             }
@@ -150,6 +152,7 @@ impl Kind {
             Self::Csv => "table",
             Self::Page => "page",
             Self::Picture => "PNG file",
+            Self::Card => "model card of hema",
             Self::Json => "record",
             Self::Model => "model of hema",
             Self::Weights => "file of imported weights",
@@ -177,6 +180,7 @@ impl Kind {
                 Self::Csv => !start.contains(&0) && !text.starts_with(b"<") && !text.starts_with(b"{"),
                 Self::Page => text.starts_with(b"<!"),
                 Self::Picture => start.starts_with(b"\x89PNG"),
+                Self::Card => start.starts_with(b"---\n") && holds(&start, b"\nlibrary_name: hema\n"),
                 Self::Json => text.starts_with(b"{"),
                 Self::Model => start.get(8) == Some(&b'{') && holds(&start, b"hema"),
                 Self::Submission => {

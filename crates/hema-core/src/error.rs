@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-pub use crate::spelling::{counted, printable};
+pub use crate::spelling::{counted, printable, thousands, time_in_words};
 use crate::spelling::{printed, quoted};
 
 /// Result of every fallible function of Hema's libraries.

@@ -165,6 +165,11 @@ impl Likeness {
         self.0.is_empty()
     }
 
+    /// The range of every number that is known, with its name in files.
+    pub fn ranges(&self) -> impl Iterator<Item = (&'static str, [f64; 2])> + '_ {
+        NUMBERS.iter().filter_map(|number| Some((number.name, *self.0.get(number.name)?)))
+    }
+
     /// In what each image is plainly unlike these, as the model is shown it; nothing of most images.
     ///
     /// # Errors
@@ -263,5 +268,7 @@ mod tests {
         let both = likeness.and(&Likeness(BTreeMap::from([("side".into(), [100.0, 500.0])])));
         assert_eq!((both.0["side"], both.0["proportions"]), ([90.0, 500.0], [0.98, 1.0]));
         assert!(Likeness::default().is_empty() && !both.is_empty());
+        let ranges: Vec<_> = both.ranges().collect();
+        assert_eq!(ranges, [("side", [90.0, 500.0]), ("proportions", [0.98, 1.0])]);
     }
 }

@@ -54,6 +54,27 @@ pub struct Evaluation {
     /// Images that could not be read and were left out, with the reason; for a run those of training too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<Skipped>,
+    /// How fast the unchanged images were predicted; `None` in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<Speed>,
+}
+
+/// How fast decoded images were predicted, on the device that the record's provenance names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Speed {
+    /// Images predicted, each over all views.
+    pub images: u64,
+    /// Seconds that they took, one batch after the other, reading and decoding left out.
+    pub seconds: f64,
+    /// What feature maps were stored in: `fp32` or `bf16`.
+    pub precision: String,
+}
+
+impl Speed {
+    /// Images a second.
+    pub fn rate(&self) -> f64 {
+        self.images as f64 / self.seconds
+    }
 }
 
 /// The weights of classes that a model estimated from the images (see [`crate::prevalence`]), and its scores
@@ -176,8 +197,12 @@ pub fn unseen_accuracy<'a>(conditions: impl IntoIterator<Item = &'a ConditionSco
 /// Model that was judged, as a report describes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelSummary {
-    /// Path or paths of the model, as given.
+    /// Path or paths of the model, as given; the name and version of the model in the box.
     pub path: String,
+    /// CRC-32C of the contents of each member's file, by which a model is known again wherever it lies; empty
+    /// in older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checksums: Vec<u32>,
     /// Architecture name, for example `tf_efficientnetv2_b0`.
     pub architecture: String,
     /// Trainable parameters.
@@ -206,6 +231,18 @@ pub struct ModelSummary {
     /// Epochs that were done of those planned, where the model is that of a run which is not finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<[u64; 2]>,
+}
+
+impl ModelSummary {
+    /// Path and checksums together, as `builtin@1 (crc32c:1c2d3e4f)`: what results say that made them.
+    pub fn called(&self) -> String {
+        let checksums: Vec<String> = self.checksums.iter().map(|sum| format!("crc32c:{sum:08x}")).collect();
+        if checksums.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{} ({})", self.path, checksums.join(", "))
+        }
+    }
 }
 
 /// The views of records from before there were any.

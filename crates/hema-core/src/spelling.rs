@@ -1,5 +1,7 @@
 //! Text as people see it, so that two texts which print the same are one.
 
+use std::time::Duration;
+
 use unicode_normalization::UnicodeNormalization;
 
 /// The text in Unicode's composed form (NFC), in which an accented letter is always the same characters.
@@ -20,6 +22,32 @@ pub fn counted(count: u64, thing: &str) -> String {
         1 => format!("1 {thing}"),
         _ if thing.ends_with('s') => format!("{count} {thing}es"),
         _ => format!("{count} {thing}s"),
+    }
+}
+
+/// A count with its thousands set apart: `13,759`.
+pub fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let first = digits.len() % 3;
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && i % 3 == first {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A time in words, as coarse as an estimate is: `89 s`, `12 min`, `1 h 20 min`.
+pub fn time_in_words(time: Duration) -> String {
+    let (seconds, minutes) = (time.as_secs(), (time.as_secs() + 30) / 60);
+    let (hours, days) = (minutes / 60, minutes / (24 * 60));
+    match minutes {
+        _ if seconds < 90 => format!("{seconds} s"),
+        0..60 => format!("{minutes} min"),
+        60..1440 => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
     }
 }
 
@@ -59,6 +87,19 @@ fn is_mark(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_told_as_coarsely_as_they_are_known() {
+        let words =
+            [12, 89, 120, 3599, 3600 + 20 * 60, 90_000].map(|s| time_in_words(Duration::from_secs(s)));
+        assert_eq!(words, ["12 s", "89 s", "2 min", "1 h 0 min", "1 h 20 min", "1 d 1 h"]);
+    }
+
+    #[test]
+    fn thousands_are_set_apart() {
+        let words = [0, 999, 1000, 13_759, 1_234_567].map(thousands);
+        assert_eq!(words, ["0", "999", "1,000", "13,759", "1,234,567"]);
+    }
 
     #[test]
     fn texts_that_print_the_same_are_one() {

@@ -290,6 +290,7 @@ impl Classifier {
         let possible = self.predictor.possible();
         ModelSummary {
             path: join(self.paths.iter().map(|p| p.display().to_string()).collect()),
+            checksums: self.predictor.checksums().into_iter().flatten().collect(),
             architecture: join(self.manifests.iter().map(|m| m.model.name.clone()).collect()),
             parameters: self.predictor.parameters() as u64,
             size: first.map_or(0, |p| p.size),

@@ -1,7 +1,7 @@
 //! Train, judge and deploy blood-cell image classifiers that keep working when the images get worse.
 //!
 //! ```no_run
-//! let model = hema::Classifier::open("runs/v2b0")?;
+//! let model = hema::Classifier::open("builtin")?; // the model in the box; or a run, as "runs/v2b0"
 //! for cell in model.classify(["cells/", "more.zip"])? {
 //!     println!("{}: {} ({:.1} %)", cell.path(), cell.label(), 100.0 * cell.probability());
 //! }
@@ -18,8 +18,8 @@
 //!
 //! # Classify
 //!
-//! [`Classifier`] opens a model file, a run's folder, an ensemble or a folder of timm's, and classifies
-//! paths, picture files in memory or decoded [`Image`]s of any size: it crops, resizes and scales as the
+//! [`Classifier`] opens the model in the box, a model file, a run's folder, an ensemble or a folder of timm's,
+//! and classifies paths, picture files in memory or decoded [`Image`]s of any size: it crops, resizes and scales as the
 //! model was trained. [`Classifier::options`] says on which device, over which views, among which classes.
 //! [`Classifier::predict`] is an iterator, for data sets of any size.
 //!
@@ -58,6 +58,7 @@
 
 mod memory;
 
+pub mod builtin;
 pub mod device;
 pub mod device_check;
 pub mod nn;
@@ -75,6 +76,7 @@ pub mod schedule;
 pub mod watch;
 
 pub mod model_file;
+pub mod origins;
 
 pub mod predict;
 
@@ -90,6 +92,7 @@ mod logistic;
 mod auditing;
 mod classifier;
 pub mod evaluate;
+pub mod model_card;
 pub mod run_folder;
 pub mod split_choice;
 pub mod training;
@@ -108,5 +111,6 @@ pub use classifier::{Classifier, ClassifierOptions, Prediction, Predictions};
 pub use command_line::{command_line, shell_word};
 pub use distinct::distinct_names;
 pub use evaluate::{Evaluating, evaluate, evaluate_dataset};
+pub use model_card::ModelCard;
 pub use training::{FinishedRun, Training};
 pub use watch::{Phase, Watch};

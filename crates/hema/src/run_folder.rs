@@ -63,12 +63,20 @@ impl RunInfo {
         write_json(&run.join(RUN_INFO), &Self { data: file::absolute(&self.data)? })
     }
 
+    /// Reads the file of a run, whether or not its data are still there.
+    ///
+    /// # Errors
+    /// A folder without the file.
+    pub fn recorded(run: &Path) -> Result<Self> {
+        read_json(&run.join(RUN_INFO))
+    }
+
     /// Reads the file of a run whose data must still be there.
     ///
     /// # Errors
     /// A folder without the file, or data that are not there any more.
     pub fn read(run: &Path) -> Result<Self> {
-        let info: Self = read_json(&run.join(RUN_INFO))?;
+        let info = Self::recorded(run)?;
         if info.data.exists() {
             return Ok(info);
         }
@@ -106,14 +114,20 @@ fn no_record(reason: &serde_json::Error, path: &Path) -> Error {
 /// # Errors
 /// A path without an evaluation, or with one of a newer format.
 pub fn read_report(given: &Path) -> Result<RunReport> {
+    let evaluation = read_record(given)?;
     let file = record_of(given);
-    if !file.exists() {
-        return Err(no_report(given, model_file::run_of(given)));
-    }
-    let evaluation = read_evaluation(&file)?;
     let folder = file.parent().unwrap_or(Path::new("."));
     let model = PathBuf::from(&evaluation.model.path);
     report(folder, evaluation, &model)
+}
+
+/// Reads the evaluation in a run directory, in an evaluation's folder, or in a file.
+///
+/// # Errors
+/// A path without an evaluation, or with one of a newer format.
+pub fn read_record(given: &Path) -> Result<Evaluation> {
+    let file = record_of(given);
+    if file.exists() { read_evaluation(&file) } else { Err(no_report(given, model_file::run_of(given))) }
 }
 
 /// The error for a path at which there is no evaluation.

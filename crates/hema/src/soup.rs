@@ -160,6 +160,8 @@ mod tests {
                 fitted_on: None,
                 seen: Seen::default(),
                 likeness: Likeness::default(),
+                origins: None,
+                trained: None,
                 metrics: [].into(),
                 recipe: String::new(),
                 provenance: Provenance::now("", ""),

@@ -13,6 +13,7 @@ use burn::tensor::Device;
 use hema_core::data::{self, Dataset, LoadOptions, Source};
 use hema_core::error::{Error, ErrorKind, Result};
 use hema_core::file;
+use hema_core::provenance::Provenance;
 use hema_core::record::{Evaluation, Scores};
 use hema_core::split::{Fractions, Part, Split, SplitPlan};
 
@@ -20,6 +21,7 @@ use crate::classifier::Classifier;
 use crate::command_line::command_line;
 use crate::device;
 use crate::evaluate::evaluate_cropped;
+use crate::model_card::ModelCard;
 use crate::recipe::Recipe;
 use crate::run_folder::{self, RunInfo, SPLIT, TRAINING};
 use crate::split_choice::{self, OfRun};
@@ -364,12 +366,14 @@ impl Plan {
             self.data.info.write(&folder)?;
             self.split.write(&folder.join(SPLIT))?;
         }
+        let data = self.data.info.data.display().to_string();
         let was_complete = self.start == Start::Resume && train::unfinished(&self.folder).is_none();
         let best_epoch = fit(
             &Task {
                 recipe: &self.recipe,
                 train: &training,
                 val: &val,
+                data: &data,
                 synthetic: false,
                 out: &folder,
                 start: self.start,
@@ -385,7 +389,6 @@ impl Plan {
         }
         observer.note(&format!("judging the model of epoch {best_epoch} on the validation images"));
         let model = Classifier::options().device(&device).open(&self.folder)?;
-        let data = self.data.info.data.display().to_string();
         let evaluation = evaluate_cropped(&model, &val, data)
             .part("val")
             .notices(self.data.source.all_notices())
@@ -393,6 +396,8 @@ impl Plan {
             .run(observer)?;
         let page = run_folder::write_evaluation(&self.folder, &evaluation, &self.folder)?;
         observer.note(&format!("report: {}", page.display()));
+        let made_by = Provenance::now(command_line(), device::name(&device));
+        ModelCard::read(&self.folder, &[], made_by)?.write_into(&self.folder)?;
         Ok(FinishedRun { folder: self.folder.clone(), best_epoch, evaluation, model })
     }
 

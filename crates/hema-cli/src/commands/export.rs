@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use hema::error::Result;
-use hema::export::{self, EXPORTS, Export, Written};
+use hema::export::{self, EXPORTS, Output, Written};
 
 use super::args::{output, tell_unfinished};
 use crate::output::Printer;
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// For what
     #[arg(long, value_parser = names())]
     to: String,
-    /// Folder (timm) or zip file (codabench) to write
+    /// Folder (timm), zip file (codabench) or model file (bf16) to write
     #[arg(long, value_parser = output(), value_name = "PATH")]
     out: PathBuf,
 }
@@ -33,12 +33,12 @@ impl Args {
     /// What it reads and writes.
     pub(crate) fn places(&self) -> Places {
         let places = Places::default().reads([&self.model]);
-        match export::find(&self.to) {
-            Ok(Export { files: [first, more @ ..], .. }) => {
-                let files: Vec<_> =
-                    std::iter::once(first).chain(more).map(|name| (*name, Kind::Any)).collect();
+        match export::find(&self.to).map(|export| export.output) {
+            Ok(Output::Folder(names)) => {
+                let files: Vec<_> = names.iter().map(|name| (*name, Kind::Any)).collect();
                 places.writes_into(Some(&self.out), &files)
             }
+            Ok(Output::Model) => places.writes(Kind::Model, Some(&self.out)),
             _ => places.writes(Kind::Submission, Some(&self.out)),
         }
     }

@@ -3,12 +3,14 @@
 mod args;
 mod audit;
 mod augment;
+mod card;
 mod challenge;
 mod data;
 mod download;
 mod ensemble;
 mod evaluate;
 mod export;
+mod licences;
 pub(crate) mod list;
 mod predict;
 mod quickstart;
@@ -46,10 +48,13 @@ pub(crate) enum Command {
     Soup(soup::Args),
     Export(export::Args),
     Report(report::Args),
+    Card(card::Args),
     Augment(augment::Args),
     Recipe(recipe::Args),
     Weights(weights::Args),
     List(list::Args),
+    #[command(alias = "licenses")]
+    Licences(licences::Args),
 }
 
 impl Command {
@@ -70,10 +75,12 @@ impl Command {
             Self::Soup(args) => soup::run(args, printer),
             Self::Export(args) => export::run(args, printer),
             Self::Report(args) => report::run(args, printer),
+            Self::Card(args) => card::run(args, printer),
             Self::Augment(args) => augment::run(args, printer),
             Self::Recipe(args) => recipe::run(args, printer),
             Self::Weights(args) => weights::run(args, printer),
             Self::List(args) => list::run(args, printer),
+            Self::Licences(args) => licences::run(args, printer),
         }
     }
 
@@ -92,9 +99,10 @@ impl Command {
             Self::Soup(args) => args.places(),
             Self::Export(args) => args.places(),
             Self::Report(args) => args.places(),
+            Self::Card(args) => args.places(),
             Self::Augment(args) => args.places(),
             Self::Weights(args) => args.places(),
-            Self::Quickstart(_) | Self::Recipe(_) | Self::List(_) => Places::default(),
+            Self::Quickstart(_) | Self::Recipe(_) | Self::List(_) | Self::Licences(_) => Places::default(),
         }
     }
 }

@@ -6,10 +6,11 @@ use hema::error::{Error, Result};
 use hema::likeness::Likeness;
 use hema::metrics::{self, Predictions};
 use hema::model_file::{self, Bundle, Ensemble, FittedOn, Manifest};
+use hema::origins::known_origins;
 use hema::predict::{Images, Predictor};
 use hema::provenance::Provenance;
 use hema::seen::Seen;
-use hema::weights::StateDict;
+use hema::weights::{StateDict, origins_together};
 use hema::{Device, calibrate, command_line, device, file, soup};
 use serde::Serialize;
 
@@ -108,6 +109,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let judged_on = Seen::new(&jury.images.first().subset(&[]), jury.images.first())?;
     manifest.seen = chosen.iter().fold(judged_on, |seen, model| seen.and(&model.seen));
     manifest.likeness = chosen.iter().fold(Likeness::default(), |all, model| all.and(&model.likeness));
+    manifest.origins = origins_together(chosen.iter().map(|model| known_origins(model)));
+    manifest.trained = None;
     manifest.metrics = metrics::by_name(&scores, "");
     manifest.provenance = Provenance::now(command_line(), device::name(&jury.device));
     Bundle { manifest, tensors: soup.tensors }.write(&args.out)?;

@@ -44,18 +44,20 @@ const EVALUATION: Option<Reader> = Some(Reader {
     hint: "it was written by a newer hema; update",
 });
 
-const ARTEFACTS: [Artefact; 7] = [
+const ARTEFACTS: [Artefact; 8] = [
     Artefact { file: "run/best.safetensors", format: 3, reader: MODEL },
     Artefact { file: "run/last.safetensors", format: 3, reader: MODEL },
     Artefact { file: "run/evaluation.json", format: 3, reader: EVALUATION },
     Artefact { file: "judged/evaluation.json", format: 3, reader: EVALUATION },
     Artefact { file: "made/ensemble.safetensors", format: 4, reader: MODEL },
     Artefact { file: "made/soup.safetensors", format: 3, reader: MODEL },
+    Artefact { file: "run/card.json", format: 1, reader: None },
     Artefact { file: "found/audit.json", format: 1, reader: None },
 ];
 
 /// Files without provenance or format: those by which a run goes on, tables and pages.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
+    "run/card.md",
     "run/checkpoint.safetensors",
     "run/metrics.csv",
     "run/recipe.toml",

@@ -4,6 +4,8 @@
 mod audit;
 mod augment;
 mod balance;
+mod builtin;
+mod card;
 mod challenge;
 mod data;
 mod disk;
@@ -16,6 +18,7 @@ mod formats;
 mod hostile_data;
 mod hostile_models;
 mod hostile_recipes;
+mod licences;
 mod metrics;
 mod next;
 mod outputs;

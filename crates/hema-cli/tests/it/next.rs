@@ -116,8 +116,9 @@ fn what_was_interrupted_goes_on_by_the_command_that_it_proposes() {
     let said = interrupt(&place, &format!("train {long} --data cells --seeds 2 --out both"), "training ");
     place.bash(&the_next(&said)).succeeds();
     // drawn cells are on no disk: a quickstart can only begin anew
-    let said = interrupt(&place, "quickstart --out drawn", "training ");
-    assert_eq!((said.status, the_next(&said).as_str()), (Some(130), "hema quickstart"), "{said:?}");
+    let said = interrupt(&place, "quickstart --synthetic --out drawn", "training ");
+    let next = "hema quickstart --synthetic";
+    assert_eq!((said.status, the_next(&said).as_str()), (Some(130), next), "{said:?}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn output(place: &Place, words: &str) -> Output {
 fn stdout_gets_the_file_alone_and_stderr_everything_else() {
     let place = Place::with_run();
     // words, how the file begins and ends, and a word of the result that people read
-    let cases: [(&str, &[u8], &[u8], &str); 9] = [
+    let cases: [(&str, &[u8], &[u8], &str); 10] = [
         ("split cells --duplicates ignore --out -", b"path,label,split\n", b"\n", "platelet "),
         (
             "split cells --duplicates ignore --out /dev/stdout --json",
@@ -26,6 +26,7 @@ fn stdout_gets_the_file_alone_and_stderr_everything_else() {
             b"\n",
             "\"splits\"",
         ),
+        ("card run --out -", b"---\n", b"\n", "card: "),
         ("report run --out -", b"<!doctype html>", b"</html>\n", "report: "),
         ("augment preview --images 2 --size 32 --out -", b"<!doctype html>", b"</html>\n", "preview: "),
         ("data info cells --out -", b"\x89PNG", b"IEND\xaeB`\x82", "64 images"),
@@ -195,6 +196,8 @@ fn nothing_that_a_command_reads_and_no_file_of_a_run_is_replaced() {
         ("soup run run --data c.tar --out run/last.safetensors", "is read by this very command"),
         ("soup run run --data c.tar --out run/../run/checkpoint.safetensors", "this"),
         ("ensemble run --data c.tar --out notes.json", "is there already, and is no model of hema"),
+        ("card run --out notes.json", "is there already, and is no model card of hema"),
+        ("card run --out run/training.json", "belongs to the run in this folder"),
         ("report run --out run/best.safetensors", "belongs to the run in this folder"),
         ("report run --out run/evaluation.json", "belongs to the run in this folder"),
         ("report run --out notes.json", "is there already, and is no page"),
@@ -224,6 +227,7 @@ fn a_command_that_is_given_again_replaces_what_it_wrote_and_says_which_models() 
         "split cells --duplicates ignore --out cells/split.csv",
         "report run",
         "report run --out run/report.html",
+        "card run --out run/card.md",
         "export run --to codabench --out submission.zip",
         "ensemble run --data c.tar --out ensemble.safetensors",
         "evaluate run --data c.tar --suite clean --out judged",

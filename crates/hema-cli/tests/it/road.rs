@@ -79,11 +79,13 @@ fn a_run_says_how_it_goes_and_leaves_everything_behind() {
         "evaluation.json",
         "report.html",
         "training.json",
+        "card.md",
+        "card.json",
     ] {
         assert!(files.contains(name), "{name} is missing: {files:?}");
     }
     assert_eq!(files.iter().filter(|name| name.starts_with("events.out.tfevents.")).count(), 1, "{files:?}");
-    assert_eq!(files.len(), 11, "{files:?}");
+    assert_eq!(files.len(), 13, "{files:?}");
     assert_eq!(place.read("run/metrics.csv").lines().count(), 2);
     assert_eq!(place.read("run/split.csv").lines().count(), 65);
     assert!(place.read("run/recipe.toml").contains("cnn_gap"));

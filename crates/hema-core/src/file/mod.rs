@@ -14,7 +14,7 @@ pub use fail_once::FailOnce;
 pub use own::open_own;
 pub(crate) use place::write_error;
 pub use place::{absolute, create_folder, prepare, sync_folder_of};
-pub use read::{add_to_checksum, list, open, read, read_text};
+pub use read::{add_to_checksum, list, open, read, read_text, sha256};
 pub(crate) use read::{exists, open_regular, open_within, read_at, read_exact_at};
 pub use temporary::remove_temporary;
 pub(crate) use temporary::{TemporaryFolder, temporary_file, temporary_folder};

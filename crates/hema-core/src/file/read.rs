@@ -4,7 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::error::{Error, Result};
+use crate::provenance::hex;
 
 /// Opens a file or a folder for reading, and nothing else: a pipe would wait for its other end for ever.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
@@ -112,6 +115,24 @@ pub fn add_to_checksum(mut checksum: u32, path: &Path) -> Result<u32> {
         match source.read(&mut piece).map_err(|e| Error::io(path, &e))? {
             0 => return Ok(checksum),
             read => checksum = crc32c::crc32c_append(checksum, &piece[..read]),
+        }
+    }
+}
+
+/// SHA-256 of everything that a source still has, in hexadecimal digits, and the number of bytes.
+///
+/// # Errors
+/// The system's reason.
+pub fn sha256(source: &mut dyn Read) -> io::Result<(String, u64)> {
+    let (mut hasher, mut length) = (Sha256::new(), 0);
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        match source.read(&mut piece)? {
+            0 => return Ok((hex(&hasher.finalize()), length)),
+            read => {
+                hasher.update(&piece[..read]);
+                length += read as u64;
+            }
         }
     }
 }

@@ -6,6 +6,8 @@ use std::fmt::Display;
 use crate::metrics::{Metric, Notation, probability_in_percent, share_in_percent};
 use crate::spelling::steers;
 
+pub(super) use crate::spelling::thousands as count;
+
 /// The sign for a number that is unknown or not finite.
 pub(super) const UNKNOWN: &str = "–";
 
@@ -115,20 +117,6 @@ pub(super) fn metric_range(metric: &Metric, [low, high]: [f64; 2]) -> Option<Str
     }
 }
 
-/// A count with its thousands set apart: `13,759`.
-pub(super) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let first = digits.len() % 3;
-    let mut grouped = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && i % 3 == first {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// A count and its noun, in the plural where needed: `1 image`, `13,759 images`.
 pub(super) fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
@@ -236,10 +224,6 @@ mod tests {
         assert_eq!(points(-0.00001), "0.0");
         assert_eq!(points(f64::INFINITY), UNKNOWN);
         assert_eq!(decimal(f64::NAN), UNKNOWN);
-        for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (13759, "13,759"), (1234567, "1,234,567")]
-        {
-            assert_eq!(count(n), text);
-        }
         assert_eq!(short_count(5858704), "5.9 million");
         assert_eq!(counted(1, "image"), "1 image");
     }

@@ -306,7 +306,7 @@ fn provenance(run: &RunReport, level: u8) -> String {
     let scored = stamp("Evaluation", level, &evaluation.provenance);
     let trained = run.training.as_ref().map_or(String::new(), |p| stamp("Training", level, p));
     let inputs = facts(&[
-        ("Model file", code(&evaluation.model.path)),
+        ("Model", code(&evaluation.model.called())),
         ("Data", code(&evaluation.data.path)),
         ("Data SHA-256", code(&evaluation.data.hash)),
         ("Parameters", format!("{} trainable", count(evaluation.model.parameters))),

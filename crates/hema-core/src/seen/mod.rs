@@ -78,6 +78,12 @@ impl Seen {
         self.trained.is_empty() && self.chosen.is_empty()
     }
 
+    /// Images that the model was trained on, and others that it was chosen or calibrated by, as far as prints
+    /// of them are kept; images alike count once.
+    pub fn counts(&self) -> [u64; 2] {
+        [self.trained.len() as u64, self.chosen.len() as u64]
+    }
+
     /// Counts the images of a data set that the model has seen. They must be as the model is shown them.
     ///
     /// # Errors
@@ -243,6 +249,7 @@ mod tests {
         assert_eq!(seen.among(&cells(100..200)), Ok(known(100, 0, 0)));
         assert_eq!(Seen::default().among(&cells(0..9)), Ok(known(9, 0, 0)));
         assert!(Seen::default().is_empty() && !seen.is_empty());
+        assert_eq!(seen.counts(), [40, 10]);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The scores of a model on labelled images, unchanged and under every condition of the suites asked for.
 
+use std::time::Instant;
+
 use hema_core::Image;
 use hema_core::data::{Dataset, Notice, Skipped};
 use hema_core::error::{Error, Result};
 use hema_core::metrics::{self, Outcomes, Predictions, argmax};
 use hema_core::provenance::Provenance;
 use hema_core::record::{
-    ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, SuiteScores,
+    ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Speed, SuiteScores,
 };
 use hema_core::report;
 use hema_core::seen::Known;
@@ -70,7 +72,13 @@ pub(super) fn judge(
     let data = images.first();
     let labels = labels(data)?;
     check_possible(predictor, data, &labels)?;
+    let started = Instant::now();
     let own = predictor.predict_unassumed(images, None, &mut |done| progress("unchanged images", done))?;
+    let speed = Speed {
+        images: data.len() as u64,
+        seconds: started.elapsed().as_secs_f64(),
+        precision: predictor.precision().name().to_owned(),
+    };
     let Assumed { probabilities: clean, excluded, adaptation } = assume(predictor, &labels, own)?;
     let mistakes = mistakes(data, &labels, &clean)?;
     let training = &subject.model.augmentations;
@@ -121,6 +129,7 @@ pub(super) fn judge(
         excluded,
         adaptation,
         unreadable: [subject.unreadable, data.skipped().to_vec()].concat(),
+        speed: Some(speed),
     })
 }
 

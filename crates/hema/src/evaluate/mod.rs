@@ -29,6 +29,7 @@ use journal::Journal;
 use judge::{Subject, Trial};
 
 pub use judge::labels;
+pub(crate) use suites::interval as accuracy_interval;
 
 /// Gives the images as a model sees them, or at a size of their own.
 type See<'a> = dyn Fn(Option<usize>, &mut dyn Watch) -> Result<Images> + 'a;

@@ -57,8 +57,8 @@ fn by_corruption<'a>(conditions: &[&'a ConditionScores], score: fn(&Scores) -> f
         .collect()
 }
 
-/// The interval of the mean accuracy over conditions, of a single one its own.
-fn interval(conditions: &[&ConditionScores]) -> [f64; 2] {
+/// The interval of the mean accuracy over conditions, of a single one its own. Each must keep its outcomes.
+pub(crate) fn interval(conditions: &[&ConditionScores]) -> [f64; 2] {
     match conditions {
         [only] => only.scores.accuracy_interval(),
         _ => interval_of_mean(&share_right(conditions)),

@@ -3,16 +3,16 @@
 //! `model.py` needs NumPy alone and asks the program, see `docs/decisions/0006-ensembles-and-exports.md`.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hema_core::error::{Error, Result};
 use hema_core::file::{self, FailOnce};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::kind::{Export, Written};
+use super::kind::{Export, Output, Written};
 use crate::model_file::timm::CONFIG;
-use crate::model_file::{self, Ensemble};
+use crate::model_file::{self, Ensemble, Place};
 
 /// The module that the platform imports.
 const MODEL_PY: &str = include_str!("model.py");
@@ -21,7 +21,7 @@ const MODEL_PY: &str = include_str!("model.py");
 pub(super) const EXPORT: Export = Export {
     name: "codabench",
     about: "A zip with a model.py that predicts by this program, for Codabench challenges",
-    files: &[],
+    output: Output::Submission,
     write: export,
 };
 
@@ -44,21 +44,21 @@ pub fn write(model: &Path, program: &Path, out: &Path) -> Result<()> {
     // not to submit what does not open
     Ensemble::read(model)?;
     let weights = model_file::find(model)?;
-    let config = weights.with_file_name(CONFIG);
-    let mut files = vec![("hema", program.to_owned()), ("model.safetensors", weights)];
+    let config = weights.path().with_file_name(CONFIG);
+    let mut files = vec![("hema", Place::File(program.to_owned())), ("model.safetensors", weights)];
     if config.is_file() {
-        files.push((CONFIG, config));
+        files.push((CONFIG, Place::File(config)));
     }
     file::write_atomic(out, |w| write_zip(w, &files))
 }
 
-fn write_zip(w: &mut dyn Write, files: &[(&str, PathBuf)]) -> io::Result<()> {
+fn write_zip(w: &mut dyn Write, files: &[(&str, Place)]) -> io::Result<()> {
     let mut zip = ZipWriter::new_stream(FailOnce::new(w));
     zip.start_file("model.py", SimpleFileOptions::default())?;
     zip.write_all(MODEL_PY.as_bytes())?;
-    for (name, path) in files {
-        let mut source = file::open(path).map_err(|e| io::Error::other(e.to_string()))?;
-        let large = source.metadata()?.len() >= u64::from(u32::MAX);
+    for (name, place) in files {
+        let mut source = place.open().map_err(|e| io::Error::other(e.to_string()))?;
+        let large = place.length()? >= u64::from(u32::MAX);
         zip.start_file(*name, SimpleFileOptions::default().unix_permissions(0o755).large_file(large))?;
         io::copy(&mut source, &mut zip)?;
     }

@@ -10,10 +10,21 @@ pub struct Export {
     pub name: &'static str,
     /// A line for people: what is written, and for which program.
     pub about: &'static str,
-    /// Names of the files that it writes into a folder; none where it writes one file.
-    pub files: &'static [&'static str],
+    /// What it writes.
+    pub output: Output,
     /// Writes the model at the first path to the second one.
     pub write: fn(&Path, &Path) -> Result<Written>,
+}
+
+/// What an export writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Files of these names into a folder.
+    Folder(&'static [&'static str]),
+    /// A zip file.
+    Submission,
+    /// A model file of Hema's own.
+    Model,
 }
 
 /// Remarks for people on an export that was written.

@@ -1,15 +1,16 @@
 //! Trained models for other programs: a file and a row of [`EXPORTS`] for each kind.
 
+mod bf16;
 pub mod codabench;
 mod kind;
 pub mod timm;
 
 use hema_core::error::{Error, ErrorKind, Result, suggest};
 
-pub use kind::{Export, Written};
+pub use kind::{Export, Output, Written};
 
 /// Every kind of export.
-pub const EXPORTS: &[Export] = &[timm::EXPORT, codabench::EXPORT];
+pub const EXPORTS: &[Export] = &[timm::EXPORT, codabench::EXPORT, bf16::EXPORT];
 
 /// The export of that name.
 ///

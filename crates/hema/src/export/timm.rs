@@ -13,7 +13,7 @@ use hema_core::file;
 use hema_core::preprocess::{Crop, Preprocess};
 use hema_core::tta;
 
-use super::kind::{Export, Written};
+use super::kind::{Export, Output, Written};
 use crate::model::{self, ModelSpec};
 use crate::model_file::timm::{CONFIG, Config, CropMode, Pretrained, WEIGHTS};
 use crate::model_file::{Bundle, Manifest};
@@ -23,7 +23,7 @@ use crate::weights;
 pub(super) const EXPORT: Export = Export {
     name: "timm",
     about: "A folder with model.safetensors and config.json, for timm and the Hugging Face hub",
-    files: &[WEIGHTS, CONFIG],
+    output: Output::Folder(&[WEIGHTS, CONFIG]),
     write: export,
 };
 
@@ -49,6 +49,8 @@ fn left_out(manifest: &Manifest) -> Result<Written> {
         fitted_on: _,
         seen: _,
         likeness: _,
+        origins: _,
+        trained: _,
         provenance: _,
         format: _,
         model: _,

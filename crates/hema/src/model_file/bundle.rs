@@ -15,7 +15,7 @@ use hema_core::seen::Seen;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ModelSpec, Network};
-use crate::weights::{self, Shapes, StateDict};
+use crate::weights::{self, Origin, Packing, Shapes, StateDict};
 
 /// Format number of a file with a single model, and of its [`Manifest`]; raised when an older reader would
 /// misunderstand the file. The next number is taken by [`ENSEMBLE_FORMAT`].
@@ -47,6 +47,23 @@ impl FittedOn {
     pub fn new(images: impl Into<String>, fitted: &[&str]) -> Self {
         Self { images: images.into(), fitted: fitted.iter().map(ToString::to_string).collect() }
     }
+}
+
+/// What a model was trained on, and what that took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trained {
+    /// Path of the data set, as given.
+    pub data: String,
+    /// Images that it was trained on.
+    pub images: u64,
+    /// Images that it was chosen by.
+    pub validation: u64,
+    /// The epoch whose weights it has, from 1.
+    pub epoch: u64,
+    /// Epochs that were trained, of which the time is told.
+    pub epochs: u64,
+    /// Seconds that these epochs took, validation included.
+    pub seconds: f64,
 }
 
 /// Everything about a model but its weights.
@@ -85,6 +102,14 @@ pub struct Manifest {
     /// What the images were like that it was trained on; unknown in older files and those of other software.
     #[serde(default, skip_serializing_if = "Likeness::is_empty")]
     pub likeness: Likeness,
+    /// Published weights that it, or a model that it learned from, started from; `None` where that is not
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origins: Option<Vec<Origin>>,
+    /// What it was trained on and what that took; unknown in older files and those of other software, and of
+    /// what was not trained but made of other models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained: Option<Trained>,
     /// Validation metrics of these weights, by name, before the temperature.
     pub metrics: BTreeMap<String, f64>,
     /// The training recipe, TOML.
@@ -113,10 +138,18 @@ impl Bundle {
     /// # Errors
     /// The path and the system's reason.
     pub fn write(&self, path: &Path) -> Result<()> {
+        self.write_as(path, Packing::Single)
+    }
+
+    /// Writes the file with its weights stored in this way, whole or not at all.
+    ///
+    /// # Errors
+    /// The path and the system's reason; a weight beyond the range of the packing.
+    pub fn write_as(&self, path: &Path, packing: Packing) -> Result<()> {
         let manifest = Manifest { format: FORMAT, ..self.manifest.clone() };
         let json = serde_json::to_string(&manifest)
             .map_err(|e| Error::new(format!("manifest cannot be written: {e}")).at(path))?;
-        write(path, &json, &self.tensors)
+        weights::write_as(path, &self.tensors, &[(KEY.to_owned(), json)].into(), packing)
     }
 }
 

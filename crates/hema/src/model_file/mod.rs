@@ -12,18 +12,71 @@ pub(crate) mod timm;
 #[cfg(test)]
 mod tests;
 
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use hema_core::error::{Error, Result};
 use hema_core::{file, tta};
 
+use crate::builtin;
 use crate::weights::{self, Header};
 use bundle::{KEY, Kind};
 
-pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, FittedOn, Manifest};
+pub use bundle::{Bundle, ENSEMBLE_FORMAT, FORMAT, FittedOn, Manifest, Trained};
 pub use ensemble::{Ensemble, Fitted, Member, Weighting};
 
 pub use several::{BEST, LAST, SEARCH, SERIES, SUMMARY, expand, run_of, runs_inside, series};
+
+/// Where the model lies that a path means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this file.
+    File(PathBuf),
+    /// In the program, under this name with its version.
+    Builtin(PathBuf, &'static [u8]),
+}
+
+impl Place {
+    /// The path of the file, or the name of the model in the box.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Builtin(path, _) => path,
+        }
+    }
+
+    /// The bytes.
+    ///
+    /// # Errors
+    /// A file that cannot be opened.
+    pub fn open(&self) -> Result<Box<dyn Read>> {
+        Ok(match self {
+            Self::File(path) => Box::new(file::open(path)?),
+            Self::Builtin(_, bytes) => Box::new(Cursor::new(*bytes)),
+        })
+    }
+
+    /// How many bytes there are.
+    ///
+    /// # Errors
+    /// The system's reason.
+    pub(crate) fn length(&self) -> io::Result<u64> {
+        match self {
+            Self::File(path) => Ok(path.metadata()?.len()),
+            Self::Builtin(_, bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
+    /// The header.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is no safetensors file, or is cut short.
+    pub(crate) fn header(&self) -> Result<Header> {
+        match self {
+            Self::File(path) => Header::read(path),
+            Self::Builtin(name, bytes) => Header::of_bytes(bytes, name),
+        }
+    }
+}
 
 /// The contents of a model file.
 #[allow(clippy::large_enum_variant)] // there is one at a time
@@ -88,10 +141,11 @@ fn read_single(path: &Path) -> Result<(Bundle, u32)> {
 
 /// Reads the model file that a path means.
 fn read(path: &Path) -> Result<Contents> {
-    let file = find(path)?;
-    let header = Header::read(&file).map_err(|e| of_run(e, &file))?;
-    let Some(json) = header.metadata.get(KEY).cloned() else { return read_timms(&file, header) };
-    read_ours(path, &json, header).map_err(|e| e.at(&file))
+    let place = find(path)?;
+    let file = place.path();
+    let header = place.header().map_err(|e| of_run(e, file))?;
+    let Some(json) = header.metadata.get(KEY).cloned() else { return read_timms(file, header) };
+    read_ours(path, &json, header).map_err(|e| e.at(file))
 }
 
 /// The error of a file that is no model, which may lie in the folder of a run that has one.
@@ -144,34 +198,37 @@ fn read_timms(path: &Path, header: Header) -> Result<Contents> {
     Ok(Contents::Model(Bundle { manifest, tensors: file.tensors }, file.checksum))
 }
 
-/// The model file that a path means: itself, the best model of a run directory, or the weights of a folder of
-/// timm's.
+/// The place of the model that a path means: the file itself, the best model of a run directory, the weights
+/// of a folder of timm's, or the model in the box.
 ///
 /// # Errors
-/// A folder that holds no model.
-pub fn find(path: &Path) -> Result<PathBuf> {
+/// A folder that holds no model; a version of the model in the box that this program does not carry.
+pub fn find(path: &Path) -> Result<Place> {
+    if let Some(bytes) = builtin::model(path)? {
+        return Ok(Place::Builtin(builtin::with_version(path), bytes));
+    }
     if !path.is_dir() {
-        return Ok(path.to_path_buf());
+        return Ok(Place::File(path.to_path_buf()));
     }
     let best = path.join(BEST);
     if best.is_file() {
-        return Ok(best);
+        return Ok(Place::File(best));
     }
     if path.join(timm::CONFIG).is_file() {
-        return Ok(path.join(timm::WEIGHTS));
+        return Ok(Place::File(path.join(timm::WEIGHTS)));
     }
     Err(several::no_model(path))
 }
 
-/// The manifest of a model file, without reading its weights; nothing for plain weights.
+/// The manifest of a model, without reading its weights; nothing for plain weights.
 ///
 /// # Errors
 /// A file that cannot be read, an ensemble, a manifest that does not make sense.
-pub(crate) fn manifest(file: &Path) -> Result<Option<Manifest>> {
-    let header = Header::read(file)?;
+pub(crate) fn manifest(place: &Place) -> Result<Option<Manifest>> {
+    let header = place.header()?;
     let Some(json) = header.metadata.get(KEY) else { return Ok(None) };
-    let value = serde_json::from_str(json).map_err(|e| bundle::unreadable(&e).at(file))?;
-    bundle::parse(value).map(Some).map_err(|e| e.at(file))
+    let value = serde_json::from_str(json).map_err(|e| bundle::unreadable(&e).at(place.path()))?;
+    bundle::parse(value).map(Some).map_err(|e| e.at(place.path()))
 }
 
 /// A checksum of the model file that a path means, to tell models apart.
@@ -179,6 +236,8 @@ pub(crate) fn manifest(file: &Path) -> Result<Option<Manifest>> {
 /// # Errors
 /// A path that is no model; a file that cannot be read.
 pub fn checksum(path: &Path) -> Result<u32> {
-    let found = find(path)?;
-    file::read(&found, weights::MAX_BYTES).map(|bytes| crc32c::crc32c(&bytes))
+    match find(path)? {
+        Place::File(file) => file::read(&file, weights::MAX_BYTES).map(|bytes| crc32c::crc32c(&bytes)),
+        Place::Builtin(_, bytes) => Ok(crc32c::crc32c(bytes)),
+    }
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use hema_core::error::{Error, ErrorKind, Result};
 use hema_core::file;
 
+use crate::builtin;
+
 /// Name of the chosen model inside a run directory.
 pub const BEST: &str = "best.safetensors";
 
@@ -35,7 +37,7 @@ pub fn runs_inside(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The models that paths mean, where each path is one or the folder of a series of runs, which stands for all
-/// of them.
+/// of them. The name of the model in the box gets its version.
 ///
 /// # Errors
 /// A series that is not finished; a folder that cannot be listed.
@@ -44,7 +46,7 @@ pub fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     for path in paths {
         match series(path)? {
             Some(runs) => all.extend(runs),
-            None => all.push(path.clone()),
+            None => all.push(builtin::with_version(path)),
         }
     }
     Ok(all)
@@ -55,7 +57,7 @@ pub fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// A series that is not finished; a folder that cannot be listed.
 pub fn series(path: &Path) -> Result<Option<Vec<PathBuf>>> {
-    if !path.join(SERIES).is_file() || path.join(BEST).is_file() {
+    if builtin::is_name(path) || !path.join(SERIES).is_file() || path.join(BEST).is_file() {
         return Ok(None);
     }
     if path.join(SUMMARY).is_file() {

@@ -26,6 +26,8 @@ fn bundle(spec: ModelSpec) -> Bundle {
             fitted_on: None,
             seen: hema_core::seen::Seen::default(),
             likeness: hema_core::likeness::Likeness::default(),
+            origins: None,
+            trained: None,
             metrics: [].into(),
             recipe: String::new(),
             provenance: Provenance::now("", ""),

@@ -139,6 +139,8 @@ fn manifest(config: Config) -> Result<Manifest> {
         fitted_on: None,
         seen: Seen::default(),
         likeness: Likeness::default(),
+        origins: None,
+        trained: None,
         metrics: [].into(),
         recipe: String::new(),
         provenance: Provenance {

@@ -15,6 +15,7 @@ mod key;
 mod loss;
 mod model;
 mod names;
+mod of_weights;
 mod operator;
 mod parse;
 mod places;

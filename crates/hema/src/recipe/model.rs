@@ -8,6 +8,7 @@ use super::key::{FRACTION, Kind, Word};
 use super::names::Named;
 use super::read::{Field, Place, Problem, read_text};
 use super::table::{table, words};
+use crate::builtin;
 use crate::model::{Architecture, MOST_UNITS, is_of_hub};
 use crate::nn::Activation;
 
@@ -15,9 +16,10 @@ table! {
     /// `[model]`: the network and where its weights start.
     pub struct Model {
         /// Architecture.
-        #[key(required)]
+        #[key(unset = "that of the model in `model.weights`")]
         pub name: Named<Architecture>,
-        /// Where the weights start.
+        /// Where the weights start. What a recipe does not say of the network and of how images are read is
+        /// as in the model that its weights are of.
         #[key(default = "none", before = "none")]
         pub weights: Weights,
         /// How many stages of the backbone are kept, from the first on, for a smaller network.
@@ -57,7 +59,7 @@ pub enum Weights {
     None,
     /// The architecture's published `ImageNet` weights.
     Imagenet,
-    /// A bundle of Hema or a `.safetensors` file of timm.
+    /// A bundle of Hema, a `.safetensors` file of timm, or the name of the model in the box.
     Path(PathBuf),
 }
 
@@ -69,6 +71,10 @@ impl Field for Weights {
                 vec![
                     Word { name: "none", about: "random, by the recipe's seed".into() },
                     Word { name: "imagenet", about: "the architecture's published ImageNet weights".into() },
+                    Word {
+                        name: builtin::NAME,
+                        about: "the model in the box, which knows blood cells".into(),
+                    },
                 ]
             },
         },
@@ -86,9 +92,11 @@ impl Field for Weights {
         match text {
             "none" => Ok(Self::None),
             "imagenet" => Ok(Self::Imagenet),
+            // a run that is trained from it says which one that was
+            _ if builtin::is_name(&path) => Ok(Self::Path(builtin::with_version(&path))),
             // a word that names nothing here is a misspelt keyword rather than a file
             word if path.components().count() <= 1 && path.extension().is_none() && !path.exists() => {
-                let hint = hema_core::error::suggest(word, ["none", "imagenet"]);
+                let hint = hema_core::error::suggest(word, ["none", "imagenet", builtin::NAME]);
                 Err(Problem::found(&place.key, word, &expected).hint(hint))
             }
             _ => Ok(Self::Path(path)),

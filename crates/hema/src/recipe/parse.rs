@@ -12,6 +12,7 @@ use toml::Value;
 use toml::de::{DeTable, DeValue};
 
 use super::key::value_of;
+use super::of_weights;
 use super::read::{Author, Keys, Place, Problem, read_table, write_table};
 use super::shipped::Shipped;
 use super::slips;
@@ -85,7 +86,11 @@ impl Recipe {
         origin: impl AsRef<Path>,
         overrides: &[impl AsRef<str>],
     ) -> Result<Self> {
-        let mut recipe: Self = read_document(text, author).map_err(|e| e.at(&origin))?;
+        let mut file = parse_toml(text).map_err(|e| e.at(&origin))?;
+        if author == Author::Person {
+            of_weights::fill(&mut file, overrides).map_err(|e| e.at(&origin))?;
+        }
+        let mut recipe: Self = read_tree(text, file, author).map_err(|e| e.at(&origin))?;
         for assignment in overrides {
             recipe = recipe.with_override("--set ", assignment.as_ref())?;
         }
@@ -201,7 +206,12 @@ pub fn read_text(path: &Path) -> Result<String> {
 
 /// Reads a file whose keys are those of a struct.
 pub(super) fn read_document<T: Keys>(text: &str, author: Author) -> Result<T> {
-    let file = Value::Table(parse_toml(text)?);
+    read_tree(text, parse_toml(text)?, author)
+}
+
+/// Reads a file whose keys are those of a struct, from its text and what it says.
+fn read_tree<T: Keys>(text: &str, file: toml::Table, author: Author) -> Result<T> {
+    let file = Value::Table(file);
     read_table(&file, &Place::top(author))
         .map_err(|problem| locate(text, slips::in_file(problem, &file, T::TABLE)))
 }

@@ -16,6 +16,7 @@ pub const SHIPPED: &[Shipped] = &[
     Shipped { name: "robust-v2b0", text: include_str!("../../recipes/robust-v2b0.toml") },
     Shipped { name: "robust-student", text: include_str!("../../recipes/robust-student.toml") },
     Shipped { name: "robust-small", text: include_str!("../../recipes/robust-small.toml") },
+    Shipped { name: "few-cells", text: include_str!("../../recipes/few-cells.toml") },
     Shipped { name: "v2b0-staged", text: include_str!("../../recipes/v2b0-staged.toml") },
     Shipped { name: "cnn", text: include_str!("../../recipes/cnn.toml") },
     Shipped { name: "mlp", text: include_str!("../../recipes/mlp.toml") },

@@ -38,6 +38,7 @@ pub struct RunLog {
     path: PathBuf,
     table: csv::Writer<File>,
     events: EventFile,
+    seconds: f64,
 }
 
 impl RunLog {
@@ -70,7 +71,13 @@ impl RunLog {
         let table = csv::WriterBuilder::new().has_headers(false).from_writer(file);
         let last_step = kept.last().map_or(0, |epoch| epoch.step);
         let events = EventFile::create(folder, resume_after_epoch.map(|_| last_step))?;
-        Ok(Self { path, table, events })
+        let seconds = kept.iter().map(|epoch| epoch.seconds).sum();
+        Ok(Self { path, table, events, seconds })
+    }
+
+    /// Seconds that the epochs in the log took.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
     }
 
     /// Logs an epoch; nothing of it is held back in memory.
@@ -81,6 +88,7 @@ impl RunLog {
         let written =
             self.table.serialize(epoch.cells()).map_err(csv_error).and_then(|()| self.table.flush());
         written.map_err(|e| Error::io(&self.path, &e))?;
+        self.seconds += epoch.seconds;
         let mut scalars = vec![
             ("epoch".to_owned(), epoch.epoch as f64),
             ("lr".to_owned(), epoch.lr),

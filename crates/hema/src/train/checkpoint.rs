@@ -15,7 +15,7 @@ use crate::model::Network;
 use crate::model_file;
 use crate::optim::Optimizer;
 use crate::recipe::Recipe;
-use crate::weights::{self, Header, Shapes, StateDict};
+use crate::weights::{self, Header, Origin, Shapes, StateDict};
 
 /// Metadata key that the state stands under.
 const KEY: &str = "hema-checkpoint";
@@ -128,6 +128,8 @@ pub(super) struct State<'a> {
     pub(super) optimizer: Option<&'a Optimizer>,
     /// Prints of the images that the model had seen which the run started from.
     pub(super) seen_before: &'a Seen,
+    /// Published weights that the run started from.
+    pub(super) origins_before: Option<&'a [Origin]>,
 }
 
 /// A checkpoint read back.
@@ -137,6 +139,7 @@ pub(super) struct Saved {
     pub(super) average: StateDict,
     pub(super) optimizer: StateDict,
     pub(super) seen_before: Seen,
+    pub(super) origins_before: Option<Vec<Origin>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -149,6 +152,8 @@ struct Document {
     inputs: Inputs,
     #[serde(default, skip_serializing_if = "Seen::is_empty")]
     seen_before: Seen,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origins_before: Option<Vec<Origin>>,
 }
 
 /// Fingerprints of everything a run must find unchanged to go on: computed once a run, as hashing
@@ -183,6 +188,7 @@ pub(super) fn save(task: &Task, inputs: &Inputs, state: &State) -> Result<()> {
         position: state.position.clone(),
         inputs: inputs.clone(),
         seen_before: state.seen_before.clone(),
+        origins_before: state.origins_before.map(<[Origin]>::to_vec),
     };
     let json = serde_json::to_string(&document)
         .map_err(|e| Error::new(format!("checkpoint cannot be written: {e}")).at(&path))?;
@@ -217,6 +223,7 @@ pub(super) fn read(task: &Task, inputs: &Inputs) -> Result<Saved> {
         average: take(&mut tensors, AVERAGE),
         optimizer: take(&mut tensors, OPTIMIZER),
         seen_before: document.seen_before,
+        origins_before: document.origins_before,
     })
 }
 

@@ -37,12 +37,13 @@ use hema_core::seen::Seen;
 use crate::device;
 use crate::loader::{self, Flow};
 use crate::model::{ModelSpec, Network};
-use crate::model_file::{self, Bundle, Manifest};
+use crate::model_file::{self, Bundle, Manifest, Trained};
 use crate::nn::on_pool;
 use crate::optim::Optimizer;
+use crate::origins::of_start;
 use crate::recipe::{BatchNorm, Recipe, Stage, Statistics};
 use crate::run_log::RunLog;
-use crate::weights;
+use crate::weights::{self, Origin, origins_together};
 
 use average::Average;
 use checkpoint::Position;
@@ -134,6 +135,8 @@ struct Run<'a> {
     seen_before: Seen,
     seen: Seen,
     likeness: Likeness,
+    /// Published weights that the run started from; `None` where that is not known.
+    origins_before: Option<Vec<Origin>>,
     /// The mean of the network's weights over training.
     average: Average,
     position: Position,
@@ -160,9 +163,11 @@ impl<'a> Run<'a> {
         let mut learner = Learner::new(recipe, task.train, task.device)?;
         let mut position = Position::default();
         let mut average = Average::new(&recipe.average);
-        let seen_before;
+        let (seen_before, origins_before);
         if let Some(saved) = saved {
             seen_before = saved.seen_before;
+            // an older checkpoint does not say
+            origins_before = saved.origins_before.or_else(|| of_start(task.recipe));
             learner.network = weights::load(learner.network, &saved.network)?.0;
             position = saved.position;
             average.restore(position.averaged, saved.average);
@@ -176,13 +181,13 @@ impl<'a> Run<'a> {
         } else {
             let weights = &recipe.model.weights;
             let started = start_weights(learner.network, &spec, weights, task.train.classes())?;
-            let Started { network, line, seen } = started;
+            let Started { network, line, seen, origins } = started;
             learner.network = network;
             if let Some(line) = line {
                 observer.note(&line);
             }
             warn_of_known(&seen.and(learner.teachers.seen()), task, observer)?;
-            seen_before = seen;
+            (seen_before, origins_before) = (seen, origins);
             let text = recipe.to_toml()?;
             file::write_atomic(&task.out.join(RECIPE), |w| w.write_all(text.as_bytes()))?;
         }
@@ -196,6 +201,7 @@ impl<'a> Run<'a> {
             seen_before,
             seen,
             likeness: Likeness::of(task.train)?,
+            origins_before,
             average,
             log: RunLog::open(task.out, resumes.then_some(position.epoch))?,
             saved: (Instant::now(), position.step),
@@ -350,7 +356,7 @@ impl<'a> Run<'a> {
                 / std::mem::take(&mut position.train_seconds),
             seconds: self.epoch_started.elapsed().as_secs_f64(),
         };
-        let bundle = self.bundle(network, validated);
+        let bundle = self.bundle(network, validated, self.log.seconds() + epoch.seconds);
         if improved {
             bundle.write(&self.task.out.join(model_file::BEST))?;
         }
@@ -372,7 +378,9 @@ impl<'a> Run<'a> {
         self.save()
     }
 
-    fn bundle(&self, network: &Network, validated: &Validated) -> Bundle {
+    /// The model of the epoch that is done, with which the run has taken so many seconds.
+    fn bundle(&self, network: &Network, validated: &Validated, seconds: f64) -> Bundle {
+        let teachers = &self.learner.teachers;
         Bundle {
             manifest: Manifest {
                 format: model_file::FORMAT,
@@ -387,6 +395,15 @@ impl<'a> Run<'a> {
                 fitted_on: Some(self.judge.fitted_on()),
                 seen: self.seen.clone(),
                 likeness: self.likeness.clone(),
+                origins: origins_together([self.origins_before.clone(), teachers.origins()]),
+                trained: Some(Trained {
+                    data: self.task.data.to_owned(),
+                    images: self.task.train.len() as u64,
+                    validation: self.task.val.len() as u64,
+                    epoch: self.position.epoch,
+                    epochs: self.position.epoch,
+                    seconds,
+                }),
                 metrics: validated.metrics(),
                 recipe: self.task.recipe.to_toml().unwrap_or_default(),
                 provenance: Provenance::now(self.task.command, device::name(self.task.device)),
@@ -422,6 +439,7 @@ impl<'a> Run<'a> {
             average: &self.average,
             optimizer: self.learner.optimizer.as_ref(),
             seen_before: &self.seen_before,
+            origins_before: self.origins_before.as_deref(),
             position: &self.position,
         };
         checkpoint::save(self.task, &self.inputs, &state)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hema_core::error::{Result, counted};
+use hema_core::error::{Result, counted, thousands};
 use hema_core::report::{ShownImage, TrainingData};
 
 use super::setup::model_spec;
@@ -146,18 +146,6 @@ fn too_few_steps(index: usize, stage: &Stage, images: usize) -> Option<String> {
             stage.lr
         )
     })
-}
-
-/// A count with a comma between thousands.
-fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let groups: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .map(|group| std::str::from_utf8(group).unwrap_or_default())
-        .collect();
-    groups.join(",")
 }
 
 /// The images that training has, and the first of them as it shows them: those of the first step of the first

@@ -19,6 +19,8 @@ pub struct Task<'a> {
     pub train: &'a Dataset,
     /// Images to choose by, all labelled.
     pub val: &'a Dataset,
+    /// Path or name of the data set that they are of, for the model's file.
+    pub data: &'a str,
     /// The cells are drawn.
     pub synthetic: bool,
     /// Run directory.

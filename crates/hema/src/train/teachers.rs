@@ -16,8 +16,10 @@ use hema_core::tta;
 
 use super::training_images::{Labelled, TrainingImages, shrink};
 use crate::loss::soften;
+use crate::origins::known_origins;
 use crate::predict::Predictor;
 use crate::recipe::Recipe;
+use crate::weights::{Origin, origins_together};
 
 /// The targets of an image of a batch: its label, and the teachers' answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +37,8 @@ pub(super) struct Teachers {
     temperature: f64,
     /// Prints of the images that they had seen.
     seen: Arc<Seen>,
+    /// Published weights that they started from.
+    origins: Option<Vec<Origin>>,
 }
 
 impl Teachers {
@@ -46,10 +50,16 @@ impl Teachers {
         let paths = &recipe.distill.teachers;
         let temperature = recipe.distill.temperature;
         let Some(first) = paths.first() else {
-            return Ok(Self { predictor: None, temperature, seen: Arc::default() });
+            return Ok(Self {
+                predictor: None,
+                temperature,
+                seen: Arc::default(),
+                origins: Some(Vec::new()),
+            });
         };
         let (predictor, manifests) = Predictor::open(paths, device)?;
         let seen = manifests.iter().fold(Seen::default(), |seen, manifest| seen.and(&manifest.seen));
+        let origins = origins_together(manifests.iter().map(known_origins));
         if !are_same_classes(predictor.classes(), classes) {
             let (found, expected) = (predictor.classes().join(", "), classes.join(", "));
             return Err(Error::new(format!("a model for the classes {found}; the data has {expected}"))
@@ -58,12 +68,17 @@ impl Teachers {
         }
         // an image that is changed anew in every epoch needs no views besides
         let predictor = predictor.with_precision(recipe.precision.on(device)).with_tta(tta::NONE);
-        Ok(Self { predictor: Some(Arc::new(predictor)), temperature, seen: Arc::new(seen) })
+        Ok(Self { predictor: Some(Arc::new(predictor)), temperature, seen: Arc::new(seen), origins })
     }
 
     /// Prints of the images that the teachers had seen.
     pub(super) fn seen(&self) -> &Seen {
         &self.seen
+    }
+
+    /// Published weights that the teachers started from; `None` where that is not known.
+    pub(super) fn origins(&self) -> Option<Vec<Origin>> {
+        self.origins.clone()
     }
 
     /// A batch of the training images with the teachers' probabilities, at the size that a stage shows images

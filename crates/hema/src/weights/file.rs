@@ -1,16 +1,17 @@
 //! safetensors files: named arrays and a little text.
 //!
-//! Half-precision and double-precision files are read as `f32`, and `f32` is written. A file's header is read
+//! Half-precision and double-precision files are read as `f32`; `f32` is written, or bfloat16. A file's header is read
 //! and checked first ([`Header`]), so that a caller can refuse tensors before they take any memory. What is
 //! written here carries a checksum of its text and tensors, which is verified whenever the file is read.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use hema_core::error::{Error, Result};
 use hema_core::file;
+use hema_kernels::bf16;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
 
@@ -45,7 +46,7 @@ pub struct TensorFile {
 #[derive(Debug)]
 pub(crate) struct Header {
     path: PathBuf,
-    file: File,
+    source: Source,
     /// The text entries, but for the checksum.
     pub(crate) metadata: BTreeMap<String, String>,
     /// The checksum that the file says.
@@ -54,6 +55,41 @@ pub(crate) struct Header {
     tensors: BTreeMap<String, TensorInfo>,
     /// Position of the first tensor's first byte.
     start: u64,
+}
+
+/// The bytes of a safetensors file, wherever they are.
+#[derive(Debug)]
+enum Source {
+    File(File),
+    Memory(Cursor<&'static [u8]>),
+}
+
+impl Read for Source {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(into),
+            Self::Memory(bytes) => bytes.read(into),
+        }
+    }
+}
+
+impl Seek for Source {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(to),
+            Self::Memory(bytes) => bytes.seek(to),
+        }
+    }
+}
+
+/// How the values of tensors are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// All in 32 bits.
+    Single,
+    /// Matrices and kernels rounded to bfloat16, whose 8 bits of exponent lose no range; vectors (biases, the
+    /// weights and statistics of normalisation) are few and stay in 32 bits.
+    Half,
 }
 
 /// Reads a safetensors file.
@@ -71,8 +107,20 @@ impl Header {
     /// # Errors
     /// A file that cannot be read, is no safetensors file, or is cut short.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let mut source = file::open(path)?;
-        let length = source.metadata().map_err(|e| Error::io(path, &e))?.len();
+        let file = file::open(path)?;
+        let length = file.metadata().map_err(|e| Error::io(path, &e))?.len();
+        Self::read_from(Source::File(file), length, path)
+    }
+
+    /// Reads the header of a file that the program carries, which is called `name` in errors.
+    ///
+    /// # Errors
+    /// Bytes that are no safetensors file.
+    pub(crate) fn of_bytes(bytes: &'static [u8], name: &Path) -> Result<Self> {
+        Self::read_from(Source::Memory(Cursor::new(bytes)), bytes.len() as u64, name)
+    }
+
+    fn read_from(mut source: Source, length: u64, path: &Path) -> Result<Self> {
         if length > MAX_BYTES {
             return Err(Error::new(format!("{length} bytes, expected at most {MAX_BYTES}")).at(path));
         }
@@ -87,7 +135,7 @@ impl Header {
             header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
         Ok(Self {
             path: path.to_owned(),
-            file: source,
+            source,
             checksum: metadata.remove(CHECKSUM),
             metadata,
             tensors: header
@@ -119,9 +167,9 @@ impl Header {
         for (name, info) in &self.tensors {
             let (from, to) = info.data_offsets;
             bytes.resize(to - from, 0);
-            self.file
+            self.source
                 .seek(SeekFrom::Start(self.start + from as u64))
-                .and_then(|_| self.file.read_exact(&mut bytes))
+                .and_then(|_| self.source.read_exact(&mut bytes))
                 .map_err(|e| Error::io(&self.path, &e))?;
             checksum.add(name, info.dtype, &info.shape, &bytes);
             let array = Array { shape: info.shape.clone(), values: decode(info.dtype, &bytes) };
@@ -141,7 +189,7 @@ impl Header {
 }
 
 /// Reads the header of a file of so many bytes; also gives where its tensors start.
-fn parse_header(source: &mut File, length: u64) -> Result<(Metadata, u64), SafeTensorError> {
+fn parse_header(source: &mut Source, length: u64) -> Result<(Metadata, u64), SafeTensorError> {
     if length < LENGTH {
         return Err(SafeTensorError::HeaderTooSmall);
     }
@@ -222,6 +270,22 @@ fn decode(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
     }
 }
 
+/// The bytes of a tensor, and what they are.
+fn encode(name: &str, array: &Array, packing: Packing) -> Result<(Dtype, Vec<u8>)> {
+    if packing == Packing::Single || array.shape.len() < 2 {
+        return Ok((Dtype::F32, array.values.iter().flat_map(|value| value.to_le_bytes()).collect()));
+    }
+    let mut bytes = Vec::with_capacity(2 * array.values.len());
+    for value in &array.values {
+        let half = bf16::from_f32(*value);
+        if !half.is_finite() {
+            return Err(Error::new(format!("tensor `{name}` holds {value}, too large for bfloat16")));
+        }
+        bytes.extend(half.to_le_bytes());
+    }
+    Ok((Dtype::BF16, bytes))
+}
+
 /// IEEE 754 half precision to single precision, exact.
 fn half_to_f32(h: u16) -> f32 {
     let sign = u32::from(h >> 15) << 31;
@@ -239,17 +303,31 @@ fn half_to_f32(h: u16) -> f32 {
 /// # Errors
 /// The path and the system's reason.
 pub fn write(path: &Path, tensors: &StateDict, metadata: &BTreeMap<String, String>) -> Result<()> {
-    let bytes: Vec<(&String, &Array, Vec<u8>)> = tensors
-        .iter()
-        .map(|(name, array)| (name, array, array.values.iter().flat_map(|v| v.to_le_bytes()).collect()))
-        .collect();
+    write_as(path, tensors, metadata, Packing::Single)
+}
+
+/// Writes a safetensors file as [`write`] does, its values stored in this way.
+///
+/// # Errors
+/// The path and the system's reason; a value beyond the range of the packing.
+pub fn write_as(
+    path: &Path,
+    tensors: &StateDict,
+    metadata: &BTreeMap<String, String>,
+    packing: Packing,
+) -> Result<()> {
+    let mut packed = Vec::with_capacity(tensors.len());
+    for (name, array) in tensors {
+        let (dtype, bytes) = encode(name, array, packing).map_err(|e| e.at(path))?;
+        packed.push((name, array, dtype, bytes));
+    }
     let mut metadata = metadata.clone();
     metadata.remove(CHECKSUM);
     let mut checksum = Checksum::of_text(&metadata);
-    let mut views = Vec::with_capacity(bytes.len());
-    for (name, array, raw) in &bytes {
-        checksum.add(name, Dtype::F32, &array.shape, raw);
-        let view = TensorView::new(Dtype::F32, array.shape.clone(), raw)
+    let mut views = Vec::with_capacity(packed.len());
+    for (name, array, dtype, raw) in &packed {
+        checksum.add(name, *dtype, &array.shape, raw);
+        let view = TensorView::new(*dtype, array.shape.clone(), raw)
             .map_err(|e| Error::new(format!("tensor `{name}` cannot be stored: {e}")).at(path))?;
         views.push((name.as_str(), view));
     }
@@ -364,6 +442,30 @@ mod tests {
         let tensors = [("a".to_owned(), Array { shape: vec![2], values: vec![1.0, f32::NAN] })].into();
         write(&path, &tensors, &BTreeMap::new()).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("tensor `a` holds NaN at index 1"));
+    }
+
+    #[test]
+    fn matrices_are_rounded_to_half_the_size_and_vectors_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let matrix = |values: Vec<f32>| Array { shape: vec![values.len(), 1], values };
+        let vector = Array { shape: vec![1], values: vec![1.0 + 2f32.powi(-20)] };
+        let tensors = [("m".to_owned(), matrix(vec![1.0 + 2f32.powi(-20), -3e38])), ("v".to_owned(), vector)];
+        write_as(&path, &tensors.clone().into(), &BTreeMap::new(), Packing::Half).unwrap();
+        let file = read(&path).unwrap();
+        assert!(file.is_checked);
+        assert_eq!(file.tensors["v"], tensors[1].1);
+        let halves = &file.tensors["m"].values;
+        assert!(halves[0] == 1.0 && (halves[1] + 3e38).abs() < 3e38 / 256.0, "{halves:?}");
+
+        let huge = [("m".to_owned(), matrix(vec![f32::MAX]))].into();
+        let error = write_as(&path, &huge, &BTreeMap::new(), Packing::Half).unwrap_err().to_string();
+        assert!(
+            error.ends_with(
+                "tensor `m` holds 340282350000000000000000000000000000000, too large for bfloat16"
+            ),
+            "{error}"
+        );
     }
 
     #[test]

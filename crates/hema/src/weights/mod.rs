@@ -6,14 +6,16 @@
 mod file;
 mod hub_cache;
 mod import;
+mod origin;
 mod pretrained;
 mod published;
 mod state;
 
 pub(crate) use file::{Header, MAX_BYTES};
-pub use file::{TensorFile, read, write};
+pub use file::{Packing, TensorFile, read, write, write_as};
 pub use hub_cache::HubCache;
 pub use import::{Imported, import};
+pub use origin::{Origin, origins_together};
 pub use pretrained::{HUB_FILE, check_fits, find_pretrained, start_from};
 pub(crate) use pretrained::{Taken, begin_from, go_on_from};
 pub use published::{PUBLISHED, Published};

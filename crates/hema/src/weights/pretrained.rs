@@ -12,7 +12,7 @@ use hema_core::error::{Error, Result};
 use super::file::Header;
 use super::hub_cache::HubCache;
 use super::published::Published;
-use super::state::{Shapes, load, shapes, wrong_shape};
+use super::state::{Array, Shapes, StateDict, load, shapes, state_dict, wrong_shape};
 use crate::model::{ModelSpec, Network};
 
 /// Folders to look in, as `PATH` lists them.
@@ -42,7 +42,8 @@ pub fn find_pretrained(name: &str) -> Result<PathBuf> {
     let mut looked: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
     looked.extend(cache.map(|cache| cache.folder().display().to_string()));
     let otherwise = format!(
-        "set {WEIGHTS_VARIABLE} to the folder that holds {name}.*.safetensors, or model.weights to the file, or to \
+        "take the recipe `few-cells`, which needs none: it starts from the model in the box; or set \
+         {WEIGHTS_VARIABLE} to the folder that holds {name}.*.safetensors, or model.weights to the file, or to \
          \"none\" to start from scratch"
     );
     Err(Error::new(format!("no ImageNet weights of `{name}` found (looked in {})", looked.join(", "))).hint(
@@ -90,7 +91,7 @@ pub fn check_fits(name: &str, path: &Path) -> Result<()> {
 /// A file that cannot be read, a backbone tensor that is missing or of another shape, or nothing in it that
 /// the network knows.
 pub fn start_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<Network> {
-    begin_from(network, spec, path).map(|(network, _)| network)
+    begin_from(network, spec, Header::read(path)?, path, &[]).map(|(network, _)| network)
 }
 
 /// What a network has taken from a file.
@@ -100,38 +101,55 @@ pub(crate) struct Taken {
     pub(crate) loaded: usize,
     /// Names of the others that it has.
     pub(crate) new: Vec<String>,
-    /// Tensors of the file that it has not taken.
+    /// Tensors of the file that it has not taken, or not as a whole.
     pub(crate) left_out: usize,
+    /// Classes that its classifier goes on with, of a file for others.
+    pub(crate) classes: usize,
 }
 
-/// Loads a whole network from a file that holds the very same, head and all; else its backbone, as
-/// [`start_from`] does.
+/// Loads a whole network from an open file, at `path` in errors, that holds the very same, head and all; else
+/// as [`begin_from`] does.
 ///
 /// # Errors
 /// Those of [`start_from`].
-pub(crate) fn go_on_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<(Network, Taken)> {
-    let header = Header::read(path)?;
+pub(crate) fn go_on_from(
+    network: Network,
+    spec: &ModelSpec,
+    header: Header,
+    path: &Path,
+) -> Result<(Network, Taken)> {
     let own = shapes(&network);
     if header.shapes() != own {
-        return begin_from(network, spec, path);
+        return begin_from(network, spec, header, path, &[]);
     }
     let state = header.read_tensors()?.tensors;
     let (network, _) = load(network, &state).map_err(|e| e.at(path))?;
-    Ok((network, Taken { loaded: own.len(), new: Vec::new(), left_out: 0 }))
+    Ok((network, Taken { loaded: own.len(), new: Vec::new(), left_out: 0, classes: 0 }))
 }
 
-/// Loads a backbone as [`start_from`] does, and says what was taken.
+/// Loads a backbone as [`start_from`] does, and says what was taken. `known` has the position in the file of
+/// each of the network's classes that the file's model knows: it goes on from what the classifier there has
+/// learned of them, where that alone is the head.
 ///
 /// # Errors
 /// Those of [`start_from`].
-pub(crate) fn begin_from(network: Network, spec: &ModelSpec, path: &Path) -> Result<(Network, Taken)> {
+pub(crate) fn begin_from(
+    network: Network,
+    spec: &ModelSpec,
+    header: Header,
+    path: &Path,
+    known: &[Option<usize>],
+) -> Result<(Network, Taken)> {
     let parts = network.parts();
-    let header = Header::read(path)?;
     let own = shapes(&network);
-    let is_fresh = |name: &str| parts.is_head(name) || (spec.stages.is_some() && parts.is_after_stages(name));
+    let mut found = header.shapes();
+    // what lies behind the stages fits a file that has as many of them
+    let fits = |name: &str| found.contains_key(name) && found.get(name) == own.get(name);
+    let is_new = |name: &str| spec.stages.is_some() && parts.is_after_stages(name) && !fits(name);
+    let new: Vec<String> = own.keys().chain(found.keys()).filter(|name| is_new(name)).cloned().collect();
+    let is_fresh = |name: &str| parts.is_head(name) || new.iter().any(|new| new == name);
     // a classifier for other classes (ImageNet's) is not wanted, and of stages that are left out nothing
     let is_wanted = |name: &str| !is_fresh(name) && (spec.stages.is_none() || own.contains_key(name));
-    let mut found = header.shapes();
     found.retain(|name, _| is_wanted(name));
     let expected: Shapes = own
         .iter()
@@ -142,10 +160,38 @@ pub(crate) fn begin_from(network: Network, spec: &ModelSpec, path: &Path) -> Res
 
     let mut state = header.read_tensors()?.tensors;
     let in_file = state.len();
+    let of_classes =
+        if spec.head.is_empty() { classifier(&network, &state, known) } else { StateDict::new() };
     state.retain(|name, _| is_wanted(name));
+    let loaded = state.len();
+    let classes = if of_classes.is_empty() { 0 } else { known.iter().flatten().count() };
+    state.extend(of_classes);
     let (network, report) = load(network, &state).map_err(|e| e.at(path))?;
-    let taken = Taken { loaded: state.len(), new: report.missing, left_out: in_file - state.len() };
-    Ok((network, taken))
+    Ok((network, Taken { loaded, new: report.missing, left_out: in_file - loaded, classes }))
+}
+
+/// The network's classifier with the rows of another one for the classes that it knows, by their positions
+/// there; nothing where it knows none.
+fn classifier(network: &Network, other: &StateDict, known: &[Option<usize>]) -> StateDict {
+    let parts = network.parts();
+    let mut merged = state_dict(network);
+    merged.retain(|name, _| parts.is_head(name));
+    let fits = |name: &String, array: &Array| {
+        other
+            .get(name)
+            .is_some_and(|other| array.shape[0] == known.len() && array.shape[1..] == other.shape[1..])
+    };
+    if known.iter().all(Option::is_none) || !merged.iter().all(|(name, array)| fits(name, array)) {
+        return StateDict::new();
+    }
+    for (name, array) in &mut merged {
+        let width: usize = array.shape[1..].iter().product();
+        for (row, from) in array.values.chunks_exact_mut(width).zip(known) {
+            let Some(from) = from else { continue };
+            row.copy_from_slice(&other[name].values[from * width..][..width]);
+        }
+    }
+    merged
 }
 
 /// Checks the backbone in a file, by the names and shapes of its tensors.
@@ -213,6 +259,51 @@ mod tests {
         assert!(error.to_string().contains("tensors of `tf_efficientnetv2_b0` are missing"), "{error}");
         assert_eq!(file_for(folder.path(), "cnn_gap"), Ok(Some(path)));
         assert_eq!(file_for(folder.path(), "cnn"), Ok(None));
+    }
+
+    #[test]
+    fn a_model_for_other_classes_gives_what_it_has_learned_of_those_that_it_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let (device, path) = (Device::flex(), folder.path().join("x.safetensors"));
+        let spec_of = |classes| ModelSpec { classes, ..spec("cnn_gap") };
+        let source = Network::new(&spec_of(3), 1, &device).unwrap();
+        let theirs = state_dict(&source);
+        write(&path, &theirs, &BTreeMap::new()).unwrap();
+        let begin = |known: &[Option<usize>]| {
+            let network = Network::new(&spec_of(2), 2, &device).unwrap();
+            let fresh = state_dict(&network);
+            let header = Header::read(&path).unwrap();
+            let (network, taken) = begin_from(network, &spec_of(2), header, &path, known).unwrap();
+            (fresh, state_dict(&network), taken)
+        };
+        let rows = |state: &StateDict, row: usize| {
+            let (weight, bias) = (&state["classifier.weight"], &state["classifier.bias"]);
+            let width = weight.shape[1];
+            (weight.values[row * width..][..width].to_vec(), bias.values[row])
+        };
+        let (fresh, state, taken) = begin(&[None, Some(2)]);
+        assert_eq!((taken.classes, taken.new.len()), (1, 0), "{taken:?}");
+        assert_eq!((rows(&state, 0), rows(&state, 1)), (rows(&fresh, 0), rows(&theirs, 2)));
+
+        let (fresh, state, taken) = begin(&[None, None]);
+        assert_eq!((taken.classes, taken.new.len()), (0, 2), "{taken:?}");
+        assert_eq!(rows(&state, 1), rows(&fresh, 1));
+    }
+
+    #[test]
+    fn a_network_of_some_stages_takes_what_is_behind_them_from_one_with_as_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let (device, path) = (Device::flex(), folder.path().join("x.safetensors"));
+        let spec_of = |stages| ModelSpec { stages, ..spec("tf_efficientnetv2_b0") };
+        let new = |stages| {
+            let theirs = Network::new(&spec_of(stages), 1, &device).unwrap();
+            write(&path, &state_dict(&theirs), &BTreeMap::new()).unwrap();
+            let (own, spec) = (Network::new(&spec_of(Some(1)), 2, &device).unwrap(), spec_of(Some(1)));
+            let (_, taken) = begin_from(own, &spec, Header::read(&path).unwrap(), &path, &[]).unwrap();
+            taken.new
+        };
+        assert!(new(Some(1)).iter().all(|name| name.starts_with("classifier")), "{:?}", new(Some(1)));
+        assert!(new(None).iter().any(|name| name.starts_with("conv_head")), "{:?}", new(None));
     }
 
     #[test]

@@ -115,6 +115,7 @@ fn train(folder: &Path, recipe: &Recipe, data: &Dataset, start: Start) -> hema::
         recipe,
         train: data,
         val: data,
+        data: "cells",
         synthetic: true,
         out: &out,
         start,

@@ -176,7 +176,8 @@ fn lead_on(args: &Args, data: &AuditedData, record: &AuditRecord, printer: &Prin
         (Some(clean), _) => data.split(clean),
         (None, Some(table)) if found => Some(data.clean(&table)),
         (None, None) if found => Some(data.keep_findings()),
-        _ => data.split(&args.data),
+        (None, _) if args.apply.is_some() => data.split(&args.data),
+        _ => data.split(&args.data).or_else(|| data.closer_look()),
     };
     if let Some(command) = command {
         printer.next(&command);

@@ -5,6 +5,7 @@ mod balance;
 mod convert;
 mod fetch;
 mod info;
+mod sample;
 mod writing;
 
 use clap::Subcommand;
@@ -14,7 +15,7 @@ use crate::output::Printer;
 use crate::places::Places;
 use crate::status::Status;
 
-/// Fetch data sets, look at them, balance them and change their form
+/// Fetch or unpack data sets, look at them, balance them and change their form
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -28,13 +29,15 @@ enum Command {
     Balance(balance::Args),
     Convert(convert::Args),
     Info(info::Args),
+    Sample(sample::Args),
 }
 
 impl Args {
     /// What it reads and writes.
     pub(crate) fn places(&self) -> Places {
         match &self.command {
-            Command::Fetch(_) => Places::default(),
+            // they write where nothing is
+            Command::Fetch(_) | Command::Sample(_) => Places::default(),
             Command::Augment(args) => args.places(),
             Command::Balance(args) => args.places(),
             Command::Convert(args) => args.places(),
@@ -50,5 +53,6 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         Command::Balance(args) => balance::run(args, printer),
         Command::Convert(args) => convert::run(args, printer),
         Command::Info(args) => info::run(args, printer),
+        Command::Sample(args) => sample::run(args, printer),
     }
 }

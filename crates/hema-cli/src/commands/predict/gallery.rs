@@ -28,7 +28,7 @@ pub(super) fn write(path: &Path, subject: Subject, classified: &Classified) -> R
     let gallery = Gallery {
         title: format!("Predictions for {}", title(classified.source.path())),
         source: &classified.source,
-        model: model.summary().path,
+        model: model.summary().called(),
         classes: model.classes(),
         answers: &answers,
         unreadable: &classified.skipped,

@@ -85,10 +85,11 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.note(&rows::split_in_words(rows, sure));
     }
     name_doubtful(args, &columns, rows, printer);
+    let table = Table { columns: &columns, rows, sure: args.sure, model: &model.summary().called() };
     // the table first: it stays where the page does not fit
     match out {
         Some(path) => {
-            file::write_atomic(path, |w| write_csv(w, &columns, rows, args.sure))?;
+            file::write_atomic(path, |w| table.write(w))?;
             let answers = rows.iter().filter(|row| row.answer.is_some()).count();
             let without = rows.len() - answers;
             let without = match without {
@@ -102,13 +103,13 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
             }
         }
         None if !printer.is_json() => {
-            printer.write_result(|out| write_csv(out, &columns, rows, args.sure));
+            printer.write_result(|out| table.write(out));
         }
         None => {}
     }
     if let Some(page) = &args.page {
-        let table = out.map(PathBuf::as_path);
-        let subject = gallery::Subject { model: &model, warnings, sure: args.sure, table };
+        let written = out.map(PathBuf::as_path);
+        let subject = gallery::Subject { model: &model, warnings, sure: args.sure, table: written };
         gallery::write(page, subject, &classified)?;
         printer.note(&format!("page: {}", page.display()));
     }
@@ -198,6 +199,8 @@ enum Cell {
     Reason,
     /// Probability of the classes that the model was told not to choose.
     Excluded,
+    /// The model that answered, and the checksum of its contents.
+    Model,
 }
 
 impl Cell {
@@ -220,18 +223,19 @@ impl Cell {
             | Self::Class(_)
             | Self::Refer
             | Self::Reason
-            | Self::Excluded => None,
+            | Self::Excluded
+            | Self::Model => None,
         }
     }
 }
 
-/// The table's usual columns: `path,label,probability,<one a class>,refer,reason`, and behind them `excluded`
-/// where the model chooses among some of its classes only.
+/// The table's usual columns: `path,label,probability,<one a class>,refer,reason,model`, and behind them
+/// `excluded` where the model chooses among some of its classes only.
 fn usual_columns(model: &Classifier) -> Vec<(String, Cell)> {
     let fixed = [("path", Cell::Path), ("label", Cell::Label), ("probability", Cell::Probability)];
     let named = |(name, cell): (&str, Cell)| (name.to_owned(), cell);
     let classes = model.classes().iter().enumerate().map(|(class, name)| (name.clone(), Cell::Class(class)));
-    let last = [("refer", Cell::Refer), ("reason", Cell::Reason)];
+    let last = [("refer", Cell::Refer), ("reason", Cell::Reason), ("model", Cell::Model)];
     let excluded = limits(model).then_some(("excluded", Cell::Excluded));
     fixed.map(named).into_iter().chain(classes).chain(last.map(named)).chain(excluded.map(named)).collect()
 }
@@ -317,38 +321,45 @@ fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Prin
     .hint("add the column `path` or take it in place of this one, or predict one folder at a time"))
 }
 
-fn write_csv(
-    w: &mut dyn Write,
-    columns: &[(String, Cell)],
-    rows: &[Row],
+/// The table of predictions.
+struct Table<'a> {
+    columns: &'a [(String, Cell)],
+    rows: &'a [Row],
     sure: Option<f64>,
-) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(w);
-    csv.write_record(columns.iter().map(|(name, _)| defused(name))).map_err(file::csv_error)?;
-    for row in rows {
-        let record = columns.iter().map(|(_, cell)| cell_text(*cell, row, sure));
-        csv.write_record(record).map_err(file::csv_error)?;
-    }
-    csv.flush()
+    model: &'a str,
 }
 
-/// The text of a cell. What only an answer has is empty for an image that could not be read.
-fn cell_text(cell: Cell, row: &Row, sure: Option<f64>) -> String {
-    let of_answer = |read: &dyn Fn(&Prediction) -> String| row.answer.as_ref().map_or(String::new(), read);
-    match cell {
-        Cell::Path | Cell::File | Cell::Stem | Cell::Row => {
-            defused(&cell.of_image(row.image, &row.path).unwrap_or_default())
+impl Table<'_> {
+    fn write(&self, w: &mut dyn Write) -> io::Result<()> {
+        let mut csv = csv::Writer::from_writer(w);
+        csv.write_record(self.columns.iter().map(|(name, _)| defused(name))).map_err(file::csv_error)?;
+        for row in self.rows {
+            let record = self.columns.iter().map(|(_, cell)| self.text(*cell, row));
+            csv.write_record(record).map_err(file::csv_error)?;
         }
-        Cell::Label => of_answer(&|answer| defused(answer.label())),
-        Cell::Number => of_answer(&|answer| answer.class().to_string()),
-        Cell::Probability => of_answer(&|answer| answer.probability().to_string()),
-        Cell::Class(class) => of_answer(&|answer| answer.probabilities()[class].to_string()),
-        Cell::Excluded => of_answer(&|answer| answer.excluded().to_string()),
-        Cell::Reason => row.doubt.as_ref().map_or(String::new(), |doubt| defused(&doubt.to_string())),
-        Cell::Refer => match (&row.doubt, sure) {
-            (Some(_), _) => "yes".into(),
-            (None, Some(_)) => "no".into(),
-            (None, None) => String::new(),
-        },
+        csv.flush()
+    }
+
+    /// The text of a cell. What only an answer has is empty for an image that could not be read.
+    fn text(&self, cell: Cell, row: &Row) -> String {
+        let of_answer =
+            |read: &dyn Fn(&Prediction) -> String| row.answer.as_ref().map_or(String::new(), read);
+        match cell {
+            Cell::Path | Cell::File | Cell::Stem | Cell::Row => {
+                defused(&cell.of_image(row.image, &row.path).unwrap_or_default())
+            }
+            Cell::Label => of_answer(&|answer| defused(answer.label())),
+            Cell::Number => of_answer(&|answer| answer.class().to_string()),
+            Cell::Probability => of_answer(&|answer| answer.probability().to_string()),
+            Cell::Class(class) => of_answer(&|answer| answer.probabilities()[class].to_string()),
+            Cell::Excluded => of_answer(&|answer| answer.excluded().to_string()),
+            Cell::Reason => row.doubt.as_ref().map_or(String::new(), |doubt| defused(&doubt.to_string())),
+            Cell::Refer => match (&row.doubt, self.sure) {
+                (Some(_), _) => "yes".into(),
+                (None, Some(_)) => "no".into(),
+                (None, None) => String::new(),
+            },
+            Cell::Model => defused(self.model),
+        }
     }
 }

@@ -120,7 +120,14 @@ pub(super) fn counts(classes: &[String], rows: &[Row], sure: Option<f64>) -> Str
 pub(super) fn json(model: &Classifier, classified: &Classified, sure: Option<f64>) -> Result<String> {
     let Classified { rows, skipped, notices, weights, .. } = classified;
     let of_rows: Vec<_> = rows.iter().filter_map(|row| json_row(model, row, sure)).collect();
-    let mut result = serde_json::json!({"predictions": of_rows, "notices": notices, "skipped": skipped});
+    let asked = model.summary();
+    let asked = serde_json::json!({"path": asked.path, "checksums": asked.checksums});
+    let mut result = serde_json::json!({
+        "model": asked,
+        "predictions": of_rows,
+        "notices": notices,
+        "skipped": skipped,
+    });
     if let Some(sure) = sure {
         let to_look_at = rows.iter().filter(|row| row.doubt.is_some()).count();
         let counts = [rows.len() - to_look_at, to_look_at];

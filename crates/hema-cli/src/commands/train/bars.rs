@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use hema::error::time_in_words;
 use hema::metrics::{self, Place};
 use hema::recipe::Recipe;
 use hema::train::{Epoch, Observer, Progress, Validation};
@@ -10,7 +11,7 @@ use hema::{Phase, Watch};
 use crate::output::{self, Bars, Printer, metric_text, percent};
 use crate::status::listen_to_ctrl_c;
 
-use super::remaining::{Remaining, in_words};
+use super::remaining::Remaining;
 
 /// Seconds of an epoch from which it matters what they are spent on.
 const WORTH_A_WORD: f64 = 10.0;
@@ -109,12 +110,13 @@ impl Observer for TrainingBars<'_> {
             self.told = true;
             let early =
                 if progress.stage.early_after().is_some() { ", less if a stage ends early" } else { "" };
-            self.note(&format!("about {} to the end at this pace{early}", in_words(left)));
+            self.note(&format!("about {} to the end at this pace{early}", time_in_words(left)));
         }
         if let Some((_, bar)) = &self.bar {
             let speed = progress.images_per_second;
             let val = self.validated.as_deref().unwrap_or_default();
-            let left = left.map_or(String::new(), |left| format!("  run {} left, epoch", in_words(left)));
+            let left =
+                left.map_or(String::new(), |left| format!("  run {} left, epoch", time_in_words(left)));
             bar.set(progress.batch, &format!("loss {:.4}  {val}{speed:.0} images/s{left}", progress.loss));
         }
     }

@@ -34,18 +34,6 @@ impl Remaining {
     }
 }
 
-/// A time in words, as coarse as an estimate is.
-pub(super) fn in_words(time: Duration) -> String {
-    let (seconds, minutes) = (time.as_secs(), (time.as_secs() + 30) / 60);
-    let (hours, days) = (minutes / 60, minutes / (24 * 60));
-    match minutes {
-        _ if seconds < 90 => format!("{seconds} s"),
-        0..60 => format!("{minutes} min"),
-        60..1440 => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{days} d {} h", hours % 24),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,11 +50,5 @@ mod tests {
         assert_eq!(remaining.after_step("all", 60, at(30)), Some(Duration::from_secs(30)));
         assert_eq!(remaining.after_step("all", 50, at(50)), Some(Duration::from_secs(100)));
         assert_eq!(remaining.after_step("all", 0, at(150)), Some(Duration::ZERO));
-    }
-
-    #[test]
-    fn times_are_told_as_coarsely_as_they_are_known() {
-        let words = [12, 89, 120, 3599, 3600 + 20 * 60, 90_000].map(|s| in_words(Duration::from_secs(s)));
-        assert_eq!(words, ["12 s", "89 s", "2 min", "1 h 0 min", "1 h 20 min", "1 d 1 h"]);
     }
 }

@@ -39,18 +39,13 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding
 
 /// What makes it worse that two pictures overlap, in words.
 fn differences(evidence: &Evidence, image: usize, partner: usize) -> String {
-    let mut words = String::new();
-    let label =
-        |image: usize| evidence.source.entry(image).label.map(|label| &evidence.source.classes()[label]);
-    if let (Some(own), Some(other)) = (label(image), label(partner))
-        && own != other
-    {
-        words += &format!("; it is under {own} and that under {other}");
-    }
-    if let (Some(own), Some(other)) = (evidence.parts[image], evidence.parts[partner])
-        && own != other
-    {
-        words += &format!("; it is in {own} and that in {other}");
-    }
-    words
+    let label = |image: usize| {
+        evidence.source.entry(image).label.map(|label| evidence.source.classes()[label].clone())
+    };
+    let part = |image: usize| evidence.parts[image].map(|part| part.to_string());
+    let told = |word: &str, own: Option<String>, other: Option<String>| match (own, other) {
+        (Some(own), Some(other)) if own != other => format!("; it is {word} {own} and that {word} {other}"),
+        _ => String::new(),
+    };
+    told("under", label(image), label(partner)) + &told("in", part(image), part(partner))
 }

@@ -44,6 +44,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
         provenance: provenance("hema evaluate runs/blood/model.safetensors --data pbc.tar --part test"),
         model: ModelSummary {
             path: "runs/blood/model.safetensors".into(),
+            checksums: vec![0x1c2d_3e4f],
             architecture: "tf_efficientnetv2_b0".into(),
             parameters: 5_868_992,
             size: 96,
@@ -74,6 +75,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
         excluded: None,
         adaptation: None,
         unreadable: Vec::new(),
+        speed: None,
     };
     RunReport {
         title: title.into(),

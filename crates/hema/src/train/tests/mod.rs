@@ -115,6 +115,7 @@ impl Fixture {
             recipe,
             train: &self.train,
             val: &self.val,
+            data: "cells",
             synthetic: true,
             out: &out,
             start,

@@ -1,29 +1,22 @@
-//! `hema quickstart`: the whole pipeline on drawn cells, in about a minute and without any download.
+//! The quickstart on drawn cells, which a program draws: it needs nothing that the program carries.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use hema::data::Dataset;
 use hema::error::{ErrorKind, Result};
+use hema::provenance::Provenance;
 use hema::recipe::Recipe;
 use hema::run_folder::REPORT;
 use hema::train::{Claimed, Start, Task};
-use hema::{Classifier, Device, command_line, file, shell_word, synthetic, training};
+use hema::{Classifier, Device, ModelCard, command_line, device, file, shell_word, synthetic, training};
 
-use super::args::output;
-use super::evaluate;
-use super::train::TrainingBars;
+use super::RECIPE;
+use crate::commands::evaluate;
+use crate::commands::train::TrainingBars;
 use crate::next::{self, CommandLine};
 use crate::output::{Bars, Printer};
 use crate::status::{Status, stop_flag};
-
-/// Train, evaluate and report on built-in synthetic cells: about a minute, no download
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Run directory [default: runs/quickstart, or the next free name]
-    #[arg(long, value_parser = output(), value_name = "DIR")]
-    out: Option<PathBuf>,
-}
 
 /// Cells drawn of each class, for training, validation and test.
 const CELLS: [usize; 3] = [300, 60, 60];
@@ -31,20 +24,24 @@ const CELLS: [usize; 3] = [300, 60, 60];
 /// Cells of each class that are written as files to try `hema predict` on.
 const SAMPLES: usize = 4;
 
-pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
-    let recipe = Recipe::load("quickstart", &[] as &[&str])?;
-    let out = args.out.clone().unwrap_or_else(|| free_name(Path::new("runs/quickstart")));
+/// Epochs on so many cells, in place of the recipe's, which is for few.
+const EPOCHS: &str = "stage.0.epochs=8";
+
+/// Draws cells, trains on them, judges the model and writes its report into `out`.
+pub(super) fn run(out: &Path, printer: &Printer) -> Result<Status> {
+    let recipe = Recipe::load(RECIPE, &[EPOCHS])?;
     printer.note("drawing synthetic cells of eight classes (a program draws them: scores say nothing about real blood)");
     let [training_cells, val, test] =
         [0, 1, 2].map(|part| draw(CELLS[part], recipe.data.size, recipe.seed + part as u64));
     let (training_cells, val, test) = (training_cells?, val?, test?);
 
-    let out = Claimed::for_run(&out, Start::Fresh)?;
+    let out = Claimed::for_run(out, Start::Fresh)?;
     let device = Device::flex();
     let task = Task {
         recipe: &recipe,
         train: &training_cells,
         val: &val,
+        data: "synthetic cells",
         synthetic: true,
         out: &out,
         start: Start::Fresh,
@@ -58,7 +55,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         }
         // drawn cells are on no disk, from where a run could go on
         printer.note("interrupted; a quickstart begins anew");
-        printer.next(&CommandLine::new("quickstart"));
+        printer.next(&CommandLine::new("quickstart --synthetic"));
         return Ok(Status::Interrupted);
     }
     printer.note("judging it on unchanged and on degraded images it has never seen");
@@ -68,22 +65,13 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         .suite("degraded")
         .out(&*out)
         .run(&mut Bars::new(printer))?;
+    let made_by = Provenance::now(command_line(), device::name(&device));
+    ModelCard::read(&out, &[], made_by)?.write_into(&out)?;
     write_samples(&test, &out.join("cells"))?;
     evaluate::print(&evaluation, printer)?;
     printer.note(&format!("open {} in a browser", shell_word(&out.join(REPORT))));
     printer.next(&next::predict(&out, &out.join("cells")));
     Ok(Status::Done)
-}
-
-/// The folder itself where it is free, else the first of `-2`, `-3`, ... that is.
-fn free_name(folder: &Path) -> PathBuf {
-    let mut free = folder.to_path_buf();
-    let mut number = 1;
-    while free.exists() {
-        number += 1;
-        free = PathBuf::from(format!("{}-{number}", folder.display()));
-    }
-    free
 }
 
 fn draw(per_class: usize, size: usize, seed: u64) -> Result<Dataset> {

@@ -1,0 +1,138 @@
+//! What the program carries: a model, which is called `builtin` wherever one is expected, cells to try it on,
+//! and the terms of both.
+//!
+//! Left out on purpose: models of earlier versions, whose names are known and refused.
+
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use hema_core::error::{Error, ErrorKind, Result};
+use hema_core::file;
+use zip::ZipArchive;
+
+/// The name of the model in the box.
+pub const NAME: &str = "builtin";
+
+/// Name of the file with the terms of the cells, in the folder that they are written to.
+const NOTICE_FILE: &str = "NOTICE.md";
+
+/// A name of a model in the box.
+struct Name {
+    /// The version that it asks for; the one that there is where it does not say.
+    version: Option<u32>,
+}
+
+impl Name {
+    /// The name that a path is, if it is one: `builtin` or `builtin@1`. A file of that name is `./builtin`.
+    fn of(path: &Path) -> Option<Self> {
+        let rest = path.to_str()?.strip_prefix(NAME)?;
+        if rest.is_empty() {
+            return Some(Self { version: None });
+        }
+        rest.strip_prefix('@')?.parse().ok().map(|version| Self { version: Some(version) })
+    }
+}
+
+/// Whether a path is the name of a model in the box.
+pub fn is_name(path: &Path) -> bool {
+    Name::of(path).is_some()
+}
+
+/// The name with its version, for records: `builtin@1` for `builtin`; every other path itself.
+pub fn with_version(path: &Path) -> PathBuf {
+    match (Name::of(path), version()) {
+        (Some(Name { version: None }), Some(version)) => format!("{NAME}@{version}").into(),
+        _ => path.to_path_buf(),
+    }
+}
+
+/// The bytes of the model that a name means; nothing for a path that is no such name.
+///
+/// # Errors
+/// A version that this program does not carry.
+pub(crate) fn model(path: &Path) -> Result<Option<&'static [u8]>> {
+    let Some(Name { version: wanted }) = Name::of(path) else { return Ok(None) };
+    let Carried { version, model, .. } = carried().map_err(|e| e.at(path))?;
+    if wanted.is_none_or(|wanted| wanted == *version) {
+        return Ok(Some(model));
+    }
+    Err(Error::new(format!("this hema carries {NAME}@{version}"))
+        .at(path)
+        .hint(format!("say `{NAME}` for that one; another comes with another version of hema"))
+        .with_kind(ErrorKind::NotFound))
+}
+
+/// Version of the model that this program carries.
+pub fn version() -> Option<u32> {
+    CARRIED.map(|carried| carried.version)
+}
+
+/// Where the model and the cells come from, and their terms.
+pub fn notice() -> Option<&'static str> {
+    CARRIED.map(|carried| carried.notice)
+}
+
+/// Writes the cells into a folder that is new or empty: a folder for each class, a `split.csv` with their
+/// parts, and their terms. Of the part `test` the model in the box has learned nothing. Returns how many
+/// there are.
+///
+/// # Errors
+/// A folder that holds something or cannot be written; a program without the cells.
+pub fn write_cells(folder: &Path) -> Result<usize> {
+    let carried = carried()?;
+    if !file::list(folder)?.is_empty() {
+        return Err(Error::new("is not empty").at(folder).hint("choose a folder that is not there yet"));
+    }
+    let broken = |e: &dyn std::fmt::Display| Error::new(format!("the cells in the program are broken: {e}"));
+    let mut archive = ZipArchive::new(Cursor::new(carried.cells)).map_err(|e| broken(&e))?;
+    for index in 0..archive.len() {
+        let mut member = archive.by_index(index).map_err(|e| broken(&e))?;
+        let mut bytes = Vec::new();
+        member.read_to_end(&mut bytes).map_err(|e| broken(&e))?;
+        file::write_atomic(&folder.join(member.name()), |w| w.write_all(&bytes))?;
+    }
+    file::write_atomic(&folder.join(NOTICE_FILE), |w| w.write_all(carried.notice.as_bytes()))?;
+    // all but the split are cells
+    Ok(archive.len() - 1)
+}
+
+/// What rides along.
+struct Carried {
+    version: u32,
+    model: &'static [u8],
+    cells: &'static [u8],
+    notice: &'static str,
+}
+
+#[cfg(feature = "builtin")]
+const CARRIED: Option<&Carried> = Some(&Carried {
+    version: hema_builtin::VERSION,
+    model: hema_builtin::MODEL,
+    cells: hema_builtin::CELLS,
+    notice: hema_builtin::NOTICE,
+});
+#[cfg(not(feature = "builtin"))]
+const CARRIED: Option<&Carried> = None;
+
+fn carried() -> Result<&'static Carried> {
+    CARRIED.ok_or_else(|| {
+        Error::new("this hema was built without the model in the box and its cells")
+            .hint("build it with the feature `builtin`, which is there by default")
+            .with_kind(ErrorKind::Unsupported)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_have_a_version_and_a_path_is_none() {
+        let version = |path: &str| Name::of(Path::new(path)).map(|name| name.version);
+        assert_eq!((version("builtin"), version("builtin@12")), (Some(None), Some(Some(12))));
+        for path in ["./builtin", "builtin.safetensors", "builtin@", "builtin@x", "builtins", "runs/builtin"]
+        {
+            assert_eq!(version(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! A model in half the bytes, for Hema itself: its matrices and kernels rounded to bfloat16.
+//!
+//! Hema predicts from such a file in 32 bits, as from any other; only the weights have been rounded.
+
+use std::path::Path;
+
+use hema_core::error::Result;
+
+use super::kind::{Export, Output, Written};
+use crate::model_file::Bundle;
+use crate::weights::Packing;
+
+/// The row of this export.
+pub(super) const EXPORT: Export = Export {
+    name: "bf16",
+    about: "The model in half the bytes, its weights rounded to bfloat16, for Hema itself",
+    output: Output::Model,
+    write: export,
+};
+
+fn export(model: &Path, out: &Path) -> Result<Written> {
+    Bundle::read(model)?.write_as(out, Packing::Half)?;
+    let note = "its probabilities differ in the third digit or so: `hema evaluate` tells what that changes";
+    Ok(Written { notes: vec![note.to_owned()], ..Written::default() })
+}
