@@ -1,5 +1,5 @@
-//! Images that show the same picture cropped or turned by an odd angle: their pixels match once one is laid over
-//! the other.
+//! Images that show the same picture cropped or turned by an odd angle: their pixels match once one is laid
+//! over the other.
 
 use crate::audit::check::{Check, Evidence, Need};
 use crate::audit::copies::altered::{LARGEST_DIFFERENCE, Registration};

@@ -1,5 +1,5 @@
-//! Photographs that overlap: two cuts of one field of view, about neighbouring cells or about one cell. They are
-//! no copies, and both may be worth keeping, but what both show must not be on two sides of a split.
+//! Photographs that overlap: two cuts of one field of view, about neighbouring cells or about one cell. They
+//! are no copies, and both may be worth keeping, but what both show must not be on two sides of a split.
 
 use crate::audit::check::{Check, Evidence, Need};
 use crate::audit::copies::altered::LARGEST_DIFFERENCE;

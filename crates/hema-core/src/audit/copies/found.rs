@@ -1,8 +1,8 @@
-//! All copies of a data set: those that are as they were taken (`groups`) and, where squares of the images were
-//! kept, cropped and turned ones as well (`altered`).
+//! All copies of a data set: those that are as they were taken (`groups`) and, where squares of the images
+//! were kept, cropped and turned ones as well (`altered`).
 //!
-//! Cropped and turned copies are looked for among different pictures: the one kept of each group, and all that
-//! are in none. What belongs together then is compared with the best of it anew, copy by copy.
+//! Cropped and turned copies are looked for among different pictures: the one kept of each group, and all
+//! that are in none. What belongs together then is compared with the best of it anew, copy by copy.
 
 use std::collections::{BTreeMap, HashSet};
 

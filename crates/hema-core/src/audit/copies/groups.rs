@@ -242,7 +242,8 @@ impl<'a> Pictures<'a> {
     }
 }
 
-/// The most similar of a picture's eight orientations, given in order, to another picture; the first of several.
+/// The most similar of a picture's eight orientations, given in order, to another picture; the first of
+/// several.
 fn most_alike<'a>(laid: impl Iterator<Item = &'a Thumbnail>, picture: &Thumbnail) -> (f64, Orientation) {
     let alike = laid.map(|laid| f64::from(laid.similarity(picture)).min(1.0)).zip(Orientation::ALL);
     alike.reduce(|best, next| if next.0 > best.0 { next } else { best }).unwrap_or((0.0, Orientation::ALL[0]))

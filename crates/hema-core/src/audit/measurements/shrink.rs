@@ -26,8 +26,8 @@ impl Window {
     }
 }
 
-/// The mean level of luma in every cell of a grid of `cells` rows and columns over a window, row by row. Cells
-/// cut pixels where sides are no multiples of their number: a pixel counts by the share of it that lies
+/// The mean level of luma in every cell of a grid of `cells` rows and columns over a window, row by row.
+/// Cells cut pixels where sides are no multiples of their number: a pixel counts by the share of it that lies
 /// inside.
 pub(super) fn shrink(image: &Image, window: &Window, cells: usize) -> Vec<f32> {
     let mut levels = vec![0.0; cells * cells];

@@ -2,9 +2,9 @@
 //! of `groups` no longer match.
 //!
 //! Every picture is described by rings around its middle (`rings`), which neither a turn nor a crop changes
-//! much. The nearest by that (`neighbours`) are candidates; what is left of them when rings are turned against
-//! each other is laid over each other pixel by pixel (`register`), and that alone decides. A model is not
-//! asked, so that it does not matter what it has seen.
+//! much. The nearest by that (`neighbours`) are candidates; what is left of them when rings are turned
+//! against each other is laid over each other pixel by pixel (`register`), and that alone decides. A model is
+//! not asked, so that it does not matter what it has seen.
 //!
 //! Left out on purpose: copies of which more than a tenth of a side is gone.
 

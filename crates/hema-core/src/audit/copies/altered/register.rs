@@ -80,8 +80,8 @@ impl Registration {
         guess
     }
 
-    /// The best mapping of the places of `other` to those of `own`, from this guess; none where the two cannot
-    /// be laid over each other.
+    /// The best mapping of the places of `other` to those of `own`, from this guess; none where the two
+    /// cannot be laid over each other.
     pub(super) fn refined(mut self, own: &Prepared, other: &Prepared) -> Option<Self> {
         for (own_level, other_level) in own.levels.iter().zip(&other.levels) {
             for _ in 0..STEPS {

@@ -2,10 +2,10 @@
 //! reverses them, and cropping leaves them where they were around the cell.
 //!
 //! Along each ring the luma is a sum of waves. Their strengths alone do not change when the picture is turned
-//! or mirrored: they make the [`Rings::pattern`] by which pictures are searched. With their phases they tell by
-//! what angle one picture has to be turned to look like another ([`Rings::alignment`]). The waves of a ring
-//! are those of Fourier; as invariants of a picture that is turned about its centre they are old (Zahn and
-//! Roskies, 1972).
+//! or mirrored: they make the [`Rings::pattern`] by which pictures are searched. With their phases they tell
+//! by what angle one picture has to be turned to look like another ([`Rings::alignment`]). The waves of a
+//! ring are those of Fourier; as invariants of a picture that is turned about its centre they are old (Zahn
+//! and Roskies, 1972).
 
 use std::f32::consts::TAU;
 
