@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 HEMA = HERE.parents[1] / "target/release/hema"
 COPIES = ["exact", "exact_pixels", "reencoded", "resized", "flipped", "rotated", "brightness", "conflict", "cropped", "turned"]
 DUPLICATES = {
-    "hema": ["exact_duplicate", "near_duplicate", "label_conflict", "foreign_cluster"],
+    "hema": ["exact_duplicate", "near_duplicate", "altered_duplicate", "label_conflict", "foreign_cluster"],
     "cleanvision": ["exact_duplicates", "near_duplicates"],
     "fastdup": ["duplicates"],
 }

@@ -157,13 +157,23 @@ pub(crate) struct AuditedData {
     pub(crate) is_split: bool,
     /// The number for white that was given.
     pub(crate) white: Option<f64>,
+    /// The model that was asked.
+    pub(crate) model: Option<PathBuf>,
+    /// The folds that labels were judged in.
+    pub(crate) folds: Option<u32>,
+}
+
+/// The model that needs no file, where the program has one.
+fn builtin() -> Option<&'static Path> {
+    builtin::version().map(|_| Path::new(builtin::NAME))
 }
 
 impl AuditedData {
     /// The same by paths that hold from any folder.
     pub(crate) fn anywhere(&self) -> Result<Self> {
         let split = self.split.as_deref().map(file::absolute).transpose()?;
-        Ok(Self { data: file::absolute(&self.data)?, split, ..*self })
+        let model = self.model.clone();
+        Ok(Self { data: file::absolute(&self.data)?, split, model, ..*self })
     }
 
     /// Audits them again, as they were.
@@ -184,9 +194,23 @@ impl AuditedData {
         PathBuf::from(format!("{name}{behind}"))
     }
 
-    /// Keeps the findings, for a person to look at.
+    /// Keeps the findings, for a person to look at, with the model that was asked. Where none was, it is the
+    /// program's own that is proposed: it finds more, and only an audit that is kept is worth its time.
     pub(crate) fn keep_findings(&self) -> CommandLine {
-        self.audit().option("out", self.named("-audit"))
+        let model = self.model.as_deref().or_else(|| builtin().filter(|_| self.folds.is_none()));
+        let mut command = self.audit();
+        if let Some(model) = model {
+            command = command.option("model", model);
+        }
+        if let Some(folds) = self.folds {
+            command = command.option("folds", folds.to_string());
+        }
+        command.option("out", self.named("-audit"))
+    }
+
+    /// Looks closer, with the program's own model, where none was asked.
+    pub(crate) fn closer_look(&self) -> Option<CommandLine> {
+        (self.model.is_none() && self.folds.is_none() && builtin().is_some()).then(|| self.keep_findings())
     }
 
     /// Writes what stays by a table of findings, under a name that is free.

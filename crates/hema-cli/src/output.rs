@@ -234,6 +234,7 @@ impl Watch for Bars<'_> {
             Phase::Predicting => ("predicting", "images"),
             Phase::Judging(condition) => ("judging", condition),
             Phase::Measuring => ("auditing", "images"),
+            Phase::Comparing => ("comparing", "images"),
             Phase::AskingModel => ("asking the model", "images"),
             _ => ("working", "images"),
         };

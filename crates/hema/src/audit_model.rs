@@ -9,7 +9,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use hema_core::audit::ModelEvidence;
-use hema_core::data::{LoadOptions, OnBadImage, Source};
+use hema_core::data::{LoadOptions, OnBadImage, Source, match_classes};
 use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 use hema_core::rng::{Purpose, stream};
@@ -28,6 +28,13 @@ const BACKBONE: &str = "tf_efficientnetv2_b0";
 const SIZE: usize = 128;
 /// The weight of the squared norm of a head's weights beside its mean loss.
 const PENALTY: f64 = 1e-2;
+
+/// A model that is asked.
+pub(crate) struct Expert {
+    pub(crate) predictor: Predictor,
+    /// Prints of the images that it has seen.
+    pub(crate) seen: Seen,
+}
 
 /// The backbone with `ImageNet`'s weights: its features suit any classes, its probabilities mean nothing.
 ///
@@ -84,6 +91,34 @@ pub(crate) fn ask(
         }
     }
     Ok(opinion)
+}
+
+/// The probabilities of the model itself in the order of the source's classes, where it is known to have been
+/// trained on none of the images and knows all their classes; else the reason why they tell nothing of labels.
+pub(crate) fn own_predictions(
+    evidence: &ModelEvidence,
+    expert: &Expert,
+    source: &Source,
+) -> Result<ModelEvidence, String> {
+    if expert.seen.is_empty() {
+        return Err("it keeps no record of the images that it has seen".to_owned());
+    }
+    if evidence.trained_on > 0 {
+        return Err(format!("it was trained on {} of these images", evidence.trained_on));
+    }
+    let mut columns = Vec::new();
+    for (name, position) in
+        source.classes().iter().zip(match_classes(source.classes(), expert.predictor.classes()))
+    {
+        columns.push(position.ok_or_else(|| format!("it knows no class `{name}`"))?);
+    }
+    let among = |row: &Vec<f32>| {
+        let row: Vec<f32> = columns.iter().map(|column| row[*column]).collect();
+        let sum = row.iter().sum::<f32>().max(f32::MIN_POSITIVE);
+        row.into_iter().map(|p| p / sum).collect()
+    };
+    let probabilities = evidence.probabilities.iter().map(|row| row.as_ref().map(among)).collect();
+    Ok(ModelEvidence { probabilities, out_of_fold: true, ..evidence.clone() })
 }
 
 /// Replaces the probabilities by those of linear heads on the features, each image's by the head that was
@@ -234,6 +269,52 @@ mod tests {
             let row = unfolded.probabilities[image].as_ref().unwrap();
             let contradicted = row[entry.label.unwrap()] < 0.5;
             assert_eq!(contradicted, entry.path == "b/swapped.png", "{}: {row:?}", entry.path);
+        }
+    }
+
+    #[test]
+    fn a_model_judges_labels_itself_only_of_known_classes_and_where_it_is_known_to_have_seen_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = data(folder.path());
+        let load = |predictor: &Predictor, images: &[usize]| {
+            let images =
+                predictor.load(&source, Some(images), None, &LoadOptions::default(), &|_| ()).unwrap();
+            images.first().clone()
+        };
+        let named = |names: [&str; 3]| {
+            let spec = ModelSpec { classes: 3, size: 24, ..crate::model::tests::spec("cnn_gap") };
+            let network = Network::new(&spec, 0, &Device::flex()).unwrap();
+            Predictor::of_network(
+                &network,
+                &Preprocess::imagenet(24),
+                &names.map(String::from),
+                &Device::flex(),
+            )
+        };
+        let judged = |predictor: Predictor, seen: Seen| {
+            let expert = Expert { predictor, seen };
+            let asked =
+                ask(&expert.predictor, &expert.seen, &source, &[3, 20], &LoadOptions::default(), &|_| ());
+            own_predictions(&asked.unwrap(), &expert, &source)
+        };
+        let seen = |images: &[usize]| {
+            let predictor = predictor(&source);
+            Seen::new(&load(&predictor, images), &load(&predictor, &[])).unwrap()
+        };
+        let own = judged(named(["b", "c", "a"]), seen(&[5])).unwrap();
+        let row = own.probabilities[20].as_ref().unwrap();
+        assert!(own.out_of_fold && row.len() == 2 && (row[0] + row[1] - 1.0).abs() < 1e-6, "{row:?}");
+        let plain =
+            ask(&named(["b", "c", "a"]), &Seen::default(), &source, &[20], &LoadOptions::default(), &|_| ());
+        let whole = plain.unwrap().probabilities[20].clone().unwrap();
+        assert!((row[0] - whole[2] / (whole[2] + whole[0])).abs() < 1e-5, "{row:?} {whole:?}");
+        for (names, seen, reason) in [
+            (["b", "c", "a"], Seen::default(), "it keeps no record"),
+            (["b", "c", "a"], seen(&[3]), "it was trained on 1 of these images"),
+            (["b", "c", "d"], seen(&[5]), "it knows no class `a`"),
+        ] {
+            let error = judged(named(names), seen).unwrap_err();
+            assert!(error.starts_with(reason), "{error}");
         }
     }
 

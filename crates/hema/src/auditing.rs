@@ -9,7 +9,7 @@ use hema_core::error::Result;
 use hema_core::provenance::Provenance;
 use hema_core::seen::Seen;
 
-use crate::audit_model;
+use crate::audit_model::{self, Expert};
 use crate::command_line::command_line;
 use crate::device;
 use crate::model_file::{Bundle, Ensemble};
@@ -84,14 +84,17 @@ impl Auditing {
         self
     }
 
-    /// Asks this model, a single one, about outliers and doubtful labels.
+    /// Asks this model, a single one, about outliers and doubtful labels; copies that are cropped or turned by
+    /// odd angles are looked for as well. Labels are judged by its own predictions where it is known to have
+    /// seen none of the images and knows all their classes, else as with [`folds`](Self::folds).
     pub fn model(mut self, path: impl Into<PathBuf>) -> Self {
         self.model = Some(path.into());
         self
     }
 
     /// Judges the labels of each fold by a classifier that is fitted to the other folds, 5 folds by default.
-    /// Its features are the model's or, without one, those of a network with `ImageNet`'s weights.
+    /// Its features are the model's or, without one, those of a network with `ImageNet`'s weights. Cropped and
+    /// turned copies are looked for as with [`model`](Self::model).
     pub fn folds(mut self, folds: usize) -> Self {
         self.folds = Some(folds);
         self
@@ -147,10 +150,15 @@ impl Auditing {
         let expert = self.open_model(&source)?;
         let measured = {
             let progress = from_any_thread(watch, Phase::Measuring, source.len());
-            audit::measure_all(&source, &progress)?
+            // a model takes minutes anyway
+            let measure = if expert.is_some() { audit::measure_closely } else { audit::measure_all };
+            measure(&source, &progress)?
         };
         tell(&source.picture_notices(), watch);
-        let mut audit = audit::judge(&source, None, measured, None, &self.thresholds)?;
+        let mut audit = {
+            let progress = from_any_thread(watch, Phase::Comparing, source.len());
+            audit::judge(&source, None, measured, None, &self.thresholds, &progress)?
+        };
         let mut model = None;
         if let Some(expert) = expert {
             let evidence = self.ask(&expert, &source, &audit, watch)?;
@@ -189,11 +197,11 @@ impl Auditing {
         }
     }
 
-    /// Asks a model about the images that stay. Labels are always judged by heads that were fitted to other
-    /// images, since a model mostly repeats the labels it has seen.
+    /// Asks a model about the images that stay. It mostly repeats the labels it has seen: unless it has seen
+    /// none of them, labels are judged by heads that were fitted to other images.
     fn ask(
         &self,
-        Expert { predictor, seen }: &Expert,
+        expert: &Expert,
         source: &Source,
         audit: &Audit,
         watch: &mut dyn Watch,
@@ -201,20 +209,25 @@ impl Auditing {
         let stay = positions_that_stay(audit, source);
         let options = self.memory.on_bad_image(OnBadImage::Skip);
         let progress = from_any_thread(watch, Phase::AskingModel, stay.len());
-        let evidence = audit_model::ask(predictor, seen, source, &stay, &options, &progress)?;
+        let evidence = audit_model::ask(&expert.predictor, &expert.seen, source, &stay, &options, &progress)?;
+        drop(progress);
         if source.classes().len() < 2 {
             return Ok(evidence);
         }
         let folds = self.folds.unwrap_or(FOLDS);
-        audit_model::out_of_fold(evidence, source, &audit::copies(source, &audit.measured)?, folds)
+        let reason = match audit_model::own_predictions(&evidence, expert, source) {
+            Ok(own) if self.folds.is_none() => {
+                watch.note("labels are judged by the model itself, which has seen none of these images");
+                return Ok(own);
+            }
+            Ok(_) => "--folds".to_owned(),
+            Err(reason) => reason,
+        };
+        watch.note(&format!(
+            "labels are judged by classifiers on the model's features, each fitted to other images ({folds} folds): {reason}"
+        ));
+        audit_model::out_of_fold(evidence, source, &audit.copies(), folds)
     }
-}
-
-/// A model that is asked.
-struct Expert {
-    predictor: Predictor,
-    /// Prints of the images that it has seen.
-    seen: Seen,
 }
 
 /// Opens a single model: images are compared by its features.

@@ -17,6 +17,8 @@ pub enum Phase<'a> {
     Judging(&'a str),
     /// Measuring images for an audit.
     Measuring,
+    /// Comparing images for copies that are cropped or turned.
+    Comparing,
     /// Classifying images by the model that an audit asks.
     AskingModel,
 }

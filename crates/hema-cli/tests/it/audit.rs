@@ -358,7 +358,7 @@ fn every_audit_leads_on_by_a_command_that_works() {
     assert!(said.out.contains("\nscores say how sound an image is, 0 (bad) to 1 (fine)"), "{said:?}");
     let mut words = next(&said);
     for expected in [
-        "audit cells --out cells-audit",
+        "audit cells --model builtin --out cells-audit",
         "audit cells --apply cells-audit/findings.csv --write cells-clean.tar",
     ] {
         assert_eq!(words, expected);

@@ -33,6 +33,8 @@ pub enum Need {
     Labels,
     /// Parts that they belong to.
     Split,
+    /// A close look at the images, as is taken where a model is asked.
+    CloseLook,
     /// A model's opinion of them.
     Model,
     /// A person who looks at them.
@@ -96,6 +98,7 @@ impl Check {
             Need::Labels if !labelled() => Some("no labels"),
             Need::Split if evidence.parts.iter().all(Option::is_none) => Some("no split"),
             Need::Person => Some("by a person alone"),
+            Need::CloseLook if !evidence.measured.has_squares() => Some("only with a model"),
             Need::Model if evidence.model.is_none() => Some("no model"),
             _ => None,
         }

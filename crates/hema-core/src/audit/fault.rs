@@ -75,7 +75,7 @@ mod tests {
         let source = data::open(&manifest).unwrap();
         let measured = Measurements::of(pictures.iter().map(Some));
         let parts = vec![None; pictures.len()];
-        let duplicates = find_duplicates(&source, &parts, &measured, &[]).unwrap();
+        let duplicates = find_duplicates(&source, &parts, &measured, &[], &|_| ()).unwrap();
         let evidence = Evidence {
             source: &source,
             parts: &parts,

@@ -38,5 +38,5 @@ pub use finding::{Action, Finding};
 pub use findings_csv::{FindingRecord, findings_checksum, read_findings, write_findings};
 pub use measurements::Measurements;
 pub use policy::kept;
-pub use run::{Audit, audit, copies, judge, measure_all};
+pub use run::{Audit, audit, copies, judge, measure_all, measure_closely};
 pub use summary::{AUDIT_FORMAT, AuditRecord, CheckSummary, ClassSummary, Counts, Summary};

@@ -4,14 +4,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::check::{Check, Evidence, ModelEvidence, Need, Threshold};
-use super::checks::{CHECKS, PICTURE_CHECKS, find_check, foreign_cluster, near_duplicate};
+use super::checks::{CHECKS, PICTURE_CHECKS, altered_duplicate, find_check, foreign_cluster, near_duplicate};
 use super::copies::duplicates::Duplicates;
+use super::copies::found::{Copies, Differences};
 use super::copies::groups::{LARGEST_DIFFERENCE, best_groups};
 use super::finding::Finding;
 use super::findings_csv::read_findings;
 use super::measurements::Measurements;
 use super::measurements::fingerprint::Fingerprint;
 use super::measurements::measured::Measured;
+use super::measurements::square::Square;
 use super::policy;
 use crate::data::Source;
 use crate::error::Result;
@@ -47,6 +49,12 @@ impl Audit {
         let left_out = CHECKS.iter().map(|check| (check.name, NOT_RUN)).collect();
         let (parts, duplicates) = (parts(source, None)?, Duplicates::default());
         Ok(Self { findings, measured: Measurements::new(0)?, parts, left_out, duplicates })
+    }
+
+    /// Sets of two or more images that show the same picture, as [`copies()`] gives them, with those that are
+    /// cropped or turned where these were looked for.
+    pub fn copies(&self) -> Vec<Vec<usize>> {
+        self.duplicates.sets()
     }
 
     /// Adds a model's opinion of the images: of [`CHECKS`], those that need a model are run.
@@ -90,10 +98,11 @@ pub fn audit(
     thresholds: &[Threshold],
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Audit> {
-    judge(source, split, measure_all(source, progress)?, model, thresholds)
+    judge(source, split, measure_all(source, progress)?, model, thresholds, &|_| ())
 }
 
-/// Runs every check on a source whose images have been measured, see [`audit`].
+/// Runs every check on a source whose images have been measured, see [`audit`]. Of images that were measured
+/// closely, `progress` is called with how many have been compared with others that may be cropped or turned.
 ///
 /// # Errors
 /// A split of the data's own that cannot be read; an unknown check in `thresholds`; measurements that cannot
@@ -104,12 +113,13 @@ pub fn judge(
     measured: Measurements,
     model: Option<&ModelEvidence>,
     thresholds: &[Threshold],
+    progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Audit> {
     for threshold in thresholds {
         find_check(&threshold.check)?;
     }
     let parts = parts(source, split)?;
-    let duplicates = find_duplicates(source, &parts, &measured, thresholds)?;
+    let duplicates = find_duplicates(source, &parts, &measured, thresholds, progress)?;
     let kept = vec![true; source.len()];
     let evidence =
         Evidence { source, parts: &parts, measured: &measured, duplicates: &duplicates, model, kept };
@@ -123,10 +133,14 @@ pub(super) fn find_duplicates(
     parts: &[Option<Part>],
     measured: &Measurements,
     thresholds: &[Threshold],
+    progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Duplicates> {
-    let difference = near_duplicate::CHECK.threshold_among(thresholds);
-    let rare = foreign_cluster::CHECK.threshold_among(thresholds);
-    Duplicates::find(source, parts, measured, difference, rare, &|| faulty(source, parts, measured))
+    let [near, altered] =
+        [near_duplicate::CHECK, altered_duplicate::CHECK].map(|c| c.threshold_among(thresholds));
+    let differences = Differences { near, altered };
+    let faulty = || faulty(source, parts, measured);
+    let copies = Copies::find(source, parts, measured, differences, &faulty, progress)?;
+    Ok(Duplicates::judge(source, copies, foreign_cluster::CHECK.threshold_among(thresholds)))
 }
 
 /// Groups of two or more entries that show the same picture: equal pixels, or the same after another
@@ -192,13 +206,33 @@ fn parts(source: &Source, split: Option<&Split>) -> Result<Vec<Option<Part>>> {
 /// # Errors
 /// A shared file that cannot be read any further, a full disk.
 pub fn measure_all(source: &Source, progress: &(dyn Fn(usize) + Sync)) -> Result<Measurements> {
-    let mut measurements = Measurements::new(source.len())?;
+    measure(source, Measurements::new(source.len())?, progress)
+}
+
+/// Measures every image as [`measure_all`] does, and keeps what is needed to find copies that are cropped or
+/// turned by odd angles: 4 KB an image, in a temporary file. To [`judge`] them then takes longer.
+///
+/// # Errors
+/// The errors of [`measure_all`].
+pub fn measure_closely(source: &Source, progress: &(dyn Fn(usize) + Sync)) -> Result<Measurements> {
+    measure(source, Measurements::new(source.len())?.with_squares()?, progress)
+}
+
+fn measure(
+    source: &Source,
+    mut measurements: Measurements,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Measurements> {
+    let keeps_squares = measurements.has_squares();
     let done = AtomicUsize::new(0);
     source.visit(
         &source.reading_order(None)?,
         IN_FLIGHT,
         |_, picture| {
-            let found = picture.map(|picture| (Measured::of(&picture), Fingerprint::of(&picture)));
+            let found = picture.map(|picture| {
+                let square = keeps_squares.then(|| Square::of(&picture.image));
+                (Measured::of(&picture), Fingerprint::of(&picture), square)
+            });
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
             found
         },

@@ -42,12 +42,12 @@ pub(crate) struct Args {
     /// Find images that score below this in a check (see `hema list checks`); 0 leaves the check out
     #[arg(long, value_name = "CHECK=VALUE")]
     threshold: Vec<CheckThreshold>,
-    /// Model whose features find outliers and doubtful labels, which take about as long as predicting all
-    /// images
+    /// Model that finds outliers and doubtful labels, which takes about as long as predicting all images; with
+    /// it copies are found that are cropped or turned by odd angles
     #[arg(long, value_name = "MODEL", conflicts_with = "apply")]
     model: Option<PathBuf>,
-    /// Judge every label by the images outside its own of so many folds; without --model on ImageNet features
-    /// [default: 5]
+    /// Judge every label by the images outside its own of so many folds and not by the model itself; without
+    /// --model on ImageNet features [default: 5, where the model cannot judge]
     #[arg(long, value_name = "N", conflicts_with = "apply", value_parser = clap::value_parser!(u32).range(2..=100))]
     folds: Option<u32>,
     #[command(flatten)]
@@ -156,6 +156,8 @@ fn audited_data(args: &Args, audited: &Audited) -> AuditedData {
         is_split: entries.clone().all(|entry| entry.label.is_none())
             || entries.any(|entry| entry.part.is_some()),
         white: args.white.number,
+        model: args.model.clone(),
+        folds: args.folds,
     }
 }
 
@@ -174,7 +176,8 @@ fn lead_on(args: &Args, data: &AuditedData, record: &AuditRecord, printer: &Prin
         (Some(clean), _) => data.split(clean),
         (None, Some(table)) if found => Some(data.clean(&table)),
         (None, None) if found => Some(data.keep_findings()),
-        _ => data.split(&args.data),
+        (None, _) if args.apply.is_some() => data.split(&args.data),
+        _ => data.split(&args.data).or_else(|| data.closer_look()),
     };
     if let Some(command) = command {
         printer.next(&command);

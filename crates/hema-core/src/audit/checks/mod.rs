@@ -3,6 +3,7 @@
 //! A new check is a file here, its `mod` line and its row of [`CHECKS`]. Its name, advice and threshold then
 //! stand in `hema list checks`, in `audit.json` and in the report.
 
+pub(super) mod altered_duplicate;
 mod balance;
 pub(super) mod by_hand;
 mod cross_split_leak;
@@ -14,6 +15,7 @@ mod label_error;
 mod light;
 pub(super) mod near_duplicate;
 mod outlier;
+mod overlap;
 mod sharpness;
 mod shortcut;
 mod size;
@@ -30,6 +32,8 @@ pub const CHECKS: &[Check] = &[
     cross_split_leak::CHECK,
     exact_duplicate::CHECK,
     near_duplicate::CHECK,
+    altered_duplicate::CHECK,
+    overlap::CHECK,
     size::ODD_SIZE,
     size::ODD_ASPECT,
     light::TOO_DARK,

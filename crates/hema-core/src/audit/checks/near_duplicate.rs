@@ -3,10 +3,11 @@
 
 use crate::audit::check::{Check, Evidence, Need};
 use crate::audit::copies::duplicates::GroupKind;
-use crate::audit::copies::groups::{Copied, LARGEST_DIFFERENCE};
+use crate::audit::copies::groups::{Change, LARGEST_DIFFERENCE};
 use crate::audit::finding::{Action, Finding};
 use crate::audit::measurements::fingerprint::Fingerprint;
 use crate::audit::measurements::measured::Measured;
+use crate::audit::measurements::orientation::Orientation;
 use crate::error::Result;
 
 pub(crate) const CHECK: Check = Check {
@@ -24,12 +25,15 @@ fn run(check: &Check, evidence: &Evidence, threshold: f64) -> Result<Vec<Finding
         let kept = Compared::read(evidence, group.kept)?;
         let mut findings = Vec::new();
         for copied in &group.copies {
+            let Change::Oriented(orientation) = copied.change else { continue };
             let copy = Compared::read(evidence, copied.image)?;
             if copy.fingerprint.pixels != kept.fingerprint.pixels {
+                let changes = changes(&kept, &copy, orientation);
+                let detail = format!("{} (similarity {:.4})", changes.join(", "), copied.similarity);
                 findings.push(Finding {
                     partner: Some(group.kept),
                     action: Action::Drop,
-                    ..check.image(copied.image, 1.0 - copied.similarity, detail(&kept, &copy, copied))
+                    ..check.image(copied.image, 1.0 - copied.similarity, detail)
                 });
             }
         }
@@ -50,15 +54,15 @@ impl Compared {
     }
 }
 
-/// The changes that made the copy, as far as they show, and how alike the two still are.
-fn detail(kept: &Compared, copy: &Compared, copied: &Copied) -> String {
+/// The changes that made the copy, as far as they show.
+fn changes(kept: &Compared, copy: &Compared, orientation: Orientation) -> Vec<String> {
     /// A smaller change of light, as a factor, is what compression does.
     const LIGHT: f32 = 1.04;
-    let mut changes: Vec<String> = copied.orientation.words().map(str::to_owned).into_iter().collect();
+    let mut changes: Vec<String> = orientation.words().map(str::to_owned).into_iter().collect();
     let (own, usual) = (&copy.measured, &kept.measured);
     // a quarter turn alone swaps the sides
     let (width, height) =
-        if copied.orientation.transposed { (own.height, own.width) } else { (own.width, own.height) };
+        if orientation.transposed { (own.height, own.width) } else { (own.width, own.height) };
     if (width, height) != (usual.width, usual.height) {
         changes.push(format!("resized from {}x{} to {width}x{height}", usual.width, usual.height));
     }
@@ -73,5 +77,5 @@ fn detail(kept: &Compared, copy: &Compared, copied: &Copied) -> String {
     if changes.is_empty() {
         changes.push("compressed again or slightly changed".to_owned());
     }
-    format!("{} (similarity {:.4})", changes.join(", "), copied.similarity)
+    changes
 }

@@ -6,17 +6,21 @@
 //! parts: duplicates and conflicts are asked it as well, foreign pictures, which are to be dropped as a
 //! whole, are not.
 
+use super::altered::Pair;
+use super::found::Copies;
 use super::frequencies::Frequencies;
-use super::groups::{Group, best_groups};
+use super::groups::Group;
 use crate::audit::finding::Finding;
-use crate::audit::measurements::Measurements;
 use crate::data::Source;
 use crate::error::Result;
-use crate::split::Part;
 
 /// The groups of images that show the same picture.
 #[derive(Default)]
-pub struct Duplicates(Vec<Duplicated>);
+pub struct Duplicates {
+    groups: Vec<Duplicated>,
+    /// Different pictures that show some of the same.
+    pub(crate) overlaps: Vec<Pair>,
+}
 
 /// A group of copies, judged.
 pub(crate) struct Duplicated {
@@ -40,17 +44,8 @@ pub(crate) enum GroupKind {
 }
 
 impl Duplicates {
-    /// Finds the groups of images that differ by less than `difference`, and judges them: a picture whose
-    /// rarity is below `rare` is foreign. `faulty` tells which images have a fault of their own.
-    pub(crate) fn find(
-        source: &Source,
-        parts: &[Option<Part>],
-        measured: &Measurements,
-        difference: f64,
-        rare: f64,
-        faulty: &dyn Fn() -> Result<Vec<bool>>,
-    ) -> Result<Self> {
-        let groups = best_groups(source, measured, parts, difference, faulty)?;
+    /// Judges copies: a picture whose rarity is below `rare` is foreign.
+    pub(crate) fn judge(source: &Source, Copies { groups, overlaps }: Copies, rare: f64) -> Self {
         let frequencies = Frequencies::count(source, &groups);
         let judge = |group: Group| {
             let rarity = frequencies.rarity(source, &group);
@@ -63,7 +58,12 @@ impl Duplicates {
             };
             Duplicated { group, kind, rarity }
         };
-        Ok(Self(groups.into_iter().map(judge).collect()))
+        Self { groups: groups.into_iter().map(judge).collect(), overlaps }
+    }
+
+    /// The sets of images that show the same picture, the one kept first.
+    pub(crate) fn sets(&self) -> Vec<Vec<usize>> {
+        self.groups.iter().map(|duplicated| duplicated.group.images().collect()).collect()
     }
 
     /// Findings about the groups of these kinds, as `describe` words them: those that score below the
@@ -75,7 +75,7 @@ impl Duplicates {
         describe: impl Fn(&Duplicated) -> Result<Vec<Finding>>,
     ) -> Result<Vec<Finding>> {
         let mut groups: Vec<Vec<Finding>> = Vec::new();
-        for (number, duplicated) in self.0.iter().enumerate().filter(|(_, d)| kinds.contains(&d.kind)) {
+        for (number, duplicated) in self.groups.iter().enumerate().filter(|(_, d)| kinds.contains(&d.kind)) {
             let mut findings = describe(duplicated)?;
             findings.retain(|finding| finding.score < threshold);
             for finding in &mut findings {
@@ -104,7 +104,8 @@ mod tests {
     use image::codecs::jpeg::JpegEncoder;
     use rand::RngExt as _;
 
-    use crate::audit::{Action, Audit, Finding, audit, kept};
+    use crate::audit::copies::altered::tests::{cropped, mirrored, turned};
+    use crate::audit::{Action, Audit, Finding, audit, judge, kept, measure_closely};
     use crate::data::{Source, open};
     use crate::preprocess::{Filter, resize};
     use crate::rng::{Purpose, stream};
@@ -141,6 +142,14 @@ mod tests {
             let audit = audit(&source, None, None, &[], &|_| {}).unwrap();
             Found { source, audit }
         }
+
+        /// The audit that also looks for cropped and turned copies.
+        fn audit_closely(&self) -> Found {
+            let source = open(self.0.path()).unwrap();
+            let measured = measure_closely(&source, &|_| ()).unwrap();
+            let audit = judge(&source, None, measured, None, &[], &|_| ()).unwrap();
+            Found { source, audit }
+        }
     }
 
     struct Found {
@@ -171,13 +180,6 @@ mod tests {
 
     fn cell(seed: u64) -> Image {
         render(seed as usize % 8, 64, &mut stream(seed, Purpose::Synthetic, 0, 0))
-    }
-
-    fn mirrored(image: &Image) -> Image {
-        let mut image = image.clone();
-        let width = image.width();
-        image.pixels_mut().as_chunks_mut::<3>().0.chunks_exact_mut(width).for_each(<[_]>::reverse);
-        image
     }
 
     /// A split file of all images: some are for the test, the others for training.
@@ -348,5 +350,66 @@ mod tests {
             "in train, but a copy (similarity 1.0000) is in test"
         );
         assert_eq!(found.dropped(), ["a/0.png", "a/same_part.png"]);
+    }
+
+    fn large(seed: u64) -> Image {
+        crate::audit::copies::altered::tests::cell(seed)
+    }
+
+    #[test]
+    fn cropped_and_turned_copies_are_found_where_they_are_looked_for_and_stay_with_their_kind() {
+        let data = Data::new();
+        for i in 20..50 {
+            data.add(&format!("a/{i}.png"), &large(i));
+            data.add(&format!("b/{i}.png"), &large(100 + i));
+        }
+        data.add("a/cropped.png", &cropped(&large(20), 8, 2));
+        data.add("a/again.png", &large(20));
+        data.add("a/turned.png", &turned(&large(21), 23.0));
+        data.add("a/mirrored.png", &mirrored(&large(21)));
+        data.add("b/conflict.png", &turned(&large(22), -17.0));
+        let quick = data.audit();
+        assert_eq!(quick.paths("altered_duplicate"), [""; 0]);
+        assert!(quick.audit.left_out.contains(&("altered_duplicate", "only with a model")));
+
+        data.write("split.csv", split(&quick, |path| path == "a/cropped.png").as_bytes());
+        let found = data.audit_closely();
+        let details: Vec<_> =
+            found.by("altered_duplicate").into_iter().map(|(path, f)| (path, &f.detail)).collect();
+        let detail = |wanted: &str| {
+            let found = details.iter().find(|(path, _)| *path == wanted);
+            found.unwrap_or_else(|| panic!("{wanted}: {details:?}")).1
+        };
+        assert!(detail("a/turned.png").starts_with("turned by 23 degrees (similarity 0.9"), "{details:?}");
+        // the copy in the test part stays, of which the others show more
+        assert!(detail("a/20.png").starts_with("of which the other shows 9"), "{details:?}");
+        assert_eq!(found.paths("near_duplicate"), ["a/mirrored.png"]);
+        assert_eq!(found.paths("cross_split_leak"), ["a/20.png", "a/again.png"]);
+        assert_eq!(found.paths("label_conflict"), ["a/22.png", "b/conflict.png"]);
+        let together: Vec<usize> = found.audit.copies().into_iter().map(|set| set.len()).collect();
+        assert_eq!(together, [3, 3, 2], "{:?}", found.audit.copies());
+    }
+
+    #[test]
+    fn pictures_that_overlap_are_no_copies_but_told() {
+        let data = Data::new();
+        let field = |seed| render(seed, 200, &mut stream(seed as u64, Purpose::Synthetic, 0, 0));
+        for i in 0..12 {
+            data.add(&format!("a/{i}.png"), &large(i));
+        }
+        let cut = |left: usize| {
+            let field = field(3);
+            let pixels = (0..150 * 150).flat_map(|i| field.rgb(left + i % 150, 25 + i / 150));
+            Image::new(150, 150, pixels.collect()).unwrap()
+        };
+        data.add("a/left.png", &cut(5));
+        data.add("b/right.png", &cut(35));
+        let found = data.audit_closely();
+        assert_eq!(found.paths("overlap"), ["a/left.png", "b/right.png"]);
+        let (_, finding) = found.by("overlap")[0];
+        assert_eq!(finding.action, Action::Review);
+        assert!(finding.detail.starts_with("shares 7"), "{}", finding.detail);
+        assert!(finding.detail.ends_with("; it is under a and that under b"), "{}", finding.detail);
+        assert_eq!(found.dropped(), [""; 0]);
     }
 }

@@ -16,6 +16,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 
+use super::altered::Registration;
 use super::best::Chooser;
 use super::hash::{Spectrum, Transform};
 use super::search::{HammingIndex, Radius};
@@ -57,8 +58,17 @@ pub(crate) struct Copied {
     pub(crate) image: usize,
     /// How alike the two are, at most 1; 1 where the pixels are the same.
     pub(crate) similarity: f64,
-    /// How it has to be laid to look like the one kept.
-    pub(crate) orientation: Orientation,
+    /// How it differs from the one kept.
+    pub(crate) change: Change,
+}
+
+/// How a copy differs from its picture, but for size, light and compression.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Change {
+    /// It has to be laid in this way.
+    Oriented(Orientation),
+    /// It is cropped or turned by an odd angle.
+    Altered(Registration),
 }
 
 impl Group {
@@ -102,7 +112,7 @@ pub(crate) fn best_groups(
 /// order of the images kept.
 fn groups(measured: &Measurements, order: &[u32], largest_difference: f64) -> Result<Vec<Group>> {
     let first_of = equal_pixels(measured, order)?;
-    let upright = Orientation::ALL[0];
+    let upright = Change::Oriented(Orientation::ALL[0]);
     // what an image is a copy of; pictures of their own are left out
     let mut original_of: BTreeMap<u32, Copied> = BTreeMap::new();
     let mut pictures = Pictures::new(measured, largest_difference, order.len());
@@ -111,7 +121,7 @@ fn groups(measured: &Measurements, order: &[u32], largest_difference: f64) -> Re
             Some(first) => original_of.get(first).copied().or(Some(Copied {
                 image: *first as usize,
                 similarity: 1.0,
-                orientation: upright,
+                change: upright,
             })),
             None => pictures.find_or_insert(image)?,
         };
@@ -127,7 +137,7 @@ fn groups(measured: &Measurements, order: &[u32], largest_difference: f64) -> Re
 
 /// The readable images, in the order in which they are compared: those of the last part first, then the
 /// largest.
-fn order_of_keeping(measured: &Measurements, parts: &[Option<Part>]) -> Result<Vec<u32>> {
+pub(super) fn order_of_keeping(measured: &Measurements, parts: &[Option<Part>]) -> Result<Vec<u32>> {
     let mut order = Vec::with_capacity(measured.len());
     let mut areas = vec![0; measured.len()];
     measured.each(|image, measured| {
@@ -221,17 +231,32 @@ impl<'a> Pictures<'a> {
         let laid = LazyCell::new(|| Orientation::ALL.map(|orientation| thumbnail.oriented(orientation)));
         for image in candidates.into_iter().map(|image| image as usize) {
             let picture = self.measured.fingerprint(image)?.thumbnail;
-            for (orientation, laid) in Orientation::ALL.into_iter().zip(laid.iter()) {
-                let similarity = f64::from(laid.similarity(&picture)).min(1.0);
-                // the first by path where two are alike
-                let beaten = best.is_some_and(|best| similarity <= best.similarity);
-                if 1.0 - similarity < self.largest_difference && !beaten {
-                    best = Some(Copied { image, similarity, orientation });
-                }
+            let (similarity, orientation) = most_alike(laid.iter(), &picture);
+            // the first by path where two are alike
+            let beaten = best.is_some_and(|best| similarity <= best.similarity);
+            if 1.0 - similarity < self.largest_difference && !beaten {
+                best = Some(Copied { image, similarity, change: Change::Oriented(orientation) });
             }
         }
         Ok(best)
     }
+}
+
+/// The most similar of a picture's eight orientations, given in order, to another picture; the first of
+/// several.
+fn most_alike<'a>(laid: impl Iterator<Item = &'a Thumbnail>, picture: &Thumbnail) -> (f64, Orientation) {
+    let alike = laid.map(|laid| f64::from(laid.similarity(picture)).min(1.0)).zip(Orientation::ALL);
+    alike.reduce(|best, next| if next.0 > best.0 { next } else { best }).unwrap_or((0.0, Orientation::ALL[0]))
+}
+
+/// How alike two images are, either laid in any way, and in which way they are.
+pub(super) fn likeness(measured: &Measurements, kept: usize, image: usize) -> Result<(f64, Orientation)> {
+    let (kept, own) = (measured.fingerprint(kept)?, measured.fingerprint(image)?);
+    if own.pixels == kept.pixels {
+        return Ok((1.0, Orientation::ALL[0]));
+    }
+    let laid = Orientation::ALL.map(|orientation| own.thumbnail.oriented(orientation));
+    Ok(most_alike(laid.iter(), &kept.thumbnail))
 }
 
 impl Index {

@@ -6,7 +6,9 @@ pub(crate) mod fingerprint;
 pub(crate) mod measured;
 pub(crate) mod orientation;
 pub(crate) mod quality;
-mod rows;
+pub(crate) mod rows;
+mod shrink;
+pub(crate) mod square;
 pub(crate) mod thumbnail;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,12 +16,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::fingerprint::Fingerprint;
 use self::measured::Measured;
 use self::rows::Rows;
-use crate::error::Result;
+use self::square::Square;
+use crate::error::{Error, Result};
 
 /// The measurements of every image, or why it could not be read.
 pub struct Measurements {
     measured: Rows<{ Measured::BYTES }>,
     fingerprints: Rows<{ Fingerprint::BYTES }>,
+    /// What cropped and turned copies are looked for by, where they are.
+    squares: Option<Rows<{ Square::BYTES }>>,
     unreadable: BTreeMap<usize, String>,
     too_large: BTreeSet<usize>,
 }
@@ -31,15 +36,39 @@ impl Measurements {
     /// A temporary file that cannot be made.
     pub(crate) fn new(images: usize) -> Result<Self> {
         let (measured, fingerprints) = (Rows::new(images)?, Rows::new(images)?);
-        Ok(Self { measured, fingerprints, unreadable: BTreeMap::new(), too_large: BTreeSet::new() })
+        let (unreadable, too_large) = (BTreeMap::new(), BTreeSet::new());
+        Ok(Self { measured, fingerprints, squares: None, unreadable, too_large })
     }
 
-    /// Keeps the measurements of an image, or why it cannot be read.
-    pub(crate) fn set(&mut self, image: usize, found: Result<(Measured, Fingerprint)>) -> Result<()> {
+    /// With room for squares as well.
+    pub(crate) fn with_squares(self) -> Result<Self> {
+        Ok(Self { squares: Some(Rows::new(self.len())?), ..self })
+    }
+
+    /// Whether squares are kept, by which cropped and turned copies are looked for.
+    pub(crate) fn has_squares(&self) -> bool {
+        self.squares.is_some()
+    }
+
+    /// The square of an image that could be read.
+    pub(crate) fn square(&self, image: usize) -> Result<Square> {
+        let squares = self.squares.as_ref().ok_or_else(|| Error::new("squares of images were not kept"))?;
+        Ok(Square::from_bytes(&squares.read(image)?))
+    }
+
+    /// Keeps the measurements of an image, with its square where squares are kept, or why it cannot be read.
+    pub(crate) fn set(
+        &mut self,
+        image: usize,
+        found: Result<(Measured, Fingerprint, Option<Square>)>,
+    ) -> Result<()> {
         match found {
-            Ok((measured, fingerprint)) => {
+            Ok((measured, fingerprint, square)) => {
                 self.measured.write(image, &measured.to_bytes())?;
                 self.fingerprints.write(image, &fingerprint.to_bytes())?;
+                if let (Some(squares), Some(square)) = (&self.squares, square) {
+                    squares.write(image, &square.to_bytes())?;
+                }
             }
             Err(error) => {
                 if error.wants_memory() {
@@ -102,11 +131,27 @@ impl Measurements {
 impl Measurements {
     /// The measurements of pictures; `None` is one that cannot be read.
     pub(crate) fn of<'a>(pictures: impl IntoIterator<Item = Option<&'a crate::data::Picture>>) -> Self {
+        Self::filled(pictures, Ok)
+    }
+
+    /// The measurements of pictures, with squares.
+    pub(crate) fn closely_of<'a>(
+        pictures: impl IntoIterator<Item = Option<&'a crate::data::Picture>>,
+    ) -> Self {
+        Self::filled(pictures, Self::with_squares)
+    }
+
+    fn filled<'a>(
+        pictures: impl IntoIterator<Item = Option<&'a crate::data::Picture>>,
+        prepare: fn(Self) -> Result<Self>,
+    ) -> Self {
         let pictures: Vec<_> = pictures.into_iter().collect();
-        let mut measurements = Self::new(pictures.len()).unwrap();
+        let mut measurements = prepare(Self::new(pictures.len()).unwrap()).unwrap();
         for (image, picture) in pictures.into_iter().enumerate() {
-            let found = picture.map(|picture| (Measured::of(picture), Fingerprint::of(picture)));
-            measurements.set(image, found.ok_or_else(|| crate::error::Error::new("is empty"))).unwrap();
+            let found = picture.map(|picture| {
+                (Measured::of(picture), Fingerprint::of(picture), Some(Square::of(&picture.image)))
+            });
+            measurements.set(image, found.ok_or_else(|| Error::new("is empty"))).unwrap();
         }
         measurements
     }

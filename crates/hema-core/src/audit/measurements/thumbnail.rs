@@ -8,6 +8,7 @@
 //! that were cropped by more than a hundredth or two, or turned by an odd angle, are not told.
 
 use super::orientation::Orientation;
+use super::shrink::{Window, shrink};
 use crate::sample::Image;
 
 /// Cells on a side.
@@ -18,8 +19,6 @@ const CELLS: usize = SIDE * SIDE;
 const FLAT: f32 = 1.0;
 /// Deviations smaller than this are rounding errors, in levels of 255.
 const ROUNDING: f32 = 0.1;
-/// Luma (Rec. 601) of red, green and blue.
-const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
 /// Mean brightness in each cell of a 16 x 16 grid over a whole picture, whatever its sides.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +39,8 @@ impl Thumbnail {
 
     /// The thumbnail of an image.
     pub(crate) fn of(image: &Image) -> Self {
-        let levels = shrink(image);
+        let shrunk = shrink(image, &Window::whole(image), SIDE);
+        let levels: [f32; CELLS] = std::array::from_fn(|cell| shrunk[cell]);
         let mean = levels.iter().sum::<f32>() / CELLS as f32;
         let largest = levels.iter().fold(0.0_f32, |largest, level| largest.max((level - mean).abs()));
         let step = largest.max(ROUNDING) / f32::from(i8::MAX);
@@ -151,38 +151,6 @@ fn dot(a: &[i8; CELLS], b: &[i8; CELLS]) -> i32 {
     a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum()
 }
 
-/// The mean level of luma in every cell. Cells cut pixels where sides are no multiples of 16: a pixel counts
-/// by the share of it that lies inside.
-fn shrink(image: &Image) -> [f32; CELLS] {
-    let (width, height) = (image.width(), image.height());
-    let mut levels = [0.0; CELLS];
-    let mut band = vec![0.0_f32; width * 3];
-    for (cell_row, levels) in levels.chunks_exact_mut(SIDE).enumerate() {
-        band.fill(0.0);
-        for (y, share) in covered(height, cell_row) {
-            let row = &image.pixels()[y * width * 3..][..width * 3];
-            band.iter_mut().zip(row).for_each(|(sum, value)| *sum += share * f32::from(*value));
-        }
-        for (cell_column, level) in levels.iter_mut().enumerate() {
-            for (x, share) in covered(width, cell_column) {
-                let rgb = &band[x * 3..][..3];
-                *level += share * (LUMA[0] * rgb[0] + LUMA[1] * rgb[1] + LUMA[2] * rgb[2]);
-            }
-        }
-    }
-    levels
-}
-
-/// The pixels that a cell covers of a side, each with its share of the cell; the shares sum to 1.
-fn covered(side: usize, cell: usize) -> impl Iterator<Item = (usize, f32)> {
-    // in sixteenths of a pixel, a cell is `side` long and a pixel SIDE
-    let (start, end) = (cell * side, (cell + 1) * side);
-    (start / SIDE..end.div_ceil(SIDE)).map(move |pixel| {
-        let inside = end.min((pixel + 1) * SIDE) - start.max(pixel * SIDE);
-        (pixel, inside as f32 / side as f32)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,19 +164,6 @@ mod tests {
     fn lit(image: &Image, gain: f32) -> Image {
         let pixels = image.pixels().iter().map(|v| (f32::from(*v) * gain).min(255.0) as u8).collect();
         Image::new(image.width(), image.height(), pixels).unwrap()
-    }
-
-    #[test]
-    fn cells_share_pixels_out_without_loss_whatever_the_side() {
-        for side in [1, 2, 15, 16, 17, 96, 200, 363] {
-            let mut pixels = vec![0.0; side];
-            for cell in 0..SIDE {
-                assert!((covered(side, cell).map(|(_, share)| share).sum::<f32>() - 1.0).abs() < 1e-5);
-                covered(side, cell).for_each(|(pixel, share)| pixels[pixel] += share);
-            }
-            let each = SIDE as f32 / side as f32;
-            assert!(pixels.iter().all(|share| (share - each).abs() < 1e-4), "{side}: {pixels:?}");
-        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn run_check(
     model: Option<&ModelEvidence>,
 ) -> Vec<Finding> {
     let (source, measured) = labelled(pictures, labels);
-    let duplicates = find_duplicates(&source, parts, &measured, &[]).unwrap();
+    let duplicates = find_duplicates(&source, parts, &measured, &[], &|_| ()).unwrap();
     let kept = vec![true; pictures.len()];
     let evidence =
         Evidence { source: &source, parts, measured: &measured, duplicates: &duplicates, model, kept };
@@ -114,7 +114,7 @@ fn a_picture_planted_many_times_is_no_second_domain() {
     let labels: Vec<&str> = (0..images.len()).map(|i| if i % 2 == 0 { "a" } else { "b" }).collect();
     let found = |thresholds: &[Threshold]| {
         let (source, measured) = labelled(&images, &labels);
-        let audit = judge(&source, None, measured, None, thresholds).unwrap();
+        let audit = judge(&source, None, measured, None, thresholds, &|_| ()).unwrap();
         let names = ["foreign_cluster", "odd_colour", "second_domain"];
         names.map(|name| audit.findings.iter().filter(|finding| finding.check == name).count())
     };

@@ -29,7 +29,7 @@ fn drawn(
     for (i, image) in images.iter().enumerate() {
         let mut measured = pool.get(*image).unwrap();
         change(i, &mut measured);
-        measurements.set(i, Ok((measured, pool.fingerprint(*image).unwrap()))).unwrap();
+        measurements.set(i, Ok((measured, pool.fingerprint(*image).unwrap(), None))).unwrap();
     }
     measurements
 }
@@ -43,7 +43,7 @@ const OF_COUNTS: [&str; 3] = ["class_imbalance", "rare_class", "missing_part"];
 
 /// Names of the checks that find something in a set, but for those of counts.
 fn finding_checks(source: &Source, measured: Measurements) -> Vec<&'static str> {
-    let audit = judge(source, None, measured, None, &[]).unwrap();
+    let audit = judge(source, None, measured, None, &[], &|_| ()).unwrap();
     let mut names: Vec<&'static str> = audit.findings.iter().map(|finding| finding.check).collect();
     names.dedup();
     names.retain(|name| !OF_COUNTS.contains(name));
@@ -132,7 +132,7 @@ fn faultless_cells(archive: &Path) -> (Measurements, Vec<Vec<usize>>) {
     for images in &mut classes {
         let labels = vec![0; images.len()];
         let measured = drawn(&pool, images, |_, _| ());
-        let audit = judge(&source(&labels), None, measured, None, &[]).unwrap();
+        let audit = judge(&source(&labels), None, measured, None, &[], &|_| ()).unwrap();
         let mut is_faultless = vec![true; images.len()];
         audit
             .findings
