@@ -112,7 +112,9 @@ fn a_model_that_a_program_carries_is_packed_and_exported_as_any_other() {
     };
     // its weights are halves already
     assert_eq!(told("half.safetensors"), told("builtin"));
-    place.hema("export builtin --to timm --out folder").succeeds();
+    place.hema("export builtin --to codabench --out submission.zip").succeeds();
+    let size = std::fs::metadata(place.path("half.safetensors")).unwrap().len();
+    assert!(std::fs::metadata(place.path("submission.zip")).unwrap().len() > size);
 }
 
 #[test]
