@@ -28,15 +28,9 @@ impl CommandLine {
 
     /// With a path as its next argument.
     pub(crate) fn path(self, path: &Path) -> Self {
-        // what begins with a hyphen would be an option, and `builtin` the model in the box
-        let is_other = path.as_os_str().as_encoded_bytes().starts_with(b"-") || builtin::is_name(path);
-        let safe = if is_other { Path::new(".").join(path) } else { path.to_owned() };
+        // what begins with a hyphen would be an option
+        let safe = if path.as_os_str().as_encoded_bytes().starts_with(b"-") { Path::new(".").join(path) } else { path.to_owned() };
         Self(format!("{self} {}", shell_word(&safe)))
-    }
-
-    /// With the model in the box as its next argument.
-    pub(crate) fn builtin(self) -> Self {
-        Self(format!("{self} {}", builtin::NAME))
     }
 
     /// With an option and its value, which is a path or a word.
@@ -144,7 +138,7 @@ pub(crate) fn predict(run: &Path, images: &Path) -> CommandLine {
 
 /// Predicts images with the model in the box, and draws a page of them.
 pub(crate) fn predict_by_builtin(images: &Path) -> CommandLine {
-    CommandLine::new("predict").builtin().path(images).option("page", "predictions.html")
+    predict(Path::new(builtin::NAME), images).option("page", "predictions.html")
 }
 
 /// Data that were audited, and how they were read.
