@@ -94,7 +94,8 @@ pub(crate) fn ask(
 }
 
 /// The probabilities of the model itself in the order of the source's classes, where it is known to have been
-/// trained on none of the images and knows all their classes; else the reason why they tell nothing of labels.
+/// trained on none of the images and knows all their classes; else the reason why they tell nothing of
+/// labels.
 pub(crate) fn own_predictions(
     evidence: &ModelEvidence,
     expert: &Expert,

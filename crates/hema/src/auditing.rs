@@ -84,17 +84,17 @@ impl Auditing {
         self
     }
 
-    /// Asks this model, a single one, about outliers and doubtful labels; copies that are cropped or turned by
-    /// odd angles are looked for as well. Labels are judged by its own predictions where it is known to have
-    /// seen none of the images and knows all their classes, else as with [`folds`](Self::folds).
+    /// Asks this model, a single one, about outliers and doubtful labels; copies that are cropped or turned
+    /// by odd angles are looked for as well. Labels are judged by its own predictions where it is known to
+    /// have seen none of the images and knows all their classes, else as with [`folds`](Self::folds).
     pub fn model(mut self, path: impl Into<PathBuf>) -> Self {
         self.model = Some(path.into());
         self
     }
 
     /// Judges the labels of each fold by a classifier that is fitted to the other folds, 5 folds by default.
-    /// Its features are the model's or, without one, those of a network with `ImageNet`'s weights. Cropped and
-    /// turned copies are looked for as with [`model`](Self::model).
+    /// Its features are the model's or, without one, those of a network with `ImageNet`'s weights. Cropped
+    /// and turned copies are looked for as with [`model`](Self::model).
     pub fn folds(mut self, folds: usize) -> Self {
         self.folds = Some(folds);
         self
