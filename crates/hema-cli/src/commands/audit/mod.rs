@@ -42,8 +42,8 @@ pub(crate) struct Args {
     /// Find images that score below this in a check (see `hema list checks`); 0 leaves the check out
     #[arg(long, value_name = "CHECK=VALUE")]
     threshold: Vec<CheckThreshold>,
-    /// Model that finds outliers and doubtful labels, which takes about as long as predicting all images; with
-    /// it copies are found that are cropped or turned by odd angles
+    /// Model that finds outliers and doubtful labels, which takes about as long as predicting all images;
+    /// with it copies are found that are cropped or turned by odd angles
     #[arg(long, value_name = "MODEL", conflicts_with = "apply")]
     model: Option<PathBuf>,
     /// Judge every label by the images outside its own of so many folds and not by the model itself; without
