@@ -29,11 +29,7 @@ impl CommandLine {
     /// With a path as its next argument.
     pub(crate) fn path(self, path: &Path) -> Self {
         // what begins with a hyphen would be an option
-        let safe = if path.as_os_str().as_encoded_bytes().starts_with(b"-") {
-            Path::new(".").join(path)
-        } else {
-            path.to_owned()
-        };
+        let safe = if path.as_os_str().as_encoded_bytes().starts_with(b"-") { Path::new(".").join(path) } else { path.to_owned() };
         Self(format!("{self} {}", shell_word(&safe)))
     }
 
@@ -138,6 +134,11 @@ pub(crate) fn train_found(found: &Found) -> CommandLine {
 /// Classifies images by the model of a run.
 pub(crate) fn predict(run: &Path, images: &Path) -> CommandLine {
     CommandLine::new("predict").path(run).path(images)
+}
+
+/// Predicts images with the model in the box, and draws a page of them.
+pub(crate) fn predict_by_builtin(images: &Path) -> CommandLine {
+    predict(Path::new(builtin::NAME), images).option("page", "predictions.html")
 }
 
 /// Data that were audited, and how they were read.

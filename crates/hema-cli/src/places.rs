@@ -9,11 +9,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use hema::error::{Error, Result};
-use hema::file;
 use hema::model_file::{BEST, LAST, SERIES, SUMMARY};
 use hema::run_folder::{EVALUATION, SPLIT, TRAINING};
 use hema::run_log::METRICS_FILE;
 use hema::train::{CHECKPOINT, RECIPE};
+use hema::{builtin, file};
 
 use crate::output::Printer;
 
@@ -100,6 +100,9 @@ impl Places {
     /// Two files under one name; a file that the command reads, or that its data would be read with from then
     /// on; a file of a run; a file of another kind.
     pub(crate) fn check(&self, printer: &Printer) -> Result<()> {
+        for output in &self.writes {
+            builtin::check_output(&output.path)?;
+        }
         let named = self.writes.iter().filter(|output| !file::is_stream(&output.path));
         let real: Vec<(PathBuf, &Output)> = named.map(|output| (real(&output.path), output)).collect();
         for (i, (path, output)) in real.iter().enumerate() {

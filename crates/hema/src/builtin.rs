@@ -38,6 +38,19 @@ pub fn is_name(path: &Path) -> bool {
     Name::of(path).is_some()
 }
 
+/// Refuses to write a file or folder under a name of the model in the box, by which it could not be opened.
+///
+/// # Errors
+/// Such a name.
+pub fn check_output(path: &Path) -> Result<()> {
+    if !is_name(path) {
+        return Ok(());
+    }
+    Err(Error::new("is the name of the model in the box")
+        .at(path)
+        .hint(format!("choose another, or say ./{}", path.display())))
+}
+
 /// The name with its version, for records: `builtin@1` for `builtin`; every other path itself.
 pub fn with_version(path: &Path) -> PathBuf {
     match (Name::of(path), version()) {
@@ -72,6 +85,11 @@ pub fn notice() -> Option<&'static str> {
     CARRIED.map(|carried| carried.notice)
 }
 
+/// Evaluations of the model, as `hema evaluate` recorded them, without the pictures of mistakes: JSON.
+pub(crate) fn evaluations() -> &'static [&'static str] {
+    CARRIED.map_or(&[], |carried| carried.evaluations)
+}
+
 /// Writes the cells into a folder that is new or empty: a folder for each class, a `split.csv` with their
 /// parts, and their terms. Of the part `test` the model in the box has learned nothing. Returns how many
 /// there are.
@@ -100,6 +118,7 @@ pub fn write_cells(folder: &Path) -> Result<usize> {
 struct Carried {
     version: u32,
     model: &'static [u8],
+    evaluations: &'static [&'static str],
     cells: &'static [u8],
     notice: &'static str,
 }
@@ -108,6 +127,7 @@ struct Carried {
 const CARRIED: Option<&Carried> = Some(&Carried {
     version: hema_builtin::VERSION,
     model: hema_builtin::MODEL,
+    evaluations: hema_builtin::EVALUATIONS,
     cells: hema_builtin::CELLS,
     notice: hema_builtin::NOTICE,
 });

@@ -18,10 +18,10 @@
 //!
 //! # Classify
 //!
-//! [`Classifier`] opens the model in the box, a model file, a run's folder, an ensemble or a folder of timm's,
-//! and classifies paths, picture files in memory or decoded [`Image`]s of any size: it crops, resizes and scales as the
-//! model was trained. [`Classifier::options`] says on which device, over which views, among which classes.
-//! [`Classifier::predict`] is an iterator, for data sets of any size.
+//! [`Classifier`] opens the model in the box, a model file, a run's folder, an ensemble or a folder of
+//! timm's, and classifies paths, picture files in memory or decoded [`Image`]s of any size: it crops, resizes
+//! and scales as the model was trained. [`Classifier::options`] says on which device, over which views, among
+//! which classes. [`Classifier::predict`] is an iterator, for data sets of any size.
 //!
 //! # Train and judge
 //!

@@ -4,8 +4,8 @@ use crate::model_file::Manifest;
 use crate::recipe::{Recipe, Weights};
 use crate::weights::{Origin, Published};
 
-/// Published weights that a model, or one that it learned from, started from. Of older files the recipe tells,
-/// unless it names a model; `None` where that is not known.
+/// Published weights that a model, or one that it learned from, started from. Of older files the recipe
+/// tells, unless it names a model; `None` where that is not known.
 pub fn known_origins(manifest: &Manifest) -> Option<Vec<Origin>> {
     manifest.origins.clone().or_else(|| {
         let recipe = Recipe::parse_saved(&manifest.recipe, "recipe").ok()?;

@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// For what
     #[arg(long, value_parser = names())]
     to: String,
-    /// Folder (timm), zip file (codabench) or model file (bf16) to write
+    /// Folder (timm), zip file (codabench) or model file (half) to write
     #[arg(long, value_parser = output(), value_name = "PATH")]
     out: PathBuf,
 }

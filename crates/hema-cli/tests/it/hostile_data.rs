@@ -276,7 +276,7 @@ fn classes_that_differ_by_a_sign_are_judged_as_they_were_trained() {
     }
     place.train("--data signs --out run").succeeds();
     let table = place.hema("predict run signs").succeeds().out;
-    assert_eq!(table.lines().next(), Some("path,label,probability,CD34+,CD34-,refer,reason"));
+    assert_eq!(table.lines().next(), Some("path,label,probability,CD34+,CD34-,refer,reason,model"));
     let is_right = |row: &&str| {
         let cells: Vec<&str> = row.split(',').collect();
         cells[0].starts_with(&format!("{}/", cells[1]))

@@ -118,7 +118,7 @@ fn slips_in_overrides_are_found() {
     ");
     assert!(
         error("model.weights=imagenet")
-            .contains("\nhint: none are published where `hema weights fetch` looks; set HEMA_WEIGHTS")
+            .contains("\nhint: none are published where `hema weights fetch` looks; take the recipe `few-cells`, which needs none")
     );
 }
 

@@ -186,8 +186,7 @@ fn two_processes_do_not_train_into_one_folder() {
     }
     series.kill().unwrap();
     series.wait().unwrap();
-    // the lock went with the process that held it; what the killed series had half written stays until it goes
-    // on
+    // the lock went with the process that held it; what the killed series had half written stays for now
     let said = beside(&place, "train --resume --out run --set stage.0.lr=0.1").error();
     assert!(!said.contains("another hema"), "{said}");
 }

@@ -140,13 +140,14 @@ fn predictions_are_a_table_with_one_row_an_image() {
     assert_eq!((said.out.lines().count(), counts), (8, 64));
 
     let table = place.read("new/predictions.csv");
-    let header = format!("path,label,probability,{},refer,reason", CLASSES.join(","));
+    let header = format!("path,label,probability,{},refer,reason,model", CLASSES.join(","));
     assert_eq!(table.lines().next(), Some(header.as_str()));
     assert_eq!(table.lines().count(), 65);
     assert_eq!(table.lines().nth(1).unwrap().split(',').next(), Some("basophil/0000.png"));
     for row in rows(&table) {
-        assert_eq!(row.columns.len(), 13);
-        assert_eq!(row.columns[11..], ["", ""], "refer and reason");
+        assert_eq!(row.columns.len(), 14);
+        assert_eq!(row.columns[11..13], ["", ""], "refer and reason");
+        assert!(row.columns[13].starts_with("run (crc32c:"), "{:?}", row.columns);
         assert!((row.probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5);
         let best = CLASSES.iter().position(|class| *class == row.columns[1]).unwrap();
         assert!(row.probabilities.iter().all(|p| *p <= row.probabilities[best]));

@@ -88,7 +88,11 @@ fn a_finished_run_says_the_road_to_more_epochs_and_the_new_one_what_it_took() {
     std::fs::remove_dir_all(place.path("cells/ig")).unwrap();
     let said = place.train("--data cells --set model.weights=run/best.safetensors --out other").succeeds();
     let line = said.err.lines().find(|line| line.starts_with("weights: ")).unwrap();
-    assert!(line.contains(" new (first `") && line.contains("its classes are others (basophil, "), "{line}");
+    assert!(
+        line.contains(" none is new, 0 of the file left out; its classes are others (basophil, "),
+        "{line}"
+    );
+    assert!(line.ends_with("its classifier goes on with the 7 of them that the run has too"), "{line}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Trained models for other programs: a file and a row of [`EXPORTS`] for each kind.
 
-mod bf16;
 pub mod codabench;
+mod half;
 mod kind;
 pub mod timm;
 
@@ -10,7 +10,7 @@ use hema_core::error::{Error, ErrorKind, Result, suggest};
 pub use kind::{Export, Output, Written};
 
 /// Every kind of export.
-pub const EXPORTS: &[Export] = &[timm::EXPORT, codabench::EXPORT, bf16::EXPORT];
+pub const EXPORTS: &[Export] = &[timm::EXPORT, codabench::EXPORT, half::EXPORT];
 
 /// The export of that name.
 ///

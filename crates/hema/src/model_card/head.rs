@@ -84,6 +84,7 @@ fn result<'a>(
         format!("      type: {}", yaml(&identifier(&name))),
         format!("      config: {}", yaml(config)),
         format!("      split: {}", yaml(&judged.part)),
+        format!("      revision: {}", yaml(&judged.hash)),
         "    metrics:".into(),
     ];
     for (metric, value) in metrics {

@@ -64,7 +64,7 @@ pub enum OfTraining {
     Chosen,
     /// Others of the same data set.
     SameData,
-    /// Of another data set, and none of them was seen.
+    /// Of a data set of another name, and none of them was seen.
     OtherData,
     /// No file tells.
     Unknown,
@@ -175,6 +175,16 @@ impl Judged {
             speed: evaluation.speed.clone(),
             provenance: evaluation.provenance.clone(),
         }
+    }
+
+    /// Whether it says everything that another one does: the same scores on the same images, under its suites
+    /// too.
+    pub(super) fn says_all_of(&self, other: &Self) -> bool {
+        let asked =
+            |judged: &Self| (judged.hash.clone(), judged.views.clone(), judged.among.clone(), judged.adapted);
+        asked(self) == asked(other)
+            && self.scores == other.scores
+            && other.suites.iter().all(|suite| self.suites.contains(suite))
     }
 
     /// The value of a metric on the unchanged images.

@@ -99,11 +99,11 @@ pub fn trained_in(run: &Path, manifest: &Manifest) -> Option<Trained> {
     let loss = manifest.metrics.get("nll")?;
     let own = history.epochs.iter().find(|epoch| epoch.val.loss == *loss)?;
     let data: TrainingData = run_folder::read_json(&run.join(TRAINING)).ok()?;
+    // as it was given, where the model's file tells: the run has it from the root of the machine
+    let as_given = manifest.trained.as_ref().map(|trained| trained.data.clone());
+    let of_run = || RunInfo::recorded(run).ok().map(|info| info.data.display().to_string());
     Some(Trained {
-        data: RunInfo::recorded(run).map_or_else(
-            |_| manifest.trained.as_ref().map(|trained| trained.data.clone()).unwrap_or_default(),
-            |info| info.data.display().to_string(),
-        ),
+        data: as_given.or_else(of_run).unwrap_or_default(),
         images: data.training.iter().sum(),
         validation: data.validation.iter().sum(),
         epoch: own.epoch,

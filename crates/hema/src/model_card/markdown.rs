@@ -210,7 +210,10 @@ fn relation(judged: &Judged) -> String {
             "Other images of the data set that it was trained on: cells of another laboratory, stain or camera will be \
              harder."
         }
-        OfTraining::OtherData => "Another data set than the one that it was trained on.",
+        OfTraining::OtherData => {
+            "By its name another data set than the one that it was trained on: a test for another laboratory where these \
+             cells are from one."
+        }
         OfTraining::Unknown => "Whether they are of the data set that it was trained on is not on record.",
     };
     format!("{images} images. {relation}{seen}")
@@ -250,7 +253,10 @@ fn calibration(judged: &Judged) -> String {
     let degraded =
         judged.suites.iter().map(|suite| [format!("suite {}", text(&suite.name)), percent(suite.ece)]);
     let chance = judged.ece_by_chance.map_or(String::new(), |chance| {
-        format!("\n\nSo few images show up to {} where every probability is true.", percent(chance))
+        format!(
+            "\n\nBy chance alone so few images show up to {}, even where every probability is true.",
+            percent(chance)
+        )
     });
     let rows: Vec<[String; 2]> = unchanged.into_iter().chain(degraded).collect();
     table(&["calibration", "error (mean distance of probability and accuracy)"], &rows) + &chance
@@ -267,7 +273,8 @@ fn suite(suite: &JudgedSuite) -> String {
         (Some(change), None) => format!(", {} percentage points against unchanged images", points(change)),
         _ => String::new(),
     };
-    let unseen = suite.unseen_accuracy.map_or(String::new(), |accuracy| {
+    let unseen = suite.unseen_accuracy.filter(|accuracy| (accuracy - suite.accuracy).abs() > 1e-9);
+    let unseen = unseen.map_or(String::new(), |accuracy| {
         format!(" Under conditions with an operator that training did not use: {}.", percent(accuracy))
     });
     let said = format!(
@@ -483,16 +490,14 @@ fn heading(title: &str, body: &str) -> String {
     format!("## {title}\n\n{body}")
 }
 
-/// A table whose first column is flush left and whose others are flush right; nothing without rows.
+/// A table; nothing without rows.
 fn table<const N: usize>(heads: &[&str; N], rows: &[[String; N]]) -> String {
     if rows.is_empty() {
         return String::new();
     }
     let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
     let heads: Vec<String> = heads.iter().map(ToString::to_string).collect();
-    let rule = std::iter::once("|---|".to_owned())
-        .chain(std::iter::repeat_n("---|".to_owned(), N - 1))
-        .collect::<String>();
+    let rule = format!("|{}", "---|".repeat(N));
     let rows: Vec<String> = rows.iter().map(|row| line(row)).collect();
     format!("{}\n{rule}\n{}", line(&heads), rows.join("\n"))
 }

@@ -26,6 +26,7 @@ use hema_core::provenance::Provenance;
 use hema_core::record::Evaluation;
 use hema_core::seen::Seen;
 
+use crate::builtin;
 use crate::model_file::{self, BEST, Ensemble, Member, Place};
 use crate::origins::known_origins;
 use crate::run_folder;
@@ -57,6 +58,14 @@ impl ModelCard {
         for path in &paths {
             card.files.push(model_file(path)?);
         }
+        if matches!(&paths[..], [only] if builtin::is_name(only)) {
+            for record in builtin::evaluations() {
+                let evaluation = serde_json::from_str(record)
+                    .map_err(|e| Error::new(format!("an evaluation that rides along: {e}")).at(path))?;
+                check_is_of(&evaluation, &model, &card).map_err(|e| e.at(path))?;
+                card.add(&evaluation);
+            }
+        }
         for record in records(&paths, evaluations) {
             let evaluation = run_folder::read_record(&record)?;
             check_is_of(&evaluation, &model, &card).map_err(|e| e.at(&record))?;
@@ -83,7 +92,7 @@ impl ModelCard {
         let mut card = Self {
             format: CARD_FORMAT,
             provenance,
-            name: run_folder::title(path),
+            name: run_folder::title(model_file::run_of(path)),
             path: path.display().to_string(),
             files: Vec::new(),
             licence: None,
@@ -104,9 +113,14 @@ impl ModelCard {
         Ok(card)
     }
 
-    /// Adds what an evaluation of the model found.
+    /// Adds what an evaluation of the model found; one that says nothing new takes the place of the other, as
+    /// that of a run which was judged anew under suites.
     pub fn add(&mut self, evaluation: &Evaluation) {
-        self.evaluations.push(Judged::of(evaluation, &self.members));
+        let judged = Judged::of(evaluation, &self.members);
+        if !self.evaluations.iter().any(|known| known.says_all_of(&judged)) {
+            self.evaluations.retain(|known| !judged.says_all_of(known));
+            self.evaluations.push(judged);
+        }
         self.missing = missing::of(self);
     }
 

@@ -130,7 +130,7 @@ fn what_a_card_says_of_the_scores_is_what_the_record_says() {
         "accuracy 70.0 % (95 % interval 65.0 % to 75.0 %)",
         "| unchanged images | 3.1 % |",
         "| suite degraded | 8.0 % |",
-        "Another data set than the one that it was trained on.",
+        "By its name another data set than the one that it was trained on:",
         "25 images a second in fp32, on cpu, 2 threads (100 images in 4.0 s",
         "      value: 0.9000",
     ] {
@@ -141,6 +141,21 @@ fn what_a_card_says_of_the_scores_is_what_the_record_says() {
     let json = serde_json::to_string(&card).unwrap();
     let read: ModelCard = serde_json::from_str(&json).unwrap();
     assert!(read == card && read.to_markdown() == text);
+}
+
+#[test]
+fn an_evaluation_that_says_nothing_new_is_not_shown_twice() {
+    let mut without = record("other/laboratory", 90);
+    without["suites"] = json!([]);
+    let (with, other) = (record("other/laboratory", 90), record("other/laboratory", 91));
+    for records in [[&without, &with, &other], [&with, &without, &other]] {
+        let mut card = card(&model(&["a", "b"]));
+        for record in records {
+            card.add(&evaluation(record.clone()));
+        }
+        let suites: Vec<usize> = card.evaluations.iter().map(|judged| judged.suites.len()).collect();
+        assert_eq!(suites, [1, 1]);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use hema_core::error::{Error, ErrorKind, Result};
 use hema_core::file;
 
+use crate::builtin;
 use crate::model_file::{BEST, SEARCH, SERIES};
 use crate::recipe::SAVED;
 
@@ -135,6 +136,7 @@ fn lockable(folder: &Path) -> io::Result<File> {
 /// It is otherwise; of the kind [`ErrorKind::Diverged`] for a run to resume whose numbers were not finite:
 /// they would be so again.
 pub fn check_folder(out: &Path, start: Start) -> Result<()> {
+    builtin::check_output(out)?;
     match start {
         Start::Resume => check_resumable(out),
         Start::Fresh => check_free(out),

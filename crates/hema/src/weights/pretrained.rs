@@ -101,7 +101,7 @@ pub(crate) struct Taken {
     pub(crate) loaded: usize,
     /// Names of the others that it has.
     pub(crate) new: Vec<String>,
-    /// Tensors of the file that it has not taken, or not as a whole.
+    /// Tensors of the file of which it has taken nothing.
     pub(crate) left_out: usize,
     /// Classes that its classifier goes on with, of a file for others.
     pub(crate) classes: usize,
@@ -165,9 +165,10 @@ pub(crate) fn begin_from(
     state.retain(|name, _| is_wanted(name));
     let loaded = state.len();
     let classes = if of_classes.is_empty() { 0 } else { known.iter().flatten().count() };
+    let left_out = in_file - loaded - of_classes.len();
     state.extend(of_classes);
     let (network, report) = load(network, &state).map_err(|e| e.at(path))?;
-    Ok((network, Taken { loaded, new: report.missing, left_out: in_file - loaded, classes }))
+    Ok((network, Taken { loaded, new: report.missing, left_out, classes }))
 }
 
 /// The network's classifier with the rows of another one for the classes that it knows, by their positions

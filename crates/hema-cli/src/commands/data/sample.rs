@@ -1,6 +1,6 @@
 //! `hema data sample`: the cells that the program carries.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hema::builtin;
 use hema::error::Result;
@@ -26,6 +26,6 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.result(&written.to_string());
     }
     printer.note(&format!("{cells} cells: {}", args.folder.display()));
-    printer.next(&next::predict(Path::new(builtin::NAME), &args.folder));
+    printer.next(&next::predict_by_builtin(&args.folder));
     Ok(Status::Done)
 }

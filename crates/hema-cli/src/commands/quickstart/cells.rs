@@ -10,7 +10,6 @@ use hema::run_folder::{REPORT, read_report, write_page};
 use hema::train::{Observer, Progress};
 use hema::{Classifier, Phase, Training, Watch, builtin, shell_word};
 
-use super::RECIPE;
 use crate::next::{self, CommandLine};
 use crate::output::{self, Bars, Printer, percent, table};
 use crate::status::{Status, listen_to_ctrl_c, stop_flag};
@@ -23,7 +22,7 @@ const CELLS: &str = "cells";
 const SMALL: &str = "small-network";
 
 /// Judges both models on the cells and writes one report of them into `out`.
-pub(super) fn run(out: &Path, printer: &Printer) -> Result<Status> {
+pub(super) fn run(recipe: &str, out: &Path, printer: &Printer) -> Result<Status> {
     let cells = out.join(CELLS);
     let written = builtin::write_cells(&cells)?;
     printer.note(&format!("{written} real cells of eight classes: {}", cells.display()));
@@ -32,7 +31,7 @@ pub(super) fn run(out: &Path, printer: &Printer) -> Result<Status> {
     let of_builtin = judge(&model, &cells, &out.join(builtin::NAME), printer)?;
 
     printer.note("a small network learns the other half, without any of the model's knowledge");
-    let plan = Training::recipe(RECIPE)
+    let plan = Training::recipe(recipe)
         .data(&cells)
         .split(cells.join("split.csv"))
         .out(out.join(SMALL))
@@ -53,7 +52,7 @@ pub(super) fn run(out: &Path, printer: &Printer) -> Result<Status> {
     write_page(&page, &runs.into_iter().collect::<Result<Vec<_>>>()?)?;
     print(&of_builtin, &of_network, printer)?;
     printer.note(&format!("open {} in a browser", shell_word(&page)));
-    printer.next(&next::predict(Path::new(builtin::NAME), &cells));
+    printer.next(&next::predict_by_builtin(&cells));
     Ok(Status::Done)
 }
 

@@ -11,7 +11,6 @@ use hema::run_folder::REPORT;
 use hema::train::{Claimed, Start, Task};
 use hema::{Classifier, Device, ModelCard, command_line, device, file, shell_word, synthetic, training};
 
-use super::RECIPE;
 use crate::commands::evaluate;
 use crate::commands::train::TrainingBars;
 use crate::next::{self, CommandLine};
@@ -28,8 +27,8 @@ const SAMPLES: usize = 4;
 const EPOCHS: &str = "stage.0.epochs=8";
 
 /// Draws cells, trains on them, judges the model and writes its report into `out`.
-pub(super) fn run(out: &Path, printer: &Printer) -> Result<Status> {
-    let recipe = Recipe::load(RECIPE, &[EPOCHS])?;
+pub(super) fn run(recipe: &str, out: &Path, printer: &Printer) -> Result<Status> {
+    let recipe = Recipe::load(recipe, &[EPOCHS])?;
     printer.note("drawing synthetic cells of eight classes (a program draws them: scores say nothing about real blood)");
     let [training_cells, val, test] =
         [0, 1, 2].map(|part| draw(CELLS[part], recipe.data.size, recipe.seed + part as u64));

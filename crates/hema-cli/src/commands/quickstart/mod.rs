@@ -28,7 +28,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     let out = args.out.clone().unwrap_or_else(|| free_name(Path::new("runs/quickstart")));
-    if args.synthetic { drawn::run(&out, printer) } else { cells::run(&out, printer) }
+    if args.synthetic { drawn::run(RECIPE, &out, printer) } else { cells::run(RECIPE, &out, printer) }
 }
 
 /// The folder itself where it is free, else the first of `-2`, `-3`, ... that is.

@@ -1,4 +1,4 @@
-//! A model in half the bytes, for Hema itself: its matrices and kernels rounded to bfloat16.
+//! A model in half the bytes, for Hema itself: its matrices and kernels rounded to 16 bits.
 //!
 //! Hema predicts from such a file in 32 bits, as from any other; only the weights have been rounded.
 
@@ -12,14 +12,14 @@ use crate::weights::Packing;
 
 /// The row of this export.
 pub(super) const EXPORT: Export = Export {
-    name: "bf16",
-    about: "The model in half the bytes, its weights rounded to bfloat16, for Hema itself",
+    name: "half",
+    about: "The model in half the bytes, its weights rounded to 16 bits, for Hema itself",
     output: Output::Model,
     write: export,
 };
 
 fn export(model: &Path, out: &Path) -> Result<Written> {
     Bundle::read(model)?.write_as(out, Packing::Half)?;
-    let note = "its probabilities differ in the third digit or so: `hema evaluate` tells what that changes";
+    let note = "its probabilities differ in the fourth digit or so";
     Ok(Written { notes: vec![note.to_owned()], ..Written::default() })
 }
