@@ -29,7 +29,11 @@ impl CommandLine {
     /// With a path as its next argument.
     pub(crate) fn path(self, path: &Path) -> Self {
         // what begins with a hyphen would be an option
-        let safe = if path.as_os_str().as_encoded_bytes().starts_with(b"-") { Path::new(".").join(path) } else { path.to_owned() };
+        let safe = if path.as_os_str().as_encoded_bytes().starts_with(b"-") {
+            Path::new(".").join(path)
+        } else {
+            path.to_owned()
+        };
         Self(format!("{self} {}", shell_word(&safe)))
     }
 
