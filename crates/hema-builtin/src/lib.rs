@@ -10,13 +10,9 @@ pub const VERSION: u32 = 1;
 /// The model, as `hema export --to half` writes it: a safetensors file.
 pub const MODEL: &[u8] = include_bytes!("../model.safetensors");
 
-/// Evaluations of the model, as `hema evaluate` records them, without the pictures of mistakes: on the
-/// validation and the test part of PBC, and on another laboratory's cells.
-pub const EVALUATIONS: &[&str] = &[
-    include_str!("../evaluations/val.json"),
-    include_str!("../evaluations/test.json"),
-    include_str!("../evaluations/bccd.json"),
-];
+/// Evaluations of the model, as `hema evaluate` records them, without their pictures: a zip archive of JSON
+/// files, on the validation and the test part of PBC and on another laboratory's cells.
+pub const EVALUATIONS: &[u8] = include_bytes!("../evaluations.zip");
 
 /// Cells that the model has not learned from and cells that it has, as a zip archive with `split.csv`: a
 /// hundred or so of the test part of PBC and as many of its training part.

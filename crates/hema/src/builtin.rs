@@ -9,9 +9,13 @@ use std::path::{Path, PathBuf};
 use hema_core::error::{Error, ErrorKind, Result};
 use hema_core::file;
 use zip::ZipArchive;
+use zip::result::ZipError;
 
 /// The name of the model in the box.
 pub const NAME: &str = "builtin";
+
+/// The licence that the model is passed on under, by its name on the Hugging Face hub.
+pub const LICENCE: &str = "apache-2.0";
 
 /// Name of the file with the terms of the cells, in the folder that they are written to.
 const NOTICE_FILE: &str = "NOTICE.md";
@@ -85,9 +89,12 @@ pub fn notice() -> Option<&'static str> {
     CARRIED.map(|carried| carried.notice)
 }
 
-/// Evaluations of the model, as `hema evaluate` recorded them, without the pictures of mistakes: JSON.
-pub(crate) fn evaluations() -> &'static [&'static str] {
-    CARRIED.map_or(&[], |carried| carried.evaluations)
+/// Evaluations of the model, as `hema evaluate` recorded them: JSON.
+///
+/// # Errors
+/// A program without the model.
+pub(crate) fn evaluations() -> Result<Vec<Vec<u8>>> {
+    Ok(members(carried()?.evaluations)?.into_iter().map(|(_, record)| record).collect())
 }
 
 /// Writes the cells into a folder that is new or empty: a folder for each class, a `split.csv` with their
@@ -101,24 +108,36 @@ pub fn write_cells(folder: &Path) -> Result<usize> {
     if !file::list(folder)?.is_empty() {
         return Err(Error::new("is not empty").at(folder).hint("choose a folder that is not there yet"));
     }
-    let broken = |e: &dyn std::fmt::Display| Error::new(format!("the cells in the program are broken: {e}"));
-    let mut archive = ZipArchive::new(Cursor::new(carried.cells)).map_err(|e| broken(&e))?;
-    for index in 0..archive.len() {
-        let mut member = archive.by_index(index).map_err(|e| broken(&e))?;
-        let mut bytes = Vec::new();
-        member.read_to_end(&mut bytes).map_err(|e| broken(&e))?;
-        file::write_atomic(&folder.join(member.name()), |w| w.write_all(&bytes))?;
+    let members = members(carried.cells)?;
+    for (name, bytes) in &members {
+        file::write_atomic(&folder.join(name), |w| w.write_all(bytes))?;
     }
     file::write_atomic(&folder.join(NOTICE_FILE), |w| w.write_all(carried.notice.as_bytes()))?;
     // all but the split are cells
-    Ok(archive.len() - 1)
+    Ok(members.len() - 1)
+}
+
+/// Names and contents of the files in an archive that rides along.
+fn members(archive: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
+    let read = || -> std::result::Result<_, ZipError> {
+        let mut archive = ZipArchive::new(Cursor::new(archive))?;
+        let count = archive.len();
+        let member = |index| -> std::result::Result<_, ZipError> {
+            let mut member = archive.by_index(index)?;
+            let mut bytes = Vec::new();
+            member.read_to_end(&mut bytes)?;
+            Ok((member.name().to_owned(), bytes))
+        };
+        (0..count).map(member).collect()
+    };
+    read().map_err(|e| Error::new(format!("what rides in the program is broken: {e}")))
 }
 
 /// What rides along.
 struct Carried {
     version: u32,
     model: &'static [u8],
-    evaluations: &'static [&'static str],
+    evaluations: &'static [u8],
     cells: &'static [u8],
     notice: &'static str,
 }

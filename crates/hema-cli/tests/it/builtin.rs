@@ -118,6 +118,24 @@ fn a_model_that_a_program_carries_is_packed_and_exported_as_any_other() {
 }
 
 #[test]
+fn its_card_and_its_terms_ride_along() {
+    let place = Place::empty();
+    let card = place.hema("card builtin").succeeds().out;
+    for fact in [
+        "license: \"apache-2.0\"",
+        "pbc200.tar, validation part",
+        "bccd_cells",
+        "blood-c",
+        "timm/tf_efficientnetv2_b0.in1k",
+        "no medical device",
+    ] {
+        assert!(card.contains(fact), "{fact}: {card:.600}");
+    }
+    let terms = place.hema("licences").succeeds().out;
+    assert!(terms.contains("Acevedo") && terms.contains("Creative Commons Attribution 4.0"), "{terms:.600}");
+}
+
+#[test]
 fn the_quickstart_names_real_cells_and_reports_both_models_side_by_side() {
     let place = Place::empty();
     let said = place.hema("quickstart --out quick").succeeds();

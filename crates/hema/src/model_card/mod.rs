@@ -59,8 +59,8 @@ impl ModelCard {
             card.files.push(model_file(path)?);
         }
         if matches!(&paths[..], [only] if builtin::is_name(only)) {
-            for record in builtin::evaluations() {
-                let evaluation = serde_json::from_str(record)
+            for record in builtin::evaluations()? {
+                let evaluation = serde_json::from_slice(&record)
                     .map_err(|e| Error::new(format!("an evaluation that rides along: {e}")).at(path))?;
                 check_is_of(&evaluation, &model, &card).map_err(|e| e.at(path))?;
                 card.add(&evaluation);
