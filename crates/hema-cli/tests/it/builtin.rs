@@ -82,6 +82,9 @@ fn a_training_starts_from_it_with_its_network_and_its_way_to_read_images() {
     place.hema(&format!("{plain} --out plain")).succeeds();
     let recipe = std::fs::read_to_string(place.path("plain/recipe.toml")).unwrap();
     assert!(recipe.contains("stages = 5"), "{recipe}");
+    // the network that an override names is taken with the weights that it names
+    let cats = "--set model.name=cnn_gap --set model.weights=none --set data.size=24";
+    place.hema(&format!("train --recipe few-cells --data cells {short} {cats} --out cats")).succeeds();
     let error = place.hema(&format!("{plain} --set model.name=resnet18 --out other")).error();
     assert!(
         error.starts_with(&format!("error: {NAME}: tensor ")) && error.contains("another architecture"),

@@ -17,6 +17,10 @@ use crate::model_file::{self, Manifest};
 /// # Errors
 /// A recipe without a network whose weights belong to no model that can be read.
 pub(super) fn fill(recipe: &mut Table, overrides: &[impl AsRef<str>]) -> Result<()> {
+    // a network that an override names is the recipe's before its weights are looked at
+    if let Some(name) = said(recipe, overrides, "model", "name") {
+        set_missing(recipe, "model", "name", name.into());
+    }
     let said = |section: &str, key: &str| said(recipe, overrides, section, key);
     let Some(weights) =
         said("model", "weights").filter(|weights| !["none", "imagenet"].contains(&&**weights))
@@ -38,12 +42,17 @@ pub(super) fn fill(recipe: &mut Table, overrides: &[impl AsRef<str>]) -> Result<
     let is_resized = said("data", "size").is_some();
     for (section, key, value) in of_model(&manifest) {
         let Some(value) = value.filter(|_| !(is_resized && key == "enlarge")) else { continue };
-        let table = recipe.entry(section).or_insert_with(|| Value::Table(Table::new()));
-        if let Value::Table(table) = table {
-            table.entry(key).or_insert(value);
-        }
+        set_missing(recipe, section, key, value);
     }
     Ok(())
+}
+
+/// Gives a key a value where the recipe has none.
+fn set_missing(recipe: &mut Table, section: &str, key: &str, value: Value) {
+    let table = recipe.entry(section).or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(table) = table {
+        table.entry(key).or_insert(value);
+    }
 }
 
 /// What the last override says of a key, or the recipe itself.

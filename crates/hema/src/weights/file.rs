@@ -308,7 +308,7 @@ pub fn write(path: &Path, tensors: &StateDict, metadata: &BTreeMap<String, Strin
     write_as(path, tensors, metadata, Packing::Single)
 }
 
-/// Writes a safetensors file as [`write`] does, its values stored in this way.
+/// Writes a safetensors file as [`write()`] does, its values stored in this way.
 ///
 /// # Errors
 /// The path and the system's reason; a value beyond the range of the packing.
