@@ -234,15 +234,17 @@ pub struct ModelSummary {
 }
 
 impl ModelSummary {
-    /// Path and checksums together, as `builtin@1 (crc32c:1c2d3e4f)`: what results say that made them.
+    /// Path and checksums together, see [`called`].
     pub fn called(&self) -> String {
-        let checksums: Vec<String> = self.checksums.iter().map(|sum| format!("crc32c:{sum:08x}")).collect();
-        if checksums.is_empty() {
-            self.path.clone()
-        } else {
-            format!("{} ({})", self.path, checksums.join(", "))
-        }
+        called(&self.path, &self.checksums)
     }
+}
+
+/// What results say of the model that made them: its path, or the name of the model in the box, and the
+/// checksums of its members, as `builtin@1 (crc32c:1c2d3e4f)`.
+pub fn called(path: &str, checksums: &[u32]) -> String {
+    let checksums: Vec<String> = checksums.iter().map(|sum| format!("crc32c:{sum:08x}")).collect();
+    if checksums.is_empty() { path.to_owned() } else { format!("{path} ({})", checksums.join(", ")) }
 }
 
 /// The views of records from before there were any.

@@ -34,6 +34,8 @@ pub(crate) struct Expert {
     pub(crate) predictor: Predictor,
     /// Prints of the images that it has seen.
     pub(crate) seen: Seen,
+    /// What it was opened by, with the checksum of its contents.
+    pub(crate) called: String,
 }
 
 /// The backbone with `ImageNet`'s weights: its features suit any classes, its probabilities mean nothing.
@@ -293,7 +295,7 @@ mod tests {
             )
         };
         let judged = |predictor: Predictor, seen: Seen| {
-            let expert = Expert { predictor, seen };
+            let expert = Expert { predictor, seen, called: String::new() };
             let asked =
                 ask(&expert.predictor, &expert.seen, &source, &[3, 20], &LoadOptions::default(), &|_| ());
             own_predictions(&asked.unwrap(), &expert, &source)

@@ -7,9 +7,11 @@ use hema_core::audit::{self, Audit, AuditRecord, ModelEvidence, Threshold};
 use hema_core::data::{self, LoadOptions, OnBadImage, Source};
 use hema_core::error::Result;
 use hema_core::provenance::Provenance;
+use hema_core::record::called;
 use hema_core::seen::Seen;
 
 use crate::audit_model::{self, Expert};
+use crate::builtin;
 use crate::command_line::command_line;
 use crate::device;
 use crate::model_file::{Bundle, Ensemble};
@@ -43,6 +45,8 @@ pub struct Audited {
     pub audit: Audit,
     /// The probabilities that labels were judged by, and the features of images, where a model was asked.
     pub model: Option<ModelEvidence>,
+    /// The model that was asked, with the checksum of its contents.
+    pub asked: Option<String>,
 }
 
 /// Looks for faults in a data set: copies, foreign images, conflicting labels, leaks between parts, spoilt
@@ -159,14 +163,14 @@ impl Auditing {
             let progress = from_any_thread(watch, Phase::Comparing, source.len());
             audit::judge(&source, None, measured, None, &self.thresholds, &progress)?
         };
-        let mut model = None;
+        let (mut model, mut asked) = (None, None);
         if let Some(expert) = expert {
             let evidence = self.ask(&expert, &source, &audit, watch)?;
             self.warn_of_training(&evidence, watch);
             audit = audit.with_model(&source, &evidence, &self.thresholds)?;
-            model = Some(evidence);
+            (model, asked) = (Some(evidence), Some(expert.called));
         }
-        Ok(Audited { source, audit, model })
+        Ok(Audited { source, audit, model, asked })
     }
 
     /// Warns of evidence from a model that was trained on the very images.
@@ -191,7 +195,8 @@ impl Auditing {
             Some(path) => open_single(path, &device).map(Some),
             None if self.folds.is_some() => {
                 let predictor = audit_model::pretrained(source.classes(), &device)?;
-                Ok(Some(Expert { predictor, seen: Seen::default() }))
+                let called = "ImageNet features".to_owned();
+                Ok(Some(Expert { predictor, seen: Seen::default(), called }))
             }
             None => Ok(None),
         }
@@ -232,9 +237,11 @@ impl Auditing {
 
 /// Opens a single model: images are compared by its features.
 fn open_single(path: &Path, device: &Device) -> Result<Expert> {
-    let model = Bundle::read(path)?;
-    let seen = model.manifest.seen.clone();
-    Ok(Expert { predictor: Predictor::of_ensemble(&Ensemble::of_one(path, model)?, device)?, seen })
+    let seen = Bundle::read(path)?.manifest.seen;
+    let alone = Ensemble::read(path)?;
+    let checksums: Vec<u32> = alone.members.iter().filter_map(|member| member.checksum).collect();
+    let called = called(&builtin::with_version(path).display().to_string(), &checksums);
+    Ok(Expert { predictor: Predictor::of_ensemble(&alone, device)?, seen, called })
 }
 
 fn positions_that_stay(audit: &Audit, source: &Source) -> Vec<usize> {
@@ -248,7 +255,7 @@ impl Audited {
     /// # Errors
     /// A file that is no list of findings, or one that does not fit the data.
     pub fn read(findings: &Path, source: Source) -> Result<Self> {
-        Ok(Self { audit: Audit::read(findings, &source)?, source, model: None })
+        Ok(Self { audit: Audit::read(findings, &source)?, source, model: None, asked: None })
     }
 
     /// Positions of the images that stay when every finding's action is taken.
@@ -258,6 +265,8 @@ impl Audited {
 
     /// The record of the audit, for `audit.json`: counts per check and per class, and every finding.
     pub fn record(&self) -> AuditRecord<'_> {
-        AuditRecord::new(&self.source, &self.audit, Provenance::now(command_line(), "CPU"))
+        let mut record = AuditRecord::new(&self.source, &self.audit, Provenance::now(command_line(), "CPU"));
+        record.model.clone_from(&self.asked);
+        record
     }
 }

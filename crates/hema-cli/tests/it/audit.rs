@@ -341,6 +341,10 @@ fn a_model_is_asked_for_a_second_opinion() {
         predictions.starts_with("path,label,basophil,") && predictions.lines().count() == 65,
         "{predictions}"
     );
+    let record: serde_json::Value = serde_json::from_str(&place.read("found/audit.json")).unwrap();
+    let called = record["model"].as_str().unwrap();
+    assert!(called.starts_with("run (crc32c:"), "{called}");
+    assert!(predictions.lines().skip(1).all(|line| line.ends_with(&format!(",{called}"))), "{predictions}");
     let error = place.hema("audit cells --model nowhere").error();
     assert!(error.starts_with("error: nowhere: "), "{error}");
     let error = place.hema("audit cells --model run --folds 65").error();

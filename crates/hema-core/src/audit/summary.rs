@@ -27,6 +27,9 @@ pub struct AuditRecord<'a> {
     pub provenance: Provenance,
     /// Path of the data set, as given.
     pub data: String,
+    /// The model that was asked, with the checksum of its contents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// The counts.
     #[serde(flatten)]
     pub summary: Summary,
@@ -108,6 +111,7 @@ impl<'a> AuditRecord<'a> {
             format: AUDIT_FORMAT,
             provenance,
             data: source.path().display().to_string(),
+            model: None,
             summary: Summary::new(source, audit),
             findings_checksum: None,
             findings: audit.findings.iter().map(|finding| FindingRecord::new(finding, source)).collect(),

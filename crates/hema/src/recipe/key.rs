@@ -33,10 +33,16 @@ impl Table {
         within.into_iter().chain(self.keys).collect()
     }
 
-    /// The key that must be given, where there is one alone.
-    pub(super) fn only_required(&self) -> Option<&'static Key> {
-        let mut required = self.keys().into_iter().filter(|key| matches!(key.absent, Absent::Required));
-        required.next().filter(|_| required.next().is_none())
+    /// The key that a value without a key is probably one of: the one that must be given, where there is one
+    /// alone, or where there is none the name.
+    pub(super) fn main_key(&self) -> Option<&'static Key> {
+        let keys = self.keys();
+        let mut required = keys.iter().filter(|key| matches!(key.absent, Absent::Required));
+        match (required.next(), required.next()) {
+            (None, _) => keys.iter().find(|key| key.name == "name").copied(),
+            (first, None) => first.copied(),
+            _ => None,
+        }
     }
 
     /// A table as TOML in one line, for examples: with the keys that must be given, or else with one.

@@ -440,7 +440,7 @@ pub(super) fn unlike(value: &Value, expected: &str, place: &Place) -> Problem {
 /// both together.
 pub(super) fn no_table(value: &Value, table: Table, place: &Place) -> Problem {
     let problem = unlike(value, &format!("a table such as `{}`", table.example()), place);
-    match (value, table.only_required()) {
+    match (value, table.main_key()) {
         (Value::String(text), Some(key)) if !text.starts_with(['{', '[']) => {
             let is_entry = place.key.rsplit('.').next().is_some_and(|last| last.parse::<usize>().is_ok());
             problem.hint(if is_entry {

@@ -115,7 +115,8 @@ fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Map<String, Val
         Kind::Text(_) => say("type", "string".into()),
         Kind::Name | Kind::Module => return of_text(r"\S"),
         Kind::Colour => return of_text("^#[0-9a-fA-F]{6}$"),
-        Kind::File => return of_text(r"[./\\]"),
+        // or the model in the box with its version, which stands for one
+        Kind::File => return of_text(r"[./\\]|^builtin@"),
         Kind::Words { all, .. } => {
             let word = |word: Word| json!({"const": word.name, "description": word.about});
             say("oneOf", all().into_iter().map(word).collect());

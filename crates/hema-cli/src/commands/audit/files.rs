@@ -84,20 +84,23 @@ pub(crate) fn checksum_written(out: &Path) -> Option<u32> {
     record["findings_checksum"].as_u64()?.try_into().ok()
 }
 
-/// Writes the probabilities that labels were judged by, of every image that the model was asked about.
+/// Writes the probabilities that labels were judged by, of every image that the model was asked about, and
+/// what the model is called.
 pub(super) fn write_predictions(
     w: &mut dyn Write,
     source: &Source,
     evidence: &ModelEvidence,
+    model: &str,
 ) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
-    let header = ["path", "label"].into_iter().chain(source.classes().iter().map(String::as_str));
+    let header =
+        ["path", "label"].into_iter().chain(source.classes().iter().map(String::as_str)).chain(["model"]);
     csv.write_record(header.map(defused)).map_err(file::csv_error)?;
     for (entry, row) in source.entries().iter().zip(&evidence.probabilities) {
         let Some(row) = row else { continue };
         let label = entry.label.map_or("", |label| &source.classes()[label]);
         let said = row.iter().map(f32::to_string);
-        let cells = [entry.path, label].into_iter().map(defused).chain(said);
+        let cells = [entry.path, label].into_iter().map(defused).chain(said).chain([defused(model)]);
         csv.write_record(cells).map_err(file::csv_error)?;
     }
     csv.flush()

@@ -120,7 +120,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         let clean_command = data.anywhere()?.clean(&file::absolute(&table)?).to_string();
         write_findings(out, &table, &audited, &record, clean_command, printer)?;
         if let Some(evidence) = &audited.model {
-            file::write_atomic(&out.join(PREDICTIONS), |w| write_predictions(w, &audited.source, evidence))?;
+            file::write_atomic(&out.join(PREDICTIONS), |w| {
+                write_predictions(w, &audited.source, evidence, audited.asked.as_deref().unwrap_or_default())
+            })?;
         }
     }
     let too_large = warn_of_too_large(&audited, printer);

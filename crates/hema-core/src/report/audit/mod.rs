@@ -65,12 +65,14 @@ fn provenance(report: &AuditReport) -> String {
     let record = report.record;
     let classes = report.source.classes().len() as u64;
     let classes = if classes == 1 { "1 class".into() } else { format!("{classes} classes") };
-    let inputs = facts(&[
+    let mut inputs = vec![
         ("Data", code(&record.data)),
         ("Images", format!("{} in {classes}", counted(record.summary.images, "image"))),
         ("All findings", code(&report.findings_file)),
         ("Record format", record.format.to_string()),
-    ]);
+    ];
+    inputs.extend(record.model.as_ref().map(|model| ("Model", code(model))));
+    let inputs = facts(&inputs);
     let audited = stamp("Audit", 3, &record.provenance);
     format!("<div class=\"stamps\">{audited}<div><h3>Inputs</h3>{inputs}</div></div>")
 }

@@ -270,7 +270,7 @@ fn values_that_make_no_sense_are_refused() {
         (
             "[model]",
             "[model]\nweights = \"imagnet\"",
-            "line 3: model.weights: found `imagnet`, expected `none`, `imagenet` or the path of a file | did you mean `imagenet`?",
+            "line 3: model.weights: found `imagnet`, expected `none`, `imagenet`, `builtin` or the path of a file | did you mean `imagenet`?",
         ),
         (
             "[model]",
