@@ -69,7 +69,7 @@ fn is_type(value: &Value, name: &str) -> bool {
 fn matches(text: &str, pattern: &str) -> bool {
     match pattern {
         r"\S" => !text.trim().is_empty(),
-        r"[./\\]" => text.contains(['.', '/', '\\']),
+        r"[./\\]|^builtin@" => text.contains(['.', '/', '\\']) || text.starts_with("builtin@"),
         "^#[0-9a-fA-F]{6}$" => {
             text.len() == 7 && text.starts_with('#') && u32::from_str_radix(&text[1..], 16).is_ok()
         }
