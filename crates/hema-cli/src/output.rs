@@ -269,6 +269,11 @@ pub(crate) fn percent(share: f64) -> String {
     Notation::Percent.text(share)
 }
 
+/// An interval of shares in percent.
+pub(crate) fn range([low, high]: [f64; 2]) -> String {
+    format!("{} to {}", percent(low), percent(high))
+}
+
 /// The value of a metric, as its row says that the terminal writes it.
 pub(crate) fn metric_text(metric: &Metric, value: f64) -> String {
     metric.notation.text(value)

@@ -14,7 +14,7 @@ use crate::audit_model::{self, Expert};
 use crate::builtin;
 use crate::command_line::command_line;
 use crate::device;
-use crate::model_file::{Bundle, Ensemble};
+use crate::model_file::Ensemble;
 use crate::predict::Predictor;
 use crate::split_choice::with_split;
 use crate::watch::{Phase, Watch, from_any_thread, tell};
@@ -237,8 +237,8 @@ impl Auditing {
 
 /// Opens a single model: images are compared by its features.
 fn open_single(path: &Path, device: &Device) -> Result<Expert> {
-    let seen = Bundle::read(path)?.manifest.seen;
-    let alone = Ensemble::read(path)?;
+    let alone = Ensemble::of_single(path)?;
+    let seen = alone.members[0].model.manifest.seen.clone();
     let checksums: Vec<u32> = alone.members.iter().filter_map(|member| member.checksum).collect();
     let called = called(&builtin::with_version(path).display().to_string(), &checksums);
     Ok(Expert { predictor: Predictor::of_ensemble(&alone, device)?, seen, called })

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hema::error::{Error, Result};
 use hema::provenance::Provenance;
-use hema::{ModelCard, builtin, command_line, device, file};
+use hema::{ModelCard, command_line, device, file};
 
 use super::args::{output, tell_unfinished};
 use crate::output::Printer;
@@ -43,9 +43,10 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.leave_stdout_to(out);
     }
     let made_by = Provenance::now(command_line(), device::name(&device::open("cpu")?));
-    let own = builtin::is_name(&args.model).then(|| builtin::LICENCE.to_owned());
-    let licence = args.licence.clone().or(own);
-    let card = ModelCard::read(&args.model, &args.evaluation, made_by)?.under(licence);
+    let mut card = ModelCard::read(&args.model, &args.evaluation, made_by)?;
+    if let Some(licence) = &args.licence {
+        card = card.under(Some(licence.clone()));
+    }
     tell_unfinished(std::slice::from_ref(&args.model), printer);
     let markdown = card.to_markdown();
     if let Some(out) = &args.out {

@@ -59,6 +59,7 @@ impl ModelCard {
             card.files.push(model_file(path)?);
         }
         if matches!(&paths[..], [only] if builtin::is_name(only)) {
+            card = card.under(Some(builtin::LICENCE.to_owned()));
             for record in builtin::evaluations()? {
                 let evaluation = serde_json::from_slice(&record)
                     .map_err(|e| Error::new(format!("an evaluation that rides along: {e}")).at(path))?;

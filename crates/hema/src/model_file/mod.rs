@@ -104,13 +104,24 @@ impl Ensemble {
     /// another network, contents that do not match their checksum.
     pub fn read(path: &Path) -> Result<Self> {
         match read(path)? {
-            Contents::Model(model, checksum) => {
-                let mut ensemble = Self::of_one(path, model)?;
-                ensemble.members[0].checksum = Some(checksum);
-                Ok(ensemble)
-            }
+            Contents::Model(model, checksum) => Self::of_one_read(path, model, checksum),
             Contents::Ensemble(ensemble) => Ok(ensemble),
         }
+    }
+
+    /// Reads a model alone, with its own views.
+    ///
+    /// # Errors
+    /// The errors of [`Bundle::read`].
+    pub fn of_single(path: &Path) -> Result<Self> {
+        let (model, checksum) = read_single(path)?;
+        Self::of_one_read(path, model, checksum)
+    }
+
+    fn of_one_read(path: &Path, model: Bundle, checksum: u32) -> Result<Self> {
+        let mut ensemble = Self::of_one(path, model)?;
+        ensemble.members[0].checksum = Some(checksum);
+        Ok(ensemble)
     }
 
     /// Reads single models as an ensemble with equal weights, which sees each image as it is.
@@ -220,15 +231,14 @@ pub fn find(path: &Path) -> Result<Place> {
     Err(several::no_model(path))
 }
 
-/// The manifest of a model, without reading its weights; nothing for plain weights.
+/// The manifest in the header of a model, whose path errors name; nothing for plain weights.
 ///
 /// # Errors
-/// A file that cannot be read, an ensemble, a manifest that does not make sense.
-pub(crate) fn manifest(place: &Place) -> Result<Option<Manifest>> {
-    let header = place.header()?;
+/// An ensemble, a manifest that does not make sense.
+pub(crate) fn manifest(header: &Header, path: &Path) -> Result<Option<Manifest>> {
     let Some(json) = header.metadata.get(KEY) else { return Ok(None) };
-    let value = serde_json::from_str(json).map_err(|e| bundle::unreadable(&e).at(place.path()))?;
-    bundle::parse(value).map(Some).map_err(|e| e.at(place.path()))
+    let value = serde_json::from_str(json).map_err(|e| bundle::unreadable(&e).at(path))?;
+    bundle::parse(value).map(Some).map_err(|e| e.at(path))
 }
 
 /// A checksum of the model file that a path means, to tell models apart.

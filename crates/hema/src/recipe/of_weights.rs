@@ -73,7 +73,8 @@ fn of_no_network(error: &Error) -> Error {
 }
 
 fn manifest(weights: &Path) -> Result<Option<Manifest>> {
-    model_file::manifest(&model_file::find(weights)?)
+    let place = model_file::find(weights)?;
+    model_file::manifest(&place.header()?, place.path())
 }
 
 /// What a model says: sections, keys and values.

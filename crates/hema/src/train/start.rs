@@ -44,7 +44,8 @@ pub(super) fn start_weights(
         Weights::Imagenet => Place::File(weights::find_pretrained(&spec.name)?),
         Weights::Path(path) => model_file::find(path)?,
     };
-    let (before, header, path) = (model_file::manifest(&place)?, place.header()?, place.path());
+    let (header, path) = (place.header()?, place.path());
+    let before = model_file::manifest(&header, path)?;
     let known = before.as_ref().map(|before| &before.classes);
     let alike = known.is_some_and(|known| are_same_classes(known, classes));
     let positions = known.map(|known| match_classes(classes, known)).unwrap_or_default();

@@ -16,7 +16,7 @@ use hema::record::{ClassScores, Evaluation, Scores, SuiteScores};
 use hema::run_folder::{EVALUATION, REPORT};
 
 use super::args::{ModelArgs, output};
-use crate::output::{Bars, Printer, metric_text, percent, table};
+use crate::output::{Bars, Printer, metric_text, percent, range, table};
 use crate::places::{Kind, Places};
 use crate::status::Status;
 
@@ -88,9 +88,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
 /// Prints the scores: a short table for people, the whole record without pictures for machines.
 pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
     if printer.is_json() {
-        let mut record = evaluation.clone();
-        record.mistakes.iter_mut().for_each(|mistake| mistake.thumbnail.clear());
-        let json = serde_json::to_string_pretty(&record).map_err(|e| Error::new(e.to_string()))?;
+        let json = serde_json::to_string_pretty(&without_pictures(evaluation))
+            .map_err(|e| Error::new(e.to_string()))?;
         printer.result(&json);
         return Ok(());
     }
@@ -119,6 +118,13 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
     }
     tell_what_was_assumed(evaluation, unchanged, printer);
     Ok(())
+}
+
+/// The record without the pictures of mistakes, for people who read it as text.
+pub(crate) fn without_pictures(evaluation: &Evaluation) -> Evaluation {
+    let mut record = evaluation.clone();
+    record.mistakes.iter_mut().for_each(|mistake| mistake.thumbnail.clear());
+    record
 }
 
 /// Says what became of the unchanged images by `--among` and `--adapt-prevalence`.
@@ -198,11 +204,6 @@ fn suite_rows(evaluation: &Evaluation, suite: &SuiteScores) -> Vec<Vec<String>> 
         ));
     }
     rows
-}
-
-/// An interval of shares in percent.
-fn range([low, high]: [f64; 2]) -> String {
-    format!("{} to {}", percent(low), percent(high))
 }
 
 /// A difference in percentage points, with its sign.

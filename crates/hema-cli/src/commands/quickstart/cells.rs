@@ -3,15 +3,16 @@
 
 use std::path::Path;
 
-use hema::error::{Error, ErrorKind, Result};
+use hema::error::{Error, Result};
 use hema::metrics::ACCURACY;
 use hema::record::{Evaluation, Scores, SuiteScores};
 use hema::run_folder::{REPORT, read_report, write_page};
 use hema::train::{Observer, Progress};
 use hema::{Classifier, Phase, Training, Watch, builtin, shell_word};
 
-use crate::next::{self, CommandLine};
-use crate::output::{self, Bars, Printer, percent, table};
+use crate::commands::evaluate::without_pictures;
+use crate::next;
+use crate::output::{self, Bars, Printer, percent, range, table};
 use crate::status::{Status, listen_to_ctrl_c, stop_flag};
 
 /// Conditions that both are judged under, beside the cells as they are.
@@ -31,20 +32,12 @@ pub(super) fn run(recipe: &str, out: &Path, printer: &Printer) -> Result<Status>
     let of_builtin = judge(&model, &cells, &out.join(builtin::NAME), printer)?;
 
     printer.note("a small network learns the other half, without any of the model's knowledge");
-    let plan = Training::recipe(recipe)
+    let run = Training::recipe(recipe)
         .data(&cells)
         .split(cells.join("split.csv"))
         .out(out.join(SMALL))
-        .stop(stop_flag());
-    let run = match plan.run(&mut Learning::new(printer)) {
-        Ok(run) => run,
-        Err(error) if error.kind() == ErrorKind::Interrupted => {
-            printer.note("interrupted; a quickstart begins anew");
-            printer.next(&CommandLine::new("quickstart"));
-            return Ok(Status::Interrupted);
-        }
-        Err(error) => return Err(error),
-    };
+        .stop(stop_flag())
+        .run(&mut Learning::new(printer))?;
     let of_network = judge(&run.model, &cells, &out.join(SMALL), printer)?;
 
     let page = out.join(REPORT);
@@ -69,7 +62,10 @@ fn judge(model: &Classifier, cells: &Path, out: &Path, printer: &Printer) -> Res
 /// Prints both results side by side.
 fn print(builtin: &Evaluation, network: &Evaluation, printer: &Printer) -> Result<()> {
     if printer.is_json() {
-        let both = serde_json::json!({"builtin": builtin, "small_network": network});
+        let both = serde_json::json!({
+            "builtin": without_pictures(builtin),
+            "small_network": without_pictures(network),
+        });
         let text = serde_json::to_string_pretty(&both).map_err(|e| Error::new(e.to_string()))?;
         printer.result(&text);
         return Ok(());
@@ -106,7 +102,7 @@ fn counts(scores: &Scores) -> String {
 }
 
 fn interval(ends: Option<[f64; 2]>) -> String {
-    ends.map_or(String::new(), |[low, high]| format!("{} to {}", percent(low), percent(high)))
+    ends.map_or(String::new(), range)
 }
 
 /// Shows the progress of judging, and none of the notes about folders.

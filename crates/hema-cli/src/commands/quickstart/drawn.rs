@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hema::data::Dataset;
-use hema::error::{ErrorKind, Result};
+use hema::error::Result;
 use hema::provenance::Provenance;
 use hema::recipe::Recipe;
 use hema::run_folder::REPORT;
@@ -13,7 +13,7 @@ use hema::{Classifier, Device, ModelCard, command_line, device, file, shell_word
 
 use crate::commands::evaluate;
 use crate::commands::train::TrainingBars;
-use crate::next::{self, CommandLine};
+use crate::next;
 use crate::output::{Bars, Printer};
 use crate::status::{Status, stop_flag};
 
@@ -48,15 +48,7 @@ pub(super) fn run(recipe: &str, out: &Path, printer: &Printer) -> Result<Status>
         command: &command_line(),
         device: &device,
     };
-    if let Err(error) = training::fit(&task, &mut TrainingBars::new(&recipe, printer), stop_flag()) {
-        if error.kind() != ErrorKind::Interrupted {
-            return Err(error);
-        }
-        // drawn cells are on no disk, from where a run could go on
-        printer.note("interrupted; a quickstart begins anew");
-        printer.next(&CommandLine::new("quickstart --synthetic"));
-        return Ok(Status::Interrupted);
-    }
+    training::fit(&task, &mut TrainingBars::new(&recipe, printer), stop_flag())?;
     printer.note("judging it on unchanged and on degraded images it has never seen");
     let model = Classifier::open(&*out)?;
     let evaluation = hema::evaluate_dataset(&model, &test, "synthetic cells")

@@ -3,12 +3,14 @@
 mod cells;
 mod drawn;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use hema::error::Result;
+use hema::error::{ErrorKind, Result};
 
 use super::args::output;
+use crate::next::CommandLine;
 use crate::output::Printer;
+use crate::places::free;
 use crate::status::Status;
 
 /// The recipe of the small network.
@@ -27,17 +29,27 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
-    let out = args.out.clone().unwrap_or_else(|| free_name(Path::new("runs/quickstart")));
-    if args.synthetic { drawn::run(RECIPE, &out, printer) } else { cells::run(RECIPE, &out, printer) }
+    let out = args.out.clone().unwrap_or_else(free_folder);
+    let (command, done) = if args.synthetic {
+        ("quickstart --synthetic", drawn::run(RECIPE, &out, printer))
+    } else {
+        ("quickstart", cells::run(RECIPE, &out, printer))
+    };
+    match done {
+        // its data are of this call alone: there is nothing that another one could go on with
+        Err(error) if error.kind() == ErrorKind::Interrupted => {
+            printer.note("interrupted; a quickstart begins anew");
+            printer.next(&CommandLine::new(command));
+            Ok(Status::Interrupted)
+        }
+        done => done,
+    }
 }
 
-/// The folder itself where it is free, else the first of `-2`, `-3`, ... that is.
-fn free_name(folder: &Path) -> PathBuf {
-    let mut free = folder.to_path_buf();
-    let mut number = 1;
-    while free.exists() {
-        number += 1;
-        free = PathBuf::from(format!("{}-{number}", folder.display()));
-    }
-    free
+/// `runs/quickstart` where that is free, else the first of `runs/quickstart-2`, `-3`, ... that is.
+fn free_folder() -> PathBuf {
+    free(|number| match number {
+        1 => "runs/quickstart".into(),
+        number => format!("runs/quickstart-{number}").into(),
+    })
 }
