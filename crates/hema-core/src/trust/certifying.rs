@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use half::f16;
 use serde::{Deserialize, Serialize};
 
+use super::halves::stored;
 use crate::error::{Error, Result};
 use crate::metrics::argmax;
 
@@ -101,11 +102,6 @@ impl From<Certifying> for Text {
         let bytes: Vec<u8> = table.images.iter().flat_map(row).flat_map(u16::to_le_bytes).collect();
         Self { classes: table.classes, images: STANDARD.encode(bytes) }
     }
-}
-
-/// The number of half precision that is closest, and none beyond the largest.
-fn stored(number: f32) -> f16 {
-    f16::from_f32(number.clamp(f16::MIN.to_f32(), f16::MAX.to_f32()))
 }
 
 impl TryFrom<Text> for Certifying {

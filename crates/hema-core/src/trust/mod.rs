@@ -1,8 +1,162 @@
-//! What can be said of a single answer: how sure it is, and what of it can be promised.
+//! What can be said of a single answer: how sure it is, why a person should look, and what can be promised.
 //!
-//! Promises are computed from labelled images that nothing of the model was fitted on ([`Certifying`]), and
-//! hold for cells like those.
+//! A model that carries [`Trust`] gives every image [`Marks`]: a temperature of its own, by which its
+//! probabilities mean what they say on poor pictures too, how unlike training's cells it is, and how poor the
+//! picture is. All are functions of the preprocessed pixels, the features and the logits, made in the one
+//! pass that predicts. Answers are referred to a person by three [questions](Question), whose thresholds are
+//! chosen on one half of the validation images; promises are computed from the other half ([`Certifying`]),
+//! and hold for cells like those.
+//!
+//! Left out on purpose: ensembles, and anything that would be estimated from the images of a call.
 
+mod answered;
 mod certifying;
+mod distance;
+mod doubts;
+mod half;
+mod halves;
+mod linear;
+mod measures;
+mod quality;
+mod temperature;
 
+use serde::{Deserialize, Serialize};
+
+use self::answered::unchanged;
+use self::doubts::Chosen;
+use self::measures::{Measured, Measures};
+use crate::error::{Error, Result};
+
+pub use answered::Answered;
 pub use certifying::{Certified, Certifying};
+pub use doubts::{Doubts, Question, Thresholds};
+pub use half::Half;
+pub use quality::{STATISTICS, Statistics, measure};
+
+/// Fewest unchanged images of each half of the validation images that trust is fitted with: of fewer, the
+/// last hundredth of a score is one image.
+pub const FEWEST: usize = 150;
+
+/// What a model knows of how far its answers can be trusted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trust {
+    /// Views of each image that were averaged over when it was fitted; it holds for these alone.
+    views: String,
+    measures: Measures,
+    chosen: Chosen,
+    /// Labelled images that nothing above was fitted on.
+    pub certifying: Certifying,
+}
+
+/// What a model can tell of an image beside its class.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Marks {
+    /// What the log-probabilities at the model's base temperature are divided by.
+    pub temperature: f32,
+    /// How unlike training's cells its features are: 0 in the middle of clean validation images, 1 where the
+    /// strangest of a hundred begin.
+    pub unlike: f32,
+    /// How poor the picture is, on the same scale.
+    pub poor: f32,
+}
+
+impl Trust {
+    /// Fits trust: what is usual of features and pictures by images that the model was trained on, unchanged
+    /// and damaged; temperature and thresholds by the fitting half; the certifying half is kept.
+    ///
+    /// # Errors
+    /// Fewer than [`FEWEST`] unchanged images in a half, features that do not vary.
+    pub fn fit(
+        views: &str,
+        trained: &[Answered],
+        fitting: &[Answered],
+        certifying: &[Answered],
+    ) -> Result<Self> {
+        let clean = |answers: &[Answered]| answers.iter().filter(|answer| answer.severity == 0).count();
+        let halves = [fitting, certifying].map(clean);
+        if halves.iter().any(|count| *count < FEWEST) || trained.len() < FEWEST {
+            return Err(Error::new(format!(
+                "{} images of training and {} and {} of validation (expected at least {FEWEST} each)",
+                trained.len(),
+                halves[0],
+                halves[1]
+            )));
+        }
+        let measures = Measures::fit(trained, fitting)?;
+        let doubts: Vec<Doubts> = unchanged(fitting).map(|answer| measures.doubts(answer).0).collect();
+        let chosen = Chosen::of(&doubts);
+        let certified = |answer: &Answered| {
+            let (doubts, temperature) = measures.doubts(answer);
+            let [_, unlike, poor] = chosen.scaled(doubts);
+            let Answered { label, severity, .. } = *answer;
+            Certified { label, raw: answer.raw.clone(), temperature, unlike, poor, severity }
+        };
+        let images = certifying.iter().map(certified).collect();
+        let certifying = Certifying { classes: trained[0].raw.len(), images };
+        Ok(Self { views: views.to_owned(), measures, chosen, certifying })
+    }
+
+    /// Marks of an image: of its statistics, its features and its log-probabilities at the base temperature.
+    pub fn marks(&self, statistics: &Statistics, features: &[f32]) -> Marks {
+        let Measured { temperature, distance, poor } = self.measures.of(statistics, features);
+        let [_, unlike, poor] = self.chosen.scaled([0.0, distance, poor]);
+        Marks { temperature, unlike, poor }
+    }
+
+    /// How doubtful the answer about an image is, whose most probable class has this probability.
+    pub fn doubts(&self, probability: f32, marks: &Marks) -> Doubts {
+        [self.threshold_of(probability), marks.unlike, marks.poor]
+    }
+
+    /// Thresholds that refer at most this share, 0 to 1, of unchanged images like those of validation, as
+    /// many by each question.
+    pub fn thresholds(&self, share: f64) -> Thresholds {
+        self.chosen.thresholds(share)
+    }
+
+    /// The threshold of [`Question::Confidence`] for a probability: answers below it are beyond.
+    pub fn threshold_of(&self, probability: f32) -> f32 {
+        self.chosen.scaled([doubts::of_probability(probability), 0.0, 0.0])[0]
+    }
+
+    /// Views of each image that it holds for.
+    pub fn views(&self) -> &str {
+        &self.views
+    }
+
+    /// Number of features that it takes.
+    pub fn width(&self) -> usize {
+        self.measures.distance.width()
+    }
+
+    /// Unchanged images that thresholds are chosen by.
+    pub fn fitted_by(&self) -> usize {
+        self.chosen.images()
+    }
+
+    /// What each mark adds to the logarithm of the temperature, by its name: statistics beyond what is usual,
+    /// for each standard deviation, and the distance of the features.
+    pub fn weights(&self) -> impl Iterator<Item = (String, f64)> + '_ {
+        self.measures.weights()
+    }
+
+    /// Checks what was read from a file against the number of classes.
+    ///
+    /// # Errors
+    /// Numbers that do not fit together.
+    pub fn check(&self, classes: usize) -> Result<()> {
+        self.measures.check()?;
+        self.chosen.check()?;
+        if self.certifying.classes != classes {
+            let found = self.certifying.classes;
+            return Err(Error::new(format!("certifying images of {found} classes (expected {classes})")));
+        }
+        Ok(())
+    }
+}
+
+/// The probabilities of log-probabilities that are divided by a temperature.
+pub fn divided(raw: &[f32], temperature: f32) -> Vec<f32> {
+    certifying::softmax(raw, temperature)
+}
