@@ -11,12 +11,14 @@
 
 mod answered;
 mod certifying;
+mod conformal;
 mod distance;
 mod doubts;
 mod half;
 mod halves;
 mod linear;
 mod measures;
+mod promise;
 mod quality;
 mod temperature;
 
@@ -29,8 +31,10 @@ use crate::error::{Error, Result};
 
 pub use answered::Answered;
 pub use certifying::{Certified, Certifying};
+pub use conformal::{Basis, Conformal, SETS_BY, SetsBy, find_sets_by};
 pub use doubts::{Doubts, Question, Thresholds};
 pub use half::Half;
+pub use promise::{Accepted, Limits, Promise, Wanted, promise};
 pub use quality::{STATISTICS, Statistics, measure};
 
 /// Fewest unchanged images of each half of the validation images that trust is fitted with: of fewer, the

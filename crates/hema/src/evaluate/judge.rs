@@ -5,7 +5,7 @@ use std::time::Instant;
 use hema_core::Image;
 use hema_core::data::{Dataset, Notice, Skipped};
 use hema_core::error::{Error, Result};
-use hema_core::metrics::{self, Outcomes, Predictions, argmax};
+use hema_core::metrics::{self, Outcomes, Predictions, Selective, argmax};
 use hema_core::provenance::Provenance;
 use hema_core::record::{
     ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Speed, SuiteScores,
@@ -96,6 +96,7 @@ pub(super) fn judge(
         scores: metrics::with_intervals(metrics::score(&predictions)?, &predictions),
         right: Outcomes::new(&predictions.labels, &predictions.predicted()),
         kept: Vec::new(),
+        selective: Some(Selective::new(&predictions)),
     };
     let mut suites = Vec::new();
     let mut conditions = Vec::new();
@@ -180,6 +181,7 @@ impl Judge<'_> {
             scores: metrics::score(&predictions)?,
             right: Outcomes::new(&predictions.labels, &predictions.predicted()),
             kept: metrics::kept_by_threshold(&predictions),
+            selective: Some(Selective::new(&predictions)),
         };
         let judged = Judged { identity, condition };
         if let Some(journal) = &mut self.journal {
