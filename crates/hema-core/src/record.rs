@@ -315,6 +315,10 @@ pub struct ConditionScores {
     pub thumbnail: String,
     /// The scores.
     pub scores: Scores,
+    /// The range in which 95 of 100 perfectly calibrated models would score on as many images, of the metrics
+    /// of calibration by their names; none under corruptions and in older records.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub if_calibrated: BTreeMap<String, [f64; 2]>,
     /// Which images are named rightly; none in older records.
     #[serde(default, skip_serializing_if = "Outcomes::is_empty")]
     pub right: Outcomes,

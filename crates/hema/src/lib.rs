@@ -95,6 +95,8 @@ pub mod evaluate;
 pub mod model_card;
 pub mod run_folder;
 pub mod split_choice;
+pub mod trusting;
+
 pub mod training;
 
 pub use burn;
@@ -102,7 +104,7 @@ pub use burn::tensor::Device;
 pub use hema_core::{
     Error, ErrorKind, Image, Result, audit, augment, background, calibrate, corrupt, data, error, file,
     image_op, likeness, metrics, preprocess, prevalence, preview, provenance, record, report, rng, sample,
-    sampler, seen, split, spreadsheet, suite, synthetic, tta,
+    sampler, seen, split, spreadsheet, suite, synthetic, trust, tta,
 };
 pub use hema_kernels::CacheLines;
 

@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod augment;
+mod calibrate;
 mod card;
 mod challenge;
 mod data;
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Predict(predict::Args),
     Ensemble(ensemble::Args),
     Soup(soup::Args),
+    Calibrate(calibrate::Args),
     Export(export::Args),
     Report(report::Args),
     Card(card::Args),
@@ -73,6 +75,7 @@ impl Command {
             Self::Predict(args) => predict::run(args, printer),
             Self::Ensemble(args) => ensemble::run(args, printer),
             Self::Soup(args) => soup::run(args, printer),
+            Self::Calibrate(args) => calibrate::run(args, printer),
             Self::Export(args) => export::run(args, printer),
             Self::Report(args) => report::run(args, printer),
             Self::Card(args) => card::run(args, printer),
@@ -97,6 +100,7 @@ impl Command {
             Self::Predict(args) => args.places(),
             Self::Ensemble(args) => args.places(),
             Self::Soup(args) => args.places(),
+            Self::Calibrate(args) => args.places(),
             Self::Export(args) => args.places(),
             Self::Report(args) => args.places(),
             Self::Card(args) => args.places(),

@@ -1,7 +1,13 @@
 //! Which half of the validation images an image is of.
 
 use crate::audit::measurements::fingerprint::digest_pixels;
+use crate::data::Dataset;
+use crate::error::Result;
 use crate::sample::Image;
+
+/// Fewest unchanged images of each half of the validation images that trust is fitted with: of fewer, the
+/// last hundredth of a score is one image.
+pub const FEWEST: usize = 150;
 
 /// The half of the validation images that an image is of, by a digest of its pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +25,37 @@ impl Half {
             0 => Self::Fitting,
             _ => Self::Certifying,
         }
+    }
+}
+
+/// Positions of the validation images in either half.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Halves {
+    /// Images that something is chosen or fitted by.
+    pub fitting: Vec<usize>,
+    /// Images that only certify.
+    pub certifying: Vec<usize>,
+}
+
+impl Halves {
+    /// The halves of images as the model is shown them.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn of(images: &Dataset) -> Result<Self> {
+        let mut halves = Self::default();
+        for i in 0..images.len() {
+            match Half::of(&images.image(i)?) {
+                Half::Fitting => halves.fitting.push(i),
+                Half::Certifying => halves.certifying.push(i),
+            }
+        }
+        Ok(halves)
+    }
+
+    /// Whether both have as many images as trust is fitted with.
+    pub fn suffice(&self) -> bool {
+        self.fitting.len() >= FEWEST && self.certifying.len() >= FEWEST
     }
 }
 

@@ -33,13 +33,9 @@ pub use answered::Answered;
 pub use certifying::{Certified, Certifying};
 pub use conformal::{Basis, Conformal, SETS_BY, SetsBy, find_sets_by};
 pub use doubts::{Doubts, Question, Thresholds};
-pub use half::Half;
+pub use half::{FEWEST, Half, Halves};
 pub use promise::{Accepted, Limits, Promise, Wanted, promise};
 pub use quality::{STATISTICS, Statistics, measure};
-
-/// Fewest unchanged images of each half of the validation images that trust is fitted with: of fewer, the
-/// last hundredth of a score is one image.
-pub const FEWEST: usize = 150;
 
 /// What a model knows of how far its answers can be trusted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +43,8 @@ pub const FEWEST: usize = 150;
 pub struct Trust {
     /// Views of each image that were averaged over when it was fitted; it holds for these alone.
     views: String,
+    /// Hash of the validation images, by halves of which it was fitted and is certified.
+    images: String,
     measures: Measures,
     chosen: Chosen,
     /// Labelled images that nothing above was fitted on.
@@ -65,14 +63,36 @@ pub struct Marks {
     pub poor: f32,
 }
 
+/// What thresholds refer of labelled images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The images.
+    pub images: u64,
+    /// Of these, images that the model is wrong about.
+    pub wrong: u64,
+    /// Images that are referred, by [`Question`].
+    pub referred: [u64; 3],
+    /// Images that are not referred though the model is wrong about them.
+    pub wrong_of_accepted: u64,
+}
+
+impl Outcome {
+    /// Images that are not referred.
+    pub fn accepted(&self) -> u64 {
+        self.images - self.referred.iter().sum::<u64>()
+    }
+}
+
 impl Trust {
     /// Fits trust: what is usual of features and pictures by images that the model was trained on, unchanged
-    /// and damaged; temperature and thresholds by the fitting half; the certifying half is kept.
+    /// and damaged; temperature and thresholds by the fitting half of validation images of this hash, seen in
+    /// these views; the certifying half is kept.
     ///
     /// # Errors
     /// Fewer than [`FEWEST`] unchanged images in a half, features that do not vary.
     pub fn fit(
         views: &str,
+        images: &str,
         trained: &[Answered],
         fitting: &[Answered],
         certifying: &[Answered],
@@ -96,9 +116,10 @@ impl Trust {
             let Answered { label, severity, .. } = *answer;
             Certified { label, raw: answer.raw.clone(), temperature, unlike, poor, severity }
         };
-        let images = certifying.iter().map(certified).collect();
-        let certifying = Certifying { classes: trained[0].raw.len(), images };
-        Ok(Self { views: views.to_owned(), measures, chosen, certifying })
+        let certified = certifying.iter().map(certified).collect();
+        let certifying = Certifying { classes: trained[0].raw.len(), images: certified };
+        let (views, images) = (views.to_owned(), images.to_owned());
+        Ok(Self { views, images, measures, chosen, certifying })
     }
 
     /// Marks of an image: of its statistics, its features and its log-probabilities at the base temperature.
@@ -129,6 +150,11 @@ impl Trust {
         &self.views
     }
 
+    /// Hash of the validation images, by one half of which it was fitted.
+    pub fn images(&self) -> &str {
+        &self.images
+    }
+
     /// Number of features that it takes.
     pub fn width(&self) -> usize {
         self.measures.distance.width()
@@ -143,6 +169,22 @@ impl Trust {
     /// for each standard deviation, and the distance of the features.
     pub fn weights(&self) -> impl Iterator<Item = (String, f64)> + '_ {
         self.measures.weights()
+    }
+
+    /// What thresholds refer of the certifying images of a severity, 0 for the unchanged ones.
+    pub fn outcome(&self, thresholds: &Thresholds, severity: u8) -> Outcome {
+        let mut outcome = Outcome::default();
+        for image in self.certifying.images.iter().filter(|image| image.severity == severity) {
+            let doubts = [self.threshold_of(image.confidence()), image.unlike, image.poor];
+            let wrong = u64::from(!image.is_right());
+            outcome.images += 1;
+            outcome.wrong += wrong;
+            match thresholds.question(&doubts) {
+                Some(question) => outcome.referred[question as usize] += 1,
+                None => outcome.wrong_of_accepted += wrong,
+            }
+        }
+        outcome
     }
 
     /// Checks what was read from a file against the number of classes.

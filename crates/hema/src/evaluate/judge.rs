@@ -1,5 +1,6 @@
 //! The scores of a model on labelled images, unchanged and under every condition of the suites asked for.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use hema_core::Image;
@@ -94,6 +95,7 @@ pub(super) fn judge(
         is_drawn: false,
         thumbnail: String::new(),
         scores: metrics::with_intervals(metrics::score(&predictions)?, &predictions),
+        if_calibrated: metrics::ranges_if_calibrated(&predictions),
         right: Outcomes::new(&predictions.labels, &predictions.predicted()),
         kept: Vec::new(),
         selective: Some(Selective::new(&predictions)),
@@ -179,6 +181,7 @@ impl Judge<'_> {
             is_drawn: condition.is_drawn(),
             thumbnail: report::thumbnail_png_base64(&example)?,
             scores: metrics::score(&predictions)?,
+            if_calibrated: BTreeMap::new(),
             right: Outcomes::new(&predictions.labels, &predictions.predicted()),
             kept: metrics::kept_by_threshold(&predictions),
             selective: Some(Selective::new(&predictions)),

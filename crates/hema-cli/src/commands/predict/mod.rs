@@ -2,6 +2,7 @@
 
 mod gallery;
 mod print;
+mod referral;
 mod rows;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use hema::data::{Notice, Source};
 use hema::error::{Error, Result, squashed, suggest};
 use hema::spreadsheet::defused;
+use hema::trust::Marks;
 use hema::{Classifier, Prediction, file};
 
 use super::args::{ModelArgs, OnBadImage, output};
@@ -18,6 +20,7 @@ use crate::output::{Bars, Printer};
 use crate::places::{Kind, Places};
 use crate::status::Status;
 use print::{counts, json, limits, tell_what_was_assumed, warnings};
+use referral::Referral;
 use rows::{Classified, Row};
 
 /// Classify new images
@@ -39,8 +42,13 @@ pub(crate) struct Args {
     columns: Vec<String>,
     /// Lowest probability that is believed, as in 0.9 (`hema evaluate` says how often a model is right above
     /// it): the columns `refer` and `reason` name the images for a person
-    #[arg(long, value_name = "PROBABILITY", value_parser = parse_sure)]
+    #[arg(long, value_name = "PROBABILITY", value_parser = parse_sure, conflicts_with = "max_refer")]
     sure: Option<f64>,
+    /// Share of images like training's that are referred to a person at most, as in 0.05: those of the lowest
+    /// probabilities, those that are least like training's cells and the poorest pictures
+    /// [default: 0.03 where the model carries thresholds]
+    #[arg(long, value_name = "SHARE", value_parser = parse_share)]
+    max_refer: Option<f64>,
     /// Page of pictures to write, the images that the model is unsure of first
     #[arg(long, value_parser = output(), value_name = "FILE")]
     page: Option<PathBuf>,
@@ -62,6 +70,11 @@ fn parse_sure(text: &str) -> Result<f64, String> {
     sure.ok_or_else(|| "expected a probability above 0 and at most 1, as in 0.9".to_owned())
 }
 
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a share of 0 to 1, as in 0.05".to_owned())
+}
+
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     // the table alone goes to stdout, however it is called
     let out = args.out.as_ref().filter(|out| !file::is_stdout(out));
@@ -73,7 +86,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     let model = args.model.open(printer)?;
     let columns = columns(&args.columns, &model)?;
-    let classified = classify(&model, args, &columns, printer)?;
+    let referral = Referral::new(&model, args.sure, args.max_refer)?;
+    let classified = classify(&model, args, &columns, &referral, printer)?;
 
     let (classes, rows) = (model.classes(), &classified.rows);
     let warnings = warnings(&model, &classified);
@@ -81,11 +95,15 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.warn(warning);
     }
     tell_what_was_assumed(&model, &classified, printer);
-    if let Some(sure) = args.sure {
-        printer.note(&rows::split_in_words(rows, sure));
+    if let Some(criterion) = referral.criterion() {
+        printer.note(&rows::split_in_words(rows, &criterion));
+    }
+    if let Some(reason) = referral.missing() {
+        printer.note(&format!("no image is referred to a person: {reason}"));
     }
     name_doubtful(args, &columns, rows, printer);
-    let table = Table { columns: &columns, rows, sure: args.sure, model: &model.summary().called() };
+    let called = model.summary().called();
+    let table = Table { columns: &columns, rows, refers: referral.refers(), model: &called };
     // the table first: it stays where the page does not fit
     match out {
         Some(path) => {
@@ -99,7 +117,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
             };
             printer.note(&format!("{answers} predictions{without}: {}", path.display()));
             if !printer.is_json() {
-                printer.result(&counts(classes, rows, args.sure));
+                printer.result(&counts(classes, rows, referral.refers()));
             }
         }
         None if !printer.is_json() => {
@@ -109,12 +127,12 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     if let Some(page) = &args.page {
         let written = out.map(PathBuf::as_path);
-        let subject = gallery::Subject { model: &model, warnings, sure: args.sure, table: written };
+        let subject = gallery::Subject { model: &model, warnings, referral: &referral, table: written };
         gallery::write(page, subject, &classified)?;
         printer.note(&format!("page: {}", page.display()));
     }
     if printer.is_json() {
-        printer.result(&json(&model, &classified, args.sure)?);
+        printer.result(&json(&model, &classified, &referral)?);
     }
     Ok(Status::Done)
 }
@@ -124,6 +142,7 @@ fn classify(
     model: &Classifier,
     args: &Args,
     columns: &[(String, Cell)],
+    referral: &Referral,
     printer: &Printer,
 ) -> Result<Classified> {
     let source = model.open_data(&args.input)?;
@@ -144,7 +163,7 @@ fn classify(
     });
     let skipped = images.first().skipped().to_vec();
     let unlike = model.unlike_training(images.first())?;
-    let rows = rows::rows(&source, &skipped, args.sure, unlike, shown)?;
+    let rows = rows::rows(&source, &skipped, referral, unlike, shown)?;
     progress.clear();
     let mut weights = predictions.class_weights().unwrap_or_default().to_vec();
     // a class that the model must not choose has no weight
@@ -197,6 +216,12 @@ enum Cell {
     Refer,
     /// Why a person should.
     Reason,
+    /// The second class.
+    RunnerUp,
+    /// How unlike training's cells it is.
+    Unlike,
+    /// How poor the picture is.
+    Poor,
     /// Probability of the classes that the model was told not to choose.
     Excluded,
     /// The model that answered, and the checksum of its contents.
@@ -223,19 +248,30 @@ impl Cell {
             | Self::Class(_)
             | Self::Refer
             | Self::Reason
+            | Self::RunnerUp
+            | Self::Unlike
+            | Self::Poor
             | Self::Excluded
             | Self::Model => None,
         }
     }
 }
 
-/// The table's usual columns: `path,label,probability,<one a class>,refer,reason,model`, and behind them
+/// The table's usual columns: `path,label,probability,<one a class>,refer,reason,runner_up,unlike,poor,model`, and behind
+/// them
 /// `excluded` where the model chooses among some of its classes only.
 fn usual_columns(model: &Classifier) -> Vec<(String, Cell)> {
     let fixed = [("path", Cell::Path), ("label", Cell::Label), ("probability", Cell::Probability)];
     let named = |(name, cell): (&str, Cell)| (name.to_owned(), cell);
     let classes = model.classes().iter().enumerate().map(|(class, name)| (name.clone(), Cell::Class(class)));
-    let last = [("refer", Cell::Refer), ("reason", Cell::Reason), ("model", Cell::Model)];
+    let last = [
+        ("refer", Cell::Refer),
+        ("reason", Cell::Reason),
+        ("runner_up", Cell::RunnerUp),
+        ("unlike", Cell::Unlike),
+        ("poor", Cell::Poor),
+        ("model", Cell::Model),
+    ];
     let excluded = limits(model).then_some(("excluded", Cell::Excluded));
     fixed.map(named).into_iter().chain(classes).chain(last.map(named)).chain(excluded.map(named)).collect()
 }
@@ -325,7 +361,7 @@ fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Prin
 struct Table<'a> {
     columns: &'a [(String, Cell)],
     rows: &'a [Row],
-    sure: Option<f64>,
+    refers: bool,
     model: &'a str,
 }
 
@@ -344,6 +380,10 @@ impl Table<'_> {
     fn text(&self, cell: Cell, row: &Row) -> String {
         let of_answer =
             |read: &dyn Fn(&Prediction) -> String| row.answer.as_ref().map_or(String::new(), read);
+        let of_marks = |read: &dyn Fn(&Marks) -> f32| {
+            let marks = row.answer.as_ref().and_then(Prediction::marks);
+            marks.map_or(String::new(), |marks| read(marks).to_string())
+        };
         match cell {
             Cell::Path | Cell::File | Cell::Stem | Cell::Row => {
                 defused(&cell.of_image(row.image, &row.path).unwrap_or_default())
@@ -354,11 +394,14 @@ impl Table<'_> {
             Cell::Class(class) => of_answer(&|answer| answer.probabilities()[class].to_string()),
             Cell::Excluded => of_answer(&|answer| answer.excluded().to_string()),
             Cell::Reason => row.doubt.as_ref().map_or(String::new(), |doubt| defused(&doubt.to_string())),
-            Cell::Refer => match (&row.doubt, self.sure) {
+            Cell::Refer => match (&row.doubt, self.refers) {
                 (Some(_), _) => "yes".into(),
-                (None, Some(_)) => "no".into(),
-                (None, None) => String::new(),
+                (None, true) => "no".into(),
+                (None, false) => String::new(),
             },
+            Cell::RunnerUp => of_answer(&|answer| defused(answer.runner_up_label())),
+            Cell::Unlike => of_marks(&|marks| marks.unlike),
+            Cell::Poor => of_marks(&|marks| marks.poor),
             Cell::Model => defused(self.model),
         }
     }

@@ -72,6 +72,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
         mistakes: Vec::new(),
         notices: Vec::new(),
         kept: Vec::new(),
+        if_calibrated: std::collections::BTreeMap::new(),
         excluded: None,
         adaptation: None,
         unreadable: Vec::new(),
@@ -173,6 +174,7 @@ fn condition(
         right: right(&scores.confusion),
         kept: Vec::new(),
         selective: None,
+        if_calibrated: std::collections::BTreeMap::new(),
         scores,
     }
 }
