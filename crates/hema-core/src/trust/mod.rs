@@ -202,6 +202,15 @@ impl Trust {
     }
 }
 
+/// Share of images like training's that are referred where nothing is said: about one in a hundred by each of
+/// three questions.
+pub const USUAL_SHARE: f64 = 0.03;
+
+/// The log-probabilities, summing to a probability of 1, that [`divided`] makes these probabilities of.
+pub fn undivided(probabilities: &[f32], temperature: f32) -> Vec<f32> {
+    certifying::undivided(probabilities, temperature)
+}
+
 /// The probabilities of log-probabilities that are divided by a temperature.
 pub fn divided(raw: &[f32], temperature: f32) -> Vec<f32> {
     certifying::softmax(raw, temperature)

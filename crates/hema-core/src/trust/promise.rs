@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::certifying::{Certified, Certifying};
+use super::doubts::{Question, Thresholds};
 use crate::error::{Error, Result};
 
 /// The risk that somebody can bear, and how sure of it they want to be.
@@ -57,6 +58,12 @@ pub struct Limits {
 impl Limits {
     /// No cell is referred for its marks.
     pub const NONE: Self = Self { unlike: f32::INFINITY, poor: f32::INFINITY };
+
+    /// Limits of thresholds, whatever they ask of the probability.
+    pub fn of(thresholds: &Thresholds) -> Self {
+        let Thresholds(doubts) = thresholds;
+        Self { unlike: doubts[Question::Unlike as usize], poor: doubts[Question::Poor as usize] }
+    }
 
     /// Whether a cell of these marks is left to the model.
     pub fn admit(&self, unlike: f32, poor: f32) -> bool {
