@@ -195,6 +195,13 @@ mod tests {
     }
 
     #[test]
+    fn the_policy_that_comes_along_is_one() {
+        let gate = parse(include_str!("../../gates/laboratory.toml")).unwrap();
+        assert_eq!((gate.recall.len(), gate.suites()), (2, vec!["degraded"]));
+        assert!(gate.calibration.is_some() && gate.promise.is_some() && gate.baseline.is_some());
+    }
+
+    #[test]
     fn what_is_wrong_with_a_policy_is_said_with_its_line() {
         let error = |text: &str| parse(text).unwrap_err();
         let misspelt = error("[[accuracy]]\nleats = 0.9");
