@@ -204,3 +204,6 @@ impl Trust {
 pub fn divided(raw: &[f32], temperature: f32) -> Vec<f32> {
     certifying::softmax(raw, temperature)
 }
+
+#[cfg(test)]
+mod tests;
