@@ -3,6 +3,8 @@
 //! Everything here is plain data that serialises to JSON. How the numbers are computed is in
 //! [`crate::metrics`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Notice, Skipped};

@@ -10,7 +10,7 @@ use hema_core::error::Result;
 use hema_core::image_op::ImageOp;
 use hema_core::rng::{Purpose, stream};
 use hema_core::suite::{self, Condition, SEVERITIES};
-use hema_core::trust::{Answered, FEWEST, Halves, Trust};
+use hema_core::trust::{Answered, FEWEST, Halves, SEVERAL, Trust};
 use rand::RngExt as _;
 use rand::seq::index::sample;
 
@@ -27,8 +27,6 @@ const OF_TRAINING: usize = 3000;
 const COPIES: usize = 2;
 /// Seed of the damage: another one than that of evaluations.
 const SEED: u64 = 39;
-/// The severity that compositions of several operators are counted as.
-const OF_COMPOSITIONS: u8 = 3;
 
 /// Fits trust to labelled images that the model was trained on, and others.
 ///
@@ -160,7 +158,7 @@ impl Damages {
     }
 
     fn severity(&self, round: u64, image: u64) -> u8 {
-        self.of(round, image).severity().unwrap_or(OF_COMPOSITIONS)
+        self.of(round, image).severity().unwrap_or(SEVERAL)
     }
 
     fn apply(&self, image: &mut Image, round: u64, index: u64) {

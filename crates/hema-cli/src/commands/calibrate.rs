@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use hema::error::Result;
-use hema::trust::{Outcome, Question, Trust};
+use hema::trust::{Outcome, Question, SEVERAL, Trust};
 use hema::{Classifier, trusting};
 
 use super::args::{DeviceArg, output};
@@ -73,7 +73,11 @@ fn rows(trust: &Trust) -> Vec<Vec<String>> {
         let outcome = trust.outcome(&thresholds, severity);
         let Outcome { images, wrong, referred, wrong_of_accepted } = outcome;
         let share = |count: u64, of: u64| percent(count as f64 / of.max(1) as f64);
-        let name = if severity == 0 { "unchanged".to_owned() } else { format!("severity {severity}") };
+        let name = match severity {
+            0 => "unchanged".to_owned(),
+            SEVERAL => "several at once".to_owned(),
+            severity => format!("severity {severity}"),
+        };
         let by = |question: Question| share(referred[question as usize], images);
         vec![
             name,
@@ -86,5 +90,5 @@ fn rows(trust: &Trust) -> Vec<Vec<String>> {
             share(wrong_of_accepted, outcome.accepted()),
         ]
     };
-    std::iter::once(header.map(String::from).to_vec()).chain((0..=5).map(row)).collect()
+    std::iter::once(header.map(String::from).to_vec()).chain((0..=SEVERAL).map(row)).collect()
 }

@@ -13,7 +13,8 @@ pub struct Answered {
     pub raw: Vec<f32>,
     /// Its class.
     pub label: usize,
-    /// 0 for an unchanged image, else the severity it was damaged with, 1 to 5.
+    /// 0 for an unchanged image, 1 to 5 for the severity of a corruption, [`SEVERAL`](super::SEVERAL) for
+    /// several at once.
     pub severity: u8,
 }
 

@@ -12,8 +12,8 @@ use super::halves::stored;
 use crate::error::{Error, Result};
 use crate::metrics::argmax;
 
-/// Highest severity an image is damaged with.
-const MOST_SEVERE: u8 = 5;
+/// In place of a severity: an image that several operators damaged at once.
+pub const SEVERAL: u8 = 6;
 
 /// A labelled image that nothing of the model was fitted on.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +28,7 @@ pub struct Certified {
     pub unlike: f32,
     /// How poor the picture is: larger is poorer.
     pub poor: f32,
-    /// 0 for an unchanged image, else the severity (1 to 5) it was damaged with.
+    /// 0 for an unchanged image, 1 to 5 for the severity of a corruption, [`SEVERAL`] for several at once.
     pub severity: u8,
 }
 
@@ -147,7 +147,7 @@ fn read(row: &[u16], classes: usize) -> Result<Certified> {
     };
     let marks = [image.temperature, image.unlike, image.poor];
     let is_sound = image.label < classes
-        && image.severity <= MOST_SEVERE
+        && image.severity <= SEVERAL
         && image.temperature > 0.0
         && image.raw.iter().chain(&marks).all(|number| number.is_finite());
     if is_sound {
@@ -155,7 +155,7 @@ fn read(row: &[u16], classes: usize) -> Result<Certified> {
     } else {
         Err(Error::new(format!(
             "a certifying image of label {} and severity {} (expected a label below {classes}, a severity up to \
-             {MOST_SEVERE} and finite numbers)",
+             {SEVERAL} and finite numbers)",
             row[0], row[1]
         )))
     }

@@ -1,8 +1,9 @@
 //! Three questions about an answer, each with a score and a threshold: would it be wrong, is the cell of a
 //! kind that training showed, is the picture good enough.
 //!
-//! Scores are scaled: 0 is the middle of the unchanged validation images and 1 where the last of a hundred
-//! begins, so that they can be compared, and read.
+//! Scores are scaled, so that they can be compared, and read: 0 is the middle of the unchanged validation
+//! images and 1 where the last of a hundred begins; of pictures, the last of a hundred damaged ones, with
+//! which the model was found to cope.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,12 +22,16 @@ pub enum Question {
     Confidence,
     /// Is the cell of a kind that training did not show? The score is the distance of its features.
     Unlike,
-    /// Is the picture too poor? The score is how much less sure the model should be because of it.
+    /// Is the picture poorer than any that the model was tried on? The score is how far it is from training's.
     Poor,
 }
 
 /// How doubtful an answer is in each question, by position: larger is more doubtful.
 pub type Doubts = [f32; 3];
+
+/// Lowest threshold of each question. A picture that is no poorer than the damaged ones that the model was
+/// tried on is no reason to refer it: its temperature heeds the damage.
+const LOWEST: Doubts = [f32::NEG_INFINITY, f32::NEG_INFINITY, 1.0];
 
 const QUESTIONS: [Question; 3] = [Question::Confidence, Question::Unlike, Question::Poor];
 
@@ -70,18 +75,26 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
-    /// Scales and scores of images, at least one, whose scores are not scaled yet.
-    pub(super) fn of(images: &[Doubts]) -> Self {
-        let scale = |i: usize| {
+    /// Scales and scores of unchanged images and of damaged ones, at least one of the former, whose scores are
+    /// not scaled yet.
+    pub(super) fn of(unchanged: &[Doubts], damaged: &[Doubts]) -> Self {
+        let sorted = |images: &[Doubts], i: usize| {
             let mut values: Vec<f32> = images.iter().map(|doubts| doubts[i]).collect();
             values.sort_by(f32::total_cmp);
-            let middle = values[values.len() / 2];
-            let above = (values.len() as f64 * LAST) as usize;
-            let last = values[values.len() - 1 - above].max(middle + CLOSEST);
-            Scale { middle, last }
+            values
         };
-        let mut chosen = Self { scales: [scale(0), scale(1), scale(2)], doubts: Halves::default() };
-        chosen.doubts = Halves::new(images.iter().flat_map(|doubts| chosen.scaled(*doubts)));
+        let last = |values: &[f32]| values[values.len() - 1 - (values.len() as f64 * LAST) as usize];
+        let scale = |question: Question| {
+            let values = sorted(unchanged, question as usize);
+            let middle = values[values.len() / 2];
+            let tried = match question {
+                Question::Poor if !damaged.is_empty() => sorted(damaged, question as usize),
+                _ => values,
+            };
+            Scale { middle, last: last(&tried).max(middle + CLOSEST) }
+        };
+        let mut chosen = Self { scales: QUESTIONS.map(scale), doubts: Halves::default() };
+        chosen.doubts = Halves::new(unchanged.iter().flat_map(|doubts| chosen.scaled(*doubts)));
         chosen
     }
 
@@ -98,8 +111,8 @@ impl Chosen {
         self.doubts.numbers().len() / 3
     }
 
-    /// The thresholds beyond which in each question the same number of images lie, and in all together at most
-    /// this share, 0 to 1.
+    /// The thresholds beyond which in each question the same number of unchanged images lie (of poor pictures
+    /// no more than that), and in all together at most this share, 0 to 1.
     pub(super) fn thresholds(&self, share: f64) -> Thresholds {
         let rows = self.doubts.numbers().as_chunks::<3>().0;
         let columns: [Vec<f32>; 3] = std::array::from_fn(|i| {
@@ -108,7 +121,8 @@ impl Chosen {
             column
         });
         let at = |count: usize| {
-            Thresholds(std::array::from_fn(|i| columns[i].get(count).copied().unwrap_or(f32::NEG_INFINITY)))
+            let beyond = |i: usize| columns[i].get(count).copied().unwrap_or(f32::NEG_INFINITY);
+            Thresholds(std::array::from_fn(|i| beyond(i).max(LOWEST[i])))
         };
         let referred = |thresholds: &Thresholds| {
             rows.iter().filter(|row| thresholds.question(row).is_some()).count() as f64
@@ -146,7 +160,17 @@ mod tests {
             doubts[i % 3] = i as f32;
             doubts
         });
-        Chosen::of(&images.collect::<Vec<_>>())
+        Chosen::of(&images.collect::<Vec<_>>(), &[])
+    }
+
+    #[test]
+    fn pictures_that_the_model_was_tried_on_are_not_too_poor() {
+        let unchanged: Vec<Doubts> = (0..500).map(|i| [0.0, 0.0, i as f32]).collect();
+        let damaged: Vec<Doubts> = (0..500).map(|i| [0.0, 0.0, 10.0 * i as f32]).collect();
+        let chosen = Chosen::of(&unchanged, &damaged);
+        let thresholds = chosen.thresholds(0.5);
+        let question = |poor: f32| thresholds.question(&chosen.scaled([0.0, 0.0, poor]));
+        assert_eq!((question(4900.0), question(5000.0)), (None, Some(Question::Poor)));
     }
 
     #[test]
@@ -157,7 +181,7 @@ mod tests {
             let rows = chosen.doubts.numbers().as_chunks::<3>().0;
             rows.iter().filter(|row| thresholds.question(row).is_some()).count()
         };
-        for (share, least) in [(0.0, 0), (0.01, 7), (0.03, 27), (0.3, 295), (1.0, 999)] {
+        for (share, least) in [(0.0, 0), (0.01, 6), (0.03, 22), (0.3, 200), (1.0, 600)] {
             let found = referred(share);
             assert!(found as f64 <= share * 999.0 + 1e-9 && found >= least, "{share}: {found}");
         }
@@ -176,13 +200,13 @@ mod tests {
     #[test]
     fn one_is_where_the_last_of_a_hundred_begins() {
         let images: Vec<Doubts> = (0..1000).map(|i| [i as f32; 3]).collect();
-        let chosen = Chosen::of(&images);
+        let chosen = Chosen::of(&images, &[]);
         let beyond = images.iter().filter(|doubts| chosen.scaled(**doubts)[1] > 1.0).count();
         assert_eq!((beyond, chosen.scaled([500.0; 3])), (10, [0.0; 3]));
         chosen.check().unwrap();
         // a score that is the same for nearly all
         let images: Vec<Doubts> = (0..1000).map(|i| [0.0, if i < 2 { 5.0 } else { 0.0 }, 0.0]).collect();
-        let chosen = Chosen::of(&images);
+        let chosen = Chosen::of(&images, &[]);
         assert!(chosen.scaled([0.0, 5.0, 0.0])[1] > 1.0);
         chosen.check().unwrap();
         assert!(chosen.thresholds(0.01).question(&chosen.scaled([0.0; 3])).is_none());

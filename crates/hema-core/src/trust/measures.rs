@@ -26,7 +26,7 @@ pub(super) struct Measures {
 pub(super) struct Measured {
     pub(super) temperature: f32,
     pub(super) distance: f32,
-    /// What the picture alone adds to the logarithm of the temperature.
+    /// How far the picture is from what is usual.
     pub(super) poor: f32,
 }
 
@@ -51,7 +51,7 @@ impl Measures {
         Measured {
             temperature: self.temperature.of(&marks) as f32,
             distance,
-            poor: self.temperature.share(&marks[..DEPARTURES]) as f32,
+            poor: self.usual.distance(statistics),
         }
     }
 

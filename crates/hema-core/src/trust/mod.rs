@@ -30,7 +30,7 @@ use self::measures::{Measured, Measures};
 use crate::error::{Error, Result};
 
 pub use answered::Answered;
-pub use certifying::{Certified, Certifying};
+pub use certifying::{Certified, Certifying, SEVERAL};
 pub use conformal::{Basis, Conformal, SETS_BY, SetsBy, find_sets_by};
 pub use doubts::{Doubts, Question, Thresholds};
 pub use half::{FEWEST, Half, Halves};
@@ -59,7 +59,8 @@ pub struct Marks {
     /// How unlike training's cells its features are: 0 in the middle of clean validation images, 1 where the
     /// strangest of a hundred begin.
     pub unlike: f32,
-    /// How poor the picture is, on the same scale.
+    /// How poor the picture is: 0 in the middle of clean validation images, 1 where the poorest of a hundred
+    /// damaged ones begin.
     pub poor: f32,
 }
 
@@ -108,8 +109,9 @@ impl Trust {
             )));
         }
         let measures = Measures::fit(trained, fitting)?;
-        let doubts: Vec<Doubts> = unchanged(fitting).map(|answer| measures.doubts(answer).0).collect();
-        let chosen = Chosen::of(&doubts);
+        let doubts = |answer: &Answered| measures.doubts(answer).0;
+        let damaged: Vec<Doubts> = fitting.iter().filter(|answer| answer.severity > 0).map(doubts).collect();
+        let chosen = Chosen::of(&unchanged(fitting).map(doubts).collect::<Vec<_>>(), &damaged);
         let certified = |answer: &Answered| {
             let (doubts, temperature) = measures.doubts(answer);
             let [_, unlike, poor] = chosen.scaled(doubts);
@@ -215,3 +217,6 @@ pub fn undivided(probabilities: &[f32], temperature: f32) -> Vec<f32> {
 pub fn divided(raw: &[f32], temperature: f32) -> Vec<f32> {
     certifying::softmax(raw, temperature)
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,9 +194,20 @@ impl Usual {
     /// By how many standard deviations each statistic of a picture is beyond what is usual, above and below:
     /// numbers of at least 0.
     pub(super) fn departures(&self, picture: &Statistics) -> [f32; DEPARTURES] {
-        let z = |i: usize| (picture[i] - self.centre[i]) / self.spread[i];
         let beyond = |z: f32| (z.min(FURTHEST) - USUAL).max(0.0);
+        let z = |i: usize| self.deviation(picture, i);
         std::array::from_fn(|i| beyond(if i % 2 == 0 { z(i / 2) } else { -z(i / 2) }))
+    }
+
+    /// How far a picture is from what is usual in all statistics together: 0 for one that is usual in each.
+    pub(super) fn distance(&self, picture: &Statistics) -> f32 {
+        let beyond = |i: usize| (self.deviation(picture, i).abs() - USUAL).max(0.0).min(1e6);
+        (0..STATISTICS.len()).map(|i| beyond(i) * beyond(i)).sum::<f32>().ln_1p()
+    }
+
+    /// By how many standard deviations a statistic of a picture is beyond the middle.
+    fn deviation(&self, picture: &Statistics, i: usize) -> f32 {
+        (picture[i] - self.centre[i]) / self.spread[i]
     }
 }
 
@@ -254,6 +265,9 @@ mod tests {
         let black = usual.departures(&measure(&Image::filled(48, 48, [0; 3])));
         assert!(black[1] > 1.0 && black[0] == 0.0, "darker, not lighter: {black:?}");
         assert!(black.iter().all(|v| *v <= FURTHEST - USUAL));
+        let distance = |level: u8| usual.distance(&measure(&Image::filled(48, 48, [level; 3])));
+        assert!(distance(0) > distance(60) && distance(60) > 2.0, "{} {}", distance(0), distance(60));
+        assert!(pictures.iter().map(|picture| usual.distance(picture)).sum::<f32>() / 64.0 < 2.0);
         assert!(Usual { centre: vec![0.0], spread: vec![1.0] }.check().is_err());
     }
 }

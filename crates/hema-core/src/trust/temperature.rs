@@ -80,12 +80,8 @@ impl Temperature {
     }
 
     fn logarithm(&self, marks: &[f32]) -> f64 {
-        (self.base + self.share(marks)).clamp(-MOST, MOST)
-    }
-
-    /// What the first marks, or all, add to the logarithm of the temperature.
-    pub(super) fn share(&self, marks: &[f32]) -> f64 {
-        marks.iter().zip(&self.weights).map(|(mark, weight)| f64::from(*mark) * weight).sum()
+        let sum: f64 = marks.iter().zip(&self.weights).map(|(mark, weight)| f64::from(*mark) * weight).sum();
+        (self.base + sum).clamp(-MOST, MOST)
     }
 
     /// The weight of each mark.

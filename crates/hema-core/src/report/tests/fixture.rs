@@ -72,7 +72,6 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
         mistakes: Vec::new(),
         notices: Vec::new(),
         kept: Vec::new(),
-        if_calibrated: std::collections::BTreeMap::new(),
         excluded: None,
         adaptation: None,
         unreadable: Vec::new(),
