@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 
 pub use answered::Answered;
 pub use certifying::{Certified, Certifying, SEVERAL};
-pub use conformal::{Basis, Conformal, SETS_BY, SetsBy, find_sets_by};
+pub use conformal::{Basis, Conformal, Covered, Held, SETS_BY, SetsBy, find_sets_by};
 pub use doubts::{Doubts, Question, Thresholds};
 pub use half::{FEWEST, Half, Halves};
 pub use promise::{Accepted, Limits, Promise, Wanted, promise};

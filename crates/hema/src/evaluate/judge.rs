@@ -14,14 +14,18 @@ use hema_core::record::{
 use hema_core::report;
 use hema_core::seen::Known;
 use hema_core::suite::{self, Suite};
+use hema_core::trust::{Conformal, Covered, SETS_BY, undivided};
 
 use super::assumed::{Assumed, assume};
 use super::journal::{Journal, Judged};
 use super::suites::{self, SEED};
-use crate::predict::{Edit, Images, Predictor};
+use crate::predict::{Answers, Edit, Images, Predictor};
 
 /// Most mistakes kept with their picture.
 const MISTAKES: usize = 24;
+
+/// Level of the sets of classes that are judged.
+const SETS_LEVEL: f64 = 0.99;
 
 /// The subject of an evaluation, as the record states it.
 #[derive(Clone, Debug)]
@@ -74,18 +78,20 @@ pub(super) fn judge(
     let labels = labels(data)?;
     check_possible(predictor, data, &labels)?;
     let started = Instant::now();
-    let own = predictor.predict_unassumed(images, None, &mut |done| progress("unchanged images", done))?;
+    let answers = predictor.answers(images, None, &mut |done| progress("unchanged images", done))?;
     let speed = Speed {
         images: data.len() as u64,
         seconds: started.elapsed().as_secs_f64(),
         precision: predictor.precision().name().to_owned(),
     };
-    let Assumed { probabilities: clean, excluded, adaptation } = assume(predictor, &labels, own)?;
+    let Assumed { probabilities: clean, excluded, adaptation } = assume(predictor, &labels, answers.rows.clone())?;
     let mistakes = mistakes(data, &labels, &clean)?;
     let training = &subject.model.augmentations;
     let predictions =
         Predictions { classes: predictor.classes().to_vec(), labels: labels.clone(), probabilities: clean };
-    let mut judge = Judge { predictor, labels, training, journal, progress };
+    let sets = sets(predictor)?;
+    let of_clean = sets.as_ref().map(|sets| covered(sets, &labels, &answers));
+    let mut judge = Judge { predictor, sets, labels, training, journal, progress };
     let clean = ConditionScores {
         suite: "clean".into(),
         corruption: None,
@@ -99,6 +105,7 @@ pub(super) fn judge(
         right: Outcomes::new(&predictions.labels, &predictions.predicted()),
         kept: Vec::new(),
         selective: Some(Selective::new(&predictions)),
+        sets: of_clean,
     };
     let mut suites = Vec::new();
     let mut conditions = Vec::new();
@@ -139,6 +146,8 @@ pub(super) fn judge(
 /// Judges one condition after the other.
 struct Judge<'a> {
     predictor: &'a Predictor,
+    /// Sets of classes, where the model certifies them.
+    sets: Option<Conformal>,
     labels: Vec<usize>,
     /// Operators of the training recipe.
     training: &'a [String],
@@ -165,8 +174,12 @@ impl Judge<'_> {
             return Ok(known.clone());
         }
         let edit: Edit = &|index, image: &mut Image| condition.apply(image, SEED, index as u64);
-        let probabilities =
-            self.predictor.predict(trial.images, Some(edit), &mut |done| (self.progress)(&name, done))?;
+        let answers =
+            self.predictor.answers(trial.images, Some(edit), &mut |done| (self.progress)(&name, done))?;
+        let sets = self.sets.as_ref().map(|sets| covered(sets, &self.labels, &answers));
+        let mut probabilities = answers.rows;
+        self.predictor.restrict(&mut probabilities);
+        self.predictor.weigh(&mut probabilities);
         let classes = self.predictor.classes().to_vec();
         let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
         let mut example = trial.images.first().image(0)?;
@@ -185,6 +198,7 @@ impl Judge<'_> {
             right: Outcomes::new(&predictions.labels, &predictions.predicted()),
             kept: metrics::kept_by_threshold(&predictions),
             selective: Some(Selective::new(&predictions)),
+            sets,
         };
         let judged = Judged { identity, condition };
         if let Some(journal) = &mut self.journal {
@@ -192,6 +206,25 @@ impl Judge<'_> {
         }
         Ok(judged)
     }
+}
+
+/// Sets of classes at the level that is judged, the usual way; nothing of a model that certifies none, or
+/// too few cells to leave any class out.
+fn sets(predictor: &Predictor) -> Result<Option<Conformal>> {
+    let Ok(trust) = predictor.trust() else { return Ok(None) };
+    let sets = Conformal::fit(&trust.certifying, &SETS_BY[0], SETS_LEVEL)?;
+    Ok((!sets.is_void()).then_some(sets))
+}
+
+/// How often the sets of answers hold the right class.
+fn covered(sets: &Conformal, labels: &[usize], answers: &Answers) -> Covered {
+    let classes = answers.rows.len() / labels.len();
+    let images = labels.iter().zip(answers.rows.chunks_exact(classes)).zip(&answers.marks);
+    Covered::count(
+        sets,
+        classes,
+        images.map(|((label, row), marks)| (*label, undivided(row, marks.temperature), marks.poor)),
+    )
 }
 
 /// The label of every image.
