@@ -90,8 +90,10 @@ mod distinct;
 mod logistic;
 
 mod auditing;
+pub mod certify;
 mod classifier;
 pub mod evaluate;
+pub mod gate;
 pub mod model_card;
 pub mod run_folder;
 pub mod split_choice;

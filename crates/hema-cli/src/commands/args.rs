@@ -23,6 +23,12 @@ pub(crate) fn output() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().map(|path| if path.as_os_str() == "-" { file::STDOUT.into() } else { path })
 }
 
+/// A number above 0 and below 1, as a risk or a confidence.
+pub(crate) fn parse_between(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| "expected a number above 0 and below 1, as in 0.01".to_owned())
+}
+
 /// `--on-bad-image`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnBadImage {

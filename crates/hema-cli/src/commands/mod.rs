@@ -5,12 +5,14 @@ mod audit;
 mod augment;
 mod calibrate;
 mod card;
+mod certify;
 mod challenge;
 mod data;
 mod download;
 mod ensemble;
 mod evaluate;
 mod export;
+mod gate;
 mod licences;
 pub(crate) mod list;
 mod predict;
@@ -45,6 +47,8 @@ pub(crate) enum Command {
     Tune(tune::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
+    Certify(certify::Args),
+    Gate(gate::Args),
     Ensemble(ensemble::Args),
     Soup(soup::Args),
     Calibrate(calibrate::Args),
@@ -73,6 +77,8 @@ impl Command {
             Self::Tune(args) => tune::run(args, printer),
             Self::Evaluate(args) => evaluate::run(args, printer),
             Self::Predict(args) => predict::run(args, printer),
+            Self::Certify(args) => certify::run(args, printer),
+            Self::Gate(args) => gate::run(args, printer),
             Self::Ensemble(args) => ensemble::run(args, printer),
             Self::Soup(args) => soup::run(args, printer),
             Self::Calibrate(args) => calibrate::run(args, printer),
@@ -98,6 +104,8 @@ impl Command {
             Self::Tune(args) => args.places(),
             Self::Evaluate(args) => args.places(),
             Self::Predict(args) => args.places(),
+            Self::Certify(args) => args.places(),
+            Self::Gate(args) => args.places(),
             Self::Ensemble(args) => args.places(),
             Self::Soup(args) => args.places(),
             Self::Calibrate(args) => args.places(),

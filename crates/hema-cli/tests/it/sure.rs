@@ -155,8 +155,14 @@ fn an_evaluation_says_how_many_images_can_be_left_to_the_model() {
         assert_eq!(row["images"], images, "{threshold}");
     }
     let (_, table) = said.out.split_once("how many images can be left to it:\n").unwrap();
+    let (table, selective) = table.split_once("\n\nwhat low probabilities find").unwrap();
     assert_eq!(table.lines().count(), 6, "{said:?}");
     assert!(table.lines().nth(1).unwrap().starts_with("unchanged "), "{said:?}");
+    assert!(selective.lines().nth(2).unwrap().starts_with("unchanged "), "{said:?}");
+    let selective = &record["conditions"][0]["selective"];
+    let [area, accuracy] = [&selective["augrc"], &kept[0]["accuracy"]].map(|number| number.as_f64().unwrap());
+    assert!(area > 0.0 && area < 1.0 - accuracy, "{selective}");
+    assert_eq!(selective["caught"].as_array().unwrap().len(), 3);
     assert!(place.read("judged/report.html").contains("<section id=\"kept\""));
 }
 

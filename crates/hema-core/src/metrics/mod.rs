@@ -30,6 +30,7 @@ mod reliability;
 mod excluded;
 mod honest;
 mod kept;
+mod selective;
 
 mod tally;
 
@@ -81,5 +82,6 @@ pub use predictions::{Predictions, argmax};
 pub use reliability::ReliabilityBin;
 pub use resampled::with_intervals;
 pub use scores::{Scores, by_name, score};
+pub use selective::{REFERRED, RISK, Selective};
 pub use table::{METRICS, find, shown_in};
 pub use values::MetricValues;

@@ -81,6 +81,16 @@ pub(super) fn softmax(raw: &[f32], temperature: f32) -> Vec<f32> {
     exponentials.iter().map(|exponential| (exponential / sum) as f32).collect()
 }
 
+/// Log-probabilities that give these probabilities once they are divided by a temperature.
+pub(super) fn undivided(probabilities: &[f32], temperature: f32) -> Vec<f32> {
+    // what single precision rounds to 0 is not infinitely improbable
+    let log = |p: &f32| f64::from(p.max(f32::MIN_POSITIVE)).ln() * f64::from(temperature);
+    let logs: Vec<f64> = probabilities.iter().map(log).collect();
+    let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let total = largest + logs.iter().map(|log| (log - largest).exp()).sum::<f64>().ln();
+    logs.iter().map(|log| (log - total) as f32).collect()
+}
+
 /// The table as a model file holds it: numbers of 16 bits one after the other, as base64. A row is label,
 /// severity, temperature, `unlike`, `poor` and the log-probabilities.
 #[derive(Serialize, Deserialize)]
@@ -183,6 +193,16 @@ mod tests {
         assert!(first.is_right() && !second.is_right());
         assert!(second.probabilities()[2] < 1e-30);
         assert!((first.confidence() - 0.999).abs() < 1e-3, "{}", first.confidence());
+    }
+
+    #[test]
+    fn log_probabilities_come_back_from_what_they_were_divided_to() {
+        let raw = [0.9_f32, 0.07, 0.03].map(f32::ln);
+        for temperature in [0.5, 1.0, 3.0] {
+            let back = undivided(&softmax(&raw, temperature), temperature);
+            assert!(raw.iter().zip(&back).all(|(a, b)| (a - b).abs() < 1e-5), "{back:?}");
+        }
+        assert!(undivided(&[1.0, 0.0], 1.0).iter().all(|log| log.is_finite()));
     }
 
     #[test]

@@ -11,12 +11,14 @@
 
 mod answered;
 mod certifying;
+mod conformal;
 mod distance;
 mod doubts;
 mod half;
 mod halves;
 mod linear;
 mod measures;
+mod promise;
 mod quality;
 mod temperature;
 
@@ -29,8 +31,10 @@ use crate::error::{Error, Result};
 
 pub use answered::Answered;
 pub use certifying::{Certified, Certifying, SEVERAL};
+pub use conformal::{Basis, Conformal, SETS_BY, SetsBy, find_sets_by};
 pub use doubts::{Doubts, Question, Thresholds};
 pub use half::{FEWEST, Half, Halves};
+pub use promise::{Accepted, Limits, Promise, Wanted, promise};
 pub use quality::{STATISTICS, Statistics, measure};
 
 /// What a model knows of how far its answers can be trusted.
@@ -198,6 +202,15 @@ impl Trust {
         }
         Ok(())
     }
+}
+
+/// Share of images like training's that are referred where nothing is said: about one in a hundred by each of
+/// three questions.
+pub const USUAL_SHARE: f64 = 0.03;
+
+/// The log-probabilities, summing to a probability of 1, that [`divided`] makes these probabilities of.
+pub fn undivided(probabilities: &[f32], temperature: f32) -> Vec<f32> {
+    certifying::undivided(probabilities, temperature)
 }
 
 /// The probabilities of log-probabilities that are divided by a temperature.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use hema_core::Image;
 use hema_core::data::{Dataset, Notice, Skipped};
 use hema_core::error::{Error, Result};
-use hema_core::metrics::{self, Outcomes, Predictions, argmax};
+use hema_core::metrics::{self, Outcomes, Predictions, Selective, argmax};
 use hema_core::provenance::Provenance;
 use hema_core::record::{
     ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Speed, SuiteScores,
@@ -98,6 +98,7 @@ pub(super) fn judge(
         if_calibrated: metrics::ranges_if_calibrated(&predictions),
         right: Outcomes::new(&predictions.labels, &predictions.predicted()),
         kept: Vec::new(),
+        selective: Some(Selective::new(&predictions)),
     };
     let mut suites = Vec::new();
     let mut conditions = Vec::new();
@@ -183,6 +184,7 @@ impl Judge<'_> {
             if_calibrated: BTreeMap::new(),
             right: Outcomes::new(&predictions.labels, &predictions.predicted()),
             kept: metrics::kept_by_threshold(&predictions),
+            selective: Some(Selective::new(&predictions)),
         };
         let judged = Judged { identity, condition };
         if let Some(journal) = &mut self.journal {

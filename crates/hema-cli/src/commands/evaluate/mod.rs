@@ -115,6 +115,9 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
         let degraded = if evaluation.suites.is_empty() { "" } else { ", unchanged and degraded" };
         printer.result(&format!("how many images can be left to it{degraded}:"));
         printer.result(&table(&kept::rows(evaluation)));
+        printer.result("");
+        printer.result("what low probabilities find: errors by how many images a person looks at");
+        printer.result(&table(&kept::selective_rows(evaluation)));
     }
     tell_what_was_assumed(evaluation, unchanged, printer);
     Ok(())

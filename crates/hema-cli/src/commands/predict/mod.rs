@@ -4,6 +4,7 @@ mod gallery;
 mod print;
 mod referral;
 mod rows;
+mod sets;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -12,16 +13,17 @@ use std::path::{Path, PathBuf};
 use hema::data::{Notice, Source};
 use hema::error::{Error, Result, squashed, suggest};
 use hema::spreadsheet::defused;
-use hema::trust::Marks;
+use hema::trust::{Marks, SETS_BY, SetsBy, Wanted, find_sets_by};
 use hema::{Classifier, Prediction, file};
 
-use super::args::{ModelArgs, OnBadImage, output};
+use super::args::{ModelArgs, OnBadImage, output, parse_between};
 use crate::output::{Bars, Printer};
 use crate::places::{Kind, Places};
 use crate::status::Status;
 use print::{counts, json, limits, tell_what_was_assumed, warnings};
-use referral::Referral;
+use referral::{Asked, Referral};
 use rows::{Classified, Row};
+use sets::Sets;
 
 /// Classify new images
 #[derive(clap::Args)]
@@ -49,6 +51,23 @@ pub(crate) struct Args {
     /// [default: 0.03 where the model carries thresholds]
     #[arg(long, value_name = "SHARE", value_parser = parse_share)]
     max_refer: Option<f64>,
+    /// Largest share of wrong names among the images that are not referred, as in 0.01, promised by cells that
+    /// the model was not fitted on (`hema certify` promises by your own): those of the lowest probabilities are
+    /// referred, the poorest pictures, and those that are least like training's cells
+    #[arg(long, value_name = "SHARE", value_parser = parse_between, conflicts_with_all = ["sure", "max_refer"])]
+    max_risk: Option<f64>,
+    /// Probability with which the promise of --max-risk holds
+    #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value = "0.95")]
+    #[arg(requires = "max_risk")]
+    confidence: f64,
+    /// Add the column `set`: the classes, the most probable first and a bar between two, that hold the right one
+    /// with this probability, as in 0.99
+    #[arg(long, value_name = "LEVEL", value_parser = parse_between)]
+    sets: Option<f64>,
+    /// How sets are made (see `hema list sets`)
+    #[arg(long, value_name = "WAY", default_value = SETS_BY[0].name, value_parser = parse_sets_by)]
+    #[arg(requires = "sets")]
+    sets_by: &'static SetsBy,
     /// Page of pictures to write, the images that the model is unsure of first
     #[arg(long, value_parser = output(), value_name = "FILE")]
     page: Option<PathBuf>,
@@ -65,9 +84,21 @@ impl Args {
     }
 }
 
+impl Args {
+    /// What is said of referral.
+    fn referral(&self) -> Result<Asked> {
+        let promise = self.max_risk.map(|risk| Wanted::new(risk, self.confidence)).transpose()?;
+        Ok(Asked { sure: self.sure, max_refer: self.max_refer, promise })
+    }
+}
+
 fn parse_sure(text: &str) -> Result<f64, String> {
     let sure = text.parse().ok().filter(|sure: &f64| *sure > 0.0 && *sure <= 1.0);
     sure.ok_or_else(|| "expected a probability above 0 and at most 1, as in 0.9".to_owned())
+}
+
+fn parse_sets_by(text: &str) -> Result<&'static SetsBy, String> {
+    find_sets_by(text).map_err(|e| e.hint_text().map_or(e.to_string(), |hint| format!("{e}; {hint}")))
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {
@@ -85,8 +116,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.leave_stdout_to(page);
     }
     let model = args.model.open(printer)?;
-    let columns = columns(&args.columns, &model)?;
-    let referral = Referral::new(&model, args.sure, args.max_refer)?;
+    let columns = columns(&args.columns, &usual_columns(&model, args.sets.is_some()))?;
+    let referral = Referral::new(&model, args.referral()?)?;
+    let sets = args.sets.map(|level| Sets::new(&model, args.sets_by, level)).transpose()?;
     let classified = classify(&model, args, &columns, &referral, printer)?;
 
     let (classes, rows) = (model.classes(), &classified.rows);
@@ -98,12 +130,22 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(criterion) = referral.criterion() {
         printer.note(&rows::split_in_words(rows, &criterion));
     }
+    if let Some(sets) = &sets {
+        printer.note(&sets.in_words(rows, classes));
+    }
     if let Some(reason) = referral.missing() {
         printer.note(&format!("no image is referred to a person: {reason}"));
     }
     name_doubtful(args, &columns, rows, printer);
     let called = model.summary().called();
-    let table = Table { columns: &columns, rows, refers: referral.refers(), model: &called };
+    let table = Table {
+        columns: &columns,
+        rows,
+        refers: referral.refers(),
+        model: &called,
+        classes,
+        sets: sets.as_ref(),
+    };
     // the table first: it stays where the page does not fit
     match out {
         Some(path) => {
@@ -132,7 +174,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.note(&format!("page: {}", page.display()));
     }
     if printer.is_json() {
-        printer.result(&json(&model, &classified, &referral)?);
+        printer.result(&json(&model, &classified, &referral, sets.as_ref())?);
     }
     Ok(Status::Done)
 }
@@ -222,6 +264,8 @@ enum Cell {
     Unlike,
     /// How poor the picture is.
     Poor,
+    /// The classes that hold the right one.
+    Set,
     /// Probability of the classes that the model was told not to choose.
     Excluded,
     /// The model that answered, and the checksum of its contents.
@@ -251,16 +295,17 @@ impl Cell {
             | Self::RunnerUp
             | Self::Unlike
             | Self::Poor
+            | Self::Set
             | Self::Excluded
             | Self::Model => None,
         }
     }
 }
 
-/// The table's usual columns: `path,label,probability,<one a class>,refer,reason,runner_up,unlike,poor,model`, and behind
-/// them
-/// `excluded` where the model chooses among some of its classes only.
-fn usual_columns(model: &Classifier) -> Vec<(String, Cell)> {
+/// The table's usual columns: `path,label,probability,<one a class>,refer,reason,runner_up,unlike,poor,model`,
+/// and behind them `set` where sets are asked for, and `excluded` where the model chooses among some of its
+/// classes only.
+fn usual_columns(model: &Classifier, has_sets: bool) -> Vec<(String, Cell)> {
     let fixed = [("path", Cell::Path), ("label", Cell::Label), ("probability", Cell::Probability)];
     let named = |(name, cell): (&str, Cell)| (name.to_owned(), cell);
     let classes = model.classes().iter().enumerate().map(|(class, name)| (name.clone(), Cell::Class(class)));
@@ -272,19 +317,20 @@ fn usual_columns(model: &Classifier) -> Vec<(String, Cell)> {
         ("poor", Cell::Poor),
         ("model", Cell::Model),
     ];
+    let set = has_sets.then_some(("set", Cell::Set));
     let excluded = limits(model).then_some(("excluded", Cell::Excluded));
-    fixed.map(named).into_iter().chain(classes).chain(last.map(named)).chain(excluded.map(named)).collect()
+    let last = last.into_iter().chain(set).chain(excluded).map(named);
+    fixed.map(named).into_iter().chain(classes).chain(last).collect()
 }
 
 /// The columns that were asked for, by name; the usual ones when none were.
-fn columns(wanted: &[String], model: &Classifier) -> Result<Vec<(String, Cell)>> {
-    let usual = usual_columns(model);
+fn columns(wanted: &[String], usual: &[(String, Cell)]) -> Result<Vec<(String, Cell)>> {
     if wanted.is_empty() {
-        return Ok(usual);
+        return Ok(usual.to_vec());
     }
     let more = [("file", Cell::File), ("stem", Cell::Stem), ("row", Cell::Row), ("number", Cell::Number)];
     let known: Vec<(String, Cell)> =
-        usual.into_iter().chain(more.map(|(name, cell)| (name.to_owned(), cell))).collect();
+        usual.iter().cloned().chain(more.map(|(name, cell)| (name.to_owned(), cell))).collect();
     let column = |word: &String| {
         let (name, column) = word.split_once('=').unwrap_or((word, word));
         let found = known.iter().find(|(known, _)| known == column);
@@ -363,6 +409,8 @@ struct Table<'a> {
     rows: &'a [Row],
     refers: bool,
     model: &'a str,
+    classes: &'a [String],
+    sets: Option<&'a Sets>,
 }
 
 impl Table<'_> {
@@ -402,6 +450,9 @@ impl Table<'_> {
             Cell::RunnerUp => of_answer(&|answer| defused(answer.runner_up_label())),
             Cell::Unlike => of_marks(&|marks| marks.unlike),
             Cell::Poor => of_marks(&|marks| marks.poor),
+            Cell::Set => of_answer(&|answer| {
+                self.sets.map_or(String::new(), |sets| defused(&sets.text(answer, self.classes)))
+            }),
             Cell::Model => defused(self.model),
         }
     }

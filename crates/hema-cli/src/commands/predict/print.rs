@@ -9,6 +9,7 @@ use hema::{Classifier, Error, Result};
 
 use super::referral::Referral;
 use super::rows::{self, Classified, Doubt, Row};
+use super::sets::Sets;
 use crate::output::{Printer, percent, table};
 
 /// Share of the images above which nearly all are named alike.
@@ -118,9 +119,14 @@ pub(super) fn counts(classes: &[String], rows: &[Row], refers: bool) -> String {
     table(&header.into_iter().chain(classes.iter().enumerate().map(line)).collect::<Vec<_>>())
 }
 
-pub(super) fn json(model: &Classifier, classified: &Classified, referral: &Referral) -> Result<String> {
+pub(super) fn json(
+    model: &Classifier,
+    classified: &Classified,
+    referral: &Referral,
+    sets: Option<&Sets>,
+) -> Result<String> {
     let Classified { rows, skipped, notices, weights, .. } = classified;
-    let of_rows: Vec<_> = rows.iter().filter_map(|row| json_row(model, row, referral)).collect();
+    let of_rows: Vec<_> = rows.iter().filter_map(|row| json_row(model, row, referral, sets)).collect();
     let asked = model.summary();
     let asked = serde_json::json!({"path": asked.path, "checksums": asked.checksums});
     let mut result = serde_json::json!({
@@ -139,6 +145,9 @@ pub(super) fn json(model: &Classifier, classified: &Classified, referral: &Refer
             "to_look_at": counts[1],
         });
     }
+    if let Some(promise) = referral.promise() {
+        result["promise"] = serde_json::json!(promise);
+    }
     if limits(model) {
         result["excluded"] = serde_json::json!(rows::excluded(rows));
     }
@@ -149,7 +158,12 @@ pub(super) fn json(model: &Classifier, classified: &Classified, referral: &Refer
 }
 
 /// An answer; nothing for an image that could not be read.
-fn json_row(model: &Classifier, row: &Row, referral: &Referral) -> Option<serde_json::Value> {
+fn json_row(
+    model: &Classifier,
+    row: &Row,
+    referral: &Referral,
+    sets: Option<&Sets>,
+) -> Option<serde_json::Value> {
     let answer = row.answer.as_ref()?;
     let probabilities: serde_json::Map<String, serde_json::Value> =
         model.classes().iter().cloned().zip(answer.probabilities().iter().map(|&p| p.into())).collect();
@@ -164,6 +178,9 @@ fn json_row(model: &Classifier, row: &Row, referral: &Referral) -> Option<serde_
     if let Some(marks) = answer.marks() {
         object["unlike"] = marks.unlike.into();
         object["poor"] = marks.poor.into();
+    }
+    if let Some(sets) = sets {
+        object["set"] = sets.names(answer, model.classes()).into();
     }
     if referral.refers() {
         object["refer"] = row.doubt.is_some().into();
