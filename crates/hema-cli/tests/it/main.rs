@@ -23,6 +23,7 @@ mod metrics;
 mod next;
 mod outputs;
 mod recipes;
+mod rescale;
 mod resume;
 mod road;
 mod seen;

@@ -1,6 +1,8 @@
 //! The one inference path: validation while training, evaluation, prediction and the command line all go
 //! through [`Predictor`]. Programs that classify images need [`Classifier`](crate::Classifier) alone.
 
+mod rescaling;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -11,6 +13,7 @@ use hema_core::error::{Error, ErrorKind, Result, suggest};
 use hema_core::metrics::argmax;
 use hema_core::preprocess::{Preprocess, resize};
 use hema_core::prevalence::{self, ClassWeight};
+use hema_core::rescale::Rescaling;
 use hema_core::tta::{self, ViewSet};
 use hema_core::{Image, calibrate};
 use rayon::prelude::*;
@@ -21,6 +24,8 @@ use crate::model::Network;
 use crate::model_file::{self, Bundle, Ensemble, FittedOn, Manifest};
 use crate::nn::{Pass, Precision, Prepared, predicting};
 use crate::weights;
+
+pub(crate) use rescaling::find as find_rescaling;
 
 /// Images, or views of them, that a forward pass takes at once, and no more pixels of them than this.
 const BATCH: usize = 64;
@@ -76,6 +81,26 @@ pub struct Images {
     datasets: Vec<Dataset>,
     /// Position among the data sets of each member's.
     of_member: Vec<usize>,
+    /// How far their field of view was changed, where that was asked for.
+    rescaling: Option<Rescaling>,
+}
+
+/// In what images are shown to members otherwise than each was trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Geometry {
+    /// Side in pixels in place of each member's own, for images that are edited before they are resized for the
+    /// network.
+    pub(crate) size: Option<usize>,
+    /// Factor that fields of view are rescaled by.
+    pub(crate) rescale: Option<f64>,
+}
+
+impl Geometry {
+    /// With fields of view rescaled so.
+    pub(crate) fn rescaled(rescaling: Option<&Rescaling>) -> Self {
+        let factor = rescaling.filter(|rescaling| rescaling.changes()).map(|rescaling| rescaling.factor);
+        Self { size: None, rescale: factor }
+    }
 }
 
 impl Images {
@@ -87,6 +112,16 @@ impl Images {
     /// The images as the member at this position sees them.
     pub fn of_member(&self, member: usize) -> &Dataset {
         &self.datasets[self.of_member[member]]
+    }
+
+    /// How far the field of view was changed for the model, where that was asked for.
+    pub fn rescaling(&self) -> Option<&Rescaling> {
+        self.rescaling.as_ref()
+    }
+
+    /// The images with the record of how far their field of view was changed.
+    pub(crate) fn with_rescaling(self, rescaling: Option<Rescaling>) -> Self {
+        Self { rescaling, ..self }
     }
 
     /// A hash of the pixels and labels that the members see.
@@ -101,7 +136,7 @@ impl Images {
     /// Some of the images, by their positions; pixels are shared, not copied.
     pub(crate) fn subset(&self, positions: &[usize]) -> Self {
         let datasets = self.datasets.iter().map(|data| data.subset(positions)).collect();
-        Self { datasets, of_member: self.of_member.clone() }
+        Self { datasets, of_member: self.of_member.clone(), rescaling: self.rescaling.clone() }
     }
 }
 
@@ -294,9 +329,22 @@ impl Predictor {
         options: &LoadOptions,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Images> {
-        let (distinct, of_member) = self.distinct_preprocesses(size);
+        self.load_as(source, indices, Geometry { size, rescale: None }, options, progress)
+    }
+
+    /// Decodes images as [`load`](Self::load) does, in a geometry of their own.
+    pub(crate) fn load_as(
+        &self,
+        source: &Source,
+        indices: Option<&[usize]>,
+        geometry: Geometry,
+        options: &LoadOptions,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Images> {
+        let (distinct, of_member) = self.distinct_preprocesses(geometry);
         let load = |p: &Preprocess| Dataset::load(source, indices, p, options, progress);
-        Ok(Images { datasets: distinct.iter().map(load).collect::<Result<_>>()?, of_member })
+        let datasets = distinct.iter().map(load).collect::<Result<_>>()?;
+        Ok(Images { datasets, of_member, rescaling: None })
     }
 
     /// Crops and resizes images in memory, of any size, as each member's own preprocessing says: they get the
@@ -305,25 +353,25 @@ impl Predictor {
     /// # Errors
     /// An image that cannot be read from the data set's store.
     pub fn view(&self, data: &Dataset) -> Result<Images> {
-        self.view_at(data, None)
+        self.view_as(data, Geometry::default())
     }
 
-    /// Crops and resizes images in memory as [`view`](Self::view) does, to `size` where it is given.
-    pub(crate) fn view_at(&self, data: &Dataset, size: Option<usize>) -> Result<Images> {
+    /// Crops and resizes images in memory as [`view`](Self::view) does, in a geometry of their own.
+    pub(crate) fn view_as(&self, data: &Dataset, geometry: Geometry) -> Result<Images> {
         let images = (0..data.len()).map(|i| data.image(i)).collect::<Result<Vec<_>>>()?;
         let named: Vec<_> =
             images.iter().enumerate().map(|(i, image)| (data.entry(i).path, image, data.label(i))).collect();
-        self.view_images(&named, size)
+        self.view_images(&named, geometry)
     }
 
-    /// Crops and resizes images, each with a path and perhaps a label, as [`view`](Self::view) does, to
-    /// `size` if one is given.
+    /// Crops and resizes images, each with a path and perhaps a label, as [`view`](Self::view) does, in a
+    /// geometry of their own.
     pub(crate) fn view_images(
         &self,
         images: &[(&str, &Image, Option<usize>)],
-        size: Option<usize>,
+        geometry: Geometry,
     ) -> Result<Images> {
-        let (distinct, of_member) = self.distinct_preprocesses(size);
+        let (distinct, of_member) = self.distinct_preprocesses(geometry);
         let see = |p: &Preprocess| -> Result<Dataset> {
             let seen: Vec<_> = images
                 .par_iter()
@@ -331,17 +379,18 @@ impl Predictor {
                 .collect::<Result<_>>()?;
             Dataset::from_images(self.classes.clone(), seen)
         };
-        Ok(Images { datasets: distinct.iter().map(see).collect::<Result<_>>()?, of_member })
+        let datasets = distinct.iter().map(see).collect::<Result<_>>()?;
+        Ok(Images { datasets, of_member, rescaling: None })
     }
 
     /// Takes a data set that is cropped already, as training's is: nothing of an image is cut away any more.
     pub(crate) fn view_cropped(&self, data: &Dataset) -> Images {
-        Images { datasets: vec![data.clone()], of_member: vec![0; self.members.len()] }
+        Images { datasets: vec![data.clone()], of_member: vec![0; self.members.len()], rescaling: None }
     }
 
-    /// The distinct ways in which members crop and resize, to `size` where it is given, and each member's
-    /// position among them.
-    fn distinct_preprocesses(&self, size: Option<usize>) -> (Vec<Preprocess>, Vec<usize>) {
+    /// The distinct ways in which members crop and resize in a geometry, and each member's position among
+    /// them.
+    fn distinct_preprocesses(&self, Geometry { size, rescale }: Geometry) -> (Vec<Preprocess>, Vec<usize>) {
         let geometry = |p: &Preprocess| (p.size, p.crop, p.filter, p.white);
         let mut distinct: Vec<Preprocess> = Vec::new();
         let mut of_member = Vec::new();
@@ -349,7 +398,7 @@ impl Predictor {
             let size = size.unwrap_or(member.preprocess.size);
             // images are enlarged for the network after this, from its own size, which may be smaller than
             // this one
-            let wanted = Preprocess { size, enlarge: None, ..member.preprocess.clone() };
+            let wanted = Preprocess { size, enlarge: None, rescale, ..member.preprocess.clone() };
             let known = distinct.iter().position(|p| geometry(p) == geometry(&wanted));
             of_member.push(known.unwrap_or(distinct.len()));
             if known.is_none() {

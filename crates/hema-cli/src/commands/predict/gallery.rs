@@ -35,6 +35,7 @@ pub(super) fn write(path: &Path, subject: Subject, classified: &Classified) -> R
         sure: subject.sure,
         warnings: subject.warnings,
         weights: classified.weights.clone(),
+        rescaling: classified.rescaling.as_ref(),
         table: subject.table.map(|table| table.display().to_string()),
         provenance: Provenance::now(command_line(), device::name(model.predictor().device())),
     };

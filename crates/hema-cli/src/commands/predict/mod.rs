@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use hema::data::{Notice, Source};
 use hema::error::{Error, Result, squashed, suggest};
+use hema::rescale::Rescaling;
 use hema::spreadsheet::defused;
 use hema::{Classifier, Prediction, file};
 
@@ -85,7 +86,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.note(&rows::split_in_words(rows, sure));
     }
     name_doubtful(args, &columns, rows, printer);
-    let table = Table { columns: &columns, rows, sure: args.sure, model: &model.summary().called() };
+    let rescaling = classified.rescaling.as_ref();
+    let table = Table { columns: &columns, rows, sure: args.sure, model: &model.summary().called(), rescaling };
     // the table first: it stays where the page does not fit
     match out {
         Some(path) => {
@@ -115,6 +117,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     if printer.is_json() {
         printer.result(&json(&model, &classified, args.sure)?);
+    }
+    if let Some(command) = print::another_field_of_view(&model, args, &classified) {
+        printer.next(&command);
     }
     Ok(Status::Done)
 }
@@ -150,7 +155,8 @@ fn classify(
     // a class that the model must not choose has no weight
     weights.retain(|class| model.predictor().possible().contains(&class.name));
     let notices = source.all_notices();
-    Ok(Classified { source, rows, skipped, notices, weights })
+    let rescaling = images.rescaling().cloned();
+    Ok(Classified { source, rows, skipped, notices, weights, rescaling })
 }
 
 /// Where a column has the label's number and its name, or that no other column tells images apart, speaks for
@@ -201,6 +207,8 @@ enum Cell {
     Excluded,
     /// The model that answered, and the checksum of its contents.
     Model,
+    /// The factor that its field of view was rescaled by, where that was asked for.
+    Rescale,
 }
 
 impl Cell {
@@ -224,20 +232,24 @@ impl Cell {
             | Self::Refer
             | Self::Reason
             | Self::Excluded
-            | Self::Model => None,
+            | Self::Model
+            | Self::Rescale => None,
         }
     }
 }
 
 /// The table's usual columns: `path,label,probability,<one a class>,refer,reason,model`, and behind them
-/// `excluded` where the model chooses among some of its classes only.
+/// `excluded` where the model chooses among some of its classes only, and `rescale` where it is shown another
+/// field of view.
 fn usual_columns(model: &Classifier) -> Vec<(String, Cell)> {
     let fixed = [("path", Cell::Path), ("label", Cell::Label), ("probability", Cell::Probability)];
     let named = |(name, cell): (&str, Cell)| (name.to_owned(), cell);
     let classes = model.classes().iter().enumerate().map(|(class, name)| (name.clone(), Cell::Class(class)));
     let last = [("refer", Cell::Refer), ("reason", Cell::Reason), ("model", Cell::Model)];
     let excluded = limits(model).then_some(("excluded", Cell::Excluded));
-    fixed.map(named).into_iter().chain(classes).chain(last.map(named)).chain(excluded.map(named)).collect()
+    let rescale = model.rescale().map(|_| ("rescale", Cell::Rescale));
+    let last = last.into_iter().chain(excluded).chain(rescale);
+    fixed.map(named).into_iter().chain(classes).chain(last.map(named)).collect()
 }
 
 /// The columns that were asked for, by name; the usual ones when none were.
@@ -327,6 +339,7 @@ struct Table<'a> {
     rows: &'a [Row],
     sure: Option<f64>,
     model: &'a str,
+    rescaling: Option<&'a Rescaling>,
 }
 
 impl Table<'_> {
@@ -360,6 +373,7 @@ impl Table<'_> {
                 (None, None) => String::new(),
             },
             Cell::Model => defused(self.model),
+            Cell::Rescale => self.rescaling.map_or(String::new(), |rescaling| rescaling.factor.to_string()),
         }
     }
 }
