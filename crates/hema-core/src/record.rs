@@ -11,6 +11,7 @@ use crate::data::{Notice, Skipped};
 use crate::metrics::{Selective, kept_under_all, mean};
 use crate::prevalence::ClassWeight;
 use crate::provenance::Provenance;
+use crate::rescale::Rescaling;
 use crate::seen::Known;
 use crate::suite::RelativeErrors;
 use crate::tta;
@@ -239,6 +240,9 @@ pub struct ModelSummary {
     /// The classes that the model was told to choose among; empty where these are all it knows.
     #[serde(default)]
     pub among: Vec<String>,
+    /// How far the field of view of the images was changed for the model; `None` where nobody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rescale: Option<Rescaling>,
     /// What of the model was chosen or fitted on the very images that it is judged on: `epoch`,
     /// `temperature`, `weights`, `members`. The scores flatter it then. `None` in a record that does not
     /// know.

@@ -70,8 +70,7 @@ fn selective(findings: &Findings) -> String {
         + &aid(
             "The images of the lowest probabilities are referred to a person, and the errors among them are caught. Kept: \
              the largest share of the images of which at most so many are named wrongly; it was found on these images and \
-             is no promise (<code>hema certify</code> makes one). Suites are means over their conditions."
-                .into(),
+             is no promise (<code>hema certify</code> makes one). Suites are means over their conditions.",
         )
 }
 

@@ -32,6 +32,7 @@ mod honesty;
 mod kept;
 mod matrix;
 mod reliability;
+mod rescaling;
 mod suites;
 mod training_data;
 mod trouble;

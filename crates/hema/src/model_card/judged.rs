@@ -39,6 +39,9 @@ pub struct Judged {
     pub among: Vec<String>,
     /// Whether the classes were weighed by the images themselves.
     pub adapted: bool,
+    /// Factor that the field of view of the images was rescaled by, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rescale: Option<f64>,
     /// Every metric on the unchanged images.
     pub scores: Vec<Score>,
     /// The calibration error that a model with true probabilities stays below in 95 of 100 samples of as many
@@ -166,6 +169,7 @@ impl Judged {
             views: model.tta.clone(),
             among: model.among.clone(),
             adapted: model.adapted,
+            rescale: model.rescale.as_ref().map(|rescaling| rescaling.factor),
             scores: scores.map(of_metric).unwrap_or_default(),
             ece_by_chance: scores
                 .map(|scores| calibration_error_by_chance(&scores.reliability))

@@ -226,7 +226,10 @@ fn assumed(judged: &Judged) -> Option<String> {
         format!("It was told to choose among {}.", names.join(", "))
     });
     let adapted = judged.adapted.then(|| "It weighed its classes by these images themselves.".to_owned());
-    let sentences: Vec<String> = among.into_iter().chain(adapted).collect();
+    let rescaled = judged.rescale.filter(|factor| *factor != 1.0);
+    let rescaled =
+        rescaled.map(|factor| format!("It was shown another field of view (`--rescale {factor}`)."));
+    let sentences: Vec<String> = among.into_iter().chain(adapted).chain(rescaled).collect();
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
