@@ -11,9 +11,10 @@ use crate::data::{Notice, Skipped};
 use crate::metrics::{Selective, kept_under_all, mean};
 use crate::prevalence::ClassWeight;
 use crate::provenance::Provenance;
+use crate::rescale::Rescaling;
 use crate::seen::Known;
 use crate::suite::RelativeErrors;
-use crate::trust::Covered;
+use crate::trust::{Covered, Outcome};
 use crate::tta;
 
 pub use crate::metrics::{ClassScores, Excluded, Kept, Outcomes, ReliabilityBin, Scores};
@@ -253,6 +254,9 @@ pub struct ModelSummary {
     /// The classes that the model was told to choose among; empty where these are all it knows.
     #[serde(default)]
     pub among: Vec<String>,
+    /// How far the field of view of the images was changed for the model; `None` where nobody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rescale: Option<Rescaling>,
     /// What of the model was chosen or fitted on the very images that it is judged on: `epoch`,
     /// `temperature`, `weights`, `members`. The scores flatter it then. `None` in a record that does not
     /// know.
@@ -335,6 +339,10 @@ pub struct ConditionScores {
     /// of calibration by their names; none under corruptions and in older records.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub if_calibrated: BTreeMap<String, [f64; 2]>,
+    /// What the model's own thresholds refer to a person by default; `None` of a model that carries none for how
+    /// it was asked, and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referred: Option<Outcome>,
     /// Which images are named rightly; none in older records.
     #[serde(default, skip_serializing_if = "Outcomes::is_empty")]
     pub right: Outcomes,

@@ -11,6 +11,7 @@ use hema_core::likeness::{Likeness, Unlike};
 use hema_core::metrics::argmax;
 use hema_core::prevalence::ClassWeight;
 use hema_core::record::ModelSummary;
+use hema_core::rescale::{Rescale, Rescaling};
 use hema_core::seen::{Known, Seen};
 use hema_core::trust::{Marks, Trust};
 use hema_core::tta;
@@ -19,7 +20,7 @@ use rayon::prelude::*;
 use crate::device;
 use crate::model_file::{self, Manifest};
 use crate::nn::Precision;
-use crate::predict::{Images, Predictor, Untrusted};
+use crate::predict::{Geometry, Images, Predictor, Untrusted, find_rescaling};
 use crate::train::{Unfinished, unfinished};
 use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
 
@@ -48,6 +49,7 @@ pub struct Classifier {
     loading: LoadOptions,
     /// In place of the number that was white in training.
     white: Option<f64>,
+    rescale: Option<Rescale>,
 }
 
 /// Options for opening a [`Classifier`]: the device, the views, the classes that can occur.
@@ -60,6 +62,7 @@ pub struct ClassifierOptions {
     precision: Precision,
     loading: LoadOptions,
     white: Option<f64>,
+    rescale: Option<Rescale>,
 }
 
 /// The answer for one image.
@@ -114,6 +117,13 @@ impl ClassifierOptions {
         Self { white, ..self }
     }
 
+    /// Shows the model another field of view of every image: by a factor (below 1 the middle of the picture, above
+    /// 1 the picture mirrored outwards), or by the one at which it is surest of the images of a call together, see
+    /// [`hema_core::rescale`]. By default images are shown as they came.
+    pub fn rescale(self, rescale: Rescale) -> Self {
+        Self { rescale: Some(rescale), ..self }
+    }
+
     /// Keeps at most this many bytes of decoded images in memory, by default 4 GiB, or what
     /// [`set_memory`](crate::data::set_memory) says; a data set that takes more goes to a temporary file.
     pub fn memory(mut self, bytes: u64) -> Self {
@@ -161,6 +171,7 @@ impl ClassifierOptions {
             classes,
             loading: self.loading,
             white: self.white,
+            rescale: self.rescale,
         })
     }
 }
@@ -194,6 +205,11 @@ impl Classifier {
     pub fn white(&self) -> Option<f64> {
         let trained = || self.manifests.iter().find_map(|manifest| manifest.preprocess.white);
         self.white.or_else(trained)
+    }
+
+    /// How far it changes the field of view of images, where that was asked for.
+    pub fn rescale(&self) -> Option<Rescale> {
+        self.rescale
     }
 
     /// The networks behind it, for probabilities without names and for features.
@@ -235,7 +251,12 @@ impl Classifier {
     /// Probabilities that are not numbers, as those of a damaged model.
     pub fn classify_images(&self, images: &[Image]) -> Result<Vec<Prediction>> {
         let named: Vec<_> = images.iter().map(|image| ("", image, None)).collect();
-        self.predict(&self.predictor.view_images(&named, None)?).collect()
+        let rescaling = self.find_rescaling(images.len(), &mut (), &|positions, geometry| {
+            let some: Vec<_> = positions.iter().map(|i| named[*i]).collect();
+            self.predictor.view_images(&some, geometry)
+        })?;
+        let shown = self.predictor.view_images(&named, Geometry::rescaled(rescaling.as_ref()))?;
+        self.predict(&shown).collect()
     }
 
     /// Lists inputs as one data set, with labels in the order of the model's classes. Nothing is decoded.
@@ -253,7 +274,16 @@ impl Classifier {
     /// A picture that cannot be read, unless those are skipped.
     pub fn load(&self, source: &Source, indices: Option<&[usize]>, watch: &mut dyn Watch) -> Result<Images> {
         tell(source.notices(), watch);
-        let images = self.load_at(source, indices, None, watch)?;
+        let total = indices.map_or(source.len(), <[usize]>::len);
+        let rescaling = self.find_rescaling(total, watch, &|positions, geometry| {
+            let positions: Vec<usize> = match indices {
+                None => positions.to_vec(),
+                Some(indices) => positions.iter().map(|i| indices[*i]).collect(),
+            };
+            self.predictor.load_as(source, Some(&positions), geometry, &self.loading, &|_| ())
+        })?;
+        let geometry = Geometry::rescaled(rescaling.as_ref());
+        let images = self.load_as(source, indices, geometry, watch)?.with_rescaling(rescaling);
         if let Some(warning) = skipped_images(images.first().skipped()) {
             watch.warn(&warning);
         }
@@ -261,17 +291,48 @@ impl Classifier {
         Ok(images)
     }
 
-    /// Decodes images at another size than the network's, to be changed there first.
-    pub(crate) fn load_at(
+    /// Decodes images in a geometry of their own.
+    pub(crate) fn load_as(
         &self,
         source: &Source,
         indices: Option<&[usize]>,
-        size: Option<usize>,
+        geometry: Geometry,
         watch: &mut dyn Watch,
     ) -> Result<Images> {
         let total = indices.map_or(source.len(), <[usize]>::len);
         let progress = from_any_thread(watch, Phase::Decoding, total);
-        self.predictor.load(source, indices, size, &self.loading, &progress)
+        self.predictor.load_as(source, indices, geometry, &self.loading, &progress)
+    }
+
+    /// Shows the model images in memory, with their field of view rescaled where that was asked for.
+    pub(crate) fn view(&self, data: &Dataset, watch: &mut dyn Watch) -> Result<Images> {
+        let rescaling = self.find_rescaling(data.len(), watch, &|positions, geometry| {
+            self.predictor.view_as(&data.subset(positions), geometry)
+        })?;
+        let images = self.predictor.view_as(data, Geometry::rescaled(rescaling.as_ref()))?;
+        Ok(images.with_rescaling(rescaling))
+    }
+
+    /// How far the field of view of so many images is to be changed, where that was asked for; `show` gives
+    /// those at some positions. What was found is told.
+    fn find_rescaling(
+        &self,
+        images: usize,
+        watch: &mut dyn Watch,
+        show: &dyn Fn(&[usize], Geometry) -> Result<Images>,
+    ) -> Result<Option<Rescaling>> {
+        let rescaling = match self.rescale {
+            None => return Ok(None),
+            Some(Rescale::Factor(factor)) => return Ok(Some(Rescaling::by(factor))),
+            Some(Rescale::Auto) => find_rescaling(&self.predictor, images, show, &mut |done, total| {
+                watch.progress(Phase::Rescaling, done, total);
+            })?,
+        };
+        watch.note(&rescaling.to_string());
+        if let Some(curve) = rescaling.curve_in_words() {
+            watch.note(&curve);
+        }
+        Ok(Some(rescaling))
     }
 
     /// Classifies loaded images, a few hundred at a time as the iterator is asked for more: memory stays
@@ -301,6 +362,7 @@ impl Classifier {
             tta: self.predictor.tta().name.to_owned(),
             adapted: self.predictor.adapts(),
             among: if possible.len() < self.classes.len() { possible } else { Vec::new() },
+            rescale: None,
             fitted_here: None,
             unfinished: self
                 .paths

@@ -105,8 +105,8 @@ pub use burn;
 pub use burn::tensor::Device;
 pub use hema_core::{
     Error, ErrorKind, Image, Result, audit, augment, background, calibrate, corrupt, data, error, file,
-    image_op, likeness, metrics, preprocess, prevalence, preview, provenance, record, report, rng, sample,
-    sampler, seen, split, spreadsheet, suite, synthetic, trust, tta,
+    image_op, likeness, metrics, preprocess, prevalence, preview, provenance, record, report, rescale, rng,
+    sample, sampler, seen, split, spreadsheet, suite, synthetic, trust, tta,
 };
 pub use hema_kernels::CacheLines;
 

@@ -10,6 +10,7 @@ use hema::error::{Error, ErrorKind, Result};
 use hema::evaluate::labels;
 use hema::model_file::{Manifest, run_of, series};
 use hema::predict::{Images, Predictor};
+use hema::rescale::Rescale;
 use hema::seen::{Known, Seen};
 use hema::train::{Unfinished, unfinished};
 use hema::{Classifier, Device, data, device, device_check, file, split_choice, tta};
@@ -159,6 +160,11 @@ pub(crate) struct ModelArgs {
     /// what they change
     #[arg(long)]
     adapt_prevalence: bool,
+    /// Show the model another field of view of every image: FACTOR below 1 takes the middle of the picture, above 1
+    /// mirrors it outwards; `auto` takes the factor at which the model is surest of the images together, for
+    /// pictures of a laboratory that crops its cells otherwise than training's
+    #[arg(long, value_name = "auto|FACTOR")]
+    rescale: Option<Rescale>,
     #[command(flatten)]
     white: White,
     #[command(flatten)]
@@ -183,6 +189,9 @@ impl ModelArgs {
             .white(self.white.number);
         if let Some(views) = &self.tta {
             options = options.tta(views);
+        }
+        if let Some(rescale) = self.rescale {
+            options = options.rescale(rescale);
         }
         let mut together = !self.with.is_empty();
         for path in &models {

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Model to compare with, image by image, as the policy's `[baseline]` asks
     #[arg(long, value_name = "MODEL")]
     baseline: Option<PathBuf>,
-    /// JUnit XML to write, for build servers
+    /// `JUnit` XML to write, for build servers
     #[arg(long, value_parser = output(), value_name = "FILE")]
     junit: Option<PathBuf>,
     /// JSON to write, with every rule, the model and the images

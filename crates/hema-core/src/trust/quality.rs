@@ -201,7 +201,7 @@ impl Usual {
 
     /// How far a picture is from what is usual in all statistics together: 0 for one that is usual in each.
     pub(super) fn distance(&self, picture: &Statistics) -> f32 {
-        let beyond = |i: usize| (self.deviation(picture, i).abs() - USUAL).max(0.0).min(1e6);
+        let beyond = |i: usize| (self.deviation(picture, i).abs() - USUAL).clamp(0.0, 1e6);
         (0..STATISTICS.len()).map(|i| beyond(i) * beyond(i)).sum::<f32>().ln_1p()
     }
 

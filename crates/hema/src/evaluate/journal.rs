@@ -155,6 +155,7 @@ mod tests {
             selective: None,
             sets: None,
             if_calibrated: std::collections::BTreeMap::new(),
+            referred: None,
         };
         Judged { identity: identity.into(), condition }
     }

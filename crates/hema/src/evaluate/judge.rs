@@ -14,7 +14,7 @@ use hema_core::record::{
 use hema_core::report;
 use hema_core::seen::Known;
 use hema_core::suite::{self, Suite};
-use hema_core::trust::{Conformal, Covered, SETS_BY, undivided};
+use hema_core::trust::{Conformal, Covered, Marks, Outcome, SETS_BY, USUAL_SHARE, undivided};
 
 use super::assumed::{Assumed, assume};
 use super::journal::{Journal, Judged};
@@ -78,19 +78,21 @@ pub(super) fn judge(
     let labels = labels(data)?;
     check_possible(predictor, data, &labels)?;
     let started = Instant::now();
-    let answers = predictor.answers(images, None, &mut |done| progress("unchanged images", done))?;
+    let Answers { rows: own, marks, .. } =
+        predictor.answers(images, None, &mut |done| progress("unchanged images", done))?;
     let speed = Speed {
         images: data.len() as u64,
         seconds: started.elapsed().as_secs_f64(),
         precision: predictor.precision().name().to_owned(),
     };
-    let Assumed { probabilities: clean, excluded, adaptation } = assume(predictor, &labels, answers.rows.clone())?;
+    let Assumed { probabilities: clean, excluded, adaptation } = assume(predictor, &labels, own)?;
+    let referred = referred(predictor, &labels, &clean, &marks);
     let mistakes = mistakes(data, &labels, &clean)?;
     let training = &subject.model.augmentations;
     let predictions =
         Predictions { classes: predictor.classes().to_vec(), labels: labels.clone(), probabilities: clean };
     let sets = sets(predictor)?;
-    let of_clean = sets.as_ref().map(|sets| covered(sets, &labels, &answers));
+    let of_clean = sets.as_ref().map(|sets| covered(sets, &labels, &predictions.probabilities, &marks));
     let mut judge = Judge { predictor, sets, labels, training, journal, progress };
     let clean = ConditionScores {
         suite: "clean".into(),
@@ -102,6 +104,7 @@ pub(super) fn judge(
         thumbnail: String::new(),
         scores: metrics::with_intervals(metrics::score(&predictions)?, &predictions),
         if_calibrated: metrics::ranges_if_calibrated(&predictions),
+        referred,
         right: Outcomes::new(&predictions.labels, &predictions.predicted()),
         kept: Vec::new(),
         selective: Some(Selective::new(&predictions)),
@@ -174,12 +177,12 @@ impl Judge<'_> {
             return Ok(known.clone());
         }
         let edit: Edit = &|index, image: &mut Image| condition.apply(image, SEED, index as u64);
-        let answers =
+        let Answers { rows: mut probabilities, marks, .. } =
             self.predictor.answers(trial.images, Some(edit), &mut |done| (self.progress)(&name, done))?;
-        let sets = self.sets.as_ref().map(|sets| covered(sets, &self.labels, &answers));
-        let mut probabilities = answers.rows;
         self.predictor.restrict(&mut probabilities);
         self.predictor.weigh(&mut probabilities);
+        let sets = self.sets.as_ref().map(|sets| covered(sets, &self.labels, &probabilities, &marks));
+        let referred = referred(self.predictor, &self.labels, &probabilities, &marks);
         let classes = self.predictor.classes().to_vec();
         let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
         let mut example = trial.images.first().image(0)?;
@@ -195,6 +198,7 @@ impl Judge<'_> {
             thumbnail: report::thumbnail_png_base64(&example)?,
             scores: metrics::score(&predictions)?,
             if_calibrated: BTreeMap::new(),
+            referred,
             right: Outcomes::new(&predictions.labels, &predictions.predicted()),
             kept: metrics::kept_by_threshold(&predictions),
             selective: Some(Selective::new(&predictions)),
@@ -217,14 +221,32 @@ fn sets(predictor: &Predictor) -> Result<Option<Conformal>> {
 }
 
 /// How often the sets of answers hold the right class.
-fn covered(sets: &Conformal, labels: &[usize], answers: &Answers) -> Covered {
-    let classes = answers.rows.len() / labels.len();
-    let images = labels.iter().zip(answers.rows.chunks_exact(classes)).zip(&answers.marks);
+fn covered(sets: &Conformal, labels: &[usize], probabilities: &[f32], marks: &[Marks]) -> Covered {
+    let classes = probabilities.len() / labels.len();
+    let images = labels.iter().zip(probabilities.chunks_exact(classes)).zip(marks);
     Covered::count(
         sets,
         classes,
         images.map(|((label, row), marks)| (*label, undivided(row, marks.temperature), marks.poor)),
     )
+}
+
+/// What the model's own thresholds refer by default; `None` where it carries none for how it is asked.
+fn referred(
+    predictor: &Predictor,
+    labels: &[usize],
+    probabilities: &[f32],
+    marks: &[Marks],
+) -> Option<Outcome> {
+    let trust = predictor.trust().ok()?;
+    let thresholds = trust.thresholds(USUAL_SHARE);
+    let rows = probabilities.chunks_exact(predictor.classes().len());
+    let mut outcome = Outcome::default();
+    for ((row, label), marks) in rows.zip(labels).zip(marks) {
+        let named = argmax(row);
+        outcome.add(thresholds.question(&trust.doubts(row[named], marks)), named == *label);
+    }
+    Some(outcome)
 }
 
 /// The label of every image.

@@ -89,8 +89,9 @@ fn left_out(manifest: &Manifest) -> Result<Written> {
 
 /// What is done to a picture that timm's transforms cannot say.
 fn not_in_transforms(preprocess: &Preprocess) -> Vec<String> {
-    // a background that is removed is refused
-    let Preprocess { size, crop, enlarge, white, filter: _, mean: _, std: _, background: _ } = preprocess;
+    // a background that is removed is refused, and no model holds a factor to rescale by
+    let Preprocess { size, crop, enlarge, white, filter: _, mean: _, std: _, background: _, rescale: _ } =
+        preprocess;
     let mut warnings = Vec::new();
     if let Crop::Pixels(side) = crop {
         warnings.push(format!(

@@ -1,4 +1,4 @@
-//! The verdict of a gate as JUnit XML, which build servers show.
+//! The verdict of a gate as `JUnit` XML, which build servers show.
 
 use super::{Rule, Side, Unit, Verdict};
 

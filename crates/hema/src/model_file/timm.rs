@@ -124,6 +124,7 @@ fn manifest(config: Config) -> Result<Manifest> {
         std,
         background: Background::Keep,
         enlarge: None,
+        rescale: None,
     };
     preprocess.validate()?;
     Ok(Manifest {

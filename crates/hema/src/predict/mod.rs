@@ -3,6 +3,7 @@
 
 mod images;
 mod member;
+mod rescaling;
 mod trusted;
 
 use std::collections::BTreeSet;
@@ -27,7 +28,9 @@ use crate::model_file::{Ensemble, FittedOn, Manifest};
 use crate::nn::{Pass, Precision, Prepared, predicting};
 use crate::weights;
 
+pub(crate) use self::images::Geometry;
 pub use self::images::Images;
+pub(crate) use self::rescaling::find as find_rescaling;
 pub use self::trusted::{Answers, Untrusted};
 
 /// Changes one image before it is normalised, given its index in the data set.
@@ -269,9 +272,22 @@ impl Predictor {
         options: &LoadOptions,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Images> {
-        let (distinct, of_member) = self.distinct_preprocesses(size);
+        self.load_as(source, indices, Geometry { size, rescale: None }, options, progress)
+    }
+
+    /// Decodes images as [`load`](Self::load) does, in a geometry of their own.
+    pub(crate) fn load_as(
+        &self,
+        source: &Source,
+        indices: Option<&[usize]>,
+        geometry: Geometry,
+        options: &LoadOptions,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Images> {
+        let (distinct, of_member) = self.distinct_preprocesses(geometry);
         let load = |p: &Preprocess| Dataset::load(source, indices, p, options, progress);
-        Ok(Images { datasets: distinct.iter().map(load).collect::<Result<_>>()?, of_member })
+        let datasets = distinct.iter().map(load).collect::<Result<_>>()?;
+        Ok(Images { datasets, of_member, rescaling: None })
     }
 
     /// Crops and resizes images in memory, of any size, as each member's own preprocessing says: they get the
@@ -280,25 +296,25 @@ impl Predictor {
     /// # Errors
     /// An image that cannot be read from the data set's store.
     pub fn view(&self, data: &Dataset) -> Result<Images> {
-        self.view_at(data, None)
+        self.view_as(data, Geometry::default())
     }
 
-    /// Crops and resizes images in memory as [`view`](Self::view) does, to `size` where it is given.
-    pub(crate) fn view_at(&self, data: &Dataset, size: Option<usize>) -> Result<Images> {
+    /// Crops and resizes images in memory as [`view`](Self::view) does, in a geometry of their own.
+    pub(crate) fn view_as(&self, data: &Dataset, geometry: Geometry) -> Result<Images> {
         let images = (0..data.len()).map(|i| data.image(i)).collect::<Result<Vec<_>>>()?;
         let named: Vec<_> =
             images.iter().enumerate().map(|(i, image)| (data.entry(i).path, image, data.label(i))).collect();
-        self.view_images(&named, size)
+        self.view_images(&named, geometry)
     }
 
-    /// Crops and resizes images, each with a path and perhaps a label, as [`view`](Self::view) does, to
-    /// `size` if one is given.
+    /// Crops and resizes images, each with a path and perhaps a label, as [`view`](Self::view) does, in a
+    /// geometry of their own.
     pub(crate) fn view_images(
         &self,
         images: &[(&str, &Image, Option<usize>)],
-        size: Option<usize>,
+        geometry: Geometry,
     ) -> Result<Images> {
-        let (distinct, of_member) = self.distinct_preprocesses(size);
+        let (distinct, of_member) = self.distinct_preprocesses(geometry);
         let see = |p: &Preprocess| -> Result<Dataset> {
             let seen: Vec<_> = images
                 .par_iter()
@@ -306,17 +322,18 @@ impl Predictor {
                 .collect::<Result<_>>()?;
             Dataset::from_images(self.classes.clone(), seen)
         };
-        Ok(Images { datasets: distinct.iter().map(see).collect::<Result<_>>()?, of_member })
+        let datasets = distinct.iter().map(see).collect::<Result<_>>()?;
+        Ok(Images { datasets, of_member, rescaling: None })
     }
 
     /// Takes a data set that is cropped already, as training's is: nothing of an image is cut away any more.
     pub(crate) fn view_cropped(&self, data: &Dataset) -> Images {
-        Images { datasets: vec![data.clone()], of_member: vec![0; self.members.len()] }
+        Images { datasets: vec![data.clone()], of_member: vec![0; self.members.len()], rescaling: None }
     }
 
-    /// The distinct ways in which members crop and resize, to `size` where it is given, and each member's
-    /// position among them.
-    fn distinct_preprocesses(&self, size: Option<usize>) -> (Vec<Preprocess>, Vec<usize>) {
+    /// The distinct ways in which members crop and resize in a geometry, and each member's position among
+    /// them.
+    fn distinct_preprocesses(&self, Geometry { size, rescale }: Geometry) -> (Vec<Preprocess>, Vec<usize>) {
         let geometry = |p: &Preprocess| (p.size, p.crop, p.filter, p.white);
         let mut distinct: Vec<Preprocess> = Vec::new();
         let mut of_member = Vec::new();
@@ -324,7 +341,7 @@ impl Predictor {
             let size = size.unwrap_or(member.preprocess.size);
             // images are enlarged for the network after this, from its own size, which may be smaller than
             // this one
-            let wanted = Preprocess { size, enlarge: None, ..member.preprocess.clone() };
+            let wanted = Preprocess { size, enlarge: None, rescale, ..member.preprocess.clone() };
             let known = distinct.iter().position(|p| geometry(p) == geometry(&wanted));
             of_member.push(known.unwrap_or(distinct.len()));
             if known.is_none() {

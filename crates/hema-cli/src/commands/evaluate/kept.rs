@@ -38,7 +38,8 @@ pub(super) fn selective_rows(evaluation: &Evaluation) -> Vec<Vec<String>> {
 
 /// Rows of the table of sets of classes, its head first; the head alone of a model that certifies none.
 pub(super) fn set_rows(evaluation: &Evaluation) -> Vec<Vec<String>> {
-    let header = ["images", "hold the right class", "95 % interval", "least of a class", "classes", "one alone"];
+    let header =
+        ["images", "hold the right class", "95 % interval", "least of a class", "classes", "one alone"];
     let row = |(images, covered): (&str, Covered)| {
         let [low, high] = covered.all.interval();
         let least = covered.by_class.iter().filter_map(Held::share).reduce(f64::min);

@@ -121,7 +121,8 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
         let sets = kept::set_rows(evaluation);
         if sets.len() > 1 {
             printer.result("");
-            printer.result("sets that should hold the right class of 99 % of images like the certifying ones");
+            printer
+                .result("sets that should hold the right class of 99 % of images like the certifying ones");
             printer.result(&table(&sets));
         }
     }

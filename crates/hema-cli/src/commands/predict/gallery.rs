@@ -36,6 +36,7 @@ pub(super) fn write(path: &Path, subject: Subject, classified: &Classified) -> R
         sure: subject.referral.criterion(),
         warnings: subject.warnings,
         weights: classified.weights.clone(),
+        rescaling: classified.rescaling.as_ref(),
         table: subject.table.map(|table| table.display().to_string()),
         provenance: Provenance::now(command_line(), device::name(model.predictor().device())),
     };

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use hema::data::{Notice, Source};
 use hema::error::{Error, Result, squashed, suggest};
+use hema::rescale::Rescaling;
 use hema::spreadsheet::defused;
 use hema::trust::{Marks, SETS_BY, SetsBy, Wanted, find_sets_by};
 use hema::{Classifier, Prediction, file};
@@ -145,6 +146,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         model: &called,
         classes,
         sets: sets.as_ref(),
+        rescaling: classified.rescaling.as_ref(),
     };
     // the table first: it stays where the page does not fit
     match out {
@@ -175,6 +177,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     if printer.is_json() {
         printer.result(&json(&model, &classified, &referral, sets.as_ref())?);
+    }
+    if let Some(command) = print::another_field_of_view(&model, args, &classified) {
+        printer.next(&command);
     }
     Ok(Status::Done)
 }
@@ -211,7 +216,8 @@ fn classify(
     // a class that the model must not choose has no weight
     weights.retain(|class| model.predictor().possible().contains(&class.name));
     let notices = source.all_notices();
-    Ok(Classified { source, rows, skipped, notices, weights })
+    let rescaling = images.rescaling().cloned();
+    Ok(Classified { source, rows, skipped, notices, weights, rescaling })
 }
 
 /// Where a column has the label's number and its name, or that no other column tells images apart, speaks for
@@ -270,6 +276,8 @@ enum Cell {
     Excluded,
     /// The model that answered, and the checksum of its contents.
     Model,
+    /// The factor that its field of view was rescaled by, where that was asked for.
+    Rescale,
 }
 
 impl Cell {
@@ -297,14 +305,15 @@ impl Cell {
             | Self::Poor
             | Self::Set
             | Self::Excluded
-            | Self::Model => None,
+            | Self::Model
+            | Self::Rescale => None,
         }
     }
 }
 
 /// The table's usual columns: `path,label,probability,<one a class>,refer,reason,runner_up,unlike,poor,model`,
-/// and behind them `set` where sets are asked for, and `excluded` where the model chooses among some of its
-/// classes only.
+/// and behind them `set` where sets are asked for, `excluded` where the model chooses among some of its
+/// classes only, and `rescale` where it is shown another field of view.
 fn usual_columns(model: &Classifier, has_sets: bool) -> Vec<(String, Cell)> {
     let fixed = [("path", Cell::Path), ("label", Cell::Label), ("probability", Cell::Probability)];
     let named = |(name, cell): (&str, Cell)| (name.to_owned(), cell);
@@ -319,7 +328,8 @@ fn usual_columns(model: &Classifier, has_sets: bool) -> Vec<(String, Cell)> {
     ];
     let set = has_sets.then_some(("set", Cell::Set));
     let excluded = limits(model).then_some(("excluded", Cell::Excluded));
-    let last = last.into_iter().chain(set).chain(excluded).map(named);
+    let rescale = model.rescale().map(|_| ("rescale", Cell::Rescale));
+    let last = last.into_iter().chain(set).chain(excluded).chain(rescale).map(named);
     fixed.map(named).into_iter().chain(classes).chain(last).collect()
 }
 
@@ -411,6 +421,7 @@ struct Table<'a> {
     model: &'a str,
     classes: &'a [String],
     sets: Option<&'a Sets>,
+    rescaling: Option<&'a Rescaling>,
 }
 
 impl Table<'_> {
@@ -454,6 +465,7 @@ impl Table<'_> {
                 self.sets.map_or(String::new(), |sets| defused(&sets.text(answer, self.classes)))
             }),
             Cell::Model => defused(self.model),
+            Cell::Rescale => self.rescaling.map_or(String::new(), |rescaling| rescaling.factor.to_string()),
         }
     }
 }

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use hema::likeness::Unlike;
 use hema::metrics::Excluded;
 use hema::prevalence::{self, ClassWeight};
+use hema::rescale::{FEWEST_IMAGES, Rescaling};
 use hema::{Classifier, Error, Result};
 
+use super::Args;
 use super::referral::Referral;
 use super::rows::{self, Classified, Doubt, Row};
 use super::sets::Sets;
+use crate::next::CommandLine;
 use crate::output::{Printer, percent, table};
 
 /// Share of the images above which nearly all are named alike.
@@ -71,8 +74,24 @@ fn named_alike(rows: &[Row]) -> Option<String> {
     })
 }
 
-/// Says what became of the probabilities by `--among` and `--adapt-prevalence`.
+/// The command that looks for a better crop, where nearly all images got one name and none was looked for.
+pub(super) fn another_field_of_view(
+    model: &Classifier,
+    args: &Args,
+    classified: &Classified,
+) -> Option<CommandLine> {
+    let is_asked = model.rescale().is_none() && classified.rows.len() >= FEWEST_IMAGES;
+    named_alike(&classified.rows).filter(|_| is_asked)?;
+    let command = CommandLine::new("predict").path(&args.model.model);
+    let command = args.input.iter().fold(command, |command, input| command.path(input));
+    Some(command.option("rescale", "auto"))
+}
+
+/// Says what became of the probabilities by `--rescale`, `--among` and `--adapt-prevalence`.
 pub(super) fn tell_what_was_assumed(model: &Classifier, classified: &Classified, printer: &Printer) {
+    if let Some(Rescaling { factor, .. }) = classified.rescaling.as_ref().filter(|found| found.was_found()) {
+        printer.note(&format!("further images from there are shown alike by --rescale {factor}"));
+    }
     if limits(model) {
         let excluded = rows::excluded(&classified.rows);
         if !excluded.is_large() {
@@ -125,7 +144,7 @@ pub(super) fn json(
     referral: &Referral,
     sets: Option<&Sets>,
 ) -> Result<String> {
-    let Classified { rows, skipped, notices, weights, .. } = classified;
+    let Classified { rows, skipped, notices, weights, rescaling, .. } = classified;
     let of_rows: Vec<_> = rows.iter().filter_map(|row| json_row(model, row, referral, sets)).collect();
     let asked = model.summary();
     let asked = serde_json::json!({"path": asked.path, "checksums": asked.checksums});
@@ -153,6 +172,9 @@ pub(super) fn json(
     }
     if !weights.is_empty() {
         result["class_weights"] = serde_json::json!(weights);
+    }
+    if let Some(rescaling) = rescaling {
+        result["rescale"] = serde_json::json!(rescaling);
     }
     serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))
 }

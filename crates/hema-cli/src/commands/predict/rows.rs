@@ -8,6 +8,7 @@ use hema::data::{Notice, Skipped, Source};
 use hema::likeness::Unlike;
 use hema::metrics::Excluded;
 use hema::prevalence::ClassWeight;
+use hema::rescale::Rescaling;
 use hema::{Prediction, Result};
 
 use super::referral::Referral;
@@ -20,6 +21,8 @@ pub(super) struct Classified {
     pub(super) notices: Vec<Notice>,
     /// Weights of the classes, where they were adapted.
     pub(super) weights: Vec<ClassWeight>,
+    /// How far the field of view was changed, where that was asked for.
+    pub(super) rescaling: Option<Rescaling>,
 }
 
 /// One image of the inputs.

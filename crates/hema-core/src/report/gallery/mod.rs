@@ -11,6 +11,7 @@ use super::html::{
     probability as probability_text, scroll_box, words,
 };
 use super::page::page;
+use super::rescaling;
 use super::run::{Outline, code, facts, stamp};
 use super::thumbnails::Thumbnails;
 use super::unreadable;
@@ -19,6 +20,7 @@ use crate::data::{Skipped, Source};
 use crate::error::Result;
 use crate::prevalence::ClassWeight;
 use crate::provenance::Provenance;
+use crate::rescale::Rescaling;
 
 /// Most pictures of images that a person should look at.
 const TO_LOOK_AT: usize = 240;
@@ -46,6 +48,8 @@ pub struct Gallery<'a> {
     pub warnings: Vec<String>,
     /// Weights of the classes that can occur, where the model estimated them from the images.
     pub weights: Vec<ClassWeight>,
+    /// How far the field of view was changed for the model, where that was asked for.
+    pub rescaling: Option<&'a Rescaling>,
     /// File with all predictions, as readers should see it; `None` where there is none.
     pub table: Option<String>,
     /// Who predicted.
@@ -111,6 +115,7 @@ pub fn render_gallery(gallery: &Gallery) -> Result<String> {
         ),
         ("classes", "Classes".into(), classes(gallery)),
         ("weights", "How the classes were weighed".into(), weights(gallery)),
+        ("crop", rescaling::TITLE.into(), gallery.rescaling.map_or(String::new(), rescaling::draw)),
         ("provenance", "Where these predictions come from".into(), provenance(gallery)),
     ];
     let outline = Outline { prefix: String::new(), level: 2 };

@@ -50,6 +50,7 @@ fn page(source: &Source, answers: &[Answer], sure: Option<f64>) -> String {
         sure,
         warnings: vec!["nearly all are <named> alike, ask `hema <x>`".into()],
         weights: Vec::new(),
+        rescaling: None,
         table: Some("out.csv".into()),
         provenance: Provenance::now("hema predict", "CPU"),
     })

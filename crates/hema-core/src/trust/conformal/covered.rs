@@ -55,12 +55,8 @@ impl Covered {
         images: impl IntoIterator<Item = (usize, Vec<f32>, f32)>,
     ) -> Self {
         let none = vec![Held::default(); classes];
-        let mut covered = Self {
-            level: conformal.level(),
-            all: Held::default(),
-            by_class: none.clone(),
-            by_size: none,
-        };
+        let mut covered =
+            Self { level: conformal.level(), all: Held::default(), by_class: none.clone(), by_size: none };
         for (label, raw, poor) in images {
             let set = conformal.set(&raw, poor);
             let holds = set.contains(&label);
@@ -91,7 +87,8 @@ impl Covered {
 
     /// Mean number of classes of a set.
     pub fn mean_size(&self) -> f64 {
-        let classes = self.by_size.iter().enumerate().map(|(size, held)| (size + 1) as f64 * held.images as f64);
+        let classes =
+            self.by_size.iter().enumerate().map(|(size, held)| (size + 1) as f64 * held.images as f64);
         classes.sum::<f64>() / self.all.images.max(1) as f64
     }
 
@@ -111,14 +108,8 @@ mod tests {
     #[test]
     fn sets_are_counted_by_class_and_by_size() {
         let raw = |p: f32| vec![p.ln(), (1.0 - p).ln()];
-        let image = |_| Certified {
-            label: 0,
-            raw: raw(0.8),
-            temperature: 1.0,
-            unlike: 0.0,
-            poor: 0.0,
-            severity: 0,
-        };
+        let image =
+            |_| Certified { label: 0, raw: raw(0.8), temperature: 1.0, unlike: 0.0, poor: 0.0, severity: 0 };
         let table = Certifying { classes: 2, images: (0..50).map(image).collect() };
         // classes of at least 0.8
         let conformal = Conformal::fit(&table, find_sets_by("lac").unwrap(), 0.9).unwrap();
