@@ -18,8 +18,8 @@ use crate::status::Status;
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// Cells with labels that a person has verified, none of which the model has seen: an image folder, or any
-    /// other form of `hema list readers`
+    /// Cells with labels that a person has verified, none of which the model has seen: an image folder, or
+    /// any other form of `hema list readers`
     verified: PathBuf,
     /// CSV with the columns path and split; by default the run's own if it fits, else the data's own
     #[arg(long, value_name = "FILE")]
@@ -33,8 +33,8 @@ pub(crate) struct Args {
     /// Probability with which that holds
     #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value = "0.95")]
     confidence: f64,
-    /// Model file to write: the same model, whose promises and sets (`hema predict --max-risk`, `--sets`) rest
-    /// on these cells
+    /// Model file to write: the same model, whose promises and sets (`hema predict --max-risk`, `--sets`)
+    /// rest on these cells
     #[arg(long, value_parser = output(), value_name = "FILE")]
     out: Option<PathBuf>,
 }

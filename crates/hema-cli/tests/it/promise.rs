@@ -215,4 +215,7 @@ fn a_prediction_keeps_a_promise_and_shows_sets_by_the_cells_that_certify_it() {
     assert!(json["promise"]["images"].as_u64().unwrap() > 160);
     let known = place.hema("evaluate own.safetensors --data more --suite clean --json").succeeds().json();
     assert_eq!(known["data"]["known"]["chosen"], 160);
+    let sets = &known["conditions"][0]["sets"];
+    assert!(sets["all"]["images"] == 160 && sets["all"]["held"].as_u64().unwrap() >= 158, "{sets}");
+    assert_eq!(sets["by_class"].as_array().unwrap().len(), 8);
 }

@@ -12,6 +12,7 @@
 mod answered;
 mod certifying;
 mod conformal;
+mod covered;
 mod distance;
 mod doubts;
 mod half;
@@ -31,7 +32,8 @@ use crate::error::{Error, Result};
 
 pub use answered::Answered;
 pub use certifying::{Certified, Certifying, SEVERAL};
-pub use conformal::{Basis, Conformal, Covered, Held, SETS_BY, SetsBy, find_sets_by};
+pub use conformal::{Basis, Conformal, SETS_BY, SetsBy, find_sets_by};
+pub use covered::{Covered, Held};
 pub use doubts::{Doubts, Question, Thresholds};
 pub use half::{FEWEST, Half, Halves};
 pub use promise::{Accepted, Limits, Promise, Wanted, promise};

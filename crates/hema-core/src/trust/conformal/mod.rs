@@ -7,15 +7,11 @@
 //!
 //! Left out on purpose: choosing a score or its constants by the certifying cells, which would spend them.
 
-mod covered;
-
 use sha2::{Digest as _, Sha256};
 
 use super::certifying::{Certified, Certifying, softmax};
 use super::halves::stored;
 use crate::error::{Error, Result, suggest};
-
-pub use covered::{Covered, Held};
 
 /// What RAPS adds for each class beyond the first, and the number of classes that cost nothing.
 const RAPS_PENALTY: f64 = 0.01;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Conformal;
+use super::conformal::Conformal;
 use crate::metrics::wilson;
 
 /// Sets of labelled images, counted.
@@ -101,7 +101,7 @@ impl Covered {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Conformal, find_sets_by};
+    use super::super::conformal::find_sets_by;
     use super::*;
     use crate::trust::{Certified, Certifying};
 
