@@ -30,7 +30,7 @@ pub const FEWEST_IMAGES: usize = 30;
 
 /// Standard errors by which the mean entropy must lie below that of the images as they are
 /// (docs/experiments/0043-the-right-crop.md).
-const CLEARLY: f64 = 3.0;
+const CLEARLY: f64 = 2.0;
 
 /// How far a field of view is to be changed.
 #[derive(Clone, Copy, Debug, PartialEq)]
