@@ -9,7 +9,7 @@
 //! | operators | [`corrupt`], [`augment`], [`suite`], [`tta`], [`synthetic`], [`preview`] |
 //! | data sets | [`data`], [`split`], [`sampler`] |
 //! | judging data | [`audit`], [`likeness`], [`seen`] |
-//! | judging models | [`metrics`], [`calibrate`], [`prevalence`], [`rescale`], [`record`] |
+//! | judging models | [`metrics`], [`calibrate`], [`trust`], [`prevalence`], [`rescale`], [`record`] |
 //! | pages | [`report`] |
 //!
 //! Nothing here knows a neural network, a command line or a network socket; nothing here prints, exits or
@@ -47,8 +47,9 @@ pub mod seen;
 pub mod calibrate;
 pub mod metrics;
 pub mod prevalence;
-pub mod rescale;
 pub mod record;
+pub mod rescale;
+pub mod trust;
 
 pub mod report;
 

@@ -3,10 +3,12 @@
 //! Everything here is plain data that serialises to JSON. How the numbers are computed is in
 //! [`crate::metrics`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Notice, Skipped};
-use crate::metrics::{kept_under_all, mean};
+use crate::metrics::{Selective, kept_under_all, mean};
 use crate::prevalence::ClassWeight;
 use crate::provenance::Provenance;
 use crate::rescale::Rescaling;
@@ -118,6 +120,20 @@ impl Evaluation {
             kept.accuracy_interval = suite.accuracy_interval;
         }
         kept
+    }
+
+    /// How well probabilities tell right answers from wrong ones: on the unchanged images, and under each
+    /// suite in the mean over its conditions, each with the name of the images. Empty where the record does
+    /// not say.
+    pub fn selective(&self) -> Vec<(&str, Selective)> {
+        let unchanged = self.conditions.iter().filter(|condition| condition.corruption.is_none());
+        let unchanged = unchanged.filter_map(|condition| condition.selective).map(|own| ("unchanged", own));
+        let of_suite = |suite: &'_ SuiteScores| {
+            let of_suite = self.conditions.iter().filter(|condition| condition.is_of(&suite.name));
+            Selective::mean(&of_suite.filter_map(|condition| condition.selective).collect::<Vec<_>>())
+        };
+        let suites = self.suites.iter().filter_map(|suite| Some((&*suite.name, of_suite(suite)?)));
+        unchanged.chain(suites).collect()
     }
 
     /// How many operators training shares with a condition of a suite, and how many that condition has, where
@@ -305,6 +321,10 @@ pub struct ConditionScores {
     pub thumbnail: String,
     /// The scores.
     pub scores: Scores,
+    /// The range in which 95 of 100 perfectly calibrated models would score on as many images, of the metrics
+    /// of calibration by their names; none under corruptions and in older records.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub if_calibrated: BTreeMap<String, [f64; 2]>,
     /// Which images are named rightly; none in older records.
     #[serde(default, skip_serializing_if = "Outcomes::is_empty")]
     pub right: Outcomes,
@@ -312,6 +332,9 @@ pub struct ConditionScores {
     /// empty for clean images, whose rows stand in the record itself, and in older records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Kept>,
+    /// How well the probabilities tell right answers from wrong ones; `None` in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selective: Option<Selective>,
 }
 
 impl ConditionScores {

@@ -162,7 +162,9 @@ impl fmt::Display for Rescaling {
         let Self { factor, search } = self;
         let shown = match *factor {
             factor if factor < 1.0 => format!("the middle {:.0} % of each side of a picture", 100.0 * factor),
-            factor if factor > 1.0 => format!("pictures mirrored outwards to {:.0} % of each side", 100.0 * factor),
+            factor if factor > 1.0 => {
+                format!("pictures mirrored outwards to {:.0} % of each side", 100.0 * factor)
+            }
             _ => "pictures as they came".into(),
         };
         write!(f, "rescale {factor}: the model is shown {shown}")?;
@@ -172,7 +174,11 @@ impl fmt::Display for Rescaling {
                 write!(f, "; {tried_on} are too few to look for another factor (at least {FEWEST_IMAGES})")
             }
             Some(Search { tried_on, images, .. }) => {
-                let why = if self.changes() { "where it is surest" } else { "no other factor makes it clearly surer" };
+                let why = if self.changes() {
+                    "where it is surest"
+                } else {
+                    "no other factor makes it clearly surer"
+                };
                 let of = if tried_on < images { format!(" of {images}") } else { String::new() };
                 write!(f, ", {why} (tried on {tried_on}{of} images)")
             }
@@ -221,7 +227,10 @@ mod tests {
         assert_eq!(flat.factor, 1.0, "{flat}");
         assert!(flat.to_string().contains("no other factor makes it clearly surer (tried on 100 images)"));
         let few = Rescaling::found(&entropies(FEWEST_IMAGES - 1, 0.6, 1.0), FEWEST_IMAGES - 1);
-        assert!(few.factor == 1.0 && few.to_string().ends_with("29 are too few to look for another factor (at least 30)"));
+        assert!(
+            few.factor == 1.0
+                && few.to_string().ends_with("29 are too few to look for another factor (at least 30)")
+        );
         assert_eq!(few.curve_in_words(), None);
         assert_eq!(Rescaling::found(&[], 0).factor, 1.0);
     }

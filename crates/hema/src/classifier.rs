@@ -13,13 +13,14 @@ use hema_core::prevalence::ClassWeight;
 use hema_core::record::ModelSummary;
 use hema_core::rescale::{Rescale, Rescaling};
 use hema_core::seen::{Known, Seen};
+use hema_core::trust::{Marks, Trust};
 use hema_core::tta;
 use rayon::prelude::*;
 
 use crate::device;
 use crate::model_file::{self, Manifest};
 use crate::nn::Precision;
-use crate::predict::{Geometry, Images, Predictor, find_rescaling};
+use crate::predict::{Geometry, Images, Predictor, Untrusted, find_rescaling};
 use crate::train::{Unfinished, unfinished};
 use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
 
@@ -73,6 +74,7 @@ pub struct Prediction {
     probabilities: Vec<f32>,
     excluded: f32,
     excluded_class: Option<usize>,
+    marks: Option<Marks>,
 }
 
 impl ClassifierOptions {
@@ -381,6 +383,17 @@ impl Classifier {
         if seen.is_empty() { Ok(None) } else { seen.among(images).map(Some) }
     }
 
+    /// What the model knows of how far its answers can be trusted, as it is asked here.
+    ///
+    /// # Errors
+    /// Why nothing is known.
+    pub fn trust(&self) -> Result<&Trust, Untrusted> {
+        match self.rescale {
+            None | Some(Rescale::Factor(1.0)) => self.predictor.trust(),
+            Some(_) => Err(Untrusted::Crop),
+        }
+    }
+
     /// In what each image is plainly unlike those that the model was trained on, as it is shown them: a whole
     /// smear field, a negative. Nothing of most images, nor where the model does not say what its own were
     /// like.
@@ -459,7 +472,9 @@ impl Predictions<'_> {
         let count = if predictor.adapts() { data.len() } else { AT_ONCE.min(data.len() - self.next) };
         let positions: Vec<usize> = (self.next..self.next + count).collect();
         self.next += count;
-        let own = predictor.predict_unassumed(&self.images.subset(&positions), None, &mut |_| ())?;
+        let answers = predictor.answers(&self.images.subset(&positions), None, &mut |_| ())?;
+        let own = answers.rows;
+        let mut marks = answers.marks.into_iter();
         let mut probabilities = own.clone();
         predictor.restrict(&mut probabilities);
         let before = if predictor.adapts() { probabilities.clone() } else { Vec::new() };
@@ -475,6 +490,7 @@ impl Predictions<'_> {
                 probabilities: row.to_vec(),
                 excluded,
                 excluded_class,
+                marks: marks.next(),
             }
         };
         Ok(positions.iter().zip(rows).map(prediction).collect())
@@ -506,6 +522,25 @@ impl Prediction {
     /// Probability of every class, in the order of [`Classifier::classes`]; they sum to 1.
     pub fn probabilities(&self) -> &[f32] {
         &self.probabilities
+    }
+
+    /// Position of the second most probable class in [`Classifier::classes`].
+    pub fn runner_up(&self) -> usize {
+        let others = (0..self.probabilities.len()).filter(|class| *class != self.class);
+        // of equal ones the first
+        let order = |a: &usize, b: &usize| self.probabilities[*a].total_cmp(&self.probabilities[*b]);
+        others.rev().max_by(order).unwrap_or(self.class)
+    }
+
+    /// Name of the second most probable class.
+    pub fn runner_up_label(&self) -> &str {
+        &self.classes[self.runner_up()]
+    }
+
+    /// What the model tells of the image beside its class; `None` of a model that carries no trust, or none
+    /// for the views that it was asked over.
+    pub fn marks(&self) -> Option<&Marks> {
+        self.marks.as_ref()
     }
 
     /// Probability, 0 to 1, that the model gives to the classes that it was told not to choose, see

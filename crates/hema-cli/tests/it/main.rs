@@ -22,6 +22,7 @@ mod licences;
 mod metrics;
 mod next;
 mod outputs;
+mod promise;
 mod recipes;
 mod rescale;
 mod resume;

@@ -21,7 +21,10 @@ fn the_factor_stands_in_the_table_the_json_and_the_page() {
 fn the_curve_is_told_and_kept() {
     let place = Place::with_run();
     let said = place.hema("predict run cells --rescale auto --json").succeeds();
-    assert!(said.err.contains("tried on 64 images)") && said.err.contains("mean entropy by factor: "), "{said:?}");
+    assert!(
+        said.err.contains("tried on 64 images)") && said.err.contains("mean entropy by factor: "),
+        "{said:?}"
+    );
     let json = said.json();
     assert_eq!(json["rescale"]["search"]["curve"].as_array().unwrap().len(), 8);
     let said = place.hema("evaluate run --data cells --rescale auto --out judged --suite clean").succeeds();

@@ -4,7 +4,7 @@ use super::findings::Findings;
 use super::html::{aid, count, each, interval, percent, percent_bare, scroll_box, words};
 use super::plot::{Axis, Plot};
 use super::svg;
-use crate::metrics::Kept;
+use crate::metrics::{Kept, REFERRED, RISK, Selective};
 
 /// The tables of the unchanged images, with their curve, and of each suite; nothing for a record from before
 /// there were any.
@@ -35,6 +35,43 @@ pub(super) fn draw(findings: &Findings) -> String {
              named rightly, with its 95\u{202f}% interval (Wilson). Choose the row whose errors you can bear, and look \
              at the lower end of its interval: it holds for images like these alone."
         ))
+        + &selective(findings)
+}
+
+/// How well probabilities tell right answers from wrong ones; nothing where the record does not say.
+fn selective(findings: &Findings) -> String {
+    let of = findings.evaluation.selective();
+    if of.is_empty() {
+        return String::new();
+    }
+    let head = |text: &str| format!("<th scope=\"col\" class=\"n\">{text}</th>");
+    let caught = |share: f64| head(&format!("Errors caught by referring {:.0}\u{202f}%", share * 100.0));
+    let rows = each(of, |(images, Selective { aurc, augrc, coverage_at_risk, caught, .. })| {
+        let cell = |share: f64| format!("<td class=\"n\">{}</td>", percent(share));
+        let small = |share: f64| format!("<td class=\"n\">{:.2}\u{202f}%</td>", share * 100.0);
+        let caught = each(caught.unwrap_or([f64::NAN; REFERRED.len()]), cell);
+        let name = words(images);
+        format!(
+            "<tr><th scope=\"row\">{name}</th>{}{}{}{caught}</tr>",
+            small(augrc),
+            small(aurc),
+            cell(coverage_at_risk)
+        )
+    });
+    let columns = [head("AUGRC"), head("AURC"), head(&format!("Kept at {:.0}\u{202f}% risk", RISK * 100.0))]
+        .concat()
+        + &each(REFERRED, caught);
+    let caption = "Does a low probability find the errors?";
+    let table = format!(
+        "<table><caption>{caption}</caption><thead><tr><th scope=\"col\">Images</th>{columns}</tr></thead>\
+         <tbody>{rows}</tbody></table>"
+    );
+    scroll_box(caption, &table)
+        + &aid(
+            "The images of the lowest probabilities are referred to a person, and the errors among them are caught. Kept: \
+             the largest share of the images of which at most so many are named wrongly; it was found on these images and \
+             is no promise (<code>hema certify</code> makes one). Suites are means over their conditions.",
+        )
 }
 
 /// The lowest probability of a row, in words.

@@ -152,6 +152,8 @@ mod tests {
             scores: scores.unwrap(),
             right: Outcomes::new(&[0, 1], &[0, 0]),
             kept: Vec::new(),
+            selective: None,
+            if_calibrated: std::collections::BTreeMap::new(),
         };
         Judged { identity: identity.into(), condition }
     }

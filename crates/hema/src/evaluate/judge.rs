@@ -1,11 +1,12 @@
 //! The scores of a model on labelled images, unchanged and under every condition of the suites asked for.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use hema_core::Image;
 use hema_core::data::{Dataset, Notice, Skipped};
 use hema_core::error::{Error, Result};
-use hema_core::metrics::{self, Outcomes, Predictions, argmax};
+use hema_core::metrics::{self, Outcomes, Predictions, Selective, argmax};
 use hema_core::provenance::Provenance;
 use hema_core::record::{
     ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Speed, SuiteScores,
@@ -94,8 +95,10 @@ pub(super) fn judge(
         is_drawn: false,
         thumbnail: String::new(),
         scores: metrics::with_intervals(metrics::score(&predictions)?, &predictions),
+        if_calibrated: metrics::ranges_if_calibrated(&predictions),
         right: Outcomes::new(&predictions.labels, &predictions.predicted()),
         kept: Vec::new(),
+        selective: Some(Selective::new(&predictions)),
     };
     let mut suites = Vec::new();
     let mut conditions = Vec::new();
@@ -178,8 +181,10 @@ impl Judge<'_> {
             is_drawn: condition.is_drawn(),
             thumbnail: report::thumbnail_png_base64(&example)?,
             scores: metrics::score(&predictions)?,
+            if_calibrated: BTreeMap::new(),
             right: Outcomes::new(&predictions.labels, &predictions.predicted()),
             kept: metrics::kept_by_threshold(&predictions),
+            selective: Some(Selective::new(&predictions)),
         };
         let judged = Judged { identity, condition };
         if let Some(journal) = &mut self.journal {

@@ -49,6 +49,7 @@ fn left_out(manifest: &Manifest) -> Result<Written> {
         fitted_on: _,
         seen: _,
         likeness: _,
+        trust,
         origins: _,
         trained: _,
         provenance: _,
@@ -67,6 +68,13 @@ fn left_out(manifest: &Manifest) -> Result<Written> {
     }
     if *synthetic {
         warnings.push("this model was trained on drawn cells, and the folder does not say so".to_owned());
+    }
+    if trust.is_some() {
+        warnings.push(
+            "this model divides its logits by a temperature of each image's own and knows which answers to refer to a \
+             person; timm does neither"
+                .to_owned(),
+        );
     }
     let mut notes = vec![
         "left out: the classes' shares in training, which `--adapt-prevalence` needs, the prints of the images that the \

@@ -173,6 +173,8 @@ fn condition(
         thumbnail: String::new(),
         right: right(&scores.confusion),
         kept: Vec::new(),
+        selective: None,
+        if_calibrated: std::collections::BTreeMap::new(),
         scores,
     }
 }
