@@ -225,9 +225,9 @@ impl ModelArgs {
 /// `--rescale`.
 #[derive(clap::Args)]
 pub(crate) struct RescaleArg {
-    /// Show the model another field of view of every image: FACTOR below 1 takes the middle of the picture, above 1
-    /// mirrors it outwards; `auto` takes the factor at which the model is surest of the images together, for
-    /// pictures of a laboratory that crops its cells otherwise than training's
+    /// Show the model another field of view of every image: FACTOR below 1 takes the middle of the picture,
+    /// above 1 mirrors it outwards; `auto` takes the factor at which the model is surest of the images
+    /// together, for pictures of a laboratory that crops its cells otherwise than training's
     #[arg(long, value_name = "auto|FACTOR")]
     pub(crate) rescale: Option<Rescale>,
 }

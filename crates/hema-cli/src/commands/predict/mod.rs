@@ -180,7 +180,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if printer.is_json() {
         printer.result(&json(&model, &classified, &referral, sets.as_ref())?);
     }
-    if let Some(command) = print::another_field_of_view(&model, args, &classified) {
+    if let Some(command) = print::another_field_of_view(&model, &args.input, &classified) {
         printer.next(&command);
     }
     Ok(Status::Done)
