@@ -3,16 +3,13 @@
 use std::path::PathBuf;
 
 use hema::error::Result;
-use hema::trust::{Outcome, Question, SEVERAL, Trust};
+use hema::trust::{Outcome, Question, SEVERAL, Trust, USUAL_SHARE};
 use hema::{Classifier, trusting};
 
 use super::args::{DeviceArg, output};
 use crate::output::{Bars, Printer, percent, table};
 use crate::places::{Kind, Places};
 use crate::status::Status;
-
-/// Share of unchanged images that is referred in the table that is shown.
-const SHOWN: f64 = 0.03;
 
 /// Fit what a model knows of how far to trust its answers: temperature, thresholds of doubt, certifying cells
 #[derive(clap::Args)]
@@ -54,7 +51,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
          unchanged images referred to a person:",
         trust.fitted_by(),
         trust.certifying.clean().count(),
-        percent(SHOWN)
+        percent(USUAL_SHARE)
     ));
     if printer.is_json() {
         printer.result(&serde_json::json!({"model": args.out, "certified": rows(&trust)}).to_string());
@@ -68,7 +65,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
 /// What is referred at each severity, and how many of the rest are wrong.
 fn rows(trust: &Trust) -> Vec<Vec<String>> {
     let header = ["images", "number", "wrong", "referred", "unsure", "unlike", "poor", "wrong of the rest"];
-    let thresholds = trust.thresholds(SHOWN);
+    let thresholds = trust.thresholds(USUAL_SHARE);
     let row = |severity: u8| {
         let outcome = trust.outcome(&thresholds, severity);
         let Outcome { images, wrong, referred, wrong_of_accepted } = outcome;

@@ -31,6 +31,7 @@ mod compare;
 mod honesty;
 mod kept;
 mod matrix;
+mod referred;
 mod reliability;
 mod rescaling;
 mod suites;

@@ -65,7 +65,7 @@ pub struct Marks {
 }
 
 /// What thresholds refer of labelled images.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The images.
     pub images: u64,
@@ -78,9 +78,32 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Counts an image that is referred for a question, or not, and whether the model is right about it.
+    pub fn add(&mut self, question: Option<Question>, right: bool) {
+        let wrong = u64::from(!right);
+        self.images += 1;
+        self.wrong += wrong;
+        match question {
+            Some(question) => self.referred[question as usize] += 1,
+            None => self.wrong_of_accepted += wrong,
+        }
+    }
+
+    /// Outcomes under several conditions together; `None` where one is not known, or there are none.
+    pub fn together(outcomes: impl IntoIterator<Item = Option<Self>>) -> Option<Self> {
+        let and = |a: Self, b: Self| Self {
+            // a record may have been edited
+            images: a.images.saturating_add(b.images),
+            wrong: a.wrong.saturating_add(b.wrong),
+            referred: std::array::from_fn(|i| a.referred[i].saturating_add(b.referred[i])),
+            wrong_of_accepted: a.wrong_of_accepted.saturating_add(b.wrong_of_accepted),
+        };
+        outcomes.into_iter().collect::<Option<Vec<_>>>()?.into_iter().reduce(and)
+    }
+
     /// Images that are not referred.
     pub fn accepted(&self) -> u64 {
-        self.images - self.referred.iter().sum::<u64>()
+        self.referred.iter().fold(self.images, |rest, referred| rest.saturating_sub(*referred))
     }
 }
 
@@ -178,13 +201,7 @@ impl Trust {
         let mut outcome = Outcome::default();
         for image in self.certifying.images.iter().filter(|image| image.severity == severity) {
             let doubts = [self.threshold_of(image.confidence()), image.unlike, image.poor];
-            let wrong = u64::from(!image.is_right());
-            outcome.images += 1;
-            outcome.wrong += wrong;
-            match thresholds.question(&doubts) {
-                Some(question) => outcome.referred[question as usize] += 1,
-                None => outcome.wrong_of_accepted += wrong,
-            }
+            outcome.add(thresholds.question(&doubts), image.is_right());
         }
         outcome
     }

@@ -154,6 +154,7 @@ mod tests {
             kept: Vec::new(),
             selective: None,
             if_calibrated: std::collections::BTreeMap::new(),
+            referred: None,
         };
         Judged { identity: identity.into(), condition }
     }

@@ -14,11 +14,12 @@ use hema_core::record::{
 use hema_core::report;
 use hema_core::seen::Known;
 use hema_core::suite::{self, Suite};
+use hema_core::trust::{Marks, Outcome, USUAL_SHARE};
 
 use super::assumed::{Assumed, assume};
 use super::journal::{Journal, Judged};
 use super::suites::{self, SEED};
-use crate::predict::{Edit, Images, Predictor};
+use crate::predict::{Answers, Edit, Images, Predictor};
 
 /// Most mistakes kept with their picture.
 const MISTAKES: usize = 24;
@@ -74,13 +75,15 @@ pub(super) fn judge(
     let labels = labels(data)?;
     check_possible(predictor, data, &labels)?;
     let started = Instant::now();
-    let own = predictor.predict_unassumed(images, None, &mut |done| progress("unchanged images", done))?;
+    let Answers { rows: own, marks, .. } =
+        predictor.answers(images, None, &mut |done| progress("unchanged images", done))?;
     let speed = Speed {
         images: data.len() as u64,
         seconds: started.elapsed().as_secs_f64(),
         precision: predictor.precision().name().to_owned(),
     };
     let Assumed { probabilities: clean, excluded, adaptation } = assume(predictor, &labels, own)?;
+    let referred = referred(predictor, &labels, &clean, &marks);
     let mistakes = mistakes(data, &labels, &clean)?;
     let training = &subject.model.augmentations;
     let predictions =
@@ -96,6 +99,7 @@ pub(super) fn judge(
         thumbnail: String::new(),
         scores: metrics::with_intervals(metrics::score(&predictions)?, &predictions),
         if_calibrated: metrics::ranges_if_calibrated(&predictions),
+        referred,
         right: Outcomes::new(&predictions.labels, &predictions.predicted()),
         kept: Vec::new(),
         selective: Some(Selective::new(&predictions)),
@@ -165,8 +169,11 @@ impl Judge<'_> {
             return Ok(known.clone());
         }
         let edit: Edit = &|index, image: &mut Image| condition.apply(image, SEED, index as u64);
-        let probabilities =
-            self.predictor.predict(trial.images, Some(edit), &mut |done| (self.progress)(&name, done))?;
+        let Answers { rows: mut probabilities, marks, .. } =
+            self.predictor.answers(trial.images, Some(edit), &mut |done| (self.progress)(&name, done))?;
+        self.predictor.restrict(&mut probabilities);
+        self.predictor.weigh(&mut probabilities);
+        let referred = referred(self.predictor, &self.labels, &probabilities, &marks);
         let classes = self.predictor.classes().to_vec();
         let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
         let mut example = trial.images.first().image(0)?;
@@ -182,6 +189,7 @@ impl Judge<'_> {
             thumbnail: report::thumbnail_png_base64(&example)?,
             scores: metrics::score(&predictions)?,
             if_calibrated: BTreeMap::new(),
+            referred,
             right: Outcomes::new(&predictions.labels, &predictions.predicted()),
             kept: metrics::kept_by_threshold(&predictions),
             selective: Some(Selective::new(&predictions)),
@@ -192,6 +200,24 @@ impl Judge<'_> {
         }
         Ok(judged)
     }
+}
+
+/// What the model's own thresholds refer by default; `None` where it carries none for how it is asked.
+fn referred(
+    predictor: &Predictor,
+    labels: &[usize],
+    probabilities: &[f32],
+    marks: &[Marks],
+) -> Option<Outcome> {
+    let trust = predictor.trust().ok()?;
+    let thresholds = trust.thresholds(USUAL_SHARE);
+    let rows = probabilities.chunks_exact(predictor.classes().len());
+    let mut outcome = Outcome::default();
+    for ((row, label), marks) in rows.zip(labels).zip(marks) {
+        let named = argmax(row);
+        outcome.add(thresholds.question(&trust.doubts(row[named], marks)), named == *label);
+    }
+    Some(outcome)
 }
 
 /// The label of every image.

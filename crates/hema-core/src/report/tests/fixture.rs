@@ -175,6 +175,7 @@ fn condition(
         kept: Vec::new(),
         selective: None,
         if_calibrated: std::collections::BTreeMap::new(),
+        referred: None,
         scores,
     }
 }
