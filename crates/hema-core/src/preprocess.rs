@@ -1,7 +1,7 @@
 //! From a picture of any size to the input of a model: crop, resize, enlarge, scale. A [`Preprocess`] is the
 //! one description of it: recipes make it, every model bundle holds it, and evaluation, prediction and export
-//! read it from there. What another laboratory's pictures need on top, a [rescaled](Preprocess::rescale) field
-//! of view, is given at the call.
+//! read it from there. What another laboratory's pictures need on top, a [rescaled](Preprocess::rescale)
+//! field of view, is given at the call.
 //!
 //! Resizing follows Pillow's `Image.resize` bit for bit (antialiased, horizontal pass first, 22-bit
 //! fixed-point weights, 8-bit intermediate), so that a model exported to Python sees the same pixels there
@@ -52,9 +52,9 @@ pub struct Preprocess {
     /// tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub white: Option<f64>,
-    /// Share of the sides of the region that is kept in place of the region itself, for pictures that were cropped
-    /// more loosely (below 1) or more tightly (above 1) than those of training; beyond its border a picture is
-    /// mirrored. It is given at the call and never part of a model.
+    /// Share of the sides of the region that is kept in place of the region itself, for pictures that were
+    /// cropped more loosely (below 1) or more tightly (above 1) than those of training; beyond its border a
+    /// picture is mirrored. It is given at the call and never part of a model.
     #[serde(skip)]
     pub rescale: Option<f64>,
 }
@@ -251,8 +251,8 @@ impl Preprocess {
     }
 }
 
-/// The centred region of these sides, mirrored about the border pixels where it is larger than the image; `None`
-/// when it is the image.
+/// The centred region of these sides, mirrored about the border pixels where it is larger than the image;
+/// `None` when it is the image.
 fn centred(image: &Image, (width, height): (usize, usize)) -> Result<Option<Image>> {
     if (width, height) == (image.width(), image.height()) {
         return Ok(None);

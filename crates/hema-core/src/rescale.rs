@@ -1,12 +1,12 @@
 //! The field of view of pictures from elsewhere, brought to that of training without labels.
 //!
-//! Every laboratory crops its cells in its own way, and a network that has learned from loose crops errs on tight
-//! ones. A few factors are tried on the images of a call together, and the one is taken at which the model is surest,
-//! by the least mean entropy of its probabilities (as test-time adaptation does with weights: Wang et al., 2021).
-//! The factor stays 1 where no other is surer by more than chance brings.
+//! Every laboratory crops its cells in its own way, and a network that has learned from loose crops errs on
+//! tight ones. A few factors are tried on the images of a call together, and the one is taken at which the
+//! model is surest, by the least mean entropy of its probabilities (as test-time adaptation does with
+//! weights: Wang et al., 2021). The factor stays 1 where no other is surer by more than chance brings.
 //!
-//! Left out on purpose: a factor for each image, which would let the model choose the crop that suits its first
-//! guess; and turning pictures, which [views](crate::tta) do.
+//! Left out on purpose: a factor for each image, which would let the model choose the crop that suits its
+//! first guess; and turning pictures, which [views](crate::tta) do.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,7 +30,7 @@ pub const FEWEST_IMAGES: usize = 30;
 
 /// Standard errors by which the mean entropy must lie below that of the images as they are
 /// (docs/experiments/0043-the-right-crop.md).
-const CLEARLY: f64 = 3.0;
+const CLEARLY: f64 = 2.0;
 
 /// How far a field of view is to be changed.
 #[derive(Clone, Copy, Debug, PartialEq)]

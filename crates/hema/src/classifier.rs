@@ -20,7 +20,8 @@ use rayon::prelude::*;
 use crate::device;
 use crate::model_file::{self, Manifest};
 use crate::nn::Precision;
-use crate::predict::{Geometry, Images, Predictor, Untrusted, find_rescaling};
+use crate::predict::{Geometry, Images, Predictor, Untrusted};
+use crate::rescaling;
 use crate::train::{Unfinished, unfinished};
 use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
 
@@ -36,7 +37,6 @@ const AT_ONCE: usize = 256;
 /// ```no_run
 /// let model = hema::Classifier::open("runs/v2b0")?;
 /// for cell in model.classify(["cells.zip"])? {
-///     println!("{}: {} ({:.1} %)", cell.path(), cell.label(), 100.0 * cell.probability());
 /// }
 /// # Ok::<(), hema::Error>(())
 /// ```
@@ -117,9 +117,9 @@ impl ClassifierOptions {
         Self { white, ..self }
     }
 
-    /// Shows the model another field of view of every image: by a factor (below 1 the middle of the picture, above
-    /// 1 the picture mirrored outwards), or by the one at which it is surest of the images of a call together, see
-    /// [`hema_core::rescale`]. By default images are shown as they came.
+    /// Shows the model another field of view of every image: by a factor (below 1 the middle of the picture,
+    /// above 1 the picture mirrored outwards), or by the one at which it is surest of the images of a call
+    /// together, see [`hema_core::rescale`]. By default images are shown as they came.
     pub fn rescale(self, rescale: Rescale) -> Self {
         Self { rescale: Some(rescale), ..self }
     }
@@ -324,7 +324,7 @@ impl Classifier {
         let rescaling = match self.rescale {
             None => return Ok(None),
             Some(Rescale::Factor(factor)) => return Ok(Some(Rescaling::by(factor))),
-            Some(Rescale::Auto) => find_rescaling(&self.predictor, images, show, &mut |done, total| {
+            Some(Rescale::Auto) => rescaling::find(&self.predictor, images, show, &mut |done, total| {
                 watch.progress(Phase::Rescaling, done, total);
             })?,
         };
@@ -388,7 +388,10 @@ impl Classifier {
     /// # Errors
     /// Why nothing is known.
     pub fn trust(&self) -> Result<&Trust, Untrusted> {
-        self.predictor.trust()
+        match self.rescale {
+            None | Some(Rescale::Factor(1.0)) => self.predictor.trust(),
+            Some(_) => Err(Untrusted::Crop),
+        }
     }
 
     /// In what each image is plainly unlike those that the model was trained on, as it is shown them: a whole

@@ -88,6 +88,7 @@ mod audit_model;
 mod command_line;
 mod distinct;
 mod logistic;
+mod rescaling;
 
 mod auditing;
 pub mod certify;

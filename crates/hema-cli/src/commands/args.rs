@@ -160,11 +160,6 @@ pub(crate) struct ModelArgs {
     /// what they change
     #[arg(long)]
     adapt_prevalence: bool,
-    /// Show the model another field of view of every image: FACTOR below 1 takes the middle of the picture, above 1
-    /// mirrors it outwards; `auto` takes the factor at which the model is surest of the images together, for
-    /// pictures of a laboratory that crops its cells otherwise than training's
-    #[arg(long, value_name = "auto|FACTOR")]
-    rescale: Option<Rescale>,
     #[command(flatten)]
     white: White,
     #[command(flatten)]
@@ -177,8 +172,13 @@ impl ModelArgs {
         Places::default().reads(std::iter::once(&self.model).chain(&self.with))
     }
 
-    /// Opens the model.
+    /// Opens the model, to be shown images as they came.
     pub(crate) fn open(&self, printer: &Printer) -> Result<Classifier> {
+        self.open_for(None, printer)
+    }
+
+    /// Opens the model, to be shown another field of view of every image where that is asked for.
+    pub(crate) fn open_for(&self, rescale: Option<Rescale>, printer: &Printer) -> Result<Classifier> {
         let models: Vec<PathBuf> = std::iter::once(&self.model).chain(&self.with).cloned().collect();
         let mut options = Classifier::options()
             .device(&self.device.open(printer)?)
@@ -190,7 +190,7 @@ impl ModelArgs {
         if let Some(views) = &self.tta {
             options = options.tta(views);
         }
-        if let Some(rescale) = self.rescale {
+        if let Some(rescale) = rescale {
             options = options.rescale(rescale);
         }
         let mut together = !self.with.is_empty();
@@ -220,6 +220,16 @@ impl ModelArgs {
         }
         error
     }
+}
+
+/// `--rescale`.
+#[derive(clap::Args)]
+pub(crate) struct RescaleArg {
+    /// Show the model another field of view of every image: FACTOR below 1 takes the middle of the picture,
+    /// above 1 mirrors it outwards; `auto` takes the factor at which the model is surest of the images
+    /// together, for pictures of a laboratory that crops its cells otherwise than training's
+    #[arg(long, value_name = "auto|FACTOR")]
+    pub(crate) rescale: Option<Rescale>,
 }
 
 /// Says which models are those of runs that are not finished.

@@ -41,7 +41,8 @@ fn an_evaluation_that_was_killed_goes_on_to_the_same_record() {
     first.wait().unwrap();
     assert!(!place.path("judged/evaluation.json").exists());
 
-    // another model may have the same description, and this one be shown another crop: those scores are not taken
+    // another model may have the same description, and this one be shown another crop: those scores are not
+    // taken
     place.train("--data cells --set seed=1 --out other").succeeds();
     std::fs::copy(&journal, place.path("kept")).unwrap();
     for (model, more) in [("other", ""), ("run", "--rescale 0.8")] {

@@ -200,8 +200,8 @@ impl<'a> Evaluating<'a> {
     }
 
     /// Judges images, from a data set and a part of these names, and writes the record where that is asked
-    /// for. `notices` says what was not used; `see` gives the images in other geometries: at the size of its own
-    /// that a suite damages images at, and as in training.
+    /// for. `notices` says what was not used; `see` gives the images in other geometries: at the size of its
+    /// own that a suite damages images at, and as in training.
     fn judge(
         &self,
         (data, part): (&str, &str),

@@ -17,8 +17,8 @@ pub struct Images {
 /// In what images are shown to members otherwise than each was trained.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Geometry {
-    /// Side in pixels in place of each member's own, for images that are edited before they are resized for the
-    /// network.
+    /// Side in pixels in place of each member's own, for images that are edited before they are resized for
+    /// the network.
     pub(crate) size: Option<usize>,
     /// Factor that fields of view are rescaled by.
     pub(crate) rescale: Option<f64>,

@@ -3,7 +3,6 @@
 
 mod images;
 mod member;
-mod rescaling;
 mod trusted;
 
 use std::collections::BTreeSet;
@@ -30,7 +29,6 @@ use crate::weights;
 
 pub(crate) use self::images::Geometry;
 pub use self::images::Images;
-pub(crate) use self::rescaling::find as find_rescaling;
 pub use self::trusted::{Answers, Untrusted};
 
 /// Changes one image before it is normalised, given its index in the data set.

@@ -34,6 +34,8 @@ pub enum Untrusted {
     Among,
     /// Classes are weighed by the images of the call.
     Prevalence,
+    /// The model is shown another field of view of the images than they came with.
+    Crop,
 }
 
 impl fmt::Display for Untrusted {
@@ -44,6 +46,7 @@ impl fmt::Display for Untrusted {
             Self::Views => "the thresholds were chosen for other views of the images",
             Self::Among => "the thresholds were chosen for all classes of the model",
             Self::Prevalence => "the thresholds were chosen for classes as common as in training",
+            Self::Crop => "the thresholds were chosen for pictures as they came",
         })
     }
 }

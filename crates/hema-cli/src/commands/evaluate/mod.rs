@@ -15,7 +15,7 @@ use hema::prevalence;
 use hema::record::{ClassScores, Evaluation, Scores, SuiteScores};
 use hema::run_folder::{EVALUATION, REPORT};
 
-use super::args::{ModelArgs, output};
+use super::args::{ModelArgs, RescaleArg, output};
 use crate::output::{Bars, Printer, metric_text, percent, range, table};
 use crate::places::{Kind, Places};
 use crate::status::Status;
@@ -25,6 +25,8 @@ use crate::status::Status;
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
+    #[command(flatten)]
+    field_of_view: RescaleArg,
     /// Image folder with labels, or any other form of `hema list readers`
     #[arg(long)]
     data: PathBuf,
@@ -63,7 +65,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         file::create_folder(out)?;
     }
     folds::check(&args.model.model, &args.data, args.part.as_deref())?;
-    let model = args.model.open(printer)?;
+    let model = args.model.open_for(args.field_of_view.rescale, printer)?;
     if let Some(out) = &args.out {
         earlier::check(out, &model.summary().path, &args.data, printer)?;
     }

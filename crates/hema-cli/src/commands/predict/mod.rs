@@ -17,7 +17,7 @@ use hema::spreadsheet::defused;
 use hema::trust::{Marks, SETS_BY, SetsBy, Wanted, find_sets_by};
 use hema::{Classifier, Prediction, file};
 
-use super::args::{ModelArgs, OnBadImage, output, parse_between};
+use super::args::{ModelArgs, OnBadImage, RescaleArg, output, parse_between};
 use crate::output::{Bars, Printer};
 use crate::places::{Kind, Places};
 use crate::status::Status;
@@ -31,6 +31,8 @@ use sets::Sets;
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
+    #[command(flatten)]
+    field_of_view: RescaleArg,
     /// Images, image folders, or any other form of `hema list readers`
     #[arg(required = true)]
     input: Vec<PathBuf>,
@@ -116,7 +118,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(page) = &args.page {
         printer.leave_stdout_to(page);
     }
-    let model = args.model.open(printer)?;
+    let model = args.model.open_for(args.field_of_view.rescale, printer)?;
     let columns = columns(&args.columns, &usual_columns(&model, args.sets.is_some()))?;
     let referral = Referral::new(&model, args.referral()?)?;
     let sets = args.sets.map(|level| Sets::new(&model, args.sets_by, level)).transpose()?;
@@ -159,7 +161,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if printer.is_json() {
         printer.result(&json(&model, &classified, &referral, sets.as_ref())?);
     }
-    if let Some(command) = print::another_field_of_view(&model, args, &classified) {
+    if let Some(command) = print::another_field_of_view(&model, &args.input, &classified) {
         printer.next(&command);
     }
     Ok(Status::Done)

@@ -1,6 +1,7 @@
 //! What a prediction says beside its table: what became of the probabilities, counts, and the whole as JSON.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use hema::likeness::Unlike;
 use hema::metrics::Excluded;
@@ -8,7 +9,6 @@ use hema::prevalence::{self, ClassWeight};
 use hema::rescale::{FEWEST_IMAGES, Rescaling};
 use hema::{Classifier, Error, Result};
 
-use super::Args;
 use super::referral::Referral;
 use super::rows::{self, Classified, Doubt, Row};
 use super::sets::Sets;
@@ -77,13 +77,13 @@ fn named_alike(rows: &[Row]) -> Option<String> {
 /// The command that looks for a better crop, where nearly all images got one name and none was looked for.
 pub(super) fn another_field_of_view(
     model: &Classifier,
-    args: &Args,
+    inputs: &[PathBuf],
     classified: &Classified,
 ) -> Option<CommandLine> {
     let is_asked = model.rescale().is_none() && classified.rows.len() >= FEWEST_IMAGES;
     named_alike(&classified.rows).filter(|_| is_asked)?;
-    let command = CommandLine::new("predict").path(&args.model.model);
-    let command = args.input.iter().fold(command, |command, input| command.path(input));
+    let command = CommandLine::new("predict").path(model.path());
+    let command = inputs.iter().fold(command, |command, input| command.path(input));
     Some(command.option("rescale", "auto"))
 }
 

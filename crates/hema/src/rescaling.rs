@@ -3,10 +3,10 @@
 use hema_core::error::Result;
 use hema_core::rescale::{FACTORS, FEWEST_IMAGES, Rescaling, sample};
 
-use super::{Geometry, Images, Predictor};
+use crate::predict::{Geometry, Images, Predictor};
 
-/// Finds the factor for so many images. `show` gives those at some positions as the members see them in a geometry;
-/// `progress` hears how many images are done, of how many.
+/// Finds the factor for so many images. `show` gives those at some positions as the members see them in a
+/// geometry; `progress` hears how many images are done, of how many.
 ///
 /// # Errors
 /// The errors of `show` and of prediction.
