@@ -202,6 +202,8 @@ fn a_prediction_keeps_a_promise_and_shows_sets_by_the_cells_that_certify_it() {
         assert!(sure || row["refer"] == true, "{row}");
     }
 
+    let error = place.hema("certify run cells --max-risk 0.95 --out own.safetensors").error();
+    assert!(error.contains("the model was trained on 200 of these 560 cells"), "{error}");
     // and by cells of another laboratory
     files::write_cells(&place.path("more"), 90, 24);
     for class in CLASSES {
