@@ -1,11 +1,10 @@
 //! A temperature for each image: probabilities that mean what they say on poor pictures too.
 //!
 //! Logits are divided by `exp(base + weights . marks)`, where marks are numbers of at least 0 that say how
-//! far an image is from what training showed. No weight is negative, so that an answer about a picture that
-//! is worse is never surer; a picture like training's has the base alone. This is density-aware calibration
-//! (Tomani et al., 2023) with an exponential, and with the quality of the picture beside the distance of
-//! its features; like it, it changes no decision. It is fitted on unchanged and damaged images together
-//! (Tomani et al., 2021).
+//! far an image is from what training showed. No weight is negative, so that an answer about an image that is
+//! further away is never surer. This is density-aware calibration (Tomani et al., 2023) with an exponential;
+//! like it, it changes no decision. It is fitted on unchanged and damaged images together (Tomani et al.,
+//! 2021).
 
 use serde::{Deserialize, Serialize};
 
