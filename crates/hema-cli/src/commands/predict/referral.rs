@@ -6,7 +6,7 @@ use hema::predict::Untrusted;
 use hema::trust::{Limits, Promise, Question, Thresholds, Trust, USUAL_SHARE, Wanted, promise};
 use hema::{Classifier, Prediction};
 
-use super::rows::Doubt;
+use super::doubt::Doubt;
 use crate::commands::certify::in_words;
 use crate::output::percent;
 
