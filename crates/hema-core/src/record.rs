@@ -14,7 +14,7 @@ use crate::provenance::Provenance;
 use crate::rescale::Rescaling;
 use crate::seen::Known;
 use crate::suite::RelativeErrors;
-use crate::trust::Outcome;
+use crate::trust::{Covered, Outcome};
 use crate::tta;
 
 pub use crate::metrics::{ClassScores, Excluded, Kept, Outcomes, ReliabilityBin, Scores};
@@ -132,6 +132,19 @@ impl Evaluation {
         let of_suite = |suite: &'_ SuiteScores| {
             let of_suite = self.conditions.iter().filter(|condition| condition.is_of(&suite.name));
             Selective::mean(&of_suite.filter_map(|condition| condition.selective).collect::<Vec<_>>())
+        };
+        let suites = self.suites.iter().filter_map(|suite| Some((&*suite.name, of_suite(suite)?)));
+        unchanged.chain(suites).collect()
+    }
+
+    /// How often sets of classes hold the right one: of the unchanged images, and of the conditions of each
+    /// suite together, each with the name of the images.
+    pub fn sets(&self) -> Vec<(&str, Covered)> {
+        let unchanged = self.conditions.iter().filter(|condition| condition.corruption.is_none());
+        let unchanged = unchanged.filter_map(|condition| Some(("unchanged", condition.sets.clone()?)));
+        let of_suite = |suite: &'_ SuiteScores| {
+            let of_suite = self.conditions.iter().filter(|condition| condition.is_of(&suite.name));
+            Covered::together(&of_suite.filter_map(|condition| condition.sets.as_ref()).collect::<Vec<_>>())
         };
         let suites = self.suites.iter().filter_map(|suite| Some((&*suite.name, of_suite(suite)?)));
         unchanged.chain(suites).collect()
@@ -326,8 +339,8 @@ pub struct ConditionScores {
     /// of calibration by their names; none under corruptions and in older records.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub if_calibrated: BTreeMap<String, [f64; 2]>,
-    /// What the model's own thresholds refer to a person by default; `None` of a model that carries none for how
-    /// it was asked, and in older records.
+    /// What the model's own thresholds refer to a person by default; `None` of a model that carries none for
+    /// how it was asked, and in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referred: Option<Outcome>,
     /// Which images are named rightly; none in older records.
@@ -340,6 +353,9 @@ pub struct ConditionScores {
     /// How well the probabilities tell right answers from wrong ones; `None` in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selective: Option<Selective>,
+    /// How often the model's sets of classes hold the right one; `None` of a model that certifies nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sets: Option<Covered>,
 }
 
 impl ConditionScores {

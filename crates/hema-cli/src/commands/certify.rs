@@ -18,8 +18,8 @@ use crate::status::Status;
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// Cells with labels that a person has verified, none of which the model has seen: an image folder, or any
-    /// other form of `hema list readers`
+    /// Cells with labels that a person has verified, none of which the model has seen: an image folder, or
+    /// any other form of `hema list readers`
     verified: PathBuf,
     /// CSV with the columns path and split; by default the run's own if it fits, else the data's own
     #[arg(long, value_name = "FILE")]
@@ -33,8 +33,8 @@ pub(crate) struct Args {
     /// Probability with which that holds
     #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value = "0.95")]
     confidence: f64,
-    /// Model file to write: the same model, whose promises and sets (`hema predict --max-risk`, `--sets`) rest
-    /// on these cells
+    /// Model file to write: the same model, whose promises and sets (`hema predict --max-risk`, `--sets`)
+    /// rest on these cells
     #[arg(long, value_parser = output(), value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         data::open_as(&args.verified, model.white())?.with_classes(model.classes(), data::Unknown::Fail)?;
     let (_, indices) = choose_part(&source, model.path(), args.split.as_deref(), Some(&args.part))?;
     let images = model.load(&source, indices.as_deref(), &mut Bars::new(printer))?;
-    warn_of_known(&model, &images, printer)?;
+    check_unknown(args, &model, &images, printer)?;
     let certifying = certify::certifying(&model, &images)?;
     let found = promise(&certifying, certify::limits(&model, USUAL_SHARE), wanted);
     if let Err(reason) = model.trust() {
@@ -85,9 +85,18 @@ fn check_can_carry(model: &Classifier) -> Result<()> {
     })
 }
 
-/// Warns of cells that the model has seen: on those it is better than on new ones.
-fn warn_of_known(model: &Classifier, images: &Images, printer: &Printer) -> Result<()> {
+/// Warns of cells that the model has seen, as it is better on those than on new ones, and refuses to write a
+/// model that would promise by cells that it was trained on.
+fn check_unknown(args: &Args, model: &Classifier, images: &Images, printer: &Printer) -> Result<()> {
     match model.known_of(images.first())? {
+        Some(known) if known.trained > 0 && args.out.is_some() => {
+            return Err(Error::new(format!(
+                "the model was trained on {} of these {} cells, by their prints, and can promise nothing by them",
+                known.trained, known.images
+            ))
+            .at(&args.verified)
+            .hint("leave them out, or see what is found without --out"));
+        }
         Some(known) if known.trained + known.chosen > 0 => printer.warn(&format!(
             "of these {} cells the model was trained on {} and chosen by {}, by their prints: what is found does not hold \
              for new ones; leave them out",
@@ -128,8 +137,7 @@ fn tell(found: &Promise, table_of: &Certifying, printer: &Printer) -> Result<()>
 
 /// What can be promised, in a sentence.
 pub(crate) fn in_words(found: &Promise) -> String {
-    let Wanted { max_risk, confidence } = found.wanted;
-    let asked = format!("at most {} wrong, with a confidence of {}", percent(max_risk), percent(confidence));
+    let asked = found.wanted.in_words();
     match found.kept {
         Some(kept) => format!(
             "of cells like these {} can be left to the model with {asked}: those of a probability of at least {}",

@@ -69,7 +69,7 @@ fn a_gate_lets_through_what_keeps_its_policy_and_nothing_else() {
         "calibration error",
         "images of every class",
         "images that the model has seen",
-        "kept with a promise of 99.0 % risk at 95.0 % confidence",
+        "kept with at most 99 % wrong, with a confidence of 95 %",
     ] {
         assert_eq!(rule(&verdict, name)["passes"], true, "{name}: {verdict}");
     }
@@ -202,6 +202,8 @@ fn a_prediction_keeps_a_promise_and_shows_sets_by_the_cells_that_certify_it() {
         assert!(sure || row["refer"] == true, "{row}");
     }
 
+    let error = place.hema("certify run cells --max-risk 0.95 --out own.safetensors").error();
+    assert!(error.contains("the model was trained on 200 of these 560 cells"), "{error}");
     // and by cells of another laboratory
     files::write_cells(&place.path("more"), 90, 24);
     for class in CLASSES {
@@ -215,4 +217,7 @@ fn a_prediction_keeps_a_promise_and_shows_sets_by_the_cells_that_certify_it() {
     assert!(json["promise"]["images"].as_u64().unwrap() > 160);
     let known = place.hema("evaluate own.safetensors --data more --suite clean --json").succeeds().json();
     assert_eq!(known["data"]["known"]["chosen"], 160);
+    let sets = &known["conditions"][0]["sets"];
+    assert!(sets["all"]["images"] == 160 && sets["all"]["held"].as_u64().unwrap() >= 158, "{sets}");
+    assert_eq!(sets["by_class"].as_array().unwrap().len(), 8);
 }

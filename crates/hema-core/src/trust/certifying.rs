@@ -211,7 +211,7 @@ mod tests {
         let broken = [
             r#"{"classes":3,"images":"?"}"#.into(),
             r#"{"classes":3,"images":"AAAA"}"#.into(),
-            text.replace("\"classes\":3", "\"classes\":11"),
+            text.replace("\"classes\":3", "\"classes\":10"),
             r#"{"classes":18446744073709551615,"images":"AAAA"}"#.into(),
         ];
         for text in broken {

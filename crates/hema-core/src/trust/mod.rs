@@ -12,6 +12,7 @@
 mod answered;
 mod certifying;
 mod conformal;
+mod covered;
 mod distance;
 mod doubts;
 mod half;
@@ -26,14 +27,16 @@ use serde::{Deserialize, Serialize};
 
 use self::answered::unchanged;
 use self::doubts::Chosen;
-use self::measures::{Measured, Measures};
+use self::measures::Measures;
 use crate::error::{Error, Result};
 
 pub use answered::Answered;
 pub use certifying::{Certified, Certifying, SEVERAL};
 pub use conformal::{Basis, Conformal, SETS_BY, SetsBy, find_sets_by};
+pub use covered::{Covered, Held};
 pub use doubts::{Doubts, Question, Thresholds};
 pub use half::{FEWEST, Half, Halves};
+pub use measures::Look;
 pub use promise::{Accepted, Limits, Promise, Wanted, promise};
 pub use quality::{STATISTICS, Statistics, measure};
 
@@ -147,11 +150,16 @@ impl Trust {
         Ok(Self { views, images, measures, chosen, certifying })
     }
 
-    /// Marks of an image: of its statistics, its features and its log-probabilities at the base temperature.
-    pub fn marks(&self, statistics: &Statistics, features: &[f32]) -> Marks {
-        let Measured { temperature, distance, poor } = self.measures.of(statistics, features);
-        let [_, unlike, poor] = self.chosen.scaled([0.0, distance, poor]);
-        Marks { temperature, unlike, poor }
+    /// What a picture and its features are like, of its statistics and features.
+    pub fn look(&self, statistics: &Statistics, features: &[f32]) -> Look {
+        self.measures.look(statistics, features)
+    }
+
+    /// Marks of an image that looks so, whose log-probabilities at the base temperature are `raw`.
+    pub fn marks(&self, look: &Look, raw: &[f32]) -> Marks {
+        let [unlike, poor] = self.measures.unlike_and_poor(look, raw);
+        let [_, unlike, poor] = self.chosen.scaled([0.0, unlike, poor]);
+        Marks { temperature: self.measures.temperature(look), unlike, poor }
     }
 
     /// How doubtful the answer about an image is, whose most probable class has this probability.
@@ -190,9 +198,8 @@ impl Trust {
         self.chosen.images()
     }
 
-    /// What each mark adds to the logarithm of the temperature, by its name: statistics beyond what is usual,
-    /// for each standard deviation, and the distance of the features.
-    pub fn weights(&self) -> impl Iterator<Item = (String, f64)> + '_ {
+    /// What each mark adds to the logarithm of the temperature, by its name.
+    pub fn weights(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
         self.measures.weights()
     }
 

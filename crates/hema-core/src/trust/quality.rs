@@ -29,9 +29,6 @@ pub const STATISTICS: [&str; 11] = [
 const CLIPPED: [u8; 2] = [2, 253];
 /// Added to what a logarithm is taken of, on a scale of 0 to 1.
 const SMALL: f64 = 1e-3;
-/// No statistic counts as further from the middle than this, in standard deviations: pictures beyond are bad
-/// whatever the distance.
-const FURTHEST: f32 = 8.0;
 /// Standard deviations within which a statistic says nothing.
 const USUAL: f32 = 1.0;
 
@@ -159,9 +156,6 @@ pub(super) struct Usual {
     spread: Vec<f32>,
 }
 
-/// Departures of a picture: two numbers for each statistic.
-pub(super) const DEPARTURES: usize = 2 * STATISTICS.len();
-
 impl Usual {
     /// The middle and spread of pictures, at least one.
     pub(super) fn of(pictures: &[Statistics]) -> Self {
@@ -189,14 +183,6 @@ impl Usual {
             self.spread,
             STATISTICS.len()
         )))
-    }
-
-    /// By how many standard deviations each statistic of a picture is beyond what is usual, above and below:
-    /// numbers of at least 0.
-    pub(super) fn departures(&self, picture: &Statistics) -> [f32; DEPARTURES] {
-        let beyond = |z: f32| (z.min(FURTHEST) - USUAL).max(0.0);
-        let z = |i: usize| self.deviation(picture, i);
-        std::array::from_fn(|i| beyond(if i % 2 == 0 { z(i / 2) } else { -z(i / 2) }))
     }
 
     /// How far a picture is from what is usual in all statistics together: 0 for one that is usual in each.
@@ -261,10 +247,7 @@ mod tests {
             synthetic::images(&[8; 8], 48, 7).iter().map(|(_, image, _)| measure(image)).collect();
         let usual = Usual::of(&pictures);
         usual.check().unwrap();
-        assert!(usual.departures(&usual.centre.clone().try_into().unwrap()).iter().all(|v| *v == 0.0));
-        let black = usual.departures(&measure(&Image::filled(48, 48, [0; 3])));
-        assert!(black[1] > 1.0 && black[0] == 0.0, "darker, not lighter: {black:?}");
-        assert!(black.iter().all(|v| *v <= FURTHEST - USUAL));
+        assert_eq!(usual.distance(&usual.centre.clone().try_into().unwrap()), 0.0);
         let distance = |level: u8| usual.distance(&measure(&Image::filled(48, 48, [level; 3])));
         assert!(distance(0) > distance(60) && distance(60) > 2.0, "{} {}", distance(0), distance(60));
         assert!(pictures.iter().map(|picture| usual.distance(picture)).sum::<f32>() / 64.0 < 2.0);

@@ -1,11 +1,10 @@
 //! A temperature for each image: probabilities that mean what they say on poor pictures too.
 //!
 //! Logits are divided by `exp(base + weights . marks)`, where marks are numbers of at least 0 that say how
-//! far an image is from what training showed. No weight is negative, so that an answer about a picture that
-//! is worse is never surer; a picture like training's has the base alone. This is density-aware calibration
-//! (Tomani et al., 2023) with an exponential, and with the quality of the picture beside the distance of
-//! its features; like it, it changes no decision. It is fitted on unchanged and damaged images together
-//! (Tomani et al., 2021).
+//! far an image is from what training showed. No weight is negative, so that an answer about an image that is
+//! further away is never surer. This is density-aware calibration (Tomani et al., 2023) with an exponential;
+//! like it, it changes no decision. It is fitted on unchanged and damaged images together (Tomani et al.,
+//! 2021).
 
 use serde::{Deserialize, Serialize};
 
@@ -119,8 +118,8 @@ impl Temperature {
         sum / total + PENALTY / 2.0 * self.weights.iter().map(|weight| weight * weight).sum::<f64>()
     }
 
-    /// The step, of the base first, that the gradient and the expected curvature ask for, with no weight below
-    /// 0 at its end.
+    /// The step, of the base first, that the gradient and the expected curvature ask for, with no weight
+    /// below 0 at its end.
     fn newton(&self, examples: &[Example]) -> Vec<f64> {
         let side = 1 + self.weights.len();
         let total: f64 = examples.iter().map(|example| example.weight).sum();

@@ -43,12 +43,15 @@ fn damage_makes_answers_less_sure_and_a_strange_cell_unlike() {
     let mut rng = stream(9, Purpose::Synthetic, 0, 0);
     let mut usual: Statistics = [0.5; STATISTICS.len()];
     let known = features(1, &mut rng);
-    let clean = trust.marks(&usual, &known);
-    let strange = trust.marks(&usual, &features(11, &mut rng));
-    usual[4] += 4.0;
-    let damaged = trust.marks(&usual, &known);
+    let sure = [0.0, -6.0, -6.0, -6.0];
+    let marks = |picture: &Statistics, features: &[f32]| trust.marks(&trust.look(picture, features), &sure);
+    let clean = marks(&usual, &known);
+    let strange = marks(&usual, &features(11, &mut rng));
+    let mut moved = known.clone();
+    moved[WIDTH - 1] += 1.2;
+    let damaged = marks(&usual, &moved);
     usual[4] = 500.0;
-    let ruined = trust.marks(&usual, &known);
+    let ruined = marks(&usual, &known);
     assert!(damaged.temperature > 1.3 * clean.temperature, "{clean:?} {damaged:?}");
     let thresholds = trust.thresholds(0.03);
     let question = |marks: &Marks| thresholds.question(&trust.doubts(0.999, marks));
@@ -77,17 +80,17 @@ fn trust_survives_in_a_file_and_is_refused_where_it_does_not_fit() {
     let text = serde_json::to_string(&trust).unwrap();
     let read: Trust = serde_json::from_str(&text).unwrap();
     read.check(CLASSES).unwrap();
-    let statistics = [0.3; STATISTICS.len()];
-    assert_eq!(read.marks(&statistics, &[0.5; WIDTH]), trust.marks(&statistics, &[0.5; WIDTH]));
+    let marks = |trust: &Trust| {
+        let look = trust.look(&[0.3; STATISTICS.len()], &[0.5; WIDTH]);
+        trust.marks(&look, &[-0.1, -3.0, -4.0, -5.0])
+    };
+    assert_eq!(marks(&read), marks(&trust));
     assert_eq!((read.views(), read.images(), read.width()), ("none", "abc", WIDTH));
     let error = read.check(7).unwrap_err();
     assert!(error.message().contains("expected 7"), "{error}");
     let fewer = text.replacen("\"width\":24", "\"width\":25", 1);
     assert!(serde_json::from_str::<Trust>(&fewer).unwrap().check(CLASSES).is_err());
-    let weights: Vec<(String, f64)> = trust.weights().collect();
-    assert_eq!(weights.len(), 2 * STATISTICS.len() + 1);
-    let (most, _) = weights.iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
-    assert!(most == "more grain" || most == "distance of features", "{weights:?}");
+    assert!(trust.weights().any(|(_, weight)| weight > 0.05), "{:?}", trust.weights().collect::<Vec<_>>());
 }
 
 #[test]

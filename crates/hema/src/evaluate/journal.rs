@@ -153,6 +153,7 @@ mod tests {
             right: Outcomes::new(&[0, 1], &[0, 0]),
             kept: Vec::new(),
             selective: None,
+            sets: None,
             if_calibrated: std::collections::BTreeMap::new(),
             referred: None,
         };

@@ -14,7 +14,7 @@ use hema_core::record::{
 use hema_core::report;
 use hema_core::seen::Known;
 use hema_core::suite::{self, Suite};
-use hema_core::trust::{Marks, Outcome, USUAL_SHARE};
+use hema_core::trust::{Conformal, Covered, Marks, Outcome, SETS_BY, USUAL_SHARE, undivided};
 
 use super::assumed::{Assumed, assume};
 use super::journal::{Journal, Judged};
@@ -23,6 +23,9 @@ use crate::predict::{Answers, Edit, Images, Predictor};
 
 /// Most mistakes kept with their picture.
 const MISTAKES: usize = 24;
+
+/// Level of the sets of classes that are judged.
+const SETS_LEVEL: f64 = 0.99;
 
 /// The subject of an evaluation, as the record states it.
 #[derive(Clone, Debug)]
@@ -88,7 +91,9 @@ pub(super) fn judge(
     let training = &subject.model.augmentations;
     let predictions =
         Predictions { classes: predictor.classes().to_vec(), labels: labels.clone(), probabilities: clean };
-    let mut judge = Judge { predictor, labels, training, journal, progress };
+    let sets = sets(predictor)?;
+    let of_clean = sets.as_ref().map(|sets| covered(sets, &labels, &predictions.probabilities, &marks));
+    let mut judge = Judge { predictor, sets, labels, training, journal, progress };
     let clean = ConditionScores {
         suite: "clean".into(),
         corruption: None,
@@ -103,6 +108,7 @@ pub(super) fn judge(
         right: Outcomes::new(&predictions.labels, &predictions.predicted()),
         kept: Vec::new(),
         selective: Some(Selective::new(&predictions)),
+        sets: of_clean,
     };
     let mut suites = Vec::new();
     let mut conditions = Vec::new();
@@ -143,6 +149,8 @@ pub(super) fn judge(
 /// Judges one condition after the other.
 struct Judge<'a> {
     predictor: &'a Predictor,
+    /// Sets of classes, where the model certifies them.
+    sets: Option<Conformal>,
     labels: Vec<usize>,
     /// Operators of the training recipe.
     training: &'a [String],
@@ -173,6 +181,7 @@ impl Judge<'_> {
             self.predictor.answers(trial.images, Some(edit), &mut |done| (self.progress)(&name, done))?;
         self.predictor.restrict(&mut probabilities);
         self.predictor.weigh(&mut probabilities);
+        let sets = self.sets.as_ref().map(|sets| covered(sets, &self.labels, &probabilities, &marks));
         let referred = referred(self.predictor, &self.labels, &probabilities, &marks);
         let classes = self.predictor.classes().to_vec();
         let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
@@ -193,6 +202,7 @@ impl Judge<'_> {
             right: Outcomes::new(&predictions.labels, &predictions.predicted()),
             kept: metrics::kept_by_threshold(&predictions),
             selective: Some(Selective::new(&predictions)),
+            sets,
         };
         let judged = Judged { identity, condition };
         if let Some(journal) = &mut self.journal {
@@ -200,6 +210,25 @@ impl Judge<'_> {
         }
         Ok(judged)
     }
+}
+
+/// Sets of classes at the level that is judged, the usual way; nothing of a model that certifies none, or
+/// too few cells to leave any class out.
+fn sets(predictor: &Predictor) -> Result<Option<Conformal>> {
+    let Ok(trust) = predictor.trust() else { return Ok(None) };
+    let sets = Conformal::fit(&trust.certifying, &SETS_BY[0], SETS_LEVEL)?;
+    Ok((!sets.is_void()).then_some(sets))
+}
+
+/// How often the sets of answers hold the right class.
+fn covered(sets: &Conformal, labels: &[usize], probabilities: &[f32], marks: &[Marks]) -> Covered {
+    let classes = probabilities.len() / labels.len();
+    let images = labels.iter().zip(probabilities.chunks_exact(classes)).zip(marks);
+    Covered::count(
+        sets,
+        classes,
+        images.map(|((label, row), marks)| (*label, undivided(row, marks.temperature), marks.poor)),
+    )
 }
 
 /// What the model's own thresholds refer by default; `None` where it carries none for how it is asked.

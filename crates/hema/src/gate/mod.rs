@@ -4,15 +4,14 @@
 //! Left out on purpose: choosing a policy. What is enough is for who uses the model to say.
 
 mod junit;
+mod verdict;
 
 use std::path::PathBuf;
 
 use hema_core::error::{Error, Result, suggest};
 use hema_core::metrics::{self, ECE};
-use hema_core::provenance::Provenance;
-use hema_core::record::{ConditionScores, DataSummary, Evaluation, ModelSummary};
+use hema_core::record::{ConditionScores, Evaluation, SuiteScores};
 use hema_core::trust::{USUAL_SHARE, Wanted, promise};
-use serde::Serialize;
 
 use crate::certify;
 use crate::classifier::Classifier;
@@ -23,6 +22,7 @@ use crate::split_choice::choose_part;
 use crate::watch::Watch;
 
 pub use junit::junit;
+pub use verdict::{Rule, Side, Unit, Verdict};
 
 /// Labelled images that a model is judged on.
 #[derive(Clone, Debug)]
@@ -33,88 +33,6 @@ pub struct Judged {
     pub split: Option<PathBuf>,
     /// `train`, `val`, `test` or `all`; by default `val` where there is a split, else all.
     pub part: Option<String>,
-}
-
-/// What a gate says of a model.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct Verdict {
-    /// Whether every rule holds.
-    pub passes: bool,
-    /// Every rule, in the order of the policy.
-    pub rules: Vec<Rule>,
-    /// The model that was judged.
-    pub model: ModelSummary,
-    /// The model that it was compared with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub baseline: Option<ModelSummary>,
-    /// The images that it was judged on.
-    pub data: DataSummary,
-    /// Who judged.
-    pub provenance: Provenance,
-}
-
-/// One rule of a policy, and whether it holds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Rule {
-    /// Subject, in words.
-    pub name: String,
-    /// What was found; `None` where it cannot be told.
-    pub found: Option<f64>,
-    /// End of the interval that is compared; what was found itself where that is a count.
-    pub bound: Option<f64>,
-    /// What the policy asks for.
-    pub wanted: Side,
-    /// What the numbers are.
-    pub unit: Unit,
-    /// Whether it holds.
-    pub passes: bool,
-    /// What else there is to know.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub remark: String,
-}
-
-/// A number and the side of it that is good.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    /// As much or more.
-    AtLeast(f64),
-    /// As much or less.
-    AtMost(f64),
-}
-
-/// What the numbers of a rule are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Unit {
-    /// Images.
-    Images,
-    /// A share, 0 to 1.
-    Share,
-    /// A difference of two shares, -1 to 1.
-    Difference,
-}
-
-impl Rule {
-    fn new(
-        name: impl Into<String>,
-        found: Option<f64>,
-        bound: Option<f64>,
-        wanted: Side,
-        unit: Unit,
-    ) -> Self {
-        let passes = bound.is_some_and(|bound| match wanted {
-            Side::AtLeast(least) => bound >= least,
-            Side::AtMost(most) => bound <= most,
-        });
-        Self { name: name.into(), found, bound, wanted, unit, passes, remark: String::new() }
-    }
-
-    fn remark(self, remark: impl Into<String>) -> Self {
-        Self { remark: remark.into(), ..self }
-    }
 }
 
 /// Judges a model, by a policy, on labelled images, beside another model where the policy asks for one.
@@ -259,7 +177,7 @@ fn of_accuracy(gate: &Gate, evaluation: &Evaluation) -> Vec<Rule> {
 }
 
 /// The scores of a suite, which a policy names or gives the file of.
-fn suite<'a>(evaluation: &'a Evaluation, wanted: &str) -> Option<&'a hema_core::record::SuiteScores> {
+fn suite<'a>(evaluation: &'a Evaluation, wanted: &str) -> Option<&'a SuiteScores> {
     let name = crate::evaluate::find_suite(wanted).map(|suite| suite.name).ok()?;
     evaluation.suites.iter().find(|suite| suite.name == name)
 }
@@ -276,12 +194,16 @@ fn of_promise(
     let (_, indices) = choose_part(&source, model.path(), judged.split.as_deref(), judged.part.as_deref())?;
     let table = certify::certifying(model, &model.load(&source, indices.as_deref(), watch)?)?;
     let limits = certify::limits(model, USUAL_SHARE);
-    let found = promise(&table, limits, Wanted::new(wanted.max_risk, wanted.confidence)?);
+    let asked = Wanted::new(wanted.max_risk, wanted.confidence)?;
+    let found = promise(&table, limits, asked);
     let coverage = Some(found.kept.map_or(0.0, |kept| kept.coverage));
-    let [risk, confidence] =
-        [wanted.max_risk, wanted.confidence].map(|share| format!("{:.1} %", 100.0 * share));
-    let name = format!("kept with a promise of {risk} risk at {confidence} confidence");
-    let rule = Rule::new(name, coverage, coverage, Side::AtLeast(wanted.least), Unit::Share);
+    let rule = Rule::new(
+        format!("kept with {}", asked.in_words()),
+        coverage,
+        coverage,
+        Side::AtLeast(wanted.least),
+        Unit::Share,
+    );
     Ok(match found.kept {
         Some(kept) => rule.remark(format!("{} images, {} wrong", kept.images, kept.errors)),
         None => rule.remark(format!(

@@ -4,12 +4,11 @@ use std::fmt;
 
 use hema_core::calibrate;
 use hema_core::error::Result;
-use hema_core::trust::{Answered, Marks, Trust, divided};
+use hema_core::trust::{Answered, Look, Marks, Trust, divided};
 use rayon::prelude::*;
 
 use super::images::Images;
-use super::{Edit, Output, Predictor, check_finite};
-use crate::model_file::Ensemble;
+use super::predictor::{Edit, Output, Predictor, check_finite};
 
 /// What a predictor makes of images.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,14 +50,6 @@ impl fmt::Display for Untrusted {
     }
 }
 
-/// Trust of the single model of an ensemble.
-pub(super) fn of_ensemble(ensemble: &Ensemble) -> Option<Trust> {
-    match &ensemble.members[..] {
-        [only] if ensemble.temperature == 1.0 => only.model.manifest.trust.clone(),
-        _ => None,
-    }
-}
-
 impl Predictor {
     /// What the model knows of how far its answers can be trusted, where that holds for how it is asked.
     ///
@@ -93,8 +84,7 @@ impl Predictor {
     ) -> Result<Answers> {
         let classes = self.classes.len();
         let trust = self.measuring();
-        let none = Marks { temperature: 1.0, unlike: 0.0, poor: 0.0 };
-        let mut marks = vec![none; if trust.is_some() { images.first().len() } else { 0 }];
+        let mut looks: Vec<Option<Look>> = vec![None; images.first().len()];
         let mut rows = vec![0.0; images.first().len() * classes];
         let weights: Vec<f32> = self.members.iter().flat_map(|member| member.weights.clone()).collect();
         self.each(images, edit, trust.is_some(), progress, &mut |output| {
@@ -103,21 +93,27 @@ impl Predictor {
                 *sum += weights[component] * value;
             }
             if let (Some(trust), Some((statistics, features))) = (trust, looked_at) {
-                marks[image] = trust.marks(&statistics, features);
+                looks[image] = Some(trust.look(&statistics, features));
             }
         })?;
         check_finite(&rows)?;
         if self.temperature != 1.0 {
             rows.chunks_exact_mut(classes).for_each(|row| calibrate::apply(self.temperature, row));
         }
-        for (row, marks) in rows.chunks_exact_mut(classes).zip(&marks) {
-            row.copy_from_slice(&divided(&logarithms(row), marks.temperature));
+        let mut marks = Vec::new();
+        if let Some(trust) = trust {
+            for (row, look) in rows.chunks_exact_mut(classes).zip(looks.iter().flatten()) {
+                let raw = logarithms(row);
+                let of_image = trust.marks(look, &raw);
+                row.copy_from_slice(&divided(&raw, of_image.temperature));
+                marks.push(of_image);
+            }
         }
         Ok(Answers { rows, marks })
     }
 
-    /// What the model makes of labelled images before any trust is applied, to fit trust with. `severity` says
-    /// how badly an edit damages them, 0 for not at all.
+    /// What the model makes of labelled images before any trust is applied, to fit trust with. `severity`
+    /// says how badly an edit damages them, 0 for not at all.
     ///
     /// # Errors
     /// The errors of [`predict`](Self::predict).

@@ -2,6 +2,7 @@
 
 use hema::metrics::{Kept, REFERRED, RISK, Selective};
 use hema::record::Evaluation;
+use hema::trust::{Covered, Held};
 
 use crate::output::percent;
 
@@ -33,6 +34,26 @@ pub(super) fn selective_rows(evaluation: &Evaluation) -> Vec<Vec<String>> {
     };
     let rows = evaluation.selective().into_iter().map(row);
     std::iter::once([header.to_vec(), caught.to_vec()].concat()).chain(rows).collect()
+}
+
+/// Rows of the table of sets of classes, its head first; the head alone of a model that certifies none.
+pub(super) fn set_rows(evaluation: &Evaluation) -> Vec<Vec<String>> {
+    let header =
+        ["images", "hold the right class", "95 % interval", "least of a class", "classes", "one alone"];
+    let row = |(images, covered): (&str, Covered)| {
+        let [low, high] = covered.all.interval();
+        let least = covered.by_class.iter().filter_map(Held::share).reduce(f64::min);
+        vec![
+            if images == "unchanged" { images.to_owned() } else { format!("suite {images}") },
+            covered.all.share().map_or("-".into(), percent),
+            format!("{} to {}", percent(low), percent(high)),
+            least.map_or("-".into(), percent),
+            format!("{:.2}", covered.mean_size()),
+            percent(covered.single()),
+        ]
+    };
+    let rows = evaluation.sets().into_iter().map(row);
+    std::iter::once(header.map(String::from).to_vec()).chain(rows).collect()
 }
 
 /// The rows of some images, under their name.

@@ -120,6 +120,13 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
         printer.result("");
         printer.result("what low probabilities find: errors by how many images a person looks at");
         printer.result(&table(&kept::selective_rows(evaluation)));
+        let sets = kept::set_rows(evaluation);
+        if sets.len() > 1 {
+            printer.result("");
+            printer
+                .result("sets that should hold the right class of 99 % of images like the certifying ones");
+            printer.result(&table(&sets));
+        }
     }
     tell_what_was_assumed(evaluation, unchanged, printer);
     Ok(())

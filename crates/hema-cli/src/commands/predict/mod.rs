@@ -1,5 +1,6 @@
 //! `hema predict`: classes and probabilities of new images, as a table.
 
+mod doubt;
 mod gallery;
 mod print;
 mod referral;
@@ -54,17 +55,17 @@ pub(crate) struct Args {
     /// [default: 0.03 where the model carries thresholds]
     #[arg(long, value_name = "SHARE", value_parser = parse_share)]
     max_refer: Option<f64>,
-    /// Largest share of wrong names among the images that are not referred, as in 0.01, promised by cells that
-    /// the model was not fitted on (`hema certify` promises by your own): those of the lowest probabilities are
-    /// referred, the poorest pictures, and those that are least like training's cells
+    /// Largest share of wrong names among the images that are not referred, as in 0.01, promised by cells
+    /// that the model was not fitted on (`hema certify` promises by your own): those of the lowest
+    /// probabilities are referred, the poorest pictures, and those that are least like training's cells
     #[arg(long, value_name = "SHARE", value_parser = parse_between, conflicts_with_all = ["sure", "max_refer"])]
     max_risk: Option<f64>,
     /// Probability with which the promise of --max-risk holds
     #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value = "0.95")]
     #[arg(requires = "max_risk")]
     confidence: f64,
-    /// Add the column `set`: the classes, the most probable first and a bar between two, that hold the right one
-    /// with this probability, as in 0.99
+    /// Add the column `set`: the classes, the most probable first and a bar between two, that hold the right
+    /// one with this probability, as in 0.99
     #[arg(long, value_name = "LEVEL", value_parser = parse_between)]
     sets: Option<f64>,
     /// How sets are made (see `hema list sets`)
@@ -151,26 +152,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         rescaling: classified.rescaling.as_ref(),
     };
     // the table first: it stays where the page does not fit
-    match out {
-        Some(path) => {
-            file::write_atomic(path, |w| table.write(w))?;
-            let answers = rows.iter().filter(|row| row.answer.is_some()).count();
-            let without = rows.len() - answers;
-            let without = match without {
-                0 => String::new(),
-                1 => " and 1 row without one".to_owned(),
-                n => format!(" and {n} rows without one"),
-            };
-            printer.note(&format!("{answers} predictions{without}: {}", path.display()));
-            if !printer.is_json() {
-                printer.result(&counts(classes, rows, referral.refers()));
-            }
-        }
-        None if !printer.is_json() => {
-            printer.write_result(|out| table.write(out));
-        }
-        None => {}
-    }
+    hand_out(&table, out, printer)?;
     if let Some(page) = &args.page {
         let written = out.map(PathBuf::as_path);
         let subject = gallery::Subject { model: &model, warnings, referral: &referral, table: written };
@@ -184,6 +166,28 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.next(&command);
     }
     Ok(Status::Done)
+}
+
+/// Writes the table into a file and says what is in it, or prints it.
+fn hand_out(table: &Table, out: Option<&PathBuf>, printer: &Printer) -> Result<()> {
+    let Some(path) = out else {
+        if !printer.is_json() {
+            printer.write_result(|out| table.write(out));
+        }
+        return Ok(());
+    };
+    file::write_atomic(path, |w| table.write(w))?;
+    let answers = table.rows.iter().filter(|row| row.answer.is_some()).count();
+    let without = match table.rows.len() - answers {
+        0 => String::new(),
+        1 => " and 1 row without one".to_owned(),
+        n => format!(" and {n} rows without one"),
+    };
+    printer.note(&format!("{answers} predictions{without}: {}", path.display()));
+    if !printer.is_json() {
+        printer.result(&counts(table.classes, table.rows, table.refers));
+    }
+    Ok(())
 }
 
 /// Classifies the inputs with a bar for each phase.
@@ -313,9 +317,9 @@ impl Cell {
     }
 }
 
-/// The table's usual columns: `path,label,probability,<one a class>,refer,reason,runner_up,unlike,poor,model`,
-/// and behind them `set` where sets are asked for, `excluded` where the model chooses among some of its
-/// classes only, and `rescale` where it is shown another field of view.
+/// The table's usual columns: `path,label,probability,<one a class>,refer,reason,runner_up,unlike,poor,
+/// model`, and behind them `set` where sets are asked for, `excluded` where the model chooses among some of
+/// its classes only, and `rescale` where it is shown another field of view.
 fn usual_columns(model: &Classifier, has_sets: bool) -> Vec<(String, Cell)> {
     let fixed = [("path", Cell::Path), ("label", Cell::Label), ("probability", Cell::Probability)];
     let named = |(name, cell): (&str, Cell)| (name.to_owned(), cell);

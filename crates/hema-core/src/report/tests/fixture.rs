@@ -174,6 +174,7 @@ fn condition(
         right: right(&scores.confusion),
         kept: Vec::new(),
         selective: None,
+        sets: None,
         if_calibrated: std::collections::BTreeMap::new(),
         referred: None,
         scores,
