@@ -1,7 +1,7 @@
 //! What this machine could do at the level in use (`HEMA_CPU`): independent multiply-adds, loads and copies, on one
 //! core and on all. `layers` says what the kernels reach of it.
 
-#![allow(clippy::print_stdout)] // the result
+#![allow(unsafe_code, clippy::print_stdout)] // instructions of the processor; the result
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {

@@ -100,3 +100,30 @@ pub(crate) fn in_memory<V: Copy, const MR: usize, const NV: usize>(
     }
     sums
 }
+
+#[cfg(test)]
+mod tests {
+    use super::outer_rows;
+    use crate::simd::{Element, bf16};
+
+    /// Rows that tiles of one row get, of so many.
+    fn alone<E: Element>(wide: bool, rows: usize) -> usize {
+        let (mut left, mut alone) = (rows, 0);
+        while left > 0 {
+            let tile = outer_rows::<E>(wide, left);
+            alone += usize::from(tile == 1);
+            left -= tile;
+        }
+        alone
+    }
+
+    #[test]
+    fn tiles_of_an_outer_product_leave_no_more_than_three_rows_alone() {
+        for rows in 1..100 {
+            for wide in [false, true] {
+                assert!(alone::<f32>(wide, rows) <= 3 && alone::<bf16>(wide, rows) <= 3, "{wide} {rows}");
+            }
+        }
+        assert_eq!(alone::<f32>(false, 32), 0, "four tiles of six rows and two of four");
+    }
+}
