@@ -1,5 +1,5 @@
-//! What this machine could do at the level in use (`HEMA_CPU`): independent multiply-adds, loads and copies, on one
-//! core and on all. `layers` says what the kernels reach of it.
+//! What this machine could do at the level in use (`HEMA_CPU`): independent multiply-adds, loads and copies,
+//! on one core and on all. `layers` says what the kernels reach of it.
 
 #![allow(unsafe_code, clippy::print_stdout)] // instructions of the processor; the result
 

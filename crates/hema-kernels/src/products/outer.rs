@@ -1,8 +1,8 @@
 //! Outer products summed over rows: the gradient of the weights.
 //!
-//! Rows of both sides are read in place; the sums of a tile of 8 rows and 2 or 3 vectors (6 x 2 where there are
-//! 16 registers) stay in registers over the rows of the block. Of a narrow type a word is a value and its neighbour in the next row, joined
-//! beforehand ([`OuterRows`]).
+//! Rows of both sides are read in place; the sums of a tile of 8 rows and 2 or 3 vectors (6 x 2 where there
+//! are 16 registers) stay in registers over the rows of the block. Of a narrow type a word is a value and its
+//! neighbour in the next row, joined beforehand ([`OuterRows`]).
 
 use std::marker::PhantomData;
 

@@ -28,16 +28,17 @@ pub(crate) fn uses_amx<E: Element>() -> bool {
     level() == Level::Amx && E::PER_WORD == 2
 }
 
-/// The most rows a tile of two vectors has where there are 16 registers: 12 sums, two vectors of the right-hand
-/// side and one of the left leave a register over. With four rows of three vectors the compiler kept two broadcasts
-/// alive and a sum in memory (docs/experiments/0044-sixteen-registers.md).
+/// The most rows a tile of two vectors has where there are 16 registers: 12 sums, two vectors of the
+/// right-hand side and one of the left leave a register over. With four rows of three vectors the compiler
+/// kept two broadcasts alive and a sum in memory (docs/experiments/0044-sixteen-registers.md).
 pub(crate) const FEW_REGISTER_ROWS: usize = 6;
 
 /// Vectors in a full panel of a product whose sums are in 32 registers.
 const PANEL_VECTORS: usize = 3;
 
-/// Vectors in a full panel where there are 16 registers, or where pairs of `bf16` are multiplied half by half: the
-/// halves need registers, too. Where there are 32 of these, only outer products of pairs gain from it.
+/// Vectors in a full panel where there are 16 registers, or where pairs of `bf16` are multiplied half by
+/// half: the halves need registers, too. Where there are 32 of these, only outer products of pairs gain from
+/// it.
 const NARROW_PANEL_VECTORS: usize = 2;
 
 /// Vectors in a full panel where products go to tiles, of whose sums four are at hand, two by two.
@@ -61,8 +62,8 @@ pub(crate) fn outer_widest<E: Element>() -> usize {
     }
 }
 
-/// Rows of the next tile of an outer product, of those that are left: eight where there are 32 registers, else six
-/// of values or four of pairs, and so that no more than three are left for tiles of one row.
+/// Rows of the next tile of an outer product, of those that are left: eight where there are 32 registers,
+/// else six of values or four of pairs, and so that no more than three are left for tiles of one row.
 pub(crate) fn outer_rows<E: Element>(wide: bool, left: usize) -> usize {
     match left {
         8.. if wide => 8,
