@@ -73,10 +73,9 @@ impl<E: Element> Kernel for Product<'_, E> {
             unsafe {
                 match (S::WIDE, E::PER_WORD, width) {
                     _ if !columns.contains(&i) => {}
-                    (true, _, 1) => task.run::<S, REGISTER_ROWS, 1>(s),
+                    (true, _, 1) | (false, 1, 1) => task.run::<S, REGISTER_ROWS, 1>(s),
                     (true, _, 2) => task.run::<S, REGISTER_ROWS, 2>(s),
                     (true, _, _) => task.run::<S, REGISTER_ROWS, 3>(s),
-                    (false, 1, 1) => task.run::<S, REGISTER_ROWS, 1>(s),
                     (false, 1, _) => task.run::<S, FEW_REGISTER_ROWS, 2>(s),
                     // the halves of pairs take registers as well
                     (false, _, 1) => task.run::<S, 4, 1>(s),
