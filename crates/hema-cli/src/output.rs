@@ -236,6 +236,7 @@ impl Watch for Bars<'_> {
             Phase::Measuring => ("auditing", "images"),
             Phase::Comparing => ("comparing", "images"),
             Phase::AskingModel => ("asking the model", "images"),
+            Phase::Rescaling => ("trying fields of view", "images"),
             _ => ("working", "images"),
         };
         if self.bar.as_ref().is_none_or(|(shown, _)| *shown != name) {

@@ -9,7 +9,7 @@
 //! | operators | [`corrupt`], [`augment`], [`suite`], [`tta`], [`synthetic`], [`preview`] |
 //! | data sets | [`data`], [`split`], [`sampler`] |
 //! | judging data | [`audit`], [`likeness`], [`seen`] |
-//! | judging models | [`metrics`], [`calibrate`], [`prevalence`], [`record`] |
+//! | judging models | [`metrics`], [`calibrate`], [`trust`], [`prevalence`], [`rescale`], [`record`] |
 //! | pages | [`report`] |
 //!
 //! Nothing here knows a neural network, a command line or a network socket; nothing here prints, exits or
@@ -48,6 +48,8 @@ pub mod calibrate;
 pub mod metrics;
 pub mod prevalence;
 pub mod record;
+pub mod rescale;
+pub mod trust;
 
 pub mod report;
 

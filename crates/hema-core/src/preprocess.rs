@@ -1,6 +1,7 @@
 //! From a picture of any size to the input of a model: crop, resize, enlarge, scale. A [`Preprocess`] is the
 //! one description of it: recipes make it, every model bundle holds it, and evaluation, prediction and export
-//! read it from there.
+//! read it from there. What another laboratory's pictures need on top, a [rescaled](Preprocess::rescale)
+//! field of view, is given at the call.
 //!
 //! Resizing follows Pillow's `Image.resize` bit for bit (antialiased, horizontal pass first, 22-bit
 //! fixed-point weights, 8-bit intermediate), so that a model exported to Python sees the same pixels there
@@ -17,10 +18,14 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::background::{self, Background};
 use crate::error::{Error, Result};
+use crate::image_op::Border;
 use crate::sample::Image;
 
 /// Largest model input side accepted, in pixels.
 const MAX_SIZE: usize = 4096;
+
+/// Smallest and largest factor that a field of view may be [rescaled](Preprocess::rescale) by.
+pub const RESCALE_LIMITS: [f64; 2] = [0.25, 2.0];
 
 /// From a decoded picture to a model's input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +52,11 @@ pub struct Preprocess {
     /// tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub white: Option<f64>,
+    /// Share of the sides of the region that is kept in place of the region itself, for pictures that were
+    /// cropped more loosely (below 1) or more tightly (above 1) than those of training; beyond its border a
+    /// picture is mirrored. It is given at the call and never part of a model.
+    #[serde(skip)]
+    pub rescale: Option<f64>,
 }
 
 /// The region of a picture that is kept before resizing. Serialises as `"none"`, `"square"` or a side in
@@ -126,16 +136,17 @@ impl Crop {
     /// # Errors
     /// A crop of 0 pixels.
     pub fn apply(self, image: &Image) -> Result<Option<Image>> {
+        centred(image, self.sides(image))
+    }
+
+    /// Width and height of the region kept.
+    fn sides(self, image: &Image) -> (usize, usize) {
         let (width, height) = (image.width(), image.height());
-        let (kept_width, kept_height) = match self {
+        match self {
             Self::None => (width, height),
             Self::Square => (width.min(height), width.min(height)),
             Self::Pixels(side) => (width.min(side), height.min(side)),
-        };
-        if (kept_width, kept_height) == (width, height) {
-            return Ok(None);
         }
-        centre_crop(image, kept_width, kept_height).map(Some)
     }
 }
 
@@ -156,6 +167,7 @@ impl Preprocess {
             background: Background::Keep,
             enlarge: None,
             white: None,
+            rescale: None,
         }
     }
 
@@ -168,7 +180,8 @@ impl Preprocess {
     ///
     /// # Errors
     /// A side of 0 or over 4096, one to enlarge to that is smaller, a crop of 0 pixels, a mean that is not
-    /// finite, a standard deviation that is not finite and positive.
+    /// finite, a standard deviation that is not finite and positive, a factor to rescale by outside
+    /// [`RESCALE_LIMITS`].
     pub fn validate(&self) -> Result<()> {
         if self.size == 0 || self.size > MAX_SIZE {
             return Err(Error::new(format!("preprocess size is {} (expected 1 to {MAX_SIZE})", self.size)));
@@ -187,15 +200,23 @@ impl Preprocess {
         if let Some(std) = self.std.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
             return Err(Error::new(format!("preprocess std holds {std} (expected numbers above 0)")));
         }
+        let [least, most] = RESCALE_LIMITS;
+        if let Some(factor) = self.rescale.filter(|factor| !(least..=most).contains(factor)) {
+            return Err(Error::new(format!("rescale is {factor} (expected {least} to {most})")));
+        }
         Ok(())
     }
 
-    /// Crops a picture and resizes it to `size` x `size`.
+    /// Crops a picture, to a rescaled region where that is asked for, and resizes it to `size` x `size`.
     ///
     /// # Errors
     /// When `size` is 0.
     pub fn apply(&self, image: &Image) -> Result<Image> {
-        let cropped = self.crop.apply(image)?;
+        let (width, height) = self.crop.sides(image);
+        let rescaled = |side: usize| {
+            self.rescale.map_or(side, |factor| ((side as f64 * factor).round() as usize).max(1))
+        };
+        let cropped = centred(image, (rescaled(width), rescaled(height)))?;
         resize(cropped.as_ref().unwrap_or(image), self.size, self.size, self.filter)
     }
 
@@ -230,11 +251,26 @@ impl Preprocess {
     }
 }
 
-/// The centred region; both sides fit inside the image.
-fn centre_crop(image: &Image, width: usize, height: usize) -> Result<Image> {
-    let (left, top) = ((image.width() - width) / 2, (image.height() - height) / 2);
-    let rows = image.pixels().chunks_exact(image.width() * 3).skip(top).take(height);
-    Image::new(width, height, rows.flat_map(|row| &row[left * 3..][..width * 3]).copied().collect())
+/// The centred region of these sides, mirrored about the border pixels where it is larger than the image;
+/// `None` when it is the image.
+fn centred(image: &Image, (width, height): (usize, usize)) -> Result<Option<Image>> {
+    if (width, height) == (image.width(), image.height()) {
+        return Ok(None);
+    }
+    let seen = |wanted: usize, length: usize| {
+        // odd margins are the larger ones on the right and below, inside and outside
+        let first = (length as isize - wanted as isize) / 2;
+        (0..wanted as isize).map(move |i| Border::Mirror.inside(first + i, length))
+    };
+    let columns: Vec<usize> = seen(width, image.width()).collect();
+    let mut pixels = Vec::with_capacity(width * height * 3);
+    for y in seen(height, image.height()) {
+        let row = &image.pixels()[y * image.width() * 3..][..image.width() * 3];
+        for x in &columns {
+            pixels.extend_from_slice(&row[x * 3..][..3]);
+        }
+    }
+    Image::new(width, height, pixels).map(Some)
 }
 
 /// Resizes an image to `width` x `height`, whatever its proportions, as Pillow's `Image.resize` does.
@@ -397,6 +433,52 @@ mod tests {
     }
 
     #[test]
+    fn a_field_of_view_is_cut_or_mirrored_as_a_plain_loop_says() {
+        for (width, height) in [(10, 6), (7, 9), (1, 5), (2, 2)] {
+            let image = coordinates(width, height);
+            for factor in [0.25, 0.6, 0.75, 0.9, 1.0, 1.1, 1.35, 1.5, 2.0] {
+                let [kept_width, kept_height] =
+                    [width, height].map(|side| ((side as f64 * factor).round() as usize).max(1));
+                let found = centred(&image, (kept_width, kept_height)).unwrap();
+                let found = found.as_ref().unwrap_or(&image);
+                assert_eq!((found.width(), found.height()), (kept_width, kept_height));
+                // walks back and forth between the first and the last pixel, one step at a time
+                let plain = |kept: usize, side: usize, at: usize| {
+                    let (mut position, mut step) = (0, 1_i32);
+                    let start = at as i32 - (kept as i32 - side as i32) / 2;
+                    for _ in 0..start.abs() {
+                        let last = side as i32 - 1;
+                        if !(0..=last).contains(&(position + step)) {
+                            step = -step;
+                        }
+                        position += if last == 0 { 0 } else { step };
+                    }
+                    position as u8
+                };
+                for y in 0..kept_height {
+                    for x in 0..kept_width {
+                        let expected = [plain(kept_width, width, x), plain(kept_height, height, y), 0];
+                        assert_eq!(found.rgb(x, y), expected, "{width}x{height} by {factor} at {x},{y}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_rescaled_crop_shows_what_the_picture_has_around_it() {
+        let image = coordinates(40, 30);
+        let first = |crop, rescale, size| {
+            Preprocess { crop, rescale, ..Preprocess::imagenet(size) }.apply(&image).unwrap().rgb(0, 0)
+        };
+        assert_eq!(first(Crop::Pixels(20), None, 20), [10, 5, 0]);
+        assert_eq!(first(Crop::Pixels(20), Some(1.0), 20), [10, 5, 0]);
+        assert_eq!(first(Crop::Pixels(20), Some(1.5), 30), [5, 0, 0], "real pixels before mirrored ones");
+        assert_eq!(first(Crop::Pixels(20), Some(0.5), 10), [15, 10, 0]);
+        assert_eq!(first(Crop::Square, Some(1.2), 36), [2, 3, 0], "mirrored above, real on the left");
+    }
+
+    #[test]
     fn normalises_each_channel() {
         let preprocess =
             Preprocess { mean: [0.5, 0.0, 1.0], std: [0.5, 1.0, 2.0], ..Preprocess::imagenet(1) };
@@ -461,6 +543,8 @@ mod tests {
             Preprocess { crop: Crop::Pixels(0), ..good.clone() },
             Preprocess { mean: [f32::NAN, 0.0, 0.0], ..good.clone() },
             Preprocess { std: [0.0, 1.0, 1.0], ..good.clone() },
+            Preprocess { rescale: Some(0.2), ..good.clone() },
+            Preprocess { rescale: Some(f64::NAN), ..good.clone() },
         ] {
             assert!(bad.validate().is_err(), "{bad:?}");
         }

@@ -3,14 +3,18 @@
 //! Everything here is plain data that serialises to JSON. How the numbers are computed is in
 //! [`crate::metrics`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Notice, Skipped};
-use crate::metrics::{kept_under_all, mean};
+use crate::metrics::{Selective, kept_under_all, mean};
 use crate::prevalence::ClassWeight;
 use crate::provenance::Provenance;
+use crate::rescale::Rescaling;
 use crate::seen::Known;
 use crate::suite::RelativeErrors;
+use crate::trust::{Covered, Outcome};
 use crate::tta;
 
 pub use crate::metrics::{ClassScores, Excluded, Kept, Outcomes, ReliabilityBin, Scores};
@@ -119,6 +123,33 @@ impl Evaluation {
         kept
     }
 
+    /// How well probabilities tell right answers from wrong ones: on the unchanged images, and under each
+    /// suite in the mean over its conditions, each with the name of the images. Empty where the record does
+    /// not say.
+    pub fn selective(&self) -> Vec<(&str, Selective)> {
+        let unchanged = self.conditions.iter().filter(|condition| condition.corruption.is_none());
+        let unchanged = unchanged.filter_map(|condition| condition.selective).map(|own| ("unchanged", own));
+        let of_suite = |suite: &'_ SuiteScores| {
+            let of_suite = self.conditions.iter().filter(|condition| condition.is_of(&suite.name));
+            Selective::mean(&of_suite.filter_map(|condition| condition.selective).collect::<Vec<_>>())
+        };
+        let suites = self.suites.iter().filter_map(|suite| Some((&*suite.name, of_suite(suite)?)));
+        unchanged.chain(suites).collect()
+    }
+
+    /// How often sets of classes hold the right one: of the unchanged images, and of the conditions of each
+    /// suite together, each with the name of the images.
+    pub fn sets(&self) -> Vec<(&str, Covered)> {
+        let unchanged = self.conditions.iter().filter(|condition| condition.corruption.is_none());
+        let unchanged = unchanged.filter_map(|condition| Some(("unchanged", condition.sets.clone()?)));
+        let of_suite = |suite: &'_ SuiteScores| {
+            let of_suite = self.conditions.iter().filter(|condition| condition.is_of(&suite.name));
+            Covered::together(&of_suite.filter_map(|condition| condition.sets.as_ref()).collect::<Vec<_>>())
+        };
+        let suites = self.suites.iter().filter_map(|suite| Some((&*suite.name, of_suite(suite)?)));
+        unchanged.chain(suites).collect()
+    }
+
     /// How many operators training shares with a condition of a suite, and how many that condition has, where
     /// it shares some and not all of them; of several such conditions the one that shares most.
     pub fn shared_operators(&self, suite: &str) -> Option<[usize; 2]> {
@@ -223,6 +254,9 @@ pub struct ModelSummary {
     /// The classes that the model was told to choose among; empty where these are all it knows.
     #[serde(default)]
     pub among: Vec<String>,
+    /// How far the field of view of the images was changed for the model; `None` where nobody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rescale: Option<Rescaling>,
     /// What of the model was chosen or fitted on the very images that it is judged on: `epoch`,
     /// `temperature`, `weights`, `members`. The scores flatter it then. `None` in a record that does not
     /// know.
@@ -301,6 +335,14 @@ pub struct ConditionScores {
     pub thumbnail: String,
     /// The scores.
     pub scores: Scores,
+    /// The range in which 95 of 100 perfectly calibrated models would score on as many images, of the metrics
+    /// of calibration by their names; none under corruptions and in older records.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub if_calibrated: BTreeMap<String, [f64; 2]>,
+    /// What the model's own thresholds refer to a person by default; `None` of a model that carries none for how
+    /// it was asked, and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referred: Option<Outcome>,
     /// Which images are named rightly; none in older records.
     #[serde(default, skip_serializing_if = "Outcomes::is_empty")]
     pub right: Outcomes,
@@ -308,6 +350,12 @@ pub struct ConditionScores {
     /// empty for clean images, whose rows stand in the record itself, and in older records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Kept>,
+    /// How well the probabilities tell right answers from wrong ones; `None` in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selective: Option<Selective>,
+    /// How often the model's sets of classes hold the right one; `None` of a model that certifies nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sets: Option<Covered>,
 }
 
 impl ConditionScores {

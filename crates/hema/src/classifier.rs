@@ -11,14 +11,17 @@ use hema_core::likeness::{Likeness, Unlike};
 use hema_core::metrics::argmax;
 use hema_core::prevalence::ClassWeight;
 use hema_core::record::ModelSummary;
+use hema_core::rescale::{Rescale, Rescaling};
 use hema_core::seen::{Known, Seen};
+use hema_core::trust::{Marks, Trust};
 use hema_core::tta;
 use rayon::prelude::*;
 
 use crate::device;
 use crate::model_file::{self, Manifest};
 use crate::nn::Precision;
-use crate::predict::{Images, Predictor};
+use crate::predict::{Geometry, Images, Predictor, Untrusted};
+use crate::rescaling;
 use crate::train::{Unfinished, unfinished};
 use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
 
@@ -34,7 +37,6 @@ const AT_ONCE: usize = 256;
 /// ```no_run
 /// let model = hema::Classifier::open("runs/v2b0")?;
 /// for cell in model.classify(["cells.zip"])? {
-///     println!("{}: {} ({:.1} %)", cell.path(), cell.label(), 100.0 * cell.probability());
 /// }
 /// # Ok::<(), hema::Error>(())
 /// ```
@@ -47,6 +49,7 @@ pub struct Classifier {
     loading: LoadOptions,
     /// In place of the number that was white in training.
     white: Option<f64>,
+    rescale: Option<Rescale>,
 }
 
 /// Options for opening a [`Classifier`]: the device, the views, the classes that can occur.
@@ -59,6 +62,7 @@ pub struct ClassifierOptions {
     precision: Precision,
     loading: LoadOptions,
     white: Option<f64>,
+    rescale: Option<Rescale>,
 }
 
 /// The answer for one image.
@@ -70,6 +74,7 @@ pub struct Prediction {
     probabilities: Vec<f32>,
     excluded: f32,
     excluded_class: Option<usize>,
+    marks: Option<Marks>,
 }
 
 impl ClassifierOptions {
@@ -110,6 +115,13 @@ impl ClassifierOptions {
     /// else what the images tell.
     pub fn white(self, white: Option<f64>) -> Self {
         Self { white, ..self }
+    }
+
+    /// Shows the model another field of view of every image: by a factor (below 1 the middle of the picture,
+    /// above 1 the picture mirrored outwards), or by the one at which it is surest of the images of a call
+    /// together, see [`hema_core::rescale`]. By default images are shown as they came.
+    pub fn rescale(self, rescale: Rescale) -> Self {
+        Self { rescale: Some(rescale), ..self }
     }
 
     /// Keeps at most this many bytes of decoded images in memory, by default 4 GiB, or what
@@ -159,6 +171,7 @@ impl ClassifierOptions {
             classes,
             loading: self.loading,
             white: self.white,
+            rescale: self.rescale,
         })
     }
 }
@@ -192,6 +205,11 @@ impl Classifier {
     pub fn white(&self) -> Option<f64> {
         let trained = || self.manifests.iter().find_map(|manifest| manifest.preprocess.white);
         self.white.or_else(trained)
+    }
+
+    /// How far it changes the field of view of images, where that was asked for.
+    pub fn rescale(&self) -> Option<Rescale> {
+        self.rescale
     }
 
     /// The networks behind it, for probabilities without names and for features.
@@ -233,7 +251,12 @@ impl Classifier {
     /// Probabilities that are not numbers, as those of a damaged model.
     pub fn classify_images(&self, images: &[Image]) -> Result<Vec<Prediction>> {
         let named: Vec<_> = images.iter().map(|image| ("", image, None)).collect();
-        self.predict(&self.predictor.view_images(&named, None)?).collect()
+        let rescaling = self.find_rescaling(images.len(), &mut (), &|positions, geometry| {
+            let some: Vec<_> = positions.iter().map(|i| named[*i]).collect();
+            self.predictor.view_images(&some, geometry)
+        })?;
+        let shown = self.predictor.view_images(&named, Geometry::rescaled(rescaling.as_ref()))?;
+        self.predict(&shown).collect()
     }
 
     /// Lists inputs as one data set, with labels in the order of the model's classes. Nothing is decoded.
@@ -251,7 +274,16 @@ impl Classifier {
     /// A picture that cannot be read, unless those are skipped.
     pub fn load(&self, source: &Source, indices: Option<&[usize]>, watch: &mut dyn Watch) -> Result<Images> {
         tell(source.notices(), watch);
-        let images = self.load_at(source, indices, None, watch)?;
+        let total = indices.map_or(source.len(), <[usize]>::len);
+        let rescaling = self.find_rescaling(total, watch, &|positions, geometry| {
+            let positions: Vec<usize> = match indices {
+                None => positions.to_vec(),
+                Some(indices) => positions.iter().map(|i| indices[*i]).collect(),
+            };
+            self.predictor.load_as(source, Some(&positions), geometry, &self.loading, &|_| ())
+        })?;
+        let geometry = Geometry::rescaled(rescaling.as_ref());
+        let images = self.load_as(source, indices, geometry, watch)?.with_rescaling(rescaling);
         if let Some(warning) = skipped_images(images.first().skipped()) {
             watch.warn(&warning);
         }
@@ -259,17 +291,48 @@ impl Classifier {
         Ok(images)
     }
 
-    /// Decodes images at another size than the network's, to be changed there first.
-    pub(crate) fn load_at(
+    /// Decodes images in a geometry of their own.
+    pub(crate) fn load_as(
         &self,
         source: &Source,
         indices: Option<&[usize]>,
-        size: Option<usize>,
+        geometry: Geometry,
         watch: &mut dyn Watch,
     ) -> Result<Images> {
         let total = indices.map_or(source.len(), <[usize]>::len);
         let progress = from_any_thread(watch, Phase::Decoding, total);
-        self.predictor.load(source, indices, size, &self.loading, &progress)
+        self.predictor.load_as(source, indices, geometry, &self.loading, &progress)
+    }
+
+    /// Shows the model images in memory, with their field of view rescaled where that was asked for.
+    pub(crate) fn view(&self, data: &Dataset, watch: &mut dyn Watch) -> Result<Images> {
+        let rescaling = self.find_rescaling(data.len(), watch, &|positions, geometry| {
+            self.predictor.view_as(&data.subset(positions), geometry)
+        })?;
+        let images = self.predictor.view_as(data, Geometry::rescaled(rescaling.as_ref()))?;
+        Ok(images.with_rescaling(rescaling))
+    }
+
+    /// How far the field of view of so many images is to be changed, where that was asked for; `show` gives
+    /// those at some positions. What was found is told.
+    fn find_rescaling(
+        &self,
+        images: usize,
+        watch: &mut dyn Watch,
+        show: &dyn Fn(&[usize], Geometry) -> Result<Images>,
+    ) -> Result<Option<Rescaling>> {
+        let rescaling = match self.rescale {
+            None => return Ok(None),
+            Some(Rescale::Factor(factor)) => return Ok(Some(Rescaling::by(factor))),
+            Some(Rescale::Auto) => rescaling::find(&self.predictor, images, show, &mut |done, total| {
+                watch.progress(Phase::Rescaling, done, total);
+            })?,
+        };
+        watch.note(&rescaling.to_string());
+        if let Some(curve) = rescaling.curve_in_words() {
+            watch.note(&curve);
+        }
+        Ok(Some(rescaling))
     }
 
     /// Classifies loaded images, a few hundred at a time as the iterator is asked for more: memory stays
@@ -299,6 +362,7 @@ impl Classifier {
             tta: self.predictor.tta().name.to_owned(),
             adapted: self.predictor.adapts(),
             among: if possible.len() < self.classes.len() { possible } else { Vec::new() },
+            rescale: None,
             fitted_here: None,
             unfinished: self
                 .paths
@@ -317,6 +381,17 @@ impl Classifier {
         let of_members = self.manifests.iter().map(|manifest| &manifest.seen);
         let seen = of_members.fold(Seen::default(), |all, seen| all.and(seen));
         if seen.is_empty() { Ok(None) } else { seen.among(images).map(Some) }
+    }
+
+    /// What the model knows of how far its answers can be trusted, as it is asked here.
+    ///
+    /// # Errors
+    /// Why nothing is known.
+    pub fn trust(&self) -> Result<&Trust, Untrusted> {
+        match self.rescale {
+            None | Some(Rescale::Factor(1.0)) => self.predictor.trust(),
+            Some(_) => Err(Untrusted::Crop),
+        }
     }
 
     /// In what each image is plainly unlike those that the model was trained on, as it is shown them: a whole
@@ -397,7 +472,9 @@ impl Predictions<'_> {
         let count = if predictor.adapts() { data.len() } else { AT_ONCE.min(data.len() - self.next) };
         let positions: Vec<usize> = (self.next..self.next + count).collect();
         self.next += count;
-        let own = predictor.predict_unassumed(&self.images.subset(&positions), None, &mut |_| ())?;
+        let answers = predictor.answers(&self.images.subset(&positions), None, &mut |_| ())?;
+        let own = answers.rows;
+        let mut marks = answers.marks.into_iter();
         let mut probabilities = own.clone();
         predictor.restrict(&mut probabilities);
         let before = if predictor.adapts() { probabilities.clone() } else { Vec::new() };
@@ -413,6 +490,7 @@ impl Predictions<'_> {
                 probabilities: row.to_vec(),
                 excluded,
                 excluded_class,
+                marks: marks.next(),
             }
         };
         Ok(positions.iter().zip(rows).map(prediction).collect())
@@ -444,6 +522,25 @@ impl Prediction {
     /// Probability of every class, in the order of [`Classifier::classes`]; they sum to 1.
     pub fn probabilities(&self) -> &[f32] {
         &self.probabilities
+    }
+
+    /// Position of the second most probable class in [`Classifier::classes`].
+    pub fn runner_up(&self) -> usize {
+        let others = (0..self.probabilities.len()).filter(|class| *class != self.class);
+        // of equal ones the first
+        let order = |a: &usize, b: &usize| self.probabilities[*a].total_cmp(&self.probabilities[*b]);
+        others.rev().max_by(order).unwrap_or(self.class)
+    }
+
+    /// Name of the second most probable class.
+    pub fn runner_up_label(&self) -> &str {
+        &self.classes[self.runner_up()]
+    }
+
+    /// What the model tells of the image beside its class; `None` of a model that carries no trust, or none
+    /// for the views that it was asked over.
+    pub fn marks(&self) -> Option<&Marks> {
+        self.marks.as_ref()
     }
 
     /// Probability, 0 to 1, that the model gives to the classes that it was told not to choose, see

@@ -88,21 +88,26 @@ mod audit_model;
 mod command_line;
 mod distinct;
 mod logistic;
+mod rescaling;
 
 mod auditing;
+pub mod certify;
 mod classifier;
 pub mod evaluate;
+pub mod gate;
 pub mod model_card;
 pub mod run_folder;
 pub mod split_choice;
+pub mod trusting;
+
 pub mod training;
 
 pub use burn;
 pub use burn::tensor::Device;
 pub use hema_core::{
     Error, ErrorKind, Image, Result, audit, augment, background, calibrate, corrupt, data, error, file,
-    image_op, likeness, metrics, preprocess, prevalence, preview, provenance, record, report, rng, sample,
-    sampler, seen, split, spreadsheet, suite, synthetic, tta,
+    image_op, likeness, metrics, preprocess, prevalence, preview, provenance, record, report, rescale, rng,
+    sample, sampler, seen, split, spreadsheet, suite, synthetic, trust, tta,
 };
 pub use hema_kernels::CacheLines;
 

@@ -160,6 +160,7 @@ mod tests {
                 fitted_on: None,
                 seen: Seen::default(),
                 likeness: Likeness::default(),
+                trust: None,
                 origins: None,
                 trained: None,
                 metrics: [].into(),

@@ -26,6 +26,7 @@ use crate::recipe::Recipe;
 use crate::run_folder::{self, RunInfo, SPLIT, TRAINING};
 use crate::split_choice::{self, OfRun};
 use crate::train::{self, CHECKPOINT, Claimed, DIVERGED, Observer, Outcome, RECIPE, Start, Task};
+use crate::trusting;
 use crate::watch::{Phase, Watch, from_any_thread, skipped_images, tell};
 
 /// A classifier that is about to be trained.
@@ -387,6 +388,7 @@ impl Plan {
         if was_complete {
             observer.note("the run was complete already: nothing was left to train");
         }
+        trusting::add_to_run(&self.folder, &training, &val, &device, observer)?;
         observer.note(&format!("judging the model of epoch {best_epoch} on the validation images"));
         let model = Classifier::options().device(&device).open(&self.folder)?;
         let evaluation = evaluate_cropped(&model, &val, data)

@@ -21,6 +21,8 @@ pub enum Phase<'a> {
     Comparing,
     /// Classifying images by the model that an audit asks.
     AskingModel,
+    /// Classifying images at several factors, to find the one to rescale them by.
+    Rescaling,
 }
 
 /// Listener to the progress of work. Every method does nothing unless it is overridden; `()` ignores

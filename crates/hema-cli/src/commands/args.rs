@@ -10,6 +10,7 @@ use hema::error::{Error, ErrorKind, Result};
 use hema::evaluate::labels;
 use hema::model_file::{Manifest, run_of, series};
 use hema::predict::{Images, Predictor};
+use hema::rescale::Rescale;
 use hema::seen::{Known, Seen};
 use hema::train::{Unfinished, unfinished};
 use hema::{Classifier, Device, data, device, device_check, file, split_choice, tta};
@@ -21,6 +22,12 @@ use crate::places::Places;
 /// Where a command writes: a path, or `-` for the standard output.
 pub(crate) fn output() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().map(|path| if path.as_os_str() == "-" { file::STDOUT.into() } else { path })
+}
+
+/// A number above 0 and below 1, as a risk or a confidence.
+pub(crate) fn parse_between(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| "expected a number above 0 and below 1, as in 0.01".to_owned())
 }
 
 /// `--on-bad-image`.
@@ -165,8 +172,13 @@ impl ModelArgs {
         Places::default().reads(std::iter::once(&self.model).chain(&self.with))
     }
 
-    /// Opens the model.
+    /// Opens the model, to be shown images as they came.
     pub(crate) fn open(&self, printer: &Printer) -> Result<Classifier> {
+        self.open_for(None, printer)
+    }
+
+    /// Opens the model, to be shown another field of view of every image where that is asked for.
+    pub(crate) fn open_for(&self, rescale: Option<Rescale>, printer: &Printer) -> Result<Classifier> {
         let models: Vec<PathBuf> = std::iter::once(&self.model).chain(&self.with).cloned().collect();
         let mut options = Classifier::options()
             .device(&self.device.open(printer)?)
@@ -177,6 +189,9 @@ impl ModelArgs {
             .white(self.white.number);
         if let Some(views) = &self.tta {
             options = options.tta(views);
+        }
+        if let Some(rescale) = rescale {
+            options = options.rescale(rescale);
         }
         let mut together = !self.with.is_empty();
         for path in &models {
@@ -205,6 +220,16 @@ impl ModelArgs {
         }
         error
     }
+}
+
+/// `--rescale`.
+#[derive(clap::Args)]
+pub(crate) struct RescaleArg {
+    /// Show the model another field of view of every image: FACTOR below 1 takes the middle of the picture,
+    /// above 1 mirrors it outwards; `auto` takes the factor at which the model is surest of the images
+    /// together, for pictures of a laboratory that crops its cells otherwise than training's
+    #[arg(long, value_name = "auto|FACTOR")]
+    pub(crate) rescale: Option<Rescale>,
 }
 
 /// Says which models are those of runs that are not finished.

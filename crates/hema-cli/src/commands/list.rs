@@ -17,6 +17,7 @@ use hema::optim::RULES;
 use hema::recipe::{SCHEMAS, SHIPPED};
 use hema::sampler::SAMPLERS;
 use hema::suite::SUITES;
+use hema::trust::SETS_BY;
 use hema::tta::VIEW_SETS;
 use hema::weights::{PUBLISHED, Published};
 use hema_fetch::sets::SETS;
@@ -31,8 +32,8 @@ use crate::status::Status;
 pub(crate) struct Args {
     /// What to list; everything when left out
     kind: Option<String>,
-    /// Print the JSON Schema of a file that people write, `recipe` or `suite`, for editors that complete and
-    /// check TOML
+    /// Print the JSON Schema of a file that people write, `recipe`, `suite` or `gate`, for editors that
+    /// complete and check TOML
     #[arg(long, value_name = "FILE", conflicts_with = "kind")]
     schema: Option<String>,
 }
@@ -65,6 +66,7 @@ pub(crate) const KINDS: &[Kind] = &[
     ("losses", || TERMS.iter().map(|term| (term.name, term.about.into())).collect()),
     ("samplers", || SAMPLERS.iter().map(|sampler| (sampler.name, sampler.about.into())).collect()),
     ("metrics", || METRICS.iter().map(|m| (m.name, m.about.into())).collect()),
+    ("sets", || SETS_BY.iter().map(|by| (by.name, by.about.into())).collect()),
     ("datasets", || SETS.iter().map(|s| (s.name, format!("{} ({})", s.about, s.licence))).collect()),
     ("readers", || READERS.iter().map(|reader| (reader.name, reader.about.into())).collect()),
     ("exports", || EXPORTS.iter().map(|export| (export.name, export.about.into())).collect()),

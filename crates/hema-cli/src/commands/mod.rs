@@ -3,13 +3,16 @@
 mod args;
 mod audit;
 mod augment;
+mod calibrate;
 mod card;
+mod certify;
 mod challenge;
 mod data;
 mod download;
 mod ensemble;
 mod evaluate;
 mod export;
+mod gate;
 mod licences;
 pub(crate) mod list;
 mod predict;
@@ -44,8 +47,11 @@ pub(crate) enum Command {
     Tune(tune::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
+    Certify(certify::Args),
+    Gate(gate::Args),
     Ensemble(ensemble::Args),
     Soup(soup::Args),
+    Calibrate(calibrate::Args),
     Export(export::Args),
     Report(report::Args),
     Card(card::Args),
@@ -71,8 +77,11 @@ impl Command {
             Self::Tune(args) => tune::run(args, printer),
             Self::Evaluate(args) => evaluate::run(args, printer),
             Self::Predict(args) => predict::run(args, printer),
+            Self::Certify(args) => certify::run(args, printer),
+            Self::Gate(args) => gate::run(args, printer),
             Self::Ensemble(args) => ensemble::run(args, printer),
             Self::Soup(args) => soup::run(args, printer),
+            Self::Calibrate(args) => calibrate::run(args, printer),
             Self::Export(args) => export::run(args, printer),
             Self::Report(args) => report::run(args, printer),
             Self::Card(args) => card::run(args, printer),
@@ -95,8 +104,11 @@ impl Command {
             Self::Tune(args) => args.places(),
             Self::Evaluate(args) => args.places(),
             Self::Predict(args) => args.places(),
+            Self::Certify(args) => args.places(),
+            Self::Gate(args) => args.places(),
             Self::Ensemble(args) => args.places(),
             Self::Soup(args) => args.places(),
+            Self::Calibrate(args) => args.places(),
             Self::Export(args) => args.places(),
             Self::Report(args) => args.places(),
             Self::Card(args) => args.places(),

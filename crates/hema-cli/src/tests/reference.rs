@@ -65,7 +65,9 @@ fn tables(text: &mut String) {
 
 /// The tables and keys of the files that people write.
 fn files(text: &mut String) {
-    for (schema, example) in SCHEMAS.iter().zip(["recipes/v2b0.toml", "suites/dusty-lens.toml"]) {
+    for (schema, example) in
+        SCHEMAS.iter().zip(["recipes/v2b0.toml", "suites/dusty-lens.toml", "gates/laboratory.toml"])
+    {
         let name = schema.name;
         write!(
             text,

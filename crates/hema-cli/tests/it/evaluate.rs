@@ -41,13 +41,17 @@ fn an_evaluation_that_was_killed_goes_on_to_the_same_record() {
     first.wait().unwrap();
     assert!(!place.path("judged/evaluation.json").exists());
 
-    // another model may have the same description: its scores are not taken
+    // another model may have the same description, and this one be shown another crop: those scores are not
+    // taken
     place.train("--data cells --set seed=1 --out other").succeeds();
     std::fs::copy(&journal, place.path("kept")).unwrap();
-    let other = place.hema("evaluate other --data few --suite blood-c --out judged").succeeds();
-    assert!(!other.err.contains("going on"), "{other:?}");
-    std::fs::rename(place.path("kept"), &journal).unwrap();
-    std::fs::remove_file(place.path("judged/evaluation.json")).unwrap();
+    for (model, more) in [("other", ""), ("run", "--rescale 0.8")] {
+        let words = format!("evaluate {model} --data few --suite blood-c --out judged {more}");
+        let other = place.hema(&words).succeeds();
+        assert!(!other.err.contains("going on"), "{other:?}");
+        std::fs::copy(place.path("kept"), &journal).unwrap();
+        std::fs::remove_file(place.path("judged/evaluation.json")).unwrap();
+    }
 
     let said = place.hema(&words("judged")).succeeds();
     assert!(said.err.contains("going on with an evaluation that has judged "), "{said:?}");

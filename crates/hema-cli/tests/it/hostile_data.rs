@@ -29,7 +29,7 @@ fn an_image_cut_short_stops_or_is_skipped() {
 
     assert_eq!(place.hema("predict run cells").error(), train_error(&place, "cells"));
     let said = place.hema("predict run cells --on-bad-image skip").succeeds();
-    assert_eq!((said.err.as_str(), said.out.lines().count()), (warning, 65));
+    assert!(said.err.starts_with(warning) && said.out.lines().count() == 65, "{said:?}");
 
     place.write("cells/ig/0001.png", "");
     assert!(place.hema("evaluate run --data cells --part all").error().contains("is a truncated JPEG image"));
@@ -276,7 +276,10 @@ fn classes_that_differ_by_a_sign_are_judged_as_they_were_trained() {
     }
     place.train("--data signs --out run").succeeds();
     let table = place.hema("predict run signs").succeeds().out;
-    assert_eq!(table.lines().next(), Some("path,label,probability,CD34+,CD34-,refer,reason,model"));
+    assert_eq!(
+        table.lines().next(),
+        Some("path,label,probability,CD34+,CD34-,refer,reason,runner_up,unlike,poor,model")
+    );
     let is_right = |row: &&str| {
         let cells: Vec<&str> = row.split(',').collect();
         cells[0].starts_with(&format!("{}/", cells[1]))

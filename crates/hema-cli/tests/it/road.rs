@@ -28,6 +28,7 @@ fn a_run_says_how_it_goes_and_leaves_everything_behind() {
     training cnn_gap in fp32 into run
     train epoch # loss # val loss # val accuracy # % # images/s # s best accuracy so far
     done: best validation accuracy # % in epoch #
+    the model gets no thresholds of doubt: they take # images of training and as many in either half of validation, which has # and #
     judging the model of epoch # on the validation images
     report: run/report.html
     next: hema evaluate run --data cells --part test --suite degraded
@@ -135,7 +136,8 @@ fn every_image_of_data_without_a_split_is_judged() {
 fn predictions_are_a_table_with_one_row_an_image() {
     let place = Place::with_run();
     let said = place.hema("predict run cells --out new/predictions.csv").succeeds();
-    assert_eq!(said.err, "64 predictions: new/predictions.csv\n");
+    let without = "no image is referred to a person: the model carries no thresholds\n";
+    assert_eq!(said.err, format!("{without}64 predictions: new/predictions.csv\n"));
     let counts: usize = said.out.lines().map(|line| numbers(line)[0] as usize).sum();
     assert_eq!((said.out.lines().count(), counts), (8, 64));
 

@@ -30,6 +30,7 @@ mod reliability;
 mod excluded;
 mod honest;
 mod kept;
+mod selective;
 
 mod tally;
 
@@ -39,7 +40,9 @@ mod accuracy;
 mod auroc;
 mod balanced_accuracy;
 mod brier;
+mod classwise_ece;
 mod ece;
+mod ece_mass;
 mod macro_f1;
 mod nll;
 
@@ -49,6 +52,7 @@ mod values;
 
 mod scores;
 
+mod if_calibrated;
 mod resampled;
 
 #[cfg(test)]
@@ -58,10 +62,13 @@ pub use accuracy::ACCURACY;
 pub use auroc::AUROC;
 pub use balanced_accuracy::BALANCED_ACCURACY;
 pub use brier::BRIER;
+pub use classwise_ece::CLASSWISE_ECE;
 pub use confusion::ClassScores;
 pub use ece::ECE;
+pub use ece_mass::ECE_MASS;
 pub use excluded::{Excluded, ExcludedClass};
 pub use honest::calibration_error_by_chance;
+pub use if_calibrated::{OF_CALIBRATION, ranges_if_calibrated};
 pub use interval::{of_mean as interval_of_mean, of_mean_difference as interval_of_mean_difference, wilson};
 pub use kept::{Kept, THRESHOLDS, is_sure, kept_by_threshold, kept_under_all};
 pub use macro_f1::MACRO_F1;
@@ -75,5 +82,6 @@ pub use predictions::{Predictions, argmax};
 pub use reliability::ReliabilityBin;
 pub use resampled::with_intervals;
 pub use scores::{Scores, by_name, score};
+pub use selective::{REFERRED, RISK, Selective};
 pub use table::{METRICS, find, shown_in};
 pub use values::MetricValues;

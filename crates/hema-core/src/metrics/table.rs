@@ -4,14 +4,17 @@ use super::accuracy::ACCURACY;
 use super::auroc::AUROC;
 use super::balanced_accuracy::BALANCED_ACCURACY;
 use super::brier::BRIER;
+use super::classwise_ece::CLASSWISE_ECE;
 use super::ece::ECE;
+use super::ece_mass::ECE_MASS;
 use super::macro_f1::MACRO_F1;
 use super::metric::{Metric, Place};
 use super::nll::NLL;
 use crate::error::{Error, Result, suggest};
 
 /// Every metric, in the order of `hema list metrics`, of files and of tables.
-pub const METRICS: &[Metric] = &[ACCURACY, BALANCED_ACCURACY, MACRO_F1, AUROC, NLL, BRIER, ECE];
+pub const METRICS: &[Metric] =
+    &[ACCURACY, BALANCED_ACCURACY, MACRO_F1, AUROC, NLL, BRIER, ECE, ECE_MASS, CLASSWISE_ECE];
 
 /// The metric of this name.
 ///

@@ -26,6 +26,17 @@ const TERMS: &[Term] = &[
     term("Accuracy", &["accuracy"], "share of the images whose most probable class is the true one."),
     term("Augmentation", &["augmentation"], "random changes that training makes to its images."),
     term(
+        "AUGRC",
+        &["augrc"],
+        "errors among the accepted images as a share of all, in the mean over all thresholds: 0\u{202f}% is best; half \
+         the share of errors where probabilities say nothing.",
+    ),
+    term(
+        "AURC",
+        &["aurc"],
+        "share of errors among the accepted images, in the mean over all thresholds: 0\u{202f}% is best.",
+    ),
+    term(
         "AUROC",
         &["auroc"],
         "how well the probability of a class puts its images before all others: 1 is perfect, 0.5 is chance.",
@@ -100,6 +111,12 @@ const TERMS: &[Term] = &[
     ),
     term("Precision", &["precision"], "of the images given the name of a class, the share that deserves it."),
     term("Recall", &["recall"], "of the images of a class, the share that is found."),
+    term(
+        "Refer",
+        &["refer", "referred", "referring"],
+        "leave an image to a person, as the model is not sure of it.",
+    ),
+    term("Risk", &["risk"], "of the images that are left to the model, the share that is named wrongly."),
     term(
         "Rung",
         &["rung", "rungs", "rung-1", "rung-2"],

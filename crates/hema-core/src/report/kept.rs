@@ -4,7 +4,8 @@ use super::findings::Findings;
 use super::html::{aid, count, each, interval, percent, percent_bare, scroll_box, words};
 use super::plot::{Axis, Plot};
 use super::svg;
-use crate::metrics::Kept;
+use crate::metrics::{Kept, REFERRED, RISK, Selective};
+use crate::trust::{Covered, Held};
 
 /// The tables of the unchanged images, with their curve, and of each suite; nothing for a record from before
 /// there were any.
@@ -35,6 +36,90 @@ pub(super) fn draw(findings: &Findings) -> String {
              named rightly, with its 95\u{202f}% interval (Wilson). Choose the row whose errors you can bear, and look \
              at the lower end of its interval: it holds for images like these alone."
         ))
+        + &selective(findings)
+        + &sets(findings)
+}
+
+/// How well probabilities tell right answers from wrong ones; nothing where the record does not say.
+fn selective(findings: &Findings) -> String {
+    let of = findings.evaluation.selective();
+    if of.is_empty() {
+        return String::new();
+    }
+    let head = |text: &str| format!("<th scope=\"col\" class=\"n\">{text}</th>");
+    let caught = |share: f64| head(&format!("Errors caught by referring {:.0}\u{202f}%", share * 100.0));
+    let rows = each(of, |(images, Selective { aurc, augrc, coverage_at_risk, caught, .. })| {
+        let cell = |share: f64| format!("<td class=\"n\">{}</td>", percent(share));
+        let small = |share: f64| format!("<td class=\"n\">{:.2}\u{202f}%</td>", share * 100.0);
+        let caught = each(caught.unwrap_or([f64::NAN; REFERRED.len()]), cell);
+        let name = words(images);
+        format!(
+            "<tr><th scope=\"row\">{name}</th>{}{}{}{caught}</tr>",
+            small(augrc),
+            small(aurc),
+            cell(coverage_at_risk)
+        )
+    });
+    let columns = [head("AUGRC"), head("AURC"), head(&format!("Kept at {:.0}\u{202f}% risk", RISK * 100.0))]
+        .concat()
+        + &each(REFERRED, caught);
+    let caption = "Does a low probability find the errors?";
+    let table = format!(
+        "<table><caption>{caption}</caption><thead><tr><th scope=\"col\">Images</th>{columns}</tr></thead>\
+         <tbody>{rows}</tbody></table>"
+    );
+    scroll_box(caption, &table)
+        + &aid(
+            "The images of the lowest probabilities are referred to a person, and the errors among them are caught. Kept: \
+             the largest share of the images of which at most so many are named wrongly; it was found on these images and \
+             is no promise (<code>hema certify</code> makes one). Suites are means over their conditions.",
+        )
+}
+
+/// How often sets of classes hold the right one; nothing of a model that certifies none.
+fn sets(findings: &Findings) -> String {
+    let of = findings.evaluation.sets();
+    let Some((_, first)) = of.first() else { return String::new() };
+    let level = format!("{:.0}\u{202f}%", first.level * 100.0);
+    let classes = &findings.evaluation.data.classes;
+    let rows = each(&of, |(images, covered)| set_row(&words(images), covered, classes));
+    let head = |text: &str| format!("<th scope=\"col\" class=\"n\">{text}</th>");
+    let caption = format!("Sets of classes for {level} of the images");
+    let columns =
+        each(["Hold the right class", "Least of a class", "Mean size", "One class alone", "Several"], head);
+    let table = format!(
+        "<table><caption>{caption}</caption><thead><tr><th scope=\"col\">Images</th>{columns}</tr></thead>\
+         <tbody>{rows}</tbody></table>"
+    );
+    scroll_box(&caption, &table)
+        + &aid(format!(
+            "<code>hema predict --sets</code> gives every image the classes among which the right one should be, for {level} \
+             of images like those that certify the model. Several: of the sets with more than one class, the share that \
+             holds the right one. All conditions of a suite count together."
+        ))
+}
+
+fn set_row(name: &str, covered: &Covered, classes: &[String]) -> String {
+    let share = |held: &Held| percent(held.share().unwrap_or(f64::NAN));
+    let shares = classes.iter().zip(&covered.by_class);
+    let least = shares
+        .filter_map(|(class, held)| Some((class, held.share()?)))
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or(String::new(), |(class, share)| format!("{}<small>{}</small>", percent(share), words(class)));
+    let several = covered.by_size.iter().skip(1).fold(Held::default(), |sum, held| Held {
+        images: sum.images.saturating_add(held.images),
+        held: sum.held.saturating_add(held.held),
+    });
+    let range = interval(covered.all.interval()).unwrap_or_default();
+    format!(
+        "<tr><th scope=\"row\">{name}</th><td class=\"n\">{}<small>{range}</small></td><td class=\"n\">{least}</td>\
+         <td class=\"n\">{:.2}</td><td class=\"n\">{}</td><td class=\"n\">{}<small>{}</small></td></tr>",
+        share(&covered.all),
+        covered.mean_size(),
+        percent(covered.single()),
+        share(&several),
+        count(several.images)
+    )
 }
 
 /// The lowest probability of a row, in words.

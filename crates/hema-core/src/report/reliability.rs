@@ -4,7 +4,7 @@ use super::findings::{Findings, mean_probability};
 use super::honesty::error_by_chance;
 use super::html::{aid, count, counted, each, metric, metric_range, percent, probability, scroll_box, words};
 use super::svg::{self, Scale};
-use crate::metrics::{BRIER, ECE, Metric, NLL, ReliabilityBin, mean};
+use crate::metrics::{BRIER, CLASSWISE_ECE, ECE, ECE_MASS, Metric, NLL, ReliabilityBin, mean};
 use crate::record::ConditionScores;
 
 /// Bins with fewer predictions are drawn hollow: their accuracy is mostly chance.
@@ -63,7 +63,8 @@ pub(super) fn draw(findings: &Findings) -> String {
              names are right. Bars on the diagonal mean true probabilities; the orange part is what the model claims \
              and does not get right. Dashed bars hold fewer than 20 images. Below, where the probabilities lie. By \
              chance: true probabilities too have a calibration error, as a few images of 90\u{202f}% are never right \
-             in just 90\u{202f}%; below the number that stands there, an error shows nothing.",
+             in just 90\u{202f}%; below the number that stands there, an error shows nothing. True ones: the range of 95 of \
+             100 models whose probabilities are all true, on as many images.",
         )
 }
 
@@ -76,9 +77,7 @@ fn scores(groups: &[Group]) -> String {
                 _ => None,
             };
             let range = range.and_then(|range| metric_range(of, range));
-            let chance = (of.name == ECE.name).then(|| error_by_chance(&group.conditions));
-            let chance = chance.filter(|error| error.is_finite());
-            let chance = chance.map(|error| format!("by chance up to {}", percent(error)));
+            let chance = by_chance(of, &group.conditions);
             let below = each(range.into_iter().chain(chance), |text| format!("<small>{text}</small>"));
             format!("<td class=\"n\">{}{below}</td>", metric(of, mean(values).unwrap_or(f64::NAN)))
         });
@@ -86,6 +85,8 @@ fn scores(groups: &[Group]) -> String {
     };
     let rows = [
         row(&ECE, "mean distance of the bars from the diagonal (ECE); 0 is best"),
+        row(&ECE_MASS, "the same with as many images in every bar"),
+        row(&CLASSWISE_ECE, "the same of every class's probability, mean over the classes"),
         row(&NLL, "negative log-likelihood: punishes confident mistakes hardest; 0 is best"),
         row(&BRIER, "squared distance of the probabilities from the truth; 0 is best, 2 is worst"),
     ]
@@ -96,6 +97,18 @@ fn scores(groups: &[Group]) -> String {
          <tbody>{rows}</tbody></table>"
     );
     scroll_box("Scores of the probabilities", &table)
+}
+
+/// What a metric would be by chance if every probability were true.
+fn by_chance(of: &Metric, conditions: &[&ConditionScores]) -> Option<String> {
+    if let [only] = conditions
+        && let Some([low, high]) = only.if_calibrated.get(&of.key())
+    {
+        return Some(format!("true ones: {} to {}", metric(of, *low), metric(of, *high)));
+    }
+    let chance = (of.name == ECE.name).then(|| error_by_chance(conditions));
+    let chance = chance.filter(|error| error.is_finite());
+    chance.map(|error| format!("by chance up to {}", percent(error)))
 }
 
 /// What the bars of a diagram show.

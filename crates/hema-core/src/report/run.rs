@@ -6,7 +6,8 @@ use super::html::{
 };
 use super::run_report::RunReport;
 use super::{
-    assumed, classes, curves, kept, matrix, reliability, suites, training_data, unreadable, verdict,
+    assumed, classes, curves, kept, matrix, referred, reliability, rescaling, suites, training_data,
+    unreadable, verdict,
 };
 use crate::metrics::{METRICS, Metric, Scores};
 use crate::provenance::Provenance;
@@ -53,9 +54,18 @@ pub(super) fn draw(run: &RunReport, outline: &Outline) -> String {
     let sections = [
         ("summary", "Model and data".into(), summary(run)),
         ("degraded", "Degraded images".into(), degraded(&findings)),
-        ("kept", "How many images can be left to it?".into(), kept::draw(&findings)),
+        (
+            "kept",
+            "How many images can be left to it?".into(),
+            referred::draw(&findings) + &kept::draw(&findings),
+        ),
         ("classes", format!("Classes{on}"), of_shown(&|c| classes::table(&findings, &c.scores))),
         ("weights", "What the class weights changed".into(), assumed::weights(&findings)),
+        (
+            "crop",
+            rescaling::TITLE.into(),
+            run.evaluation.model.rescale.as_ref().map_or(String::new(), rescaling::draw),
+        ),
         ("confusion", format!("Confusion{on}"), confusions(&findings)),
         ("mistakes", "Most confident mistakes".into(), gallery(&findings)),
         (

@@ -152,6 +152,10 @@ mod tests {
             scores: scores.unwrap(),
             right: Outcomes::new(&[0, 1], &[0, 0]),
             kept: Vec::new(),
+            selective: None,
+            sets: None,
+            if_calibrated: std::collections::BTreeMap::new(),
+            referred: None,
         };
         Judged { identity: identity.into(), condition }
     }

@@ -1,11 +1,12 @@
 //! The scores of a model on labelled images, unchanged and under every condition of the suites asked for.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use hema_core::Image;
 use hema_core::data::{Dataset, Notice, Skipped};
 use hema_core::error::{Error, Result};
-use hema_core::metrics::{self, Outcomes, Predictions, argmax};
+use hema_core::metrics::{self, Outcomes, Predictions, Selective, argmax};
 use hema_core::provenance::Provenance;
 use hema_core::record::{
     ConditionScores, DataSummary, EVALUATION_FORMAT, Evaluation, Mistake, ModelSummary, Speed, SuiteScores,
@@ -13,14 +14,18 @@ use hema_core::record::{
 use hema_core::report;
 use hema_core::seen::Known;
 use hema_core::suite::{self, Suite};
+use hema_core::trust::{Conformal, Covered, Marks, Outcome, SETS_BY, USUAL_SHARE, undivided};
 
 use super::assumed::{Assumed, assume};
 use super::journal::{Journal, Judged};
 use super::suites::{self, SEED};
-use crate::predict::{Edit, Images, Predictor};
+use crate::predict::{Answers, Edit, Images, Predictor};
 
 /// Most mistakes kept with their picture.
 const MISTAKES: usize = 24;
+
+/// Level of the sets of classes that are judged.
+const SETS_LEVEL: f64 = 0.99;
 
 /// The subject of an evaluation, as the record states it.
 #[derive(Clone, Debug)]
@@ -73,18 +78,22 @@ pub(super) fn judge(
     let labels = labels(data)?;
     check_possible(predictor, data, &labels)?;
     let started = Instant::now();
-    let own = predictor.predict_unassumed(images, None, &mut |done| progress("unchanged images", done))?;
+    let Answers { rows: own, marks, .. } =
+        predictor.answers(images, None, &mut |done| progress("unchanged images", done))?;
     let speed = Speed {
         images: data.len() as u64,
         seconds: started.elapsed().as_secs_f64(),
         precision: predictor.precision().name().to_owned(),
     };
     let Assumed { probabilities: clean, excluded, adaptation } = assume(predictor, &labels, own)?;
+    let referred = referred(predictor, &labels, &clean, &marks);
     let mistakes = mistakes(data, &labels, &clean)?;
     let training = &subject.model.augmentations;
     let predictions =
         Predictions { classes: predictor.classes().to_vec(), labels: labels.clone(), probabilities: clean };
-    let mut judge = Judge { predictor, labels, training, journal, progress };
+    let sets = sets(predictor)?;
+    let of_clean = sets.as_ref().map(|sets| covered(sets, &labels, &predictions.probabilities, &marks));
+    let mut judge = Judge { predictor, sets, labels, training, journal, progress };
     let clean = ConditionScores {
         suite: "clean".into(),
         corruption: None,
@@ -94,8 +103,12 @@ pub(super) fn judge(
         is_drawn: false,
         thumbnail: String::new(),
         scores: metrics::with_intervals(metrics::score(&predictions)?, &predictions),
+        if_calibrated: metrics::ranges_if_calibrated(&predictions),
+        referred,
         right: Outcomes::new(&predictions.labels, &predictions.predicted()),
         kept: Vec::new(),
+        selective: Some(Selective::new(&predictions)),
+        sets: of_clean,
     };
     let mut suites = Vec::new();
     let mut conditions = Vec::new();
@@ -136,6 +149,8 @@ pub(super) fn judge(
 /// Judges one condition after the other.
 struct Judge<'a> {
     predictor: &'a Predictor,
+    /// Sets of classes, where the model certifies them.
+    sets: Option<Conformal>,
     labels: Vec<usize>,
     /// Operators of the training recipe.
     training: &'a [String],
@@ -162,8 +177,12 @@ impl Judge<'_> {
             return Ok(known.clone());
         }
         let edit: Edit = &|index, image: &mut Image| condition.apply(image, SEED, index as u64);
-        let probabilities =
-            self.predictor.predict(trial.images, Some(edit), &mut |done| (self.progress)(&name, done))?;
+        let Answers { rows: mut probabilities, marks, .. } =
+            self.predictor.answers(trial.images, Some(edit), &mut |done| (self.progress)(&name, done))?;
+        self.predictor.restrict(&mut probabilities);
+        self.predictor.weigh(&mut probabilities);
+        let sets = self.sets.as_ref().map(|sets| covered(sets, &self.labels, &probabilities, &marks));
+        let referred = referred(self.predictor, &self.labels, &probabilities, &marks);
         let classes = self.predictor.classes().to_vec();
         let predictions = Predictions { classes, labels: self.labels.clone(), probabilities };
         let mut example = trial.images.first().image(0)?;
@@ -178,8 +197,12 @@ impl Judge<'_> {
             is_drawn: condition.is_drawn(),
             thumbnail: report::thumbnail_png_base64(&example)?,
             scores: metrics::score(&predictions)?,
+            if_calibrated: BTreeMap::new(),
+            referred,
             right: Outcomes::new(&predictions.labels, &predictions.predicted()),
             kept: metrics::kept_by_threshold(&predictions),
+            selective: Some(Selective::new(&predictions)),
+            sets,
         };
         let judged = Judged { identity, condition };
         if let Some(journal) = &mut self.journal {
@@ -187,6 +210,43 @@ impl Judge<'_> {
         }
         Ok(judged)
     }
+}
+
+/// Sets of classes at the level that is judged, the usual way; nothing of a model that certifies none, or
+/// too few cells to leave any class out.
+fn sets(predictor: &Predictor) -> Result<Option<Conformal>> {
+    let Ok(trust) = predictor.trust() else { return Ok(None) };
+    let sets = Conformal::fit(&trust.certifying, &SETS_BY[0], SETS_LEVEL)?;
+    Ok((!sets.is_void()).then_some(sets))
+}
+
+/// How often the sets of answers hold the right class.
+fn covered(sets: &Conformal, labels: &[usize], probabilities: &[f32], marks: &[Marks]) -> Covered {
+    let classes = probabilities.len() / labels.len();
+    let images = labels.iter().zip(probabilities.chunks_exact(classes)).zip(marks);
+    Covered::count(
+        sets,
+        classes,
+        images.map(|((label, row), marks)| (*label, undivided(row, marks.temperature), marks.poor)),
+    )
+}
+
+/// What the model's own thresholds refer by default; `None` where it carries none for how it is asked.
+fn referred(
+    predictor: &Predictor,
+    labels: &[usize],
+    probabilities: &[f32],
+    marks: &[Marks],
+) -> Option<Outcome> {
+    let trust = predictor.trust().ok()?;
+    let thresholds = trust.thresholds(USUAL_SHARE);
+    let rows = probabilities.chunks_exact(predictor.classes().len());
+    let mut outcome = Outcome::default();
+    for ((row, label), marks) in rows.zip(labels).zip(marks) {
+        let named = argmax(row);
+        outcome.add(thresholds.question(&trust.doubts(row[named], marks)), named == *label);
+    }
+    Some(outcome)
 }
 
 /// The label of every image.

@@ -15,12 +15,13 @@ use hema_core::error::{Error, Result};
 use hema_core::file;
 use hema_core::provenance::Provenance;
 use hema_core::record::{Evaluation, ModelSummary};
+use hema_core::seen::Known;
 use hema_core::suite::{self, Suite};
 
 use crate::classifier::Classifier;
 use crate::command_line::command_line;
 use crate::device;
-use crate::predict::Images;
+use crate::predict::{Geometry, Images};
 use crate::recipe::read_suite;
 use crate::run_folder::{self, JOURNAL};
 use crate::split_choice::choose_part;
@@ -31,8 +32,8 @@ use judge::{Subject, Trial};
 pub use judge::labels;
 pub(crate) use suites::interval as accuracy_interval;
 
-/// Gives the images as a model sees them, or at a size of their own.
-type See<'a> = dyn Fn(Option<usize>, &mut dyn Watch) -> Result<Images> + 'a;
+/// Gives the images as a model sees them in a geometry.
+type See<'a> = dyn Fn(Geometry, &mut dyn Watch) -> Result<Images> + 'a;
 
 /// An evaluation that is about to be made: see [`evaluate`].
 #[must_use = "nothing is judged until `run`"]
@@ -170,9 +171,9 @@ impl<'a> Evaluating<'a> {
                 let (part, indices) =
                     choose_part(&source, model.path(), self.split.as_deref(), self.part.as_deref())?;
                 let names = (&*path.display().to_string(), &*part);
-                self.judge(names, &suites, watch, &|| source.all_notices(), &|size, watch| match size {
-                    None => model.load(&source, indices.as_deref(), watch),
-                    size => model.load_at(&source, indices.as_deref(), size, watch),
+                let images = model.load(&source, indices.as_deref(), watch)?;
+                self.judge(names, &images, &suites, watch, &|| source.all_notices(), &|geometry, watch| {
+                    model.load_as(&source, indices.as_deref(), geometry, watch)
                 })
             }
             Data::Images { data, name, cropped } => {
@@ -185,31 +186,37 @@ impl<'a> Evaluating<'a> {
                 }
                 let predictor = self.model.predictor();
                 let names = (&**name, self.part.as_deref().unwrap_or("all"));
-                self.judge(names, &suites, watch, &|| self.notices.clone(), &|size, _| match cropped {
-                    true => Ok(predictor.view_cropped(data)),
-                    false => predictor.view_at(data, size),
+                let notices = || self.notices.clone();
+                if *cropped {
+                    let images = predictor.view_cropped(data);
+                    return self.judge(names, &images, &suites, watch, &notices, &|_, _| Ok(images.clone()));
+                }
+                let images = self.model.view(data, watch)?;
+                self.judge(names, &images, &suites, watch, &notices, &|geometry, _| {
+                    predictor.view_as(data, geometry)
                 })
             }
         }
     }
 
     /// Judges images, from a data set and a part of these names, and writes the record where that is asked
-    /// for. `notices` says what was not used, once the images are there; `see` gives the images as the model
-    /// sees them, or at the size of its own that a suite damages images at.
+    /// for. `notices` says what was not used; `see` gives the images in other geometries: at the size of its
+    /// own that a suite damages images at, and as in training.
     fn judge(
         &self,
         (data, part): (&str, &str),
+        images: &Images,
         suites: &[Suite],
         watch: &mut dyn Watch,
         notices: &dyn Fn() -> Vec<Notice>,
         see: &See,
     ) -> Result<Evaluation> {
         let model = self.model;
-        let images = &see(None, watch)?;
+        let rescaling = images.rescaling();
         let mut at_size: BTreeMap<usize, Images> = BTreeMap::new();
         for size in suites.iter().filter_map(|suite| suite.size) {
             if let Entry::Vacant(entry) = at_size.entry(size) {
-                entry.insert(see(Some(size), watch)?);
+                entry.insert(see(Geometry { size: Some(size), ..Geometry::rescaled(rescaling) }, watch)?);
             }
         }
         let of_suite = |suite: &Suite| suite.size.and_then(|size| at_size.get(&size)).unwrap_or(images);
@@ -221,7 +228,6 @@ impl<'a> Evaluating<'a> {
         };
         let trials: Vec<Trial> = suites.iter().map(trial).collect::<Result<_>>()?;
         let provenance = Provenance::now(command_line(), device::name(model.predictor().device()));
-        let first = images.first().hash()?;
         let mut journal = match &self.out {
             Some(out) => Some(Journal::open(&out.join(JOURNAL), &key(model, &hash, &provenance)?)?),
             None => None,
@@ -235,12 +241,17 @@ impl<'a> Evaluating<'a> {
                  are not used"
             ));
         }
+        let (known, fitted_here) = match rescaling.filter(|rescaling| rescaling.changes()) {
+            // the model knows its own images by how it was shown them
+            Some(_) => relation(model, see(Geometry::default(), watch)?.first())?,
+            None => relation(model, images.first())?,
+        };
         let subject = Subject {
-            model: ModelSummary { fitted_here: model.predictor().fitted_on(&first), ..model.summary() },
+            model: ModelSummary { rescale: rescaling.cloned(), fitted_here, ..model.summary() },
             data: data.to_owned(),
             part: part.to_owned(),
-            hash: first,
-            known: model.known_of(images.first())?,
+            hash: images.first().hash()?,
+            known,
             synthetic: model.manifests().iter().any(|m| m.synthetic),
             notices: notices(),
             unreadable: self.unreadable.clone(),
@@ -268,6 +279,11 @@ impl<'a> Evaluating<'a> {
         }
         Ok(evaluation)
     }
+}
+
+/// How many images a model has seen, and what of it was chosen or fitted on them.
+fn relation(model: &Classifier, images: &Dataset) -> Result<(Option<Known>, Option<Vec<String>>)> {
+    Ok((model.known_of(images)?, model.predictor().fitted_on(&images.hash()?)))
 }
 
 /// Everything that decides the scores of a condition, beside the condition.

@@ -49,6 +49,7 @@ fn left_out(manifest: &Manifest) -> Result<Written> {
         fitted_on: _,
         seen: _,
         likeness: _,
+        trust,
         origins: _,
         trained: _,
         provenance: _,
@@ -68,6 +69,13 @@ fn left_out(manifest: &Manifest) -> Result<Written> {
     if *synthetic {
         warnings.push("this model was trained on drawn cells, and the folder does not say so".to_owned());
     }
+    if trust.is_some() {
+        warnings.push(
+            "this model divides its logits by a temperature of each image's own and knows which answers to refer to a \
+             person; timm does neither"
+                .to_owned(),
+        );
+    }
     let mut notes = vec![
         "left out: the classes' shares in training, which `--adapt-prevalence` needs, the prints of the images that the \
          model has seen, the recipe, the scores and the provenance"
@@ -81,8 +89,9 @@ fn left_out(manifest: &Manifest) -> Result<Written> {
 
 /// What is done to a picture that timm's transforms cannot say.
 fn not_in_transforms(preprocess: &Preprocess) -> Vec<String> {
-    // a background that is removed is refused
-    let Preprocess { size, crop, enlarge, white, filter: _, mean: _, std: _, background: _ } = preprocess;
+    // a background that is removed is refused, and no model holds a factor to rescale by
+    let Preprocess { size, crop, enlarge, white, filter: _, mean: _, std: _, background: _, rescale: _ } =
+        preprocess;
     let mut warnings = Vec::new();
     if let Crop::Pixels(side) = crop {
         warnings.push(format!(

@@ -8,6 +8,7 @@ use hema_core::metrics::{ECE, METRICS, calibration_error_by_chance, mean};
 use hema_core::provenance::Provenance;
 use hema_core::record::{ConditionScores, Evaluation, Speed, SuiteScores};
 use hema_core::seen::Known;
+use hema_core::trust::Outcome;
 use serde::{Deserialize, Serialize};
 
 use super::made::Made;
@@ -39,11 +40,17 @@ pub struct Judged {
     pub among: Vec<String>,
     /// Whether the classes were weighed by the images themselves.
     pub adapted: bool,
+    /// Factor that the field of view of the images was rescaled by, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rescale: Option<f64>,
     /// Every metric on the unchanged images.
     pub scores: Vec<Score>,
     /// The calibration error that a model with true probabilities stays below in 95 of 100 samples of as many
     /// images.
     pub ece_by_chance: Option<f64>,
+    /// What the model's own thresholds refer to a person of the unchanged images; `None` where it carries none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referred: Option<Outcome>,
     /// Every class that has images.
     pub classes: Vec<JudgedClass>,
     /// Scores under degradation.
@@ -115,6 +122,9 @@ pub struct JudgedSuite {
     pub change_interval: Option<[f64; 2]>,
     /// Mean expected calibration error.
     pub ece: f64,
+    /// What the model's own thresholds refer to a person; `None` where it carries none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referred: Option<Outcome>,
     /// Mean accuracy under conditions with an operator that training did not use; `None` without any.
     pub unseen_accuracy: Option<f64>,
     /// Its corruptions, in the suite's order.
@@ -166,10 +176,12 @@ impl Judged {
             views: model.tta.clone(),
             among: model.among.clone(),
             adapted: model.adapted,
+            rescale: model.rescale.as_ref().map(|rescaling| rescaling.factor),
             scores: scores.map(of_metric).unwrap_or_default(),
             ece_by_chance: scores
                 .map(|scores| calibration_error_by_chance(&scores.reliability))
                 .filter(|chance| chance.is_finite()),
+            referred: unchanged.and_then(|condition| condition.referred),
             classes: scores.map(classes).unwrap_or_default(),
             suites: evaluation.suites.iter().map(|suite| judged_suite(suite, conditions)).collect(),
             speed: evaluation.speed.clone(),
@@ -265,6 +277,7 @@ fn judged_suite(suite: &SuiteScores, conditions: &[ConditionScores]) -> JudgedSu
         change: suite.change,
         change_interval: suite.change_interval,
         ece: suite.ece,
+        referred: Outcome::together(of_suite.iter().map(|condition| condition.referred)),
         unseen_accuracy: suite.unseen_accuracy,
         corruptions: corruptions.filter_map(judged_corruption).collect(),
     }

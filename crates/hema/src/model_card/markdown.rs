@@ -6,6 +6,7 @@ use std::time::Duration;
 use hema_core::error::{counted, thousands, time_in_words};
 use hema_core::metrics::{self, Notation};
 use hema_core::preprocess::Crop;
+use hema_core::trust::{Outcome, Question};
 use hema_core::tta;
 
 use super::escape::{block, code, code_cell, text};
@@ -172,6 +173,7 @@ fn evaluation(judged: &Judged) -> String {
         &judged.classes.iter().map(class).collect::<Vec<_>>(),
     ));
     sections.push(calibration(judged));
+    sections.extend(referred(judged));
     sections.extend(judged.suites.iter().map(suite));
     sections.push(format!(
         "Judged {} by {}, on {}.",
@@ -226,7 +228,10 @@ fn assumed(judged: &Judged) -> Option<String> {
         format!("It was told to choose among {}.", names.join(", "))
     });
     let adapted = judged.adapted.then(|| "It weighed its classes by these images themselves.".to_owned());
-    let sentences: Vec<String> = among.into_iter().chain(adapted).collect();
+    let rescaled = judged.rescale.filter(|factor| *factor != 1.0);
+    let rescaled =
+        rescaled.map(|factor| format!("It was shown another field of view (`--rescale {factor}`)."));
+    let sentences: Vec<String> = among.into_iter().chain(adapted).chain(rescaled).collect();
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
@@ -260,6 +265,40 @@ fn calibration(judged: &Judged) -> String {
     });
     let rows: Vec<[String; 2]> = unchanged.into_iter().chain(degraded).collect();
     table(&["calibration", "error (mean distance of probability and accuracy)"], &rows) + &chance
+}
+
+/// What its own thresholds refer to a person.
+fn referred(judged: &Judged) -> Option<String> {
+    let share = |part: u64, of: u64| percent(part as f64 / of.max(1) as f64);
+    let row = |name: String, outcome: &Outcome| {
+        let accepted = outcome.accepted();
+        let by = |question: Question| share(outcome.referred[question as usize], outcome.images);
+        [
+            name,
+            share(outcome.images.saturating_sub(accepted), outcome.images),
+            by(Question::Confidence),
+            by(Question::Unlike),
+            by(Question::Poor),
+            share(outcome.wrong, outcome.images),
+            share(outcome.wrong_of_accepted, accepted),
+        ]
+    };
+    let unchanged = judged.referred.as_ref().map(|outcome| row("unchanged images".to_owned(), outcome))?;
+    let suites = judged
+        .suites
+        .iter()
+        .filter_map(|suite| Some(row(format!("suite {}", text(&suite.name)), suite.referred.as_ref()?)));
+    let rows: Vec<[String; 7]> = std::iter::once(unchanged).chain(suites).collect();
+    let heads = [
+        "referred to a person, by default",
+        "of all",
+        "unsure",
+        "unlike training",
+        "poor picture",
+        "wrong of all",
+        "wrong of the rest",
+    ];
+    Some(table(&heads, &rows))
 }
 
 fn suite(suite: &JudgedSuite) -> String {

@@ -41,6 +41,7 @@ fn model(classes: &[&str]) -> Ensemble {
         fitted_on: Some(FittedOn::new("abc", &["epoch", "temperature"])),
         seen: Seen::default(),
         likeness: Likeness::default(),
+        trust: None,
         origins: Some(vec![Origin { source: "timm/mlp.in1k".into(), terms: Some("apache-2.0".into()) }]),
         trained: Some(Trained {
             data: "data/cells".into(),

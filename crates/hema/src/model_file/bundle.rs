@@ -12,6 +12,7 @@ use hema_core::likeness::Likeness;
 use hema_core::preprocess::Preprocess;
 use hema_core::provenance::Provenance;
 use hema_core::seen::Seen;
+use hema_core::trust::Trust;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ModelSpec, Network};
@@ -102,6 +103,10 @@ pub struct Manifest {
     /// What the images were like that it was trained on; unknown in older files and those of other software.
     #[serde(default, skip_serializing_if = "Likeness::is_empty")]
     pub likeness: Likeness,
+    /// How far its answers can be trusted; unknown in older files, those of other software, and of models that
+    /// few validation images were left for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<Trust>,
     /// Published weights that it, or a model that it learned from, started from; `None` where that is not
     /// known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -197,6 +202,9 @@ pub(super) fn parse(value: serde_json::Value) -> Result<Manifest> {
     manifest.preprocess.validate()?;
     check_temperature(manifest.temperature)?;
     check_prevalence(&manifest)?;
+    if let Some(trust) = &manifest.trust {
+        trust.check(manifest.classes.len())?;
+    }
     if manifest.classes.len() != manifest.model.classes
         || manifest.preprocess.network_size() != manifest.model.size
     {

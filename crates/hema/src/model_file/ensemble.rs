@@ -18,7 +18,7 @@ use hema_core::record::Scores;
 use hema_core::tta::{self, ViewSet};
 use serde::{Deserialize, Serialize};
 
-use super::bundle::{self, Bundle, ENSEMBLE_FORMAT, FittedOn};
+use super::bundle::{self, Bundle, ENSEMBLE_FORMAT, FittedOn, Manifest};
 use crate::weights::{Shapes, StateDict, TensorFile};
 
 /// How far from 1 the weights may sum.
@@ -111,8 +111,12 @@ impl Ensemble {
 
     /// What was chosen or fitted on labelled images, of the mixture and of its members.
     pub(crate) fn fitted_on(&self) -> Vec<FittedOn> {
-        let of_members = self.members.iter().filter_map(|member| member.model.manifest.fitted_on.clone());
-        self.fitted_on.clone().into_iter().chain(of_members).collect()
+        let of_member = |member: &Member| {
+            let Manifest { fitted_on, trust, .. } = &member.model.manifest;
+            let thresholds = trust.as_ref().map(|trust| FittedOn::new(trust.images(), &["thresholds"]));
+            fitted_on.clone().into_iter().chain(thresholds)
+        };
+        self.fitted_on.clone().into_iter().chain(self.members.iter().flat_map(of_member)).collect()
     }
 
     /// Weighs members and views, and fits the temperature, by the probabilities that

@@ -26,6 +26,7 @@ fn bundle(spec: ModelSpec) -> Bundle {
             fitted_on: None,
             seen: hema_core::seen::Seen::default(),
             likeness: hema_core::likeness::Likeness::default(),
+            trust: None,
             origins: None,
             trained: None,
             metrics: [].into(),

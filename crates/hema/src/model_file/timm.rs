@@ -124,6 +124,7 @@ fn manifest(config: Config) -> Result<Manifest> {
         std,
         background: Background::Keep,
         enlarge: None,
+        rescale: None,
     };
     preprocess.validate()?;
     Ok(Manifest {
@@ -139,6 +140,7 @@ fn manifest(config: Config) -> Result<Manifest> {
         fitted_on: None,
         seen: Seen::default(),
         likeness: Likeness::default(),
+        trust: None,
         origins: None,
         trained: None,
         metrics: [].into(),

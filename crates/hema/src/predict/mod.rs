@@ -1,30 +1,35 @@
 //! The one inference path: validation while training, evaluation, prediction and the command line all go
 //! through [`Predictor`]. Programs that classify images need [`Classifier`](crate::Classifier) alone.
 
+mod images;
+mod member;
+mod trusted;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use burn::module::Module;
 use burn::tensor::{Device, activation};
+use hema_core::Image;
 use hema_core::data::{Dataset, LoadOptions, Source, match_classes};
 use hema_core::error::{Error, ErrorKind, Result, suggest};
 use hema_core::metrics::argmax;
 use hema_core::preprocess::{Preprocess, resize};
 use hema_core::prevalence::{self, ClassWeight};
+use hema_core::trust::{Statistics, Trust, measure};
 use hema_core::tta::{self, ViewSet};
-use hema_core::{Image, calibrate};
 use rayon::prelude::*;
 
+use self::member::Member;
 use crate::loader::{self, Flow};
-use crate::memory;
 use crate::model::Network;
-use crate::model_file::{self, Bundle, Ensemble, FittedOn, Manifest};
+use crate::model_file::{Ensemble, FittedOn, Manifest};
 use crate::nn::{Pass, Precision, Prepared, predicting};
 use crate::weights;
 
-/// Images, or views of them, that a forward pass takes at once, and no more pixels of them than this.
-const BATCH: usize = 64;
-const BATCH_PIXELS: usize = BATCH * 384 * 384;
+pub(crate) use self::images::Geometry;
+pub use self::images::Images;
+pub use self::trusted::{Answers, Untrusted};
 
 /// Changes one image before it is normalised, given its index in the data set.
 pub type Edit<'a> = &'a (dyn Fn(usize, &mut Image) + Sync);
@@ -46,6 +51,22 @@ pub struct Predictor {
     precision: Precision,
     /// What was chosen or fitted on labelled images.
     fitted_on: Vec<FittedOn>,
+    /// What a single model knows of how far its answers can be trusted.
+    trust: Option<Trust>,
+}
+
+/// An image that a network is shown, and what its picture is like where that is asked for.
+type Shown = (usize, Option<Statistics>);
+
+/// What a member makes of a view of an image.
+struct Output<'a> {
+    /// Number of the member's view, over all members.
+    component: usize,
+    image: usize,
+    /// Probabilities at the member's temperature.
+    row: &'a [f32],
+    /// Statistics of the picture and features of the first member's first view, where they are asked for.
+    looked_at: Option<(Statistics, &'a [f32])>,
 }
 
 /// The features of images, and the probabilities that a network makes of them.
@@ -56,53 +77,6 @@ pub struct Embedded {
     pub features: Vec<f32>,
     /// Probabilities of every image, row after row.
     pub probabilities: Vec<f32>,
-}
-
-#[derive(Debug)]
-struct Member {
-    network: Network,
-    preprocess: Preprocess,
-    temperature: f64,
-    /// A weight for each view; the weights of all members sum to 1.
-    weights: Vec<f32>,
-    prepared: Prepared,
-    /// Checksum of its file, where it was read from one.
-    checksum: Option<u32>,
-}
-
-/// Images as the members of a predictor see them: decoded once for each distinct size, crop and filter.
-#[derive(Clone)]
-pub struct Images {
-    datasets: Vec<Dataset>,
-    /// Position among the data sets of each member's.
-    of_member: Vec<usize>,
-}
-
-impl Images {
-    /// The images as the first member sees them.
-    pub fn first(&self) -> &Dataset {
-        &self.datasets[0]
-    }
-
-    /// The images as the member at this position sees them.
-    pub fn of_member(&self, member: usize) -> &Dataset {
-        &self.datasets[self.of_member[member]]
-    }
-
-    /// A hash of the pixels and labels that the members see.
-    ///
-    /// # Errors
-    /// An image that cannot be read.
-    pub(crate) fn hash(&self) -> Result<String> {
-        let hashes: Vec<String> = self.datasets.iter().map(Dataset::hash).collect::<Result<_>>()?;
-        Ok(format!("{} {:?}", hashes.join(" "), self.of_member))
-    }
-
-    /// Some of the images, by their positions; pixels are shared, not copied.
-    pub(crate) fn subset(&self, positions: &[usize]) -> Self {
-        let datasets = self.datasets.iter().map(|data| data.subset(positions)).collect();
-        Self { datasets, of_member: self.of_member.clone() }
-    }
 }
 
 impl Predictor {
@@ -132,6 +106,7 @@ impl Predictor {
             device: device.clone().without_autodiff(),
             precision: Precision::Fp32,
             fitted_on: Vec::new(),
+            trust: None,
         }
     }
 
@@ -170,6 +145,7 @@ impl Predictor {
             device: device.clone(),
             precision: Precision::Fp32,
             fitted_on: ensemble.fitted_on(),
+            trust: trusted::of_ensemble(ensemble),
         })
     }
 
@@ -294,9 +270,22 @@ impl Predictor {
         options: &LoadOptions,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Images> {
-        let (distinct, of_member) = self.distinct_preprocesses(size);
+        self.load_as(source, indices, Geometry { size, rescale: None }, options, progress)
+    }
+
+    /// Decodes images as [`load`](Self::load) does, in a geometry of their own.
+    pub(crate) fn load_as(
+        &self,
+        source: &Source,
+        indices: Option<&[usize]>,
+        geometry: Geometry,
+        options: &LoadOptions,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Images> {
+        let (distinct, of_member) = self.distinct_preprocesses(geometry);
         let load = |p: &Preprocess| Dataset::load(source, indices, p, options, progress);
-        Ok(Images { datasets: distinct.iter().map(load).collect::<Result<_>>()?, of_member })
+        let datasets = distinct.iter().map(load).collect::<Result<_>>()?;
+        Ok(Images { datasets, of_member, rescaling: None })
     }
 
     /// Crops and resizes images in memory, of any size, as each member's own preprocessing says: they get the
@@ -305,25 +294,25 @@ impl Predictor {
     /// # Errors
     /// An image that cannot be read from the data set's store.
     pub fn view(&self, data: &Dataset) -> Result<Images> {
-        self.view_at(data, None)
+        self.view_as(data, Geometry::default())
     }
 
-    /// Crops and resizes images in memory as [`view`](Self::view) does, to `size` where it is given.
-    pub(crate) fn view_at(&self, data: &Dataset, size: Option<usize>) -> Result<Images> {
+    /// Crops and resizes images in memory as [`view`](Self::view) does, in a geometry of their own.
+    pub(crate) fn view_as(&self, data: &Dataset, geometry: Geometry) -> Result<Images> {
         let images = (0..data.len()).map(|i| data.image(i)).collect::<Result<Vec<_>>>()?;
         let named: Vec<_> =
             images.iter().enumerate().map(|(i, image)| (data.entry(i).path, image, data.label(i))).collect();
-        self.view_images(&named, size)
+        self.view_images(&named, geometry)
     }
 
-    /// Crops and resizes images, each with a path and perhaps a label, as [`view`](Self::view) does, to
-    /// `size` if one is given.
+    /// Crops and resizes images, each with a path and perhaps a label, as [`view`](Self::view) does, in a
+    /// geometry of their own.
     pub(crate) fn view_images(
         &self,
         images: &[(&str, &Image, Option<usize>)],
-        size: Option<usize>,
+        geometry: Geometry,
     ) -> Result<Images> {
-        let (distinct, of_member) = self.distinct_preprocesses(size);
+        let (distinct, of_member) = self.distinct_preprocesses(geometry);
         let see = |p: &Preprocess| -> Result<Dataset> {
             let seen: Vec<_> = images
                 .par_iter()
@@ -331,17 +320,18 @@ impl Predictor {
                 .collect::<Result<_>>()?;
             Dataset::from_images(self.classes.clone(), seen)
         };
-        Ok(Images { datasets: distinct.iter().map(see).collect::<Result<_>>()?, of_member })
+        let datasets = distinct.iter().map(see).collect::<Result<_>>()?;
+        Ok(Images { datasets, of_member, rescaling: None })
     }
 
     /// Takes a data set that is cropped already, as training's is: nothing of an image is cut away any more.
     pub(crate) fn view_cropped(&self, data: &Dataset) -> Images {
-        Images { datasets: vec![data.clone()], of_member: vec![0; self.members.len()] }
+        Images { datasets: vec![data.clone()], of_member: vec![0; self.members.len()], rescaling: None }
     }
 
-    /// The distinct ways in which members crop and resize, to `size` where it is given, and each member's
-    /// position among them.
-    fn distinct_preprocesses(&self, size: Option<usize>) -> (Vec<Preprocess>, Vec<usize>) {
+    /// The distinct ways in which members crop and resize in a geometry, and each member's position among
+    /// them.
+    fn distinct_preprocesses(&self, Geometry { size, rescale }: Geometry) -> (Vec<Preprocess>, Vec<usize>) {
         let geometry = |p: &Preprocess| (p.size, p.crop, p.filter, p.white);
         let mut distinct: Vec<Preprocess> = Vec::new();
         let mut of_member = Vec::new();
@@ -349,7 +339,7 @@ impl Predictor {
             let size = size.unwrap_or(member.preprocess.size);
             // images are enlarged for the network after this, from its own size, which may be smaller than
             // this one
-            let wanted = Preprocess { size, enlarge: None, ..member.preprocess.clone() };
+            let wanted = Preprocess { size, enlarge: None, rescale, ..member.preprocess.clone() };
             let known = distinct.iter().position(|p| geometry(p) == geometry(&wanted));
             of_member.push(known.unwrap_or(distinct.len()));
             if known.is_none() {
@@ -388,19 +378,7 @@ impl Predictor {
         edit: Option<Edit>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<f32>> {
-        let classes = self.classes.len();
-        let mut mean = vec![0.0; images.first().len() * classes];
-        let weights: Vec<f32> = self.members.iter().flat_map(|member| member.weights.clone()).collect();
-        self.each(images, edit, progress, &mut |component, image, row| {
-            for (sum, value) in mean[image * classes..][..classes].iter_mut().zip(row) {
-                *sum += weights[component] * value;
-            }
-        })?;
-        check_finite(&mean)?;
-        if self.temperature != 1.0 {
-            mean.chunks_exact_mut(classes).for_each(|row| calibrate::apply(self.temperature, row));
-        }
-        Ok(mean)
+        Ok(self.answers(images, edit, progress)?.rows)
     }
 
     /// Limits rows of probabilities to the classes that can occur, see [`among`](Self::among).
@@ -439,29 +417,31 @@ impl Predictor {
         let classes = self.classes.len();
         let rows = vec![0.0; images.first().len() * classes];
         let mut components = vec![rows; self.members.len() * self.tta.len()];
-        self.each(images, None, progress, &mut |component, image, row| {
+        self.each(images, None, false, progress, &mut |Output { component, image, row, .. }| {
             components[component][image * classes..][..classes].copy_from_slice(row);
         })?;
         components.iter().try_for_each(|rows| check_finite(rows))?;
         Ok(components)
     }
 
-    /// Hands every row of probabilities to `take`, with the number of its component (a member's view) and of
-    /// its image. The views of an image are made together, so that it is decoded, edited and resized once for
-    /// each member.
+    /// Hands what every member makes of every view of an image to `take`, and with it, where `looks`, what
+    /// the first view looks like. The views of an image are made together, so that it is decoded, edited and
+    /// resized once for each member.
     fn each(
         &self,
         images: &Images,
         edit: Option<Edit>,
+        looks: bool,
         progress: &mut dyn FnMut(usize),
-        take: &mut dyn FnMut(usize, usize, &[f32]),
+        take: &mut dyn FnMut(Output),
     ) -> Result<()> {
         let count = self.tta.len();
         let mut done = 0;
         for (number, (member, &own)) in self.members.iter().zip(&images.of_member).enumerate() {
             let data = &images.datasets[own];
             let order: Vec<usize> = (0..data.len()).collect();
-            let views_of = |&i: &usize| -> Result<Vec<(usize, Image)>> {
+            let looks = looks && number == 0;
+            let views_of = |&i: &usize| -> Result<Vec<(Shown, Image)>> {
                 let mut image = data.image(i)?;
                 if let Some(edit) = edit {
                     edit(i, &mut image);
@@ -470,7 +450,8 @@ impl Predictor {
                 if image.width() != size {
                     image = resize(&image, size, size, filter)?;
                 }
-                Ok(self.tta.views(&image).into_iter().map(|view| (i, view)).collect())
+                let statistics = looks.then(|| measure(&image));
+                Ok(self.tta.views(&image).into_iter().map(|view| ((i, statistics), view)).collect())
             };
             let make = |images: &[usize]| {
                 let made: Vec<_> = images.par_iter().map(views_of).collect::<Result<_>>()?;
@@ -479,15 +460,22 @@ impl Predictor {
             let at_once = (member.batch() / count).max(1);
             loader::for_each_made_batch(&order, at_once, &member.preprocess, &make, |batch| {
                 let shown = batch.samples.clone();
-                let probabilities = predicting(&self.device, shown.len(), || {
+                let (features, probabilities) = predicting(&self.device, shown.len(), || {
                     let pass = Pass::predict().with_precision(self.precision).with_prepared(&member.prepared);
-                    let logits = member.network.forward(batch.into_tensor(&self.device), &pass);
-                    activation::softmax(logits / member.temperature, 1).into_data()
+                    let features = member.network.features(batch.into_tensor(&self.device), &pass);
+                    let looked_at = looks.then(|| features.clone().into_data());
+                    let logits = member.network.classify(features, &pass);
+                    (looked_at, activation::softmax(logits / member.temperature, 1).into_data())
                 });
+                let features: Vec<f32> =
+                    features.map(|features| features.iter::<f32>().collect()).unwrap_or_default();
+                let width = features.len() / shown.len();
                 let values: Vec<f32> = probabilities.iter::<f32>().collect();
                 let rows = shown.iter().zip(values.chunks_exact(self.classes.len()));
-                for (i, (image, row)) in rows.enumerate() {
-                    take(number * count + i % count, *image, row);
+                for (i, ((image, statistics), row)) in rows.enumerate() {
+                    let of_first = statistics.filter(|_| i % count == 0);
+                    let looked_at = of_first.map(|statistics| (statistics, &features[i * width..][..width]));
+                    take(Output { component: number * count + i % count, image: *image, row, looked_at });
                 }
                 done += shown.len() / count;
                 progress(done);
@@ -522,33 +510,6 @@ impl Predictor {
         })?;
         check_finite(&embedded.probabilities)?;
         Ok(embedded)
-    }
-}
-
-impl Member {
-    fn new(member: &model_file::Member, device: &Device) -> Result<Self> {
-        let Bundle { manifest, tensors } = &member.model;
-        let outline = Network::outline(&manifest.model)?;
-        let values = outline.parameters.saturating_add(2 * outline.largest_map);
-        memory::check(values.saturating_mul(4), "an image and the network that classifies it")?;
-        let (network, report) = weights::load(Network::new(&manifest.model, 0, device)?, tensors)?;
-        if let Some(name) = report.missing.first().or(report.unexpected.first()) {
-            return Err(Error::new(format!("its tensors do not fit its architecture, first `{name}`")));
-        }
-        Ok(Self {
-            network,
-            preprocess: manifest.preprocess.clone(),
-            temperature: manifest.temperature,
-            weights: member.weights.iter().map(|weight| *weight as f32).collect(),
-            prepared: Prepared::default(),
-            checksum: member.checksum,
-        })
-    }
-
-    /// Images, or views of them, that the network takes at once.
-    fn batch(&self) -> usize {
-        let side = self.preprocess.network_size().max(1);
-        (BATCH_PIXELS / (side * side)).clamp(1, BATCH)
     }
 }
 

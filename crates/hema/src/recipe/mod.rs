@@ -11,6 +11,7 @@
 mod augment;
 mod check;
 mod data;
+mod gate;
 mod key;
 mod loss;
 mod model;
@@ -33,6 +34,7 @@ mod top;
 
 pub use augment::{Augment, Mix, Per, Pipeline};
 pub use data::Data;
+pub use gate::{Gate, LeastAccuracy, LeastCoverage, LeastRecall, MostError, NotWorse, read_gate};
 pub use key::{Absent, Key, Kind, Range, Table, Word};
 pub use loss::{ClassWeights, Distill, LabelledViews, Loss};
 pub use model::{Model, Weights};

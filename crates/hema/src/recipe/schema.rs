@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::gate::Gate;
 use super::key::{Absent, Key, Kind, MOST_ENTRIES, Range, Table, Word, value_of};
 use super::places::{KeyAt, PlacedTable, places};
 use super::read::Keys;
@@ -23,6 +24,7 @@ pub struct Schema {
 pub const SCHEMAS: &[Schema] = &[
     Schema { name: "recipe", about: "a training run", top: || Recipe::TABLE },
     Schema { name: "suite", about: "conditions that models are judged under", top: || suite::File::TABLE },
+    Schema { name: "gate", about: "what a model must keep to be let through", top: || Gate::TABLE },
 ];
 
 impl Schema {

@@ -128,7 +128,7 @@ fn warn_of_known(seen: &Seen, task: &Task, observer: &mut dyn Observer) -> Resul
 struct Run<'a> {
     task: &'a Task<'a>,
     inputs: checkpoint::Inputs,
-    judge: Judge<'a>,
+    judge: Judge,
     learner: Learner<'a>,
     spec: ModelSpec,
     /// Prints of the images that the model had seen which the run started from, and of all that this one has.
@@ -395,6 +395,7 @@ impl<'a> Run<'a> {
                 fitted_on: Some(self.judge.fitted_on()),
                 seen: self.seen.clone(),
                 likeness: self.likeness.clone(),
+                trust: None,
                 origins: origins_together([self.origins_before.clone(), teachers.origins()]),
                 trained: Some(Trained {
                     data: self.task.data.to_owned(),

@@ -33,6 +33,7 @@ pub fn preprocess(recipe: &Recipe) -> Preprocess {
         background: data.background,
         enlarge: data.enlarge,
         white: data.white,
+        rescale: None,
     }
 }
 

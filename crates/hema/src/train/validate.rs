@@ -12,6 +12,7 @@ use hema_core::metrics::{self, Metric, NLL, Predictions};
 use hema_core::preprocess::Preprocess;
 use hema_core::record::Scores;
 use hema_core::rng::{Purpose, stream};
+use hema_core::trust::Halves;
 
 use crate::model::Network;
 use crate::model_file::FittedOn;
@@ -19,9 +20,10 @@ use crate::predict::{Edit, Predictor};
 use crate::recipe::{On, Recipe};
 
 /// Judges networks, always on the same images.
-pub(super) struct Judge<'a> {
-    data: &'a Dataset,
-    /// Hash of the images.
+pub(super) struct Judge {
+    /// The fitting half of the validation images, or all where they are few.
+    data: Dataset,
+    /// Hash of all validation images.
     hash: String,
     seed: u64,
     metric: &'static Metric,
@@ -39,15 +41,17 @@ pub(super) struct Validated {
     pub(super) temperature: f64,
 }
 
-impl<'a> Judge<'a> {
-    /// The judge that a recipe asks for.
+impl Judge {
+    /// The judge that a recipe asks for. Where there are validation images enough, it sees one half of them:
+    /// the other half, by which nothing is chosen, certifies the model.
     ///
     /// # Errors
-    /// An unknown metric or operator.
-    pub(super) fn new(recipe: &Recipe, data: &'a Dataset) -> Result<Self> {
+    /// An unknown metric or operator, or a temporary file that cannot be read.
+    pub(super) fn new(recipe: &Recipe, val: &Dataset) -> Result<Self> {
+        let halves = Halves::of(val)?;
         Ok(Self {
-            data,
-            hash: data.hash()?,
+            data: if halves.suffice() { val.subset(&halves.fitting) } else { val.clone() },
+            hash: val.hash()?,
             seed: recipe.seed,
             metric: recipe.select.metric.row(),
             on: recipe.select.on,
@@ -55,7 +59,7 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// What is chosen and fitted on its images.
+    /// What is chosen and fitted on the validation images.
     pub(super) fn fitted_on(&self) -> FittedOn {
         FittedOn::new(&self.hash, &["epoch", "temperature"])
     }
@@ -69,7 +73,7 @@ impl<'a> Judge<'a> {
     ) -> Result<Validated> {
         let classes = self.data.classes();
         let predictor = Predictor::of_network(network, preprocess, classes, device);
-        let images = predictor.view_cropped(self.data);
+        let images = predictor.view_cropped(&self.data);
         let labels: Vec<usize> = (0..self.data.len()).filter_map(|i| self.data.label(i)).collect();
         let predict = |edit: Option<Edit>| {
             let probabilities = predictor.predict(&images, edit, &mut |_| {})?;

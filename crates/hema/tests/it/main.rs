@@ -5,4 +5,5 @@ mod doors;
 mod examples;
 mod floors;
 mod fuzz;
+mod rescaling;
 mod support;

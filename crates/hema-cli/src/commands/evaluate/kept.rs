@@ -1,7 +1,8 @@
 //! The table of how many images can be left to the model, by the lowest probability that is believed.
 
-use hema::metrics::Kept;
+use hema::metrics::{Kept, REFERRED, RISK, Selective};
 use hema::record::Evaluation;
+use hema::trust::{Covered, Held};
 
 use crate::output::percent;
 
@@ -17,6 +18,42 @@ pub(super) fn rows(evaluation: &Evaluation) -> Vec<Vec<String>> {
         rows.extend(of(&format!("suite {}", suite.name), &evaluation.kept_under(&suite.name)));
     }
     rows
+}
+
+/// Rows of the table of what low probabilities find, its head first: the unchanged images, then those of each
+/// suite.
+pub(super) fn selective_rows(evaluation: &Evaluation) -> Vec<Vec<String>> {
+    let whole = |share: f64| format!("{:.0} %", share * 100.0);
+    let header = ["images".into(), "AUGRC".into(), "AURC".into(), format!("kept at {} risk", whole(RISK))];
+    let caught = REFERRED.map(|share| format!("caught by referring {}", whole(share)));
+    let row = |(images, found): (&str, Selective)| {
+        let name = if images == "unchanged" { images.to_owned() } else { format!("suite {images}") };
+        let areas = [found.augrc, found.aurc].map(|area| format!("{:.2} %", area * 100.0));
+        let caught = found.caught.map_or(["-"; 3].map(String::from), |caught| caught.map(percent));
+        [vec![name], areas.to_vec(), vec![percent(found.coverage_at_risk)], caught.to_vec()].concat()
+    };
+    let rows = evaluation.selective().into_iter().map(row);
+    std::iter::once([header.to_vec(), caught.to_vec()].concat()).chain(rows).collect()
+}
+
+/// Rows of the table of sets of classes, its head first; the head alone of a model that certifies none.
+pub(super) fn set_rows(evaluation: &Evaluation) -> Vec<Vec<String>> {
+    let header =
+        ["images", "hold the right class", "95 % interval", "least of a class", "classes", "one alone"];
+    let row = |(images, covered): (&str, Covered)| {
+        let [low, high] = covered.all.interval();
+        let least = covered.by_class.iter().filter_map(Held::share).reduce(f64::min);
+        vec![
+            if images == "unchanged" { images.to_owned() } else { format!("suite {images}") },
+            covered.all.share().map_or("-".into(), percent),
+            format!("{} to {}", percent(low), percent(high)),
+            least.map_or("-".into(), percent),
+            format!("{:.2}", covered.mean_size()),
+            percent(covered.single()),
+        ]
+    };
+    let rows = evaluation.sets().into_iter().map(row);
+    std::iter::once(header.map(String::from).to_vec()).chain(rows).collect()
 }
 
 /// The rows of some images, under their name.

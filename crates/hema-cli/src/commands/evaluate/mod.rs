@@ -15,7 +15,7 @@ use hema::prevalence;
 use hema::record::{ClassScores, Evaluation, Scores, SuiteScores};
 use hema::run_folder::{EVALUATION, REPORT};
 
-use super::args::{ModelArgs, output};
+use super::args::{ModelArgs, RescaleArg, output};
 use crate::output::{Bars, Printer, metric_text, percent, range, table};
 use crate::places::{Kind, Places};
 use crate::status::Status;
@@ -25,6 +25,8 @@ use crate::status::Status;
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
+    #[command(flatten)]
+    field_of_view: RescaleArg,
     /// Image folder with labels, or any other form of `hema list readers`
     #[arg(long)]
     data: PathBuf,
@@ -63,7 +65,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         file::create_folder(out)?;
     }
     folds::check(&args.model.model, &args.data, args.part.as_deref())?;
-    let model = args.model.open(printer)?;
+    let model = args.model.open_for(args.field_of_view.rescale, printer)?;
     if let Some(out) = &args.out {
         earlier::check(out, &model.summary().path, &args.data, printer)?;
     }
@@ -115,6 +117,16 @@ pub(super) fn print(evaluation: &Evaluation, printer: &Printer) -> Result<()> {
         let degraded = if evaluation.suites.is_empty() { "" } else { ", unchanged and degraded" };
         printer.result(&format!("how many images can be left to it{degraded}:"));
         printer.result(&table(&kept::rows(evaluation)));
+        printer.result("");
+        printer.result("what low probabilities find: errors by how many images a person looks at");
+        printer.result(&table(&kept::selective_rows(evaluation)));
+        let sets = kept::set_rows(evaluation);
+        if sets.len() > 1 {
+            printer.result("");
+            printer
+                .result("sets that should hold the right class of 99 % of images like the certifying ones");
+            printer.result(&table(&sets));
+        }
     }
     tell_what_was_assumed(evaluation, unchanged, printer);
     Ok(())

@@ -7,6 +7,7 @@ use hema::report::{Answer, Gallery, render_gallery};
 use hema::run_folder::title;
 use hema::{Classifier, Prediction, Result, command_line, device, file};
 
+use super::referral::Referral;
 use super::rows::{Classified, Doubt, Row};
 
 /// Subject of the page, beside the answers.
@@ -14,8 +15,8 @@ pub(super) struct Subject<'a> {
     pub(super) model: &'a Classifier,
     /// What the console warns of.
     pub(super) warnings: Vec<String>,
-    /// Lowest probability that is believed.
-    pub(super) sure: Option<f64>,
+    /// By what answers are referred.
+    pub(super) referral: &'a Referral<'a>,
     /// The table with all predictions.
     pub(super) table: Option<&'a Path>,
 }
@@ -32,9 +33,10 @@ pub(super) fn write(path: &Path, subject: Subject, classified: &Classified) -> R
         classes: model.classes(),
         answers: &answers,
         unreadable: &classified.skipped,
-        sure: subject.sure,
+        sure: subject.referral.criterion(),
         warnings: subject.warnings,
         weights: classified.weights.clone(),
+        rescaling: classified.rescaling.as_ref(),
         table: subject.table.map(|table| table.display().to_string()),
         provenance: Provenance::now(command_line(), device::name(model.predictor().device())),
     };
@@ -43,13 +45,12 @@ pub(super) fn write(path: &Path, subject: Subject, classified: &Classified) -> R
 }
 
 fn answer(row: &Row, prediction: &Prediction) -> Answer {
-    let others = prediction.probabilities().iter().enumerate().filter(|(i, _)| *i != prediction.class());
-    let second = others.max_by(|a, b| a.1.total_cmp(b.1)).map(|(class, p)| (class, f64::from(*p)));
+    let second = prediction.runner_up();
     Answer {
         image: row.image,
         class: prediction.class(),
         probability: prediction.probability().into(),
-        second: second.unwrap_or_default(),
+        second: (second, prediction.probabilities()[second].into()),
         excluded: prediction.excluded().into(),
         looks_like: prediction.excluded_label().map(str::to_owned),
         doubt: row.doubt.as_ref().map(Doubt::words),

@@ -2,7 +2,9 @@
 
 mod gallery;
 mod print;
+mod referral;
 mod rows;
+mod sets;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -10,21 +12,27 @@ use std::path::{Path, PathBuf};
 
 use hema::data::{Notice, Source};
 use hema::error::{Error, Result, squashed, suggest};
+use hema::rescale::Rescaling;
 use hema::spreadsheet::defused;
+use hema::trust::{Marks, SETS_BY, SetsBy, Wanted, find_sets_by};
 use hema::{Classifier, Prediction, file};
 
-use super::args::{ModelArgs, OnBadImage, output};
+use super::args::{ModelArgs, OnBadImage, RescaleArg, output, parse_between};
 use crate::output::{Bars, Printer};
 use crate::places::{Kind, Places};
 use crate::status::Status;
 use print::{counts, json, limits, tell_what_was_assumed, warnings};
+use referral::{Asked, Referral};
 use rows::{Classified, Row};
+use sets::Sets;
 
 /// Classify new images
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
+    #[command(flatten)]
+    field_of_view: RescaleArg,
     /// Images, image folders, or any other form of `hema list readers`
     #[arg(required = true)]
     input: Vec<PathBuf>,
@@ -39,8 +47,30 @@ pub(crate) struct Args {
     columns: Vec<String>,
     /// Lowest probability that is believed, as in 0.9 (`hema evaluate` says how often a model is right above
     /// it): the columns `refer` and `reason` name the images for a person
-    #[arg(long, value_name = "PROBABILITY", value_parser = parse_sure)]
+    #[arg(long, value_name = "PROBABILITY", value_parser = parse_sure, conflicts_with = "max_refer")]
     sure: Option<f64>,
+    /// Share of images like training's that are referred to a person at most, as in 0.05: those of the lowest
+    /// probabilities, those that are least like training's cells and the poorest pictures
+    /// [default: 0.03 where the model carries thresholds]
+    #[arg(long, value_name = "SHARE", value_parser = parse_share)]
+    max_refer: Option<f64>,
+    /// Largest share of wrong names among the images that are not referred, as in 0.01, promised by cells
+    /// that the model was not fitted on (`hema certify` promises by your own): those of the lowest
+    /// probabilities are referred, the poorest pictures, and those that are least like training's cells
+    #[arg(long, value_name = "SHARE", value_parser = parse_between, conflicts_with_all = ["sure", "max_refer"])]
+    max_risk: Option<f64>,
+    /// Probability with which the promise of --max-risk holds
+    #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value = "0.95")]
+    #[arg(requires = "max_risk")]
+    confidence: f64,
+    /// Add the column `set`: the classes, the most probable first and a bar between two, that hold the right
+    /// one with this probability, as in 0.99
+    #[arg(long, value_name = "LEVEL", value_parser = parse_between)]
+    sets: Option<f64>,
+    /// How sets are made (see `hema list sets`)
+    #[arg(long, value_name = "WAY", default_value = SETS_BY[0].name, value_parser = parse_sets_by)]
+    #[arg(requires = "sets")]
+    sets_by: &'static SetsBy,
     /// Page of pictures to write, the images that the model is unsure of first
     #[arg(long, value_parser = output(), value_name = "FILE")]
     page: Option<PathBuf>,
@@ -57,9 +87,26 @@ impl Args {
     }
 }
 
+impl Args {
+    /// What is said of referral.
+    fn referral(&self) -> Result<Asked> {
+        let promise = self.max_risk.map(|risk| Wanted::new(risk, self.confidence)).transpose()?;
+        Ok(Asked { sure: self.sure, max_refer: self.max_refer, promise })
+    }
+}
+
 fn parse_sure(text: &str) -> Result<f64, String> {
     let sure = text.parse().ok().filter(|sure: &f64| *sure > 0.0 && *sure <= 1.0);
     sure.ok_or_else(|| "expected a probability above 0 and at most 1, as in 0.9".to_owned())
+}
+
+fn parse_sets_by(text: &str) -> Result<&'static SetsBy, String> {
+    find_sets_by(text).map_err(|e| e.hint_text().map_or(e.to_string(), |hint| format!("{e}; {hint}")))
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a share of 0 to 1, as in 0.05".to_owned())
 }
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
@@ -71,9 +118,11 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     if let Some(page) = &args.page {
         printer.leave_stdout_to(page);
     }
-    let model = args.model.open(printer)?;
-    let columns = columns(&args.columns, &model)?;
-    let classified = classify(&model, args, &columns, printer)?;
+    let model = args.model.open_for(args.field_of_view.rescale, printer)?;
+    let columns = columns(&args.columns, &usual_columns(&model, args.sets.is_some()))?;
+    let referral = Referral::new(&model, args.referral()?)?;
+    let sets = args.sets.map(|level| Sets::new(&model, args.sets_by, level)).transpose()?;
+    let classified = classify(&model, args, &columns, &referral, printer)?;
 
     let (classes, rows) = (model.classes(), &classified.rows);
     let warnings = warnings(&model, &classified);
@@ -81,42 +130,63 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.warn(warning);
     }
     tell_what_was_assumed(&model, &classified, printer);
-    if let Some(sure) = args.sure {
-        printer.note(&rows::split_in_words(rows, sure));
+    if let Some(criterion) = referral.criterion() {
+        printer.note(&rows::split_in_words(rows, &criterion));
+    }
+    if let Some(sets) = &sets {
+        printer.note(&sets.in_words(rows, classes));
+    }
+    if let Some(reason) = referral.missing() {
+        printer.note(&format!("no image is referred to a person: {reason}"));
     }
     name_doubtful(args, &columns, rows, printer);
-    let table = Table { columns: &columns, rows, sure: args.sure, model: &model.summary().called() };
+    let called = model.summary().called();
+    let table = Table {
+        columns: &columns,
+        rows,
+        refers: referral.refers(),
+        model: &called,
+        classes,
+        sets: sets.as_ref(),
+        rescaling: classified.rescaling.as_ref(),
+    };
     // the table first: it stays where the page does not fit
-    match out {
-        Some(path) => {
-            file::write_atomic(path, |w| table.write(w))?;
-            let answers = rows.iter().filter(|row| row.answer.is_some()).count();
-            let without = rows.len() - answers;
-            let without = match without {
-                0 => String::new(),
-                1 => " and 1 row without one".to_owned(),
-                n => format!(" and {n} rows without one"),
-            };
-            printer.note(&format!("{answers} predictions{without}: {}", path.display()));
-            if !printer.is_json() {
-                printer.result(&counts(classes, rows, args.sure));
-            }
-        }
-        None if !printer.is_json() => {
-            printer.write_result(|out| table.write(out));
-        }
-        None => {}
-    }
+    hand_out(&table, out, printer)?;
     if let Some(page) = &args.page {
         let written = out.map(PathBuf::as_path);
-        let subject = gallery::Subject { model: &model, warnings, sure: args.sure, table: written };
+        let subject = gallery::Subject { model: &model, warnings, referral: &referral, table: written };
         gallery::write(page, subject, &classified)?;
         printer.note(&format!("page: {}", page.display()));
     }
     if printer.is_json() {
-        printer.result(&json(&model, &classified, args.sure)?);
+        printer.result(&json(&model, &classified, &referral, sets.as_ref())?);
+    }
+    if let Some(command) = print::another_field_of_view(&model, &args.input, &classified) {
+        printer.next(&command);
     }
     Ok(Status::Done)
+}
+
+/// Writes the table into a file and says what is in it, or prints it.
+fn hand_out(table: &Table, out: Option<&PathBuf>, printer: &Printer) -> Result<()> {
+    let Some(path) = out else {
+        if !printer.is_json() {
+            printer.write_result(|out| table.write(out));
+        }
+        return Ok(());
+    };
+    file::write_atomic(path, |w| table.write(w))?;
+    let answers = table.rows.iter().filter(|row| row.answer.is_some()).count();
+    let without = match table.rows.len() - answers {
+        0 => String::new(),
+        1 => " and 1 row without one".to_owned(),
+        n => format!(" and {n} rows without one"),
+    };
+    printer.note(&format!("{answers} predictions{without}: {}", path.display()));
+    if !printer.is_json() {
+        printer.result(&counts(table.classes, table.rows, table.refers));
+    }
+    Ok(())
 }
 
 /// Classifies the inputs with a bar for each phase.
@@ -124,6 +194,7 @@ fn classify(
     model: &Classifier,
     args: &Args,
     columns: &[(String, Cell)],
+    referral: &Referral,
     printer: &Printer,
 ) -> Result<Classified> {
     let source = model.open_data(&args.input)?;
@@ -144,13 +215,14 @@ fn classify(
     });
     let skipped = images.first().skipped().to_vec();
     let unlike = model.unlike_training(images.first())?;
-    let rows = rows::rows(&source, &skipped, args.sure, unlike, shown)?;
+    let rows = rows::rows(&source, &skipped, referral, unlike, shown)?;
     progress.clear();
     let mut weights = predictions.class_weights().unwrap_or_default().to_vec();
     // a class that the model must not choose has no weight
     weights.retain(|class| model.predictor().possible().contains(&class.name));
     let notices = source.all_notices();
-    Ok(Classified { source, rows, skipped, notices, weights })
+    let rescaling = images.rescaling().cloned();
+    Ok(Classified { source, rows, skipped, notices, weights, rescaling })
 }
 
 /// Where a column has the label's number and its name, or that no other column tells images apart, speaks for
@@ -197,10 +269,20 @@ enum Cell {
     Refer,
     /// Why a person should.
     Reason,
+    /// The second class.
+    RunnerUp,
+    /// How unlike training's cells it is.
+    Unlike,
+    /// How poor the picture is.
+    Poor,
+    /// The classes that hold the right one.
+    Set,
     /// Probability of the classes that the model was told not to choose.
     Excluded,
     /// The model that answered, and the checksum of its contents.
     Model,
+    /// The factor that its field of view was rescaled by, where that was asked for.
+    Rescale,
 }
 
 impl Cell {
@@ -223,32 +305,47 @@ impl Cell {
             | Self::Class(_)
             | Self::Refer
             | Self::Reason
+            | Self::RunnerUp
+            | Self::Unlike
+            | Self::Poor
+            | Self::Set
             | Self::Excluded
-            | Self::Model => None,
+            | Self::Model
+            | Self::Rescale => None,
         }
     }
 }
 
-/// The table's usual columns: `path,label,probability,<one a class>,refer,reason,model`, and behind them
-/// `excluded` where the model chooses among some of its classes only.
-fn usual_columns(model: &Classifier) -> Vec<(String, Cell)> {
+/// The table's usual columns: `path,label,probability,<one a class>,refer,reason,runner_up,unlike,poor,
+/// model`, and behind them `set` where sets are asked for, `excluded` where the model chooses among some of
+/// its classes only, and `rescale` where it is shown another field of view.
+fn usual_columns(model: &Classifier, has_sets: bool) -> Vec<(String, Cell)> {
     let fixed = [("path", Cell::Path), ("label", Cell::Label), ("probability", Cell::Probability)];
     let named = |(name, cell): (&str, Cell)| (name.to_owned(), cell);
     let classes = model.classes().iter().enumerate().map(|(class, name)| (name.clone(), Cell::Class(class)));
-    let last = [("refer", Cell::Refer), ("reason", Cell::Reason), ("model", Cell::Model)];
+    let last = [
+        ("refer", Cell::Refer),
+        ("reason", Cell::Reason),
+        ("runner_up", Cell::RunnerUp),
+        ("unlike", Cell::Unlike),
+        ("poor", Cell::Poor),
+        ("model", Cell::Model),
+    ];
+    let set = has_sets.then_some(("set", Cell::Set));
     let excluded = limits(model).then_some(("excluded", Cell::Excluded));
-    fixed.map(named).into_iter().chain(classes).chain(last.map(named)).chain(excluded.map(named)).collect()
+    let rescale = model.rescale().map(|_| ("rescale", Cell::Rescale));
+    let last = last.into_iter().chain(set).chain(excluded).chain(rescale).map(named);
+    fixed.map(named).into_iter().chain(classes).chain(last).collect()
 }
 
 /// The columns that were asked for, by name; the usual ones when none were.
-fn columns(wanted: &[String], model: &Classifier) -> Result<Vec<(String, Cell)>> {
-    let usual = usual_columns(model);
+fn columns(wanted: &[String], usual: &[(String, Cell)]) -> Result<Vec<(String, Cell)>> {
     if wanted.is_empty() {
-        return Ok(usual);
+        return Ok(usual.to_vec());
     }
     let more = [("file", Cell::File), ("stem", Cell::Stem), ("row", Cell::Row), ("number", Cell::Number)];
     let known: Vec<(String, Cell)> =
-        usual.into_iter().chain(more.map(|(name, cell)| (name.to_owned(), cell))).collect();
+        usual.iter().cloned().chain(more.map(|(name, cell)| (name.to_owned(), cell))).collect();
     let column = |word: &String| {
         let (name, column) = word.split_once('=').unwrap_or((word, word));
         let found = known.iter().find(|(known, _)| known == column);
@@ -325,8 +422,11 @@ fn refuse_double_ids(columns: &[(String, Cell)], source: &Source, printer: &Prin
 struct Table<'a> {
     columns: &'a [(String, Cell)],
     rows: &'a [Row],
-    sure: Option<f64>,
+    refers: bool,
     model: &'a str,
+    classes: &'a [String],
+    sets: Option<&'a Sets>,
+    rescaling: Option<&'a Rescaling>,
 }
 
 impl Table<'_> {
@@ -344,6 +444,10 @@ impl Table<'_> {
     fn text(&self, cell: Cell, row: &Row) -> String {
         let of_answer =
             |read: &dyn Fn(&Prediction) -> String| row.answer.as_ref().map_or(String::new(), read);
+        let of_marks = |read: &dyn Fn(&Marks) -> f32| {
+            let marks = row.answer.as_ref().and_then(Prediction::marks);
+            marks.map_or(String::new(), |marks| read(marks).to_string())
+        };
         match cell {
             Cell::Path | Cell::File | Cell::Stem | Cell::Row => {
                 defused(&cell.of_image(row.image, &row.path).unwrap_or_default())
@@ -354,12 +458,19 @@ impl Table<'_> {
             Cell::Class(class) => of_answer(&|answer| answer.probabilities()[class].to_string()),
             Cell::Excluded => of_answer(&|answer| answer.excluded().to_string()),
             Cell::Reason => row.doubt.as_ref().map_or(String::new(), |doubt| defused(&doubt.to_string())),
-            Cell::Refer => match (&row.doubt, self.sure) {
+            Cell::Refer => match (&row.doubt, self.refers) {
                 (Some(_), _) => "yes".into(),
-                (None, Some(_)) => "no".into(),
-                (None, None) => String::new(),
+                (None, true) => "no".into(),
+                (None, false) => String::new(),
             },
+            Cell::RunnerUp => of_answer(&|answer| defused(answer.runner_up_label())),
+            Cell::Unlike => of_marks(&|marks| marks.unlike),
+            Cell::Poor => of_marks(&|marks| marks.poor),
+            Cell::Set => of_answer(&|answer| {
+                self.sets.map_or(String::new(), |sets| defused(&sets.text(answer, self.classes)))
+            }),
             Cell::Model => defused(self.model),
+            Cell::Rescale => self.rescaling.map_or(String::new(), |rescaling| rescaling.factor.to_string()),
         }
     }
 }

@@ -1,13 +1,18 @@
 //! What a prediction says beside its table: what became of the probabilities, counts, and the whole as JSON.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use hema::likeness::Unlike;
 use hema::metrics::Excluded;
 use hema::prevalence::{self, ClassWeight};
+use hema::rescale::{FEWEST_IMAGES, Rescaling};
 use hema::{Classifier, Error, Result};
 
+use super::referral::Referral;
 use super::rows::{self, Classified, Doubt, Row};
+use super::sets::Sets;
+use crate::next::CommandLine;
 use crate::output::{Printer, percent, table};
 
 /// Share of the images above which nearly all are named alike.
@@ -31,7 +36,7 @@ fn unlike_training(rows: &[Row]) -> Option<String> {
     let unlike: Vec<(&Row, &Vec<Unlike>)> = rows
         .iter()
         .filter_map(|row| match &row.doubt {
-            Some(Doubt::UnlikeTraining(numbers)) => Some((row, numbers)),
+            Some(Doubt::UnlikeTraining(numbers)) if !numbers.is_empty() => Some((row, numbers)),
             _ => None,
         })
         .collect();
@@ -69,8 +74,24 @@ fn named_alike(rows: &[Row]) -> Option<String> {
     })
 }
 
-/// Says what became of the probabilities by `--among` and `--adapt-prevalence`.
+/// The command that looks for a better crop, where nearly all images got one name and none was looked for.
+pub(super) fn another_field_of_view(
+    model: &Classifier,
+    inputs: &[PathBuf],
+    classified: &Classified,
+) -> Option<CommandLine> {
+    let is_asked = model.rescale().is_none() && classified.rows.len() >= FEWEST_IMAGES;
+    named_alike(&classified.rows).filter(|_| is_asked)?;
+    let command = CommandLine::new("predict").path(model.path());
+    let command = inputs.iter().fold(command, |command, input| command.path(input));
+    Some(command.option("rescale", "auto"))
+}
+
+/// Says what became of the probabilities by `--rescale`, `--among` and `--adapt-prevalence`.
 pub(super) fn tell_what_was_assumed(model: &Classifier, classified: &Classified, printer: &Printer) {
+    if let Some(Rescaling { factor, .. }) = classified.rescaling.as_ref().filter(|found| found.was_found()) {
+        printer.note(&format!("further images from there are shown alike by --rescale {factor}"));
+    }
     if limits(model) {
         let excluded = rows::excluded(&classified.rows);
         if !excluded.is_large() {
@@ -100,26 +121,31 @@ fn weights(weights: &[ClassWeight]) -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
-/// How many images each class got, and how many of them the model is sure of where that was asked.
-pub(super) fn counts(classes: &[String], rows: &[Row], sure: Option<f64>) -> String {
+/// How many images each class got, and how many of them the model is sure of where answers are referred.
+pub(super) fn counts(classes: &[String], rows: &[Row], refers: bool) -> String {
     let named = |class: usize| {
         rows.iter().filter(move |row| row.answer.as_ref().is_some_and(|answer| answer.class() == class))
     };
     let line = |(class, name): (usize, &String)| {
         let mut line = vec![name.clone(), named(class).count().to_string()];
-        if sure.is_some() {
+        if refers {
             let doubtful = named(class).filter(|row| row.doubt.is_some()).count();
             line.extend([named(class).count() - doubtful, doubtful].map(|count| count.to_string()));
         }
         line
     };
-    let header = sure.map(|_| ["class", "images", "sure", "to look at"].map(String::from).to_vec());
+    let header = refers.then(|| ["class", "images", "sure", "to look at"].map(String::from).to_vec());
     table(&header.into_iter().chain(classes.iter().enumerate().map(line)).collect::<Vec<_>>())
 }
 
-pub(super) fn json(model: &Classifier, classified: &Classified, sure: Option<f64>) -> Result<String> {
-    let Classified { rows, skipped, notices, weights, .. } = classified;
-    let of_rows: Vec<_> = rows.iter().filter_map(|row| json_row(model, row, sure)).collect();
+pub(super) fn json(
+    model: &Classifier,
+    classified: &Classified,
+    referral: &Referral,
+    sets: Option<&Sets>,
+) -> Result<String> {
+    let Classified { rows, skipped, notices, weights, rescaling, .. } = classified;
+    let of_rows: Vec<_> = rows.iter().filter_map(|row| json_row(model, row, referral, sets)).collect();
     let asked = model.summary();
     let asked = serde_json::json!({"path": asked.path, "checksums": asked.checksums});
     let mut result = serde_json::json!({
@@ -128,10 +154,18 @@ pub(super) fn json(model: &Classifier, classified: &Classified, sure: Option<f64
         "notices": notices,
         "skipped": skipped,
     });
-    if let Some(sure) = sure {
+    if let Some(criterion) = referral.criterion() {
         let to_look_at = rows.iter().filter(|row| row.doubt.is_some()).count();
         let counts = [rows.len() - to_look_at, to_look_at];
-        result["sure"] = serde_json::json!({"threshold": sure, "sure": counts[0], "to_look_at": counts[1]});
+        result["sure"] = serde_json::json!({
+            "rule": criterion,
+            "threshold": referral.sure(),
+            "sure": counts[0],
+            "to_look_at": counts[1],
+        });
+    }
+    if let Some(promise) = referral.promise() {
+        result["promise"] = serde_json::json!(promise);
     }
     if limits(model) {
         result["excluded"] = serde_json::json!(rows::excluded(rows));
@@ -139,11 +173,19 @@ pub(super) fn json(model: &Classifier, classified: &Classified, sure: Option<f64
     if !weights.is_empty() {
         result["class_weights"] = serde_json::json!(weights);
     }
+    if let Some(rescaling) = rescaling {
+        result["rescale"] = serde_json::json!(rescaling);
+    }
     serde_json::to_string_pretty(&result).map_err(|e| Error::new(e.to_string()))
 }
 
 /// An answer; nothing for an image that could not be read.
-fn json_row(model: &Classifier, row: &Row, sure: Option<f64>) -> Option<serde_json::Value> {
+fn json_row(
+    model: &Classifier,
+    row: &Row,
+    referral: &Referral,
+    sets: Option<&Sets>,
+) -> Option<serde_json::Value> {
     let answer = row.answer.as_ref()?;
     let probabilities: serde_json::Map<String, serde_json::Value> =
         model.classes().iter().cloned().zip(answer.probabilities().iter().map(|&p| p.into())).collect();
@@ -154,7 +196,15 @@ fn json_row(model: &Classifier, row: &Row, sure: Option<f64>) -> Option<serde_js
         "probability": answer.probability(),
         "probabilities": probabilities,
     });
-    if sure.is_some() {
+    object["runner_up"] = answer.runner_up_label().into();
+    if let Some(marks) = answer.marks() {
+        object["unlike"] = marks.unlike.into();
+        object["poor"] = marks.poor.into();
+    }
+    if let Some(sets) = sets {
+        object["set"] = sets.names(answer, model.classes()).into();
+    }
+    if referral.refers() {
         object["refer"] = row.doubt.is_some().into();
         object["reason"] = row.doubt.as_ref().map(Doubt::to_string).into();
     }

@@ -6,9 +6,12 @@ use std::fmt;
 
 use hema::data::{Notice, Skipped, Source};
 use hema::likeness::Unlike;
-use hema::metrics::{Excluded, is_sure};
+use hema::metrics::Excluded;
 use hema::prevalence::ClassWeight;
+use hema::rescale::Rescaling;
 use hema::{Prediction, Result};
+
+use super::referral::Referral;
 
 /// The answers for the inputs, and what of them is not used.
 pub(super) struct Classified {
@@ -18,6 +21,8 @@ pub(super) struct Classified {
     pub(super) notices: Vec<Notice>,
     /// Weights of the classes, where they were adapted.
     pub(super) weights: Vec<ClassWeight>,
+    /// How far the field of view was changed, where that was asked for.
+    pub(super) rescaling: Option<Rescaling>,
 }
 
 /// One image of the inputs.
@@ -35,12 +40,17 @@ pub(super) struct Row {
 /// Why a person should look at an image. As text it is what the column `reason` holds.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Doubt {
-    /// Its probability is below the lowest that is believed.
-    LowProbability,
+    /// Its probability is too low.
+    LowConfidence,
+    /// Its probability is too low, and the second class has nearly all the rest.
+    Ambiguous,
     /// It looks most like a class that the model was told not to choose.
     ExcludedClass,
-    /// It is plainly unlike what the model was trained on, in these numbers.
+    /// It is unlike what the model was trained on: plainly, in these numbers, or where there are none, in its
+    /// features.
     UnlikeTraining(Vec<Unlike>),
+    /// The picture is too poor.
+    PoorImage,
     /// It could not be read.
     Unreadable(String),
 }
@@ -49,9 +59,11 @@ impl Doubt {
     /// In words, for people.
     pub(super) fn words(&self) -> &'static str {
         match self {
-            Self::LowProbability => "low probability",
+            Self::LowConfidence => "low confidence",
+            Self::Ambiguous => "ambiguous",
             Self::ExcludedClass => "excluded class",
             Self::UnlikeTraining(_) => "unlike training",
+            Self::PoorImage => "poor image",
             Self::Unreadable(_) => "unreadable",
         }
     }
@@ -60,8 +72,11 @@ impl Doubt {
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LowProbability => f.write_str("low-probability"),
+            Self::LowConfidence => f.write_str("low-confidence"),
+            Self::Ambiguous => f.write_str("ambiguous"),
             Self::ExcludedClass => f.write_str("excluded-class"),
+            Self::PoorImage => f.write_str("poor-image"),
+            Self::UnlikeTraining(numbers) if numbers.is_empty() => f.write_str("unlike-training"),
             Self::UnlikeTraining(numbers) => {
                 let numbers: Vec<String> = numbers.iter().map(Unlike::to_string).collect();
                 write!(f, "unlike-training: {}", numbers.join("; "))
@@ -72,15 +87,15 @@ impl fmt::Display for Doubt {
 }
 
 /// The rows of all images, in the order of the inputs: `predictions` of those that could be read, in that
-/// order, and `skipped` ones. Those are doubted that are `unlike` what the model was trained on, a list for
-/// each prediction, and with a lowest probability that is believed, `sure`, those below it.
+/// order, and `skipped` ones. Those are doubted that are plainly `unlike` what the model was trained on, a list
+/// for each prediction, and those that the referral asks a person about.
 ///
 /// # Errors
 /// The first prediction that failed.
 pub(super) fn rows(
     source: &Source,
     skipped: &[Skipped],
-    sure: Option<f64>,
+    referral: &Referral,
     unlike: Vec<Vec<Unlike>>,
     mut predictions: impl Iterator<Item = Result<Prediction>>,
 ) -> Result<Vec<Row>> {
@@ -94,7 +109,7 @@ pub(super) fn rows(
             let Some(prediction) = predictions.next().transpose()? else { break };
             let doubt = match unlike.next() {
                 Some(numbers) if !numbers.is_empty() => Some(Doubt::UnlikeTraining(numbers)),
-                _ => sure.and_then(|sure| doubt(&prediction, sure)),
+                _ => referral.doubt(&prediction),
             };
             (Some(prediction), doubt)
         };
@@ -103,35 +118,32 @@ pub(super) fn rows(
     Ok(rows)
 }
 
-/// Why a person should look at an image of this answer.
-fn doubt(prediction: &Prediction, sure: f64) -> Option<Doubt> {
-    match prediction.excluded_label() {
-        Some(_) => Some(Doubt::ExcludedClass),
-        None => (!is_sure(prediction.probability(), sure)).then_some(Doubt::LowProbability),
-    }
-}
-
 /// How many images look most like a class that the model was told not to choose.
 pub(super) fn excluded(rows: &[Row]) -> Excluded {
     let answers = rows.iter().filter_map(|row| row.answer.as_ref());
     Excluded::count(answers.map(|answer| (answer.excluded(), answer.excluded_label())))
 }
 
-/// How many images the model is sure of, and how many a person should look at, by reason, in words.
-pub(super) fn split_in_words(rows: &[Row], sure: f64) -> String {
+/// How many images the model is sure of by a criterion, and how many a person should look at, by reason, in
+/// words.
+pub(super) fn split_in_words(rows: &[Row], criterion: &str) -> String {
     let doubtful: Vec<&Doubt> = rows.iter().filter_map(|row| row.doubt.as_ref()).collect();
     let of = |words: &str| doubtful.iter().filter(|doubt| doubt.words() == words).count();
-    let reasons: Vec<String> = ["low probability", "excluded class", "unlike training", "unreadable"]
+    let reasons: Vec<String> = REASONS
         .into_iter()
         .filter(|words| of(words) > 0)
         .map(|words| format!("{words} {}", of(words)))
         .collect();
     let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     format!(
-        "sure, with a probability of at least {sure}: {} of {} images; to look at: {}{reasons} (how often a sure one is \
-         right, `hema evaluate` has measured on images like the model's own alone)",
+        "sure, {criterion}: {} of {} images; to look at: {}{reasons} (how often a sure one is right, `hema evaluate` has measured on \
+         images like the model's own alone)",
         rows.len() - doubtful.len(),
         rows.len(),
         doubtful.len()
     )
 }
+
+/// Every reason, in the order in which they are counted.
+const REASONS: [&str; 6] =
+    ["low confidence", "ambiguous", "excluded class", "unlike training", "poor image", "unreadable"];

@@ -174,20 +174,21 @@ fn row(
 
 /// The model of a run and how it was asked, as far as that differs from the usual; and the images.
 fn about(evaluation: &Evaluation) -> String {
-    let ModelSummary { architecture, parameters, size, enlarged, tta, adapted, among, .. } =
+    let ModelSummary { architecture, parameters, size, enlarged, tta, adapted, among, rescale, .. } =
         &evaluation.model;
     let images = counted(evaluation.data.counts.iter().sum(), "image");
     let enlarged = enlarged.map(|side| format!(" enlarged to {side}")).unwrap_or_default();
     let views = (tta != tta::NONE.name).then(|| format!("views: {}", words(tta)));
     let among = (!among.is_empty()).then(|| format!("among {}", escape(&among.join(", "))));
     let adapted = adapted.then(|| "classes weighed by the images".to_owned());
+    let rescaled = rescale.as_ref().map(|rescaling| format!("rescaled by {}", rescaling.factor));
     let always = [
         escape(architecture),
         format!("{} parameters", short_count(*parameters)),
         format!("{size} px{enlarged}"),
         format!("{images} of the part {}", escape(&evaluation.data.part)),
     ];
-    always.into_iter().chain(views).chain(among).chain(adapted).collect::<Vec<_>>().join(", ")
+    always.into_iter().chain(views).chain(among).chain(adapted).chain(rescaled).collect::<Vec<_>>().join(", ")
 }
 
 /// The run that a paired test tells from every other, where all stand for themselves and share their images.

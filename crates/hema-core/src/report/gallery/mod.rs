@@ -11,6 +11,7 @@ use super::html::{
     probability as probability_text, scroll_box, words,
 };
 use super::page::page;
+use super::rescaling;
 use super::run::{Outline, code, facts, stamp};
 use super::thumbnails::Thumbnails;
 use super::unreadable;
@@ -19,6 +20,7 @@ use crate::data::{Skipped, Source};
 use crate::error::Result;
 use crate::prevalence::ClassWeight;
 use crate::provenance::Provenance;
+use crate::rescale::Rescaling;
 
 /// Most pictures of images that a person should look at.
 const TO_LOOK_AT: usize = 240;
@@ -39,12 +41,15 @@ pub struct Gallery<'a> {
     pub answers: &'a [Answer],
     /// Images that could not be read.
     pub unreadable: &'a [Skipped],
-    /// Lowest probability that is believed, where one was chosen.
-    pub sure: Option<f64>,
+    /// By what an answer is believed, in words, as in `with a probability of at least 0.9`; `None` where none
+    /// is referred to a person.
+    pub sure: Option<String>,
     /// Sentences to read before any answer is believed, not escaped.
     pub warnings: Vec<String>,
     /// Weights of the classes that can occur, where the model estimated them from the images.
     pub weights: Vec<ClassWeight>,
+    /// How far the field of view was changed for the model, where that was asked for.
+    pub rescaling: Option<&'a Rescaling>,
     /// File with all predictions, as readers should see it; `None` where there is none.
     pub table: Option<String>,
     /// Who predicted.
@@ -91,7 +96,7 @@ pub fn render_gallery(gallery: &Gallery) -> Result<String> {
     let thumbnails = Thumbnails::read(gallery.source, &images)?;
 
     let draw = |shown: &[&Answer], all: usize| pictures(gallery, shown, all, &thumbnails);
-    let (slug, first) = match gallery.sure {
+    let (slug, first) = match &gallery.sure {
         Some(_) => ("unsure", "Look at these: the model is unsure"),
         None => ("images", "All images, the least sure first"),
     };
@@ -110,6 +115,7 @@ pub fn render_gallery(gallery: &Gallery) -> Result<String> {
         ),
         ("classes", "Classes".into(), classes(gallery)),
         ("weights", "How the classes were weighed".into(), weights(gallery)),
+        ("crop", rescaling::TITLE.into(), gallery.rescaling.map_or(String::new(), rescaling::draw)),
         ("provenance", "Where these predictions come from".into(), provenance(gallery)),
     ];
     let outline = Outline { prefix: String::new(), level: 2 };
@@ -127,14 +133,10 @@ fn headline(gallery: &Gallery) -> String {
     let all = gallery.answers.len() as u64 + lost;
     let doubtful = gallery.answers.iter().filter(|answer| answer.doubt.is_some()).count() as u64 + lost;
     let of_all = |n: u64| format!("of {} ({})", count(all), percent(n as f64 / all.max(1) as f64));
-    let numbers = match gallery.sure {
-        Some(sure) => {
+    let numbers = match &gallery.sure {
+        Some(criterion) => {
             number("To look at", &count(doubtful), &of_all(doubtful))
-                + &number(
-                    "Sure",
-                    &count(all - doubtful),
-                    &format!("probability of at least {}", percent(sure)),
-                )
+                + &number("Sure", &count(all - doubtful), &escape(criterion))
         }
         None => number(
             "Images",
@@ -198,7 +200,7 @@ fn classes(gallery: &Gallery) -> String {
     let rows = each(gallery.classes.iter().enumerate(), |(class, name)| {
         let named = || gallery.answers.iter().filter(|answer| answer.class == class);
         let unsure = named().filter(|answer| answer.doubt.is_some()).count() as u64;
-        let unsure = gallery.sure.map(|_| format!("<td class=\"n\">{}</td>", count(unsure)));
+        let unsure = gallery.sure.as_ref().map(|_| format!("<td class=\"n\">{}</td>", count(unsure)));
         format!(
             "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td>{}</tr>",
             words(name),
@@ -206,7 +208,7 @@ fn classes(gallery: &Gallery) -> String {
             unsure.unwrap_or_default()
         )
     });
-    let unsure = gallery.sure.map_or("", |_| "<th scope=\"col\" class=\"n\">To look at</th>");
+    let unsure = gallery.sure.as_ref().map_or("", |_| "<th scope=\"col\" class=\"n\">To look at</th>");
     let table = format!(
         "<table><thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Images named so</th>{unsure}</tr>\
          </thead><tbody>{rows}</tbody></table>"

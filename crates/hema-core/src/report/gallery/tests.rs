@@ -37,6 +37,7 @@ fn answers(images: usize, sure: f64) -> Vec<Answer> {
 }
 
 fn page(source: &Source, answers: &[Answer], sure: Option<f64>) -> String {
+    let sure = sure.map(|sure| format!("with a probability of at least {sure}"));
     let classes = ["basophil", "<b>ig</b>"].map(String::from);
     let unreadable = [Skipped { path: "broken.png".into(), reason: "is no <picture>".into(), index: 0 }];
     let page = render_gallery(&Gallery {
@@ -49,6 +50,7 @@ fn page(source: &Source, answers: &[Answer], sure: Option<f64>) -> String {
         sure,
         warnings: vec!["nearly all are <named> alike, ask `hema <x>`".into()],
         weights: Vec::new(),
+        rescaling: None,
         table: Some("out.csv".into()),
         provenance: Provenance::now("hema predict", "CPU"),
     })

@@ -1,11 +1,12 @@
 //! The sections on how far the model can be believed: images kept by a threshold, classes left out, weights
-//! of classes, files that could not be read.
+//! of classes, the crop that was found, files that could not be read.
 
 use super::{assert_closed, assert_well_formed, blood, fixture, render};
 use crate::data::Skipped;
-use crate::metrics::{Excluded, Predictions, kept_by_threshold};
+use crate::metrics::{Excluded, Predictions, Selective, kept_by_threshold};
 use crate::prevalence::ClassWeight;
 use crate::record::Adaptation;
+use crate::rescale::{FACTORS, Rescaling};
 
 #[test]
 fn the_share_that_is_kept_stands_beside_its_accuracy_with_the_interval() {
@@ -14,6 +15,7 @@ fn the_share_that_is_kept_stands_beside_its_accuracy_with_the_interval() {
     let probabilities = [0.995, 0.005, 0.1, 0.9, 0.4, 0.6, 0.75, 0.25].to_vec();
     let predictions = Predictions { classes, labels: vec![0, 1, 0, 1], probabilities };
     run.evaluation.kept = kept_by_threshold(&predictions);
+    run.evaluation.conditions[0].selective = Some(Selective::new(&predictions));
     let page = render(&[run]);
     assert_well_formed(&page);
     assert_closed(&page);
@@ -27,6 +29,10 @@ fn the_share_that_is_kept_stands_beside_its_accuracy_with_the_interval() {
         "{section}"
     );
     assert_eq!(section.matches("<circle").count(), 7, "a point for every threshold");
+    // the two errors have the lowest probabilities
+    let (_, row) = section.split_once("<th scope=\"row\">unchanged</th>").unwrap();
+    assert!(row.contains("<td class=\"n\">50.0\u{202f}%</td>"), "{row}");
+    assert!(page.contains("<dt>AUGRC</dt>") && page.contains("<dt>Risk</dt>"));
     assert!(!render(&[blood()]).contains("<section id=\"kept\""), "an older record has none");
 }
 
@@ -53,6 +59,29 @@ fn what_is_assumed_of_the_images_is_said_with_what_it_changes() {
     let section = &section[..section.find("</section>").unwrap()];
     assert!(section.contains("no differential") && section.contains("0.0–30.0\u{202f}%"), "{section}");
     assert_eq!(section.matches("<th scope=\"row\">").count(), 8 + 3);
+}
+
+#[test]
+fn the_crop_that_was_found_stands_on_the_page_with_its_curve() {
+    let mut run = blood();
+    assert!(!render(&[run.clone()]).contains("<section id=\"crop\""));
+    let at = |factor: &f64| vec![(factor / 0.8).ln().abs(); 40];
+    let entropies: Vec<Vec<f64>> = FACTORS.iter().map(at).collect();
+    run.evaluation.model.rescale = Some(Rescaling::found(&entropies, 1_200));
+    let page = render(&[run.clone()]);
+    assert_well_formed(&page);
+    let (_, section) = page.split_once("<section id=\"crop\"").unwrap();
+    let section = &section[..section.find("</section>").unwrap()];
+    assert!(section.contains("Rescale 0.8: the model is shown the middle 80 %"), "{section}");
+    assert!(section.contains("0.8 (taken)</th>") && section.contains("−0.223"), "{section}");
+    assert_eq!(section.matches("<th scope=\"row\">").count(), FACTORS.len());
+    run.evaluation.model.rescale = Some(Rescaling::by(1.2));
+    let page = render(&[run]);
+    assert!(
+        page.contains(
+            "Rescale 1.2: the model is shown pictures mirrored outwards to 120 % of each side.</p>"
+        )
+    );
 }
 
 #[test]

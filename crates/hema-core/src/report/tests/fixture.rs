@@ -53,6 +53,7 @@ pub(super) fn run(title: &str, classes: &[(&str, u64)], clean: f64, harm: f64) -
             tta: "dihedral".into(),
             adapted: false,
             among: Vec::new(),
+            rescale: None,
             unfinished: None,
             fitted_here: Some(Vec::new()),
         },
@@ -172,6 +173,10 @@ fn condition(
         thumbnail: String::new(),
         right: right(&scores.confusion),
         kept: Vec::new(),
+        selective: None,
+        sets: None,
+        if_calibrated: std::collections::BTreeMap::new(),
+        referred: None,
         scores,
     }
 }
