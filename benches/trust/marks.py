@@ -49,8 +49,8 @@ def of_few(images):
     same = (np.abs(np.diff(x, axis=2)).max(axis=3) < 0.5)
     return np.stack([
         mean(grey), grey.std(axis=(1, 2)), mean(red), mean(green), mean(blue), red.std(axis=(1, 2)), blue.std(axis=(1, 2)), mean(colour),
-        colour.std(axis=(1, 2)), mean(red - green), mean(blue - green), log(laplacian), log(noise), log(noise) - log(laplacian), log(gradient),
-        log(mean(across)) - log(mean(down)), log(one) - log(two), mean((x.max(axis=3) > 252).astype(np.float32)),
+        colour.std(axis=(1, 2)), mean(red - green), mean(blue - green), log(laplacian), log(noise), log(noise) - log(laplacian),
+        log(gradient), log(mean(across)) - log(mean(down)), log(one) - log(two), mean((x.max(axis=3) > 252).astype(np.float32)),
         mean((x.max(axis=3) < 4).astype(np.float32)), mean((across < 0.5).astype(np.float32)), mean(same.astype(np.float32)),
         quadrants.max(axis=1) - quadrants.min(axis=1), border.std(axis=1), log(coarse), log(gradient) - log(coarse), log(noise_colour),
     ], axis=1).astype(np.float64)

@@ -16,7 +16,7 @@ EPS = 1e-12
 class Shown:
     """Images of a data set under one condition, as the example `trust_features` writes them."""
 
-    def __init__(self, folder, known=None):
+    def __init__(self, folder):
         folder = Path(folder)
         load = lambda name: np.load(folder / f"{name}.npy", mmap_mode="r" if name == "images" else None)
         self.f = load("features").astype(np.float64)
@@ -44,7 +44,7 @@ class Shown:
             if name == "conditions":
                 other.conditions = value
             elif name == "paths":
-                other.paths = [p for p, c in zip(value, chosen) if c] if np.asarray(chosen).dtype == bool else [value[i] for i in chosen]
+                other.paths = list(np.array(value)[chosen])
             else:
                 setattr(other, name, value[chosen])
         return other
@@ -75,6 +75,10 @@ def classifier(bundle):
 
 def unit(f):
     return f / np.maximum(np.linalg.norm(f, axis=1, keepdims=True), EPS)
+
+
+def log_of(values):
+    return np.log(np.maximum(values, EPS))
 
 
 def logsumexp(z):
@@ -125,12 +129,11 @@ class Reduced:
 class Mahalanobis:
     """Distance to the nearest class mean under one covariance, perhaps less that to the mean of all (relative)."""
 
-    def __init__(self, f, y, relative=False, shrink=True):
+    def __init__(self, f, y, relative=False):
         self.means = np.stack([f[y == c].mean(axis=0) for c in np.unique(y)])
         place = np.searchsorted(np.unique(y), y)
         centred = f - self.means[place]
-        cov = ledoit_wolf(centred)[0] if shrink else centred.T @ centred / len(f) + 1e-9 * np.trace(centred.T @ centred) / len(f) / f.shape[1] * np.eye(f.shape[1])
-        self.white = np.linalg.inv(np.linalg.cholesky(cov)).T
+        self.white = np.linalg.inv(np.linalg.cholesky(ledoit_wolf(centred)[0])).T
         self.relative = relative
         if relative:
             self.mean = f.mean(axis=0)
