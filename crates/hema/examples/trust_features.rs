@@ -6,8 +6,8 @@
 //! pixels at the model's size) and `drawn`; OUT itself gets `paths.txt` and `classes.txt`. A CONDITION is
 //!
 //! - `clean`: the images as they are, which is the default;
-//! - `SUITE:NAME@SEVERITY`, as `blood-c:bubble@3`, or `challenge:draw-1`: one condition of a suite, which does
-//!   to an image what `hema evaluate` does;
+//! - `SUITE:NAME@SEVERITY`, as `blood-c:bubble@3`, or `challenge:draw-1`: one condition of a suite, which
+//! does   to an image what `hema evaluate` does;
 //! - `SUITE@SEVERITY`: all conditions of a suite at a severity, one folder each;
 //! - `drawn:SEED`: one condition for each image, drawn from those of `blood-c`, `degraded` and `challenge`,
 //!   with other random numbers than theirs; `drawn` says which, by its line in `drawn.txt`.
