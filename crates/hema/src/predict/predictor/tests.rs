@@ -32,7 +32,7 @@ struct TrainingPass {
 }
 
 fn timm() -> Timm {
-    serde_json::from_str(include_str!("../../tests/fixtures/timm_v2b0.json")).unwrap()
+    serde_json::from_str(include_str!("../../../tests/fixtures/timm_v2b0.json")).unwrap()
 }
 
 /// The fixture's network: `ImageNet`'s weights and a classifier filled by a formula.
