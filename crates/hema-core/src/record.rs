@@ -339,8 +339,8 @@ pub struct ConditionScores {
     /// of calibration by their names; none under corruptions and in older records.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub if_calibrated: BTreeMap<String, [f64; 2]>,
-    /// What the model's own thresholds refer to a person by default; `None` of a model that carries none for how
-    /// it was asked, and in older records.
+    /// What the model's own thresholds refer to a person by default; `None` of a model that carries none for
+    /// how it was asked, and in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referred: Option<Outcome>,
     /// Which images are named rightly; none in older records.

@@ -171,7 +171,10 @@ impl fmt::Display for Rescaling {
         match search {
             None => Ok(()),
             Some(Search { tried_on, curve, .. }) if curve.is_empty() => {
-                write!(f, "; {tried_on} are too few to look for another factor (at least {FEWEST_IMAGES})")
+                write!(
+                    f,
+                    "; {tried_on} images are too few to look for another factor (at least {FEWEST_IMAGES})"
+                )
             }
             Some(Search { tried_on, images, .. }) => {
                 let why = if self.changes() {
@@ -229,7 +232,9 @@ mod tests {
         let few = Rescaling::found(&entropies(FEWEST_IMAGES - 1, 0.6, 1.0), FEWEST_IMAGES - 1);
         assert!(
             few.factor == 1.0
-                && few.to_string().ends_with("29 are too few to look for another factor (at least 30)")
+                && few
+                    .to_string()
+                    .ends_with("29 images are too few to look for another factor (at least 30)")
         );
         assert_eq!(few.curve_in_words(), None);
         assert_eq!(Rescaling::found(&[], 0).factor, 1.0);

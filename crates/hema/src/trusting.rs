@@ -31,8 +31,8 @@ const SEED: u64 = 39;
 /// Fits trust to labelled images that the model was trained on, and others.
 ///
 /// # Errors
-/// Fewer images than [`hema_core::trust::FEWEST`] of training or in either half of validation; images that cannot be read;
-/// features that do not vary.
+/// Fewer images than [`hema_core::trust::FEWEST`] of training or in either half of validation; images that
+/// cannot be read; features that do not vary.
 pub(crate) fn fit(
     predictor: &Predictor,
     trained: &Images,

@@ -137,8 +137,7 @@ fn tell(found: &Promise, table_of: &Certifying, printer: &Printer) -> Result<()>
 
 /// What can be promised, in a sentence.
 pub(crate) fn in_words(found: &Promise) -> String {
-    let Wanted { max_risk, confidence } = found.wanted;
-    let asked = format!("at most {} wrong, with a confidence of {}", percent(max_risk), percent(confidence));
+    let asked = found.wanted.in_words();
     match found.kept {
         Some(kept) => format!(
             "of cells like these {} can be left to the model with {asked}: those of a probability of at least {}",

@@ -69,7 +69,7 @@ fn a_gate_lets_through_what_keeps_its_policy_and_nothing_else() {
         "calibration error",
         "images of every class",
         "images that the model has seen",
-        "kept with a promise of 99.0 % risk at 95.0 % confidence",
+        "kept with at most 99 % wrong, with a confidence of 95 %",
     ] {
         assert_eq!(rule(&verdict, name)["passes"], true, "{name}: {verdict}");
     }

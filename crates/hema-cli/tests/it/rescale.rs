@@ -32,5 +32,5 @@ fn the_curve_is_told_and_kept() {
     let record: serde_json::Value = serde_json::from_str(&place.read("judged/evaluation.json")).unwrap();
     let search = &record["model"]["rescale"]["search"];
     assert_eq!((search["tried_on"].as_u64(), search["images"].as_u64()), (Some(8), Some(8)));
-    assert!(said.err.contains("8 are too few to look for another factor (at least 30)"));
+    assert!(said.err.contains("8 images are too few to look for another factor (at least 30)"));
 }

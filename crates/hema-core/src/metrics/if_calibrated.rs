@@ -25,10 +25,10 @@ const BEYOND: usize = DRAWS / 40;
 /// Most images that labels are drawn for: of more the range is narrow, and dear.
 const MOST_IMAGES: usize = 100_000;
 
-/// The range, `[low, high]`, of each of [`OF_CALIBRATION`] by its name in files, in which it lies in 95 of 100
-/// draws of labels from the probabilities themselves (Bröcker and Smith, 2007): as if every probability were
-/// true. The same predictions always give the same ranges; none of more than 100,000 images. Predictions must
-/// pass [`Predictions::check`].
+/// The range, `[low, high]`, of each of [`OF_CALIBRATION`] by its name in files, in which it lies in 95 of
+/// 100 draws of labels from the probabilities themselves (Bröcker and Smith, 2007): as if every probability
+/// were true. The same predictions always give the same ranges; none of more than 100,000 images. Predictions
+/// must pass [`Predictions::check`].
 pub fn ranges_if_calibrated(predictions: &Predictions) -> BTreeMap<String, [f64; 2]> {
     if predictions.labels.len() > MOST_IMAGES {
         return BTreeMap::new();

@@ -22,7 +22,8 @@ pub enum Question {
     Confidence,
     /// Is the cell of a kind that training did not show? The score is the distance of its features.
     Unlike,
-    /// Is the picture poorer than any that the model was tried on? The score is how far it is from training's.
+    /// Is the picture poorer than any that the model was tried on? The score is how far it is from
+    /// training's.
     Poor,
 }
 
@@ -75,8 +76,8 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
-    /// Scales and scores of unchanged images and of damaged ones, at least one of the former, whose scores are
-    /// not scaled yet.
+    /// Scales and scores of unchanged images and of damaged ones, at least one of the former, whose scores
+    /// are not scaled yet.
     pub(super) fn of(unchanged: &[Doubts], damaged: &[Doubts]) -> Self {
         let sorted = |images: &[Doubts], i: usize| {
             let mut values: Vec<f32> = images.iter().map(|doubts| doubts[i]).collect();

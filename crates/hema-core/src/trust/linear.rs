@@ -101,7 +101,8 @@ impl Square {
     }
 }
 
-/// Makes vectors orthonormal (Gram and Schmidt, twice over); one that depends on those before it becomes zero.
+/// Makes vectors orthonormal (Gram and Schmidt, twice over); one that depends on those before it becomes
+/// zero.
 fn orthonormalise(basis: &mut [Vec<f64>]) {
     for i in 0..basis.len() {
         let (before, rest) = basis.split_at_mut(i);

@@ -21,8 +21,8 @@ const FURTHEST: f32 = 6.0;
 pub(super) struct Measures {
     usual: Usual,
     pub(super) distance: Distance,
-    /// Standard deviations, over training's unchanged images, of the distance to the nearest centre and of the
-    /// entropy of answers, which make up how unlike an image is.
+    /// Standard deviations, over training's unchanged images, of the distance to the nearest centre and of
+    /// the entropy of answers, which make up how unlike an image is.
     spreads: [f32; 2],
     temperature: Temperature,
 }
@@ -65,9 +65,9 @@ impl Measures {
         self.temperature.of(&marks(look.distances)) as f32
     }
 
-    /// How unlike training's cells an image is, and how poor a picture, before they are scaled. The distance of
-    /// features and the generalised entropy of the answer (Liu et al., 2023) count alike: the one knows what is
-    /// no cell at all, the other cells between the classes.
+    /// How unlike training's cells an image is, and how poor a picture, before they are scaled. The distance
+    /// of features and the generalised entropy of the answer (Liu et al., 2023) count alike: the one knows
+    /// what is no cell at all, the other cells between the classes.
     pub(super) fn unlike_and_poor(&self, look: &Look, raw: &[f32]) -> [f32; 2] {
         let [of_distance, of_entropy] = self.spreads;
         [look.distances.nearest / of_distance + entropy(raw) / of_entropy, look.poor]

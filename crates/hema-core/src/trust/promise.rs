@@ -40,6 +40,16 @@ impl Wanted {
         ((1.0 - self.confidence).ln() / (-self.max_risk).ln_1p()).ceil() as u64
     }
 
+    /// The wish in words: `at most 1 % wrong, with a confidence of 95 %`.
+    pub fn in_words(&self) -> String {
+        let percent = |share: f64| {
+            let digits = format!("{:.4}", 100.0 * share);
+            digits.trim_end_matches('0').trim_end_matches('.').to_owned()
+        };
+        let [risk, confidence] = [self.max_risk, self.confidence].map(percent);
+        format!("at most {risk} % wrong, with a confidence of {confidence} %")
+    }
+
     /// Whether so few errors among accepted answers show that the risk is not larger than wanted.
     fn is_shown(&self, accepted: u64, errors: u64) -> bool {
         binomial_tail(accepted, self.max_risk, errors) <= 1.0 - self.confidence
@@ -305,6 +315,13 @@ mod tests {
             assert!(found[0] > 0.01, "the rule gives away what it could promise: {found:?}");
             assert_eq!(broken(safe, images, wanted), 0.0);
         }
+    }
+
+    #[test]
+    fn a_wish_reads_as_it_was_given() {
+        assert_eq!(wanted(0.01, 0.95).in_words(), "at most 1 % wrong, with a confidence of 95 %");
+        assert_eq!(wanted(0.0005, 0.999).in_words(), "at most 0.05 % wrong, with a confidence of 99.9 %");
+        assert_eq!(wanted(0.1, 0.5).in_words(), "at most 10 % wrong, with a confidence of 50 %");
     }
 
     #[test]

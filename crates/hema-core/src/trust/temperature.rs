@@ -118,8 +118,8 @@ impl Temperature {
         sum / total + PENALTY / 2.0 * self.weights.iter().map(|weight| weight * weight).sum::<f64>()
     }
 
-    /// The step, of the base first, that the gradient and the expected curvature ask for, with no weight below
-    /// 0 at its end.
+    /// The step, of the base first, that the gradient and the expected curvature ask for, with no weight
+    /// below 0 at its end.
     fn newton(&self, examples: &[Example]) -> Vec<f64> {
         let side = 1 + self.weights.len();
         let total: f64 = examples.iter().map(|example| example.weight).sum();

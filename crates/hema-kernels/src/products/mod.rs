@@ -31,6 +31,6 @@ pub(crate) use pack::{Order, Packed, Sizes};
 pub(crate) use product::product;
 pub(crate) use rows::{JoinRows, copy_rows};
 pub(crate) use tiling::{
-    AMX_ROW_VALUES, AMX_ROWS, REGISTER_ROWS, ROW_MULTIPLE, in_memory, outer_widest, padded_rows, panels,
-    uses_amx, widest,
+    AMX_ROW_VALUES, AMX_ROWS, FEW_REGISTER_ROWS, REGISTER_ROWS, ROW_MULTIPLE, in_memory, outer_rows,
+    outer_widest, padded_rows, panels, uses_amx, widest,
 };

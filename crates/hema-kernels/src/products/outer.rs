@@ -1,14 +1,14 @@
 //! Outer products summed over rows: the gradient of the weights.
 //!
-//! Rows of both sides are read in place; the sums of a tile of 8 rows and 2 or 3 vectors stay in registers
-//! over the rows of the block. Of a narrow type a word is a value and its neighbour in the next row, joined
-//! beforehand ([`OuterRows`]).
+//! Rows of both sides are read in place; the sums of a tile of 8 rows and 2 or 3 vectors (6 x 2 where there
+//! are 16 registers) stay in registers over the rows of the block. Of a narrow type a word is a value and its
+//! neighbour in the next row, joined beforehand ([`OuterRows`]).
 
 use std::marker::PhantomData;
 
 #[cfg(target_arch = "x86_64")]
 use super::amx;
-use super::{JoinRows, in_memory, outer_widest, panels};
+use super::{FEW_REGISTER_ROWS, JoinRows, in_memory, outer_rows, outer_widest, panels};
 use crate::parallel::extents;
 use crate::simd::{Element, Kernel, Simd, dispatch};
 
@@ -117,23 +117,27 @@ impl<E: Element> Kernel for OuterProduct<'_, E> {
         for width in panels(qs, S::LANES, outer_widest::<E>()) {
             let mut p = 0;
             while p < ps {
-                let left = ps - p;
+                let rows = outer_rows::<E>(S::WIDE, ps - p);
                 let tile = OuterTile { a, b, p, q, qs, add, of };
                 // SAFETY: the caller's conditions; the tile's rows p.. and columns q.. lie in the output.
                 unsafe {
                     let out = out.add(p * qs + q);
-                    match (S::WIDE && left >= 8, left >= 4, width) {
-                        (true, _, 1) => p += tile.run::<S, 8, 1>(s, out),
-                        (true, _, 2) => p += tile.run::<S, 8, 2>(s, out),
-                        (true, _, _) => p += tile.run::<S, 8, 3>(s, out),
-                        (_, true, 1) => p += tile.run::<S, 4, 1>(s, out),
-                        (_, true, 2) => p += tile.run::<S, 4, 2>(s, out),
-                        (_, true, _) => p += tile.run::<S, 4, 3>(s, out),
-                        (_, _, 1) => p += tile.run::<S, 1, 1>(s, out),
-                        (_, _, 2) => p += tile.run::<S, 1, 2>(s, out),
-                        (_, _, _) => p += tile.run::<S, 1, 3>(s, out),
+                    match (S::WIDE, rows, width) {
+                        (true, 8, 1) => tile.run::<S, 8, 1>(s, out),
+                        (true, 8, 2) => tile.run::<S, 8, 2>(s, out),
+                        (true, 8, _) => tile.run::<S, 8, 3>(s, out),
+                        (false, FEW_REGISTER_ROWS, 1) => tile.run::<S, FEW_REGISTER_ROWS, 1>(s, out),
+                        (false, FEW_REGISTER_ROWS, _) => tile.run::<S, FEW_REGISTER_ROWS, 2>(s, out),
+                        (_, 4, 1) => tile.run::<S, 4, 1>(s, out),
+                        (_, 4, 2) => tile.run::<S, 4, 2>(s, out),
+                        (true, 4, _) => tile.run::<S, 4, 3>(s, out),
+                        (_, _, 1) => tile.run::<S, 1, 1>(s, out),
+                        (_, _, 2) => tile.run::<S, 1, 2>(s, out),
+                        (true, _, _) => tile.run::<S, 1, 3>(s, out),
+                        (false, ..) => unreachable!("panels of three vectors where there are 16 registers"),
                     }
                 }
+                p += rows;
             }
             q += width * S::LANES;
         }
@@ -152,12 +156,12 @@ struct OuterTile<'a, E> {
 }
 
 impl<E: Element> OuterTile<'_, E> {
-    /// Stores the tile of `PR` rows and `NV` vectors in `out`, or adds it, and returns `PR`.
+    /// Stores the tile of `PR` rows and `NV` vectors in `out`, or adds it.
     ///
     /// # Safety
     /// The conditions of [`outer`]; rows p..p + PR exist, as do columns from q to the last vector's first.
     #[inline(always)]
-    unsafe fn run<S: Simd, const PR: usize, const NV: usize>(&self, s: S, out: *mut f32) -> usize {
+    unsafe fn run<S: Simd, const PR: usize, const NV: usize>(&self, s: S, out: *mut f32) {
         let live: [usize; NV] = std::array::from_fn(|j| (self.qs - self.q - j * S::LANES).min(S::LANES));
         let mut acc = [[s.splat(0.0); NV]; PR];
         if live[NV - 1] == S::LANES {
@@ -201,6 +205,5 @@ impl<E: Element> OuterTile<'_, E> {
                 }
             }
         }
-        PR
     }
 }

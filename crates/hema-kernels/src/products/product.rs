@@ -2,7 +2,7 @@
 //! convolution.
 //!
 //! The right-hand side is cut into panels of up to three vectors; a panel (K x 48 values on AVX-512) stays in
-//! L1/L2 while all rows of the block pass. The kernel keeps 9 rows x 3 vectors of sums in registers (4 x 3
+//! L1/L2 while all rows of the block pass. The kernel keeps 9 rows x 3 vectors of sums in registers (6 x 2
 //! where there are 16 registers) over the whole of K, so the output is written once. Left-hand values are
 //! broadcast straight from the map: packing them would cost as much as the product when N is 16 to 64, which
 //! is the usual case.
@@ -13,7 +13,7 @@ use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use super::amx;
-use super::{Epilogue, Packed, REGISTER_ROWS, Sizes, in_memory, padded_rows};
+use super::{Epilogue, FEW_REGISTER_ROWS, Packed, REGISTER_ROWS, Sizes, in_memory, padded_rows};
 use crate::parallel::check_len;
 use crate::simd::{Act, Activation, Element, Kernel, Simd, dispatch, with_activation};
 
@@ -71,14 +71,15 @@ impl<E: Element> Kernel for Product<'_, E> {
             // SAFETY: the caller's conditions; `panel` is the packed panel of `width` vectors that starts at
             // column `first`.
             unsafe {
-                match (S::WIDE, width) {
+                match (S::WIDE, E::PER_WORD, width) {
                     _ if !columns.contains(&i) => {}
-                    (true, 1) => task.run::<S, REGISTER_ROWS, 1>(s),
-                    (true, 2) => task.run::<S, REGISTER_ROWS, 2>(s),
-                    (true, _) => task.run::<S, REGISTER_ROWS, 3>(s),
-                    (false, 1) => task.run::<S, 4, 1>(s),
-                    (false, 2) => task.run::<S, 4, 2>(s),
-                    (false, _) => task.run::<S, 4, 3>(s),
+                    (true, _, 1) | (false, 1, 1) => task.run::<S, REGISTER_ROWS, 1>(s),
+                    (true, _, 2) => task.run::<S, REGISTER_ROWS, 2>(s),
+                    (true, _, _) => task.run::<S, REGISTER_ROWS, 3>(s),
+                    (false, 1, _) => task.run::<S, FEW_REGISTER_ROWS, 2>(s),
+                    // the halves of pairs take registers as well
+                    (false, _, 1) => task.run::<S, 4, 1>(s),
+                    (false, _, _) => task.run::<S, 4, 2>(s),
                 }
                 panel = panel.add(all * depth * width * S::LANES);
             }

@@ -194,12 +194,16 @@ fn of_promise(
     let (_, indices) = choose_part(&source, model.path(), judged.split.as_deref(), judged.part.as_deref())?;
     let table = certify::certifying(model, &model.load(&source, indices.as_deref(), watch)?)?;
     let limits = certify::limits(model, USUAL_SHARE);
-    let found = promise(&table, limits, Wanted::new(wanted.max_risk, wanted.confidence)?);
+    let asked = Wanted::new(wanted.max_risk, wanted.confidence)?;
+    let found = promise(&table, limits, asked);
     let coverage = Some(found.kept.map_or(0.0, |kept| kept.coverage));
-    let [risk, confidence] =
-        [wanted.max_risk, wanted.confidence].map(|share| format!("{:.1} %", 100.0 * share));
-    let name = format!("kept with a promise of {risk} risk at {confidence} confidence");
-    let rule = Rule::new(name, coverage, coverage, Side::AtLeast(wanted.least), Unit::Share);
+    let rule = Rule::new(
+        format!("kept with {}", asked.in_words()),
+        coverage,
+        coverage,
+        Side::AtLeast(wanted.least),
+        Unit::Share,
+    );
     Ok(match found.kept {
         Some(kept) => rule.remark(format!("{} images, {} wrong", kept.images, kept.errors)),
         None => rule.remark(format!(

@@ -48,7 +48,8 @@ pub struct Judged {
     /// The calibration error that a model with true probabilities stays below in 95 of 100 samples of as many
     /// images.
     pub ece_by_chance: Option<f64>,
-    /// What the model's own thresholds refer to a person of the unchanged images; `None` where it carries none.
+    /// What the model's own thresholds refer to a person of the unchanged images; `None` where it carries
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referred: Option<Outcome>,
     /// Every class that has images.

@@ -7,6 +7,7 @@ use hema_core::error::Result;
 use hema_core::preprocess::Preprocess;
 use hema_core::provenance::Provenance;
 use hema_core::report::TrainingData;
+use hema_core::trust::{Limits, Promise, Trust, USUAL_SHARE, Wanted, promise};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ModelSpec, Network};
@@ -32,6 +33,10 @@ pub struct Made {
     pub weight: f64,
     /// Its logits are divided by this.
     pub temperature: f64,
+    /// What it promises of cells like training's, at most 1 % wrong with 95 % confidence, where it carries
+    /// cells that certify it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise: Option<Promise>,
     /// Share of each class in what it was trained on, in class order; empty where that is not known.
     pub prevalence: Vec<f64>,
     /// Operators that its training images were augmented with.
@@ -64,6 +69,7 @@ impl Made {
             preprocess: manifest.preprocess.clone(),
             weight: member.weights.iter().sum(),
             temperature: manifest.temperature,
+            promise: manifest.trust.as_ref().map(promised),
             prevalence: manifest.prevalence.clone(),
             augmentations: manifest.augmentations.clone(),
             start: recipe.as_ref().map(|recipe| start(&recipe.model.weights)),
@@ -78,6 +84,12 @@ impl Made {
     pub fn size(&self) -> usize {
         self.preprocess.size
     }
+}
+
+/// What a model promises of cells like those that certify it.
+fn promised(trust: &Trust) -> Promise {
+    let limits = Limits::of(&trust.thresholds(USUAL_SHARE));
+    promise(&trust.certifying, limits, Wanted { max_risk: 0.01, confidence: 0.95 })
 }
 
 /// Where weights started, in words.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hema_core::error::{counted, thousands, time_in_words};
 use hema_core::metrics::{self, Notation};
 use hema_core::preprocess::Crop;
-use hema_core::trust::{Outcome, Question};
+use hema_core::trust::{Outcome, Promise, Question};
 use hema_core::tta;
 
 use super::escape::{block, code, code_cell, text};
@@ -78,6 +78,11 @@ fn glance(card: &ModelCard) -> String {
     row("classes", card.classes.len().to_string());
     row("views of each image", views(&card.views));
     row("temperature of its logits", format!("{:.3}", card.temperature));
+    if let [only] = &card.members[..]
+        && let Some(promise) = &only.promise
+    {
+        row("promise, of cells like training's", promised(promise));
+    }
     if let Some(rate) = card.evaluations.iter().find_map(speed) {
         row("speed", rate);
     }
@@ -85,6 +90,20 @@ fn glance(card: &ModelCard) -> String {
         row("licence", code_cell(licence));
     }
     heading("At a glance", &table(&["", ""], &rows))
+}
+
+/// What can be left to a model, in words.
+fn promised(promise: &Promise) -> String {
+    let wanted = promise.wanted.in_words();
+    match &promise.kept {
+        Some(kept) => format!(
+            "{wanted}: of {} cells that nothing was fitted on {} can be left to it, of which {} are wrong",
+            thousands(promise.images),
+            percent(kept.coverage),
+            thousands(kept.errors)
+        ),
+        None => format!("none for {wanted}, by {} cells", thousands(promise.images)),
+    }
 }
 
 /// From a picture to a network's input, in words.

@@ -103,8 +103,8 @@ pub struct Manifest {
     /// What the images were like that it was trained on; unknown in older files and those of other software.
     #[serde(default, skip_serializing_if = "Likeness::is_empty")]
     pub likeness: Likeness,
-    /// How far its answers can be trusted; unknown in older files, those of other software, and of models that
-    /// few validation images were left for.
+    /// How far its answers can be trusted; unknown in older files, those of other software, and of models
+    /// that few validation images were left for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<Trust>,
     /// Published weights that it, or a model that it learned from, started from; `None` where that is not

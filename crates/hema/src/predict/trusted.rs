@@ -8,8 +8,7 @@ use hema_core::trust::{Answered, Look, Marks, Trust, divided};
 use rayon::prelude::*;
 
 use super::images::Images;
-use super::{Edit, Output, Predictor, check_finite};
-use crate::model_file::Ensemble;
+use super::predictor::{Edit, Output, Predictor, check_finite};
 
 /// What a predictor makes of images.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,14 +47,6 @@ impl fmt::Display for Untrusted {
             Self::Prevalence => "the thresholds were chosen for classes as common as in training",
             Self::Crop => "the thresholds were chosen for pictures as they came",
         })
-    }
-}
-
-/// Trust of the single model of an ensemble.
-pub(super) fn of_ensemble(ensemble: &Ensemble) -> Option<Trust> {
-    match &ensemble.members[..] {
-        [only] if ensemble.temperature == 1.0 => only.model.manifest.trust.clone(),
-        _ => None,
     }
 }
 
@@ -121,8 +112,8 @@ impl Predictor {
         Ok(Answers { rows, marks })
     }
 
-    /// What the model makes of labelled images before any trust is applied, to fit trust with. `severity` says
-    /// how badly an edit damages them, 0 for not at all.
+    /// What the model makes of labelled images before any trust is applied, to fit trust with. `severity`
+    /// says how badly an edit damages them, 0 for not at all.
     ///
     /// # Errors
     /// The errors of [`predict`](Self::predict).

@@ -7,8 +7,9 @@ use hema::report::{Answer, Gallery, render_gallery};
 use hema::run_folder::title;
 use hema::{Classifier, Prediction, Result, command_line, device, file};
 
+use super::doubt::Doubt;
 use super::referral::Referral;
-use super::rows::{Classified, Doubt, Row};
+use super::rows::{Classified, Row};
 
 /// Subject of the page, beside the answers.
 pub(super) struct Subject<'a> {

@@ -1,5 +1,6 @@
 //! `hema predict`: classes and probabilities of new images, as a table.
 
+mod doubt;
 mod gallery;
 mod print;
 mod referral;

@@ -9,8 +9,9 @@ use hema::prevalence::{self, ClassWeight};
 use hema::rescale::{FEWEST_IMAGES, Rescaling};
 use hema::{Classifier, Error, Result};
 
+use super::doubt::Doubt;
 use super::referral::Referral;
-use super::rows::{self, Classified, Doubt, Row};
+use super::rows::{self, Classified, Row};
 use super::sets::Sets;
 use crate::next::CommandLine;
 use crate::output::{Printer, percent, table};

@@ -6,7 +6,7 @@ use hema::predict::Untrusted;
 use hema::trust::{Limits, Promise, Question, Thresholds, Trust, USUAL_SHARE, Wanted, promise};
 use hema::{Classifier, Prediction};
 
-use super::rows::Doubt;
+use super::doubt::Doubt;
 use crate::commands::certify::in_words;
 use crate::output::percent;
 
@@ -125,6 +125,14 @@ impl<'a> Referral<'a> {
                 let share = percent(share);
                 Some(format!("by thresholds that refer at most {share} of images like training's"))
             }
+            Rule::Promise(Promise { wanted, images, kept: Some(kept), .. }, _) => Some(format!(
+                "{}, by {images} certifying cells of which {} were kept and {} of those wrong, with a probability of at least \
+                 {}",
+                wanted.in_words(),
+                percent(kept.coverage),
+                kept.errors,
+                kept.threshold
+            )),
             Rule::Promise(found, _) => Some(in_words(&found)),
         }
     }

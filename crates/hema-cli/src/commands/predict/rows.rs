@@ -2,7 +2,6 @@
 //! which of them a person should look at.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use hema::data::{Notice, Skipped, Source};
 use hema::likeness::Unlike;
@@ -11,6 +10,7 @@ use hema::prevalence::ClassWeight;
 use hema::rescale::Rescaling;
 use hema::{Prediction, Result};
 
+use super::doubt::{Doubt, REASONS};
 use super::referral::Referral;
 
 /// The answers for the inputs, and what of them is not used.
@@ -37,58 +37,9 @@ pub(super) struct Row {
     pub(super) doubt: Option<Doubt>,
 }
 
-/// Why a person should look at an image. As text it is what the column `reason` holds.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Doubt {
-    /// Its probability is too low.
-    LowConfidence,
-    /// Its probability is too low, and the second class has nearly all the rest.
-    Ambiguous,
-    /// It looks most like a class that the model was told not to choose.
-    ExcludedClass,
-    /// It is unlike what the model was trained on: plainly, in these numbers, or where there are none, in its
-    /// features.
-    UnlikeTraining(Vec<Unlike>),
-    /// The picture is too poor.
-    PoorImage,
-    /// It could not be read.
-    Unreadable(String),
-}
-
-impl Doubt {
-    /// In words, for people.
-    pub(super) fn words(&self) -> &'static str {
-        match self {
-            Self::LowConfidence => "low confidence",
-            Self::Ambiguous => "ambiguous",
-            Self::ExcludedClass => "excluded class",
-            Self::UnlikeTraining(_) => "unlike training",
-            Self::PoorImage => "poor image",
-            Self::Unreadable(_) => "unreadable",
-        }
-    }
-}
-
-impl fmt::Display for Doubt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::LowConfidence => f.write_str("low-confidence"),
-            Self::Ambiguous => f.write_str("ambiguous"),
-            Self::ExcludedClass => f.write_str("excluded-class"),
-            Self::PoorImage => f.write_str("poor-image"),
-            Self::UnlikeTraining(numbers) if numbers.is_empty() => f.write_str("unlike-training"),
-            Self::UnlikeTraining(numbers) => {
-                let numbers: Vec<String> = numbers.iter().map(Unlike::to_string).collect();
-                write!(f, "unlike-training: {}", numbers.join("; "))
-            }
-            Self::Unreadable(reason) => write!(f, "unreadable: {reason}"),
-        }
-    }
-}
-
 /// The rows of all images, in the order of the inputs: `predictions` of those that could be read, in that
-/// order, and `skipped` ones. Those are doubted that are plainly `unlike` what the model was trained on, a list
-/// for each prediction, and those that the referral asks a person about.
+/// order, and `skipped` ones. Those are doubted that are plainly `unlike` what the model was trained on, a
+/// list for each prediction, and those that the referral asks a person about.
 ///
 /// # Errors
 /// The first prediction that failed.
@@ -143,7 +94,3 @@ pub(super) fn split_in_words(rows: &[Row], criterion: &str) -> String {
         doubtful.len()
     )
 }
-
-/// Every reason, in the order in which they are counted.
-const REASONS: [&str; 6] =
-    ["low confidence", "ambiguous", "excluded class", "unlike training", "poor image", "unreadable"];

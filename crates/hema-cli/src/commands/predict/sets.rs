@@ -28,7 +28,10 @@ impl Sets {
     pub(super) fn new(model: &Classifier, by: &'static SetsBy, level: f64) -> Result<Self> {
         let trust = model.trust().map_err(|reason| without_thresholds(reason, "--sets"))?;
         let conformal = Conformal::fit(&trust.certifying, by, level)?;
-        let images = trust.certifying.images.len();
+        let images = match conformal.basis() {
+            [Basis::Classes] => trust.certifying.clean().count(),
+            _ => trust.certifying.images.len(),
+        };
         if conformal.is_void() {
             return Err(Error::new(format!(
                 "--sets {level}: {images} certifying cells are too few to leave any class out"
