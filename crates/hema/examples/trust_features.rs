@@ -7,7 +7,7 @@
 //!
 //! - `clean`: the images as they are, which is the default;
 //! - `SUITE:NAME@SEVERITY`, as `blood-c:bubble@3`, or `challenge:draw-1`: one condition of a suite, which
-//! does   to an image what `hema evaluate` does;
+//!   does to an image what `hema evaluate` does;
 //! - `SUITE@SEVERITY`: all conditions of a suite at a severity, one folder each;
 //! - `drawn:SEED`: one condition for each image, drawn from those of `blood-c`, `degraded` and `challenge`,
 //!   with other random numbers than theirs; `drawn` says which, by its line in `drawn.txt`.
@@ -16,7 +16,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use hema::data::{self, Dataset, LoadOptions, Source};
@@ -62,16 +62,16 @@ fn write_all(model: &Path, data: &Path, out: &Path, words: &[String], part: Opti
         source: &source,
     };
     let paths: Vec<&str> = images.indices.iter().map(|i| source.entry(*i).path).collect();
-    save(out.join("paths.txt"), paths.join("\n").as_bytes())?;
-    save(out.join("classes.txt"), predictor.classes().join("\n").as_bytes())?;
-    save(out.join("labels.txt"), source.classes().join("\n").as_bytes())?;
+    save(&out.join("paths.txt"), paths.join("\n").as_bytes())?;
+    save(&out.join("classes.txt"), predictor.classes().join("\n").as_bytes())?;
+    save(&out.join("labels.txt"), source.classes().join("\n").as_bytes())?;
     let clean = ["clean".to_owned()];
     for word in if words.is_empty() { &clean } else { words } {
         for (name, damage) in damages(word)? {
             if let Damage::Drawn(conditions, _) = &damage {
                 let name = |(_, c): &Place| format!("{}@{}", c.name(), c.severity().unwrap_or(0));
                 let names: Vec<String> = conditions.iter().map(name).collect();
-                save(out.join("drawn.txt"), names.join("\n").as_bytes())?;
+                save(&out.join("drawn.txt"), names.join("\n").as_bytes())?;
             }
             write_one(&predictor, &images, &damage, &out.join(name))?;
         }
@@ -214,8 +214,8 @@ impl Images<'_> {
 
 /// Writes an array as NumPy does.
 fn save_array(folder: &Path, name: &str, kind: &str, shape: &[usize], bytes: &[u8]) -> Result<()> {
-    let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
-    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({sides}), }}");
+    let sides = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({sides},), }}");
     while (10 + header.len() + 1) % 64 != 0 {
         header.push(' ');
     }
@@ -224,13 +224,13 @@ fn save_array(folder: &Path, name: &str, kind: &str, shape: &[usize], bytes: &[u
     all.extend((header.len() as u16).to_le_bytes());
     all.extend(header.as_bytes());
     all.extend(bytes);
-    save(folder.join(format!("{name}.npy")), &all)
+    save(&folder.join(format!("{name}.npy")), &all)
 }
 
-fn save(path: PathBuf, bytes: &[u8]) -> Result<()> {
+fn save(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || -> std::io::Result<()> {
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        fs::File::create(&path)?.write_all(bytes)
+        fs::File::create(path)?.write_all(bytes)
     };
-    write().map_err(|e| Error::new(e.to_string()).at(&path))
+    write().map_err(|e| Error::new(e.to_string()).at(path))
 }
