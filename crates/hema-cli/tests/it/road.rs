@@ -35,7 +35,8 @@ fn a_run_says_how_it_goes_and_leaves_everything_behind() {
     ");
     // which classes a model of one epoch ever names is beside the point; those it does not have no precision
     let (scores, kept) = said.out.split_once("\n\nhow many images can be left to it").unwrap();
-    assert_eq!(kept.lines().count(), 7, "{said:?}");
+    // with what low probabilities find
+    assert_eq!(kept.lines().count(), 11, "{said:?}");
     let table = shape(scores).replace("% -", "% # % # % to # %");
     // a model of one epoch may name all images alike: some scores have no interval then
     let without = |line: &str| {
@@ -142,14 +143,21 @@ fn predictions_are_a_table_with_one_row_an_image() {
     assert_eq!((said.out.lines().count(), counts), (8, 64));
 
     let table = place.read("new/predictions.csv");
-    let header = format!("path,label,probability,{},refer,reason,model", CLASSES.join(","));
+    let header =
+        format!("path,label,probability,{},refer,reason,runner_up,unlike,poor,model", CLASSES.join(","));
     assert_eq!(table.lines().next(), Some(header.as_str()));
     assert_eq!(table.lines().count(), 65);
     assert_eq!(table.lines().nth(1).unwrap().split(',').next(), Some("basophil/0000.png"));
     for row in rows(&table) {
-        assert_eq!(row.columns.len(), 14);
+        assert_eq!(row.columns.len(), 17);
         assert_eq!(row.columns[11..13], ["", ""], "refer and reason");
-        assert!(row.columns[13].starts_with("run (crc32c:"), "{:?}", row.columns);
+        assert!(
+            CLASSES.contains(&&*row.columns[13]) && row.columns[13] != row.columns[1],
+            "{:?}",
+            row.columns
+        );
+        assert_eq!(row.columns[14..16], ["", ""], "unlike and poor");
+        assert!(row.columns[16].starts_with("run (crc32c:"), "{:?}", row.columns);
         assert!((row.probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5);
         let best = CLASSES.iter().position(|class| *class == row.columns[1]).unwrap();
         assert!(row.probabilities.iter().all(|p| *p <= row.probabilities[best]));
