@@ -75,12 +75,12 @@ pub(crate) fn add_to_run(
         ));
         return Ok(());
     }
-    let ensemble = Ensemble::of_one(&path, bundle)?;
+    let mut ensemble = Ensemble::of_one(&path, bundle)?;
     let predictor = Predictor::of_ensemble(&ensemble, device)?;
     let trust = fit(&predictor, &predictor.view_cropped(trained), &predictor.view_cropped(val), watch);
     match trust {
         Ok(trust) => {
-            let mut bundle = Bundle::read(&path)?;
+            let bundle = &mut ensemble.members[0].model;
             bundle.manifest.trust = Some(trust);
             bundle.write(&path)
         }

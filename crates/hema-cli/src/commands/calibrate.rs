@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use hema::error::Result;
-use hema::trust::{Outcome, Question, SEVERAL, Trust, USUAL_SHARE};
+use hema::trust::{SEVERAL, Trust, USUAL_SHARE};
 use hema::{Classifier, trusting};
 
 use super::args::{DeviceArg, output};
@@ -68,24 +68,13 @@ fn rows(trust: &Trust) -> Vec<Vec<String>> {
     let thresholds = trust.thresholds(USUAL_SHARE);
     let row = |severity: u8| {
         let outcome = trust.outcome(&thresholds, severity);
-        let Outcome { images, wrong, referred, wrong_of_accepted } = outcome;
-        let share = |count: u64, of: u64| percent(count as f64 / of.max(1) as f64);
+        let [referred, unsure, unlike, poor, wrong, left] = outcome.shares().map(percent);
         let name = match severity {
             0 => "unchanged".to_owned(),
             SEVERAL => "several at once".to_owned(),
             severity => format!("severity {severity}"),
         };
-        let by = |question: Question| share(referred[question as usize], images);
-        vec![
-            name,
-            images.to_string(),
-            share(wrong, images),
-            share(images - outcome.accepted(), images),
-            by(Question::Confidence),
-            by(Question::Unlike),
-            by(Question::Poor),
-            share(wrong_of_accepted, outcome.accepted()),
-        ]
+        vec![name, outcome.images.to_string(), wrong, referred, unsure, unlike, poor, left]
     };
     std::iter::once(header.map(String::from).to_vec()).chain((0..=SEVERAL).map(row)).collect()
 }

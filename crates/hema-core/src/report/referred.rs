@@ -2,7 +2,7 @@
 
 use super::findings::Findings;
 use super::html::{aid, count, each, percent, scroll_box, words};
-use crate::trust::{Outcome, Question, USUAL_SHARE};
+use crate::trust::{Outcome, USUAL_SHARE};
 
 /// The table of the unchanged images and of each suite; nothing where the model carries no thresholds.
 pub(super) fn draw(findings: &Findings) -> String {
@@ -33,17 +33,9 @@ pub(super) fn draw(findings: &Findings) -> String {
 }
 
 fn row(name: &str, outcome: &Outcome) -> String {
-    let share = |part: u64, of: u64| percent(part as f64 / of.max(1) as f64);
-    let accepted = outcome.accepted();
-    let by = |question: Question| share(outcome.referred[question as usize], outcome.images);
-    let cells = [
-        share(outcome.images.saturating_sub(accepted), outcome.images),
-        by(Question::Confidence),
-        by(Question::Unlike),
-        by(Question::Poor),
-        share(outcome.wrong, outcome.images),
-        format!("{}<small>of {}</small>", share(outcome.wrong_of_accepted, accepted), count(accepted)),
-    ];
+    let [referred, unsure, unlike, poor, wrong, left] = outcome.shares().map(percent);
+    let left = format!("{left}<small>of {}</small>", count(outcome.accepted()));
+    let cells = [referred, unsure, unlike, poor, wrong, left];
     let cells = each(cells, |cell| format!("<td class=\"n\">{cell}</td>"));
     format!("<tr><th scope=\"row\">{name}</th>{cells}</tr>")
 }

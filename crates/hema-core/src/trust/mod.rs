@@ -108,6 +108,17 @@ impl Outcome {
     pub fn accepted(&self) -> u64 {
         self.referred.iter().fold(self.images, |rest, referred| rest.saturating_sub(*referred))
     }
+
+    /// Shares, 0 to 1: of the images those that are referred, in all and by each [`Question`] in its order,
+    /// and those that are wrong; of what is not referred those that are wrong.
+    pub fn shares(&self) -> [f64; 6] {
+        let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
+        let accepted = self.accepted();
+        let [unsure, unlike, poor] = self.referred.map(|referred| share(referred, self.images));
+        let referred = share(self.images.saturating_sub(accepted), self.images);
+        let wrong = share(self.wrong, self.images);
+        [referred, unsure, unlike, poor, wrong, share(self.wrong_of_accepted, accepted)]
+    }
 }
 
 impl Trust {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hema_core::error::{counted, thousands, time_in_words};
 use hema_core::metrics::{self, Notation};
 use hema_core::preprocess::Crop;
-use hema_core::trust::{Outcome, Promise, Question};
+use hema_core::trust::{Outcome, Promise};
 use hema_core::tta;
 
 use super::escape::{block, code, code_cell, text};
@@ -288,19 +288,9 @@ fn calibration(judged: &Judged) -> String {
 
 /// What its own thresholds refer to a person.
 fn referred(judged: &Judged) -> Option<String> {
-    let share = |part: u64, of: u64| percent(part as f64 / of.max(1) as f64);
     let row = |name: String, outcome: &Outcome| {
-        let accepted = outcome.accepted();
-        let by = |question: Question| share(outcome.referred[question as usize], outcome.images);
-        [
-            name,
-            share(outcome.images.saturating_sub(accepted), outcome.images),
-            by(Question::Confidence),
-            by(Question::Unlike),
-            by(Question::Poor),
-            share(outcome.wrong, outcome.images),
-            share(outcome.wrong_of_accepted, accepted),
-        ]
+        let [referred, unsure, unlike, poor, wrong, left] = outcome.shares().map(percent);
+        [name, referred, unsure, unlike, poor, wrong, left]
     };
     let unchanged = judged.referred.as_ref().map(|outcome| row("unchanged images".to_owned(), outcome))?;
     let suites = judged

@@ -4,7 +4,7 @@ use hema::metrics::{Kept, REFERRED, RISK, Selective};
 use hema::record::Evaluation;
 use hema::trust::{Covered, Held};
 
-use crate::output::percent;
+use crate::output::{percent, range};
 
 /// The thresholds that the terminal shows; the record and the page have more.
 const SHOWN: [f64; 5] = [0.0, 0.8, 0.9, 0.95, 0.99];
@@ -27,10 +27,9 @@ pub(super) fn selective_rows(evaluation: &Evaluation) -> Vec<Vec<String>> {
     let header = ["images".into(), "AUGRC".into(), "AURC".into(), format!("kept at {} risk", whole(RISK))];
     let caught = REFERRED.map(|share| format!("caught by referring {}", whole(share)));
     let row = |(images, found): (&str, Selective)| {
-        let name = if images == "unchanged" { images.to_owned() } else { format!("suite {images}") };
         let areas = [found.augrc, found.aurc].map(|area| format!("{:.2} %", area * 100.0));
         let caught = found.caught.map_or(["-"; 3].map(String::from), |caught| caught.map(percent));
-        [vec![name], areas.to_vec(), vec![percent(found.coverage_at_risk)], caught.to_vec()].concat()
+        [vec![named(images)], areas.to_vec(), vec![percent(found.coverage_at_risk)], caught.to_vec()].concat()
     };
     let rows = evaluation.selective().into_iter().map(row);
     std::iter::once([header.to_vec(), caught.to_vec()].concat()).chain(rows).collect()
@@ -41,12 +40,11 @@ pub(super) fn set_rows(evaluation: &Evaluation) -> Vec<Vec<String>> {
     let header =
         ["images", "hold the right class", "95 % interval", "least of a class", "classes", "one alone"];
     let row = |(images, covered): (&str, Covered)| {
-        let [low, high] = covered.all.interval();
         let least = covered.by_class.iter().filter_map(Held::share).reduce(f64::min);
         vec![
-            if images == "unchanged" { images.to_owned() } else { format!("suite {images}") },
+            named(images),
             covered.all.share().map_or("-".into(), percent),
-            format!("{} to {}", percent(low), percent(high)),
+            range(covered.all.interval()),
             least.map_or("-".into(), percent),
             format!("{:.2}", covered.mean_size()),
             percent(covered.single()),
@@ -54,6 +52,11 @@ pub(super) fn set_rows(evaluation: &Evaluation) -> Vec<Vec<String>> {
     };
     let rows = evaluation.sets().into_iter().map(row);
     std::iter::once(header.map(String::from).to_vec()).chain(rows).collect()
+}
+
+/// The name of images in a table, of which all but the unchanged ones are a suite's.
+fn named(images: &str) -> String {
+    if images == "unchanged" { images.to_owned() } else { format!("suite {images}") }
 }
 
 /// The rows of some images, under their name.
