@@ -30,8 +30,9 @@ class Classify:
             num_cpus=1,
         ).write_parquet("predictions/")
 
-    A batch needs a column of picture files as bytes. Every other column stays, and these are added: `label`,
-    `probability`, `probabilities`, `refer`, `reason`, `runner_up`, `unlike`, `poor`, `model`. A picture that
+    A batch needs a column of picture files as bytes, or as Hugging Face keeps them, with `bytes` and `path`.
+    Every other column stays, and these are added: `label`, `probability`,
+    `probabilities`, `refer`, `reason`, `runner_up`, `unlike`, `poor`, `model`. A picture that
     cannot be read has a row with its `reason` and without an answer.
 
     Args:
@@ -60,7 +61,7 @@ class Classify:
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         if self._column not in batch:
             raise KeyError(f"no column {self._column!r} in a batch of {', '.join(map(repr, batch))}")
-        answers = self._model.classify([bytes(file) for file in batch[self._column]], **self._classify)
+        answers = self._model.classify([_file(image) for image in batch[self._column]], **self._classify)
         added = answers.to_dict()
         del added["path"]
         for name in answers.classes:
@@ -125,6 +126,11 @@ def _granted() -> int | None:
         return None
     granted = ray.get_runtime_context().get_assigned_resources().get("CPU", 0)
     return max(1, int(granted))
+
+
+def _file(image: Any) -> bytes:
+    """The bytes of a picture file."""
+    return bytes(image["bytes"]) if isinstance(image, Mapping) else bytes(image)
 
 
 def _column(values: Any) -> Any:
