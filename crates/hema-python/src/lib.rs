@@ -24,6 +24,7 @@ fn command(py: Python<'_>, words: Vec<OsString>) -> u8 {
 
 #[pymodule]
 fn _hema(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<columns::Answers>()?;
     module.add_class::<model::Classifier>()?;
     module.add_function(wrap_pyfunction!(command, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
