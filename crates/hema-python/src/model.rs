@@ -22,7 +22,8 @@ use crate::waiting::wait;
 /// A model that is opened once and asked as often as wanted, by any thread.
 #[pyclass(frozen, module = "hema_blood._hema")]
 pub(crate) struct Classifier {
-    model: hema::Classifier,
+    /// Behind a pointer: parts of it lie at cache lines, which the interpreter's allocator does not know of.
+    model: Box<hema::Classifier>,
     threads: Option<usize>,
     skips: bool,
 }
@@ -76,7 +77,7 @@ impl Classifier {
         let threads = options.threads;
         let skips = on_bad_image(&options.on_bad_image).map_err(|e| raised(py, &e))? == OnBadImage::Skip;
         let model = wait(py, threads, |_| options.open(&models))?;
-        Ok(Self { model, threads, skips })
+        Ok(Self { model: Box::new(model), threads, skips })
     }
 
     /// Names of the classes, in the order of the probabilities.
