@@ -10,7 +10,7 @@ import hema_blood
 @pytest.fixture(scope="session")
 def cells(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("sample") / "cells"
-    hema_blood.run("data", "sample", "--out", folder, on_line=lambda line: None)
+    hema_blood.run("data", "sample", folder, on_line=lambda line: None)
     return folder
 
 

@@ -9,6 +9,7 @@ import sys
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -16,8 +17,12 @@ import hema_blood
 from hema_blood import InvalidError, NotFoundError, UnreadableError, load
 
 
-def test_all_kinds_of_images_get_the_same_answer(model, some):
+def test_all_kinds_of_images_get_the_same_answer(model, some, tmp_path):
     arrays = [np.asarray(Image.open(path).convert("RGB")) for path in some]
+    # without loss: of a JPEG, Pillow makes pixels that are others by a level here and there
+    some = [tmp_path / f"{i}.png" for i in range(len(arrays))]
+    for path, array in zip(some, arrays):
+        Image.fromarray(array).save(path)
     expected = model.predict_proba(some)
     assert expected.shape == (len(some), 8) and expected.dtype == np.float32
     np.testing.assert_allclose(expected.sum(axis=1), 1.0, atol=1e-5)
@@ -68,12 +73,14 @@ def test_the_table_is_that_of_the_command(model, cells, tmp_path):
     for row, (_, own) in zip(rows, frame.iterrows()):
         for name, text in row.items():
             value = own[name]
-            if name == "refer":
+            if pd.isna(value):
+                assert text == "", name
+            elif name == "refer":
                 assert text == ("yes" if value else "no")
             elif isinstance(value, (float, np.floating)):
                 assert np.float32(text) == np.float32(value), name
             else:
-                assert text == ("" if value is None else value), name
+                assert text == value, name
 
 
 def test_wishes_are_met_or_refused(model, some):
@@ -173,7 +180,7 @@ def test_a_hint_comes_with_the_error():
 
 def test_classes_can_be_limited(some):
     limited = load("builtin", among=["lymphocyte", "monocyte"])
-    answers = limited.classify(some)
+    answers = limited.classify(some, sure=0.5)
     assert set(answers.labels) <= {"lymphocyte", "monocyte"}
     assert "excluded" in answers.to_dict() and answers.reason.count("excluded-class") > 4
 

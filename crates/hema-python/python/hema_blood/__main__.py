@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 
@@ -12,7 +11,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from ._hema import command
 
-    status = command(["hema", *map(os.fsencode, sys.argv[1:])])
+    status = command(["hema", *sys.argv[1:]])
     sys.stdout.flush()
     return status
 

@@ -46,11 +46,11 @@ def run(*words: Any, on_line: Callable[[str], None] | None = None) -> Any:
             raise
         if status == 130:
             raise KeyboardInterrupt
-        if status not in (0, 1):
-            raise _failure(lines, status)
         result.seek(0)
         text = result.read().decode()
-    return json.loads(text) if text.strip() else None
+    if status == 0 or (status == 1 and text.strip()):
+        return json.loads(text) if text.strip() else None
+    raise _failure(lines, status)
 
 
 def train(

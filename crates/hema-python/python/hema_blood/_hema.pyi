@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 __version__: str
 
-def command(words: Sequence[str | bytes]) -> int: ...
+def command(words: Sequence[str]) -> int: ...
 @final
 class Answers:
     @property

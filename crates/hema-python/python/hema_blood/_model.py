@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from . import _inputs
 from ._answers import Answers, joined
 from ._errors import InvalidError
+from ._hema import Answers as Columns
 from ._hema import Classifier
 
 
@@ -158,7 +159,7 @@ class Model:
             "sets": sets,
             "sets_by": sets_by,
         }
-        ask = {
+        ask: dict[str, Callable[..., Columns]] = {
             _inputs.DATA: self._classifier.classify_data,
             _inputs.FILES: self._classifier.classify_files,
             _inputs.PIXELS: self._classifier.classify_pixels,
