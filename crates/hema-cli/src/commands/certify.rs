@@ -28,10 +28,10 @@ pub(crate) struct Args {
     #[arg(long, default_value = "all")]
     part: String,
     /// Largest share of the kept cells that may be named wrongly
-    #[arg(long, value_name = "SHARE", value_parser = parse_between, default_value = "0.01")]
+    #[arg(long, value_name = "SHARE", value_parser = parse_between, default_value_t = Wanted::USUAL.max_risk)]
     max_risk: f64,
     /// Probability with which that holds
-    #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value = "0.95")]
+    #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value_t = Wanted::USUAL.confidence)]
     confidence: f64,
     /// Model file to write: the same model, whose promises and sets (`hema predict --max-risk`, `--sets`)
     /// rest on these cells

@@ -23,6 +23,9 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// What is promised where nothing is said: at most 1 % wrong, with a confidence of 95 %.
+    pub const USUAL: Self = Self { max_risk: 0.01, confidence: 0.95 };
+
     /// A wish that can be tested.
     ///
     /// # Errors

@@ -59,7 +59,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SHARE", value_parser = parse_between, conflicts_with_all = ["sure", "max_refer"])]
     max_risk: Option<f64>,
     /// Probability with which the promise of --max-risk holds
-    #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value = "0.95")]
+    #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value_t = Wanted::USUAL.confidence)]
     #[arg(requires = "max_risk")]
     confidence: f64,
     /// Add the column `set`: the classes, the most probable first and a bar between two, that hold the right
