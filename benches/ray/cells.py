@@ -2,7 +2,7 @@
 
     cells.py TAR CELLS FOLDER
 
-Each file holds 10,000 cells, in groups of 500 rows: `id`, and `image` as Hugging Face keeps it.
+Each file holds 2,000 cells, in groups of 500 rows: `id`, and `image` as Hugging Face keeps it.
 """
 
 import sys
@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-PER_FILE, PER_GROUP = 10_000, 500
+PER_FILE, PER_GROUP = 2_000, 500
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 

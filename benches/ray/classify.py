@@ -70,7 +70,8 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--kill-after", type=float, metavar="SECONDS")
     args = parser.parse_args()
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=400_000_000, log_to_driver=False)
+    # one for reading and writing beside those of the actors: with none left these wait for ever
+    ray.init(num_cpus=3, include_dashboard=False, object_store_memory=400_000_000, log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     watch = Watch(args.kill_after)
     watch.start()
