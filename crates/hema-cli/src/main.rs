@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use hema_fetch::remote::{Addresses, Remote};
 
 use crate::commands::{Command, parted_override};
 use crate::output::Printer;
@@ -44,7 +45,16 @@ struct Cli {
 
 fn main() -> ExitCode {
     keep_quiet_of_what_is_caught();
-    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    // no secret in an address goes further than this: data are named in reports, tables and errors
+    let (addresses, words) = match Addresses::take_from(std::env::args_os()) {
+        Ok(taken) => taken,
+        Err(error) => {
+            Printer::new(false).error(&error);
+            return ExitCode::from(2);
+        }
+    };
+    hema::data::set_opener(Remote::new(addresses, hema_fetch::Options::default()));
+    let cli = Cli::try_parse_from(words).unwrap_or_else(|error| refuse(&error));
     let printer = Printer::new(cli.json);
     cli.memory.into_iter().for_each(hema::data::set_memory);
     let result = cli.command.run(&printer);

@@ -4,12 +4,18 @@
 use std::path::Path;
 
 use hema_core::error::printable;
+use hema_core::file::without_secrets;
 
-/// The program's name without its folder, and its arguments, quoted where a shell would change them.
+/// The program's name without its folder, and its arguments, quoted where a shell would change them and
+/// without the secrets of web addresses.
 pub fn command_line() -> String {
     let mut words = std::env::args_os();
     let program = words.next().unwrap_or_default();
     let program = Path::new(&program).file_stem().unwrap_or(&program).to_owned();
+    let words = words.map(|word| match word.to_str() {
+        Some(text) => without_secrets(text).into(),
+        None => word,
+    });
     let words: Vec<String> =
         std::iter::once(program).chain(words).map(|word| shell_word(Path::new(&word))).collect();
     words.join(" ")
