@@ -281,6 +281,8 @@ fn failure_on_the_way(error: &ureq::Error) -> Failure {
             )
         }
         ureq::Error::Io(e) => e.to_string(),
+        // with what may be a secret in it
+        BadUri(_) => "it is no valid address".to_owned(),
         RequireHttpsOnly(_) => "it leads from a secure address to an insecure one".to_owned(),
         error => error.to_string(),
     };

@@ -182,9 +182,11 @@ impl Cache {
             }
         }
         if is_written.is_err() {
-            // the disk is full: no more than is there
-            state.slots.truncate(slot);
-            state.most = Some(slot);
+            // the disk is full: no more slots than there are
+            if slot + 1 == state.slots.len() {
+                state.slots.pop();
+            }
+            state.most = Some(state.slots.len());
         }
     }
 }
@@ -361,5 +363,139 @@ impl Drop for Cached {
         for slot in &mut state.slots {
             *slot = slot.filter(|key| key.0 != number);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Hands out bytes that tell their position, and notes what is asked for.
+    #[derive(Default)]
+    struct Numbers {
+        asked: Mutex<Vec<u64>>,
+        fails_at: Option<u64>,
+    }
+
+    impl Fetch for Numbers {
+        fn fetch(&self, range: Range<u64>) -> Result<Vec<u8>> {
+            self.asked.lock().unwrap().push(range.start / 4);
+            if self.fails_at == Some(range.start) {
+                return Err(Error::new("the line broke"));
+            }
+            Ok(range.map(|i| i as u8).collect())
+        }
+    }
+
+    fn open(cache: &Arc<Cache>, size: u64, numbers: Numbers) -> (Cached, Arc<Numbers>) {
+        let fetch = Arc::new(numbers);
+        let first = (0..size.min(4)).map(|i| i as u8).collect();
+        (cache.keep(Opened { size, first, fetch: Arc::clone(&fetch) as _ }), fetch)
+    }
+
+    fn read(object: &Cached, range: Range<u64>) -> Vec<u8> {
+        object.bytes(range.start, range.end - range.start).unwrap()
+    }
+
+    fn asked(numbers: &Numbers) -> Vec<u64> {
+        let mut asked = numbers.asked.lock().unwrap().clone();
+        asked.sort_unstable();
+        asked
+    }
+
+    /// Waits until nothing is being fetched.
+    fn settle(cache: &Cache) {
+        while cache.lock().threads > 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn in_memory(cache: &Cache) -> usize {
+        let state = cache.lock();
+        state.blocks.values().filter(|block| matches!(block, Block::There { memory: Some(_), .. })).count()
+    }
+
+    #[test]
+    fn few_blocks_are_in_memory_and_the_others_in_a_file() {
+        let cache = Cache::new(4, 2, None);
+        let (object, numbers) = open(&cache, 38, Numbers::default());
+        for _ in 0..3 {
+            assert_eq!(read(&object, 0..38), (0..38).collect::<Vec<u8>>());
+            settle(&cache);
+            assert_eq!(in_memory(&cache), 2);
+        }
+        assert_eq!(asked(&numbers), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(read(&object, 3..9), (3..9).collect::<Vec<u8>>());
+        assert!(object.bytes(37, 2).is_err());
+    }
+
+    #[test]
+    fn the_next_blocks_are_fetched_ahead_of_their_use_in_a_pass_alone() {
+        let cache = Cache::new(4, 9, Some(9));
+        let (object, numbers) = open(&cache, 100, Numbers::default());
+        read(&object, 90..91);
+        settle(&cache);
+        assert_eq!(asked(&numbers), [22], "as the directory at an archive's end is read");
+        read(&object, 1..2);
+        read(&object, 5..6);
+        settle(&cache);
+        assert_eq!(asked(&numbers), [1, 2, 3, 22]);
+    }
+
+    #[test]
+    fn without_room_the_block_not_used_for_longest_makes_way() {
+        let cache = Cache::new(4, 2, Some(2));
+        let (object, numbers) = open(&cache, 40, Numbers::default());
+        for block in [5, 0, 7] {
+            read(&object, block * 4..block * 4 + 1);
+            settle(&cache);
+        }
+        assert_eq!(cache.lock().slots.len(), 2);
+        assert_eq!(read(&object, 0..4), [0, 1, 2, 3]);
+        settle(&cache);
+        assert_eq!(asked(&numbers), [5, 7], "the first block was used since the other");
+    }
+
+    #[test]
+    fn many_threads_read_through_a_small_cache() {
+        let cache = Cache::new(4, 1, Some(2));
+        let (object, _) = open(&cache, 200, Numbers::default());
+        thread::scope(|scope| {
+            for start in 0..8 {
+                let object = &object;
+                scope.spawn(move || {
+                    for i in 0..150 {
+                        let at = (start * 31 + i * 7) % 190;
+                        assert_eq!(read(object, at..at + 9), (at as u8..at as u8 + 9).collect::<Vec<u8>>());
+                    }
+                });
+            }
+        });
+        settle(&cache);
+        assert!(cache.lock().slots.len() <= 2);
+    }
+
+    #[test]
+    fn a_block_that_cannot_be_fetched_is_an_error_wherever_it_is_read() {
+        let cache = Cache::new(4, 2, Some(4));
+        let (object, _) = open(&cache, 40, Numbers { fails_at: Some(8), ..Numbers::default() });
+        for _ in 0..2 {
+            assert_eq!(object.bytes(0, 20).unwrap_err().to_string(), "the line broke");
+            assert_eq!(read(&object, 16..18), [16, 17]);
+        }
+    }
+
+    #[test]
+    fn a_closed_object_leaves_its_room_to_others() {
+        let cache = Cache::new(4, 2, Some(2));
+        for _ in 0..3 {
+            let (object, _) = open(&cache, 8, Numbers::default());
+            read(&object, 0..8);
+        }
+        settle(&cache);
+        let state = cache.lock();
+        assert!(state.slots.iter().all(Option::is_none) && state.blocks.is_empty());
     }
 }

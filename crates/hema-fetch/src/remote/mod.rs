@@ -11,7 +11,7 @@ mod addresses;
 mod cache;
 mod object;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hema_core::data::Opener;
 use hema_core::error::{Error, Result};
@@ -31,6 +31,8 @@ pub struct Remote {
     // made when they are needed: most commands open no address
     client: OnceLock<Result<Arc<Client>>>,
     s3: OnceLock<Result<Arc<S3>>>,
+    /// The object opened last, by its address: it is often opened twice in a row, to look and to read.
+    last: Mutex<Option<(String, Arc<dyn ReadAt>)>>,
 }
 
 impl Remote {
@@ -38,8 +40,8 @@ impl Remote {
     /// describes it (credentials: `AWS_ACCESS_KEY_ID`,
     /// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, or a profile; `AWS_REGION`, `AWS_ENDPOINT_URL_S3`).
     pub fn new(addresses: Addresses, options: Options) -> Self {
-        let (client, s3) = (OnceLock::new(), OnceLock::new());
-        Self { addresses, options, cache: Cache::usual(), client, s3 }
+        let (client, s3, last) = (OnceLock::new(), OnceLock::new(), Mutex::new(None));
+        Self { addresses, options, cache: Cache::usual(), client, s3, last }
     }
 
     fn client(&self) -> Result<Arc<Client>> {
@@ -62,9 +64,15 @@ impl Remote {
 
 impl Opener for Remote {
     fn open(&self, address: &str) -> Result<Arc<dyn ReadAt>> {
+        let lock = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, object)) = lock().as_ref().filter(|(last, _)| last == address) {
+            return Ok(Arc::clone(object));
+        }
         let place = self.place(address).map_err(|e| e.at(address))?;
         let object = self.client()?.open(address, place, self.cache.block())?;
-        Ok(Arc::new(self.cache.keep(object)))
+        let object: Arc<dyn ReadAt> = Arc::new(self.cache.keep(object));
+        *lock() = Some((address.to_owned(), Arc::clone(&object)));
+        Ok(object)
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>> {

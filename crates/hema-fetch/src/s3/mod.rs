@@ -77,6 +77,9 @@ impl S3 {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
             let host = base.split_once("://").map_or("", |(_, host)| host);
             let (host, before) = host.split_at(host.find('/').unwrap_or(host.len()));
+            // the client leaves a usual port out of the header `Host`, which is signed
+            let usual_port = if base.starts_with("https") { ":443" } else { ":80" };
+            let host = host.strip_suffix(usual_port).unwrap_or(host);
             let path = format!("{before}{path}");
             Signing { credentials, region: &self.region, seconds: now }.headers(host, &path, &query, &[])
         });

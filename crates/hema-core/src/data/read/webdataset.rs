@@ -8,6 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::input::{Input, Packing};
 use super::leftovers::Leftovers;
 use super::listing::{Listing, MAX_TABLE};
@@ -20,6 +22,9 @@ use crate::data::place_table::PlaceTable;
 use crate::data::remote;
 use crate::data::source::Contents;
 use crate::error::{Error, Result};
+
+/// Shards that are listed at the same time.
+const AT_ONCE: usize = 16;
 
 /// One archive of a data set.
 struct Shard {
@@ -80,12 +85,13 @@ fn files(input: &Input) -> Result<Option<Vec<PathBuf>>> {
 fn open_several(set: &Input, files: &[PathBuf]) -> Result<Contents> {
     let path = set.path();
     let mut all = Vec::new();
-    for file in files {
-        let mut input = Input::existing(file)?;
-        if !is_tar(&input) {
-            return Err(Error::new("is not a tar archive").at(file));
+    // the first alone: it was looked at just now, and may still be at hand
+    let (first, others) = files.split_at(files.len().min(1));
+    for some in std::iter::once(first).chain(others.chunks(AT_ONCE)) {
+        let listed: Vec<Result<Shard>> = some.par_iter().map(|file| list(file)).collect();
+        for shard in listed {
+            all.push(shard?);
         }
-        all.push(Shard { name: shards::file_name(file), listing: input.take_listing()? });
     }
     if all.iter().any(|shard| in_folders(&shard.listing)) && !all.iter().any(|shard| is_shard(&shard.listing))
     {
@@ -99,6 +105,14 @@ fn open_several(set: &Input, files: &[PathBuf]) -> Result<Contents> {
     let mut contents = arrange(path, all, list.as_deref())?;
     contents.notices.extend(shards::beside(set, ".tar")?.notices());
     Ok(contents)
+}
+
+fn list(file: &Path) -> Result<Shard> {
+    let mut input = Input::existing(file)?;
+    if !is_tar(&input) {
+        return Err(Error::new("is not a tar archive").at(file));
+    }
+    Ok(Shard { name: shards::file_name(file), listing: input.take_listing()? })
 }
 
 /// The class list beside the shards.
