@@ -121,7 +121,7 @@ fn a_prefix_holds_all_archives_under_it_and_a_long_list_comes_in_pages() {
     stored.push(("/lab/".into(), listing(&["in/cells.tar", "in/"], None)));
     let server = Server::start(vec![first, serves(stored)]);
     let said = hema(&place, "--json predict builtin s3://lab/in/", &server.address).succeeds();
-    let paths: Vec<String> = said.json()["images"]
+    let paths: Vec<String> = said.json()["predictions"]
         .as_array()
         .unwrap()
         .iter()
@@ -141,8 +141,14 @@ fn a_prefix_without_an_archive_is_an_error() {
         let server = Server::start(vec![serves(vec![("/lab/".into(), listing(keys, None))])]);
         hema(&place, "data info s3://lab/cells/", &server.address).error()
     };
-    assert_snapshot!(error(&[]), @"");
-    assert_snapshot!(error(&["cells/a/1.png", "cells/a/2.png"]), @"");
+    assert_snapshot!(error(&[]), @r"
+    error: s3://lab/cells/: no file is under this prefix (expected .tar, .parquet, .zip, .npz, .tar.gz, .tgz)
+    hint: pictures are read from archives there, not one by one: pack them with `hema data convert`
+    ");
+    assert_snapshot!(error(&["cells/a/1.png", "cells/a/2.png"]), @r"
+    error: s3://lab/cells/: no archive is among the 2 files under this prefix, as 1.png (expected .tar, .parquet, .zip, .npz, .tar.gz, .tgz)
+    hint: pictures are read from archives there, not one by one: pack them with `hema data convert`
+    ");
 }
 
 #[test]
@@ -184,12 +190,27 @@ fn what_object_storage_refuses_is_told_with_what_to_do() {
         let said = hema(&place, "predict builtin s3://lab/cells.tar", &server.address).error();
         shape(&said, &server.address)
     };
-    assert_snapshot!(error("403 Forbidden", "AccessDenied", ""), @"");
-    assert_snapshot!(error("404 Not Found", "NoSuchKey", ""), @"");
-    assert_snapshot!(error("404 Not Found", "NoSuchBucket", ""), @"");
-    assert_snapshot!(error("400 Bad Request", "ExpiredToken", ""), @"");
+    assert_snapshot!(error("403 Forbidden", "AccessDenied", ""), @r"
+    error: s3://lab/cells.tar: the server answered 403 Forbidden (AccessDenied: No, ***)
+    hint: the request was signed with the credentials of AWS_ACCESS_KEY_ID
+    ");
+    assert_snapshot!(error("404 Not Found", "NoSuchKey", ""), @r"
+    error: s3://lab/cells.tar: the server answered 404 Not Found (NoSuchKey: No, ***)
+    hint: check the key; a prefix ends with a slash
+    ");
+    assert_snapshot!(error("404 Not Found", "NoSuchBucket", ""), @r"
+    error: s3://lab/cells.tar: the server answered 404 Not Found (NoSuchBucket: No, ***)
+    hint: check the bucket's name and the endpoint, HOST
+    ");
+    assert_snapshot!(error("400 Bad Request", "ExpiredToken", ""), @r"
+    error: s3://lab/cells.tar: the server answered 400 Bad Request (ExpiredToken: No, ***)
+    hint: log in again: the request was signed with the credentials of AWS_ACCESS_KEY_ID
+    ");
     let region = "x-amz-bucket-region: us-west-2\r\n";
-    assert_snapshot!(error("301 Moved Permanently", "PermanentRedirect", region), @"");
+    assert_snapshot!(error("301 Moved Permanently", "PermanentRedirect", region), @r"
+    error: s3://lab/cells.tar: the server answered 301 Moved Permanently (PermanentRedirect: No, ***)
+    hint: the bucket is in the region us-west-2, and eu-west-1 was asked: set AWS_REGION=us-west-2
+    ");
 }
 
 #[test]
@@ -204,12 +225,30 @@ fn what_is_no_data_at_an_address_is_told() {
     let error = |address: &str| {
         shape(&hema(&place, &format!("predict builtin {address}"), &server.address).error(), &server.address)
     };
-    assert_snapshot!(error("HOST/lab/page.tar"), @"");
-    assert_snapshot!(error("HOST/lab/cut.tar"), @"");
-    assert_snapshot!(error("HOST/lab/table.csv"), @"");
-    assert_snapshot!(error("HOST/lab/empty.tar"), @"");
-    assert_snapshot!(error("HOST/lab/"), @"");
-    assert_snapshot!(error("s3://lab"), @"");
+    assert_snapshot!(error("HOST/lab/page.tar"), @r"
+    error: HOST/lab/page.tar: is a web page (expected an archive)
+    hint: give the address of the file itself, not that of a page about it or of a login
+    ");
+    assert_snapshot!(error("HOST/lab/cut.tar"), @r"
+    error: HOST/lab/cut.tar: is not a readable tar archive: failed to read entire block
+    hint: it may be truncated; copy or download it again
+    ");
+    assert_snapshot!(error("HOST/lab/table.csv"), @r"
+    error: HOST/lab/table.csv: is a table of paths at an address (expected an archive)
+    hint: pictures are read from archives, not one by one: pack them into shards with `hema data convert`
+    ");
+    assert_snapshot!(error("HOST/lab/empty.tar"), @r"
+    error: HOST/lab/empty.tar: is empty
+    hint: give a folder or archive of pictures, a CSV of their paths, a .npz or a .parquet (`hema list readers` says what each must hold)
+    ");
+    assert_snapshot!(error("HOST/lab/"), @r"
+    error: HOST/lab/: is a folder of a web server, which cannot be listed (expected an archive)
+    hint: give the archives one by one, or as `https://host/x-{000000..000003}.tar`
+    ");
+    assert_snapshot!(error("s3://lab"), @r"
+    error: s3://lab: names a bucket alone (expected s3://bucket/key)
+    hint: end it with a slash for everything in the bucket
+    ");
 }
 
 #[test]
