@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Measures `hema predict` on an archive in object storage beside the same archive on the disk: time, memory, requests.
+"""Measures commands on an archive in object storage beside the same archive on the disk: time, memory, requests.
 
-    scripts/remote_data.py HEMA ARCHIVE [COPIES]
+    scripts/remote_data.py HEMA ARCHIVE COPIES
 
-The store is moto on this machine (`pip install "moto[server]"`). With COPIES the archive, a plain tar, is repeated so
-often under other names. Prints a Markdown table, and fails where two tables of predictions differ.
+The store is moto on this machine (`pip install "moto[server]"`). ARCHIVE is a plain tar; `hema data info` reads one
+in which it is repeated COPIES times under other names. Prints Markdown tables, and fails where two results differ.
 """
 
+import hashlib
 import io
+import logging
 import os
 import socket
 import sys
@@ -79,8 +81,8 @@ def repeated(archive, copies, out):
     return pictures
 
 
-def run(hema, data, environment):
-    """Runs `hema predict`. Gives the table, seconds, and the largest resident memory in MiB."""
+def run(hema, words, environment):
+    """Runs a command. Gives what it writes, seconds, and the largest resident memory in MiB."""
     read, write = os.pipe()
     start = time.monotonic()
     process = os.fork()
@@ -88,44 +90,70 @@ def run(hema, data, environment):
         os.dup2(write, 1)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         os.close(read)
-        os.execve(hema, [hema, "predict", "builtin", data], {**os.environ, **environment})
+        os.execve(hema, [hema, *words], {**os.environ, **environment})
     os.close(write)
+    largest = [0]
+    threading.Thread(target=watch, args=(process, largest), daemon=True).start()
+    digest = hashlib.sha256()
     with os.fdopen(read, "rb") as pipe:
-        table = pipe.read()
-    _, status, usage = os.wait4(process, 0)
-    assert status == 0, (data, status)
-    return table, time.monotonic() - start, usage.ru_maxrss / 1024
+        while data := pipe.read(1 << 20):
+            digest.update(data)
+    _, status = os.waitpid(process, 0)
+    assert status == 0, (words, status)
+    return digest.hexdigest(), time.monotonic() - start, largest[0] / 1024
+
+
+def watch(process, largest):
+    """Notes the largest resident memory of a process, in kB. What the kernel counts at its end has ours in it."""
+    own = os.path.realpath("/proc/self/exe")
+    try:
+        while True:
+            if os.path.realpath(f"/proc/{process}/exe") != own:
+                text = Path(f"/proc/{process}/status").read_text()
+                largest[0] = int(text.split("VmHWM:")[1].split()[0])
+            time.sleep(0.02)
+    except (OSError, IndexError):
+        pass
+
+
+def measure(hema, title, words, data, store, pictures):
+    """Runs a command on an archive on the disk, in the store, and in the store behind lines that are cut."""
+    size = data.stat().st_size
+    print(f"\n{title}, {pictures} pictures, {size / 1e6:.1f} MB\n")
+    print("| | images/s | largest memory, MiB | requests | bytes over the line / of the archive |")
+    print("|---|--:|--:|--:|--:|")
+    expected = None
+    for name, limit in [("the disk", None), ("S3", 0), ("S3, every line cut after 3 MB", 3_000_000)]:
+        if limit is None:
+            environment, address, proxy = {}, str(data), None
+        else:
+            proxy, address = Proxy(store, limit), f"s3://lab/{data.name}"
+            environment = {"AWS_ENDPOINT_URL_S3": proxy.address, "AWS_ACCESS_KEY_ID": "x",
+                           "AWS_SECRET_ACCESS_KEY": "y", "AWS_REGION": "us-east-1", "NO_PROXY": "127.0.0.1"}
+        result, seconds, memory = run(hema, [address if word == "DATA" else word for word in words], environment)
+        expected = expected or result
+        assert result == expected, name
+        line = (f"{proxy.requests}", f"{proxy.bytes / size:.3f}") if proxy else ("", "")
+        print(f"| {name} | {pictures / seconds:.0f} | {memory:.0f} | {line[0]} | {line[1]} |", flush=True)
 
 
 def main():
-    hema, archive, copies = sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    hema, archive, copies = sys.argv[1], sys.argv[2], int(sys.argv[3])
     with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "cells.tar"
-        pictures = repeated(archive, copies, data)
-        size = data.stat().st_size
+        once, many = Path(folder) / "once.tar", Path(folder) / "many.tar"
+        counts = [repeated(archive, 1, once), repeated(archive, copies, many)]
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
-        target = server.get_host_and_port()
+        store = server.get_host_and_port()
         keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y", "region_name": "us-east-1"}
-        s3 = boto3.client("s3", endpoint_url="http://%s:%d" % target, **keys)
+        s3 = boto3.client("s3", endpoint_url="http://%s:%d" % store, **keys)
         s3.create_bucket(Bucket="lab")
-        s3.upload_file(str(data), "lab", "cells.tar")
-        print(f"{pictures} pictures, {size / 1e6:.1f} MB\n")
-        print("| | images/s | largest memory, MiB | requests | bytes over the line / of the archive |")
-        print("|---|--:|--:|--:|--:|")
-        expected = None
-        for name, limit in [("the disk", None), ("S3", 0), ("S3, every line cut after 3 MB", 3_000_000)]:
-            if limit is None:
-                environment, address, proxy = {}, str(data), None
-            else:
-                proxy, address = Proxy(target, limit), "s3://lab/cells.tar"
-                environment = {"AWS_ENDPOINT_URL_S3": proxy.address, "AWS_ACCESS_KEY_ID": "x",
-                               "AWS_SECRET_ACCESS_KEY": "y", "AWS_REGION": "us-east-1", "NO_PROXY": "127.0.0.1"}
-            table, seconds, memory = run(hema, address, environment)
-            expected = expected or table
-            assert table == expected, name
-            line = (f"{proxy.requests}", f"{proxy.bytes / size:.3f}") if proxy else ("", "")
-            print(f"| {name} | {pictures / seconds:.0f} | {memory:.0f} | {line[0]} | {line[1]} |", flush=True)
+        for data in (once, many):
+            s3.upload_file(str(data), "lab", data.name)
+        info = ["--json", "data", "info", "DATA"]
+        measure(hema, "`hema data info` (lists all, decodes 500)", info, many, store, counts[1])
+        measure(hema, "`hema predict builtin`", ["predict", "builtin", "DATA"], once, store, counts[0])
         server.stop()
 
 

@@ -121,8 +121,8 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// The error of ours that caused another, however deep inside; where there is none, what `otherwise` makes
-    /// of that. An archive is not damaged because its server is out of reach.
+    /// The error of ours that caused another, however deep inside; where there is none, what `otherwise`
+    /// makes of that. An archive is not damaged because its server is out of reach.
     pub(crate) fn inside(
         error: &(dyn std::error::Error + 'static),
         otherwise: impl FnOnce() -> Self,

@@ -69,7 +69,9 @@ fn shape(said: &str, server: &str) -> String {
 
 /// A page of the objects in a bucket `lab`, as S3 lists them.
 fn listing(keys: &[&str], next: Option<&str>) -> Vec<u8> {
-    let objects: String = keys.iter().map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
+    let objects: Vec<String> =
+        keys.iter().map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
+    let objects = objects.concat();
     let (is_truncated, token) = (next.is_some(), next.unwrap_or_default());
     format!(
         "<?xml version=\"1.0\"?><ListBucketResult><IsTruncated>{is_truncated}</IsTruncated>\

@@ -7,8 +7,9 @@
 //! where the bytes of each lie; `classes` orders and compares class names; `decode` makes pixels of a picture
 //! file, with `frames` and `tiff` for files of several pictures, `jpeg_scan`, `png_scan` and `tiff_scan` to
 //! find damage, and `deep` and `depth` to bring more than 8 bits to 8; `memory` lends each picture what
-//! `needs` says that it takes; `remote` hands data on other machines in; `visit` goes over many images of a source; `notice` says what was not used or
-//! was assumed, `remarks` what the images decoded so far turned out to be.
+//! `needs` says that it takes; `remote` hands in data on other machines; `visit` goes over many images of a
+//! source; `notice` says what was not used or was assumed, `remarks` what the images decoded so far turned
+//! out to be.
 //!
 //! Left out on purpose: connections, which others open (`remote`), and formats with boxes or masks.
 

@@ -18,10 +18,8 @@ use hema_core::error::{Error, Result};
 
 pub(crate) use self::listing::Listing;
 use self::listing::between;
+pub(crate) use self::sign::Header;
 use self::sign::{Credentials, Signing, encoded};
-
-/// A header's name and text.
-pub(crate) type Header = (&'static str, String);
 
 /// A store, and what is needed to ask it.
 pub(crate) struct S3 {

@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use hema_core::provenance::{hex, rfc3339};
 use sha2::{Digest, Sha256};
 
-use super::Header;
-
 /// Bytes that SHA-256 takes at a time.
 const BLOCK: usize = 64;
+
+/// A header's name and text.
+pub(crate) type Header = (&'static str, String);
 
 /// What a request is signed with.
 pub(super) struct Credentials {

@@ -140,7 +140,7 @@ fn a_server_out_of_reach_is_told_at_once_and_addresses_without_their_secrets() {
     let given = "http://me:pw@127.0.0.1:1/x.tar?X-Amz-Signature=5ecret";
     let (addresses, shown) = Addresses::take_from([OsString::from(given)]).unwrap();
     let error = Remote::new(addresses, OPTIONS).open(shown[0].to_str().unwrap()).err().unwrap();
-    let told = format!("{error} {:?}", error);
+    let told = format!("{error} {error:?}");
     assert!(error.to_string().starts_with("http://127.0.0.1:1/x.tar: "), "{told}");
     assert!(!told.contains("5ecret") && !told.contains("pw"), "{told}");
     assert_eq!(error.kind(), ErrorKind::Io);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::listing::Listing;
-use super::{folder, shards, tar, zip};
+use super::{folder, pattern, tar, zip};
 use crate::data::remote;
 use crate::error::{Error, Result};
 use crate::file::{self, ReadAt};
@@ -50,8 +50,7 @@ impl<'a> Input<'a> {
     /// # Errors
     /// A file or folder that cannot be opened, an address at which nothing is.
     pub(super) fn new(path: &'a Path) -> Result<Self> {
-        let is_there =
-            if file::is_address(path) { shards::of_pattern(path).is_none() } else { path.exists() };
+        let is_there = if file::is_address(path) { pattern::files_of(path).is_none() } else { path.exists() };
         let found = if is_there { Found::at(path)? } else { Found::Nothing };
         Ok(Self { path, found, members: OnceCell::new(), listing: OnceCell::new() })
     }

@@ -20,6 +20,7 @@ mod npz;
 mod pages;
 mod parquet;
 mod part_folders;
+mod pattern;
 mod reader;
 mod shards;
 mod side_table;

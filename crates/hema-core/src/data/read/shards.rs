@@ -1,4 +1,4 @@
-//! Data sets that come as several files: the shards in a folder, or a pattern of shard names.
+//! Data sets that come as several files: the shards in a folder, or under a prefix of addresses.
 
 use std::path::{Path, PathBuf};
 
@@ -8,9 +8,6 @@ use super::listing::is_ignored;
 use crate::data::part::Part;
 use crate::error::Result;
 use crate::file;
-
-/// Most shards of a pattern.
-const MAX_SHARDS: usize = 100_000;
 
 /// Endings of the files that a folder of shards holds.
 const ENDINGS: [&str; 2] = [".parquet", ".tar"];
@@ -63,18 +60,6 @@ pub(super) fn beside(input: &Input, ending: &str) -> Result<Leftovers> {
         }
     }
     Ok(leftovers)
-}
-
-/// The shards that a pattern such as `x-{000000..000003}.tar` names; `None` when it is none.
-pub(super) fn of_pattern(pattern: &Path) -> Option<Vec<PathBuf>> {
-    let (before, rest) = pattern.to_str()?.split_once('{')?;
-    let (range, after) = rest.split_once('}')?;
-    let (first, last) = range.split_once("..")?;
-    let width = first.len();
-    let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
-    let count = last.checked_sub(first)?;
-    (count < MAX_SHARDS)
-        .then(|| (first..=last).map(|i| PathBuf::from(format!("{before}{i:0width$}{after}"))).collect())
 }
 
 /// The last part of a path, as text.

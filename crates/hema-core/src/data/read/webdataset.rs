@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::input::{Input, Packing};
 use super::leftovers::Leftovers;
 use super::listing::{Listing, MAX_TABLE};
+use super::pattern;
 use super::shards;
 use super::sidecar::{Sidecar, Unused, key};
 use crate::data::classes::{self, CLASSES_FILE, ClassList, MAX_LABEL, numbered_name};
@@ -78,7 +79,7 @@ fn files(input: &Input) -> Result<Option<Vec<PathBuf>>> {
     } else if input.exists() {
         None
     } else {
-        shards::of_pattern(input.path())
+        pattern::files_of(input.path())
     })
 }
 
