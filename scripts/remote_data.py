@@ -52,6 +52,8 @@ class Proxy:
                     self.bytes += len(data)
                     if passed == self.limit:
                         break
+                # closing alone would leave it open: the other thread still listens
+                line.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
 
