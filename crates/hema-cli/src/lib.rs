@@ -16,6 +16,7 @@ use std::ffi::OsString;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use hema_fetch::remote::{Addresses, Remote};
 
 use crate::commands::{Command, parted_override};
 use crate::output::Printer;
@@ -44,7 +45,15 @@ struct Cli {
 /// saved. Words that are no command end the process, with help or what is wrong with them.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     keep_quiet_of_what_is_caught();
-    let words: Vec<OsString> = words.into_iter().collect();
+    // no secret in an address goes further than this: data are named in reports, tables and errors
+    let (addresses, words) = match Addresses::take_from(words) {
+        Ok(taken) => taken,
+        Err(error) => {
+            Printer::new(false).error(&error);
+            return 2;
+        }
+    };
+    hema::data::set_opener(Remote::new(addresses, hema_fetch::Options::default()));
     let cli = Cli::try_parse_from(&words).unwrap_or_else(|error| refuse(&words, &error));
     hema::set_command_line(words);
     let printer = Printer::new(cli.json);

@@ -98,9 +98,10 @@ impl Places {
     ///
     /// # Errors
     /// Two files under one name; a file that the command reads, or that its data would be read with from then
-    /// on; a file of a run; a file of another kind.
+    /// on; a file of a run; a file of another kind; an address.
     pub(crate) fn check(&self, printer: &Printer) -> Result<()> {
         for output in &self.writes {
+            file::refuse_address(&output.path)?;
             builtin::check_output(&output.path)?;
         }
         let named = self.writes.iter().filter(|output| !file::is_stream(&output.path));

@@ -121,9 +121,29 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// An input or output error at a path, of the kind that the system gives it.
+    /// The error of ours that caused another, however deep inside; where there is none, what `otherwise`
+    /// makes of that. An archive is not damaged because its server is out of reach.
+    pub(crate) fn inside(
+        error: &(dyn std::error::Error + 'static),
+        otherwise: impl FnOnce() -> Self,
+    ) -> Self {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(own) = error.downcast_ref::<Self>() {
+                return own.clone();
+            }
+            cause = match error.downcast_ref::<io::Error>() {
+                // its source would be that of the error inside
+                Some(wrapper) => wrapper.get_ref().map(|inside| inside as _),
+                None => error.source(),
+            };
+        }
+        otherwise()
+    }
+
+    /// An input or output error at a path, of the kind that the system gives it, or the error of ours inside.
     pub fn io(path: impl AsRef<Path>, error: &io::Error) -> Self {
-        Self::new(error.to_string()).at(path).with_kind(error.kind().into())
+        Self::inside(error, || Self::new(error.to_string()).at(path).with_kind(error.kind().into()))
     }
 }
 
@@ -185,6 +205,14 @@ mod tests {
     fn a_path_prints_no_line_of_its_own() {
         let error = Error::new("bad").at("a\nerror: all is lost\u{1b}[2J");
         assert_eq!(error.to_string(), "a\u{fffd}error: all is lost\u{fffd}[2J: bad");
+    }
+
+    #[test]
+    fn an_error_of_ours_is_found_inside_of_others() {
+        let own = Error::new("the server is gone").at("s3://bucket/x.tar");
+        let wrapped = io::Error::other(io::Error::new(io::ErrorKind::UnexpectedEof, own.clone()));
+        assert_eq!(Error::io("archive", &wrapped), own);
+        assert_eq!(Error::io("archive", &io::Error::other("damaged")).to_string(), "archive: damaged");
     }
 
     #[test]

@@ -48,8 +48,8 @@ impl Provenance {
     }
 }
 
-/// Seconds since 1970 as an RFC 3339 time in UTC.
-fn rfc3339(seconds: u64) -> String {
+/// Seconds since 1970 as an RFC 3339 time in UTC, `2026-11-22T12:00:00Z`.
+pub fn rfc3339(seconds: u64) -> String {
     let (year, month, day) = civil_from_days(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")

@@ -27,8 +27,8 @@ pub(crate) enum Failure {
     Final(String),
     /// The file came whole but is another one.
     Spoiled(String),
-    /// Nothing can be written here; the network is not at fault.
-    Local(Error),
+    /// An error of its own: nothing can be written here, or the server says what is to be done.
+    Other(Error),
 }
 
 impl Failure {
@@ -41,14 +41,14 @@ impl Failure {
             Self::Passing { why, .. } | Self::Unreachable(why) | Self::Final(why) | Self::Spoiled(why) => {
                 Ok(why)
             }
-            Self::Local(error) => Err(error),
+            Self::Other(error) => Err(error),
         }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Local(error)
+        Self::Other(error)
     }
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn head(
 }
 
 /// The proxy that the way to an address leads through, as `host:port`.
-fn proxy(agent: &Agent, url: &str) -> Option<String> {
+pub(crate) fn proxy(agent: &Agent, url: &str) -> Option<String> {
     let (proxy, target) = (agent.config().proxy()?, url.parse().ok()?);
     (!proxy.is_no_proxy(&target)).then(|| format!("{}:{}", proxy.host(), proxy.port()))
 }
@@ -220,7 +220,8 @@ fn receive(
     }
 }
 
-fn passing(why: &str) -> Failure {
+/// A failure that need not come again.
+pub(crate) fn passing(why: &str) -> Failure {
     Failure::Passing { why: why.to_owned(), wait: None }
 }
 
@@ -250,7 +251,7 @@ pub(crate) fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
 }
 
 /// The meaning of an error below HTTP, on a way that leads through a proxy or not.
-fn failure(error: &ureq::Error, proxy: Option<&str>) -> Failure {
+pub(crate) fn failure(error: &ureq::Error, proxy: Option<&str>) -> Failure {
     let failure = failure_on_the_way(error);
     match (failure, proxy, error) {
         // where there is a proxy, nothing else is looked up or connected to
@@ -280,6 +281,8 @@ fn failure_on_the_way(error: &ureq::Error) -> Failure {
             )
         }
         ureq::Error::Io(e) => e.to_string(),
+        // with what may be a secret in it
+        BadUri(_) => "it is no valid address".to_owned(),
         RequireHttpsOnly(_) => "it leads from a secure address to an insecure one".to_owned(),
         error => error.to_string(),
     };
@@ -296,7 +299,8 @@ fn failure_on_the_way(error: &ureq::Error) -> Failure {
     }
 }
 
-fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+/// The text of a header.
+pub(crate) fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
@@ -306,7 +310,7 @@ fn number(headers: &HeaderMap, name: header::HeaderName) -> Option<u64> {
 
 /// `Content-Range: bytes FIRST-LAST/TOTAL`, or `bytes */TOTAL`: the first byte and the size of the whole
 /// file, where they are told.
-fn content_range(headers: &HeaderMap) -> Option<(Option<u64>, Option<u64>)> {
+pub(crate) fn content_range(headers: &HeaderMap) -> Option<(Option<u64>, Option<u64>)> {
     let (range, total) = text(headers, header::CONTENT_RANGE)?.strip_prefix("bytes ")?.split_once('/')?;
     let first = range.split_once('-').and_then(|(first, _)| first.parse().ok());
     Some((first, total.parse().ok()))

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use hema_core::error::printable;
+use hema_core::file::without_secrets;
 
 static WORDS: OnceLock<Vec<OsString>> = OnceLock::new();
 
@@ -15,11 +16,16 @@ pub fn set_command_line(words: Vec<OsString>) {
     WORDS.get_or_init(|| words);
 }
 
-/// The program's name without its folder, and its arguments, quoted where a shell would change them.
+/// The program's name without its folder, and its arguments, quoted where a shell would change them and
+/// without the secrets of web addresses.
 pub fn command_line() -> String {
     let mut words = WORDS.get().map_or_else(|| std::env::args_os().collect(), Clone::clone).into_iter();
     let program = words.next().unwrap_or_default();
     let program = Path::new(&program).file_stem().unwrap_or(&program).to_owned();
+    let words = words.map(|word| match word.to_str() {
+        Some(text) => without_secrets(text).into(),
+        None => word,
+    });
     let words: Vec<String> =
         std::iter::once(program).chain(words).map(|word| shell_word(Path::new(&word))).collect();
     words.join(" ")

@@ -77,7 +77,7 @@ impl RunInfo {
     /// A folder without the file, or data that are not there any more.
     pub fn read(run: &Path) -> Result<Self> {
         let info = Self::recorded(run)?;
-        if info.data.exists() {
+        if file::is_address(&info.data) || info.data.exists() {
             return Ok(info);
         }
         Err(Error::new("the data of this run is not there any more")

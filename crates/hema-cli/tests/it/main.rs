@@ -24,6 +24,7 @@ mod next;
 mod outputs;
 mod promise;
 mod recipes;
+mod remote;
 mod rescale;
 mod resume;
 mod road;

@@ -3,17 +3,16 @@
 //!
 //! How they are packed is the business of the reader that hands in a [`Stream`].
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use super::scattered::Scattered;
-use crate::file::{read_at, read_exact_at};
+use crate::file::ReadAt;
 
 /// A run of bytes that many entries lie in. Offsets count unpacked bytes.
 pub(super) enum Blob {
-    /// A file, as it is.
-    File(Arc<File>),
+    /// A file, as it is, wherever it lies.
+    File(Arc<dyn ReadAt>),
     /// Images of an array in Fortran order.
     Scattered(Scattered),
     /// Bytes that can only be read from the start.
@@ -26,7 +25,7 @@ impl Blob {
         match self {
             Self::File(file) => {
                 let mut bytes = vec![0; len];
-                read_exact_at(file, &mut bytes, offset)?;
+                file.fill(offset, &mut bytes)?;
                 Ok(bytes)
             }
             Self::Scattered(images) => images.read(offset, len),
@@ -75,32 +74,46 @@ impl Cursor {
     }
 }
 
-/// Reads part of a shared file without moving anyone else's position.
+/// Reads part of a shared file without moving anyone else's position. Positions count from the part's start.
 #[derive(Clone)]
 pub(super) struct FilePart {
-    file: Arc<File>,
+    file: Arc<dyn ReadAt>,
+    start: u64,
+    len: u64,
     position: u64,
-    end: u64,
 }
 
 impl FilePart {
     /// The whole file.
-    pub(super) fn whole(file: &Arc<File>) -> Self {
+    pub(super) fn whole(file: &Arc<dyn ReadAt>) -> Self {
         Self::new(file, 0, u64::MAX)
     }
 
-    /// The `len` bytes at `offset`.
-    pub(super) fn new(file: &Arc<File>, offset: u64, len: u64) -> Self {
-        Self { file: Arc::clone(file), position: offset, end: offset.saturating_add(len) }
+    /// The `len` bytes at `offset`, as far as the file has them.
+    pub(super) fn new(file: &Arc<dyn ReadAt>, offset: u64, len: u64) -> Self {
+        let len = len.min(file.size().saturating_sub(offset));
+        Self { file: Arc::clone(file), start: offset, len, position: 0 }
     }
 }
 
 impl Read for FilePart {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end - self.position).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.len.saturating_sub(self.position)).unwrap_or(usize::MAX);
         let wanted = out.len().min(left);
-        let read = read_at(&self.file, &mut out[..wanted], self.position)?;
-        self.position += read as u64;
-        Ok(read)
+        self.file.fill(self.start + self.position, &mut out[..wanted])?;
+        self.position += wanted as u64;
+        Ok(wanted)
+    }
+}
+
+impl Seek for FilePart {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.len.checked_add_signed(by),
+        };
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
     }
 }

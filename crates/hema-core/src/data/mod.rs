@@ -7,10 +7,11 @@
 //! where the bytes of each lie; `classes` orders and compares class names; `decode` makes pixels of a picture
 //! file, with `frames` and `tiff` for files of several pictures, `jpeg_scan`, `png_scan` and `tiff_scan` to
 //! find damage, and `deep` and `depth` to bring more than 8 bits to 8; `memory` lends each picture what
-//! `needs` says that it takes; `visit` goes over many images of a source; `notice` says what was not used or
-//! was assumed, `remarks` what the images decoded so far turned out to be.
+//! `needs` says that it takes; `remote` hands in data on other machines; `visit` goes over many images of a
+//! source; `notice` says what was not used or was assumed, `remarks` what the images decoded so far turned
+//! out to be.
 //!
-//! Left out on purpose: downloading, and formats with boxes or masks.
+//! Left out on purpose: connections, which others open (`remote`), and formats with boxes or masks.
 
 mod blob;
 mod classes;
@@ -34,6 +35,7 @@ mod place_table;
 mod png_scan;
 mod read;
 mod remarks;
+mod remote;
 mod scattered;
 mod source;
 mod store;
@@ -53,4 +55,5 @@ pub(crate) use self::page_name::file_of_page;
 pub use self::part::Part;
 pub use self::place::Picture;
 pub use self::read::{READERS, Reader, open, open_as, open_many, open_many_as};
+pub use self::remote::{Opener, set_opener};
 pub use self::source::{Source, Unknown};

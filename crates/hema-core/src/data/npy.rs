@@ -135,7 +135,7 @@ pub(super) fn read_texts(reader: &mut dyn Read, most: usize) -> Result<Option<Ve
         return Ok(None);
     }
     let mut bytes = vec![0; count * longest * 4];
-    reader.read_exact(&mut bytes).map_err(|_| Error::new("ends within its texts"))?;
+    reader.read_exact(&mut bytes).map_err(|e| Error::inside(&e, || Error::new("ends within its texts")))?;
     let character = |bytes: &[u8; 4]| char::from_u32(u32::from_le_bytes(*bytes)).unwrap_or('\u{fffd}');
     let one = |bytes: &[u8]| {
         let characters: String = bytes.as_chunks().0.iter().map(character).collect();

@@ -1,10 +1,9 @@
 //! Where the bytes of one entry lie, and how they become an image.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use flate2::read::DeflateDecoder;
 
@@ -12,9 +11,9 @@ use super::blob::{Blob, Cursor};
 use super::decode::{self, Unused};
 use super::deep::{Range, White};
 use super::memory::Reservation;
-use super::tiff::{self, ReadAt};
+use super::tiff;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file;
+use crate::file::{self, ReadAt};
 use crate::sample::Image;
 
 /// Largest picture file accepted, in bytes.
@@ -278,14 +277,14 @@ fn reserve(room: &mut Reservation, bytes: u64) -> Result<()> {
     room.add(bytes, format_args!("is a file of {bytes} bytes"))
 }
 
-/// What the system cannot read: the error's kind is the system's. A picture that there is no memory for may
-/// be the only one.
+/// What the system cannot read: the error's kind is the system's, or that of an error of ours inside. A
+/// picture that there is no memory for may be the only one.
 fn failed(error: &io::Error) -> Error {
     let kind = match error.kind() {
         io::ErrorKind::OutOfMemory => ErrorKind::Unreadable,
         kind => kind.into(),
     };
-    Error::new(format!("cannot be read: {error}")).with_kind(kind)
+    Error::inside(error, || Error::new(format!("cannot be read: {error}")).with_kind(kind))
 }
 
 fn unreadable(message: impl Into<String>) -> Error {
@@ -320,16 +319,16 @@ fn read_picture(file: File, size: u64) -> io::Result<Vec<u8>> {
 /// A file that remembers whether the system failed to read it, which its reader takes for damage.
 struct Watched<'a> {
     file: &'a dyn ReadAt,
-    failed: Cell<Option<io::Error>>,
+    failed: OnceLock<Error>,
 }
 
 impl<'a> Watched<'a> {
     /// Looks into a file.
     fn look<T>(file: &'a dyn ReadAt, look: impl FnOnce(&dyn ReadAt) -> Result<T>) -> Result<T> {
-        let watched = Self { file, failed: Cell::new(None) };
+        let watched = Self { file, failed: OnceLock::new() };
         let found = look(&watched);
         match watched.failed.into_inner() {
-            Some(error) => Err(failed(&error)),
+            Some(error) => Err(error),
             None => found.map_err(|e| e.with_kind(ErrorKind::Unreadable)),
         }
     }
@@ -342,7 +341,7 @@ impl ReadAt for Watched<'_> {
 
     fn fill(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.file.fill(offset, out).inspect_err(|e| {
-            self.failed.set(Some(io::Error::new(e.kind(), e.to_string())));
+            self.failed.get_or_init(|| failed(e));
         })
     }
 }

@@ -6,14 +6,14 @@ use std::io::{self, BufWriter, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, Result};
-use crate::file::read_exact_at;
+use crate::file::ReadAt;
 
 /// Bytes of the images that are gathered at once: those that follow each other lie side by side.
 const BLOCK: usize = 8 << 20;
 
 /// Images of an array in Fortran order, of at least one number each.
 pub(super) struct Scattered {
-    file: Arc<File>,
+    file: Arc<dyn ReadAt>,
     /// Where the numbers begin.
     start: u64,
     images: usize,
@@ -34,7 +34,13 @@ struct Block {
 
 impl Scattered {
     /// The images whose numbers begin at `start` of a file.
-    pub(super) fn new(file: Arc<File>, start: u64, images: usize, sides: [usize; 3], number: usize) -> Self {
+    pub(super) fn new(
+        file: Arc<dyn ReadAt>,
+        start: u64,
+        images: usize,
+        sides: [usize; 3],
+        number: usize,
+    ) -> Self {
         Self { file, start, images, sides, number, block: Mutex::default() }
     }
 
@@ -74,7 +80,7 @@ impl Scattered {
         // the columns of an image in the order of the file, in which the row runs fastest
         for (channel, column) in (0..channels).flat_map(|channel| (0..width).map(move |c| (channel, c))) {
             for run in runs.chunks_exact_mut(count * self.number) {
-                read_exact_at(&self.file, run, at)?;
+                self.file.fill(at, run)?;
                 at += (self.images * self.number) as u64;
             }
             let column = Column { first: column * channels + channel, step: width * channels, height };
@@ -130,9 +136,9 @@ pub(super) fn unpack(packed: &mut dyn Read, len: u64) -> Result<File> {
     let (mut left, mut chunk) = (len, vec![0; 1 << 16]);
     while left > 0 {
         let wanted = left.min(chunk.len() as u64) as usize;
-        packed
-            .read_exact(&mut chunk[..wanted])
-            .map_err(|e| Error::new(format!("ends {left} bytes before its end: {e}")))?;
+        packed.read_exact(&mut chunk[..wanted]).map_err(|e| {
+            Error::inside(&e, || Error::new(format!("ends {left} bytes before its end: {e}")))
+        })?;
         out.write_all(&chunk[..wanted]).map_err(full)?;
         left -= wanted as u64;
     }

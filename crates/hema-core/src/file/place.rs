@@ -4,14 +4,16 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::address::{is_address, refuse_address};
 use crate::error::{Error, Result};
 
 /// Makes way for a file that is to be written, so that a bad path is found before any work is done for it:
 /// creates the folders above it, and gives the innermost.
 ///
 /// # Errors
-/// The errors of [`create_folder`], and a folder where the file should be.
+/// The errors of [`create_folder`]; a folder where the file should be; an address.
 pub fn prepare(path: &Path) -> Result<&Path> {
+    refuse_address(path)?;
     if path.is_dir() {
         return Err(Error::new("is a folder, expected the name of a file").at(path));
     }
@@ -23,8 +25,9 @@ pub fn prepare(path: &Path) -> Result<&Path> {
 /// Creates a folder and its parents.
 ///
 /// # Errors
-/// The folder's path and the system's reason, or the file or device that stands in its place.
+/// The folder's path and the system's reason, or the file or device that stands in its place; an address.
 pub fn create_folder(folder: &Path) -> Result<()> {
+    refuse_address(folder)?;
     let is_in_the_way = |part: &&Path| part.exists() && !part.is_dir();
     fs::create_dir_all(folder).map_err(|e| match folder.ancestors().find(is_in_the_way) {
         Some(other) => {
@@ -35,11 +38,14 @@ pub fn create_folder(folder: &Path) -> Result<()> {
     })
 }
 
-/// A path that holds from any folder; links are not followed.
+/// A path that holds from any folder; links are not followed. An address holds as it is.
 ///
 /// # Errors
 /// An empty path; a working folder that is gone.
 pub fn absolute(path: &Path) -> Result<PathBuf> {
+    if is_address(path) {
+        return Ok(path.to_owned());
+    }
     std::path::absolute(path).map_err(|e| Error::io(path, &e))
 }
 

@@ -150,13 +150,13 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
 
 /// Reads from a position of a file without moving anyone else's; any number of threads may do so at once.
 #[cfg(unix)]
-pub(crate) fn read_at(file: &File, out: &mut [u8], offset: u64) -> io::Result<usize> {
+fn read_at(file: &File, out: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, out, offset)
 }
 
 /// Reads from a position of a file; any number of threads may do so at once.
 #[cfg(windows)]
-pub(crate) fn read_at(file: &File, out: &mut [u8], offset: u64) -> io::Result<usize> {
+fn read_at(file: &File, out: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, out, offset)
 }
 

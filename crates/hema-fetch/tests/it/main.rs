@@ -7,6 +7,7 @@ use hema_fetch::Options;
 
 mod faults;
 mod hub;
+mod remote;
 mod server;
 mod tls;
 

@@ -13,8 +13,12 @@ use std::time::Duration;
 pub(crate) struct Answer {
     /// The file.
     pub(crate) file: Vec<u8>,
+    /// Files by their paths in lower case, in place of the one for all paths.
+    pub(crate) files: Vec<(String, Vec<u8>)>,
     /// This instead of the file: a status line's number and reason.
     pub(crate) status: Option<&'static str>,
+    /// The body that goes with it.
+    pub(crate) refusal: Option<Vec<u8>>,
     /// More header lines, each ending in `\r\n`.
     pub(crate) headers: String,
     /// `ETag` of the file; `If-Range` is compared with it.
@@ -89,26 +93,40 @@ fn read_request(line: &TcpStream) -> Option<String> {
 }
 
 impl Answer {
-    fn send(self, request: &str, mut line: &TcpStream) -> std::io::Result<()> {
+    /// Puts the file that is asked for in place of all.
+    fn choose(&mut self, request: &str) {
+        if !self.files.is_empty() {
+            let path = request.split([' ', '?']).nth(1).unwrap_or_default();
+            match self.files.iter().position(|(name, _)| name == path) {
+                Some(found) => self.file = self.files.swap_remove(found).1,
+                None => self.status = Some("404 Not Found"),
+            }
+        }
+    }
+
+    fn send(mut self, request: &str, mut line: &TcpStream) -> std::io::Result<()> {
+        self.choose(request);
         let header = |name: &str| request.lines().find_map(|l| l.strip_prefix(name)).map(str::trim);
-        let asked: Option<usize> =
-            header("range: bytes=").and_then(|range| range.trim_end_matches('-').parse().ok());
+        let range = header("range: bytes=").and_then(|range| range.split_once('-'));
+        let asked: Option<usize> = range.and_then(|(first, _)| first.parse().ok());
+        let last: Option<usize> = range.and_then(|(_, last)| last.parse().ok());
         let changed = !self.ignores_if_range && header("if-range:").is_some_and(|old| Some(old) != self.etag);
         let start = asked.filter(|_| !self.ignores_range && !changed);
 
         let total = self.file.len();
+        let end = last.map_or(total, |last| total.min(last + 1));
         let first = if self.sends_first_part { 0 } else { start.unwrap_or(0) };
         let (status, body, range) = match (self.status, start) {
-            (Some(status), _) => (status, &b"sorry"[..], String::new()),
+            (Some(status), _) => (status, self.refusal.as_deref().unwrap_or(b"sorry"), String::new()),
             (None, Some(start)) if start >= total => {
                 ("416 Range Not Satisfiable", &b""[..], format!("Content-Range: bytes */{total}\r\n"))
             }
             (None, Some(_)) => (
                 "206 Partial Content",
-                &self.file[first..],
+                &self.file[first..end],
                 format!(
                     "Content-Range: bytes {first}-{}/{}\r\n",
-                    total - 1,
+                    end - 1,
                     self.claims_total.unwrap_or(total as u64)
                 ),
             ),

@@ -23,7 +23,8 @@ use print::print;
 /// Find what is wrong with a data set: duplicates, foreign images, conflicting labels, leaks, spoilt images
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Image folder, or any other form of `hema list readers`
+    /// Image folder, or any other form of `hema list readers`; an archive may lie
+    /// at an address, as `s3://bucket/cells.tar`
     data: PathBuf,
     /// Folder for findings.csv, audit.json and audit.html; a findings.csv there that was edited is put
     /// aside

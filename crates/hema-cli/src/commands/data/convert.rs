@@ -17,7 +17,8 @@ use crate::status::Status;
 /// Write a data set in another form: folder, archive, array, shards
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Image folder, or any other form of `hema list readers`
+    /// Image folder, or any other form of `hema list readers`; an archive may lie
+    /// at an address, as `s3://bucket/cells.tar`
     input: PathBuf,
     /// What to write; must not exist
     #[arg(value_parser = output())]

@@ -27,7 +27,8 @@ pub(crate) struct Args {
     model: ModelArgs,
     #[command(flatten)]
     field_of_view: RescaleArg,
-    /// Image folder with labels, or any other form of `hema list readers`
+    /// Image folder with labels, or any other form of `hema list readers`; an archive may lie
+    /// at an address, as `s3://bucket/cells.tar`
     #[arg(long)]
     data: PathBuf,
     /// CSV with the columns path and split; by default the run's own if it fits, else the data's own

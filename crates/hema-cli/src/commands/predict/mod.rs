@@ -32,7 +32,8 @@ pub(crate) struct Args {
     model: ModelArgs,
     #[command(flatten)]
     field_of_view: RescaleArg,
-    /// Images, image folders, or any other form of `hema list readers`
+    /// Images, image folders, or any other form of `hema list readers`; an archive may lie
+    /// at an address, as `s3://bucket/cells.tar`
     #[arg(required = true)]
     input: Vec<PathBuf>,
     /// CSV file to write [default: stdout]

@@ -16,7 +16,8 @@ pub(crate) struct Inputs {
     /// A shipped recipe (see `hema list recipes` and `hema recipe show`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", required_unless_present = "resume")]
     recipe: Option<String>,
-    /// Image folder with labels, or any other form of `hema list readers`
+    /// Image folder with labels, or any other form of `hema list readers`; an archive may lie
+    /// at an address, as `s3://bucket/cells.tar`
     #[arg(long, required_unless_present = "resume")]
     data: Option<PathBuf>,
     /// CSV with the columns path and split; by default the data's own split, else one by the recipe's shares

@@ -37,6 +37,11 @@ pub(super) fn recognises(input: &Input) -> bool {
 /// Opens a manifest. Files are looked for, not opened; an empty label leaves an image unlabelled.
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
     let path = input.path();
+    if file::is_address(path) {
+        return Err(Error::new("is a table of paths at an address (expected an archive)").at(path).hint(
+            "pictures are read from archives, not one by one: pack them into shards with `hema data convert`",
+        ));
+    }
     let mut table = Table::read(file::open(path)?, path)?;
     let path_column = Some(table.require(Column::Path, HEADER)?);
     let [label_column, group_column, part_column] =

@@ -20,6 +20,7 @@ mod npz;
 mod pages;
 mod parquet;
 mod part_folders;
+mod pattern;
 mod reader;
 mod shards;
 mod side_table;
@@ -36,7 +37,7 @@ pub use self::reader::Reader;
 use super::depth;
 use super::notice::Notice;
 use super::source::{SINGLE_IMAGE, Source};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result, counted};
 use crate::file;
 
 /// Every reader. The first that recognises an input opens it, so that a special form stands before a general
@@ -98,7 +99,11 @@ pub const READERS: &[Reader] = &[
     },
 ];
 
-/// Opens a data set, labelled or not, in any form of [`READERS`]. Pictures are listed; of those that may have
+/// Endings of the archives that are looked for under a prefix of addresses.
+const ARCHIVES: [&str; 6] = [".tar", ".parquet", ".zip", ".npz", ".tar.gz", ".tgz"];
+
+/// Opens a data set, labelled or not, in any form of [`READERS`]; `path` may be an address, see
+/// [`set_opener`](super::set_opener). Pictures are listed; of those that may have
 /// more than 8 bits a few hundred are looked at.
 ///
 /// # Errors
@@ -119,6 +124,16 @@ pub fn open_as(path: &Path, white: Option<f64>) -> Result<Source> {
 
 fn open_one(path: &Path) -> Result<Source> {
     let mut input = Input::new(path)?;
+    if let Some(files) = input.prefixed() {
+        check_prefix(path, files)?;
+        let archives: Vec<&PathBuf> = files.iter().filter(|file| is_archive(file)).collect();
+        let are_shards = || READERS.iter().any(|reader| (reader.recognises)(&input));
+        if !shards::are_of_one_form(&archives) || !are_shards() {
+            return Ok(Source::merge(
+                archives.into_iter().map(|file| open_one(file)).collect::<Result<_>>()?,
+            ));
+        }
+    }
     let reader = find(&input)?;
     let contents = pages::expand((reader.open)(&mut input)?).map_err(|e| e.at(path))?;
     let source = Source::new(path, reader.name, contents);
@@ -150,11 +165,41 @@ pub fn open_many_as(paths: &[PathBuf], white: Option<f64>) -> Result<Source> {
     }
 }
 
+/// Whether the name of a file is that of an archive.
+fn is_archive(file: &Path) -> bool {
+    let name = shards::file_name(file).to_lowercase();
+    !name.starts_with('.') && ARCHIVES.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Refuses a prefix of addresses without an archive.
+fn check_prefix(prefix: &Path, files: &[PathBuf]) -> Result<()> {
+    if files.iter().any(|file| is_archive(file)) {
+        return Ok(());
+    }
+    let others = match files {
+        [] => "no file is under this prefix".to_owned(),
+        [first, ..] => format!(
+            "no archive is among the {} under this prefix, as {}",
+            counted(files.len() as u64, "file"),
+            shards::file_name(first)
+        ),
+    };
+    Err(Error::new(format!("{others} (expected {})", ARCHIVES.join(", ")))
+        .at(prefix)
+        .with_kind(ErrorKind::NotFound)
+        .hint("pictures are read from archives there, not one by one: pack them with `hema data convert`"))
+}
+
 /// The reader of an input.
 fn find(input: &Input) -> Result<&'static Reader> {
     let path = input.path();
     if input.is_empty_file() {
         return Err(Error::new("is empty").at(path).hint(known_forms()));
+    }
+    if is_web_page(input.start()) {
+        return Err(Error::new("is a web page (expected an archive)")
+            .at(path)
+            .hint("give the address of the file itself, not that of a page about it or of a login"));
     }
     if let Some(reader) = READERS.iter().find(|reader| (reader.recognises)(input)) {
         return Ok(reader);
@@ -170,6 +215,14 @@ fn find(input: &Input) -> Result<&'static Reader> {
         file::open(path)?;
         Err(Error::new("is in no known form").at(path).hint(known_forms()))
     }
+}
+
+/// Whether these are the first bytes of a web page, which servers send in place of a file.
+fn is_web_page(start: &[u8]) -> bool {
+    let start = start.trim_ascii_start();
+    [&b"<!doctype html"[..], b"<html"]
+        .iter()
+        .any(|page| start.get(..page.len()).is_some_and(|start| start.eq_ignore_ascii_case(page)))
 }
 
 /// The error for data without an image that is read, which says what else is there.

@@ -5,7 +5,6 @@
 //! lie scattered, are gathered where they lie; a packed array of that kind is unpacked to a temporary file
 //! first.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +26,7 @@ use crate::data::place::{Coding, PixelLayout, Place};
 use crate::data::scattered::{self, Scattered};
 use crate::data::source::Contents;
 use crate::error::{Error, Result, counted};
-use crate::file;
+use crate::file::ReadAt;
 use crate::sample::Image;
 
 /// Largest packed array in Fortran order accepted, in bytes as it is unpacked.
@@ -86,7 +85,7 @@ impl PixelLayout for ArrayLayout {
 /// The images of a numpy archive.
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
     let (path, members) = (input.path(), &*input.members()?.files);
-    let archive = Archive { path, file: Arc::new(file::open(path)?), members };
+    let archive = Archive { path, file: Arc::clone(input.file()?), members };
     let mut found = Contents::default();
     if archive.member("images").is_some() {
         archive.add("images", "labels", None, &mut found)?;
@@ -132,7 +131,7 @@ fn named_as_bloodmnist() -> Notice {
 
 struct Archive<'a> {
     path: &'a Path,
-    file: Arc<File>,
+    file: Arc<dyn ReadAt>,
     members: &'a [Member],
 }
 
@@ -229,7 +228,7 @@ impl Archive<'_> {
         layout: &ArrayLayout,
         count: usize,
     ) -> Result<Scattered> {
-        let (file, start) = if member.deflated {
+        let (file, start): (Arc<dyn ReadAt>, u64) = if member.deflated {
             let len = header.data_len()?;
             if len > MAX_FORTRAN {
                 let message =
@@ -412,5 +411,5 @@ fn range(dtype: npy::Dtype, bytes: &[u8]) -> Range {
 }
 
 fn unreadable(error: &std::io::Error) -> Error {
-    Error::new(format!("cannot be read: {error}")).with_kind(error.kind().into())
+    Error::inside(error, || Error::new(format!("cannot be read: {error}")).with_kind(error.kind().into()))
 }

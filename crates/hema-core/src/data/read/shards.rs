@@ -1,25 +1,23 @@
-//! Data sets that come as several files: the shards in a folder, or a pattern of shard names.
+//! Data sets that come as several files: the shards in a folder, or under a prefix of addresses.
 
 use std::path::{Path, PathBuf};
 
+use super::input::Input;
 use super::leftovers::Leftovers;
 use super::listing::is_ignored;
 use crate::data::part::Part;
 use crate::error::Result;
 use crate::file;
 
-/// Most shards of a pattern.
-const MAX_SHARDS: usize = 100_000;
-
 /// Endings of the files that a folder of shards holds.
 const ENDINGS: [&str; 2] = [".parquet", ".tar"];
 
-/// The shards in a folder, or else those in its folder `data`, whose names end in `ending`, by their names;
-/// hidden files do not count.
+/// The shards in a folder, or else those in its folder `data`, or those under a prefix of addresses, whose
+/// names end in `ending`, by their names; hidden files do not count.
 ///
 /// # Errors
 /// A folder that cannot be listed.
-pub(super) fn in_folder(path: &Path, ending: &str) -> Result<Vec<PathBuf>> {
+pub(super) fn in_folder(input: &Input, ending: &str) -> Result<Vec<PathBuf>> {
     let is_shard = |file: &PathBuf| {
         let name = file_name(file);
         !name.starts_with('.') && ENDINGS.iter().any(|ending| name.ends_with(ending))
@@ -27,37 +25,41 @@ pub(super) fn in_folder(path: &Path, ending: &str) -> Result<Vec<PathBuf>> {
     let shards = |folder: &Path| -> Result<Vec<PathBuf>> {
         Ok(file::list(folder)?.into_iter().filter(is_shard).collect())
     };
-    let own = shards(path)?;
-    let mut files = if own.is_empty() { shards(&path.join("data"))? } else { own };
+    let own = match input.prefixed() {
+        Some(files) => files.iter().filter(|file| is_shard(file)).cloned().collect(),
+        None => shards(input.path())?,
+    };
+    let mut files = if own.is_empty() { shards(&input.path().join("data"))? } else { own };
     files.retain(|file| file_name(file).ends_with(ending));
     Ok(files)
 }
 
-/// The files of a folder of shards, and of its folder `data`, that are no shards of this ending.
+/// Whether all of these files are named as shards of one form.
+pub(super) fn are_of_one_form(files: &[&PathBuf]) -> bool {
+    ENDINGS.iter().any(|ending| files.iter().all(|file| file_name(file).ends_with(ending)))
+}
+
+/// The files of a folder of shards, and of its folder `data`, or those under a prefix of addresses, that are
+/// no shards of this ending.
 ///
 /// # Errors
 /// A folder that cannot be listed.
-pub(super) fn beside(path: &Path, ending: &str) -> Result<Leftovers> {
+pub(super) fn beside(input: &Input, ending: &str) -> Result<Leftovers> {
     let mut leftovers = Leftovers::default();
-    for file in [file::list(path)?, file::list(&path.join("data"))?].concat() {
+    let files = if let Some(files) = input.prefixed() {
+        files.to_vec()
+    } else {
+        let folders = [input.path(), &input.path().join("data")];
+        let files = folders.into_iter().map(file::list).collect::<Result<Vec<_>>>()?.concat();
+        files.into_iter().filter(|file| file.is_file()).collect()
+    };
+    for file in files {
         let name = file_name(&file);
-        if file.is_file() && !is_ignored(&name) && !name.ends_with(ending) {
+        if !is_ignored(&name) && !name.ends_with(ending) {
             leftovers.add(&name, || Ok(Vec::new()))?;
         }
     }
     Ok(leftovers)
-}
-
-/// The shards that a pattern such as `x-{000000..000003}.tar` names; `None` when it is none.
-pub(super) fn of_pattern(pattern: &Path) -> Option<Vec<PathBuf>> {
-    let (before, rest) = pattern.to_str()?.split_once('{')?;
-    let (range, after) = rest.split_once('}')?;
-    let (first, last) = range.split_once("..")?;
-    let width = first.len();
-    let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
-    let count = last.checked_sub(first)?;
-    (count < MAX_SHARDS)
-        .then(|| (first..=last).map(|i| PathBuf::from(format!("{before}{i:0width$}{after}"))).collect())
 }
 
 /// The last part of a path, as text.

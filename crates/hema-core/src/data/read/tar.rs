@@ -4,7 +4,6 @@
 //! taken.
 
 use std::cell::Cell;
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::rc::Rc;
@@ -20,7 +19,7 @@ use crate::data::blob::{Blob, FilePart, Stream};
 use crate::data::decode::has_picture_name;
 use crate::data::place::{Coding, Place, check_file_size};
 use crate::error::{Error, Result};
-use crate::file;
+use crate::file::ReadAt;
 
 /// Most bytes of tar headers between two members; a longer run would be read into memory.
 const MAX_HEADERS: u64 = 1 << 20;
@@ -28,22 +27,22 @@ const MAX_HEADERS: u64 = 1 << 20;
 const MAX_MEMBERS: u64 = 20_000_000;
 
 /// The pictures of a tar archive, plain or gzipped. A gzipped one is read through once.
-pub(super) fn list(path: &Path, gzip: bool) -> Result<Listing> {
-    let file = Arc::new(file::open(path)?);
-    let length = file.metadata().map_err(|e| Error::io(path, &e))?.len();
+pub(super) fn list(path: &Path, file: &Arc<dyn ReadAt>, gzip: bool) -> Result<Listing> {
+    let length = file.size();
     let meter = Rc::new(Meter { left: Cell::new(MAX_HEADERS), at_end: Cell::new(false) });
     let damaged = |e: io::Error| damaged_tar(path, &e);
     let most = MAX_MEMBERS.min(most_images(length));
     if gzip {
-        let stream = Arc::new(Gzip(FilePart::whole(&file)));
+        let stream = Arc::new(Gzip(FilePart::whole(file)));
         let mut archive = ::tar::Archive::new(Metered { inner: stream.reader(), meter: Rc::clone(&meter) });
         let entries = archive.entries().map_err(damaged)?;
         let blob = Arc::new(Blob::Stream(stream));
         Walk { path, blob, meter, length: None, most }.list(entries)
     } else {
-        let mut archive = ::tar::Archive::new(Metered { inner: file::open(path)?, meter: Rc::clone(&meter) });
+        let mut archive =
+            ::tar::Archive::new(Metered { inner: FilePart::whole(file), meter: Rc::clone(&meter) });
         let entries = archive.entries_with_seek().map_err(damaged)?;
-        let blob = Arc::new(Blob::File(file));
+        let blob = Arc::new(Blob::File(Arc::clone(file)));
         Walk { path, blob, meter, length: Some(length), most }.list(entries)
     }
 }
@@ -135,10 +134,12 @@ impl Walk<'_> {
 }
 
 fn damaged_tar(path: &Path, error: &io::Error) -> Error {
-    Error::new(format!("is not a readable tar archive: {error}"))
-        .at(path)
-        .with_kind(error.kind().into())
-        .hint("it may be truncated; copy or download it again")
+    Error::inside(error, || {
+        Error::new(format!("is not a readable tar archive: {error}"))
+            .at(path)
+            .with_kind(error.kind().into())
+            .hint("it may be truncated; copy or download it again")
+    })
 }
 
 /// The progress of reading an archive.
@@ -165,7 +166,7 @@ impl<R: Read> Read for Metered<R> {
     }
 }
 
-impl Seek for Metered<File> {
+impl<R: Seek> Seek for Metered<R> {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
         self.inner.seek(position)
     }

@@ -8,17 +8,24 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::input::{Input, Packing};
 use super::leftovers::Leftovers;
-use super::listing::Listing;
+use super::listing::{Listing, MAX_TABLE};
+use super::pattern;
 use super::shards;
 use super::sidecar::{Sidecar, Unused, key};
 use crate::data::classes::{self, CLASSES_FILE, ClassList, MAX_LABEL, numbered_name};
 use crate::data::entries::{Entries, Entry};
 use crate::data::notice::Notice;
 use crate::data::place_table::PlaceTable;
+use crate::data::remote;
 use crate::data::source::Contents;
 use crate::error::{Error, Result};
+
+/// Shards that are listed at the same time.
+const AT_ONCE: usize = 16;
 
 /// One archive of a data set.
 struct Shard {
@@ -30,7 +37,26 @@ struct Shard {
 /// Whether it is a shard, a folder of tar archives, or a pattern of their names.
 pub(super) fn recognises(input: &Input) -> bool {
     // a folder that cannot be listed is taken before
-    if is_tar(input) { input.listing().is_ok_and(is_shard) } else { files(input).is_ok_and(|f| f.is_some()) }
+    if is_tar(input) {
+        return input.listing().is_ok_and(is_shard);
+    }
+    let files = files(input).unwrap_or_default();
+    match (input.prefixed(), files) {
+        // archives of image folders may lie under a prefix, each a set of its own
+        (Some(_), Some(files)) => files.first().is_some_and(|first| !is_image_folder(first)),
+        (_, files) => files.is_some(),
+    }
+}
+
+/// Whether a tar archive has pictures in folders, and no labels beside them.
+fn is_image_folder(file: &Path) -> bool {
+    let input = Input::existing(file);
+    let Ok(listing) = input.as_ref().map_err(Clone::clone).and_then(Input::listing) else { return false };
+    in_folders(listing) && !is_shard(listing)
+}
+
+fn in_folders(listing: &Listing) -> bool {
+    listing.names.iter().any(|name| name.contains('/'))
 }
 
 fn is_tar(input: &Input) -> bool {
@@ -40,7 +66,7 @@ fn is_tar(input: &Input) -> bool {
 /// The images of one shard or of several.
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
     if let Some(files) = files(input)? {
-        return open_several(input.path(), &files);
+        return open_several(input, &files);
     }
     let shard = Shard { name: shards::file_name(input.path()), listing: input.take_listing()? };
     arrange(input.path(), vec![shard], None)
@@ -48,36 +74,60 @@ pub(super) fn open(input: &mut Input) -> Result<Contents> {
 
 /// The shards of a data set of several files.
 fn files(input: &Input) -> Result<Option<Vec<PathBuf>>> {
-    Ok(if input.is_folder() {
-        Some(shards::in_folder(input.path(), ".tar")?).filter(|files| !files.is_empty())
+    Ok(if input.is_folder() || input.prefixed().is_some() {
+        Some(shards::in_folder(input, ".tar")?).filter(|files| !files.is_empty())
     } else if input.exists() {
         None
     } else {
-        shards::of_pattern(input.path())
+        pattern::files_of(input.path())
     })
 }
 
-fn open_several(path: &Path, files: &[PathBuf]) -> Result<Contents> {
+fn open_several(set: &Input, files: &[PathBuf]) -> Result<Contents> {
+    let path = set.path();
     let mut all = Vec::new();
-    for file in files {
-        let mut input = Input::existing(file)?;
-        if !is_tar(&input) {
-            return Err(Error::new("is not a tar archive").at(file));
+    // the first alone: it was looked at just now, and may still be at hand
+    let (first, others) = files.split_at(files.len().min(1));
+    for some in std::iter::once(first).chain(others.chunks(AT_ONCE)) {
+        let listed: Vec<Result<Shard>> = some.par_iter().map(|file| list(file)).collect();
+        for shard in listed {
+            all.push(shard?);
         }
-        all.push(Shard { name: shards::file_name(file), listing: input.take_listing()? });
     }
-    let in_folder = |shard: &Shard| shard.listing.names.iter().any(|name| name.contains('/'));
-    if all.iter().any(in_folder) && !all.iter().any(|shard| is_shard(&shard.listing)) {
+    if all.iter().any(|shard| in_folders(&shard.listing)) && !all.iter().any(|shard| is_shard(&shard.listing))
+    {
         return Err(Error::new(
             "holds archives whose images have no labels beside them (key.jpg and key.cls)",
         )
         .at(path)
         .hint("open a single archive of an image folder by its own name"));
     }
-    let list = classes::read_classes_at(&path.join(CLASSES_FILE))?;
+    let list = class_list(set)?;
     let mut contents = arrange(path, all, list.as_deref())?;
-    contents.notices.extend(shards::beside(path, ".tar")?.notices());
+    contents.notices.extend(shards::beside(set, ".tar")?.notices());
     Ok(contents)
+}
+
+fn list(file: &Path) -> Result<Shard> {
+    let mut input = Input::existing(file)?;
+    if !is_tar(&input) {
+        return Err(Error::new("is not a tar archive").at(file));
+    }
+    Ok(Shard { name: shards::file_name(file), listing: input.take_listing()? })
+}
+
+/// The class list beside the shards.
+fn class_list(set: &Input) -> Result<Option<Vec<String>>> {
+    let path = set.path().join(CLASSES_FILE);
+    match set.prefixed() {
+        Some(files) if files.contains(&path) => {
+            let file = remote::open(&path)?;
+            let text = file.bytes(0, file.size().min(MAX_TABLE)).map_err(|e| Error::io(&path, &e))?;
+            classes::read_classes(&text).map_err(|e| e.at(&path))
+        }
+        Some(_) => Ok(None),
+        None => classes::read_classes_at(&path),
+    }
 }
 
 /// Whether an archive is a shard: some image has a label beside it.

@@ -12,11 +12,11 @@ use flate2::read::DeflateDecoder;
 use super::leftovers::{self, Leftovers};
 use super::listing::{Listing, is_ignored, is_table};
 use super::member_name;
-use crate::data::blob::Blob;
+use crate::data::blob::{Blob, FilePart};
 use crate::data::decode::has_picture_name;
 use crate::data::place::{Coding, Place, check_file_size};
 use crate::error::{Error, Result};
-use crate::file;
+use crate::file::ReadAt;
 
 /// A file in a zip archive.
 #[derive(Clone)]
@@ -46,9 +46,9 @@ impl Member {
     fn start(&self, file: &Blob) -> Result<Vec<u8>> {
         // packed, they hardly take more
         let len = self.packed.min(4 * leftovers::START as u64) as usize;
-        let packed = file
-            .read(self.offset, len)
-            .map_err(|e| Error::new(format!("cannot be read: {e}")).with_kind(e.kind().into()))?;
+        let packed = file.read(self.offset, len).map_err(|e| {
+            Error::inside(&e, || Error::new(format!("cannot be read: {e}")).with_kind(e.kind().into()))
+        })?;
         let mut start = Vec::new();
         let wanted = leftovers::START as u64;
         let _ = if self.deflated {
@@ -69,12 +69,12 @@ pub(super) struct Members {
 }
 
 /// Every member of a zip archive.
-pub(super) fn members(path: &Path) -> Result<Members> {
-    let damaged =
-        |e: ::zip::result::ZipError| Error::new(format!("is not a readable zip archive: {e}")).at(path);
-    let file = file::open(path)?;
-    let length = file.metadata().map_err(|e| Error::io(path, &e))?.len();
-    let mut archive = ::zip::ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
+pub(super) fn members(path: &Path, file: &Arc<dyn ReadAt>) -> Result<Members> {
+    let damaged = |e: ::zip::result::ZipError| {
+        Error::inside(&e, || Error::new(format!("is not a readable zip archive: {e}")).at(path))
+    };
+    let length = file.size();
+    let mut archive = ::zip::ZipArchive::new(BufReader::new(FilePart::whole(file))).map_err(damaged)?;
     let mut members = Members::default();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(damaged)?;
@@ -105,8 +105,8 @@ pub(super) fn members(path: &Path) -> Result<Members> {
 }
 
 /// The files of a zip archive that a reader may care for.
-pub(super) fn list(path: &Path, members: &Members) -> Result<Listing> {
-    let blob = Arc::new(Blob::File(Arc::new(file::open(path)?)));
+pub(super) fn list(path: &Path, file: &Arc<dyn ReadAt>, members: &Members) -> Result<Listing> {
+    let blob = Arc::new(Blob::File(Arc::clone(file)));
     let mut listing = Listing::default();
     listing.leftovers = members.others.clone();
     for member in members.files.iter().filter(|m| !is_ignored(&m.name)) {

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::read_at::ReadAt;
+use crate::file::ReadAt;
 
 /// The first bytes of TIFF files of up to 4 GiB and of larger ones ("`BigTIFF`"), in either byte order.
 const STARTS: [&[u8; 4]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];

@@ -5,12 +5,10 @@
 mod colour;
 mod directory;
 mod pages;
-mod read_at;
 
 pub(super) use self::colour::{Coloured, limits};
 pub(super) use self::directory::is_tiff;
 pub(super) use self::pages::{Pages, page_file, pages};
-pub(super) use self::read_at::ReadAt;
 
 /// Whether a file is named like a TIFF file.
 pub(super) fn has_tiff_name(name: &str) -> bool {

@@ -8,9 +8,9 @@ use std::collections::HashSet;
 use std::io;
 
 use super::directory::{Directory, Layout, Values, tag};
-use super::read_at::ReadAt;
 use crate::data::memory::Reservation;
 use crate::error::{Error, Result};
+use crate::file::ReadAt;
 
 /// Most pages of a file that are looked at; those behind them count as one that is left out.
 const MAX_PAGES: u32 = 1 << 20;

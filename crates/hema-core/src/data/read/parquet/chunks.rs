@@ -1,8 +1,6 @@
 //! Parts of a Parquet file, for several readers at a time.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
 use std::sync::Arc;
 
 use ::parquet::errors::{ParquetError, Result as ParquetResult};
@@ -10,21 +8,18 @@ use ::parquet::file::reader::{ChunkReader, Length};
 use bytes::Bytes;
 
 use crate::data::blob::FilePart;
-use crate::error::{Error, Result};
-use crate::file;
+use crate::file::ReadAt;
 
 /// A file that several readers read parts of.
 #[derive(Clone)]
 pub(super) struct Chunks {
-    file: Arc<File>,
+    file: Arc<dyn ReadAt>,
     len: u64,
 }
 
 impl Chunks {
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = file::open(path)?;
-        let len = file.metadata().map_err(|e| Error::io(path, &e))?.len();
-        Ok(Self { file: Arc::new(file), len })
+    pub(super) fn new(file: &Arc<dyn ReadAt>) -> Self {
+        Self { file: Arc::clone(file), len: file.size() }
     }
 }
 

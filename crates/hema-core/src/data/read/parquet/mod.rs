@@ -37,8 +37,10 @@ use crate::data::entries::{Entries, Entry};
 use crate::data::notice::{Notice, Subject, Tally};
 use crate::data::place::{Coding, Place, check_file_size};
 use crate::data::place_table::PlaceTable;
+use crate::data::remote;
 use crate::data::source::Contents;
 use crate::error::{Error, Result, counted};
+use crate::file::ReadAt;
 
 /// Values read at a time.
 const BATCH: usize = 256;
@@ -49,28 +51,30 @@ const OF_TEXT: u64 = 32;
 
 /// Whether it is a Parquet file, or a folder of them.
 pub(super) fn recognises(input: &Input) -> bool {
-    input.start().starts_with(b"PAR1") || (input.is_folder() && files(input).is_ok_and(|f| !f.is_empty()))
+    input.start().starts_with(b"PAR1") || (is_set(input) && files(input).is_ok_and(|f| !f.is_empty()))
 }
 
 /// The images of one file or of several.
 pub(super) fn open(input: &mut Input) -> Result<Contents> {
     let mut rows = Rows::default();
-    for file in files(input)? {
-        rows.add_file(&file).map_err(|e| e.at(&file))?;
+    for path in files(input)? {
+        let file = if is_set(input) { remote::open(&path)? } else { Arc::clone(input.file()?) };
+        rows.add_file(&path, &file).map_err(|e| e.at(&path))?;
     }
     let mut contents = rows.finish().map_err(|e| e.at(input.path()))?;
-    if input.is_folder() {
-        contents.notices.extend(shards::beside(input.path(), ".parquet")?.notices());
+    if is_set(input) {
+        contents.notices.extend(shards::beside(input, ".parquet")?.notices());
     }
     Ok(contents)
 }
 
+/// Whether it may hold several files.
+fn is_set(input: &Input) -> bool {
+    input.is_folder() || input.prefixed().is_some()
+}
+
 fn files(input: &Input) -> Result<Vec<PathBuf>> {
-    if input.is_folder() {
-        shards::in_folder(input.path(), ".parquet")
-    } else {
-        Ok(vec![input.path().to_path_buf()])
-    }
+    if is_set(input) { shards::in_folder(input, ".parquet") } else { Ok(vec![input.path().to_path_buf()]) }
 }
 
 /// Everything read so far.
@@ -94,8 +98,8 @@ enum Label {
 }
 
 impl Rows {
-    fn add_file(&mut self, path: &Path) -> Result<()> {
-        let chunks = Chunks::open(path)?;
+    fn add_file(&mut self, path: &Path, file: &Arc<dyn ReadAt>) -> Result<()> {
+        let chunks = Chunks::new(file);
         let reader = SerializedFileReader::new(chunks.clone()).map_err(|e| bad(&e))?;
         let metadata = reader.metadata();
         let columns = Columns::find(metadata.file_metadata().schema_descr())?;
@@ -411,5 +415,5 @@ fn read_rows<T: DataType>(
 }
 
 fn bad(error: &ParquetError) -> Error {
-    Error::new(format!("is not a readable Parquet file: {error}"))
+    Error::inside(error, || Error::new(format!("is not a readable Parquet file: {error}")))
 }

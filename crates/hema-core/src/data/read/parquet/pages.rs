@@ -47,8 +47,9 @@ pub(super) fn check(chunks: &Chunks, column: &ColumnChunkMetaData) -> Result<boo
             .get_read(position)
             .map_err(io::Error::from)
             .and_then(|reader| Header::read(reader.take(end - position)));
-        let header = header
-            .map_err(|e| Error::new(format!("is not a readable Parquet file: a page's header: {e}")))?;
+        let header = header.map_err(|e| {
+            Error::inside(&e, || Error::new(format!("is not a readable Parquet file: a page's header: {e}")))
+        })?;
         header.check()?;
         has_dictionary |= header.kind == DICTIONARY_PAGE;
         has_prefixes |= header.encoding == PREFIXES;

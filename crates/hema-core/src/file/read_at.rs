@@ -3,17 +3,24 @@
 use std::fs::File;
 use std::io;
 
-use crate::file;
+use super::read::read_exact_at;
 
-/// Bytes that can be read at any position.
-pub(crate) trait ReadAt {
+/// Bytes that can be read at any position, by any number of threads at once: a file, or something like one
+/// that lies elsewhere.
+pub trait ReadAt: Send + Sync {
     /// Number of bytes.
     fn size(&self) -> u64;
 
     /// Fills `out` from a position; all of it lies within the size.
+    ///
+    /// # Errors
+    /// Bytes that cannot be read. An [`Error`](crate::Error) inside of the `io::Error` is told as it is.
     fn fill(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;
 
     /// Reads `len` bytes at a position. Memory is taken only for what is there.
+    ///
+    /// # Errors
+    /// A part that does not lie within the size; bytes that cannot be read.
     fn bytes(&self, offset: u64, len: u64) -> io::Result<Vec<u8>> {
         if offset.checked_add(len).is_none_or(|end| end > self.size()) {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -41,6 +48,6 @@ impl ReadAt for File {
     }
 
     fn fill(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        file::read_exact_at(self, out, offset)
+        read_exact_at(self, out, offset)
     }
 }
