@@ -37,6 +37,19 @@ pub enum Untrusted {
     Crop,
 }
 
+impl Untrusted {
+    /// The error of a wish that cannot be met without thresholds: `found` says which.
+    pub fn refuses(self, found: &str) -> Error {
+        let error = Error::new(format!("{found}: {self}"));
+        match self {
+            Self::Nothing => error.hint(
+                "`hema calibrate` fits them to a model, or say from which probability on an answer is believed",
+            ),
+            _ => error.hint("leave that out, or say from which probability on an answer is believed"),
+        }
+    }
+}
+
 impl fmt::Display for Untrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -63,8 +63,8 @@ impl<'a> Referral<'a> {
         match (trust, asked) {
             (Err(reason), Asked::Usual) => Ok(Self { rule: Rule::None(reason), by_model: None }),
             (Err(_), Asked::Sure(sure)) => Ok(Self { rule: Rule::Sure(sure), by_model: None }),
-            (Err(reason), Asked::MaxRefer(_)) => Err(without_thresholds(reason, "no share can be referred")),
-            (Err(reason), Asked::Promise(_)) => Err(without_thresholds(reason, "no risk can be promised")),
+            (Err(reason), Asked::MaxRefer(_)) => Err(reason.refuses("no share can be referred")),
+            (Err(reason), Asked::Promise(_)) => Err(reason.refuses("no risk can be promised")),
             (Ok(trust), Asked::Sure(sure)) => {
                 Ok(Self { rule: Rule::Sure(sure), by_model: Some((trust, but_of_confidence(trust))) })
             }
@@ -190,17 +190,6 @@ fn is_torn(answer: &Prediction) -> bool {
 /// Probability of the two likeliest classes.
 fn of_two(answer: &Prediction) -> f32 {
     answer.probability() + answer.probabilities()[answer.runner_up()]
-}
-
-/// The error of a wish that cannot be met without thresholds: `found` says so.
-pub fn without_thresholds(reason: Untrusted, found: &str) -> Error {
-    let error = Error::new(format!("{found}: {reason}"));
-    match reason {
-        Untrusted::Nothing => error.hint(
-            "`hema calibrate` fits them to a model, or say from which probability on an answer is believed",
-        ),
-        _ => error.hint("leave that out, or say from which probability on an answer is believed"),
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use hema_core::error::{Error, Result};
 use hema_core::trust::{Basis, Conformal, SetsBy, Trust, undivided};
 
-use super::without_thresholds;
 use crate::classifier::Prediction;
 use crate::predict::Untrusted;
 
@@ -21,7 +20,7 @@ impl Sets {
     /// # Errors
     /// A model that certifies nothing; so few cells that every set would hold all classes.
     pub fn new(trust: Result<&Trust, Untrusted>, by: &'static SetsBy, level: f64) -> Result<Self> {
-        let trust = trust.map_err(|reason| without_thresholds(reason, "no sets can be made"))?;
+        let trust = trust.map_err(|reason| reason.refuses("no sets can be made"))?;
         let conformal = Conformal::fit(&trust.certifying, by, level)?;
         let images = match conformal.basis() {
             [Basis::Classes] => trust.certifying.clean().count(),
