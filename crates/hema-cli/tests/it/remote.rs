@@ -10,7 +10,8 @@ use insta::assert_snapshot;
 use crate::server::{Answer, Server};
 use crate::support::{Place, Said};
 
-/// A secret that nothing may show.
+/// A key and its secret, of which nothing may show anything.
+const KEY: &str = "AKIA5ecret";
 const SECRET: &str = "wJalrXUtnFEMI5ecret";
 /// Names of the form in which `cells/` is also there, and of the files of some.
 const ARCHIVES: [&str; 6] =
@@ -48,7 +49,7 @@ fn command(place: &Place, words: &str, server: &str) -> Command {
     command
         .env("NO_PROXY", "127.0.0.1")
         .env("AWS_ENDPOINT_URL_S3", server)
-        .env("AWS_ACCESS_KEY_ID", "AKIA5ecret")
+        .env("AWS_ACCESS_KEY_ID", KEY)
         .env("AWS_SECRET_ACCESS_KEY", SECRET)
         .env("AWS_REGION", "eu-west-1");
     command
@@ -74,7 +75,8 @@ fn listing(keys: &[&str], next: Option<&str>) -> Vec<u8> {
     let objects = objects.concat();
     let (is_truncated, token) = (next.is_some(), next.unwrap_or_default());
     format!(
-        "<?xml version=\"1.0\"?><ListBucketResult><IsTruncated>{is_truncated}</IsTruncated>\
+        "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+         <IsTruncated>{is_truncated}</IsTruncated>\
          <NextContinuationToken>{token}</NextContinuationToken>{objects}</ListBucketResult>"
     )
     .into_bytes()
@@ -93,7 +95,8 @@ fn every_form_is_classified_at_an_address_as_on_the_disk() {
     }
     let requests = server.requests();
     assert_eq!(requests.len(), 2 * ARCHIVES.len(), "one block is one request: {requests:#?}");
-    let signed = |request: &&String| request.contains("\r\nauthorization: aws4-hmac-sha256 credential=akia");
+    let signed =
+        |request: &&String| request.contains("&x-amz-signature=") && request.contains("credential=akia");
     assert_eq!(requests.iter().filter(signed).count(), ARCHIVES.len());
     let several = place.hema("predict builtin cells.tar cells.zip").succeeds().out;
     let there = hema(&place, "predict builtin s3://lab/cells.tar HOST/lab/cells.zip", &server.address);
@@ -112,7 +115,9 @@ fn shards_are_read_by_a_pattern_or_under_a_prefix_in_the_order_of_their_names() 
     let server = Server::start(vec![serves(stored)]);
     let there = hema(&place, "predict builtin s3://lab/shards/", &server.address).succeeds();
     assert_eq!(there.out, here);
-    assert!(server.requests()[0].contains("get /lab/?encoding-type=url&list-type=2&prefix=shards%2f"));
+    let asked = &server.requests()[0];
+    assert!(asked.starts_with("get /lab/?x-amz-algorithm=aws4-hmac-sha256&"), "{asked}");
+    assert!(asked.contains("&encoding-type=url&list-type=2&prefix=shards%2f&x-amz-signature="), "{asked}");
 }
 
 #[test]
@@ -161,7 +166,7 @@ fn a_run_remembers_where_its_data_lie_and_no_secret() {
     let quick = crate::support::QUICK;
     hema(&place, &format!("train {quick} --data {address} --out run"), &server.address).succeeds();
     hema(&place, &format!("evaluate run --data={address} --out judged"), &server.address).succeeds();
-    hema(&place, &format!("audit {address} --out found"), &server.address).succeeds();
+    hema(&place, "audit s3://lab/cells.tar --out found", &server.address).succeeds();
     hema(&place, &format!("data convert {address} copy.tar"), &server.address).succeeds();
     place.hema("data convert cells.tar own.tar").succeeds();
     assert_eq!(fs::read(place.path("copy.tar")).unwrap(), fs::read(place.path("own.tar")).unwrap());
@@ -170,7 +175,9 @@ fn a_run_remembers_where_its_data_lie_and_no_secret() {
     for folder in ["run", "judged", "found"] {
         for name in place.list(folder) {
             let bytes = fs::read(place.path(&format!("{folder}/{name}"))).unwrap_or_default();
-            assert!(!bytes.windows(7).any(|part| part == b"5ecret"), "{folder}/{name}");
+            for secret in [&b"5ecret"[..], b"X-Amz-"] {
+                assert!(!bytes.windows(secret.len()).any(|part| part == secret), "{folder}/{name}");
+            }
         }
     }
     let local = place.hema("evaluate run --data cells.tar --out local").succeeds();
@@ -269,7 +276,7 @@ fn nothing_is_written_to_an_address() {
     assert_eq!(place.list(""), ["cells".to_owned()].into());
 }
 
-/// A server of object storage by others, `moto`.
+/// A server of object storage by others, `moto`, that looks at signatures.
 struct Moto {
     process: Child,
     address: String,
@@ -278,23 +285,10 @@ struct Moto {
 impl Moto {
     /// Starts it on a free port, with a bucket `lab`, whose files are those of a folder.
     fn start(python: &Path, folder: &Path) -> Self {
-        const PROGRAM: &str = "import os, sys, boto3\n\
-            from moto.server import ThreadedMotoServer\n\
-            server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False)\n\
-            server.start()\n\
-            address = 'http://%s:%d' % server.get_host_and_port()\n\
-            s3 = boto3.client('s3', endpoint_url=address, region_name='us-east-1',\n\
-                              aws_access_key_id='x', aws_secret_access_key='y')\n\
-            s3.create_bucket(Bucket='lab')\n\
-            for folder, _, names in os.walk(sys.argv[1]):\n\
-            \x20   for name in names:\n\
-            \x20       path = os.path.join(folder, name)\n\
-            \x20       s3.upload_file(path, 'lab', os.path.relpath(path, sys.argv[1]))\n\
-            print(address, flush=True)\n\
-            sys.stdin.read()\n";
         let mut process = Command::new(python)
-            .args(["-c", PROGRAM])
+            .args(["-c", include_str!("object_store.py")])
             .arg(folder)
+            .args([KEY, SECRET])
             .env("NO_PROXY", "127.0.0.1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -344,6 +338,12 @@ fn object_storage_by_others_is_read_as_the_disk_is() {
     );
     let error = hema(&place, "predict builtin s3://lost/cells.tar", &moto.address).error();
     assert!(error.contains("404 Not Found (NoSuchBucket: "), "{error}");
+    let mut of_hours = command(&place, "predict builtin s3://lab/cells.tar", &moto.address);
+    let said = Said::of(&of_hours.env("AWS_SESSION_TOKEN", "t0ken/+=").output().unwrap()).succeeds();
+    assert_eq!(said.out.lines().count(), 65, "a header, and a line for each picture");
+    let mut forged = command(&place, "predict builtin s3://lab/cells.tar", &moto.address);
+    let error = Said::of(&forged.env("AWS_SECRET_ACCESS_KEY", "another").output().unwrap()).error();
+    assert!(error.contains("403 Forbidden (SignatureDoesNotMatch)"), "{error}");
     let mut unsigned = command(&place, "predict builtin s3://lab/cells.tar", &moto.address);
     unsigned.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
     let error = Said::of(&unsigned.output().unwrap()).error();

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::ops::Range;
 use std::sync::Arc;
 use std::thread::sleep;
@@ -13,7 +13,7 @@ use ureq::{Agent, Body};
 
 use crate::attempt::{self, Failure, content_range, failure, passing, text};
 use crate::request::Options;
-use crate::s3::{Header, Listing, S3};
+use crate::s3::{Listing, S3};
 
 /// Most bytes that are read of an answer that is no part of a file.
 const MOST_ANSWER: u64 = 16 << 20;
@@ -88,8 +88,8 @@ impl Client {
         let (mut keys, mut token): (Vec<String>, Option<String>) = (Vec::new(), None);
         loop {
             let page = self.persist(address, &Cell::new(keys.len()), || {
-                let (url, headers) = s3.list(bucket, prefix, token.as_deref());
-                let response = self.get(&url, &headers, false)?;
+                let url = s3.list(bucket, prefix, token.as_deref())?;
+                let response = self.get(&url, None, false)?;
                 if response.status() != StatusCode::OK {
                     return Err(refused(response, Some(s3)));
                 }
@@ -144,13 +144,10 @@ impl Client {
         if start >= end {
             return Ok(());
         }
-        let part = (header::RANGE.as_str(), format!("bytes={start}-{}", end - 1));
+        let part = Some(start..end);
         let (response, s3) = match place {
-            Place::Web { url } => (self.get(url, &[part], true)?, None),
-            Place::S3 { s3, bucket, key } => {
-                let (url, headers) = s3.get(bucket, key);
-                (self.get(&url, &[headers, vec![part]].concat(), false)?, Some(&**s3))
-            }
+            Place::Web { url } => (self.get(url, part, true)?, None),
+            Place::S3 { s3, bucket, key } => (self.get(&s3.get(bucket, key)?, part, false)?, Some(&**s3)),
         };
         let size = match (response.status(), content_range(response.headers())) {
             (StatusCode::PARTIAL_CONTENT, Some((Some(first), Some(size)))) if first == start => size,
@@ -171,15 +168,16 @@ impl Client {
         receive(response, size.min(range.end) - start, bytes)
     }
 
-    fn get(&self, url: &str, headers: &[Header], follows: bool) -> Result<Response<Body>, Failure> {
+    /// Asks for what is at an address, or for a part of it.
+    fn get(&self, url: &str, part: Option<Range<u64>>, follows: bool) -> Result<Response<Body>, Failure> {
         // a secure address must not lead to an insecure one
         let mut config = self.agent.get(url).config().https_only(url.starts_with("https://"));
         if !follows {
             config = config.max_redirects(0);
         }
         let mut get = config.build().header(header::ACCEPT_ENCODING, "identity");
-        for (name, value) in headers {
-            get = get.header(*name, value);
+        if let Some(part) = part {
+            get = get.header(header::RANGE, format!("bytes={}-{}", part.start, part.end - 1));
         }
         get.call().map_err(|e| failure(&e, attempt::proxy(&self.agent, url).as_deref()))
     }
@@ -233,11 +231,9 @@ fn receive(response: Response<Body>, wanted: u64, bytes: &mut Vec<u8>) -> Result
     let read = response.into_body().into_reader().take(wanted).read_to_end(bytes);
     let arrived = bytes.len() as u64 - before;
     match read {
-        Err(e) => Err(failure(&e.into(), None)),
-        Ok(_) if arrived < wanted => {
-            Err(passing(&format!("the line broke after {arrived} of {wanted} bytes")))
-        }
-        Ok(_) => Ok(()),
+        Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => Err(failure(&e.into(), None)),
+        _ if arrived < wanted => Err(passing(&format!("the line broke after {arrived} of {wanted} bytes"))),
+        _ => Ok(()),
     }
 }
 
