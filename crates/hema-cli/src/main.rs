@@ -1,83 +1,10 @@
-//! The `hema` command: arguments in, an exit status out.
-//!
-//! One file per command in `commands`, everything a person reads through `output`. Exit status: 0 done; 1 the
-//! data or model was found wanting; 2 an error; 130 interrupted by Ctrl-C, with everything saved.
-
-mod commands;
-mod next;
-mod output;
-mod places;
-mod size;
-mod status;
-#[cfg(test)]
-mod tests;
+//! The `hema` program.
 
 use std::process::ExitCode;
-
-use clap::Parser;
-use clap::error::ErrorKind;
-
-use crate::commands::{Command, parted_override};
-use crate::output::Printer;
-use crate::size::parse_memory;
-use crate::status::Status;
 
 #[global_allocator]
 static ALLOCATOR: hema::CacheLines = hema::CacheLines;
 
-/// Train, judge and deploy blood-cell image classifiers that keep working when the images get worse.
-#[derive(Parser)]
-#[command(name = "hema", version, arg_required_else_help = true, max_term_width = 100)]
-struct Cli {
-    /// Print the result as JSON
-    #[arg(long, global = true)]
-    json: bool,
-    /// Most memory for images, as `2G` or `512M`, in gigabytes without a letter, at least 16M: for those
-    /// kept, beyond which they go to a temporary file, and as much for those being decoded; a picture that
-    /// takes more to decode cannot be read
-    /// [default: 4G, or a quarter of the machine's memory, and an eighth of it for decoding]
-    #[arg(long, value_name = "SIZE", global = true, value_parser = parse_memory)]
-    memory: Option<u64>,
-    #[command(subcommand)]
-    command: Command,
-}
-
 fn main() -> ExitCode {
-    keep_quiet_of_what_is_caught();
-    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
-    let printer = Printer::new(cli.json);
-    cli.memory.into_iter().for_each(hema::data::set_memory);
-    let result = cli.command.run(&printer);
-    match result.and_then(|status| printer.finish().map(|()| status)) {
-        Ok(Status::Done) => ExitCode::SUCCESS,
-        Ok(Status::FoundWanting) => ExitCode::from(1),
-        // as a shell reports SIGINT: `hema train ... && hema evaluate ...` must not go on with half a model
-        Ok(Status::Interrupted) => ExitCode::from(130),
-        Err(error) => {
-            printer.error(&error);
-            ExitCode::from(2)
-        }
-    }
-}
-
-/// Keeps a panic of the Parquet reader's from the terminal: it is caught, and told as the error that it is.
-fn keep_quiet_of_what_is_caught() {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if !panic.location().is_some_and(|place| place.file().contains("parquet-")) {
-            usual(panic);
-        }
-    }));
-}
-
-/// Ends the program with what is wrong with its arguments.
-fn refuse(error: &clap::Error) -> ! {
-    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    match parted_override(&words) {
-        Some(parted) if error.kind() == ErrorKind::UnknownArgument => {
-            Printer::new(false).error(&parted);
-            std::process::exit(2)
-        }
-        _ => error.exit(),
-    }
+    ExitCode::from(hema_cli::run(std::env::args_os()))
 }

@@ -250,13 +250,21 @@ impl Classifier {
     /// # Errors
     /// Probabilities that are not numbers, as those of a damaged model.
     pub fn classify_images(&self, images: &[Image]) -> Result<Vec<Prediction>> {
+        self.predict(&self.show(images)?).collect()
+    }
+
+    /// Shows the model decoded images of any size, for [`predict`](Self::predict).
+    ///
+    /// # Errors
+    /// Where a field of view is looked for: probabilities that are not numbers, as those of a damaged model.
+    pub fn show(&self, images: &[Image]) -> Result<Images> {
         let named: Vec<_> = images.iter().map(|image| ("", image, None)).collect();
         let rescaling = self.find_rescaling(images.len(), &mut (), &|positions, geometry| {
             let some: Vec<_> = positions.iter().map(|i| named[*i]).collect();
             self.predictor.view_images(&some, geometry)
         })?;
         let shown = self.predictor.view_images(&named, Geometry::rescaled(rescaling.as_ref()))?;
-        self.predict(&shown).collect()
+        Ok(shown.with_rescaling(rescaling))
     }
 
     /// Lists inputs as one data set, with labels in the order of the model's classes. Nothing is decoded.
@@ -383,14 +391,26 @@ impl Classifier {
         if seen.is_empty() { Ok(None) } else { seen.among(images).map(Some) }
     }
 
-    /// What the model knows of how far its answers can be trusted, as it is asked here.
+    /// What the model knows of how far its answers can be trusted, as it is asked here. Where the field of
+    /// view is still to be looked for, that may not hold for the [images](Self::trust_of).
     ///
     /// # Errors
     /// Why nothing is known.
     pub fn trust(&self) -> Result<&Trust, Untrusted> {
         match self.rescale {
-            None | Some(Rescale::Factor(1.0)) => self.predictor.trust(),
-            Some(_) => Err(Untrusted::Crop),
+            None | Some(Rescale::Auto | Rescale::Factor(1.0)) => self.predictor.trust(),
+            Some(Rescale::Factor(_)) => Err(Untrusted::Crop),
+        }
+    }
+
+    /// What the model knows of how far its answers about these images can be trusted, as they are shown.
+    ///
+    /// # Errors
+    /// Why nothing is known.
+    pub fn trust_of(&self, images: &Images) -> Result<&Trust, Untrusted> {
+        match images.rescaling() {
+            Some(rescaling) if rescaling.changes() => Err(Untrusted::Crop),
+            _ => self.trust(),
         }
     }
 
@@ -494,6 +514,22 @@ impl Predictions<'_> {
             }
         };
         Ok(positions.iter().zip(rows).map(prediction).collect())
+    }
+}
+
+#[cfg(test)]
+impl Prediction {
+    /// An answer of these probabilities, with no marks.
+    pub(crate) fn of(classes: &[String], probabilities: &[f32]) -> Self {
+        Self {
+            path: String::new(),
+            classes: classes.into(),
+            class: argmax(probabilities),
+            probabilities: probabilities.to_vec(),
+            excluded: 0.0,
+            excluded_class: None,
+            marks: None,
+        }
     }
 }
 

@@ -1,13 +1,23 @@
 //! Command lines as people type them: that of the running program, for the provenance of what it writes, and
 //! paths as words of one.
 
+use std::ffi::OsString;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use hema_core::error::printable;
 
+static WORDS: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Says which command line this process runs, where that is not the one it was started by, as under an
+/// interpreter. The first call counts.
+pub fn set_command_line(words: Vec<OsString>) {
+    WORDS.get_or_init(|| words);
+}
+
 /// The program's name without its folder, and its arguments, quoted where a shell would change them.
 pub fn command_line() -> String {
-    let mut words = std::env::args_os();
+    let mut words = WORDS.get().map_or_else(|| std::env::args_os().collect(), Clone::clone).into_iter();
     let program = words.next().unwrap_or_default();
     let program = Path::new(&program).file_stem().unwrap_or(&program).to_owned();
     let words: Vec<String> =

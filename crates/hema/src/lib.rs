@@ -32,7 +32,8 @@
 //!
 //! # Threads and devices
 //!
-//! Everything uses all cores of the processor; the environment variable `RAYON_NUM_THREADS` limits them.
+//! Everything uses all cores of the processor; the environment variable `RAYON_NUM_THREADS` limits them, and
+//! [`Threads`] those of one call.
 //! Graphics cards need a Cargo feature (`gpu`, `cuda`, `vulkan`, `metal`) and [`device::open`]. A
 //! program that computes on the processor should declare [`CacheLines`] as its global allocator:
 //! products on AMX tiles are a fifth faster for it.
@@ -62,6 +63,7 @@ pub mod builtin;
 pub mod device;
 pub mod device_check;
 pub mod nn;
+pub mod threads;
 
 pub mod model;
 pub mod weights;
@@ -96,6 +98,7 @@ mod classifier;
 pub mod evaluate;
 pub mod gate;
 pub mod model_card;
+pub mod referral;
 pub mod run_folder;
 pub mod split_choice;
 pub mod trusting;
@@ -113,9 +116,11 @@ pub use hema_kernels::CacheLines;
 
 pub use auditing::{Audited, Auditing, audit};
 pub use classifier::{Classifier, ClassifierOptions, Prediction, Predictions};
-pub use command_line::{command_line, shell_word};
+pub use command_line::{command_line, set_command_line, shell_word};
 pub use distinct::distinct_names;
 pub use evaluate::{Evaluating, evaluate, evaluate_dataset};
 pub use model_card::ModelCard;
+pub use referral::Referral;
+pub use threads::Threads;
 pub use training::{FinishedRun, Training};
 pub use watch::{Phase, Watch};

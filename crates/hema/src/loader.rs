@@ -12,6 +12,8 @@ use hema_core::error::{Error, Result};
 use hema_core::preprocess::Preprocess;
 use rayon::prelude::*;
 
+use crate::threads::{self, Threads};
+
 /// Batches that may wait for the network: enough to hide the making of one, few enough to hold little memory.
 const AHEAD: usize = 2;
 /// Batches that are there at once: those that wait, the one that is being made and the one in the network.
@@ -107,11 +109,14 @@ pub(crate) fn for_each_made_batch<S: Sync, T: Send>(
     make: Make<S, T>,
     mut consume: impl FnMut(Batch<T>) -> Result<Flow>,
 ) -> Result<Duration> {
+    let threads = Threads::own();
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::sync_channel(AHEAD);
         scope.spawn(move || {
             for samples in order.chunks(batch_size) {
-                let batch = make(samples).and_then(|images| normalize(images, preprocess));
+                let batch = threads::run_on(threads.as_ref(), || {
+                    make(samples).and_then(|images| normalize(images, preprocess))
+                });
                 // the receiver is gone when the consumer has stopped
                 if sender.send(batch).is_err() {
                     break;
@@ -121,7 +126,7 @@ pub(crate) fn for_each_made_batch<S: Sync, T: Send>(
         let mut waited = Duration::ZERO;
         loop {
             let asked = Instant::now();
-            let Ok(batch) = receiver.recv() else { break };
+            let Some(batch) = threads::receive(&receiver) else { break };
             waited += asked.elapsed();
             if consume(batch?)? == Flow::Stop {
                 break;

@@ -28,10 +28,10 @@ pub(crate) struct Args {
     #[arg(long, default_value = "all")]
     part: String,
     /// Largest share of the kept cells that may be named wrongly
-    #[arg(long, value_name = "SHARE", value_parser = parse_between, default_value = "0.01")]
+    #[arg(long, value_name = "SHARE", value_parser = parse_between, default_value_t = Wanted::USUAL.max_risk)]
     max_risk: f64,
     /// Probability with which that holds
-    #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value = "0.95")]
+    #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value_t = Wanted::USUAL.confidence)]
     confidence: f64,
     /// Model file to write: the same model, whose promises and sets (`hema predict --max-risk`, `--sets`)
     /// rest on these cells
@@ -115,7 +115,7 @@ fn tell(found: &Promise, table_of: &Certifying, printer: &Printer) -> Result<()>
         printer.result(&json);
         return Ok(());
     }
-    printer.result(&in_words(found));
+    printer.result(&found.in_words());
     let wrong = table_of.clean().filter(|image| !image.is_right()).count();
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let mut rows = vec![
@@ -133,20 +133,4 @@ fn tell(found: &Promise, table_of: &Certifying, printer: &Printer) -> Result<()>
     rows.push(row("price: fewest kept cells without an error", found.price.to_string()));
     printer.result(&table(&rows));
     Ok(())
-}
-
-/// What can be promised, in a sentence.
-pub(crate) fn in_words(found: &Promise) -> String {
-    let asked = found.wanted.in_words();
-    match found.kept {
-        Some(kept) => format!(
-            "of cells like these {} can be left to the model with {asked}: those of a probability of at least {}",
-            percent(kept.coverage),
-            kept.threshold
-        ),
-        None => format!(
-            "{asked}, cannot be promised by {} cells: it takes at least {} kept cells without an error, and more with one",
-            found.images, found.price
-        ),
-    }
 }

@@ -157,7 +157,7 @@ fn a_laboratory_certifies_a_model_on_its_own_cells_or_learns_the_price() {
     let error = place.hema("certify run fresh --max-risk 0.99 --out own.safetensors").error();
     assert!(error.contains("the model carries no thresholds") && error.contains("hema calibrate"), "{error}");
     let error = place.hema("predict run fresh --sets 0.9").error();
-    assert!(error.contains("--sets: the model carries no thresholds"), "{error}");
+    assert!(error.contains("no sets can be made: the model carries no thresholds"), "{error}");
 }
 
 /// A column of a table.

@@ -188,6 +188,21 @@ impl Source {
         [self.notices.clone(), self.picture_notices()].concat()
     }
 
+    /// Refuses inputs with files that could have been images and would have no answer.
+    ///
+    /// # Errors
+    /// Such files, by kind.
+    pub fn refuse_hidden(&self) -> Result<()> {
+        let hidden = self.notices.iter().filter(|notice| notice.subject.hides_images());
+        let hidden: Vec<String> = hidden.map(Notice::to_string).collect();
+        if hidden.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(format!("holds files that would have no row ({})", hidden.join("; ")))
+            .at(self.path())
+            .hint("convert them to PNG or TIFF, or leave them out with `--on-bad-image skip`"))
+    }
+
     /// Classes all of whose images are among these.
     fn lost_classes(&self, unreadable: &Marked) -> Vec<String> {
         if unreadable.count() == 0 {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::certifying::{Certified, Certifying};
 use super::doubts::{Question, Thresholds};
 use crate::error::{Error, Result};
+use crate::metrics::Notation;
 
 /// The risk that somebody can bear, and how sure of it they want to be.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// What is promised where nothing is said: at most 1 % wrong, with a confidence of 95 %.
+    pub const USUAL: Self = Self { max_risk: 0.01, confidence: 0.95 };
+
     /// A wish that can be tested.
     ///
     /// # Errors
@@ -96,6 +100,24 @@ pub struct Promise {
     pub price: u64,
     /// Cells that the model may keep; `None` where nothing can be promised.
     pub kept: Option<Accepted>,
+}
+
+impl Promise {
+    /// What can be promised, in a sentence.
+    pub fn in_words(&self) -> String {
+        let asked = self.wanted.in_words();
+        match self.kept {
+            Some(kept) => format!(
+                "of cells like these {} can be left to the model with {asked}: those of a probability of at least {}",
+                Notation::Percent.text(kept.coverage),
+                kept.threshold
+            ),
+            None => format!(
+                "{asked}, cannot be promised by {} cells: it takes at least {} kept cells without an error, and more with one",
+                self.images, self.price
+            ),
+        }
+    }
 }
 
 /// Cells of at least some probability, of which a promise holds.

@@ -89,7 +89,7 @@ impl Made {
 /// What a model promises of cells like those that certify it.
 fn promised(trust: &Trust) -> Promise {
     let limits = Limits::of(&trust.thresholds(USUAL_SHARE));
-    promise(&trust.certifying, limits, Wanted { max_risk: 0.01, confidence: 0.95 })
+    promise(&trust.certifying, limits, Wanted::USUAL)
 }
 
 /// Where weights started, in words.

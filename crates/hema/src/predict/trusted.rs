@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hema_core::calibrate;
-use hema_core::error::Result;
+use hema_core::error::{Error, Result};
 use hema_core::trust::{Answered, Look, Marks, Trust, divided};
 use rayon::prelude::*;
 
@@ -87,15 +87,26 @@ impl Predictor {
         let mut looks: Vec<Option<Look>> = vec![None; images.first().len()];
         let mut rows = vec![0.0; images.first().len() * classes];
         let weights: Vec<f32> = self.members.iter().flat_map(|member| member.weights.clone()).collect();
+        let mut other_width = None;
         self.each(images, edit, trust.is_some(), progress, &mut |output| {
             let Output { component, image, row, looked_at } = output;
             for (sum, value) in rows[image * classes..][..classes].iter_mut().zip(row) {
                 *sum += weights[component] * value;
             }
             if let (Some(trust), Some((statistics, features))) = (trust, looked_at) {
-                looks[image] = Some(trust.look(&statistics, features));
+                if features.len() == trust.width() {
+                    looks[image] = Some(trust.look(&statistics, features));
+                } else {
+                    other_width = Some((features.len(), trust.width()));
+                }
             }
         })?;
+        if let Some((found, expected)) = other_width {
+            return Err(Error::new(format!(
+                "a network of {found} features with thresholds for {expected} (expected as many)"
+            ))
+            .hint("`hema calibrate` fits them anew"));
+        }
         check_finite(&rows)?;
         if self.temperature != 1.0 {
             rows.chunks_exact_mut(classes).for_each(|row| calibrate::apply(self.temperature, row));

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use hema::provenance::Provenance;
+use hema::referral::Doubt;
 use hema::report::{Answer, Gallery, render_gallery};
 use hema::run_folder::title;
-use hema::{Classifier, Prediction, Result, command_line, device, file};
+use hema::{Classifier, Prediction, Referral, Result, command_line, device, file};
 
-use super::doubt::Doubt;
-use super::referral::Referral;
 use super::rows::{Classified, Row};
 
 /// Subject of the page, beside the answers.

@@ -1,9 +1,7 @@
 //! `hema predict`: classes and probabilities of new images, as a table.
 
-mod doubt;
 mod gallery;
 mod print;
-mod referral;
 mod rows;
 mod sets;
 
@@ -11,21 +9,21 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use hema::data::{Notice, Source};
+use hema::data::Source;
 use hema::error::{Error, Result, squashed, suggest};
+use hema::predict::{Images, Untrusted};
+use hema::referral::{Asked, Sets};
 use hema::rescale::Rescaling;
 use hema::spreadsheet::defused;
-use hema::trust::{Marks, SETS_BY, SetsBy, Wanted, find_sets_by};
-use hema::{Classifier, Prediction, file};
+use hema::trust::{Marks, SETS_BY, SetsBy, Trust, Wanted, find_sets_by};
+use hema::{Classifier, Prediction, Referral, file};
 
 use super::args::{ModelArgs, OnBadImage, RescaleArg, output, parse_between};
 use crate::output::{Bars, Printer};
 use crate::places::{Kind, Places};
 use crate::status::Status;
 use print::{counts, json, limits, tell_what_was_assumed, warnings};
-use referral::{Asked, Referral};
 use rows::{Classified, Row};
-use sets::Sets;
 
 /// Classify new images
 #[derive(clap::Args)]
@@ -61,7 +59,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SHARE", value_parser = parse_between, conflicts_with_all = ["sure", "max_refer"])]
     max_risk: Option<f64>,
     /// Probability with which the promise of --max-risk holds
-    #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value = "0.95")]
+    #[arg(long, value_name = "PROBABILITY", value_parser = parse_between, default_value_t = Wanted::USUAL.confidence)]
     #[arg(requires = "max_risk")]
     confidence: f64,
     /// Add the column `set`: the classes, the most probable first and a bar between two, that hold the right
@@ -91,8 +89,17 @@ impl Args {
 impl Args {
     /// What is said of referral.
     fn referral(&self) -> Result<Asked> {
-        let promise = self.max_risk.map(|risk| Wanted::new(risk, self.confidence)).transpose()?;
-        Ok(Asked { sure: self.sure, max_refer: self.max_refer, promise })
+        Ok(match (self.max_risk, self.sure, self.max_refer) {
+            (Some(risk), ..) => Asked::Promise(Wanted::new(risk, self.confidence)?),
+            (None, Some(sure), _) => Asked::Sure(sure),
+            (None, None, Some(share)) => Asked::MaxRefer(share),
+            (None, None, None) => Asked::Usual,
+        })
+    }
+
+    /// Makes the sets of the model's certifying cells, where they are asked for.
+    fn sets(&self, trust: Result<&Trust, Untrusted>) -> Result<Option<Sets>> {
+        self.sets.map(|level| Sets::new(trust, self.sets_by, level)).transpose()
     }
 }
 
@@ -121,9 +128,13 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
     }
     let model = args.model.open_for(args.field_of_view.rescale, printer)?;
     let columns = columns(&args.columns, &usual_columns(&model, args.sets.is_some()))?;
-    let referral = Referral::new(&model, args.referral()?)?;
-    let sets = args.sets.map(|level| Sets::new(&model, args.sets_by, level)).transpose()?;
-    let classified = classify(&model, args, &columns, &referral, printer)?;
+    let asked = args.referral()?;
+    // what is not possible is refused before images are decoded
+    Referral::new(model.trust(), asked).and(args.sets(model.trust()))?;
+    let (source, images) = load(&model, args, &columns, printer)?;
+    let referral = Referral::new(model.trust_of(&images), asked)?;
+    let sets = args.sets(model.trust_of(&images))?;
+    let classified = classify(&model, source, &images, &referral, printer)?;
 
     let (classes, rows) = (model.classes(), &classified.rows);
     let warnings = warnings(&model, &classified);
@@ -135,7 +146,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Status> {
         printer.note(&rows::split_in_words(rows, &criterion));
     }
     if let Some(sets) = &sets {
-        printer.note(&sets.in_words(rows, classes));
+        printer.note(&sets::in_words(sets, rows, classes));
     }
     if let Some(reason) = referral.missing() {
         printer.note(&format!("no image is referred to a person: {reason}"));
@@ -190,25 +201,35 @@ fn hand_out(table: &Table, out: Option<&PathBuf>, printer: &Printer) -> Result<(
     Ok(())
 }
 
-/// Classifies the inputs with a bar for each phase.
-fn classify(
+/// Decodes the inputs, each of which is to have a row in the table.
+fn load(
     model: &Classifier,
     args: &Args,
     columns: &[(String, Cell)],
-    referral: &Referral,
     printer: &Printer,
-) -> Result<Classified> {
+) -> Result<(Source, Images)> {
     let source = model.open_data(&args.input)?;
     if args.model.on_bad_image == OnBadImage::Fail {
-        refuse_missing_rows(&source)?;
+        source.refuse_hidden()?;
     }
     refuse_double_ids(columns, &source, printer)?;
     if let Some(hint) = hint_to_rows(columns, &source) {
         printer.warn(&hint);
     }
     let images = model.load(&source, None, &mut Bars::new(printer))?;
+    Ok((source, images))
+}
+
+/// Classifies images with a bar.
+fn classify(
+    model: &Classifier,
+    source: Source,
+    images: &Images,
+    referral: &Referral,
+    printer: &Printer,
+) -> Result<Classified> {
     let progress = printer.progress("predicting", images.first().len() as u64);
-    let mut predictions = model.predict(&images);
+    let mut predictions = model.predict(images);
     let mut done = 0;
     let shown = predictions.by_ref().inspect(|_| {
         done += 1;
@@ -241,18 +262,6 @@ fn hint_to_rows(columns: &[(String, Cell)], source: &Source) -> Option<String> {
         "the column `{name}` has the number of the label; the position of the image in the data, from 0, is `row`, as in \
          `--columns Id=row,Label=number`"
     ))
-}
-
-/// Refuses inputs with files that would have no row in the table, unless those are skipped on purpose.
-fn refuse_missing_rows(source: &Source) -> Result<()> {
-    let hidden = source.notices().iter().filter(|notice| notice.subject.hides_images());
-    let hidden: Vec<String> = hidden.map(Notice::to_string).collect();
-    if hidden.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(format!("holds files that would have no row ({})", hidden.join("; ")))
-        .at(source.path())
-        .hint("convert them to PNG or TIFF, or leave them out with `--on-bad-image skip`"))
 }
 
 /// The contents of a column of the table.
@@ -468,7 +477,7 @@ impl Table<'_> {
             Cell::Unlike => of_marks(&|marks| marks.unlike),
             Cell::Poor => of_marks(&|marks| marks.poor),
             Cell::Set => of_answer(&|answer| {
-                self.sets.map_or(String::new(), |sets| defused(&sets.text(answer, self.classes)))
+                self.sets.map_or(String::new(), |sets| defused(&sets::text(sets, answer, self.classes)))
             }),
             Cell::Model => defused(self.model),
             Cell::Rescale => self.rescaling.map_or(String::new(), |rescaling| rescaling.factor.to_string()),

@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use hema::likeness::Unlike;
 use hema::metrics::Excluded;
 use hema::prevalence::{self, ClassWeight};
+use hema::referral::{Doubt, Sets};
 use hema::rescale::{FEWEST_IMAGES, Rescaling};
-use hema::{Classifier, Error, Result};
+use hema::{Classifier, Error, Referral, Result};
 
-use super::doubt::Doubt;
-use super::referral::Referral;
 use super::rows::{self, Classified, Row};
-use super::sets::Sets;
+use super::sets;
 use crate::next::CommandLine;
 use crate::output::{Printer, percent, table};
 
@@ -203,7 +202,7 @@ fn json_row(
         object["poor"] = marks.poor.into();
     }
     if let Some(sets) = sets {
-        object["set"] = sets.names(answer, model.classes()).into();
+        object["set"] = sets::names(sets, answer, model.classes()).into();
     }
     if referral.refers() {
         object["refer"] = row.doubt.is_some().into();

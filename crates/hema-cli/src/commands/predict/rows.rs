@@ -7,11 +7,9 @@ use hema::data::{Notice, Skipped, Source};
 use hema::likeness::Unlike;
 use hema::metrics::Excluded;
 use hema::prevalence::ClassWeight;
+use hema::referral::{Doubt, REASONS};
 use hema::rescale::Rescaling;
-use hema::{Prediction, Result};
-
-use super::doubt::{Doubt, REASONS};
-use super::referral::Referral;
+use hema::{Prediction, Referral, Result};
 
 /// The answers for the inputs, and what of them is not used.
 pub(super) struct Classified {
@@ -58,10 +56,7 @@ pub(super) fn rows(
             (None, Some(Doubt::Unreadable((*reason).to_owned())))
         } else {
             let Some(prediction) = predictions.next().transpose()? else { break };
-            let doubt = match unlike.next() {
-                Some(numbers) if !numbers.is_empty() => Some(Doubt::UnlikeTraining(numbers)),
-                _ => referral.doubt(&prediction),
-            };
+            let doubt = referral.doubt(&prediction, unlike.next().unwrap_or_default());
             (Some(prediction), doubt)
         };
         rows.push(Row { image, path: entry.path.to_owned(), answer, doubt });

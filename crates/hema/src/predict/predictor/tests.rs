@@ -6,6 +6,7 @@ use std::path::Path;
 use burn::tensor::Gradients;
 use hema_core::data;
 use hema_core::preprocess::Crop;
+use hema_core::trust::{Answered, STATISTICS};
 use serde::Deserialize;
 
 use super::*;
@@ -184,4 +185,26 @@ fn gradient_norms(network: &Network, grads: &Gradients) -> BTreeMap<String, f64>
 fn distance(before: &StateDict, after: &StateDict, name: &str) -> f64 {
     let pairs = before[name].values.iter().zip(&after[name].values);
     pairs.map(|(b, a)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
+}
+
+#[test]
+fn thresholds_for_another_number_of_features_are_refused() {
+    let device = Device::flex();
+    let spec = ModelSpec { size: 24, ..crate::model::tests::spec("cnn_gap") };
+    let network = Network::new(&spec, 0, &device).unwrap();
+    let classes: Vec<String> = (0..8).map(|class| class.to_string()).collect();
+    let mut predictor = Predictor::of_network(&network, &Preprocess::imagenet(24), &classes, &device);
+    let answered = |i: usize| Answered {
+        statistics: [i as f32 / 200.0; STATISTICS.len()],
+        features: (0..5).map(|j| ((i * 7 + j * 13) % 29) as f32).collect(),
+        raw: vec![(1.0_f32 / 8.0).ln(); 8],
+        label: i % 8,
+        severity: 0,
+    };
+    let answers: Vec<Answered> = (0..200).map(answered).collect();
+    predictor.trust =
+        Some(Trust::fit(predictor.tta().name, "of no images", &answers, &answers, &answers).unwrap());
+    let images = predictor.view_images(&[("", &Image::filled(30, 30, [90; 3]), None)], Geometry::default());
+    let error = predictor.answers(&images.unwrap(), None, &mut |_| ()).unwrap_err();
+    assert!(error.message().contains("features with thresholds for 5"), "{error}");
 }

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use hema::likeness::Unlike;
+use hema_core::likeness::Unlike;
 
 /// Why a person should look at an image. As text it is what the column `reason` holds.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Doubt {
+pub enum Doubt {
     /// Its probability is too low.
     LowConfidence,
     /// Its probability is too low, and the second class has nearly all the rest.
@@ -23,8 +23,8 @@ pub(super) enum Doubt {
 }
 
 impl Doubt {
-    /// In words, for people.
-    pub(super) fn words(&self) -> &'static str {
+    /// The reason in two words, for people.
+    pub fn words(&self) -> &'static str {
         match self {
             Self::LowConfidence => "low confidence",
             Self::Ambiguous => "ambiguous",
@@ -54,5 +54,5 @@ impl fmt::Display for Doubt {
 }
 
 /// Every reason, in the order in which they are counted.
-pub(super) const REASONS: [&str; 6] =
+pub const REASONS: [&str; 6] =
     ["low confidence", "ambiguous", "excluded class", "unlike training", "poor image", "unreadable"];
