@@ -61,7 +61,6 @@ fn an_onnx_file_says_what_is_in_it_and_replaces_none_but_its_kind() {
     let said = place.hema("export run --to onnx --out models/cells.onnx").succeeds();
     assert_eq!(said.out, "");
     for expected in [
-        "warning: this model was trained on drawn cells",
         "it refers no answer to a person",
         "onnxruntime.InferenceSession(\"models/cells.onnx\").run(None, {\"image\": rgb[None]})",
         "exported: models/cells.onnx",
