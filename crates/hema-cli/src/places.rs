@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Weights,
     /// A submission.
     Submission,
+    /// An ONNX file.
+    Onnx,
     /// A file that may replace any other but those that are read.
     Any,
     /// A data set or the folder of a run, which other rules keep from replacing anything.
@@ -118,7 +120,7 @@ impl Places {
                     &format!("is there already, and is no {} that could be replaced", output.kind.name()),
                 ));
             }
-            if path.is_file() && matches!(output.kind, Kind::Model | Kind::Submission) {
+            if path.is_file() && matches!(output.kind, Kind::Model | Kind::Submission | Kind::Onnx) {
                 printer.note(&format!("{} is there already and is replaced", output.path.display()));
             }
         }
@@ -161,6 +163,7 @@ impl Kind {
             Self::Model => "model of hema",
             Self::Weights => "file of imported weights",
             Self::Submission => "submission of hema",
+            Self::Onnx => "ONNX file of hema",
             Self::Any | Self::New => "such file",
         }
     }
@@ -192,6 +195,8 @@ impl Kind {
                     let end = look(SeekFrom::Start(length.saturating_sub(LOOK)));
                     start.starts_with(b"PK") && end.is_ok_and(|end| holds(&end, b"model.py"))
                 }
+                // the version of the messages, then the producer's name
+                Self::Onnx => start.starts_with(b"\x08\x08\x12\x04hema"),
                 Self::Weights => start.get(8) == Some(&b'{') && holds(&start, b"imported_from"),
                 Self::Any | Self::New => true,
             }

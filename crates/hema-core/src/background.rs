@@ -30,9 +30,13 @@ impl Background {
 }
 
 /// Brightest grey that counts as cell.
-const DARK: i32 = 155;
+pub const DARK: i32 = 155;
 /// Half the side of the ellipse that closes gaps in a cell, 15 pixels wide and high.
-const REACH: isize = 7;
+pub const REACH: isize = 7;
+/// Shares of red, green and blue in a grey, of `1 << GREY_BITS`: luma of Rec. 601, as in `OpenCV`.
+pub const GREY: [i32; 3] = [9798, 19235, 3735];
+/// Bits of a fraction of a grey, which is rounded half up.
+pub const GREY_BITS: u32 = 15;
 
 /// Makes the background black: pixels brighter than the threshold, after gaps in darker regions were closed
 /// by an ellipse of 15 x 15 pixels. As `OpenCV`'s `threshold`, `morphologyEx` and `bitwise_and`.
@@ -52,12 +56,13 @@ pub(crate) fn remove(image: &mut Image) {
 }
 
 /// Luma of Rec. 601 in fixed point, rounded as in `OpenCV`'s `cvtColor`.
-fn grey([r, g, b]: [u8; 3]) -> i32 {
-    (i32::from(r) * 9798 + i32::from(g) * 19235 + i32::from(b) * 3735 + (1 << 14)) >> 15
+fn grey(rgb: [u8; 3]) -> i32 {
+    let sum: i32 = rgb.iter().zip(GREY).map(|(value, share)| i32::from(*value) * share).sum();
+    (sum + (1 << (GREY_BITS - 1))) >> GREY_BITS
 }
 
-/// Half the width of the ellipse at a distance from its middle row.
-fn half_width(dy: isize) -> isize {
+/// Half the width of the ellipse at a distance from its middle row, at most [`REACH`] either way.
+pub fn half_width(dy: isize) -> isize {
     ((REACH * REACH - dy * dy) as f64).sqrt().round_ties_even() as isize
 }
 

@@ -16,8 +16,21 @@ use crate::image_op::{Fill, contrast, factor, map_values, signed_unit};
 use crate::rng::{Purpose, Rng, stream};
 use crate::sample::Image;
 
-/// Turns an image into one view of it.
-type View = fn(&mut Image, &mut Rng);
+/// One view of an image.
+enum View {
+    Oriented(Orientation),
+    /// Drawn at random, by the image's content.
+    Drawn(fn(&mut Image, &mut Rng)),
+}
+
+/// An image mirrored left to right, or not, and then turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Orientation {
+    /// Whether it is mirrored left to right.
+    pub mirrored: bool,
+    /// Clockwise turns by 90 degrees after that, 0 to 3.
+    pub quarters: u32,
+}
 
 /// A named set of views.
 pub struct ViewSet {
@@ -28,55 +41,56 @@ pub struct ViewSet {
     views: &'static [View],
 }
 
+/// The image as it is.
+const PLAIN: View = turned(0);
+
+const fn turned(quarters: u32) -> View {
+    View::Oriented(Orientation { mirrored: false, quarters })
+}
+
+const fn mirrored(quarters: u32) -> View {
+    View::Oriented(Orientation { mirrored: true, quarters })
+}
+
 /// The set of the image alone.
 pub const NONE: &ViewSet = &VIEW_SETS[0];
 
 /// Every set, in the order of `hema list tta`.
 pub const VIEW_SETS: &[ViewSet] = &[
-    ViewSet { name: "none", about: "the image as it is", views: &[|_, _| ()] },
+    ViewSet { name: "none", about: "the image as it is", views: &[PLAIN] },
     ViewSet {
         name: "flips",
         about: "4 views: the image, mirrored left to right, top to bottom, and both",
-        views: &[
-            |_, _| (),
-            |image, _| orient(image, true, 0),
-            |image, _| orient(image, true, 2),
-            |image, _| orient(image, false, 2),
-        ],
+        views: &[PLAIN, mirrored(0), mirrored(2), turned(2)],
     },
     ViewSet {
         name: "dihedral",
         about: "8 views: the four quarter turns of the image and of its mirror image",
-        views: &[
-            |_, _| (),
-            |image, _| orient(image, false, 1),
-            |image, _| orient(image, false, 2),
-            |image, _| orient(image, false, 3),
-            |image, _| orient(image, true, 0),
-            |image, _| orient(image, true, 1),
-            |image, _| orient(image, true, 2),
-            |image, _| orient(image, true, 3),
-        ],
+        views: &[PLAIN, turned(1), turned(2), turned(3), mirrored(0), mirrored(1), mirrored(2), mirrored(3)],
     },
     ViewSet {
         name: "report9",
         about: "9 views of the founding report: the image, mirrored, a quarter turn, random saturation, contrast, \
                 brightness, rotation, translations down and across",
         views: &[
-            |_, _| (),
-            |image, _| orient(image, true, 0),
-            |image, _| orient(image, false, 1),
-            |image, rng| saturation(image, factor(0.5, rng)),
-            |image, rng| contrast(image, factor(0.5, rng)),
-            |image, rng| {
+            PLAIN,
+            mirrored(0),
+            turned(1),
+            View::Drawn(|image, rng| saturation(image, factor(0.5, rng))),
+            View::Drawn(|image, rng| contrast(image, factor(0.5, rng))),
+            View::Drawn(|image, rng| {
                 let addition = 0.3 * 255.0 * signed_unit(rng);
                 map_values(image, |value| value + addition);
-            },
+            }),
             // Keras counts rotation in whole turns, translation in whole images, and shows the mirror image
             // beyond
-            |image, rng| rotate(image, 0.3 * 360.0 * signed_unit(rng), Fill::Reflect),
-            |image, rng| translate_y(image, 0.3 * image.height() as f32 * signed_unit(rng), Fill::Reflect),
-            |image, rng| translate_x(image, 0.3 * image.width() as f32 * signed_unit(rng), Fill::Reflect),
+            View::Drawn(|image, rng| rotate(image, 0.3 * 360.0 * signed_unit(rng), Fill::Reflect)),
+            View::Drawn(|image, rng| {
+                translate_y(image, 0.3 * image.height() as f32 * signed_unit(rng), Fill::Reflect);
+            }),
+            View::Drawn(|image, rng| {
+                translate_x(image, 0.3 * image.width() as f32 * signed_unit(rng), Fill::Reflect);
+            }),
         ],
     },
 ];
@@ -104,10 +118,24 @@ impl ViewSet {
         let content = if self.len() > 1 { content(image) } else { 0 };
         let made = |(number, view): (usize, &View)| {
             let mut image = image.clone();
-            view(&mut image, &mut stream(0, Purpose::TestTime, number as u64, content));
+            match view {
+                View::Oriented(orientation) => orient(&mut image, *orientation),
+                View::Drawn(draw) => {
+                    draw(&mut image, &mut stream(0, Purpose::TestTime, number as u64, content));
+                }
+            }
             image
         };
         self.views.iter().enumerate().map(made).collect()
+    }
+
+    /// The orientation of every view, in order; `None` where a view is drawn at random.
+    pub fn orientations(&self) -> Option<Vec<Orientation>> {
+        let orientation = |view: &View| match view {
+            View::Oriented(orientation) => Some(*orientation),
+            View::Drawn(_) => None,
+        };
+        self.views.iter().map(orientation).collect()
     }
 }
 
@@ -118,7 +146,7 @@ impl std::fmt::Debug for ViewSet {
 }
 
 /// Mirrors an image left to right if asked to, then turns it clockwise by so many quarters.
-fn orient(image: &mut Image, mirrored: bool, quarters: u32) {
+fn orient(image: &mut Image, Orientation { mirrored, quarters }: Orientation) {
     if mirrored {
         flip_horizontal(image);
     }

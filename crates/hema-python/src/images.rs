@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use hema::data::{self, Source};
 use hema::predict::Images;
 use hema::{Image, Result};
+use hema_fetch::remote::{Addresses, Remote};
 use numpy::{PyReadonlyArray3, PyUntypedArrayMethods as _};
 use pyo3::pybacked::PyBackedBytes;
 use rayon::prelude::*;
@@ -58,7 +59,7 @@ impl Given<'_> {
     /// An input that is not there or in no known form, or, unless those are skipped, files that would have no
     /// answer.
     pub(crate) fn data(model: &hema::Classifier, inputs: &[PathBuf], skips: bool) -> Result<Self> {
-        let source = model.open_data(inputs)?;
+        let source = model.open_data(&shown(inputs)?)?;
         if !skips {
             source.refuse_hidden()?;
         }
@@ -101,6 +102,18 @@ impl Given<'_> {
             Self::Files(_) | Self::Pixels(_) => Vec::new(),
         }
     }
+}
+
+/// Inputs as they may be shown. Where some are addresses, they are opened from here on, with the secrets that
+/// stand in them.
+fn shown(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    if !inputs.iter().any(|input| hema::file::is_address(input)) {
+        return Ok(inputs.to_vec());
+    }
+    let words = inputs.iter().map(|input| input.clone().into_os_string());
+    let (addresses, shown) = Addresses::take_from(words)?;
+    data::set_opener(Remote::new(addresses, hema_fetch::Options::default()));
+    Ok(shown.into_iter().map(PathBuf::from).collect())
 }
 
 fn decode(model: &hema::Classifier, file: &[u8]) -> Result<Image> {

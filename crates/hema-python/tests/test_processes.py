@@ -15,6 +15,10 @@ import hema_blood
 from hema_blood import load
 
 
+# what is started in the background, as by a build server, ignores Ctrl-C unless it says otherwise
+HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+
+
 def _probabilities(model, paths, results):
     results.put(model.predict_proba(paths))
 
@@ -96,7 +100,7 @@ print(sum(name.startswith("hema") for name in _threads_of_this_process()), len(_
 
 
 def test_ctrl_c_ends_a_call(some, tmp_path):
-    code = f"""
+    code = f"""{HEARING}
 import numpy as np
 from hema_blood import load
 model = load("builtin", threads=1)
@@ -117,7 +121,7 @@ except KeyboardInterrupt:
 
 def test_ctrl_c_stops_a_training_which_can_go_on(cells, tmp_path):
     out = tmp_path / "run"
-    code = f"""
+    code = f"""{HEARING}
 from hema_blood import train
 def told(row):
     print("epoch", int(row["epoch"]), flush=True)

@@ -56,6 +56,37 @@ fn a_submission_runs_as_the_platform_runs_it() {
 }
 
 #[test]
+fn an_onnx_file_says_what_is_in_it_and_replaces_none_but_its_kind() {
+    let place = Place::with_run();
+    let said = place.hema("export run --to onnx --out models/cells.onnx").succeeds();
+    assert_eq!(said.out, "");
+    for expected in [
+        "it refers no answer to a person",
+        "onnxruntime.InferenceSession(\"models/cells.onnx\").run(None, {\"image\": rgb[None]})",
+        "exported: models/cells.onnx",
+    ] {
+        assert!(said.err.contains(expected), "{expected}: {}", said.err);
+    }
+    let bytes = std::fs::read(place.path("models/cells.onnx")).unwrap();
+    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(
+        holds(&serde_json::to_string(&CLASSES).unwrap())
+            && holds("preprocessing")
+            && holds("GlobalAveragePool")
+    );
+
+    let again = place.hema("export run --to onnx --preprocess none --out models/cells.onnx").succeeds();
+    assert!(again.err.contains("cells.onnx is there already and is replaced"), "{}", again.err);
+    assert!(again.err.contains("its input is cropped, resized and normalised already"), "{}", again.err);
+    let error = place.hema("export run --to onnx --out run/recipe.toml").error();
+    assert!(error.contains("is read by this very command, and would be replaced"), "{error}");
+    assert_snapshot!(place.hema("export run --to half --preprocess none --out half.safetensors").error(), @r"
+    error: --preprocess has no meaning for half
+    hint: leave it out
+    ");
+}
+
+#[test]
 fn what_timm_does_not_have_is_not_written_for_it() {
     let place = Place::with_run();
     assert_snapshot!(place.hema("export run --to timm --out folder").error(), @r"

@@ -20,7 +20,7 @@ const CENTRES: usize = 40;
 /// Rounds in which centres are moved to the middle of what is nearest to them (Lloyd, 1982).
 const ROUNDS: usize = 15;
 /// Smallest square of a distance that a logarithm is taken of.
-const SMALLEST: f32 = 1e-12;
+pub const SMALLEST: f32 = 1e-12;
 /// Share of the covariance that is replaced by a multiple of the identity.
 const SHRUNK: f64 = 0.02;
 
@@ -29,19 +29,19 @@ const SHRUNK: f64 = 0.02;
 #[serde(deny_unknown_fields)]
 pub(super) struct Distance {
     /// Number of features.
-    width: usize,
+    pub(super) width: usize,
     /// Number of directions.
-    kept: usize,
+    pub(super) kept: usize,
     /// Mean of the features.
-    centre: Halves,
+    pub(super) centre: Halves,
     /// Orthonormal directions, one after the other.
-    directions: Halves,
+    pub(super) directions: Halves,
     /// A lower triangle that gives deviations within classes the identity for a covariance, row by row.
-    whitening: Halves,
+    pub(super) whitening: Halves,
     /// Centres of all classes, after the whitening, one after the other.
-    centres: Halves,
+    pub(super) centres: Halves,
     /// What training's own distances are like, as logarithms.
-    usual: Distances,
+    pub(super) usual: Distances,
 }
 
 /// Distances of an image's features, as logarithms: of training's own they are about 0.

@@ -13,7 +13,10 @@ use crate::error::{Error, Result};
 /// Share of the images whose score is above 1.
 const LAST: f64 = 0.01;
 /// Least distance of the two images that a score is scaled by, in units of the score.
-const CLOSEST: f32 = 1e-2;
+pub const CLOSEST: f32 = 1e-2;
+
+/// Least probability that odds are taken of, and its distance from 1 of the largest.
+pub const SUREST: f64 = 1e-7;
 
 /// A question about an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,23 +57,23 @@ impl Thresholds {
 
 /// The doubt of a probability, before it is scaled: its odds against.
 pub(super) fn of_probability(probability: f32) -> f32 {
-    let p = f64::from(probability).clamp(1e-7, 1.0 - 1e-7);
+    let p = f64::from(probability).clamp(SUREST, 1.0 - SUREST);
     ((1.0 - p) / p).ln() as f32
 }
 
 /// The middle and the last hundredth of a score.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Scale {
-    middle: f32,
-    last: f32,
+pub(super) struct Scale {
+    pub(super) middle: f32,
+    pub(super) last: f32,
 }
 
 /// Scores of the images that thresholds are chosen by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Chosen {
-    scales: [Scale; 3],
+    pub(super) scales: [Scale; 3],
     /// Scaled scores of the unchanged images, a row of three after the other.
     doubts: Halves,
 }

@@ -13,18 +13,18 @@ use crate::error::{Error, Result};
 use crate::metrics::argmax;
 
 /// Largest mark: beyond it an image is strange whatever the distance.
-const FURTHEST: f32 = 6.0;
+pub const FURTHEST: f32 = 6.0;
 
 /// What is usual of pictures and features, and the temperature that depends on the latter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Measures {
-    usual: Usual,
+    pub(super) usual: Usual,
     pub(super) distance: Distance,
     /// Standard deviations, over training's unchanged images, of the distance to the nearest centre and of
     /// the entropy of answers, which make up how unlike an image is.
-    spreads: [f32; 2],
-    temperature: Temperature,
+    pub(super) spreads: [f32; 2],
+    pub(super) temperature: Temperature,
 }
 
 /// What a picture and its features are like, whatever the model answers.
@@ -122,11 +122,12 @@ fn marks(Distances { nearest, outside }: Distances) -> [f32; MARKS.len()] {
     [nearest, outside].map(|distance| (1.0 + distance).clamp(0.0, FURTHEST))
 }
 
+/// Exponent of the generalised entropy: how much classes of little probability count.
+pub const POWER: f32 = 0.1;
+
 /// The logarithm of the generalised entropy of an answer at the base temperature: the closer its
 /// probabilities are to neither 0 nor 1, the larger.
 fn entropy(raw: &[f32]) -> f32 {
-    /// How much classes of little probability count.
-    const POWER: f32 = 0.1;
     let sum: f32 = softmax(raw, 1.0).iter().map(|p| p.powf(POWER) * (1.0 - p).max(0.0).powf(POWER)).sum();
     sum.max(f32::MIN_POSITIVE).ln()
 }

@@ -15,6 +15,7 @@ mod conformal;
 mod covered;
 mod distance;
 mod doubts;
+pub mod formula;
 mod half;
 mod halves;
 mod linear;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use self::answered::unchanged;
 use self::doubts::Chosen;
+use self::formula::Formula;
 use self::measures::Measures;
 use crate::error::{Error, Result};
 
@@ -187,6 +189,11 @@ impl Trust {
     /// The threshold of [`Question::Confidence`] for a probability: answers below it are beyond.
     pub fn threshold_of(&self, probability: f32) -> f32 {
         self.chosen.scaled([doubts::of_probability(probability), 0.0, 0.0])[0]
+    }
+
+    /// Every number that [`marks`](Self::marks) are computed by.
+    pub fn formula(&self) -> Formula {
+        Formula::of(&self.measures, &self.chosen)
     }
 
     /// Views of each image that it holds for.

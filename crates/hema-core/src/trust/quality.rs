@@ -26,11 +26,17 @@ pub const STATISTICS: [&str; 11] = [
 ];
 
 /// Levels, of 0 to 255, at or beyond which a value is clipped.
-const CLIPPED: [u8; 2] = [2, 253];
+pub const CLIPPED: [u8; 2] = [2, 253];
 /// Added to what a logarithm is taken of, on a scale of 0 to 1.
-const SMALL: f64 = 1e-3;
+pub const SMALL: f64 = 1e-3;
 /// Standard deviations within which a statistic says nothing.
-const USUAL: f32 = 1.0;
+pub const USUAL: f32 = 1.0;
+/// Largest number of standard deviations beyond that.
+pub const MOST_DEVIATIONS: f32 = 1e6;
+/// Shares of red, green and blue in the light of a pixel.
+pub const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+/// The share of either side that a corner takes, as a divisor.
+pub const CORNER: usize = 8;
 
 /// Measures a picture.
 #[allow(clippy::many_single_char_names)] // columns, rows and colours
@@ -41,7 +47,9 @@ pub fn measure(image: &Image) -> Statistics {
         .as_chunks::<3>()
         .0
         .iter()
-        .map(|[r, g, b]| (0.299 * f32::from(*r) + 0.587 * f32::from(*g) + 0.114 * f32::from(*b)) / 255.0)
+        .map(|[r, g, b]| {
+            (LUMA[0] * f32::from(*r) + LUMA[1] * f32::from(*g) + LUMA[2] * f32::from(*b)) / 255.0
+        })
         .collect();
     let plane = Plane { luma: &luma, w, h };
     let light = mean(luma.iter().map(|v| f64::from(*v)));
@@ -101,7 +109,7 @@ impl Plane<'_> {
 
     /// By how much the mean light of the four corners, each an eighth of either side, differs.
     fn unevenness(&self) -> f64 {
-        let (w, h) = ((self.w / 8).max(1), (self.h / 8).max(1));
+        let (w, h) = ((self.w / CORNER).max(1), (self.h / CORNER).max(1));
         let corner = |x0: usize, y0: usize| {
             mean((y0..y0 + h).flat_map(|y| (x0..x0 + w).map(move |x| f64::from(self.at(x, y)))))
         };
@@ -151,9 +159,9 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 #[serde(deny_unknown_fields)]
 pub(super) struct Usual {
     /// Median of each statistic.
-    centre: Vec<f32>,
+    pub(super) centre: Vec<f32>,
     /// Its standard deviation, estimated robustly, above 0.
-    spread: Vec<f32>,
+    pub(super) spread: Vec<f32>,
 }
 
 impl Usual {
@@ -187,7 +195,7 @@ impl Usual {
 
     /// How far a picture is from what is usual in all statistics together: 0 for one that is usual in each.
     pub(super) fn distance(&self, picture: &Statistics) -> f32 {
-        let beyond = |i: usize| (self.deviation(picture, i).abs() - USUAL).clamp(0.0, 1e6);
+        let beyond = |i: usize| (self.deviation(picture, i).abs() - USUAL).clamp(0.0, MOST_DEVIATIONS);
         (0..STATISTICS.len()).map(|i| beyond(i) * beyond(i)).sum::<f32>().ln_1p()
     }
 

@@ -16,14 +16,14 @@ use crate::error::{Error, Result};
 /// weight, and one that says nothing gets none.
 const PENALTY: f64 = 1e-3;
 /// Largest logarithm of a temperature, either way.
-const MOST: f64 = 4.0;
+pub const MOST: f64 = 4.0;
 const STEPS: usize = 40;
 
 /// The temperature of an image, as a function of its marks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Temperature {
-    base: f64,
+    pub(super) base: f64,
     weights: Vec<f64>,
 }
 

@@ -10,7 +10,7 @@ use hema_core::file::{self, FailOnce};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::kind::{Export, Output, Written};
+use super::kind::{Export, Output, Preprocessing, Written};
 use crate::model_file::timm::CONFIG;
 use crate::model_file::{self, Ensemble, Place};
 
@@ -22,10 +22,11 @@ pub(super) const EXPORT: Export = Export {
     name: "codabench",
     about: "A zip with a model.py that predicts by this program, for Codabench challenges",
     output: Output::Submission,
+    preprocesses: false,
     write: export,
 };
 
-fn export(model: &Path, out: &Path) -> Result<Written> {
+fn export(model: &Path, out: &Path, _: Preprocessing) -> Result<Written> {
     file::prepare(out)?;
     let program = std::env::current_exe().map_err(|e| {
         Error::new(format!("the running program cannot be found: {e}")).with_kind(e.kind().into())

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use hema_core::error::Result;
 
-use super::kind::{Export, Output, Written};
+use super::kind::{Export, Output, Preprocessing, Written};
 use crate::model_file::Bundle;
 use crate::weights::Packing;
 
@@ -15,10 +15,11 @@ pub(super) const EXPORT: Export = Export {
     name: "half",
     about: "The model in half the bytes, its weights rounded to 16 bits, for Hema itself",
     output: Output::Model,
+    preprocesses: false,
     write: export,
 };
 
-fn export(model: &Path, out: &Path) -> Result<Written> {
+fn export(model: &Path, out: &Path, _: Preprocessing) -> Result<Written> {
     Bundle::read(model)?.write_as(out, Packing::Half)?;
     let note = "its probabilities differ in the fourth digit or so";
     Ok(Written { notes: vec![note.to_owned()], ..Written::default() })

@@ -12,8 +12,20 @@ pub struct Export {
     pub about: &'static str,
     /// What it writes.
     pub output: Output,
+    /// Whether it holds preprocessing that can be left out.
+    pub preprocesses: bool,
     /// Writes the model at the first path to the second one.
-    pub write: fn(&Path, &Path) -> Result<Written>,
+    pub write: fn(&Path, &Path, Preprocessing) -> Result<Written>,
+}
+
+/// Where pictures are cropped, resized and normalised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preprocessing {
+    /// In what is exported, which takes pictures of any size, as far as it can say it.
+    #[default]
+    Inside,
+    /// Before it: it takes what the network is shown.
+    None,
 }
 
 /// What an export writes.
@@ -25,6 +37,8 @@ pub enum Output {
     Submission,
     /// A model file of Hema's own.
     Model,
+    /// An ONNX file.
+    Onnx,
 }
 
 /// Remarks for people on an export that was written.

@@ -3,14 +3,15 @@
 pub mod codabench;
 mod half;
 mod kind;
+pub mod onnx;
 pub mod timm;
 
 use hema_core::error::{Error, ErrorKind, Result, suggest};
 
-pub use kind::{Export, Output, Written};
+pub use kind::{Export, Output, Preprocessing, Written};
 
 /// Every kind of export.
-pub const EXPORTS: &[Export] = &[timm::EXPORT, codabench::EXPORT, half::EXPORT];
+pub const EXPORTS: &[Export] = &[onnx::EXPORT, timm::EXPORT, codabench::EXPORT, half::EXPORT];
 
 /// The export of that name.
 ///

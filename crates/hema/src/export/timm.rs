@@ -13,7 +13,7 @@ use hema_core::file;
 use hema_core::preprocess::{Crop, Preprocess};
 use hema_core::tta;
 
-use super::kind::{Export, Output, Written};
+use super::kind::{Export, Output, Preprocessing, Written};
 use crate::model::{self, ModelSpec};
 use crate::model_file::timm::{CONFIG, Config, CropMode, Pretrained, WEIGHTS};
 use crate::model_file::{Bundle, Manifest};
@@ -24,10 +24,11 @@ pub(super) const EXPORT: Export = Export {
     name: "timm",
     about: "A folder with model.safetensors and config.json, for timm and the Hugging Face hub",
     output: Output::Folder(&[WEIGHTS, CONFIG]),
+    preprocesses: false,
     write: export,
 };
 
-fn export(model: &Path, out: &Path) -> Result<Written> {
+fn export(model: &Path, out: &Path, _: Preprocessing) -> Result<Written> {
     let bundle = Bundle::read(model)?;
     write(&bundle, out).map_err(|e| e.at(model))?;
     let usage = format!("timm.create_model(\"local-dir:{}\", pretrained=True) loads it", out.display());

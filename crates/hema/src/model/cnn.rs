@@ -2,12 +2,11 @@
 //! ReLU and a 2 x 2 maximum.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
 use hema_core::error::{Error, Result};
 
 use super::family::{Family, Parts, Variant};
 use super::spec::ModelSpec;
-use crate::nn::{self, Activation, BatchNorm, Conv2d, ConvBnAct, Hidden, Init, Linear, Padding, Pass};
+use crate::nn::{Activation, BatchNorm, Conv2d, ConvBnAct, Engine, Hidden, Init, Linear, Padding};
 
 /// One network of the family.
 struct Plan {
@@ -89,22 +88,22 @@ impl Cnn {
 }
 
 impl Family for Cnn {
-    fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
-        let mut x = nn::input(x, pass);
+    fn features<E: Engine>(&self, x: E::Map, engine: &mut E) -> E::Rows {
+        let mut x = engine.input(x);
         for stage in &self.stages {
             x = match &stage.bn {
                 Some(bn) => {
                     let unit = ConvBnAct { conv: &stage.conv, bn, act: Activation::Relu };
-                    nn::block(x, &[unit], None, None, pass)
+                    engine.block(x, &[unit], None, None)
                 }
-                None => nn::conv_act(x, &stage.conv, Activation::Relu),
+                None => engine.conv_act(x, &stage.conv, Activation::Relu),
             };
-            x = nn::max_pool(x, 2, 2, Padding::Valid);
+            x = engine.max_pool(x, 2, 2, Padding::Valid);
         }
-        if self.average { nn::global_average_pool(x) } else { nn::flatten(x) }
+        if self.average { engine.global_average_pool(x) } else { engine.flatten(x) }
     }
 
-    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
+    fn classify<E: Engine>(&self, features: E::Rows, engine: &mut E) -> E::Rows {
+        engine.head(features, &self.hidden, &self.classifier, &self.dropout)
     }
 }

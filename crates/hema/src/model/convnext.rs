@@ -12,8 +12,7 @@ use hema_core::error::{Error, Result};
 use super::family::{Family, Parts, Variant, up_to_number};
 use super::spec::ModelSpec;
 use crate::nn::{
-    self, Activation, Conv2d, ConvNextBlock, Dense, Hidden, Init, LayerNorm, Linear, Padding, Pass,
-    ResponseNorm,
+    Activation, Conv2d, ConvNextBlock, Dense, Engine, Hidden, Init, LayerNorm, Linear, Padding, ResponseNorm,
 };
 
 /// One variant.
@@ -176,27 +175,31 @@ impl ConvNeXt {
 }
 
 impl Family for ConvNeXt {
-    fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+    fn features<E: Engine>(&self, x: E::Map, engine: &mut E) -> E::Rows {
         let (conv, norm) = &self.stem;
-        let mut x = nn::layer_norm(nn::conv_act(nn::input(x, pass), conv, Activation::Identity), norm);
+        let x = engine.input(x);
+        let x = engine.conv_act(x, conv, Activation::Identity);
+        let mut x = engine.layer_norm(x, norm);
         for stage in &self.stages {
             if let Some((norm, conv)) = &stage.downsample {
-                x = nn::conv_act(nn::layer_norm(x, norm), conv, Activation::Identity);
+                x = engine.layer_norm(x, norm);
+                x = engine.conv_act(x, conv, Activation::Identity);
             }
             for block in &stage.blocks {
-                x = block.forward(x, pass);
+                x = block.forward(x, engine);
             }
         }
-        self.head.norm.forward(nn::global_average_pool(x))
+        let pooled = engine.global_average_pool(x);
+        engine.norm_rows(pooled, &self.head.norm)
     }
 
-    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.head.fc, &self.dropout, pass)
+    fn classify<E: Engine>(&self, features: E::Rows, engine: &mut E) -> E::Rows {
+        engine.head(features, &self.hidden, &self.head.fc, &self.dropout)
     }
 }
 
 impl Block {
-    fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
+    fn forward<E: Engine>(&self, x: E::Map, engine: &mut E) -> E::Map {
         let layers = ConvNextBlock {
             depthwise: &self.conv_dw,
             norm: &self.norm,
@@ -205,6 +208,6 @@ impl Block {
             project: &self.mlp.fc2,
             scale: self.gamma.as_ref(),
         };
-        nn::convnext_block(x, &layers, self.drop_path, pass)
+        engine.convnext_block(x, &layers, self.drop_path)
     }
 }

@@ -7,13 +7,12 @@
 //! tables of their own.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
 use hema_core::error::Result;
 
 use super::family::{Family, Parts, Variant};
 use super::mbconv::{self, Block, Kind, Squeeze, round_to_eight};
 use super::spec::ModelSpec;
-use crate::nn::{self, Activation, BatchNorm, Conv2d, ConvBnAct, Gate, Hidden, Init, Linear, Padding, Pass};
+use crate::nn::{Activation, BatchNorm, Conv2d, ConvBnAct, Engine, Gate, Hidden, Init, Linear, Padding};
 
 /// The smallest network of a family.
 struct Base {
@@ -274,42 +273,44 @@ impl EfficientNet {
     }
 
     /// The map before pooling; `look` is shown the output of the stem (stage `None`) and of every stage.
-    fn final_map(
+    fn final_map<E: Engine>(
         &self,
-        x: Tensor<4>,
-        pass: &Pass,
-        mut look: impl FnMut(Option<usize>, &Tensor<4>),
-    ) -> Tensor<4> {
+        x: E::Map,
+        engine: &mut E,
+        mut look: impl FnMut(Option<usize>, &E::Map),
+    ) -> E::Map {
         let active = |conv, bn| ConvBnAct { conv, bn, act: self.act };
-        let mut x = nn::block(x, &[active(&self.conv_stem, &self.bn1)], None, None, pass);
+        let mut x = engine.block(x, &[active(&self.conv_stem, &self.bn1)], None, None);
         look(None, &x);
         for (index, stage) in self.blocks.iter().enumerate() {
             for block in stage {
-                x = block.forward(x, pass);
+                x = block.forward(x, engine);
             }
             look(Some(index), &x);
         }
-        nn::block(x, &[active(&self.conv_head, &self.bn2)], None, None, pass)
+        engine.block(x, &[active(&self.conv_head, &self.bn2)], None, None)
     }
 }
 
 impl Family for EfficientNet {
-    fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
-        nn::global_average_pool(self.final_map(nn::input(x, pass), pass, |_, _| {}))
+    fn features<E: Engine>(&self, x: E::Map, engine: &mut E) -> E::Rows {
+        let x = engine.input(x);
+        let map = self.final_map(x, engine, |_, _| {});
+        engine.global_average_pool(map)
     }
 
-    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
+    fn classify<E: Engine>(&self, features: E::Rows, engine: &mut E) -> E::Rows {
+        engine.head(features, &self.hidden, &self.classifier, &self.dropout)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::{Device, Tensor, TensorData};
 
-    use super::*;
     use crate::model::Network;
     use crate::model::tests::spec;
+    use crate::nn::{self, Pass};
     use crate::weights::{self, Array};
 
     /// Keras' own outputs for the ImageNet weights: channel means after every stage, the final map, the
@@ -342,7 +343,7 @@ mod tests {
             let expected = |name: &str| &reference[&format!("out{size}_{name}")];
             let input = expected("normalization").values.clone();
             let x = Tensor::from_data(TensorData::new(input, [1, size, size, 3]), &device);
-            let map = network.final_map(x, &Pass::predict(), |stage, map| {
+            let map = network.final_map(x, &mut &Pass::predict(), |stage, map: &Tensor<4>| {
                 let name = stage.map_or("stem_activation", |s| stages[s]);
                 let means = nn::global_average_pool(map.clone());
                 assert_close(&means, expected(&format!("{name}_chanmean")), name);

@@ -1,20 +1,19 @@
 //! The contract of a family: what its networks compute, the rows of its table, and the names of its
 //! parameters.
 
-use burn::tensor::Tensor;
 use hema_core::error::Result;
 
 use super::spec::ModelSpec;
-use crate::nn::{Init, Pass};
+use crate::nn::{Engine, Init};
 
-/// A network of one family. Beside the type, the family's module has its table, `ARCHITECTURES`, and `PARTS`,
-/// the names of its parameters.
+/// A network of one family, in the layers of any [`Engine`]. Beside the type, the family's module has its
+/// table, `ARCHITECTURES`, and `PARTS`, the names of its parameters.
 pub(super) trait Family {
-    /// Features `[batch, features]` of normalised images `[batch, size, size, 3]`.
-    fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2>;
+    /// Features of normalised images.
+    fn features<E: Engine>(&self, x: E::Map, engine: &mut E) -> E::Rows;
 
-    /// Logits `[batch, classes]` of features.
-    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2>;
+    /// Logits of features.
+    fn classify<E: Engine>(&self, features: E::Rows, engine: &mut E) -> E::Rows;
 }
 
 /// One architecture of the zoo.

@@ -4,11 +4,10 @@
 //! Left out on purpose: the number and the widths of a network's blocks, which its family knows.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
 
 use super::family::up_to_number;
 use crate::nn::{
-    self, Activation, BatchNorm, Conv2d, ConvBnAct, Gate, Init, Padding, Pass, Residual, SqueezeExcite,
+    Activation, BatchNorm, Conv2d, ConvBnAct, Engine, Gate, Init, Padding, Residual, SqueezeExcite,
 };
 
 /// The layers of a block.
@@ -118,7 +117,7 @@ struct Traits {
 }
 
 impl Traits {
-    fn residual(&self) -> Option<Residual> {
+    fn residual<Map>(&self) -> Option<Residual<Map>> {
         self.shortcut.then_some(Residual::input(self.drop_path))
     }
 }
@@ -164,19 +163,19 @@ impl Block {
         }
     }
 
-    pub(super) fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
+    pub(super) fn forward<E: Engine>(&self, x: E::Map, engine: &mut E) -> E::Map {
         let active = |conv, bn, traits: &Traits| ConvBnAct { conv, bn, act: traits.act };
         match self {
             Self::Conv(b) => {
-                nn::block(x, &[active(&b.conv, &b.bn1, &b.traits)], None, b.traits.residual(), pass)
+                engine.block(x, &[active(&b.conv, &b.bn1, &b.traits)], None, b.traits.residual())
             }
             Self::Separable(b) => {
                 let units = [active(&b.conv_dw, &b.bn1, &b.traits), ConvBnAct::linear(&b.conv_pw, &b.bn2)];
-                nn::block(x, &units, b.se.as_ref(), b.traits.residual(), pass)
+                engine.block(x, &units, b.se.as_ref(), b.traits.residual())
             }
             Self::Fused(b) => {
                 let units = [active(&b.conv_exp, &b.bn1, &b.traits), ConvBnAct::linear(&b.conv_pwl, &b.bn2)];
-                nn::block(x, &units, None, b.traits.residual(), pass)
+                engine.block(x, &units, None, b.traits.residual())
             }
             Self::Mb(b) => {
                 let units = [
@@ -184,7 +183,7 @@ impl Block {
                     active(&b.conv_dw, &b.bn2, &b.traits),
                     ConvBnAct::linear(&b.conv_pwl, &b.bn3),
                 ];
-                nn::block(x, &units, b.se.as_ref(), b.traits.residual(), pass)
+                engine.block(x, &units, b.se.as_ref(), b.traits.residual())
             }
         }
     }

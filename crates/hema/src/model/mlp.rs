@@ -3,11 +3,10 @@
 //! Its hidden layers are those of the head: with `head = []` it is a linear classifier.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
 
 use super::family::{Family, Parts, Variant};
 use super::spec::ModelSpec;
-use crate::nn::{self, Hidden, Init, Linear, Pass};
+use crate::nn::{Engine, Hidden, Init, Linear};
 
 /// The family's table.
 pub(super) const ARCHITECTURES: &[Variant<Mlp>] =
@@ -35,11 +34,11 @@ impl Mlp {
 }
 
 impl Family for Mlp {
-    fn features(&self, x: Tensor<4>, _: &Pass) -> Tensor<2> {
-        x.flatten(1, 3)
+    fn features<E: Engine>(&self, x: E::Map, engine: &mut E) -> E::Rows {
+        engine.flatten(x)
     }
 
-    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
+    fn classify<E: Engine>(&self, features: E::Rows, engine: &mut E) -> E::Rows {
+        engine.head(features, &self.hidden, &self.classifier, &self.dropout)
     }
 }

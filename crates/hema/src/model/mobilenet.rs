@@ -1,12 +1,11 @@
 //! `MobileNetV3` (Howard et al., 2019, arXiv 1905.02244), by timm's architectures and names.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
 
 use super::family::{Family, Parts, Variant};
 use super::mbconv::{self, Block, Kind, Plan, Squeeze, round_to_eight};
 use super::spec::ModelSpec;
-use crate::nn::{self, Activation, BatchNorm, Conv2d, ConvBnAct, Gate, Hidden, Init, Linear, Padding, Pass};
+use crate::nn::{Activation, BatchNorm, Conv2d, ConvBnAct, Engine, Gate, Hidden, Init, Linear, Padding};
 
 /// One row of the paper's table: a block with its kernel, stride, channels between and after, whether it has
 /// squeeze-and-excitation, and its activation.
@@ -120,16 +119,18 @@ impl MobileNetV3 {
 }
 
 impl Family for MobileNetV3 {
-    fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
+    fn features<E: Engine>(&self, x: E::Map, engine: &mut E) -> E::Rows {
         let stem = ConvBnAct { conv: &self.conv_stem, bn: &self.bn1, act: HardSwish };
-        let mut x = nn::block(nn::input(x, pass), &[stem], None, None, pass);
+        let x = engine.input(x);
+        let mut x = engine.block(x, &[stem], None, None);
         for block in self.blocks.iter().flatten() {
-            x = block.forward(x, pass);
+            x = block.forward(x, engine);
         }
-        HardSwish.apply(nn::pointwise(nn::global_average_pool(x), &self.conv_head))
+        let pooled = engine.global_average_pool(x);
+        engine.dense_act(pooled, &self.conv_head, HardSwish)
     }
 
-    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.classifier, &self.dropout, pass)
+    fn classify<E: Engine>(&self, features: E::Rows, engine: &mut E) -> E::Rows {
+        engine.head(features, &self.hidden, &self.classifier, &self.dropout)
     }
 }

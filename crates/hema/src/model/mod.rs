@@ -23,7 +23,7 @@ use burn::tensor::{Device, Tensor};
 use hema_core::error::{Error, Result};
 
 use self::family::Family;
-use crate::nn::{Extent, Init, Pass};
+use crate::nn::{Engine, Extent, Init, Pass};
 
 pub use family::Architecture;
 pub(crate) use family::Parts;
@@ -48,9 +48,17 @@ macro_rules! families {
         }
 
         impl Network {
-            fn family(&self) -> &dyn Family {
+            /// Features of normalised images, run by any engine, see [`features`](Self::features).
+            pub(crate) fn features_by<E: Engine>(&self, x: E::Map, engine: &mut E) -> E::Rows {
                 match self {
-                    $(Self::$network(network) => network,)*
+                    $(Self::$network(network) => network.features(x, engine),)*
+                }
+            }
+
+            /// Logits of features, run by any engine.
+            pub(crate) fn classify_by<E: Engine>(&self, features: E::Rows, engine: &mut E) -> E::Rows {
+                match self {
+                    $(Self::$network(network) => network.classify(features, engine),)*
                 }
             }
 
@@ -175,11 +183,11 @@ impl Network {
     /// The head's input for normalised images `[batch, size, size, 3]`: pooled maps `[batch, features]`, or
     /// flattened ones in a network without pooling.
     pub fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
-        self.family().features(x, pass)
+        self.features_by(x, &mut { pass })
     }
 
     /// Logits `[batch, classes]` of features.
     pub fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        self.family().classify(features, pass)
+        self.classify_by(features, &mut { pass })
     }
 }

@@ -4,14 +4,11 @@
 //! which keeps the first gradient from most of the weights.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
 use hema_core::error::Result;
 
 use super::family::{Family, Parts, Variant, up_to_number};
 use super::spec::ModelSpec;
-use crate::nn::{
-    self, Activation, BatchNorm, Conv2d, ConvBnAct, Hidden, Init, Linear, Padding, Pass, Residual,
-};
+use crate::nn::{Activation, BatchNorm, Conv2d, ConvBnAct, Engine, Hidden, Init, Linear, Padding, Residual};
 
 /// Channels of the four stages; the stem has as many as the first.
 const WIDTHS: [usize; 4] = [64, 128, 256, 512];
@@ -111,17 +108,18 @@ impl ResNet {
 }
 
 impl Family for ResNet {
-    fn features(&self, x: Tensor<4>, pass: &Pass) -> Tensor<2> {
-        let x = nn::block(nn::input(x, pass), &[active(&self.conv1, &self.bn1)], None, None, pass);
-        let mut x = nn::max_pool(x, 3, 2, Padding::Symmetric);
+    fn features<E: Engine>(&self, x: E::Map, engine: &mut E) -> E::Rows {
+        let x = engine.input(x);
+        let x = engine.block(x, &[active(&self.conv1, &self.bn1)], None, None);
+        let mut x = engine.max_pool(x, 3, 2, Padding::Symmetric);
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {
-            x = block.forward(x, pass);
+            x = block.forward(x, engine);
         }
-        nn::global_average_pool(x)
+        engine.global_average_pool(x)
     }
 
-    fn classify(&self, features: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        nn::head(features, &self.hidden, &self.fc, &self.dropout, pass)
+    fn classify<E: Engine>(&self, features: E::Rows, engine: &mut E) -> E::Rows {
+        engine.head(features, &self.hidden, &self.fc, &self.dropout)
     }
 }
 
@@ -145,19 +143,19 @@ impl Block {
         }
     }
 
-    fn forward(&self, x: Tensor<4>, pass: &Pass) -> Tensor<4> {
+    fn forward<E: Engine>(&self, x: E::Map, engine: &mut E) -> E::Map {
         let project = |(conv, bn): &(Conv2d, BatchNorm)| {
-            nn::block(x.clone(), &[ConvBnAct::linear(conv, bn)], None, None, pass)
+            engine.block(x.clone(), &[ConvBnAct::linear(conv, bn)], None, None)
         };
         let other = self.downsample.as_ref().map(project);
         let residual = Residual { other, drop_path: self.drop_path, relu: true };
         let first = active(&self.conv1, &self.bn1);
         if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
             let units = [first, active(&self.conv2, &self.bn2), ConvBnAct::linear(conv3, bn3)];
-            nn::block(x, &units, None, Some(residual), pass)
+            engine.block(x, &units, None, Some(residual))
         } else {
             let units = [first, ConvBnAct::linear(&self.conv2, &self.bn2)];
-            nn::block(x, &units, None, Some(residual), pass)
+            engine.block(x, &units, None, Some(residual))
         }
     }
 }

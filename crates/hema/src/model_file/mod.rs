@@ -10,7 +10,7 @@ mod several;
 pub(crate) mod timm;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};

@@ -10,30 +10,33 @@ use super::*;
 use crate::model::{ModelSpec, Network};
 use crate::weights::{Array, StateDict, state_dict};
 
-fn bundle(spec: ModelSpec) -> Bundle {
+/// A model with fresh weights.
+pub(crate) fn bundle(spec: ModelSpec) -> Bundle {
     let network = Network::new(&spec, 1, &Device::flex()).unwrap();
-    Bundle {
-        manifest: Manifest {
-            format: FORMAT,
-            classes: (0..spec.classes).map(|class| class.to_string()).collect(),
-            preprocess: Preprocess::imagenet(spec.size),
-            model: spec,
-            temperature: 1.5,
-            prevalence: Vec::new(),
-            tta: "none".into(),
-            augmentations: Vec::new(),
-            synthetic: true,
-            fitted_on: None,
-            seen: hema_core::seen::Seen::default(),
-            likeness: hema_core::likeness::Likeness::default(),
-            trust: None,
-            origins: None,
-            trained: None,
-            metrics: [].into(),
-            recipe: String::new(),
-            provenance: Provenance::now("", ""),
-        },
-        tensors: state_dict(&network),
+    Bundle { manifest: manifest(spec), tensors: state_dict(&network) }
+}
+
+/// The manifest of a model that was never trained.
+pub(crate) fn manifest(spec: ModelSpec) -> Manifest {
+    Manifest {
+        format: FORMAT,
+        classes: (0..spec.classes).map(|class| class.to_string()).collect(),
+        preprocess: Preprocess::imagenet(spec.size),
+        model: spec,
+        temperature: 1.5,
+        prevalence: Vec::new(),
+        tta: "none".into(),
+        augmentations: Vec::new(),
+        synthetic: true,
+        fitted_on: None,
+        seen: hema_core::seen::Seen::default(),
+        likeness: hema_core::likeness::Likeness::default(),
+        trust: None,
+        origins: None,
+        trained: None,
+        metrics: [].into(),
+        recipe: String::new(),
+        provenance: Provenance::now("", ""),
     }
 }
 

@@ -27,16 +27,16 @@ impl<'a> ConvBnAct<'a> {
 
 /// The map that is added to the output of a chain of units, and the activation after the sum.
 #[derive(Clone, Debug)]
-pub(crate) struct Residual {
+pub(crate) struct Residual<Map = Tensor<4>> {
     /// The map that is added, of the output's shape; `None` for the chain's input.
-    pub(crate) other: Option<Tensor<4>>,
+    pub(crate) other: Option<Map>,
     /// The rate at which the chain is dropped for whole images (stochastic depth, Huang et al., 2016).
     pub(crate) drop_path: f64,
     /// Whether the sum is rectified, as in `ResNet`.
     pub(crate) relu: bool,
 }
 
-impl Residual {
+impl<Map> Residual<Map> {
     /// The plain sum with the chain's input.
     pub(crate) fn input(drop_path: f64) -> Self {
         Self { other: None, drop_path, relu: false }

@@ -6,13 +6,14 @@
 //!
 //! The floors, from the lowest: `activation` and `precision`; `pass`, the state of a forward pass; `layers`,
 //! which hold parameters; `init`, which makes them; `blocks`, the arguments of block operators; `cpu`, the
-//! kernels; `ops`, which networks call.
+//! kernels; `ops`, the block operators on tensors; `engine`, which networks call.
 //!
 //! Left out on purpose: anything that knows a whole network (see [`crate::model`]), a loss or a file.
 
 mod activation;
 mod blocks;
 mod cpu;
+mod engine;
 mod init;
 mod layers;
 mod ops;
@@ -25,14 +26,13 @@ pub(crate) use activation::Gate;
 pub(crate) use blocks::{ConvBnAct, ConvNextBlock, Residual};
 pub(crate) use cpu::{Buffer, Parameter, Plain, Stored, recycle};
 pub use cpu::{on_pool, predicting};
+pub(crate) use engine::Engine;
 pub(crate) use init::{Extent, Init};
 pub(crate) use layers::{
     BatchNorm, Conv2d, Dense, Hidden, LayerNorm, Linear, Padding, ResponseNorm, SqueezeExcite,
 };
-pub(crate) use ops::{
-    block, conv_act, convnext_block, flatten, global_average_pool, head, input, layer_norm, max_pool,
-    pointwise,
-};
+#[cfg(test)]
+pub(crate) use ops::global_average_pool;
 pub use pass::{Pass, Prepared};
 pub use precision::Precision;
 pub(crate) use total::total;

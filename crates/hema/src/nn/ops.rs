@@ -1,5 +1,5 @@
-//! The block operators that networks are made of, one function each. Model code calls these and never asks on
-//! which device it computes.
+//! The block operators that networks are made of, on tensors, one function each. Networks reach them through
+//! a pass and never ask on which device it computes.
 //!
 //! On the CPU one kernel computes a whole block. Elsewhere, and where the kernel cannot do it, it is the
 //! composition of Burn operations that tests hold the kernel against.
