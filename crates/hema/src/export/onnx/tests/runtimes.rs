@@ -25,8 +25,9 @@ use crate::predict::{Answers, Geometry, Predictor};
 const BATCH: usize = 10;
 /// Side of the images that networks are shown.
 const SIZE: usize = 64;
-/// Most that probabilities of 999 in 1000 cells may differ by, with the resize inside. Where a runtime rounds a
-/// pixel to the next level, networks whose weights are a formula's answer otherwise by more than trained ones.
+/// Most that probabilities of 999 in 1000 cells may differ by, with the resize inside. Where a runtime rounds
+/// a pixel to the next level, networks whose weights are a formula's change their answer by more than trained
+/// ones.
 const FAR: f32 = 1e-3;
 const FAR_OF_FORMULAS: f32 = 1e-2;
 
