@@ -1,7 +1,7 @@
 //! A model as an ONNX file: a graph of standard operators, with preprocessing, views, members, temperatures
 //! and referral inside.
 //!
-//! Networks are written down by the code that computes them, run by another [`Engine`](crate::nn::Engine).
+//! Networks are written down by the code that computes them, run by another `Engine`.
 //! Weights are of 32 bits. `docs/decisions/0019-onnx.md` says why it is so. Left out on purpose: files with
 //! weights beside them, custom operators, other precisions, and what is estimated from the images of a call.
 

@@ -60,7 +60,7 @@ pub(super) fn mark(
     let doubts: Vec<Value> =
         [Some(&unsure), Some(&unlike), poor.as_ref()].into_iter().flatten().cloned().collect();
     let refer = referral(graph, thresholds, &doubts);
-    let [unlike, refer] = [&unlike, &refer].map(|column| flat(graph, column));
+    let unlike = flat(graph, &unlike);
     Marked { probabilities, unlike, poor: poor.map(|poor| flat(graph, &poor)), refer }
 }
 
@@ -156,27 +156,22 @@ fn unsureness(graph: &mut Graph, formula: &Formula, probabilities: &Value) -> Va
     scaled(graph, formula, Question::Confidence, &odds)
 }
 
-/// 0, or 1 and the question in which doubts are furthest beyond their threshold.
+/// 0, or 1 and the question in which doubts are furthest beyond their threshold: the position of the largest
+/// excess, before which stands that of nothing.
 fn referral(graph: &mut Graph, thresholds: &Thresholds, doubts: &[Value]) -> Value {
     // a threshold of minus infinity, which refers all, would give no number
     let thresholds: Vec<f32> = thresholds.0[..doubts.len()].iter().map(|t| t.max(f32::MIN / 2.0)).collect();
     let scales: Vec<f32> = thresholds.iter().map(|threshold| threshold.abs().max(CLOSEST)).collect();
+    let nothing = graph.with_number("Mul", &doubts[0], 0.0);
     let doubts = graph.concat(doubts, 1);
     let (thresholds, scales) =
         (graph.floats(&[1, thresholds.len()], &thresholds), graph.floats(&[1, scales.len()], &scales));
     let excess = graph.op("Sub", [&doubts, &thresholds]);
     let excess = graph.op("Div", [&excess, &scales]);
-    let first = vec![Attribute::of_int("axis", 1), Attribute::of_int("keepdims", 1)];
-    let question = graph.op_with("ArgMax", [&excess], first);
-    // not in whole numbers, which tract would take for sizes
-    let question = graph.cast(&question, Element::Float);
-    let question = graph.with_number("Add", &question, 1.0);
-    let most = graph.reduce("ReduceMax", &excess, &[1]);
-    let zero = graph.number(0.0);
-    let is_beyond = graph.op("Greater", [&most, &zero]);
-    let is_beyond = graph.cast(&is_beyond, Element::Float);
-    let question = graph.op("Mul", [&question, &is_beyond]);
-    graph.cast(&question, Element::Int64)
+    let excess = graph.concat(&[nothing, excess], 1);
+    // a position and no number that is cast: tract takes such whole numbers for sizes
+    let first = vec![Attribute::of_int("axis", 1), Attribute::of_int("keepdims", 0)];
+    graph.op_with("ArgMax", [&excess], first)
 }
 
 /// How far a picture is from what is usual, `[n, 1]`, before it is scaled.
