@@ -89,6 +89,13 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// Those of some notices that leave out what could have been images, in words; `None` where none does.
+    pub(super) fn of_hidden(notices: &[Self]) -> Option<String> {
+        let hidden = notices.iter().filter(|notice| notice.subject.hides_images());
+        let hidden: Vec<String> = hidden.map(Self::to_string).collect();
+        (!hidden.is_empty()).then(|| hidden.join("; "))
+    }
+
     /// A notice on `count` things, of which the first of `examples` are named.
     pub(crate) fn new(
         subject: Subject,

@@ -193,12 +193,8 @@ impl Source {
     /// # Errors
     /// Such files, by kind.
     pub fn refuse_hidden(&self) -> Result<()> {
-        let hidden = self.notices.iter().filter(|notice| notice.subject.hides_images());
-        let hidden: Vec<String> = hidden.map(Notice::to_string).collect();
-        if hidden.is_empty() {
-            return Ok(());
-        }
-        Err(Error::new(format!("holds files that would have no row ({})", hidden.join("; ")))
+        let Some(hidden) = Notice::of_hidden(&self.notices) else { return Ok(()) };
+        Err(Error::new(format!("holds files that would have no row ({hidden})"))
             .at(self.path())
             .hint("convert them to PNG or TIFF, or leave them out with `--on-bad-image skip`"))
     }

@@ -1,7 +1,7 @@
 //! A model of a predictor, on its device.
 
 use burn::tensor::Device;
-use hema_core::error::{Error, Result};
+use hema_core::error::Result;
 use hema_core::preprocess::Preprocess;
 
 use crate::memory;
@@ -32,10 +32,7 @@ impl Member {
         let outline = Network::outline(&manifest.model)?;
         let values = outline.parameters.saturating_add(2 * outline.largest_map);
         memory::check(values.saturating_mul(4), "an image and the network that classifies it")?;
-        let (network, report) = weights::load(Network::new(&manifest.model, 0, device)?, tensors)?;
-        if let Some(name) = report.missing.first().or(report.unexpected.first()) {
-            return Err(Error::new(format!("its tensors do not fit its architecture, first `{name}`")));
-        }
+        let network = weights::load_all(Network::new(&manifest.model, 0, device)?, tensors)?;
         Ok(Self {
             network,
             preprocess: manifest.preprocess.clone(),

@@ -20,4 +20,4 @@ pub use pretrained::{HUB_FILE, check_fits, find_pretrained, start_from};
 pub(crate) use pretrained::{Taken, begin_from, go_on_from};
 pub use published::{PUBLISHED, Published};
 pub use state::{Array, LoadReport, StateDict, count_trainable, load, state_dict};
-pub(crate) use state::{Names, Shapes, check_shapes, gradient_norms, shapes};
+pub(crate) use state::{Names, Shapes, check_shapes, gradient_norms, load_all, shapes};

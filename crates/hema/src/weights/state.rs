@@ -100,7 +100,7 @@ pub(crate) fn check_shapes(found: &Shapes, expected: &Shapes) -> Result<()> {
     let missing = expected.keys().find(|name| !found.contains_key(*name));
     let unexpected = found.keys().find(|name| !expected.contains_key(*name));
     if let Some(name) = missing.or(unexpected) {
-        return Err(Error::new(format!("its tensors do not fit its architecture, first `{name}`")));
+        return Err(misfit(name));
     }
     match found.iter().find(|(name, shape)| expected[*name] != **shape) {
         None => Ok(()),
@@ -121,6 +121,23 @@ pub struct LoadReport {
     pub missing: Vec<String>,
     /// Names that the dictionary has and the network lacks.
     pub unexpected: Vec<String>,
+}
+
+/// The error of a tensor that only a network or only its file has.
+fn misfit(name: &str) -> Error {
+    Error::new(format!("its tensors do not fit its architecture, first `{name}`"))
+}
+
+/// Copies arrays into all of a network's parameters.
+///
+/// # Errors
+/// A shape that differs; a name that only one side has.
+pub(crate) fn load_all(network: Network, state: &StateDict) -> Result<Network> {
+    let (network, report) = load(network, state)?;
+    match report.missing.first().or(report.unexpected.first()) {
+        None => Ok(network),
+        Some(name) => Err(misfit(name)),
+    }
 }
 
 /// Copies arrays into the network's parameters of the same name and shape.

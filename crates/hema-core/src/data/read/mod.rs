@@ -227,11 +227,9 @@ fn is_web_page(start: &[u8]) -> bool {
 
 /// The error for data without an image that is read, which says what else is there.
 fn no_images(path: &Path, notices: &[Notice]) -> Error {
-    let hidden: Vec<String> =
-        notices.iter().filter(|notice| notice.subject.hides_images()).map(Notice::to_string).collect();
-    match hidden[..] {
-        [] => Error::new("holds no images").at(path).hint(known_forms()),
-        _ => Error::new(format!("holds no images that are read ({})", hidden.join("; "))).at(path).hint(
+    match Notice::of_hidden(notices) {
+        None => Error::new("holds no images").at(path).hint(known_forms()),
+        Some(hidden) => Error::new(format!("holds no images that are read ({hidden})")).at(path).hint(
             "convert pictures to PNG or TIFF, which keep everything; links need the files that they name",
         ),
     }

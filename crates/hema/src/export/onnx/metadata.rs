@@ -91,10 +91,9 @@ fn words(preprocesses: &[&Preprocess], preprocessing: Preprocessing) -> String {
         Preprocessing::Inside => "in this file",
         Preprocessing::None => "to be done before",
     };
-    let each: Vec<String> = preprocesses.iter().map(|preprocess| steps(preprocess)).collect();
-    let mut distinct = each.clone();
-    distinct.dedup();
-    format!("{place}: {}", distinct.join(" | "))
+    let mut each: Vec<String> = preprocesses.iter().map(|preprocess| steps(preprocess)).collect();
+    each.dedup();
+    format!("{place}: {}", each.join(" | "))
 }
 
 fn steps(preprocess: &Preprocess) -> String {

@@ -20,7 +20,7 @@ mod tests;
 use std::path::Path;
 
 use burn::tensor::Device;
-use hema_core::error::{Error, Result};
+use hema_core::error::Result;
 use hema_core::file as files;
 use hema_core::provenance::Provenance;
 
@@ -73,14 +73,7 @@ pub fn write(ensemble: &Ensemble, model: &Path, out: &Path, preprocessing: Prepr
 /// The network of a member, with its weights.
 fn network(member: &Member) -> Result<Network> {
     let network = Network::new(&member.model.manifest.model, 0, &Device::flex())?;
-    let (network, report) = weights::load(network, &member.model.tensors).map_err(|e| e.at(&member.path))?;
-    match report.missing.first().or(report.unexpected.first()) {
-        None => Ok(network),
-        Some(name) => {
-            Err(Error::new(format!("its tensors do not fit its architecture, first `{name}`"))
-                .at(&member.path))
-        }
-    }
+    weights::load_all(network, &member.model.tensors).map_err(|e| e.at(&member.path))
 }
 
 /// The file of an ensemble, whose members have these networks.
